@@ -1,0 +1,232 @@
+"""The REST API: `POST /orders` and `GET /order-status`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from infra import iam
+from infra.function import Function
+from infra.settings import Settings
+
+# The shape that every order has. What is wrong with a field, the function says better than API Gateway,
+# which names neither the field nor what is allowed (docs/decisions/0005-who-checks-a-request.md).
+ORDER_SCHEMA = {
+    "$schema": "http://json-schema.org/draft-04/schema#",
+    "title": "Order",
+    "type": "object",
+    "minProperties": 1,
+    "properties": {
+        "item": {"description": "What is ordered, 1 to 100 characters"},
+        "quantity": {"description": "How many, an integer from 1 to 1000"},
+        "customer_name": {"description": "Who ordered, 1 to 100 characters; Guest when missing"},
+        "orderId": {"description": "The order's identity, 1 to 64 of A-Za-z0-9._:-; made when missing"},
+    },
+}
+# Answers that API Gateway gives by itself: type, status and a sentence that says what to do.
+GATEWAY_ANSWERS = {
+    "BAD_REQUEST_BODY": (
+        "400",
+        'The body must be a JSON object with an order, such as {"item": "Latte", "quantity": 1}.',
+    ),
+    "MISSING_AUTHENTICATION_TOKEN": ("404", "There is nothing here: use POST /orders or GET /order-status."),
+    "THROTTLED": ("429", "Too many requests at once: try again in a second."),
+}
+ACCESS_LOG = {
+    "requestId": "$context.requestId",
+    "time": "$context.requestTime",
+    "ip": "$context.identity.sourceIp",
+    "method": "$context.httpMethod",
+    "path": "$context.path",
+    "status": "$context.status",
+    "latency": "$context.responseLatency",
+    "error": "$context.error.message",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiArgs:
+    """What the API needs from outside."""
+
+    place_order: Function
+    get_order_status: Function
+    stage: str
+    rate_limit: int  # requests per second
+    burst_limit: int  # requests at once
+    log_retention_days: int
+    manage_account: bool  # whether this stack sets API Gateway's log role, one per account and region
+
+    @classmethod
+    def of(cls, settings: Settings, place_order: Function, get_order_status: Function) -> ApiArgs:
+        """Take them from the stack's settings."""
+        return cls(
+            place_order=place_order,
+            get_order_status=get_order_status,
+            stage=settings.api_stage,
+            rate_limit=settings.api_rate_limit,
+            burst_limit=settings.api_burst_limit,
+            log_retention_days=settings.log_retention_days,
+            manage_account=settings.manage_api_gateway_account,
+        )
+
+
+class Api(pulumi.ComponentResource):
+    """A regional REST API with throttling and an access log, deployed anew when its definition changes."""
+
+    rest_api: aws.apigateway.RestApi
+    stage: aws.apigateway.Stage
+
+    def __init__(self, name: str, args: ApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cafe:orders:Api", name, None, opts)
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._stage_name = args.stage
+        self._parts: list[pulumi.Resource] = []  # what a deployment is a picture of
+        self._definition: list[pulumi.Input[object]] = []  # the same, as text to compare
+
+        self.rest_api = aws.apigateway.RestApi(
+            "orders", endpoint_configuration={"types": "REGIONAL"}, opts=self._child
+        )
+        self._route("POST", "orders", args.place_order, **self._body())
+        self._route("GET", "order-status", args.get_order_status)
+        for answer, (status, message) in GATEWAY_ANSWERS.items():
+            self._answer(answer, status, message)
+        self.stage = self._deploy(args)
+        self.register_outputs({"url": self.stage.invoke_url})
+
+    def url(self, path: str) -> pulumi.Output[str]:
+        """Address a path of the API, such as `/orders`."""
+        return pulumi.Output.concat(self.stage.invoke_url, path)
+
+    def _body(self) -> dict[str, Any]:
+        """Check that the body is an order's shape before the function is called."""
+        model = aws.apigateway.Model(
+            "Order",
+            rest_api=self.rest_api.id,
+            name="Order",
+            content_type="application/json",
+            schema=json.dumps(ORDER_SCHEMA),
+            opts=self._child,
+        )
+        validator = aws.apigateway.RequestValidator(
+            "body", rest_api=self.rest_api.id, validate_request_body=True, opts=self._child
+        )
+        self._parts += [model, validator]
+        self._definition.append(ORDER_SCHEMA)
+        return {"request_models": {"application/json": model.name}, "request_validator_id": validator.id}
+
+    def _route(self, verb: str, path: str, function: Function, **request: Any) -> None:
+        name = f"{verb} {path}"
+        resource = aws.apigateway.Resource(
+            path,
+            rest_api=self.rest_api.id,
+            parent_id=self.rest_api.root_resource_id,
+            path_part=path,
+            opts=self._child,
+        )
+        method = aws.apigateway.Method(
+            name,
+            rest_api=self.rest_api.id,
+            resource_id=resource.id,
+            http_method=verb,
+            authorization="NONE",
+            opts=self._child,
+            **request,
+        )
+        integration = aws.apigateway.Integration(
+            name,
+            rest_api=self.rest_api.id,
+            resource_id=resource.id,
+            http_method=method.http_method,
+            type="AWS_PROXY",
+            integration_http_method="POST",
+            uri=function.function.invoke_arn,
+            opts=self._child,
+        )
+        aws.lambda_.Permission(
+            name,
+            action="lambda:InvokeFunction",
+            function=function.function.name,
+            principal="apigateway.amazonaws.com",
+            source_arn=pulumi.Output.concat(
+                self.rest_api.execution_arn, f"/{self._stage_name}/{verb}/{path}"
+            ),
+            opts=self._child,
+        )
+        self._parts += [method, integration]
+        self._definition.append([verb, path, sorted(request), function.function.invoke_arn])
+
+    def _answer(self, response_type: str, status: str, message: str) -> None:
+        template = json.dumps({"message": message})
+        response = aws.apigateway.Response(
+            response_type,
+            rest_api_id=self.rest_api.id,
+            response_type=response_type,
+            status_code=status,
+            response_templates={"application/json": template},
+            opts=self._child,
+        )
+        self._parts.append(response)
+        self._definition.append([response_type, status, template])
+
+    def _deploy(self, args: ApiArgs) -> aws.apigateway.Stage:
+        definition = pulumi.Output.json_dumps(self._definition)
+        deployment = aws.apigateway.Deployment(
+            "orders",
+            rest_api=self.rest_api.id,
+            triggers={"definition": definition.apply(lambda text: hashlib.sha256(text.encode()).hexdigest())},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=self._parts),
+        )
+        log_group = aws.cloudwatch.LogGroup(
+            "api-access", retention_in_days=args.log_retention_days, opts=self._child
+        )
+        stage = aws.apigateway.Stage(
+            "orders",
+            rest_api=self.rest_api.id,
+            deployment=deployment.id,
+            stage_name=args.stage,
+            access_log_settings={"destination_arn": log_group.arn, "format": json.dumps(ACCESS_LOG)},
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=self._log_role() if args.manage_account else []
+            ),
+        )
+        aws.apigateway.MethodSettings(
+            "orders",
+            rest_api=self.rest_api.id,
+            stage_name=stage.stage_name,
+            method_path="*/*",
+            settings={
+                "throttling_rate_limit": args.rate_limit,
+                "throttling_burst_limit": args.burst_limit,
+            },
+            opts=self._child,
+        )
+        return stage
+
+    def _log_role(self) -> list[pulumi.Resource]:
+        """Let API Gateway write logs at all: a setting of the account and region, not of one API.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+        """
+        role = aws.iam.Role(
+            "api-gateway-logs",
+            assume_role_policy=iam.assumed_by("apigateway.amazonaws.com"),
+            opts=self._child,
+        )
+        policy = aws.iam.RolePolicyAttachment(
+            "api-gateway-logs",
+            role=role.name,
+            policy_arn="arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",
+            opts=self._child,
+        )
+        return [
+            aws.apigateway.Account(
+                "account",
+                cloudwatch_role_arn=role.arn,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+            )
+        ]

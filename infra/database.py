@@ -1,0 +1,120 @@
+"""MySQL on RDS: the source of truth for orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_random as random
+
+from infra.network import MYSQL, Network
+from infra.settings import Settings
+
+DATABASE_NAME = "cafe_db"
+APPLICATION_USER = "cafe_user"
+MASTER_USER = "cafe_admin"
+ENGINE_VERSION = "8.4"
+CERTIFICATE_AUTHORITY = "rds-ca-rsa2048-g1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseArgs:
+    """What the database needs from outside."""
+
+    network: Network
+    instance_class: str
+    storage: int  # gigabytes
+    multi_az: bool
+    backup_days: int
+    deletion_protection: bool
+
+    @classmethod
+    def of(cls, settings: Settings, network: Network) -> DatabaseArgs:
+        """Take them from the stack's settings."""
+        return cls(
+            network=network,
+            instance_class=settings.database_instance_class,
+            storage=settings.database_storage,
+            multi_az=settings.database_multi_az,
+            backup_days=settings.database_backup_days,
+            deletion_protection=settings.deletion_protection,
+        )
+
+
+class Database(pulumi.ComponentResource):
+    """An encrypted MySQL in private subnets that takes TLS connections only, and the functions' login.
+
+    RDS makes, keeps and rotates the master user's password itself; the stack's state never holds it.
+    """
+
+    instance: aws.rds.Instance
+    secret: aws.secretsmanager.Secret
+    """`CafeDevDBSM`: what the functions log in with."""
+    master_secret_arn: pulumi.Output[str]
+    login: aws.secretsmanager.SecretVersion
+
+    def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cafe:orders:Database", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        keep = pulumi.ResourceOptions(parent=self, protect=args.deletion_protection)
+
+        subnets = aws.rds.SubnetGroup("database", subnet_ids=args.network.subnet_ids, opts=child)
+        parameters = aws.rds.ParameterGroup(
+            "database",
+            family=f"mysql{ENGINE_VERSION}",
+            parameters=[{"name": "require_secure_transport", "value": "1"}],
+            opts=child,
+        )
+        snapshot = random.RandomId("final-snapshot", byte_length=4, opts=child)
+        self.instance = aws.rds.Instance(
+            "database",
+            engine="mysql",
+            engine_version=ENGINE_VERSION,
+            instance_class=args.instance_class,
+            allocated_storage=args.storage,
+            storage_type="gp3",
+            storage_encrypted=True,
+            db_name=DATABASE_NAME,
+            username=MASTER_USER,
+            manage_master_user_password=True,
+            port=MYSQL,
+            db_subnet_group_name=subnets.name,
+            vpc_security_group_ids=[args.network.database_security_group.id],
+            publicly_accessible=False,
+            parameter_group_name=parameters.name,
+            ca_cert_identifier=CERTIFICATE_AUTHORITY,
+            multi_az=args.multi_az,
+            backup_retention_period=args.backup_days,
+            copy_tags_to_snapshot=True,
+            deletion_protection=args.deletion_protection,
+            skip_final_snapshot=not args.deletion_protection,
+            final_snapshot_identifier=pulumi.Output.concat(
+                f"{pulumi.get_project()}-{pulumi.get_stack()}-", snapshot.hex
+            ),
+            opts=keep,
+        )
+        self.master_secret_arn = self.instance.master_user_secrets[0].secret_arn
+
+        password = random.RandomPassword("application-user", length=32, special=False, opts=child)
+        self.secret = aws.secretsmanager.Secret(
+            "CafeDevDBSM",
+            description="How the functions log in to the database",
+            recovery_window_in_days=7 if args.deletion_protection else 0,
+            opts=child,
+        )
+        self.login = aws.secretsmanager.SecretVersion(
+            "CafeDevDBSM",
+            secret_id=self.secret.id,
+            secret_string=pulumi.Output.json_dumps(
+                {
+                    "host": self.instance.address,
+                    "port": self.instance.port,
+                    "username": APPLICATION_USER,
+                    "password": password.result,
+                    "dbname": DATABASE_NAME,
+                }
+            ),
+            opts=child,
+        )
+        self.register_outputs({})

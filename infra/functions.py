@@ -1,0 +1,166 @@
+"""The four functions: what each is given, and what each may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra import iam, packages
+from infra.database import Database
+from infra.function import Function, FunctionArgs, FunctionDefaults
+from infra.messaging import Messaging
+from infra.network import Network
+from infra.schema import Schema
+from infra.settings import Settings
+from infra.tables import Tables
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """The parts that functions work with."""
+
+    settings: Settings
+    region: str
+    network: Network
+    database: Database
+    tables: Tables
+    messaging: Messaging
+
+    @property
+    def defaults(self) -> FunctionDefaults:
+        """What all functions share."""
+        return FunctionDefaults(
+            runtime=self.settings.python_runtime,
+            memory_size=self.settings.memory_size,
+            log_retention_days=self.settings.log_retention_days,
+        )
+
+    @property
+    def login(self) -> iam.Statement:
+        """Read the application user's secret."""
+        return iam.read_secret(self.database.secret.arn)
+
+    @property
+    def names(self) -> dict[str, pulumi.Input[str]]:
+        """Where the stores are, and whose days are counted."""
+        return {
+            "DATABASE_SECRET": self.database.secret.arn,
+            "ORDERS_TABLE": self.tables.orders.name,
+            "MENU_TABLE": self.tables.menu.name,
+            "METRICS_TABLE": self.tables.metrics.name,
+            "TIME_ZONE": self.settings.time_zone,
+        }
+
+    def files(self, handler: str) -> packages.Files:
+        """Collect the archive of a function that talks to the database and counts days."""
+        return {
+            **packages.code(handler),
+            **packages.database_certificate(self.region),
+            **packages.time_zone(self.settings.time_zone),
+        }
+
+
+def place_order(given: Surroundings) -> Function:
+    """`POST /orders`: check the order, publish it. Outside the VPC, where SNS needs no endpoint."""
+    return Function(
+        "PlaceOrder",
+        FunctionArgs(
+            handler="place_order",
+            files=packages.code("place_order"),
+            defaults=given.defaults,
+            environment={"TOPIC_ARN": given.messaging.topic.arn},
+            statements=[iam.publish(given.messaging.topic)],
+            timeout=10,
+        ),
+    )
+
+
+def order_processor(given: Surroundings) -> Function:
+    """The worker: write a batch of orders to MySQL, then to DynamoDB."""
+    tables = given.tables
+    return Function(
+        "OrderProcessor",
+        FunctionArgs(
+            handler="order_processor",
+            files=given.files("order_processor"),
+            defaults=given.defaults,
+            environment=given.names,
+            statements=[
+                iam.consume(given.messaging.queue),
+                given.login,
+                iam.put_items(tables.orders),
+                iam.update_items(tables.menu, tables.metrics),
+            ],
+            network=given.network,
+            timeout=given.settings.worker_timeout,
+        ),
+    )
+
+
+def get_order_status(given: Surroundings) -> Function:
+    """`GET /order-status`: read what the page shows, and change nothing."""
+    messaging = given.messaging
+    return Function(
+        "GetOrderStatusLambda",
+        FunctionArgs(
+            handler="get_order_status",
+            files=given.files("get_order_status"),
+            defaults=given.defaults,
+            environment={
+                **given.names,
+                "QUEUE_URL": messaging.queue.url,
+                "DEAD_LETTER_QUEUE_URL": messaging.dead_letters.url,
+            },
+            statements=[
+                given.login,
+                iam.get_items(given.tables.metrics),
+                iam.count_messages(messaging.queue, messaging.dead_letters),
+            ],
+            network=given.network,
+            timeout=10,
+        ),
+    )
+
+
+def migrate_database(given: Surroundings) -> Function:
+    """Bring the schema and the tables' first items up to date.
+
+    The only one that logs in as the master user: it is the one who makes the application's user.
+    """
+    tables = given.tables
+    return Function(
+        "MigrateDatabase",
+        FunctionArgs(
+            handler="migrate_database",
+            files={**given.files("migrate_database"), **packages.migrations()},
+            defaults=given.defaults,
+            environment={**given.names, "MASTER_SECRET": given.database.master_secret_arn},
+            statements=[
+                given.login,
+                iam.read_secret(given.database.master_secret_arn),
+                iam.update_items(tables.menu, tables.metrics),
+            ],
+            network=given.network,
+            timeout=300,
+        ),
+    )
+
+
+def start_worker(given: Surroundings, worker: Function, schema: Schema) -> aws.lambda_.EventSourceMapping:
+    """Let the worker take messages off the queue, once there is a schema to write to.
+
+    Never by reserved concurrency: a throttled poller would send good orders to the dead-letter queue.
+    """
+    settings = given.settings
+    return aws.lambda_.EventSourceMapping(
+        "OrderQueue",
+        event_source_arn=given.messaging.queue.arn,
+        function_name=worker.function.arn,
+        batch_size=settings.batch_size,
+        maximum_batching_window_in_seconds=settings.batch_window,
+        function_response_types=["ReportBatchItemFailures"],
+        scaling_config={"maximum_concurrency": settings.worker_concurrency},
+        opts=pulumi.ResourceOptions(parent=worker, depends_on=[schema.migrated]),
+    )

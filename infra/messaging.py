@@ -1,0 +1,125 @@
+"""The way of an order from its publisher to the worker: topic, queue, dead-letter queues."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra import iam
+from infra.settings import Settings
+
+MAX_RETENTION = 14 * 24 * 60 * 60  # seconds; the longest that SQS keeps a message
+VISIBILITY_PER_TIMEOUT = 6  # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessagingArgs:
+    """What the messaging needs from outside."""
+
+    consumer_timeout: int  # seconds; the queue's visibility timeout is derived from it and from the window
+    batch_window: int  # seconds
+    queue_senders: Sequence[str] = ()  # ARNs of roles or users that may send to the queue directly
+    max_receive_count: int = 3
+
+    @classmethod
+    def of(cls, settings: Settings) -> MessagingArgs:
+        """Take them from the stack's settings."""
+        return cls(
+            consumer_timeout=settings.worker_timeout,
+            batch_window=settings.batch_window,
+            queue_senders=settings.queue_senders,
+        )
+
+
+class Messaging(pulumi.ComponentResource):
+    """`OrderTopic` delivers to `OrderQueue`; what fails three times waits fourteen days in `OrderDLQ`.
+
+    The subscription delivers with SNS's envelope, because the envelope's `MessageId` and `Timestamp`
+    stay the same over redeliveries and a redrive (`docs/decisions/0001-identity-of-an-order.md`).
+    """
+
+    topic: aws.sns.Topic
+    queue: aws.sqs.Queue
+    dead_letters: aws.sqs.Queue
+    undelivered: aws.sqs.Queue
+
+    def __init__(self, name: str, args: MessagingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cafe:orders:Messaging", name, None, opts)
+        self._child = pulumi.ResourceOptions(parent=self)
+
+        self.topic = aws.sns.Topic("OrderTopic", kms_master_key_id="alias/aws/sns", opts=self._child)
+        aws.sns.TopicPolicy(
+            "OrderTopic",
+            arn=self.topic.arn,
+            policy=iam.policy(self._refuse_plain_publishing()),
+            opts=self._child,
+        )
+
+        self.dead_letters = self._queue("OrderDLQ", message_retention_seconds=MAX_RETENTION)
+        self.queue = self._queue(
+            "OrderQueue",
+            message_retention_seconds=MAX_RETENTION,
+            visibility_timeout_seconds=VISIBILITY_PER_TIMEOUT * args.consumer_timeout + args.batch_window,
+            redrive_policy=pulumi.Output.json_dumps(
+                {"deadLetterTargetArn": self.dead_letters.arn, "maxReceiveCount": args.max_receive_count}
+            ),
+        )
+        aws.sqs.RedriveAllowPolicy(
+            "OrderDLQ",
+            queue_url=self.dead_letters.url,
+            redrive_allow_policy=pulumi.Output.json_dumps(
+                {"redrivePermission": "byQueue", "sourceQueueArns": [self.queue.arn]}
+            ),
+            opts=self._child,
+        )
+        # Apart from `OrderDLQ`, because SQS redrives only what came from a queue.
+        self.undelivered = self._queue("OrderSubscriptionDLQ", message_retention_seconds=MAX_RETENTION)
+
+        policies = [
+            self._queue_policy(
+                "OrderQueue", self.queue, self._from_topic(self.queue), *self._from_senders(args)
+            ),
+            self._queue_policy("OrderDLQ", self.dead_letters),
+            self._queue_policy("OrderSubscriptionDLQ", self.undelivered, self._from_topic(self.undelivered)),
+        ]
+        aws.sns.TopicSubscription(
+            "OrderQueue",
+            topic=self.topic.arn,
+            protocol="sqs",
+            endpoint=self.queue.arn,
+            raw_message_delivery=False,
+            redrive_policy=pulumi.Output.json_dumps({"deadLetterTargetArn": self.undelivered.arn}),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=policies),
+        )
+        self.register_outputs({})
+
+    def _queue(self, name: str, **settings: pulumi.Input[object]) -> aws.sqs.Queue:
+        return aws.sqs.Queue(name, sqs_managed_sse_enabled=True, opts=self._child, **settings)  # type: ignore[arg-type]
+
+    def _queue_policy(self, name: str, queue: aws.sqs.Queue, *senders: iam.Statement) -> aws.sqs.QueuePolicy:
+        return aws.sqs.QueuePolicy(
+            name,
+            queue_url=queue.url,
+            policy=iam.policy(*senders, iam.refuse_plain_http("sqs", queue.arn)),
+            opts=self._child,
+        )
+
+    def _from_topic(self, queue: aws.sqs.Queue) -> iam.Statement:
+        return iam.accept_from(
+            {"Service": "sns.amazonaws.com"},
+            ["sqs:SendMessage"],
+            queue.arn,
+            ArnEquals={"aws:SourceArn": self.topic.arn},
+        )
+
+    def _from_senders(self, args: MessagingArgs) -> list[iam.Statement]:
+        if not args.queue_senders:
+            return []
+        return [iam.accept_from({"AWS": list(args.queue_senders)}, ["sqs:SendMessage"], self.queue.arn)]
+
+    def _refuse_plain_publishing(self) -> iam.Statement:
+        # SNS takes no wildcard for the actions of a topic's policy.
+        return iam.refuse_plain_http("sns", self.topic.arn) | {"Action": "sns:Publish"}

@@ -1,0 +1,101 @@
+"""What goes into a function's archive: its handler, the modules that it imports, and nothing else.
+
+The same sources give the same archive on any machine: every file is named one by one, so that no
+`__pycache__`, time stamp or stray file can get in.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pulumi
+
+FUNCTIONS = Path(__file__).parent.parent / "functions"
+# What Lambda's Python runtime lacks and our modules import. Boto3 is part of the runtime.
+VENDORED = ("pymysql",)
+
+Files = dict[str, Path]
+
+
+def archive(files: Mapping[str, Path]) -> pulumi.AssetArchive:
+    """Make an archive of files by their paths in it."""
+    return pulumi.AssetArchive({name: pulumi.FileAsset(str(files[name])) for name in sorted(files)})
+
+
+def code(handler: str) -> Files:
+    """Collect a handler's module and all that it imports, directly or not."""
+    files: Files = {}
+    waiting = [handler]
+    while waiting:
+        name = waiting.pop()
+        path = f"{name.replace('.', '/')}.py"
+        package = f"{name.replace('.', '/')}/__init__.py"
+        if name in VENDORED:
+            files |= _vendored(name)
+        for candidate in (path, package):
+            source = FUNCTIONS / candidate
+            if candidate not in files and source.is_file():
+                files[candidate] = source
+                waiting += _imports(source)
+    return files
+
+
+def migrations() -> Files:
+    """Collect the database's migrations."""
+    return {f"migrations/{path.name}": path for path in sorted((FUNCTIONS / "migrations").glob("*.sql"))}
+
+
+def database_certificate(region: str) -> Files:
+    """Pick the root certificate with which RDS signs the databases of a region.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
+
+    Raises
+    ------
+    pulumi.RunError
+        If there is none for the region.
+    """
+    certificate = FUNCTIONS / "rds_roots" / f"{region}.pem"
+    if not certificate.is_file():
+        regions = ", ".join(sorted(path.stem for path in certificate.parent.glob("*.pem")))
+        raise pulumi.RunError(
+            f"aws:region: there is no RDS root certificate for {region}; there is for {regions}"
+        )
+    return {"rds-ca.pem": certificate}
+
+
+def time_zone(name: str) -> Files:
+    """Pick one zone out of `tzdata`, where `zoneinfo` looks when the system has no zones."""
+    root = _root("tzdata")
+    zone = Path("zoneinfo") / name
+    packages = [Path("__init__.py"), *(parent / "__init__.py" for parent in zone.parents if parent.name)]
+    return {f"tzdata/{path.as_posix()}": root / path for path in [*packages, zone]}
+
+
+def _vendored(package: str) -> Files:
+    root = _root(package)
+    return {f"{package}/{path.relative_to(root).as_posix()}": path for path in root.rglob("*.py")}
+
+
+def _root(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise pulumi.RunError(f"The Python package {package} is not installed; `make setup` installs it.")
+    return Path(spec.origin).parent
+
+
+def _imports(source: Path) -> Iterator[str]:
+    """Name every module that a file may import, with the packages around it."""
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))

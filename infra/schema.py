@@ -1,0 +1,59 @@
+"""The database's schema and the tables' first items, brought up to date at each deploy that changes them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.database import Database
+from infra.function import Function
+from infra.network import Network
+from infra.packages import Files
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchemaArgs:
+    """What the migration needs from outside."""
+
+    migrate: Function
+    migrations: Files
+    menu: Mapping[str, Decimal]
+    database: Database
+    network: Network
+
+
+class Schema(pulumi.ComponentResource):
+    """One run of `MigrateDatabase` per change of a migration, the menu, the login or the database itself."""
+
+    migrated: aws.lambda_.Invocation
+
+    def __init__(self, name: str, args: SchemaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cafe:orders:Schema", name, None, opts)
+        # The answer of a function is part of the stack's state: it names migrations and nothing secret.
+        self.migrated = aws.lambda_.Invocation(
+            "migrate",
+            function_name=args.migrate.function.name,
+            input=json.dumps({"menu": {item: str(price) for item, price in args.menu.items()}}),
+            triggers={
+                "migrations": fingerprint(args.migrations),
+                "database": args.database.instance.resource_id,
+                "login": args.database.login.version_id,
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.database.login, *args.network.ready]),
+        )
+        self.register_outputs({})
+
+
+def fingerprint(files: Files) -> str:
+    """Hash files' names and contents, so that any change of one shows."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        content = files[name].read_bytes()
+        digest.update(f"{name} {len(content)} ".encode() + content)
+    return digest.hexdigest()
