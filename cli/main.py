@@ -1,10 +1,233 @@
-"""The command `cafe`: its sub-commands, one module each."""
+"""The command `cafe`: what can be typed, and what is then printed."""
+
+import io
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
 
-app = typer.Typer(no_args_is_help=True)
+from cli import http, stack
+from cli.errors import AnswerError
+from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, plain_lines
+from cli.progress import sending
+from cli.terminal import note, out, plain, print_json, say
+
+# boto3, PyMySQL and Pydantic take longer to import than most commands run, so each command imports its own.
+if TYPE_CHECKING:
+    from cli import order, verify
+
+REFRESH = 2.0  # seconds
+
+app = typer.Typer(
+    name="cafe",
+    cls=SentenceGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Run, use and check the cafe's order system: on this machine, or a stack on AWS.",
+)
+
+
+def _examples(*lines: str) -> str:
+    """Typer prints an epilog's paragraphs as they are when a blank line is between them."""
+    return "\n\n".join(("[bold]Examples[/bold]", *lines))
+
+
+@app.callback()
+def _cafe(debug: Debug = False) -> None:
+    pass
+
+
+@app.command(
+    "order",
+    epilog=_examples(
+        "cafe order Latte",
+        'cafe order "Flat White" --quantity 2 --customer Ada',
+        "cafe order Coffee --count 1000",
+        "cafe order Tea --stack dev --json",
+    ),
+)
+def order_command(
+    item: Annotated[str, typer.Argument(help="What to order, 1 to 100 characters.", show_default=False)],
+    quantity: Annotated[int, typer.Option(help="How many pieces, 1 to 1000.")] = 1,
+    customer: Annotated[
+        str | None, typer.Option(help="The customer's name; Guest unless given.", show_default=False)
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many such orders to place.")] = 1,
+    stack_name: StackName = DEFAULT_STACK,
+    directory: Directory = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Place an order, or many equal ones.
+
+    An order that the API does not take at once is sent again, for up to a minute, and never becomes two.
+    Exit code 1: the API did not take all of them.
+    """
+    from cli import order
+
+    url = stack.load(stack_name, directory).output("orders_url")
+    wanted = order.Order(item=item, quantity=quantity, customer_name=customer)
+    with http.client(order.CONNECTIONS) as client, sending(count) as on_accepted:
+        tally = order.place_many(order.Counter(client, url), wanted, count, on_accepted=on_accepted)
+    if as_json:
+        print_json(_tally_document(tally))
+    elif count == 1 and tally.accepted:
+        say(f"Order accepted: {plain(tally.order_ids[0])}")
+    elif tally.accepted:
+        say(
+            f"{tally.accepted:,} of {count:,} orders accepted in {tally.seconds:.1f} s "
+            f"({tally.per_second:.0f} per second)"
+        )
+    _end_order(tally)
+
+
+def _end_order(tally: "order.Tally") -> None:
+    """Say on standard error why not all orders were placed, and choose the exit code."""
+    if tally.interrupted:
+        note(f"Stopped: {tally.accepted:,} of {tally.requested:,} orders were accepted, no more were sent.")
+        raise typer.Exit(130)
+    if tally.problem is not None:
+        note(plain_lines(str(tally.problem)), style="red")
+        raise typer.Exit(tally.problem.exit_code)
+
+
+def _tally_document(tally: "order.Tally") -> dict[str, object]:
+    document: dict[str, object] = {
+        "requested": tally.requested,
+        "accepted": tally.accepted,
+        "order_ids": tally.order_ids,
+        "seconds": round(tally.seconds, 3),
+        "interrupted": tally.interrupted,
+    }
+    if tally.problem is not None:
+        document["error"] = str(tally.problem)
+        document["errors"] = getattr(tally.problem, "fields", {})
+    return document
+
+
+@app.command(
+    "status", epilog=_examples("cafe status", "cafe status --watch", "cafe status --stack prod --json")
+)
+def status_command(
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh every two seconds until Ctrl-C.")] = False,
+    stack_name: StackName = DEFAULT_STACK,
+    directory: Directory = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Show the counts, the orders on their way and the recent orders, as the page does.
+
+    Exit code 1: the status API does not answer.
+    """
+    from cli import status
+
+    if watch and as_json:
+        raise typer.BadParameter("--json prints one document: leave out --watch.", param_hint="--watch")
+    url = stack.load(stack_name, directory).output("order_status_url")
+    with http.client() as client:
+        if watch:
+            _watch(lambda: status.render(status.parse(status.fetch(client, url))))
+        document = status.fetch(client, url)
+        if as_json:
+            print_json(document)
+        else:
+            out.print(status.render(status.parse(document)))
+
+
+def _watch(view: Callable[[], RenderableType]) -> NoReturn:
+    """Show `view` again and again until Ctrl-C; while the API does not answer, what was seen last stays."""
+    started = time.monotonic()
+    updates = 0
+    seen: RenderableType = Text("Waiting for the first answer…")
+    try:
+        with Live(seen, console=out, auto_refresh=False) as live:
+            while True:
+                try:
+                    shown = seen = view()
+                    updates += 1
+                except AnswerError as problem:
+                    shown = Group(seen, Text(plain_lines(str(problem)), style="red"))
+                live.update(shown, refresh=True)
+                if not out.is_terminal:  # Live itself prints only its last state into a file
+                    out.print(shown)
+                time.sleep(REFRESH)
+    except KeyboardInterrupt:
+        note(f"Stopped: watched for {time.monotonic() - started:.0f} s, {updates} updates.")
+        raise typer.Exit(130) from None
+
+
+@app.command(
+    "verify",
+    epilog=_examples("cafe verify", "cafe verify --stack dev --timeout 120", "cafe verify --json"),
+)
+def verify_command(
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds for all checks together, once the order is placed.")
+    ] = 60,
+    item: Annotated[str, typer.Option(help="What to order.")] = "Coffee",
+    stack_name: StackName = DEFAULT_STACK,
+    directory: Directory = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Place one real order and check that it went all the way.
+
+    It is accepted, the worker takes it from the queue, its row is in RDS, both counters grew, the worker
+    logged it, and the page is served. The order stays in the stack's counts. Exit code 1: a check failed.
+    """
+    from cli import aws, verify
+
+    target = stack.load(stack_name, directory)
+    clients = aws.Clients(target)
+    show = note if as_json else say
+    checks: list[verify.Check] = []
+    interrupted = False
+    started = time.monotonic()
+    with http.client() as client:
+        verification = verify.Verification(target, client, clients, item=item, timeout=timeout)
+        try:
+            for check in verification.run():
+                checks.append(check)
+                show(_check_line(check), style=None if check.ok else "red")
+        except KeyboardInterrupt:
+            interrupted = True
+    failed = sum(not check.ok for check in checks)
+    if as_json:
+        print_json(
+            {
+                "stack": target.name,
+                "ok": not failed and not interrupted,
+                "order_id": verification.order_id,
+                "interrupted": interrupted,
+                "checks": [asdict(check) | {"seconds": round(check.seconds, 3)} for check in checks],
+            }
+        )
+    if interrupted:
+        note(f"Stopped after {len(checks)} checks, {failed} of them failed.")
+        raise typer.Exit(130)
+    seconds = time.monotonic() - started
+    if failed:
+        show(f"{failed} of {len(checks)} checks failed, in {seconds:.1f} s.", style="bold red")
+        raise typer.Exit(1)
+    show(f"All {len(checks)} checks passed, in {seconds:.1f} s.", style="bold green")
+
+
+def _check_line(check: "verify.Check") -> str:
+    return f"{'✓' if check.ok else '✗'} {check.title:<50} {check.seconds:6.2f} s  {plain(check.detail)}"
 
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show a character shows its escape instead of an error.
+            stream.reconfigure(errors="backslashreplace")
     app()

@@ -1,0 +1,55 @@
+# What a newcomer types first. `make` alone lists it.
+
+STACK ?= dev
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help local test lint format preview deploy destroy lock clean
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+local: ## Run the whole system on this machine, until Ctrl-C (ARGS=--detach: in the background)
+	@scripts/setup python ministack database
+	@.venv/bin/cafe local $(ARGS)
+
+test: ## Run all tests (ARGS="-k parser": some of them)
+	@scripts/setup python ministack database browser
+	@.venv/bin/python -m pytest $(ARGS)
+
+lint: ## Check style and types
+	@scripts/setup python
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+format: ## Format the sources, and repair what ruff can repair
+	@scripts/setup python
+	.venv/bin/ruff check --fix-only .
+	.venv/bin/ruff format .
+
+preview: ## Show what a deploy would change on AWS (STACK=dev)
+	@scripts/setup python
+	@scripts/pulumi preview $(STACK) $(ARGS)
+
+deploy: ## Deploy to AWS (STACK=dev)
+	@scripts/setup python
+	@scripts/pulumi up $(STACK) $(ARGS)
+
+destroy: ## Remove a stack from AWS (STACK=dev)
+	@scripts/setup python
+	@scripts/pulumi destroy $(STACK) $(ARGS)
+
+# Written for every platform and for the oldest Python that is supported.
+compile = .venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header
+
+lock: ## Pin the newest versions that pyproject.toml allows
+	@scripts/setup python
+	$(compile) --upgrade pyproject.toml --output-file requirements.txt
+	$(compile) --upgrade pyproject.toml --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(compile) --upgrade --group ministack --output-file requirements-ministack.txt
+
+clean: ## Stop the local stack, and remove what was made in this directory
+	@if [ -x .venv/bin/cafe ]; then .venv/bin/cafe local stop || true; fi
+	@rm -rf .venv .venv-ministack .local .hypothesis .mypy_cache .pytest_cache .ruff_cache build test-results *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

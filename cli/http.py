@@ -1,0 +1,56 @@
+"""HTTP to a stack: one client for AWS and for the local stack."""
+
+import httpx
+
+# An API call may wait for a cold start; API Gateway itself gives up after 29 seconds.
+TIMEOUT = httpx.Timeout(30, connect=5)
+# What a server says of itself when it is busy or restarting; anything else will not change by asking again.
+TRY_AGAIN = frozenset({429, 500, 502, 503, 504})
+
+
+class LoopbackTransport(httpx.HTTPTransport):
+    """Reaches `*.localhost` at 127.0.0.1, as browsers do; most resolvers do not know these names.
+
+    The `Host` header keeps the name: the local stand-in for CloudFront tells distributions apart by it.
+    """
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send `request` to the loopback address."""
+        request.url = request.url.copy_with(host="127.0.0.1")
+        return super().handle_request(request)
+
+
+def client(connections: int = 1) -> httpx.Client:
+    """Return a client with at most `connections` open connections, all kept alive.
+
+    Proxies named in the environment are used, but never for this machine.
+    """
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    loopback = LoopbackTransport(limits=limits)
+    local_names = ("localhost", "*.localhost", "127.0.0.1")
+    return httpx.Client(
+        timeout=TIMEOUT,
+        limits=limits,
+        headers={"User-Agent": "cafe"},
+        mounts={f"all://{name}": loopback for name in local_names},
+    )
+
+
+def problem(error: httpx.HTTPError) -> str:
+    """Say in a few words why no answer came."""
+    if isinstance(error, httpx.TimeoutException):
+        return "no answer in time"
+    if isinstance(error, httpx.ConnectError):
+        return f"no connection ({error})"
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def message_of(response: httpx.Response) -> str:
+    """Return what an answer that is not the hoped-for one says of itself: its status and its message."""
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    message = body.get("message") if isinstance(body, dict) else None
+    status = f"{response.status_code} {response.reason_phrase}".strip()
+    return f"{status}: {message}" if message else status

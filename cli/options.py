@@ -1,0 +1,88 @@
+"""The options that the sub-commands share, and the one place where errors become sentences and exit codes."""
+
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from cli.errors import CafeError
+from cli.stack import LOCAL
+from cli.terminal import note, plain, print_json
+
+DEBUG = "cafe.debug"
+JSON = "cafe.json"
+
+
+def _remember(key: str) -> Any:
+    """Keep an option's value where errors are handled; `meta` is shared by all contexts of a run."""
+
+    def callback(context: typer.Context, value: bool) -> bool:
+        context.meta[key] = value or context.meta.get(key, False)
+        return value
+
+    return callback
+
+
+StackName = Annotated[
+    str,
+    typer.Option("--stack", help="`local`, or a stack of this Pulumi project.", show_default=True),
+]
+Directory = Annotated[
+    Path | None,
+    typer.Option(
+        "--directory",
+        envvar="CAFE_LOCAL_DIRECTORY",
+        help="Where the local stack keeps its files; .local in the repository unless given.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one JSON document, and nothing else, on standard output.",
+        callback=_remember(JSON),
+    ),
+]
+Debug = Annotated[
+    bool,
+    typer.Option(
+        "--debug", envvar="CAFE_DEBUG", help="Show where an error comes from.", callback=_remember(DEBUG)
+    ),
+]
+DEFAULT_STACK = LOCAL
+
+
+class SentenceGroup(TyperGroup):
+    """Runs a sub-command; whatever it raises ends in a sentence on standard error, never in a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that the arguments name."""
+        try:
+            return super().invoke(ctx)
+        except (typer.TyperException, typer.Exit, typer.Abort, BrokenPipeError):
+            raise  # Typer's own ways to end
+        except KeyboardInterrupt:
+            note("Stopped.")
+            raise typer.Exit(130) from None
+        except CafeError as error:
+            raise self._end(ctx, str(error), error.exit_code) from error
+        except Exception as error:
+            sentence = f"Unexpected {type(error).__name__}: {error} (`--debug` shows where it comes from)."
+            raise self._end(ctx, sentence, 1) from error
+
+    @staticmethod
+    def _end(ctx: Any, sentence: str, exit_code: int) -> typer.Exit:
+        if ctx.meta.get(DEBUG):
+            note(plain_lines(traceback.format_exc()))
+        if ctx.meta.get(JSON):
+            print_json({"error": sentence})
+        note(plain_lines(sentence), style="red")
+        return typer.Exit(exit_code)
+
+
+def plain_lines(text: str) -> str:
+    """As `terminal.plain`, but lines stay lines."""
+    return "\n".join(plain(line) for line in text.split("\n"))

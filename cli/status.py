@@ -1,0 +1,181 @@
+"""`GET /order-status`, as tables in a terminal."""
+
+from datetime import datetime
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cli import http
+from cli.errors import AnswerError
+from cli.terminal import plain
+
+
+class Answer(BaseModel):
+    """Base of the answer's parts; what a later version of the API adds is no error."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Metric(Answer):
+    """A counter, `TOTAL_ORDERS` for one."""
+
+    metric: str
+    count: int
+
+
+class RecentOrder(Answer):
+    """An order of the source of truth; the time of orders older than the column is unknown."""
+
+    order_id: str | None = None
+    customer_name: str | None = None
+    item: str
+    quantity: int
+    created_at: datetime | None = None
+
+
+class TopItem(Answer):
+    """How many of an item were ordered."""
+
+    item: str
+    quantity: int
+
+
+class RdsOrders(Answer):
+    """The number of rows, and when they were counted."""
+
+    count: int
+    as_of: datetime
+
+
+class Sync(Answer):
+    """Where orders are on their way; `None`: not known at the moment."""
+
+    waiting: int | None = None
+    in_flight: int | None = None
+    dead_lettered: int | None = None
+    rds_orders: RdsOrders | None = None
+    dynamodb_orders: int | None = None
+    in_sync: bool | None = None
+
+
+class OrderStatus(Answer):
+    """The whole answer."""
+
+    metrics: list[Metric] = Field(default_factory=list)
+    recent_orders: list[RecentOrder] = Field(default_factory=list)
+    top_items: list[TopItem] = Field(default_factory=list)
+    sync: Sync = Sync()
+    generated_at: datetime | None = None
+    degraded: list[str] = Field(default_factory=list)
+
+
+def fetch(client: httpx.Client, url: str) -> object:
+    """Return the JSON document that the status API answers with.
+
+    Raises
+    ------
+    AnswerError
+        It cannot be reached, or it answers anything but 200 with JSON.
+    """
+    try:
+        response = client.get(url)
+    except httpx.TransportError as error:
+        raise AnswerError(f"{url} was not reached: {http.problem(error)}.") from error
+    if response.status_code != httpx.codes.OK:
+        raise AnswerError(f"{url} answered {http.message_of(response)}.")
+    try:
+        return response.json()
+    except ValueError:
+        raise AnswerError(f"{url} answered, but not with JSON.") from None
+
+
+def parse(document: object) -> OrderStatus:
+    """Read the API's answer, or raise an `AnswerError` that names the first part that is not as agreed."""
+    try:
+        return OrderStatus.model_validate(document)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole of it"
+        raise AnswerError(f"The status API's answer is not as agreed, at {place}: {first['msg']}.") from None
+
+
+def render(status: OrderStatus) -> RenderableType:
+    """Return `status` as tables."""
+    parts: list[RenderableType] = []
+    if status.degraded:
+        sources = ", ".join(plain(source) for source in status.degraded)
+        parts.append(Text(f"Could not be read, so part of this is missing: {sources}", style="yellow"))
+    parts.append(
+        Columns([_metrics(status), _sync(status.sync), _top_items(status.top_items)], padding=(0, 3))
+    )
+    parts.append(_recent(status.recent_orders))
+    if status.generated_at is not None:
+        parts.append(Text(f"As of {_time(status.generated_at)}", style="dim"))
+    return Group(*parts)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in {"Count", "Quantity", "Orders"} else "left")
+    return table
+
+
+def _metrics(status: OrderStatus) -> Table:
+    table = _table("Metrics", "Metric", "Count")
+    for metric in status.metrics:
+        table.add_row(Text(plain(metric.metric)), f"{metric.count:,}")
+    return table
+
+
+def _sync(sync: Sync) -> Table:
+    table = _table("On the way", "Hop", "Orders")
+    table.add_row("Waiting in the queue", _known(sync.waiting))
+    table.add_row("With the worker", _known(sync.in_flight))
+    table.add_row("Dead-lettered", _alarming(sync.dead_lettered))
+    counted = "" if sync.rds_orders is None else f" ({_time(sync.rds_orders.as_of)})"
+    table.add_row(f"In RDS{counted}", _known(sync.rds_orders.count if sync.rds_orders else None))
+    table.add_row("In DynamoDB", _known(sync.dynamodb_orders))
+    verdict = {True: Text("yes", style="green"), False: Text("no", style="yellow"), None: Text("unknown")}
+    table.add_row("In sync", verdict[sync.in_sync])
+    return table
+
+
+def _known(count: int | None) -> Text:
+    return Text("unknown" if count is None else f"{count:,}")
+
+
+def _alarming(count: int | None) -> Text:
+    text = _known(count)
+    if count:
+        text.stylize("bold red")
+    return text
+
+
+def _top_items(items: list[TopItem]) -> Table:
+    table = _table("Most ordered", "Item", "Quantity")
+    for item in items:
+        table.add_row(Text(plain(item.item)), f"{item.quantity:,}")
+    return table
+
+
+def _recent(orders: list[RecentOrder]) -> Table:
+    table = _table("Recent orders", "Time", "Customer", "Item", "Quantity", "Order")
+    for order in orders:
+        table.add_row(
+            "unknown" if order.created_at is None else _time(order.created_at),
+            Text(plain(order.customer_name or "")),
+            Text(plain(order.item)),
+            f"{order.quantity:,}",
+            Text(plain(order.order_id or "")),
+        )
+    return table
+
+
+def _time(moment: datetime) -> str:
+    """In the time zone of whoever reads it; the API speaks UTC."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")

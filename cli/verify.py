@@ -1,0 +1,336 @@
+"""One order, followed through the whole system: the checklist for a stack that was just set up.
+
+The order is a real one and stays in the stack's counts. Other orders may arrive at the same time.
+"""
+
+import json
+import secrets
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import httpx
+import pymysql
+from botocore.exceptions import BotoCoreError, ClientError
+from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_exponential
+
+from cli import aws, http, status
+from cli.errors import CafeError
+from cli.order import Counter, Order, Receipt
+from cli.stack import Database, Stack
+
+PROCESSED = "Order processed successfully"
+TITLE = "<title>Cafe orders</title>"
+# Not 1: a worker that counts orders where it should count pieces would pass unnoticed.
+QUANTITY = 2
+# Seconds: the queue's numbers are approximate; after this, what is still there belongs to other orders.
+GRACE = 2.0
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+# Milliseconds by which this machine's clock may be ahead of AWS's.
+CLOCK_SKEW = 300_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One line of the checklist.
+
+    Attributes
+    ----------
+    name
+        For programs.
+    title
+        For people.
+    detail
+        What was seen, or why the check failed or could not be made.
+    seconds
+        How long it took.
+    """
+
+    name: str
+    title: str
+    ok: bool
+    detail: str
+    seconds: float
+
+
+class FailedError(Exception):
+    """A check's no, with the reason."""
+
+
+class NotYetError(FailedError):
+    """It may still become true."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Amount:
+    """A number in DynamoDB that our order makes grow."""
+
+    table: str
+    key: dict[str, str]
+    attribute: str
+    growth: int
+
+
+class Verification:
+    """Places one order and checks what became of it.
+
+    Parameters
+    ----------
+    timeout
+        Seconds for all checks together, from the moment when the order is placed. Each check is made at least
+        once, however late it is.
+    """
+
+    def __init__(
+        self, stack: Stack, client: httpx.Client, clients: aws.Clients, *, item: str, timeout: float
+    ) -> None:
+        self._stack = stack
+        self._client = client
+        self._clients = clients
+        self._timeout = timeout
+        # Unique, so that a person finds this order again on the page and in the table.
+        self._order = Order(item=item, quantity=QUANTITY, customer_name=f"verify-{secrets.token_hex(4)}")
+        self._menu = Amount(
+            table=stack.output("menu_table"), key={"item": item}, attribute="orders", growth=QUANTITY
+        )
+        self._total = Amount(
+            table=stack.output("metrics_table"), key={"metric": "TOTAL_ORDERS"}, attribute="count", growth=1
+        )
+        self._receipt: Receipt | None = None
+        self._started = 0.0
+        self._started_at = 0.0
+
+    @property
+    def order_id(self) -> str | None:
+        """The id of the order that was placed; `None` before, and when it was not accepted."""
+        return self._receipt.order_id if self._receipt else None
+
+    def run(self) -> Iterator[Check]:
+        """Yield each check as soon as its result is known."""
+        menu_before = self._before(self._menu)
+        total_before = self._before(self._total)
+        self._started = time.monotonic()
+        self._started_at = time.time()
+        yield self._check("order_accepted", "The order is accepted", self._place)
+        yield self._check("queue_drained", "The worker took it from the queue", self._drained)
+        yield self._check("rds_row", "Its row is in RDS", self._row)
+        yield self._check(
+            "menu_grew", f"CafeMenu grew by {QUANTITY}", lambda: self._grew(self._menu, menu_before)
+        )
+        yield self._check(
+            "total_grew", "TOTAL_ORDERS grew by 1", lambda: self._grew(self._total, total_before)
+        )
+        yield self._check("worker_logged", f"The worker logged “{PROCESSED}”", self._logged)
+        yield self._check("page_served", "The page is served", self._page)
+
+    def _check(self, name: str, title: str, question: Callable[[], str]) -> Check:
+        started = time.monotonic()
+        try:
+            ok, detail = True, question()
+        except (FailedError, CafeError) as error:
+            ok, detail = False, str(error)
+        except (BotoCoreError, ClientError) as error:
+            ok, detail = False, aws.problem(error)
+        except pymysql.Error as error:
+            ok, detail = False, f"The database says: {error.args[-1] if error.args else error!r}"
+        return Check(name=name, title=title, ok=ok, detail=detail, seconds=time.monotonic() - started)
+
+    def _poll(self, question: Callable[[], str]) -> str:
+        """Ask until the answer is not `NotYetError` any more, or the time is up."""
+        left = max(0.0, self._started + self._timeout - time.monotonic())
+        attempts = Retrying(
+            retry=retry_if_exception_type(NotYetError),
+            wait=wait_exponential(multiplier=0.05, max=2),
+            stop=stop_before_delay(left),
+            reraise=True,
+        )
+        return attempts(question)
+
+    def _accepted(self) -> str:
+        if self._receipt is None:
+            raise FailedError("Not checked, because no order was accepted.")
+        return self._receipt.order_id
+
+    # The order
+
+    def _place(self) -> str:
+        self._receipt = Counter(self._client, self._stack.output("orders_url"), patience=self._timeout).place(
+            self._order
+        )
+        return self._receipt.order_id
+
+    # The queue
+
+    def _drained(self) -> str:
+        order_id = self._accepted()
+        deadline = self._started + self._timeout
+
+        def consumed() -> str:
+            if not self._is_recorded(order_id):
+                raise NotYetError(f"Not taken within {self._timeout:g} s: {self._depths()}.")
+            return order_id
+
+        self._poll(consumed)
+        patience = min(deadline, time.monotonic() + GRACE)
+        while (waiting := self._queue_length()) and time.monotonic() < patience:
+            time.sleep(0.1)
+        return (
+            f"taken; {waiting} messages of other orders are in the queue" if waiting else "the queue is empty"
+        )
+
+    def _is_recorded(self, order_id: str) -> bool:
+        """A message leaves the queue after both stores have its order; `Orders` is written last."""
+        found = self._clients.dynamodb.get_item(
+            TableName=self._stack.output("orders_table"),
+            Key={"orderId": {"S": order_id}},
+            ConsistentRead=True,
+            ProjectionExpression="orderId",
+        )
+        return "Item" in found
+
+    def _queue_length(self, output: str = "queue_url") -> int:
+        attributes = self._clients.sqs.get_queue_attributes(
+            QueueUrl=self._stack.output(output),
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )["Attributes"]
+        return sum(int(number) for number in attributes.values())
+
+    def _depths(self) -> str:
+        queue, dead = self._queue_length(), self._queue_length("dead_letter_queue_url")
+        return f"{queue} in the queue or with the worker, {dead} in the dead-letter queue"
+
+    # The source of truth
+
+    def _row(self) -> str:
+        order_id = self._accepted()
+        if self._stack.database is not None:
+            return self._row_in_database(order_id, self._stack.database)
+        return self._poll(lambda: self._row_in_status(order_id))
+
+    def _row_in_database(self, order_id: str, database: Database) -> str:
+        connection = pymysql.connect(
+            host=database.host,
+            port=database.port,
+            user=database.user,
+            password=database.password,
+            database=database.name,
+            ssl=_tls(database.host),
+            connect_timeout=5,
+            read_timeout=10,
+            autocommit=True,
+        )
+
+        def row() -> str:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT customer_name, item, quantity FROM orders WHERE order_id = %s", (order_id,)
+                )
+                found = cursor.fetchall()
+            if not found:
+                raise NotYetError(f"No row with order_id {order_id} after {self._timeout:g} s.")
+            return self._compare(*found[0])
+
+        with connection:
+            return self._poll(row)
+
+    def _row_in_status(self, order_id: str) -> str:
+        answer = status.parse(status.fetch(self._client, self._stack.output("order_status_url")))
+        for order in answer.recent_orders:
+            if order.order_id == order_id:
+                return self._compare(order.customer_name, order.item, order.quantity) + " (by the status API)"
+        raise NotYetError(
+            f"Not among the status API's {len(answer.recent_orders)} recent orders after {self._timeout:g} s."
+        )
+
+    def _compare(self, customer_name: str | None, item: str, quantity: int) -> str:
+        found = Order(item=item, quantity=quantity, customer_name=customer_name)
+        if found != self._order:
+            raise FailedError(f"It differs: {found.body()} instead of {self._order.body()}.")
+        return f"{quantity} × {item} for {customer_name}"
+
+    # The counters
+
+    def _before(self, amount: Amount) -> int | str:
+        """Return the number before the order, or why it cannot be read: its check is then a no."""
+        try:
+            return self._read(amount)
+        except (BotoCoreError, ClientError) as error:
+            return aws.problem(error)
+
+    def _read(self, amount: Amount) -> int:
+        found = self._clients.dynamodb.get_item(
+            TableName=amount.table,
+            Key={name: {"S": value} for name, value in amount.key.items()},
+            ConsistentRead=True,
+        )
+        return int(found.get("Item", {}).get(amount.attribute, {}).get("N", "0"))
+
+    def _grew(self, amount: Amount, before: int | str) -> str:
+        self._accepted()
+        if isinstance(before, str):
+            raise FailedError(f"Could not be read before the order: {before}")
+        known_before = before
+
+        def grew() -> str:
+            now = self._read(amount)
+            change = f"{known_before} → {now}"
+            if now - known_before < amount.growth:
+                raise NotYetError(f"{change} after {self._timeout:g} s, +{amount.growth} was expected.")
+            if now - known_before == amount.growth:
+                return change
+            return f"{change}, so at least our {amount.growth}: other orders arrived at the same time"
+
+        return self._poll(grew)
+
+    # The log
+
+    def _logged(self) -> str:
+        order_id = self._accepted()
+        group = self._stack.output("worker_log_group")
+
+        def logged() -> str:
+            pages = self._clients.logs.get_paginator("filter_log_events").paginate(
+                logGroupName=group,
+                startTime=int(self._started_at * 1000) - CLOCK_SKEW,
+                filterPattern=f'"{order_id}"',
+            )
+            messages = (event.get("message", "") for page in pages for event in page["events"])
+            if any(_says_processed(message, order_id) for message in messages):
+                return group
+            raise NotYetError(f"No such line for {order_id} in {group} after {self._timeout:g} s.")
+
+        return self._poll(logged)
+
+    # The page
+
+    def _page(self) -> str:
+        url = self._stack.output("page_url")
+        try:
+            response = self._client.get(url, follow_redirects=True)
+        except httpx.HTTPError as error:
+            raise FailedError(f"{url} was not reached: {http.problem(error)}.") from error
+        kind = response.headers.get("Content-Type", "no type")
+        if response.status_code != httpx.codes.OK or not kind.startswith("text/html"):
+            raise FailedError(f"{url} answered {response.status_code} with {kind}, not 200 with text/html.")
+        if TITLE not in response.text:
+            raise FailedError(f"{url} is not the order status page: it lacks {TITLE}.")
+        return url
+
+
+def _tls(host: str) -> ssl.SSLContext:
+    """TLS always; the local database's certificate is self-made, so it is not verified on this machine."""
+    context = ssl.create_default_context()
+    if host in LOOPBACK:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _says_processed(message: str, order_id: str) -> bool:
+    """Whether a log line, one JSON object, says that this very order was processed."""
+    try:
+        line = json.loads(message)
+    except ValueError:
+        return False
+    return isinstance(line, dict) and line.get("message") == PROCESSED and line.get("orderId") == order_id
