@@ -1,0 +1,42 @@
+"""Start the machine's own Chromium under Playwright."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Playwright
+
+# What Debian, Ubuntu, Fedora and Google call it; on macOS it is an application and not on the PATH.
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+MAC_APPLICATIONS = (
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+QUIET = (
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def find_chromium() -> str | None:
+    """Return the path of the system's Chromium or Chrome, or None: Playwright's own is then used."""
+    return next((path for path in map(shutil.which, (*NAMES, *MAC_APPLICATIONS)) if path), None)
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start a headless browser that talks to nobody but the page's server.
+
+    Raises
+    ------
+    playwright.sync_api.Error
+        There is no Chromium on this machine.
+    """
+    # Chromium's sandbox does not start for root, as in most containers.
+    sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    return playwright.chromium.launch(executable_path=find_chromium(), args=[*QUIET, *sandbox])

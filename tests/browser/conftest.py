@@ -1,0 +1,161 @@
+"""The page in a browser, the server behind it, and a clock that only the test moves."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Locator, Page, expect, sync_playwright
+
+from tests.browser.answers import NOON, answer
+from tests.browser.chromium import launch
+from tests.browser.site import API_PATH, Site, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Dialog
+
+PICTURES = Path(__file__).parents[2] / "test-results"
+POLL = 2_000  # milliseconds between two questions while all is well
+
+# What a page must never do, recorded from its first moment on.
+RECORD_VIOLATIONS = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective));
+"""
+
+
+@dataclass
+class Board:
+    """The order board as a person at the counter meets it."""
+
+    page: Page
+    site: Site
+    complaints: list[str] = field(default_factory=list)  # errors, dialogs and requests to elsewhere
+
+    def __post_init__(self) -> None:
+        self.page.add_init_script(RECORD_VIOLATIONS)
+        self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        self.page.on("console", lambda message: self._hear(message.type, message.text))
+        self.page.on("request", lambda request: self._watch(request.url))
+        self.page.on("dialog", self._refuse)
+
+    def _hear(self, kind: str, text: str) -> None:
+        # The browser itself reports every failed request; only the tests of failures make some.
+        if kind in ("error", "warning") and not text.startswith("Failed to load resource"):
+            self.complaints.append(f"{kind}: {text}")
+
+    def _watch(self, url: str) -> None:
+        if not url.startswith(self.site.url):
+            self.complaints.append(f"request: {url}")
+
+    def _refuse(self, dialog: Dialog) -> None:
+        self.complaints.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    @property
+    def state(self) -> Locator:
+        """The word at the top: live, or not."""
+        return self.page.locator("#state")
+
+    @property
+    def updated(self) -> Locator:
+        """The time of the last update."""
+        return self.page.locator("#updated")
+
+    @property
+    def notice(self) -> Locator:
+        """The sentence that says what is wrong."""
+        return self.page.locator("#notice")
+
+    @property
+    def rows(self) -> Locator:
+        """The orders in the table."""
+        return self.page.locator("#rows tr")
+
+    def figure(self, name: str) -> Locator:
+        """The number beside a label."""
+        label = self.page.locator("dt", has_text=re.compile(f"^{name}"))
+        return self.page.locator("dl > div").filter(has=label).locator("dd")
+
+    def open(self, path: str = "/order-status") -> None:
+        """Load the page; its first question is asked."""
+        self.page.goto(self.site.url + path)
+
+    def wait(self, milliseconds: int) -> None:
+        """Let time pass for the page."""
+        self.page.clock.run_for(milliseconds)
+
+    def update(self, milliseconds: int = POLL) -> None:
+        """Let time pass until the next question, and see its answer on the page."""
+        before = self.updated.text_content() or ""
+        self.wait(milliseconds)
+        expect(self.updated).not_to_have_text(before)
+
+    def fail(self, milliseconds: int = POLL) -> None:
+        """Let time pass until the next question, and see on the page that it got no answer."""
+        before = self.state.text_content() or ""
+        self.wait(milliseconds)
+        expect(self.state).not_to_have_text(before)
+
+    def set_hidden(self, hidden: bool) -> None:
+        """Put the tab in the background, or bring it back."""
+        self.page.evaluate(
+            """(hidden) => {
+                Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+                document.dispatchEvent(new Event("visibilitychange"));
+            }""",
+            hidden,
+        )
+
+    def picture(self, name: str) -> None:
+        """Keep what the page looks like now, for a person."""
+        self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+
+
+# A module at a time: Playwright's event loop must not be running when other tests start theirs.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium for the tests of one module."""
+    with sync_playwright() as playwright, launch(playwright) as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """The server behind the page, with no orders yet."""
+    with serve() as server:
+        server.answer = answer([])
+        yield server
+
+
+@pytest.fixture
+def board(browser: Browser, site: Site) -> Iterator[Board]:
+    """The page, not opened yet, at noon in London; afterwards nothing forbidden may have happened."""
+    with browser.new_context(
+        locale="en-GB", timezone_id="Europe/London", viewport={"width": 1280, "height": 800}
+    ) as context:
+        page = context.new_page()
+        page.set_default_timeout(5_000)
+        page.clock.install(time=NOON)
+        page.clock.pause_at(NOON + timedelta(seconds=1))
+        board = Board(page, site)
+        yield board
+        assert board.complaints == []
+        assert page.evaluate("violations") == []
+        assert set(site.requests) <= {
+            "/",
+            "/order-status",
+            "/order-status.css",
+            "/order-status.js",
+            "/polling.js",
+            "/status.js",
+            "/config.js",
+            "/favicon.svg",
+            API_PATH,
+        }

@@ -1,0 +1,53 @@
+/** Asking again and again: one question at a time, more slowly while it fails, never in a hidden tab. */
+
+const EVERY = 2_000; // milliseconds from an answer to the next question
+const AT_MOST = 30_000; // the longest pause between two tries
+
+/**
+ * The pause after a number of failures in a row: twice as long each time, and a little random,
+ * so that all the screens of a cafe do not come back in the same moment.
+ * @param {number} failures
+ * @returns {number} milliseconds
+ */
+export function pauseAfter(failures) {
+  if (failures === 0) return EVERY;
+  return Math.min(AT_MOST, EVERY * 2 ** failures) * (1 - Math.random() / 4);
+}
+
+/**
+ * Ask until the page is closed.
+ * @template T
+ * @param {() => Promise<T>} ask
+ * @param {(answer: T) => void} onAnswer
+ * @param {(error: Error, failures: number, pause: number) => void} onFailure with the milliseconds to the next try
+ */
+export function poll(ask, onAnswer, onFailure) {
+  let asking = false;
+  let failures = 0;
+  /** @type {number | undefined} */
+  let timer;
+
+  async function turn() {
+    clearTimeout(timer);
+    if (asking || document.hidden) return;
+    asking = true;
+    /** @type {() => void} */
+    let tell;
+    try {
+      const answer = await ask();
+      failures = 0;
+      tell = () => onAnswer(answer);
+    } catch (error) {
+      failures += 1;
+      tell = () => onFailure(/** @type {Error} */ (error), failures, pause);
+    }
+    asking = false;
+    const pause = pauseAfter(failures);
+    timer = setTimeout(turn, pause);
+    tell(); // last: a mistake in showing an answer must not end the asking
+  }
+
+  document.addEventListener("visibilitychange", turn);
+  window.addEventListener("online", turn);
+  turn();
+}
