@@ -1,0 +1,45 @@
+"""A local stack in this process: what `cafe local --detach` starts, and what tests kill."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from local import stack
+from local.display import Display
+
+
+def main() -> int:
+    """Run until a signal ends it; once ready, say so on the given descriptor and let go of the terminal."""
+    parser = argparse.ArgumentParser(prog="local", description=__doc__)
+    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--port", type=int, default=stack.DEFAULT_PORT)
+    parser.add_argument("--database-port", type=int, default=0)
+    parser.add_argument("--program", type=Path, default=stack.ROOT)
+    parser.add_argument("--ready-descriptor", type=int, required=True)
+    arguments = parser.parse_args()
+    options = stack.Options(
+        directory=arguments.directory,
+        port=arguments.port,
+        database_port=arguments.database_port,
+        program=arguments.program,
+    )
+
+    def on_ready() -> None:
+        os.write(arguments.ready_descriptor, b"1")
+        os.close(arguments.ready_descriptor)
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (1, 2):
+            os.dup2(nowhere, descriptor)
+
+    return stack.run(
+        options, Display(Console()), on_ready=on_ready, how_to_stop=stack.how_to_stop(options.directory)
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""The deployer's login to MariaDB: does what RDS does when it makes an instance."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pymysql
+from pymysql.constants import ER
+
+from local.errors import LocalError
+from local.mariadb import Administrator
+
+# Error numbers of a server that does not listen yet, or breaks off.
+_NOT_YET = (2002, 2003, 2013)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """What a client needs; `ca` is the path of the authority's certificate, since TLS may be required."""
+
+    host: str
+    port: int
+    user: str
+    password: str = dataclasses.field(repr=False)
+    name: str
+    ca: str
+
+
+class Database:
+    """The local database server."""
+
+    host = "127.0.0.1"
+
+    def __init__(self, *, port: int, administrator: Administrator, authority: Path) -> None:
+        self.port = port
+        # A login for tools and tests, once an instance exists.
+        self.login: Login | None = None
+        self._administrator = administrator
+        self._authority = authority
+
+    def wait(self, timeout: float) -> str:
+        """Wait until the server answers, at most `timeout` seconds, and return its version.
+
+        Raises
+        ------
+        LocalError
+            When it does not answer in time.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                with self._connect() as connection, connection.cursor() as cursor:
+                    cursor.execute("SELECT VERSION()")
+                    return "".join(map(str, cursor.fetchone() or ()))
+            except pymysql.err.OperationalError as error:
+                if error.args[0] not in _NOT_YET or time.monotonic() > deadline:
+                    raise LocalError(f"The database does not answer: {error.args[1]}") from error
+                time.sleep(0.02)
+
+    def create(self, name: str, *, user: str, password: str, parameters: Mapping[str, str]) -> None:
+        """Create a database and its master user, and set the parameters that this server has."""
+        if not _NAME.fullmatch(name):
+            raise LocalError(f"{name!r} is not a name for a database.")
+        tools = Login(
+            host=self.host,
+            port=self.port,
+            user="cafe_local",
+            password=secrets.token_hex(16),
+            name=name,
+            ca=str(self._authority),
+        )
+        self.wait(timeout=60)
+        with self._connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE `{name}`")
+            cursor.execute("CREATE USER %s@'127.0.0.1' IDENTIFIED BY %s", (user, password))
+            cursor.execute("GRANT ALL PRIVILEGES ON *.* TO %s@'127.0.0.1' WITH GRANT OPTION", (user,))
+            cursor.execute("CREATE USER %s@'127.0.0.1' IDENTIFIED BY %s", (tools.user, tools.password))
+            cursor.execute(f"GRANT ALL PRIVILEGES ON `{name}`.* TO %s@'127.0.0.1'", (tools.user,))
+            for parameter, value in parameters.items():
+                _set_parameter(cursor, parameter, value)
+        self.login = tools
+
+    def _connect(self) -> pymysql.Connection[pymysql.cursors.Cursor]:
+        return pymysql.connect(
+            host=self.host,
+            port=self.port,
+            user=self._administrator.user,
+            password=self._administrator.password,
+            ssl_ca=str(self._authority),
+            ssl_verify_cert=True,
+            ssl_verify_identity=True,
+            autocommit=True,
+            connect_timeout=5,
+            read_timeout=30,
+            write_timeout=30,
+        )
+
+
+def _set_parameter(cursor: Any, parameter: str, value: str) -> None:
+    """Set a parameter of a parameter group, unless MySQL alone has it."""
+    if not _NAME.fullmatch(parameter):
+        raise LocalError(f"{parameter!r} is not a name for a parameter.")
+    try:
+        cursor.execute(f"SET GLOBAL {parameter} = %s", (int(value) if value.isdigit() else value,))
+    except pymysql.err.OperationalError as error:
+        if error.args[0] != ER.UNKNOWN_SYSTEM_VARIABLE:
+            raise

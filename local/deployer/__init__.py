@@ -1,0 +1,8 @@
+"""Creates what the program declares: one small function per resource type, nothing unknown accepted."""
+
+# Importing the handlers registers them.
+from local.deployer import api, functions, messaging, network, page, storage
+from local.deployer.cloud import Cloud
+from local.deployer.mocks import Deployer, DeployError
+
+__all__ = ["Cloud", "DeployError", "Deployer", "api", "functions", "messaging", "network", "page", "storage"]

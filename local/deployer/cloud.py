@@ -1,0 +1,74 @@
+"""What the handlers create resources on: MiniStack's services and the database."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from local import ministack
+from local.database import Database
+from local.deployer.naming import Naming
+from local.deviations import Deviations
+
+# Seconds. An invocation waits for its function, which may run migrations.
+CONNECT_TIMEOUT = 5
+READ_TIMEOUT = 120
+
+
+class Cloud:
+    """AWS as the deployer sees it: an account in a region, all behind one port of this machine."""
+
+    def __init__(
+        self,
+        *,
+        port: int,
+        region: str,
+        names: Naming,
+        database: Database,
+        authority: Path,
+    ) -> None:
+        self.port = port
+        self.region = region
+        self.account = ministack.ACCOUNT
+        self.database = database
+        self.deviations = Deviations(gateway_port=port, authority=authority)
+        # Names for resources whose program leaves them to the provider.
+        self.physical_name = names.physical_name
+        self.lower_case_name = names.lower_case_name
+        # Physical names of parameter groups, and the parameters in them.
+        self.database_parameters: dict[str, dict[str, str]] = {}
+        self._lock = threading.Lock()
+        self._clients: dict[str, Any] = {}
+        self._session = boto3.session.Session(
+            aws_access_key_id=ministack.ACCESS_KEY,
+            aws_secret_access_key=ministack.SECRET_KEY,
+            region_name=region,
+        )
+
+    def client(self, service: str) -> Any:
+        """Return the service's client; creating one is not safe in two threads at once, using it is."""
+        with self._lock:
+            if service not in self._clients:
+                # The overloads of boto3's stubs know literal names only.
+                self._clients[service] = self._session.client(  # type: ignore[call-overload]
+                    service,
+                    endpoint_url=f"http://127.0.0.1:{self.port}",
+                    config=Config(
+                        connect_timeout=CONNECT_TIMEOUT,
+                        read_timeout=READ_TIMEOUT,
+                        retries={"total_max_attempts": 1},
+                        max_pool_connections=20,
+                        s3={"addressing_style": "path"},
+                        proxies={},
+                    ),
+                )
+            return self._clients[service]
+
+    def arn(self, service: str, resource: str, *, global_service: bool = False) -> str:
+        """Return the name of a resource of this account."""
+        region = "" if global_service else self.region
+        return f"arn:aws:{service}:{region}:{self.account}:{resource}"

@@ -1,0 +1,110 @@
+"""Functions, what they may do, and what calls them."""
+
+from __future__ import annotations
+
+from local.deployer.archives import zipped
+from local.deployer.cloud import Cloud
+from local.deployer.inputs import InputError, Inputs
+from local.deployer.registry import Result, resource
+
+
+@resource("aws:iam/role:Role")
+def role(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    physical = inputs.get("name", cloud.physical_name(name))
+    created = cloud.client("iam").create_role(
+        RoleName=physical, AssumeRolePolicyDocument=inputs.text("assumeRolePolicy")
+    )["Role"]
+    return physical, {"name": physical, "arn": created["Arn"], "uniqueId": created["RoleId"]}
+
+
+@resource("aws:iam/rolePolicy:RolePolicy")
+def role_policy(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    physical = inputs.get("name", cloud.physical_name(name))
+    cloud.client("iam").put_role_policy(
+        RoleName=inputs.text("role"), PolicyName=physical, PolicyDocument=inputs.text("policy")
+    )
+    return f"{inputs.text('role')}:{physical}", {"name": physical}
+
+
+@resource("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+def role_policy_attachment(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    role_name, policy = inputs.text("role"), inputs.text("policyArn")
+    cloud.client("iam").attach_role_policy(RoleName=role_name, PolicyArn=policy)
+    return f"{role_name}/{policy}", {}
+
+
+@resource("aws:cloudwatch/logGroup:LogGroup")
+def log_group(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    logs = cloud.client("logs")
+    physical = inputs.get("name", cloud.physical_name(name))
+    logs.create_log_group(logGroupName=physical)
+    logs.put_retention_policy(logGroupName=physical, retentionInDays=inputs.require("retentionInDays"))
+    return physical, {"name": physical, "arn": cloud.arn("logs", f"log-group:{physical}")}
+
+
+@resource("aws:lambda/function:Function")
+def function(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    physical = inputs.get("name", cloud.physical_name(name))
+    network, logging = inputs.section("vpcConfig"), inputs.section("loggingConfig")
+    created = cloud.client("lambda").create_function(
+        FunctionName=physical,
+        Code={"ZipFile": zipped(inputs.require("code"), cloud.deviations.archive_replacements())},
+        Runtime=inputs.text("runtime"),
+        Architectures=inputs.texts("architectures"),
+        Handler=inputs.text("handler"),
+        Role=inputs.text("role"),
+        Timeout=inputs.require("timeout"),
+        MemorySize=inputs.require("memorySize"),
+        Environment={"Variables": inputs.section("environment").get("variables", {})},
+        VpcConfig=network.renamed({"subnetIds": "SubnetIds", "securityGroupIds": "SecurityGroupIds"}),
+        LoggingConfig=logging.renamed({"logFormat": "LogFormat", "logGroup": "LogGroup"}),
+    )
+    arn = created["FunctionArn"]
+    invoke_path = f"path/2015-03-31/functions/{arn}/invocations"
+    return physical, {
+        "name": physical,
+        "arn": arn,
+        "invokeArn": f"arn:aws:apigateway:{cloud.region}:lambda:{invoke_path}",
+        "version": created["Version"],
+    }
+
+
+@resource("aws:lambda/permission:Permission")
+def permission(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    # The provider's own choice when the program makes none; statement ids allow few characters.
+    statement = inputs.get("statementId", "".join(filter(str.isalnum, cloud.physical_name(name))))
+    cloud.client("lambda").add_permission(
+        FunctionName=inputs.text("function"),
+        StatementId=statement,
+        Action=inputs.text("action"),
+        Principal=inputs.text("principal"),
+        SourceArn=inputs.text("sourceArn"),
+    )
+    return statement, {"statementId": statement}
+
+
+@resource("aws:lambda/invocation:Invocation", {"triggers": "a new stack runs everything once"})
+def invocation(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    function_name = inputs.text("functionName")
+    answer = cloud.client("lambda").invoke(FunctionName=function_name, Payload=inputs.text("input").encode())
+    result = answer["Payload"].read().decode()
+    if "FunctionError" in answer:
+        raise InputError(f"called {function_name}, which failed: {result[:1000]}")
+    return f"{function_name}_$LATEST", {"result": result}
+
+
+@resource("aws:lambda/eventSourceMapping:EventSourceMapping")
+def event_source_mapping(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    optional = {
+        "maximumBatchingWindowInSeconds": "MaximumBatchingWindowInSeconds",
+        "functionResponseTypes": "FunctionResponseTypes",
+    }
+    scaling = inputs.section("scalingConfig").renamed({"maximumConcurrency": "MaximumConcurrency"})
+    created = cloud.client("lambda").create_event_source_mapping(
+        EventSourceArn=inputs.text("eventSourceArn"),
+        FunctionName=inputs.text("functionName"),
+        BatchSize=cloud.deviations.batch_size(inputs.get("batchSize", 10)),
+        ScalingConfig=scaling,
+        **inputs.renamed(optional),
+    )
+    return created["UUID"], {"uuid": created["UUID"], "functionArn": created["FunctionArn"]}

@@ -1,0 +1,100 @@
+"""Pulumi's mocks that create what the program declares, and accept nothing that they do not understand."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pulumi.runtime import mocks
+
+from local.deployer import outputs
+from local.deployer.cloud import Cloud
+from local.deployer.inputs import InputError, Inputs, plain
+from local.deployer.outputs import OutputError
+from local.deployer.registry import INVOKES, RESOURCES
+from local.errors import LocalError
+from local.progress import Created
+
+
+class DeployError(LocalError):
+    """A resource or an invoke failed; the message names it."""
+
+
+class Deployer(mocks.Mocks):
+    """Creates every resource of the program for real, each in the thread in which Pulumi registers it."""
+
+    def __init__(self, cloud: Cloud, report: Callable[[Created], None]) -> None:
+        self._cloud = cloud
+        self._report = report
+        self._lock = threading.Lock()
+        self._names: set[tuple[str, str]] = set()
+        # The first error: what follows are its consequences.
+        self.failure: DeployError | None = None
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        """Create a resource, and return its id and its state."""
+        try:
+            return self._new_resource(args)
+        # Whatever went wrong, Pulumi's thread only has to know that it did; the person gets a sentence.
+        except Exception as error:
+            raise self._fail(f"{args.typ} {args.name!r}", error) from error
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+        """Answer an invoke."""
+        try:
+            answer = INVOKES.get(args.token)
+            if answer is None:
+                raise InputError("is an invoke that local mode does not know")
+            inputs = Inputs(plain(args.args))
+            result = answer(self._cloud, inputs)
+            _refuse_unread(list(inputs.unread()))
+            outputs.checked("invoke", result)
+        except Exception as error:
+            raise self._fail(args.token, error) from error
+        return result, None
+
+    def _new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        outputs.refuse_marks(plain(args.inputs), "it")
+        if args.resource_id:
+            raise InputError("is looked up or imported, but a local stack starts with nothing")
+        if args.custom is False:
+            return None, args.inputs
+        kind = RESOURCES.get(args.typ)
+        if kind is None:
+            raise InputError("is of a type that local mode does not know")
+        self._refuse_twice(args.typ, args.name)
+        began = time.monotonic()
+        inputs = Inputs(plain(args.inputs))
+        identifier, created = kind.create(self._cloud, args.name, inputs)
+        _refuse_unread([path for path in inputs.unread() if not kind.ignores(path)])
+        outputs.checked(identifier, created)
+        self._report(Created(type=args.typ, name=args.name, seconds=time.monotonic() - began))
+        # The inputs go back as they came: what was secret in them stays secret.
+        state = {**args.inputs, **created}
+        return identifier, {**state, **outputs.marks(args.typ, args.name, state)}
+
+    def _refuse_twice(self, type_token: str, name: str) -> None:
+        with self._lock:
+            if (type_token, name) in self._names:
+                raise InputError("is declared twice")
+            self._names.add((type_token, name))
+
+    def _fail(self, subject: str, error: Exception) -> DeployError:
+        failure = DeployError(f"{subject}: {_sentence(error)}")
+        with self._lock:
+            self.failure = self.failure or failure
+        return failure
+
+
+def _refuse_unread(paths: list[str]) -> None:
+    if paths:
+        many = "inputs" if len(paths) > 1 else "an input"
+        raise InputError(f"has {many} that local mode does not understand: {', '.join(sorted(paths))}")
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, InputError | OutputError | LocalError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"

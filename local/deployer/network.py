@@ -1,0 +1,138 @@
+"""The VPC. Nothing local is in it, but its references have to fit, and MiniStack checks that they do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local.deployer.cloud import Cloud
+from local.deployer.inputs import Inputs
+from local.deployer.registry import Result, invoke, resource
+
+
+@invoke("aws:index/getRegion:getRegion")
+def get_region(cloud: Cloud, inputs: Inputs) -> dict[str, Any]:
+    return {
+        "id": cloud.region,
+        "name": cloud.region,
+        "region": cloud.region,
+        "description": "this machine",
+        "endpoint": f"127.0.0.1:{cloud.port}",
+    }
+
+
+@invoke("aws:index/getAvailabilityZones:getAvailabilityZones")
+def get_availability_zones(cloud: Cloud, inputs: Inputs) -> dict[str, Any]:
+    filters = [
+        {"Name": item.text("name"), "Values": item.texts("values")} for item in inputs.sections("filters")
+    ]
+    zones = cloud.client("ec2").describe_availability_zones(Filters=filters)["AvailabilityZones"]
+    return {
+        "id": cloud.region,
+        "names": [zone["ZoneName"] for zone in zones],
+        "zoneIds": [zone["ZoneId"] for zone in zones],
+        "groupNames": [cloud.region],
+    }
+
+
+@resource("aws:ec2/vpc:Vpc")
+def vpc(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    ec2 = cloud.client("ec2")
+    identifier = ec2.create_vpc(CidrBlock=inputs.text("cidrBlock"))["Vpc"]["VpcId"]
+    attributes = {"enableDnsSupport": "EnableDnsSupport", "enableDnsHostnames": "EnableDnsHostnames"}
+    for attribute, value in inputs.renamed(attributes).items():
+        ec2.modify_vpc_attribute(VpcId=identifier, **{attribute: {"Value": value}})
+    return identifier, {"arn": cloud.arn("ec2", f"vpc/{identifier}")}
+
+
+@resource("aws:ec2/subnet:Subnet")
+def subnet(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    created = cloud.client("ec2").create_subnet(
+        VpcId=inputs.text("vpcId"),
+        CidrBlock=inputs.text("cidrBlock"),
+        AvailabilityZone=inputs.text("availabilityZone"),
+    )["Subnet"]
+    return created["SubnetId"], {"arn": cloud.arn("ec2", f"subnet/{created['SubnetId']}")}
+
+
+@resource("aws:ec2/routeTable:RouteTable")
+def route_table(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    created = cloud.client("ec2").create_route_table(VpcId=inputs.text("vpcId"))["RouteTable"]
+    identifier = created["RouteTableId"]
+    return identifier, {"arn": cloud.arn("ec2", f"route-table/{identifier}")}
+
+
+@resource("aws:ec2/routeTableAssociation:RouteTableAssociation")
+def route_table_association(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    created = cloud.client("ec2").associate_route_table(
+        RouteTableId=inputs.text("routeTableId"), SubnetId=inputs.text("subnetId")
+    )
+    return created["AssociationId"], {}
+
+
+@resource("aws:ec2/securityGroup:SecurityGroup")
+def security_group(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    ec2 = cloud.client("ec2")
+    physical = inputs.get("name", cloud.physical_name(name))
+    identifier = ec2.create_security_group(
+        GroupName=physical, Description=inputs.text("description"), VpcId=inputs.text("vpcId")
+    )["GroupId"]
+    # As the provider does: a new group lets everything out, a declared one only what is declared.
+    everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    ec2.revoke_security_group_egress(GroupId=identifier, IpPermissions=[everything])
+    return identifier, {"name": physical, "arn": cloud.arn("ec2", f"security-group/{identifier}")}
+
+
+@resource("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+def ingress_rule(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    created = cloud.client("ec2").authorize_security_group_ingress(
+        GroupId=inputs.text("securityGroupId"), IpPermissions=[_permission(inputs)]
+    )
+    return _rule(cloud, created)
+
+
+@resource("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule")
+def egress_rule(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    created = cloud.client("ec2").authorize_security_group_egress(
+        GroupId=inputs.text("securityGroupId"), IpPermissions=[_permission(inputs)]
+    )
+    return _rule(cloud, created)
+
+
+@resource("aws:ec2/vpcEndpoint:VpcEndpoint")
+def vpc_endpoint(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    ec2 = cloud.client("ec2")
+    service, kind = inputs.text("serviceName"), inputs.text("vpcEndpointType")
+    optional = {
+        "routeTableIds": "RouteTableIds",
+        "subnetIds": "SubnetIds",
+        "securityGroupIds": "SecurityGroupIds",
+        "privateDnsEnabled": "PrivateDnsEnabled",
+    }
+    identifier = ec2.create_vpc_endpoint(
+        VpcId=inputs.text("vpcId"), ServiceName=service, VpcEndpointType=kind, **inputs.renamed(optional)
+    )["VpcEndpoint"]["VpcEndpointId"]
+    outputs = {"arn": cloud.arn("ec2", f"vpc-endpoint/{identifier}")}
+    if kind == "Gateway":
+        lists = ec2.describe_prefix_lists(Filters=[{"Name": "prefix-list-name", "Values": [service]}])
+        outputs["prefixListId"] = lists["PrefixLists"][0]["PrefixListId"]
+    return identifier, outputs
+
+
+def _permission(inputs: Inputs) -> dict[str, Any]:
+    description = inputs.renamed({"description": "Description"})
+    permission = {
+        "IpProtocol": inputs.text("ipProtocol"),
+        **inputs.renamed({"fromPort": "FromPort", "toPort": "ToPort"}),
+    }
+    if "referencedSecurityGroupId" in inputs:
+        group = {"GroupId": inputs.text("referencedSecurityGroupId"), **description}
+        return {**permission, "UserIdGroupPairs": [group]}
+    return {**permission, "PrefixListIds": [{"PrefixListId": inputs.text("prefixListId"), **description}]}
+
+
+def _rule(cloud: Cloud, created: dict[str, Any]) -> Result:
+    identifier = created["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+    return identifier, {
+        "securityGroupRuleId": identifier,
+        "arn": cloud.arn("ec2", f"security-group-rule/{identifier}"),
+    }

@@ -1,0 +1,180 @@
+"""The page: its bucket, and CloudFront in front of the bucket and the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local.deployer.archives import read_asset
+from local.deployer.cloud import Cloud
+from local.deployer.inputs import Inputs
+from local.deployer.registry import Result, resource
+
+_EVERYWHERE = "one machine is all that serves the page"
+
+
+@resource("aws:s3/bucket:Bucket")
+def bucket(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    physical = inputs.get("bucket", cloud.lower_case_name(name))
+    cloud.client("s3").create_bucket(Bucket=physical)
+    return physical, {
+        "bucket": physical,
+        "arn": f"arn:aws:s3:::{physical}",
+        "bucketRegionalDomainName": f"{physical}.s3.{cloud.region}.amazonaws.com",
+    }
+
+
+@resource("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock")
+def bucket_public_access_block(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    configuration = {
+        "BlockPublicAcls": inputs.flag("blockPublicAcls"),
+        "BlockPublicPolicy": inputs.flag("blockPublicPolicy"),
+        "IgnorePublicAcls": inputs.flag("ignorePublicAcls"),
+        "RestrictPublicBuckets": inputs.flag("restrictPublicBuckets"),
+    }
+    cloud.client("s3").put_public_access_block(
+        Bucket=inputs.text("bucket"), PublicAccessBlockConfiguration=configuration
+    )
+    return inputs.text("bucket"), {}
+
+
+@resource("aws:s3/bucketObjectv2:BucketObjectv2")
+def bucket_object(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    body = read_asset(inputs.get("source")) if "source" in inputs else inputs.text("content").encode()
+    created = cloud.client("s3").put_object(
+        Bucket=inputs.text("bucket"),
+        Key=inputs.text("key"),
+        Body=body,
+        **inputs.renamed({"contentType": "ContentType", "cacheControl": "CacheControl"}),
+    )
+    return inputs.text("key"), {"etag": created["ETag"].strip('"')}
+
+
+@resource("aws:s3/bucketPolicy:BucketPolicy")
+def bucket_policy(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    policy = cloud.deviations.resource_policy(inputs.text("policy"))
+    cloud.client("s3").put_bucket_policy(Bucket=inputs.text("bucket"), Policy=policy)
+    return inputs.text("bucket"), {}
+
+
+@resource("aws:cloudfront/originAccessControl:OriginAccessControl")
+def origin_access_control(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    physical = inputs.get("name", cloud.physical_name(name))
+    configuration = {
+        "Name": physical,
+        "SigningProtocol": inputs.text("signingProtocol"),
+        "SigningBehavior": inputs.text("signingBehavior"),
+        "OriginAccessControlOriginType": inputs.text("originAccessControlOriginType"),
+    }
+    created = cloud.client("cloudfront").create_origin_access_control(OriginAccessControlConfig=configuration)
+    return created["OriginAccessControl"]["Id"], {"name": physical}
+
+
+@resource("aws:cloudfront/responseHeadersPolicy:ResponseHeadersPolicy")
+def response_headers_policy(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    physical = inputs.get("name", cloud.physical_name(name))
+    headers = _pascal(inputs.require("securityHeadersConfig"))
+    created = cloud.client("cloudfront").create_response_headers_policy(
+        ResponseHeadersPolicyConfig={"Name": physical, "SecurityHeadersConfig": headers}
+    )
+    return created["ResponseHeadersPolicy"]["Id"], {"name": physical}
+
+
+@resource("aws:cloudfront/cachePolicy:CachePolicy")
+def cache_policy(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    physical = inputs.get("name", cloud.physical_name(name))
+    key = _pascal(inputs.require("parametersInCacheKeyAndForwardedToOrigin"))
+    configuration = {
+        "Name": physical,
+        "MinTTL": inputs.require("minTtl"),
+        "DefaultTTL": inputs.require("defaultTtl"),
+        "MaxTTL": inputs.require("maxTtl"),
+        "ParametersInCacheKeyAndForwardedToOrigin": key,
+    }
+    created = cloud.client("cloudfront").create_cache_policy(CachePolicyConfig=configuration)
+    return created["CachePolicy"]["Id"], {"name": physical}
+
+
+@resource(
+    "aws:cloudfront/distribution:Distribution",
+    {
+        "priceClass": _EVERYWHERE,
+        "restrictions": _EVERYWHERE,
+        "httpVersion": "the local gateway speaks HTTP/1.1 on this machine",
+        "isIpv6Enabled": "the local gateway listens on 127.0.0.1",
+        "viewerCertificate": "there is no TLS, see the deviations",
+    },
+)
+def distribution(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    behaviors = [_behavior(cloud, item) for item in inputs.sections("orderedCacheBehaviors")]
+    errors = [
+        {"ErrorCode": item.require("errorCode"), "ErrorCachingMinTTL": item.require("errorCachingMinTtl")}
+        for item in inputs.sections("customErrorResponses")
+    ]
+    configuration = {
+        "CallerReference": name,
+        "Comment": inputs.get("comment", ""),
+        "Enabled": inputs.flag("enabled"),
+        "DefaultRootObject": inputs.get("defaultRootObject", ""),
+        "Origins": _counted([_origin(cloud, item) for item in inputs.sections("origins")]),
+        "DefaultCacheBehavior": _behavior(cloud, inputs.section("defaultCacheBehavior")),
+        "CacheBehaviors": _counted(behaviors),
+        "CustomErrorResponses": _counted(errors),
+    }
+    created = cloud.client("cloudfront").create_distribution(DistributionConfig=configuration)
+    result = created["Distribution"]
+    return result["Id"], {
+        "arn": result["ARN"],
+        "domainName": result["DomainName"],
+        "status": result["Status"],
+    }
+
+
+def _origin(cloud: Cloud, origin: Inputs) -> dict[str, Any]:
+    result = {
+        "Id": origin.text("originId"),
+        "DomainName": origin.text("domainName"),
+        "OriginPath": origin.get("originPath", ""),
+    }
+    if "customOriginConfig" not in origin:
+        access = origin.text("originAccessControlId")
+        empty_identity = {"OriginAccessIdentity": ""}
+        return {**result, "OriginAccessControlId": access, "S3OriginConfig": empty_identity}
+    custom = _pascal(origin.get("customOriginConfig"))
+    custom["OriginSslProtocols"] = _counted(custom["OriginSslProtocols"])
+    local = cloud.deviations.api_origin(result["DomainName"], result["OriginPath"])
+    return {**result, "CustomOriginConfig": custom, **(local or {})}
+
+
+def _behavior(cloud: Cloud, behavior: Inputs) -> dict[str, Any]:
+    names = {
+        "targetOriginId": "TargetOriginId",
+        "pathPattern": "PathPattern",
+        "cachePolicyId": "CachePolicyId",
+        "originRequestPolicyId": "OriginRequestPolicyId",
+        "responseHeadersPolicyId": "ResponseHeadersPolicyId",
+        "compress": "Compress",
+    }
+    policy = cloud.deviations.viewer_protocol_policy(behavior.text("viewerProtocolPolicy"))
+    cached = _counted(behavior.texts("cachedMethods"))
+    return {
+        **behavior.renamed(names),
+        "ViewerProtocolPolicy": policy,
+        "AllowedMethods": {**_counted(behavior.texts("allowedMethods")), "CachedMethods": cached},
+    }
+
+
+def _counted(items: list[Any]) -> dict[str, Any]:
+    """Write a list as CloudFront's API does."""
+    return {"Quantity": len(items), "Items": items} if items else {"Quantity": 0}
+
+
+def _pascal(value: Any) -> Any:
+    """Write the provider's names (`cookieBehavior`, `httpPort`) as CloudFront's API does."""
+    if isinstance(value, dict):
+        return {_pascal_name(key): _pascal(item) for key, item in value.items()}
+    return value
+
+
+def _pascal_name(name: str) -> str:
+    acronyms = {"httpPort": "HTTPPort", "httpsPort": "HTTPSPort"}
+    return acronyms.get(name, name[0].upper() + name[1:])

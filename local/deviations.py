@@ -1,0 +1,114 @@
+"""Everything in which a local stack differs from one on AWS.
+
+Each difference is a function that changes one value on its way to the local services, and notes the
+sentence about it that is shown at start-up. What this file does not change reaches the services as the
+program wrote it.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+# In a function's archive: the authorities that it trusts for the database's certificate.
+DATABASE_AUTHORITIES = "rds-ca.pem"
+# MiniStack hands a function at most this many messages of a queue at once.
+MAX_BATCH_SIZE = 10
+
+_API_HOST = r"([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com"
+_PAGE_HOST = r"([A-Za-z0-9]+)\.cloudfront\.net"
+
+# True for every local stack: what MiniStack accepts without acting on it.
+ALWAYS = (
+    f"Functions run on this machine's Python {sys.version_info.major}.{sys.version_info.minor} "
+    f"({platform.machine()}), whatever runtime and architecture they name.",
+    "Accepted but not enforced: security groups and endpoints, API Gateway's permission to invoke, "
+    "the queue permissions of an event source, permissions to write logs, keys of KMS.",
+)
+
+
+class Deviations:
+    """The differences of one run."""
+
+    def __init__(self, *, gateway_port: int, authority: Path) -> None:
+        self._port = gateway_port
+        self._authority = authority
+        self._lock = threading.Lock()
+        self._noted = dict.fromkeys(ALWAYS)
+
+    @property
+    def sentences(self) -> list[str]:
+        """What differs, a sentence each, without repetitions."""
+        with self._lock:
+            return list(self._noted)
+
+    def database_address(self, host: str, port: int) -> tuple[str, int]:
+        """Say where the database is, instead of RDS's host name and port."""
+        self._note(f"The database is MariaDB at {host}:{port}, not MySQL on RDS.")
+        return host, port
+
+    def archive_replacements(self) -> dict[str, bytes]:
+        """Return the files in functions' archives that get another content."""
+        self._note(
+            f"{DATABASE_AUTHORITIES} in functions' archives holds the local database's CA, not Amazon's."
+        )
+        return {DATABASE_AUTHORITIES: self._authority.read_bytes()}
+
+    def resource_policy(self, document: str) -> str:
+        """Drop from a topic's, queue's or bucket's policy what refuses requests over plain HTTP."""
+        policy = json.loads(document)
+        kept = [statement for statement in policy["Statement"] if not _refuses_plain_http(statement)]
+        if len(kept) < len(policy["Statement"]):
+            self._note("Topics, queues and buckets take requests over HTTP: on AWS their policies refuse it.")
+        return json.dumps({**policy, "Statement": kept})
+
+    def batch_size(self, size: int) -> int:
+        """Cap an event source's batch size."""
+        if size > MAX_BATCH_SIZE:
+            self._note(f"A function gets at most {MAX_BATCH_SIZE} messages of a queue at once, not {size}.")
+        return min(size, MAX_BATCH_SIZE)
+
+    def viewer_protocol_policy(self, policy: str) -> str:
+        """Let the page be read over HTTP: there is no certificate for it."""
+        if policy in ("redirect-to-https", "https-only"):
+            self._note(f"The page is served over HTTP: CloudFront's {policy} becomes allow-all.")
+            return "allow-all"
+        return policy
+
+    def api_origin(self, domain: str, path: str) -> dict[str, Any] | None:
+        """Return the origin in place of an API of API Gateway's, None for any other domain."""
+        host = re.fullmatch(_API_HOST, domain)
+        if host is None:
+            return None
+        self._note(f"CloudFront reaches the API over HTTP at localhost:{self._port}, not at its AWS name.")
+        return {
+            "DomainName": "localhost",
+            "OriginPath": f"/_aws/execute-api/{host[1]}{path}",
+            "CustomOriginConfig": {
+                "HTTPPort": self._port,
+                "HTTPSPort": 443,
+                "OriginProtocolPolicy": "http-only",
+            },
+        }
+
+    def stack_output(self, value: Any) -> Any:
+        """Return a stack output with the local URLs of the page and the API, and of nothing else."""
+        if not isinstance(value, str):
+            return value
+        page = f"http://\\1.cloudfront.localhost:{self._port}"
+        api = f"http://127.0.0.1:{self._port}/_aws/execute-api/\\1"
+        return re.sub(f"https://{_API_HOST}", api, re.sub(f"https://{_PAGE_HOST}", page, value))
+
+    def _note(self, sentence: str) -> None:
+        with self._lock:
+            self._noted[sentence] = None
+
+
+def _refuses_plain_http(statement: dict[str, Any]) -> bool:
+    condition = {"Bool": {"aws:SecureTransport": "false"}}
+    return statement["Effect"] == "Deny" and statement.get("Condition") == condition

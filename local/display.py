@@ -1,0 +1,80 @@
+"""What a person sees of a run."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from local.progress import Created, Ready
+
+EXAMPLE_ORDER = '{"item": "Latte", "quantity": 1}'
+
+
+class Display:
+    """Lines on a terminal or in a file, each with the seconds since the start."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._began = time.monotonic()
+        self._resources = 0
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.monotonic() - self._began
+
+    def step(self, text: str) -> None:
+        """Show that something begins or is done."""
+        self._print(f"[dim]{self.seconds:6.2f} s[/]  {escape(text)}")
+
+    def ready(self, event: Ready) -> None:
+        """Show that a service answers."""
+        self.step(f"{event.service} answers")
+
+    def created(self, event: Created) -> None:
+        """Show that a resource exists, and how long it took."""
+        self._resources += 1
+        package, _, rest = event.type.partition(":")
+        module, _, kind = rest.partition(":")
+        service = package if module == "index" or package == "random" else module.partition("/")[0]
+        took = f"[dim]({event.seconds:.2f} s)[/]"
+        self._print(
+            f"[dim]{self.seconds:6.2f} s[/]  [green]+[/] {service} {kind} {escape(event.name)} {took}"
+        )
+
+    def finished(self, outputs: Mapping[str, Any], deviations: Sequence[str], how_to_stop: str) -> None:
+        """Show where everything is, what differs from AWS, and how it ends."""
+        self._print("\n[bold]Different from AWS:[/]")
+        for sentence in deviations:
+            self._print(f"  - {escape(sentence)}")
+        self._print(
+            f"\n[bold green]The cafe is open:[/] {self._resources} resources in {self.seconds:.1f} seconds.\n"
+        )
+        if "page_url" in outputs:
+            self._print(f"  The page:   [bold]{escape(outputs['page_url'])}[/]")
+        if "orders_url" in outputs:
+            self._print(f"  An order:   {escape(_curl(outputs['orders_url']))}")
+            self._print("  or:         .venv/bin/cafe order Latte")
+        self._print(f"\n{escape(how_to_stop)}")
+
+    def stopped(self) -> None:
+        """Show that the run is over."""
+        self._print("The local stack is stopped; nothing of it is left.")
+
+    def failed(self, sentence: str) -> None:
+        """Show what went wrong."""
+        self._print(f"[bold red]Error:[/] {escape(sentence)}")
+
+    def _print(self, text: str) -> None:
+        # Never wrapped: lines are for copying.
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+
+def _curl(url: str) -> str:
+    words = ["curl", "-H", "Content-Type: application/json", "-d", EXAMPLE_ORDER, url]
+    return shlex.join(words)

@@ -1,0 +1,60 @@
+"""MiniStack in place of AWS: IAM enforced, loopback only, with an environment of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from local.errors import LocalError
+
+# MiniStack's administrator, and the account it owns.
+ACCESS_KEY = "test"
+SECRET_KEY = "test"  # noqa: S105  # the emulator's well-known key, of use on this machine only
+ACCOUNT = "000000000000"
+HEALTH_PATH = "/_ministack/health"
+
+INSTALL_HINT = "MiniStack, which stands in for AWS, is missing: run `make setup`."
+
+
+def command(root: Path) -> list[str]:
+    """Return the command that runs MiniStack with the interpreter of its own virtual environment.
+
+    The functions run with that interpreter too: what they import must be in their archives.
+
+    Raises
+    ------
+    LocalError
+        When the virtual environment is not there.
+    """
+    python = root / ".venv-ministack" / "bin" / "python"
+    if not python.exists():
+        raise LocalError(INSTALL_HINT)
+    return [str(python), "-m", "ministack"]
+
+
+def environment(directory: Path, port: int, region: str) -> dict[str, str]:
+    """Return all that MiniStack, and with it every function, sees of the environment.
+
+    Nothing is inherited: a function that works only thanks to the developer's shell is found here, and no
+    real AWS credentials are in reach.
+    """
+    temporary = directory / "tmp"
+    temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return {
+        "PATH": os.defpath if shutil.which("sh", path=os.defpath) else "/usr/bin:/bin",
+        "HOME": str(directory),
+        # Functions are unpacked here, and not all of it is ever removed.
+        "TMPDIR": str(temporary),
+        "LANG": "C.UTF-8",
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_REGION": region,
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "AUTH": "true",
+        "LAMBDA_EXECUTOR": "local",
+        # Servers that the system has no use for.
+        "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",
+        "LOG_LEVEL": "INFO",
+    }

@@ -1,0 +1,196 @@
+"""Runs the Pulumi program under mocks, in a process of its own, and tells its parent how it goes.
+
+What it has to know comes as JSON on standard input (`Assignment`); what happens goes out on standard
+output as events (`progress`). The program's own output goes to standard error, which is a log file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import logging
+import os
+import runpy
+import sys
+import threading
+import time
+import traceback
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.runtime import settings as runtime
+from pulumi.runtime.stack import wait_for_rpcs
+
+from local import ministack, project
+from local.database import Database
+from local.deployer import Cloud, Deployer
+from local.deployer.naming import Naming
+from local.deployer.outputs import refuse_marks
+from local.errors import LocalError
+from local.mariadb import Administrator
+from local.progress import Event, Failed, Finished, Ready, encode
+
+# Seconds until a service must answer; on an idle machine they take one or two.
+START_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """What to deploy, and on what."""
+
+    program: str  # directory of `__main__.py` and `Pulumi.yaml`
+    gateway_port: int
+    database_port: int
+    administrator_password: str = field(repr=False)
+    authority: str  # path of the certificate of the database's authority
+
+
+Report = Callable[[Event], None]
+
+
+def main() -> int:
+    """Deploy what standard input says, and return the exit code."""
+    report = _take_standard_output()
+    # Pulumi's warnings, and the program's.
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    try:
+        assignment = Assignment(**json.load(sys.stdin))
+        report(asyncio.run(_deploy(assignment, report)))
+    # Whatever it is, its traceback is for the log and its sentence for the person.
+    except BaseException as error:  # noqa: BLE001
+        traceback.print_exc()
+        report(Failed(message=_sentence(error)))
+        return 1
+    return 0
+
+
+def _take_standard_output() -> Report:
+    """Keep standard output for events, and send what anybody prints to standard error."""
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    lock = threading.Lock()
+
+    def report(event: Event) -> None:
+        with lock:
+            events.write(encode(event) + "\n")
+            events.flush()
+
+    return report
+
+
+async def _deploy(assignment: Assignment, report: Report) -> Finished:
+    began = time.monotonic()
+    root = Path(assignment.program)
+    declared = project.load(root)
+    database = Database(
+        port=assignment.database_port,
+        administrator=Administrator(password=assignment.administrator_password),
+        authority=Path(assignment.authority),
+    )
+    cloud = Cloud(
+        port=assignment.gateway_port,
+        region=project.REGION,
+        names=Naming(pattern=declared.naming, project=declared.name, stack=project.STACK),
+        database=database,
+        authority=Path(assignment.authority),
+    )
+
+    def watch_database() -> None:
+        version = database.wait(START_TIMEOUT)
+        report(Ready(service=f"MariaDB {version}", seconds=time.monotonic() - began))
+
+    watching = threading.Thread(target=_reported(watch_database, report), daemon=True)
+    watching.start()
+    _wait_for_gateway(assignment.gateway_port)
+    report(Ready(service="MiniStack", seconds=time.monotonic() - began))
+    outputs = await run(root, declared, Deployer(cloud, report))
+    watching.join(START_TIMEOUT)
+    login = database.login
+    return Finished(
+        outputs={key: cloud.deviations.stack_output(value) for key, value in outputs.items()},
+        database=dataclasses.asdict(login) if login else None,
+        deviations=cloud.deviations.sentences,
+    )
+
+
+async def run(root: Path, declared: project.Project, deployer: Deployer) -> dict[str, Any]:
+    """Run the program in `root` unmodified, and return its stack outputs.
+
+    Raises
+    ------
+    LocalError
+        When a resource fails, or an output is missing.
+    """
+    # Everything that follows belongs to the loop that runs now, so the mocks are set within it.
+    pulumi.runtime.set_mocks(deployer, project=declared.name, stack=project.STACK, preview=False)
+    pulumi.runtime.set_all_config(dict(declared.configuration))
+    os.chdir(root)
+    sys.path.insert(0, str(root))
+    try:
+        runpy.run_path(str(root / "__main__.py"), run_name="__main__")
+        await wait_for_rpcs()
+        stack = runtime.get_root_resource()
+        return {
+            name: await _stack_output(name, value) for name, value in getattr(stack, "outputs", {}).items()
+        }
+    except Exception:
+        # The program sees only what follows from the first failure.
+        if deployer.failure is not None:
+            raise deployer.failure from None
+        raise
+
+
+async def _stack_output(name: str, value: Any) -> Any:
+    result = await pulumi.Output.from_input(value).future()
+    if result is None or result == "":
+        raise LocalError(f"The stack output {name} has no value.")
+    refuse_marks(result, f"The stack output {name}")
+    return result
+
+
+def _wait_for_gateway(port: int) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    url = f"http://127.0.0.1:{port}{ministack.HEALTH_PATH}"
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    while True:
+        try:
+            opener.open(url, timeout=5).close()
+        except (urllib.error.URLError, OSError) as error:
+            if time.monotonic() > deadline:
+                raise LocalError(f"MiniStack does not answer: {error}") from error
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _reported(work: Callable[[], None], report: Report) -> Callable[[], None]:
+    """Run work in a thread, where nobody else sees how it fails."""
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001
+            report(Failed(message=_sentence(error)))
+
+    return run
+
+
+def _sentence(error: BaseException) -> str:
+    """Say an error to a person; of a wrong setting or program, its own message is the best that there is."""
+    text = str(error).strip()
+    if isinstance(error, LocalError | pulumi.RunError) or (text and "\n" in text):
+        return text
+    return f"The program failed with {type(error).__name__}: {text}"
+
+
+if __name__ == "__main__":
+    code = main()
+    # Threads may still wait for calls; nothing of theirs is needed any more.
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,56 @@
+"""What the program's process tells the one that started it: one JSON document a line."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """A service answers."""
+
+    service: str
+    seconds: float  # since the program's process began
+
+
+@dataclass(frozen=True, kw_only=True)
+class Created:
+    """A resource exists."""
+
+    type: str
+    name: str
+    seconds: float  # how long it took
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """The program cannot be deployed; the message is for a person."""
+
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """All resources exist."""
+
+    outputs: dict[str, Any]
+    database: dict[str, Any] | None  # a login for tools, see `stack.json`
+    deviations: list[str]  # what differs from AWS, a sentence each
+
+
+Event = Ready | Created | Failed | Finished
+_EVENTS: dict[str, type[Event]] = {event.__name__: event for event in (Ready, Created, Failed, Finished)}
+
+
+def encode(event: Event) -> str:
+    """Return the event's line, without its end."""
+    return json.dumps({"event": type(event).__name__, **dataclasses.asdict(event)})
+
+
+def decode(line: str) -> Event:
+    """Return the event of a line that `encode` made."""
+    fields = json.loads(line)
+    return _EVENTS[fields.pop("event")](**fields)

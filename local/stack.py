@@ -1,0 +1,292 @@
+"""Starts the local stack, keeps it running, and stops it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import queue
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from local import certificates, children, mariadb, ministack, ports, project
+from local.children import Children, Ended, Inbox, Interrupted
+from local.directory import RunDirectory
+from local.display import Display
+from local.errors import AlreadyRunningError, LocalError
+from local.program import Assignment
+from local.progress import Created, Failed, Finished, Ready
+from local.watchdog import Watchdog
+
+ROOT = Path(__file__).parent.parent
+DEFAULT_DIRECTORY = ROOT / ".local"
+DEFAULT_PORT = 4566
+STOP_TIMEOUT = 20.0  # seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a person can choose; 0 is any free port."""
+
+    directory: Path = DEFAULT_DIRECTORY
+    port: int = DEFAULT_PORT
+    database_port: int = 0
+    program: Path = ROOT  # directory of the Pulumi project
+
+
+def run(options: Options, display: Display, *, on_ready: Callable[[], None], how_to_stop: str) -> int:
+    """Run a local stack in this process until a signal ends it, and return the exit code.
+
+    Parameters
+    ----------
+    options, display
+        What to run, and where to show it.
+    on_ready
+        Called when everything answers.
+    how_to_stop
+        The sentence that ends what is shown then.
+
+    Returns
+    -------
+    int
+        0 when a running stack was stopped, 1 on a failure (which is shown), 128 and the signal's number when
+        the start was interrupted.
+    """
+    inbox: Inbox = queue.SimpleQueue()
+    with _signals(inbox):
+        directory = RunDirectory(options.directory)
+        try:
+            if directory.hold():
+                display.step("Removed what a crashed run had left")
+        except AlreadyRunningError as error:
+            display.failed(f"{error} {_where(directory)}".strip())
+            return 1
+        except LocalError as error:
+            display.failed(str(error))
+            return 1
+        watchdog = Watchdog(directory)
+        processes = Children(directory.logs, watchdog, inbox)
+        code, keep_logs = 1, True
+        try:
+            endpoint = _start(options, directory, processes)
+            _until_finished(inbox, directory, endpoint, display, how_to_stop)
+            on_ready()
+            _until_interrupted(inbox)
+            code, keep_logs = 0, False
+        except _InterruptedError as error:
+            code, keep_logs = 128 + error.number, False
+        except LocalError as error:
+            display.failed(str(error))
+            keep_logs = any(log.stat().st_size for log in directory.logs.iterdir())
+        finally:
+            processes.end()
+            watchdog.dismiss()
+            directory.release(keep_logs=keep_logs)
+        if code != 1:
+            display.stopped()
+        return code
+
+
+def stop(path: Path) -> bool:
+    """Stop the local stack of a run directory; return whether one ran.
+
+    Raises
+    ------
+    LocalError
+        When it does not end in time.
+    """
+    directory = RunDirectory(path)
+    holder = directory.holder()
+    if holder is None:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(holder, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_TIMEOUT
+    while directory.holder() is not None:
+        if time.monotonic() > deadline:
+            raise LocalError(f"The local stack in {directory.path} (process {holder}) does not end.")
+        time.sleep(0.05)
+    return True
+
+
+def detach(options: Options, output: IO[bytes]) -> int:
+    """Start a local stack in a process of its own, show how it starts, and return when it answers.
+
+    Returns
+    -------
+    int
+        0 when it runs, otherwise the exit code of the attempt.
+    """
+    reader, writer = os.pipe()
+    words = [
+        *("--directory", str(options.directory.absolute())),
+        *("--port", str(options.port)),
+        *("--database-port", str(options.database_port)),
+        *("--program", str(options.program.absolute())),
+        *("--ready-descriptor", str(writer)),
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local", *words],
+        cwd=ROOT,
+        env={**os.environ, **({"FORCE_COLOR": "1"} if output.isatty() else {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        pass_fds=[writer],
+        start_new_session=True,
+    )
+    os.close(writer)
+    try:
+        for line in process.stdout or ():
+            output.write(line)
+            output.flush()
+        with os.fdopen(reader, "rb") as ready:
+            return 0 if ready.read() else process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        return 128 + signal.SIGINT
+
+
+class _InterruptedError(Exception):
+    """A signal ends the run before it is ready."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextlib.contextmanager
+def _signals(inbox: Inbox) -> Iterator[None]:
+    """Turn the signals that end a process into messages, so that nothing is interrupted half-way."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        # Putting into a `SimpleQueue` is safe in a signal handler.
+        signal.signal(number, lambda number, _: inbox.put(Interrupted(number=number)))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _start(options: Options, directory: RunDirectory, processes: Children) -> str:
+    """Start all three processes at once, and return where MiniStack will answer.
+
+    The program waits for the other two by itself.
+    """
+    installation, gateway_command = mariadb.find(), ministack.command(ROOT)
+    port = ports.choose(options.port, "--port")
+    database_port = ports.choose(options.database_port, "--database-port")
+    administrator = mariadb.Administrator()
+    tls = certificates.create(directory.path / "tls")
+    gateway = directory.path / "ministack"
+    processes.start(
+        "MiniStack",
+        gateway_command,
+        environment=ministack.environment(gateway, port, project.REGION),
+        directory=gateway,
+    )
+    assignment = Assignment(
+        program=str(options.program),
+        gateway_port=port,
+        database_port=database_port,
+        administrator_password=administrator.password,
+        authority=str(tls.authority),
+    )
+    processes.start(
+        "Program",
+        [sys.executable, "-m", "local.program"],
+        environment=children.program_environment(),
+        directory=ROOT,
+        told=json.dumps(dataclasses.asdict(assignment)),
+    )
+    database = directory.path / "mariadb"
+    command = mariadb.command(installation, database, database_port, administrator, tls)
+    processes.start(
+        "MariaDB",
+        command,
+        environment={"PATH": os.defpath, "HOME": str(database)},
+        directory=database,
+    )
+    return f"http://127.0.0.1:{port}"
+
+
+def _until_finished(
+    inbox: Inbox, directory: RunDirectory, endpoint: str, display: Display, how_to_stop: str
+) -> None:
+    """Show what happens until the program is deployed, then write `stack.json`."""
+    display.step("Starting MariaDB, MiniStack and the Pulumi program")
+    while True:
+        match inbox.get():
+            case Ready() as event:
+                display.ready(event)
+            case Created() as event:
+                display.created(event)
+            case Failed(message=message):
+                raise LocalError(f"{message} (log: {directory.logs / 'program.log'})")
+            case Ended() as ended:
+                raise LocalError(_why(ended))
+            case Interrupted(number=number):
+                raise _InterruptedError(number)
+            case Finished() as event:
+                _write_stack_file(directory, event, endpoint)
+                display.finished(event.outputs, event.deviations, how_to_stop)
+                return
+
+
+def _until_interrupted(inbox: Inbox) -> None:
+    """Wait for the signal that ends a running stack."""
+    while True:
+        match inbox.get():
+            case Interrupted():
+                return
+            case Ended(name="Program"):
+                pass  # Its work is done.
+            case Ended() as ended:
+                raise LocalError(_why(ended))
+
+
+def _why(ended: Ended) -> str:
+    how = f"signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
+    return f"{ended.name} ended with {how}: {children.summary(ended.log)} (log: {ended.log})"
+
+
+def _write_stack_file(directory: RunDirectory, event: Finished, endpoint: str) -> None:
+    document: dict[str, Any] = {
+        "outputs": event.outputs,
+        "endpoint": endpoint,
+        "region": project.REGION,
+        "database": event.database,
+    }
+    # Complete from the first moment that it has its name: others wait for it.
+    partial = directory.stack_file.with_suffix(".partial")
+    partial.touch(mode=0o600)
+    partial.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    partial.replace(directory.stack_file)
+
+
+def how_to_stop(directory: Path) -> str:
+    """Say how a stack that does not hold the terminal is stopped."""
+    chosen = directory.absolute() != DEFAULT_DIRECTORY
+    words = [".venv/bin/cafe", "local", "stop", *(["--directory", str(directory)] if chosen else [])]
+    return f"`{shlex.join(words)}` stops it and removes everything."
+
+
+def _where(directory: RunDirectory) -> str:
+    """Say where the stack is that runs in a directory, and how to stop it."""
+    end = how_to_stop(directory.path)
+    try:
+        outputs = json.loads(directory.stack_file.read_text(encoding="utf-8"))["outputs"]
+        return f"Its page is {outputs['page_url']} . {end}"
+    except (OSError, ValueError, KeyError):
+        return end
