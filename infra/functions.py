@@ -119,7 +119,7 @@ def get_order_status(given: Surroundings) -> Function:
                 iam.count_messages(messaging.queue, messaging.dead_letters),
             ],
             network=given.network,
-            timeout=10,
+            timeout=29,  # what API Gateway waits
         ),
     )
 

@@ -1,0 +1,48 @@
+"""`GET /order-status`: what the order-status page shows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from http_answers import HttpAnswer, answer
+from log import log
+from orders.status import NothingKnownError, order_status
+from stores.database import OrdersDatabase
+from stores.mysql import MySql
+from stores.queues import OrderQueues
+from stores.secret import LoginSecret
+from stores.tables import OrdersTables, TableNames
+
+# Seconds: a database that is stuck must leave time to tell what the others know.
+PATIENCE = 2
+
+
+@cache
+def ask() -> Callable[[], tuple[dict[str, Any], dict[str, str]]]:
+    """Connect to every source once per process."""
+    zone = ZoneInfo(os.environ["TIME_ZONE"])
+    database = OrdersDatabase(
+        MySql(LoginSecret(os.environ["DATABASE_SECRET"]), timeout=PATIENCE, patience=PATIENCE)
+    )
+    names = TableNames(os.environ["ORDERS_TABLE"], os.environ["MENU_TABLE"], os.environ["METRICS_TABLE"])
+    tables = OrdersTables(names, zone)
+    queues = OrderQueues(os.environ["QUEUE_URL"], os.environ["DEAD_LETTER_QUEUE_URL"])
+    return lambda: order_status(database, tables, queues, zone, datetime.now(UTC))
+
+
+def handler(event: object, context: object) -> HttpAnswer:
+    """Tell what is known, which sources are silent, and `503` only when all are."""
+    try:
+        status, silent = ask()()
+    except NothingKnownError as error:
+        log("ERROR", "No source answered", reasons=error.reasons)
+        return answer(503, {"message": "The order status is not known just now; it is asked for again."})
+    for source, reason in silent.items():
+        log("ERROR", "Source silent", source=source, reason=reason)
+    # One answer a second from here, whatever the number of viewers: CloudFront keeps it that long.
+    return answer(200, status, cache_control="public, max-age=1")

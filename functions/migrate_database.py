@@ -1,0 +1,62 @@
+"""Bring the database's user and schema, and the tables' first items, up to date."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pymysql.constants import CLIENT
+
+from log import log
+from stores import migrations
+from stores.mysql import MySql
+from stores.secret import Login, LoginSecret
+from stores.tables import OrdersTables, TableNames
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+STATEMENT_TIMEOUT = 240  # seconds; an index on a large table takes a while
+
+
+@dataclass(slots=True)
+class MasterLogin:
+    """The master user's name and password from RDS's secret, the host and database from the application's."""
+
+    master: LoginSecret
+    application: LoginSecret
+
+    def get(self) -> Login:
+        """Tell the login."""
+        login, values = self.application.get(), self.master.values()
+        return Login(login.host, login.port, values["username"], values["password"], login.database)
+
+    def forget(self) -> None:
+        """Fetch both secrets again: RDS rotates the master user's password."""
+        self.master.forget()
+        self.application.forget()
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Apply what is missing and tell what that was; an error fails the deploy.
+
+    Parameters
+    ----------
+    event
+        `{"menu": {"Latte": "5"}}`: the menu's items and prices.
+    """
+    application = LoginSecret(os.environ["DATABASE_SECRET"])
+    login = MasterLogin(LoginSecret(os.environ["MASTER_SECRET"]), application)
+    mysql = MySql(login, timeout=STATEMENT_TIMEOUT, client_flag=CLIENT.MULTI_STATEMENTS)
+    try:
+        applied = migrations.migrate(mysql, migrations.read(MIGRATIONS))
+        migrations.set_up_user(mysql, application.get())
+    finally:
+        mysql.close()
+    names = TableNames(os.environ["ORDERS_TABLE"], os.environ["MENU_TABLE"], os.environ["METRICS_TABLE"])
+    menu = {item: Decimal(price) for item, price in event["menu"].items()}
+    OrdersTables(names, ZoneInfo(os.environ["TIME_ZONE"])).set_up(menu)
+    log("INFO", "Database up to date", applied=applied, menu=len(menu))
+    return {"applied": applied, "menu": sorted(menu)}

@@ -1,0 +1,54 @@
+-- Brings every `orders` table that is about to one shape and keeps its rows. MySQL has no
+-- ADD COLUMN IF NOT EXISTS, so each change asks information_schema and is left out where it is made.
+
+-- Rows that never had a time get none: the moment of this migration would pass for a real one.
+SET @ddl = IF((SELECT COUNT(*) FROM information_schema.columns
+               WHERE table_schema = DATABASE() AND table_name = 'orders' AND column_name = 'created_at') = 0,
+              'ALTER TABLE orders ADD COLUMN created_at TIMESTAMP(3) NULL', 'DO 0');
+PREPARE change_table FROM @ddl;
+EXECUTE change_table;
+ALTER TABLE orders MODIFY created_at TIMESTAMP(3) NULL DEFAULT CURRENT_TIMESTAMP(3);
+
+-- Names of people and dishes are any text, compared letter for letter as DynamoDB does; no column gets narrower.
+SELECT CONCAT('ALTER TABLE orders MODIFY item VARCHAR(', GREATEST(100, MAX(character_maximum_length)),
+              ') CHARACTER SET utf8mb4 COLLATE utf8mb4_bin') INTO @ddl
+FROM information_schema.columns
+WHERE table_schema = DATABASE() AND table_name = 'orders' AND column_name = 'item';
+PREPARE change_table FROM @ddl;
+EXECUTE change_table;
+SELECT CONCAT('ALTER TABLE orders MODIFY customer_name VARCHAR(', GREATEST(100, MAX(character_maximum_length)),
+              ') CHARACTER SET utf8mb4 COLLATE utf8mb4_bin') INTO @ddl
+FROM information_schema.columns
+WHERE table_schema = DATABASE() AND table_name = 'orders' AND column_name = 'customer_name';
+PREPARE change_table FROM @ddl;
+EXECUTE change_table;
+
+-- Identity. Binary, because "A1" and "a1" are two orders. Nullable, so that an older worker can go on
+-- inserting while both are about; its rows get an identity when this runs.
+SET @ddl = IF((SELECT COUNT(*) FROM information_schema.columns
+               WHERE table_schema = DATABASE() AND table_name = 'orders' AND column_name = 'order_id') = 0,
+              'ALTER TABLE orders ADD COLUMN order_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL',
+              'ALTER TABLE orders MODIFY order_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL');
+PREPARE change_table FROM @ddl;
+EXECUTE change_table;
+UPDATE orders SET order_id = CONCAT('row-', id) WHERE order_id IS NULL;
+SET @ddl = IF((SELECT COUNT(*) FROM information_schema.statistics
+               WHERE table_schema = DATABASE() AND table_name = 'orders' AND index_name = 'orders_order_id') = 0,
+              'ALTER TABLE orders ADD UNIQUE INDEX orders_order_id (order_id)', 'DO 0');
+PREPARE change_table FROM @ddl;
+EXECUTE change_table;
+
+-- What else a publisher said of an order, as JSON text: exact, where a JSON column would round numbers.
+SET @ddl = IF((SELECT COUNT(*) FROM information_schema.columns
+               WHERE table_schema = DATABASE() AND table_name = 'orders' AND column_name = 'attributes') = 0,
+              'ALTER TABLE orders ADD COLUMN attributes MEDIUMTEXT CHARACTER SET utf8mb4 NULL', 'DO 0');
+PREPARE change_table FROM @ddl;
+EXECUTE change_table;
+
+-- The latest orders, and the items of a day from the index alone.
+SET @ddl = IF((SELECT COUNT(*) FROM information_schema.statistics
+               WHERE table_schema = DATABASE() AND table_name = 'orders' AND index_name = 'orders_created_at') = 0,
+              'ALTER TABLE orders ADD INDEX orders_created_at (created_at, item, quantity)', 'DO 0');
+PREPARE change_table FROM @ddl;
+EXECUTE change_table;
+DEALLOCATE PREPARE change_table;

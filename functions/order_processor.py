@@ -1,0 +1,57 @@
+"""The worker: orders from `OrderQueue` into MySQL and DynamoDB."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, TypedDict
+from zoneinfo import ZoneInfo
+
+from log import log
+from orders.ledger import Ledger
+from orders.message import parse_batch
+from stores.database import OrdersDatabase
+from stores.mysql import MySql
+from stores.secret import LoginSecret
+from stores.tables import OrdersTables, TableNames
+
+
+class BatchResponse(TypedDict):
+    """Which messages stay on the queue.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+    """
+
+    batchItemFailures: list[dict[str, str]]
+
+
+@cache
+def ledger() -> Ledger:
+    """Connect to both stores once per process."""
+    names = TableNames(os.environ["ORDERS_TABLE"], os.environ["MENU_TABLE"], os.environ["METRICS_TABLE"])
+    return Ledger(
+        OrdersDatabase(MySql(LoginSecret(os.environ["DATABASE_SECRET"]))),
+        OrdersTables(names, ZoneInfo(os.environ["TIME_ZONE"])),
+    )
+
+
+def handler(event: dict[str, Any], context: object) -> BatchResponse:
+    """Write a batch of orders to both stores; report the messages that failed, and only those."""
+    received, rejected = parse_batch(event["Records"])
+    for bad in rejected:
+        log("ERROR", "Message rejected", messageId=bad.message_id, reason=bad.reason)
+    failures = ledger().record([message.order for message in received])
+    failed = []
+    for message in received:
+        about = {"orderId": message.order.order_id, "messageId": message.message_id}
+        if reason := failures.get(message.order.order_id):
+            log("ERROR", "Order not processed", **about, reason=reason)
+            failed.append(message.message_id)
+        else:
+            log("INFO", "Order processed successfully", **about)
+    return _response([bad.message_id for bad in rejected] + failed)
+
+
+def _response(message_ids: Iterable[str]) -> BatchResponse:
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in message_ids]}

@@ -1,0 +1,92 @@
+"""What is counted, under which key, and how many orders fit one transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+
+from orders.order import Order
+
+TOTAL_ORDERS = "TOTAL_ORDERS"
+TODAY_ORDERS = "TODAY_ORDERS"  # what the API calls the current day's item
+HOURS_KEPT = timedelta(days=14)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a set of orders adds to the counters, by the key of each counter's item."""
+
+    metrics: Counter[str] = field(default_factory=Counter)  # `CafeOrderMetrics.count`
+    menu: Counter[str] = field(default_factory=Counter)  # `CafeMenu.orders`
+    expiring: dict[str, datetime] = field(default_factory=dict)  # when a metric may go
+
+    def add(self, order: Order, zone: tzinfo) -> None:
+        """Count one order."""
+        hour = hour_key(order.created_at, zone)
+        self.metrics.update([TOTAL_ORDERS, day_key(order.created_at, zone), hour])
+        self.expiring[hour] = order.created_at.replace(minute=0, second=0, microsecond=0) + HOURS_KEPT
+        self.menu[order.item] += order.quantity
+
+    @property
+    def size(self) -> int:
+        """How many items are counted in."""
+        return len(self.metrics) + len(self.menu)
+
+
+def tally(orders: Iterable[Order], zone: tzinfo) -> Tally:
+    """Count orders, each once, on the day and in the hour in which it was sent in the cafe's time zone."""
+    counted = Tally()
+    for order in orders:
+        counted.add(order, zone)
+    return counted
+
+
+def day_key(moment: datetime, zone: tzinfo) -> str:
+    """Name the item that counts a day, such as `ORDERS#2026-11-22`."""
+    return f"ORDERS#{moment.astimezone(zone):%Y-%m-%d}"
+
+
+def hour_key(moment: datetime, zone: tzinfo) -> str:
+    """Name the item that counts an hour, such as `ORDERS#2026-11-22T14`.
+
+    The hour that a change to winter time repeats is one hour here, as it is on the cafe's clock.
+    """
+    return f"ORDERS#{moment.astimezone(zone):%Y-%m-%dT%H}"
+
+
+def last_hours(now: datetime, zone: tzinfo, hours: int = 24) -> list[str]:
+    """Name the items of the last hours, the oldest first, each once."""
+    keys = (hour_key(now - timedelta(hours=ago), zone) for ago in reversed(range(hours)))
+    return list(dict.fromkeys(keys))
+
+
+def transactions(
+    orders: Sequence[Order], zone: tzinfo, max_actions: int, max_bytes: int
+) -> Iterator[list[Order]]:
+    """Split orders into groups whose orders and counters fit one transaction each.
+
+    Parameters
+    ----------
+    orders
+        Orders, each id once.
+    max_actions, max_bytes
+        How many actions, and how many bytes of orders, a transaction takes.
+    """
+    group: list[Order] = []
+    counted, size = Tally(), 0
+    for order in orders:
+        counted.add(order, zone)
+        size += _size(order)
+        if group and (len(group) + 1 + counted.size > max_actions or size > max_bytes):
+            yield group
+            group, counted, size = [], tally([order], zone), _size(order)
+        group.append(order)
+    if group:
+        yield group
+
+
+def _size(order: Order) -> int:
+    """Estimate an order's bytes from above: DynamoDB has one to four for a character, names included."""
+    return 4 * (len(repr(order.attributes)) + len(order.item) + len(order.customer_name)) + 500

@@ -1,0 +1,125 @@
+"""From a message on the queue to an order: every form that publishers use, and why it is none otherwise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from orders.order import ORDER_ID, InvalidOrderError, Order, OrderFields
+
+# MySQL's TIMESTAMP, less a day on each side for time zones.
+EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
+LATEST = datetime(2038, 1, 18, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An order and the message that brought it."""
+
+    message_id: str
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A message that holds no order, and why."""
+
+    message_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What SNS says of a message; it stays the same over redeliveries and a redrive."""
+
+    message_id: str
+    timestamp: str
+
+
+def parse_batch(records: Iterable[Mapping[str, Any]]) -> tuple[list[Received], list[Rejected]]:
+    """Sort the records of an SQS event into orders and messages that hold none."""
+    received, rejected = [], []
+    for record in records:
+        message_id = str(record["messageId"])
+        try:
+            received.append(Received(message_id, parse_record(record)))
+        except InvalidOrderError as error:
+            rejected.append(Rejected(message_id, str(error)))
+    return received, rejected
+
+
+def parse_record(record: Mapping[str, Any]) -> Order:
+    """Read the order in one SQS record (`messageId`, `body`, `attributes`).
+
+    The body is an SNS notification, or the bare order, and either may be JSON in a JSON string.
+    An order without an `orderId` takes the notification's `MessageId`, or else SQS's own message id.
+
+    Raises
+    ------
+    InvalidOrderError
+        If it holds no order, whatever the body is.
+    """
+    message = _decode_twice(record["body"])
+    envelope = None
+    if isinstance(message, dict) and message.get("Type") == "Notification" and "Message" in message:
+        envelope = Envelope(str(message.get("MessageId")), str(message.get("Timestamp")))
+        message = _decode_twice(message["Message"])
+    fields = OrderFields.of(message)
+    return Order(
+        order_id=fields.order_id or _identity(record, envelope),
+        created_at=_sent_at(record, envelope),
+        item=fields.item,
+        quantity=fields.quantity,
+        customer_name=fields.customer_name,
+        attributes=fields.attributes,
+    )
+
+
+def decode(text: str) -> object:
+    """Decode JSON that anybody may have written.
+
+    Raises
+    ------
+    InvalidOrderError
+        If it is not JSON, or only to Python's taste (NaN, endless digits, endless nesting).
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise InvalidOrderError({"body": "The order must be a JSON object; this is not JSON."}) from None
+
+
+def _decode_twice(text: object) -> object:
+    message = decode(text) if isinstance(text, str) else text
+    return decode(message) if isinstance(message, str) else message
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _identity(record: Mapping[str, Any], envelope: Envelope | None) -> str:
+    identity = envelope.message_id if envelope else str(record["messageId"])
+    if not ORDER_ID.fullmatch(identity):
+        raise InvalidOrderError(
+            {"MessageId": "The notification has no usable MessageId, and the order no orderId."}
+        )
+    return identity
+
+
+def _sent_at(record: Mapping[str, Any], envelope: Envelope | None) -> datetime:
+    """Tell when the order was sent, to the millisecond."""
+    try:
+        if envelope:
+            sent_at = datetime.fromisoformat(envelope.timestamp)
+            sent_at = sent_at.astimezone(UTC) if sent_at.tzinfo else sent_at.replace(tzinfo=UTC)
+        else:
+            sent_at = datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC)
+    except (KeyError, ValueError, OverflowError, OSError):
+        raise InvalidOrderError({"Timestamp": "The message does not say when it was sent."}) from None
+    if not EARLIEST <= sent_at <= LATEST:
+        raise InvalidOrderError({"Timestamp": f"The message says that it was sent on {sent_at:%Y-%m-%d}."})
+    return sent_at.replace(microsecond=sent_at.microsecond // 1000 * 1000)

@@ -1,0 +1,149 @@
+"""The answer to `GET /order-status`, put together from what the sources told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Protocol, TypeVar
+
+from orders import counters
+from orders.ledger import StoreUnavailableError
+
+T = TypeVar("T")
+
+RECENT_ORDERS = 20
+TOP_ITEMS = 5
+
+
+class NothingKnownError(Exception):
+    """No source answered; `reasons` says why, by source."""
+
+    def __init__(self, reasons: dict[str, str]) -> None:
+        super().__init__("; ".join(f"{source}: {reason}" for source, reason in reasons.items()))
+        self.reasons = reasons
+
+
+class Database(Protocol):
+    """What is read from the source of truth."""
+
+    def recent(self, limit: int) -> list[dict[str, Any]]:
+        """Read the latest orders."""
+
+    def top_items(self, since: datetime, limit: int) -> list[dict[str, Any]]:
+        """Read what was ordered most."""
+
+    def count(self) -> int:
+        """Count all orders."""
+
+
+class Tables(Protocol):
+    """What is read from the counters."""
+
+    def metrics(self, keys: Sequence[str]) -> dict[str, int]:
+        """Read counters."""
+
+
+class DepthsOfQueues(Protocol):
+    """Messages on their way."""
+
+    @property
+    def waiting(self) -> int:
+        """Not yet received."""
+
+    @property
+    def in_flight(self) -> int:
+        """Being processed."""
+
+    @property
+    def dead_lettered(self) -> int:
+        """Given up on."""
+
+
+class Queues(Protocol):
+    """What is read from the queues."""
+
+    def depths(self) -> DepthsOfQueues:
+        """Count messages on their way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the database told."""
+
+    recent: list[dict[str, Any]]
+    top_items: list[dict[str, Any]]
+    count: int
+
+
+def order_status(
+    database: Database, tables: Tables, queues: Queues, zone: tzinfo, now: datetime
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Ask every source and tell what is known.
+
+    Returns
+    -------
+    tuple
+        The answer, in which what a silent source would have told is null (or an empty list), and why
+        each silent source is silent: `rds`, `dynamodb`, `sqs`.
+
+    Raises
+    ------
+    NothingKnownError
+        If none answers.
+    """
+    silent: dict[str, str] = {}
+    today, hours = counters.day_key(now, zone), counters.last_hours(now, zone)
+    recorded = _ask("rds", lambda: _recorded(database, now), silent)
+    counted = _ask("dynamodb", lambda: tables.metrics([counters.TOTAL_ORDERS, today, *hours]), silent)
+    depths = _ask("sqs", queues.depths, silent)
+    if len(silent) == 3:
+        raise NothingKnownError(silent)
+    total = counted[counters.TOTAL_ORDERS] if counted else None
+    answer = {
+        "metrics": [
+            {"metric": counters.TOTAL_ORDERS, "count": total},
+            {"metric": counters.TODAY_ORDERS, "count": counted[today] if counted else None},
+        ],
+        "recent_orders": [_spoken(order) for order in recorded.recent] if recorded else [],
+        "top_items": recorded.top_items if recorded else [],
+        "hourly": [{"hour": hour.partition("#")[2], "count": counted[hour]} for hour in hours]
+        if counted
+        else [],
+        "sync": {
+            "waiting": depths.waiting if depths else None,
+            "in_flight": depths.in_flight if depths else None,
+            "dead_lettered": depths.dead_lettered if depths else None,
+            "rds_orders": {"count": recorded.count, "as_of": _iso(now)} if recorded else None,
+            "dynamodb_orders": total,
+            "in_sync": recorded.count == total if recorded and counted else None,
+        },
+        "generated_at": _iso(now),
+        "degraded": sorted(silent),
+    }
+    return answer, silent
+
+
+def _ask(source: str, question: Callable[[], T], silent: dict[str, str]) -> T | None:
+    try:
+        return question()
+    except StoreUnavailableError as error:
+        silent[source] = str(error)
+        return None
+
+
+def _recorded(database: Database, now: datetime) -> Recorded:
+    return Recorded(
+        database.recent(RECENT_ORDERS),
+        database.top_items(now - timedelta(days=1), TOP_ITEMS),
+        database.count(),
+    )
+
+
+def _spoken(order: dict[str, Any]) -> dict[str, Any]:
+    created_at = order["created_at"]
+    return {**order, "created_at": _iso(created_at) if created_at else None}
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

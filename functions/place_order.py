@@ -1,0 +1,53 @@
+"""`POST /orders`: check an order and publish it to `OrderTopic`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from functools import cache
+from typing import Any
+
+from http_answers import HttpAnswer, answer
+from log import log
+from orders.ledger import StoreUnavailableError
+from orders.order import InvalidOrderError
+from orders.request import TooLargeError, place
+from stores.topic import OrderTopic
+
+
+@cache
+def topic() -> OrderTopic:
+    """Make the topic's client once per process."""
+    return OrderTopic(os.environ["TOPIC_ARN"])
+
+
+def handler(event: dict[str, Any], context: object) -> HttpAnswer:
+    """Accept an order with `202`, or say in a `4xx` what is wrong with it."""
+    try:
+        order = place(_body(event), _header(event, "idempotency-key"))
+        topic().publish(order.message)
+    except TooLargeError as error:
+        return answer(413, {"message": str(error)})
+    except InvalidOrderError as error:
+        return answer(400, {"message": str(error), "errors": error.errors})
+    except StoreUnavailableError as error:
+        log("ERROR", "Order not published", orderId=order.order_id, reason=str(error))
+        return answer(503, {"message": "The order could not be taken just now; please send it again."})
+    log("INFO", "Order accepted", orderId=order.order_id)
+    return answer(202, {"orderId": order.order_id, "message": "Order accepted"})
+
+
+def _body(event: dict[str, Any]) -> str:
+    body = str(event.get("body") or "")
+    if not event.get("isBase64Encoded"):
+        return body
+    try:
+        return base64.b64decode(body).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise InvalidOrderError({"body": "The order must be a JSON object; this is not text."}) from None
+
+
+def _header(event: dict[str, Any], name: str) -> str | None:
+    headers: dict[str, str] = event.get("headers") or {}
+    return next((value for key, value in headers.items() if key.lower() == name), None)

@@ -1,0 +1,1 @@
+"""Where orders and counters are kept, one module per store."""

@@ -1,0 +1,124 @@
+"""The table `orders` in MySQL: the source of truth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pymysql.cursors import Cursor
+
+from orders.order import Order
+from stores.mysql import MySql
+
+COLUMNS = "order_id, created_at, item, quantity, customer_name, attributes"
+
+
+class OrdersDatabase:
+    """Orders in MySQL."""
+
+    def __init__(self, mysql: MySql) -> None:
+        self._mysql = mysql
+
+    def insert(self, orders: Sequence[Order]) -> list[Order]:
+        """Insert the orders whose ids are new, in one statement and one commit.
+
+        Returns
+        -------
+        list[Order]
+            All of them as the table has them, so that two messages of one order count the same.
+
+        Raises
+        ------
+        StoreUnavailableError, OrderRefusedError
+            None of them is inserted, or nobody knows: insert them again.
+        """
+        added = self._mysql.run(lambda cursor: _insert(cursor, orders))
+        if added == len(orders):
+            return list(orders)
+        return self._mysql.run(lambda cursor: _select(cursor, [order.order_id for order in orders]))
+
+    def recent(self, limit: int) -> list[dict[str, Any]]:
+        """Read the latest orders; `created_at` and `order_id` are None in rows that never had them."""
+
+        def select(cursor: Cursor) -> list[dict[str, Any]]:
+            # In the order of the index on created_at, so that only `limit` rows are read.
+            cursor.execute(
+                "SELECT order_id, customer_name, item, quantity, created_at FROM orders"
+                " ORDER BY created_at DESC, item DESC, quantity DESC, id DESC LIMIT %s",
+                (limit,),
+            )
+            names = ("order_id", "customer_name", "item", "quantity", "created_at")
+            rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            return [{**row, "created_at": _utc(row["created_at"])} for row in rows]
+
+        return self._mysql.run(select)
+
+    def top_items(self, since: datetime, limit: int) -> list[dict[str, Any]]:
+        """Sum the quantities of the items ordered most since a moment, from the index alone."""
+
+        def select(cursor: Cursor) -> list[dict[str, Any]]:
+            cursor.execute(
+                "SELECT item, SUM(quantity) AS ordered FROM orders WHERE created_at >= %s"
+                " GROUP BY item ORDER BY ordered DESC, item LIMIT %s",
+                (since, limit),
+            )
+            return [{"item": item, "quantity": int(quantity)} for item, quantity in cursor.fetchall()]
+
+        return self._mysql.run(select)
+
+    def count(self) -> int:
+        """Count all orders."""
+
+        def select(cursor: Cursor) -> int:
+            cursor.execute("SELECT COUNT(*) FROM orders")
+            row = cursor.fetchone()
+            return int(row[0]) if row else 0
+
+        return self._mysql.run(select)
+
+
+def _insert(cursor: Cursor, orders: Sequence[Order]) -> int:
+    """Insert what is new; count how much that was."""
+    row = "(%s, %s, %s, %s, %s, %s)"
+    # S608: the text is made of constants and placeholders.
+    statement = (
+        f"INSERT INTO orders ({COLUMNS}) VALUES {', '.join([row] * len(orders))}"  # noqa: S608
+        " ON DUPLICATE KEY UPDATE order_id = orders.order_id"
+    )
+    return cursor.execute(statement, [value for order in orders for value in _row(order)])
+
+
+def _select(cursor: Cursor, order_ids: Sequence[str]) -> list[Order]:
+    marks = ", ".join(["%s"] * len(order_ids))
+    cursor.execute(f"SELECT {COLUMNS} FROM orders WHERE order_id IN ({marks})", order_ids)  # noqa: S608
+    return [_order(row) for row in cursor.fetchall()]
+
+
+def _row(order: Order) -> tuple[object, ...]:
+    attributes = json.dumps(order.attributes, ensure_ascii=False) if order.attributes else None
+    return (
+        order.order_id,
+        order.created_at.replace(tzinfo=None),
+        order.item,
+        order.quantity,
+        order.customer_name,
+        attributes,
+    )
+
+
+def _order(row: tuple[Any, ...]) -> Order:
+    order_id, created_at, item, quantity, customer_name, attributes = row
+    return Order(
+        order_id=order_id,
+        created_at=created_at.replace(tzinfo=UTC),
+        item=item,
+        quantity=quantity,
+        customer_name=customer_name,
+        attributes=json.loads(attributes) if attributes else {},
+    )
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment else None

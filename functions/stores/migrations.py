@@ -1,0 +1,121 @@
+"""The database's application user and its schema, brought up to date by numbered SQL files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pymysql.cursors import Cursor
+
+from orders.ledger import StoreUnavailableError
+from stores.mysql import MySql
+from stores.secret import Login
+
+NAME = re.compile(r"(\d{4})_\w+\.sql")
+LOCK = "cafe_migrations"
+LOCK_WAIT = 120  # seconds; another deploy's migration may be at work
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered step of the schema."""
+
+    number: int
+    name: str
+    sql: str
+
+
+def read(directory: Path) -> list[Migration]:
+    """Read the migrations of a directory, in their order.
+
+    Raises
+    ------
+    ValueError
+        If a file's name is not `0001_what_it_does.sql`, or a number is used twice or left out.
+    """
+    migrations = []
+    for path in sorted(directory.glob("*.sql")):
+        match = NAME.fullmatch(path.name)
+        if not match:
+            raise ValueError(f"{path.name}: a migration's name must be like 0001_what_it_does.sql")
+        migrations.append(Migration(int(match[1]), path.name, path.read_text(encoding="utf-8")))
+    if [migration.number for migration in migrations] != list(range(1, len(migrations) + 1)):
+        raise ValueError("migrations must be numbered 1, 2, 3, ... without a gap")
+    return migrations
+
+
+def migrate(mysql: MySql, migrations: Sequence[Migration]) -> list[str]:
+    """Apply what is not applied yet; two at the same time wait for each other.
+
+    MySQL commits at every change of a table, so that a migration can stop half-way: each asks what is
+    there before it changes it, and is run again from its start.
+
+    Parameters
+    ----------
+    mysql
+        A connection as the master user, with `CLIENT.MULTI_STATEMENTS`.
+
+    Returns
+    -------
+    list[str]
+        The names of what was applied.
+
+    Raises
+    ------
+    StoreUnavailableError
+        If the database cannot be reached, or another migration does not end.
+    """
+    return mysql.run(lambda cursor: _migrate(cursor, migrations))
+
+
+def _migrate(cursor: Cursor, migrations: Sequence[Migration]) -> list[str]:
+    cursor.execute("SELECT GET_LOCK(%s, %s)", (LOCK, LOCK_WAIT))
+    if cursor.fetchone() != (1,):
+        raise StoreUnavailableError("Another migration is at work and does not end")
+    try:
+        cursor.execute(
+            "CREATE TABLE IF NOT EXISTS schema_migrations ("
+            "number INT PRIMARY KEY, name VARCHAR(100) NOT NULL, applied_at DATETIME NOT NULL)"
+        )
+        cursor.execute("SELECT number FROM schema_migrations")
+        applied = {number for (number,) in cursor.fetchall()}
+        missing = [migration for migration in migrations if migration.number not in applied]
+        for migration in missing:
+            _run_all(cursor, migration.sql)
+            cursor.execute(
+                "INSERT INTO schema_migrations (number, name, applied_at) VALUES (%s, %s, UTC_TIMESTAMP())",
+                (migration.number, migration.name),
+            )
+            cursor.connection.commit()
+        return [migration.name for migration in missing]
+    finally:
+        cursor.execute("SELECT RELEASE_LOCK(%s)", (LOCK,))
+
+
+def _run_all(cursor: Cursor, sql: str) -> None:
+    """Run a file's statements; an error of any of them is raised when its turn comes."""
+    cursor.execute(sql)
+    while cursor.nextset():
+        pass
+
+
+def set_up_user(mysql: MySql, login: Login) -> None:
+    """Give the application's user its password and its rights on its database, over TLS only.
+
+    Raises
+    ------
+    StoreUnavailableError
+        If the database cannot be reached.
+    """
+    # An underscore stands for any character in the name of a GRANT.
+    database = login.database.replace("_", r"\_")
+
+    def grant(cursor: Cursor) -> None:
+        user = (login.username, login.password)
+        cursor.execute("CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s REQUIRE SSL", user)
+        cursor.execute("ALTER USER %s@'%%' IDENTIFIED BY %s REQUIRE SSL", user)
+        cursor.execute(f"GRANT SELECT, INSERT, UPDATE ON `{database}`.* TO %s@'%%'", (login.username,))
+
+    mysql.run(grant)

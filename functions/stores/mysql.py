@@ -1,0 +1,152 @@
+"""A connection to MySQL that mends itself: made late, kept, made again, with the right mode and zone."""
+
+from __future__ import annotations
+
+import random
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import pymysql
+from pymysql.connections import Connection
+from pymysql.constants import CR, ER
+from pymysql.cursors import Cursor
+
+from orders.ledger import OrderRefusedError, StoreUnavailableError
+from stores.secret import Login
+
+T = TypeVar("T")
+
+CERTIFICATE_AUTHORITY = Path(__file__).parent.parent / "rds-ca.pem"
+# The parameter groups of MySQL and MariaDB differ; these hold on every connection.
+SESSION = (
+    "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 5, "
+    "sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,NO_ENGINE_SUBSTITUTION'"
+)
+LOST = {0, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST}
+CONTENDED = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT}
+LOGIN_REFUSED = {ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR}
+ATTEMPTS = 4
+MAX_CONNECT_TIMEOUT = 3.0  # seconds
+
+
+class LoginSource(Protocol):
+    """Where the login comes from."""
+
+    def get(self) -> Login:
+        """Tell the login, fetched or remembered."""
+
+    def forget(self) -> None:
+        """Fetch it again next time: the database refused it."""
+
+
+class MySql:
+    """One connection per process.
+
+    Parameters
+    ----------
+    login
+        Where to log in.
+    timeout
+        Seconds that connecting, a read or a write may take.
+    patience
+        Seconds after which no further attempt starts, so that a function ends before its timeout.
+    client_flag
+        Flags of the protocol, such as `CLIENT.MULTI_STATEMENTS`.
+    """
+
+    def __init__(
+        self, login: LoginSource, timeout: float = 8, patience: float = 8, client_flag: int = 0
+    ) -> None:
+        self._login = login
+        self._timeout = timeout
+        self._patience = patience
+        self._client_flag = client_flag
+        self._connection: Connection[Cursor] | None = None
+
+    def run(self, work: Callable[[Cursor], T]) -> T:
+        """Do work in one transaction and commit it; again where a lost connection or a deadlock stopped it.
+
+        The work must be one that may be done twice: after a lost connection nobody knows whether it was.
+
+        Raises
+        ------
+        StoreUnavailableError
+            If the database cannot be reached, or does not get to it.
+        OrderRefusedError
+            If the database refuses the data.
+        """
+        started = time.monotonic()
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._attempt(work)
+            except (pymysql.DataError, pymysql.IntegrityError) as error:
+                self._rollback()
+                raise OrderRefusedError(f"MySQL error {_code(error)}") from error
+            except pymysql.Error as error:
+                code = _code(error)
+                last = attempt == ATTEMPTS or time.monotonic() - started > self._patience
+                if last or not self._prepare_retry(code, attempt):
+                    self.close()
+                    # The driver's words may hold the user's and the host's name; the number says enough.
+                    raise StoreUnavailableError(f"MySQL error {code}") from error
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def close(self) -> None:
+        """Let the connection go, whatever state it is in."""
+        connection, self._connection = self._connection, None
+        if connection is not None and connection.open:
+            try:
+                connection.close()
+            except pymysql.Error:
+                connection._force_close()  # type: ignore[attr-defined]
+
+    def _attempt(self, work: Callable[[Cursor], T]) -> T:
+        if self._connection is None:
+            self._connection = self._connect(self._login.get())
+        with self._connection.cursor() as cursor:
+            result = work(cursor)
+        self._connection.commit()
+        return result
+
+    def _prepare_retry(self, code: int, attempt: int) -> bool:
+        """Do what the error asks for; tell whether trying again can help."""
+        if code in CONTENDED:
+            self._rollback()
+            time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311
+            return True
+        self.close()
+        if code in LOGIN_REFUSED:
+            self._login.forget()
+            return attempt == 1
+        return code in LOST
+
+    def _rollback(self) -> None:
+        try:
+            if self._connection is not None:
+                self._connection.rollback()
+        except pymysql.Error:
+            self.close()
+
+    def _connect(self, login: Login) -> Connection[Cursor]:
+        return pymysql.connect(
+            host=login.host,
+            port=login.port,
+            user=login.username,
+            password=login.password,
+            database=login.database,
+            charset="utf8mb4",
+            connect_timeout=min(self._timeout, MAX_CONNECT_TIMEOUT),
+            read_timeout=self._timeout,
+            write_timeout=self._timeout,
+            init_command=SESSION,
+            client_flag=self._client_flag,
+            ssl=ssl.create_default_context(cafile=CERTIFICATE_AUTHORITY),
+        )
+
+
+def _code(error: pymysql.Error) -> int:
+    code = error.args[0] if error.args else 0
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,71 @@
+"""Database logins in Secrets Manager."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orders.ledger import StoreUnavailableError
+
+QUICK = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 2})
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How to log in to a database."""
+
+    host: str
+    port: int
+    username: str
+    password: str = field(repr=False)
+    database: str
+
+
+class LoginSecret:
+    """A secret that is fetched once, and again when the database refuses what it said."""
+
+    def __init__(self, secret_id: str, client: Any = None) -> None:
+        self._secret_id = secret_id
+        self._client = client
+        self._value: dict[str, Any] | None = None
+
+    def get(self) -> Login:
+        """Read the login (keys `host`, `port`, `username`, `password`, `dbname`).
+
+        Raises
+        ------
+        StoreUnavailableError
+            If Secrets Manager does not answer, or with something else than a login.
+        """
+        value = self.values()
+        try:
+            return Login(
+                host=value["host"],
+                port=int(value.get("port", 3306)),
+                username=value["username"],
+                password=value["password"],
+                database=value["dbname"],
+            )
+        except (KeyError, TypeError, ValueError):
+            raise StoreUnavailableError("The database's secret lacks a key") from None
+
+    def values(self) -> dict[str, Any]:
+        """Read the whole secret, once."""
+        if self._value is None:
+            try:
+                self._client = self._client or boto3.client("secretsmanager", config=QUICK)
+                self._value = json.loads(
+                    self._client.get_secret_value(SecretId=self._secret_id)["SecretString"]
+                )
+            except (BotoCoreError, ClientError) as error:
+                raise StoreUnavailableError(f"The database's secret: {error}") from error
+        return self._value
+
+    def forget(self) -> None:
+        """Fetch the secret again when it is next asked for."""
+        self._value = None
