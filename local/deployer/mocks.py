@@ -41,7 +41,7 @@ class Deployer(mocks.Mocks):
         except Exception as error:
             raise self._fail(f"{args.typ} {args.name!r}", error) from error
 
-    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         """Answer an invoke."""
         try:
             answer = INVOKES.get(args.token)
@@ -53,7 +53,7 @@ class Deployer(mocks.Mocks):
             outputs.checked("invoke", result)
         except Exception as error:
             raise self._fail(args.token, error) from error
-        return result, None
+        return result, []
 
     def _new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         outputs.refuse_marks(plain(args.inputs), "it")
