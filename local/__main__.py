@@ -7,8 +7,6 @@ import os
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from local import stack
 from local.display import Display
 
@@ -30,15 +28,13 @@ def main() -> int:
     )
 
     def on_ready() -> None:
-        os.write(arguments.ready_descriptor, b"1")
-        os.close(arguments.ready_descriptor)
         nowhere = os.open(os.devnull, os.O_RDWR)
         for descriptor in (1, 2):
             os.dup2(nowhere, descriptor)
+        os.write(arguments.ready_descriptor, b"1")
+        os.close(arguments.ready_descriptor)
 
-    return stack.run(
-        options, Display(Console()), on_ready=on_ready, how_to_stop=stack.how_to_stop(options.directory)
-    )
+    return stack.run(options, Display(), on_ready=on_ready, how_to_stop=stack.how_to_stop(options.directory))
 
 
 if __name__ == "__main__":

@@ -18,8 +18,9 @@ EXAMPLE_ORDER = '{"item": "Latte", "quantity": 1}'
 class Display:
     """Lines on a terminal or in a file, each with the seconds since the start."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self) -> None:
+        self._console = Console(highlight=False)
+        self._errors = Console(highlight=False, stderr=True)
         self._began = time.monotonic()
         self._resources = 0
 
@@ -68,11 +69,11 @@ class Display:
 
     def failed(self, sentence: str) -> None:
         """Show what went wrong."""
-        self._print(f"[bold red]Error:[/] {escape(sentence)}")
+        self._errors.print(f"[bold red]Error:[/] {escape(sentence)}", soft_wrap=True)
 
     def _print(self, text: str) -> None:
         # Never wrapped: lines are for copying.
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._console.print(text, soft_wrap=True)
 
 
 def _curl(url: str) -> str:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from local import certificates, children, mariadb, ministack, ports, project
 from local.children import Children, Ended, Inbox, Interrupted
@@ -61,7 +61,8 @@ def run(options: Options, display: Display, *, on_ready: Callable[[], None], how
         the start was interrupted.
     """
     inbox: Inbox = queue.SimpleQueue()
-    with _signals(inbox):
+    # Putting into a `SimpleQueue` is safe in a signal handler.
+    with _signals(lambda number: inbox.put(Interrupted(number=number))):
         directory = RunDirectory(options.directory)
         try:
             if directory.hold():
@@ -117,8 +118,8 @@ def stop(path: Path) -> bool:
     return True
 
 
-def detach(options: Options, output: IO[bytes]) -> int:
-    """Start a local stack in a process of its own, show how it starts, and return when it answers.
+def detach(options: Options) -> int:
+    """Start a local stack in a process of its own, which shows how it starts, and return when it answers.
 
     Returns
     -------
@@ -136,24 +137,15 @@ def detach(options: Options, output: IO[bytes]) -> int:
     process = subprocess.Popen(
         [sys.executable, "-m", "local", *words],
         cwd=ROOT,
-        env={**os.environ, **({"FORCE_COLOR": "1"} if output.isatty() else {})},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
         pass_fds=[writer],
+        # The terminal's signals reach it through this process alone, and only until it answers.
         start_new_session=True,
     )
     os.close(writer)
-    try:
-        for line in process.stdout or ():
-            output.write(line)
-            output.flush()
-        with os.fdopen(reader, "rb") as ready:
-            return 0 if ready.read() else process.wait()
-    except KeyboardInterrupt:
-        process.terminate()
-        process.wait()
-        return 128 + signal.SIGINT
+    with _signals(lambda number: process.send_signal(number)), os.fdopen(reader, "rb") as ready:
+        # It says so when it is ready, and says nothing when it ends before.
+        return 0 if ready.read() else process.wait()
 
 
 class _InterruptedError(Exception):
@@ -165,13 +157,10 @@ class _InterruptedError(Exception):
 
 
 @contextlib.contextmanager
-def _signals(inbox: Inbox) -> Iterator[None]:
-    """Turn the signals that end a process into messages, so that nothing is interrupted half-way."""
+def _signals(handle: Callable[[int], None]) -> Iterator[None]:
+    """Have the signals that end a process handled instead, so that nothing is interrupted half-way."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number in numbers:
-        # Putting into a `SimpleQueue` is safe in a signal handler.
-        signal.signal(number, lambda number, _: inbox.put(Interrupted(number=number)))
+    before = {number: signal.signal(number, lambda number, _: handle(number)) for number in numbers}
     try:
         yield
     finally:
