@@ -82,15 +82,15 @@ const rows = new Map();
 /** @returns {HTMLTableRowElement} */
 function createRow() {
   const row = document.createElement("tr");
-  const item = document.createElement("th");
-  item.scope = "row";
   const quantity = document.createElement("td");
+  const item = document.createElement("th");
   const customer = document.createElement("td");
   const when = document.createElement("td");
   quantity.className = "quantity";
+  item.scope = "row";
   when.className = "when";
   when.append(document.createElement("time"), " ", document.createElement("small"));
-  row.append(item, quantity, customer, when);
+  row.append(quantity, item, customer, when);
   row.addEventListener("animationend", () => row.classList.remove("new"));
   return row;
 }
@@ -100,9 +100,9 @@ function createRow() {
  * @param {Order} order
  */
 function fillRow(row, { item, quantity, customer, createdAt }) {
-  const [itemCell, quantityCell, customerCell, whenCell] = row.cells;
-  write(itemCell, item);
+  const [quantityCell, itemCell, customerCell, whenCell] = row.cells;
   write(quantityCell, quantity);
+  write(itemCell, item);
   write(customerCell, customer);
   const [time, day] = whenCell.children;
   mark(time, "datetime", createdAt?.toISOString() ?? "");

@@ -134,7 +134,7 @@ export function syncWords({ inSync, figures, degraded }) {
   if (inSync === null) {
     return { agree: "unknown", answer: "–", hint: degraded.length ? "cannot be told now" : "not compared yet" };
   }
-  if (inSync) return { agree: "yes", answer: "Yes", hint: "RDS and DynamoDB agree" };
+  if (inSync) return { agree: "yes", answer: "Yes", hint: "both stores agree" };
   const apart = Math.abs((figures.inRds.value ?? 0) - (figures.counted.value ?? 0));
   return { agree: "no", answer: "No", hint: apart ? `${number.format(apart)} apart` : "they differ" };
 }
