@@ -1,0 +1,294 @@
+"""The deployer accepts nothing that it does not understand, and says what that was."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.settings import SETTINGS
+
+from local import program, project
+from local.database import Database
+from local.deployer import Cloud, Deployer, DeployError
+from local.deployer.inputs import InputError, Inputs, plain
+from local.deployer.naming import Naming
+from local.deployer.registry import INVOKES, RESOURCES, ResourceType, Result
+from local.errors import LocalError
+from local.mariadb import Administrator
+from local.progress import Created, Failed
+
+QUEUE = "aws:sqs/queue:Queue"
+POLICY = "aws:sqs/queuePolicy:QueuePolicy"
+REGION = "aws:index/getRegion:getRegion"
+
+Event = Created | Failed
+Register = Callable[..., None]
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Cloud:
+    """Nothing listens on its ports: the handlers of these tests do not call it."""
+    authority = tmp_path / "ca.pem"
+    database = Database(port=1, administrator=Administrator(), authority=authority)
+    names = Naming(pattern="${name}-${stack}", project="shop", stack="local")
+    return Cloud(port=1, region="us-east-1", names=names, database=database, authority=authority)
+
+
+@pytest.fixture
+def events() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def deployer(cloud: Cloud, events: list[Event]) -> Deployer:
+    return Deployer(cloud, events.append)
+
+
+@pytest.fixture
+def register(monkeypatch: pytest.MonkeyPatch) -> Register:
+    """Put a handler in place of the real one."""
+
+    def put(
+        type_token: str, handler: Callable[[Inputs], Result], without_meaning: Mapping[str, str] | None = None
+    ) -> None:
+        kind = ResourceType(
+            create=lambda cloud, name, inputs: handler(inputs), without_meaning=without_meaning or {}
+        )
+        monkeypatch.setitem(RESOURCES, type_token, kind)
+
+    return put
+
+
+def _resource(
+    type_token: str, name: str = "thing", inputs: Mapping[str, Any] | None = None, **other: Any
+) -> mocks.MockResourceArgs:
+    return mocks.MockResourceArgs(
+        typ=type_token, name=name, inputs=dict(inputs or {}), custom=other.pop("custom", True), **other
+    )
+
+
+# What is unknown
+
+
+def test_a_resource_of_an_unknown_type_is_refused(deployer: Deployer) -> None:
+    with pytest.raises(DeployError, match=r"aws:sqs/lane:Lane 'thing': is of a type that local mode"):
+        deployer.new_resource(_resource("aws:sqs/lane:Lane"))
+
+
+def test_an_input_that_nobody_reads_is_refused_by_its_path(deployer: Deployer, register: Register) -> None:
+    def create(inputs: Inputs) -> Result:
+        inputs.section("vpcConfig").texts("subnetIds")
+        return "id", {}
+
+    register(QUEUE, create)
+    inputs = {"vpcConfig": {"subnetIds": ["a"], "dualStack": True}, "fifo": True}
+    with pytest.raises(DeployError, match=r"'thing': has inputs .* understand: fifo, vpcConfig\.dualStack$"):
+        deployer.new_resource(_resource(QUEUE, inputs=inputs))
+
+
+def test_an_input_without_meaning_has_to_be_listed(deployer: Deployer, register: Register) -> None:
+    register(QUEUE, lambda inputs: ("id", {}), {"backup": "nothing is kept"})
+    deployer.new_resource(_resource(QUEUE, inputs={"backup": {"days": 7}, "tags": {"a": "b"}}))
+    with pytest.raises(DeployError, match="backups"):
+        deployer.new_resource(_resource(QUEUE, "other", inputs={"backups": 7}))
+
+
+def test_an_unknown_invoke_is_refused(deployer: Deployer) -> None:
+    with pytest.raises(
+        DeployError, match="aws:ec2/getAmi:getAmi: is an invoke that local mode does not know"
+    ):
+        deployer.call(mocks.MockCallArgs("aws:ec2/getAmi:getAmi", {}, ""))
+
+
+def test_an_invokes_unknown_input_is_refused(deployer: Deployer) -> None:
+    with pytest.raises(DeployError, match=r"getRegion: has an input .* understand: owner$"):
+        deployer.call(mocks.MockCallArgs(REGION, {"owner": "me"}, ""))
+
+
+def test_a_resource_that_would_have_to_exist_is_refused(deployer: Deployer) -> None:
+    with pytest.raises(DeployError, match="looked up or imported"):
+        deployer.new_resource(_resource(QUEUE, resource_id="https://queue"))
+
+
+def test_a_resource_declared_twice_is_refused(deployer: Deployer, register: Register) -> None:
+    register(QUEUE, lambda inputs: ("id", {}))
+    deployer.new_resource(_resource(QUEUE))
+    with pytest.raises(DeployError, match="declared twice"):
+        deployer.new_resource(_resource(QUEUE))
+
+
+# What is missing
+
+
+def test_an_empty_id_is_refused(deployer: Deployer, register: Register) -> None:
+    register(QUEUE, lambda inputs: ("", {}))
+    with pytest.raises(DeployError, match="Queue 'thing': was created without an id"):
+        deployer.new_resource(_resource(QUEUE))
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_an_empty_output_is_refused(deployer: Deployer, register: Register, value: object) -> None:
+    register(QUEUE, lambda inputs: ("id", {"arn": value}))
+    with pytest.raises(DeployError, match="without a value for its output arn"):
+        deployer.new_resource(_resource(QUEUE))
+
+
+def test_an_empty_output_of_an_invoke_is_refused(deployer: Deployer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(INVOKES, REGION, lambda cloud, inputs: {"region": ""})
+    with pytest.raises(DeployError, match="getRegion: was created without a value for its output region"):
+        deployer.call(mocks.MockCallArgs(REGION, {}, ""))
+
+
+def test_a_missing_input_is_named(deployer: Deployer, register: Register) -> None:
+    register(QUEUE, lambda inputs: (inputs.section("redrive").text("target"), {}))
+    with pytest.raises(DeployError, match=r"Queue 'thing': needs the input redrive\.target"):
+        deployer.new_resource(_resource(QUEUE))
+
+
+# How errors come out
+
+
+def test_an_error_of_any_kind_names_the_resource(deployer: Deployer, register: Register) -> None:
+    def create(inputs: Inputs) -> Result:
+        raise KeyError("QueueUrl")
+
+    register(QUEUE, create)
+    with pytest.raises(DeployError, match=r"aws:sqs/queue:Queue 'thing': KeyError: 'QueueUrl'"):
+        deployer.new_resource(_resource(QUEUE))
+
+
+def test_the_first_failure_is_reported_and_kept(deployer: Deployer, events: list[Event]) -> None:
+    for name in ("first", "second"):
+        with pytest.raises(DeployError):
+            deployer.new_resource(_resource("aws:sqs/lane:Lane", name))
+    assert "'first'" in str(deployer.failure)
+    assert events == [Failed(message=str(deployer.failure))]
+
+
+# Values on the wire
+
+
+def test_numbers_and_secrets_are_plain_for_handlers_and_go_back_as_they_came(
+    deployer: Deployer, register: Register
+) -> None:
+    seen: list[object] = []
+
+    def create(inputs: Inputs) -> Result:
+        seen.extend([inputs.require("size"), inputs.text("password")])
+        return "id", {}
+
+    register(QUEUE, create)
+    password = rpc.wrap_rpc_secret("hidden")
+    _, state = deployer.new_resource(_resource(QUEUE, inputs={"size": 20.0, "password": password}))
+    assert seen == [20, "hidden"]
+    assert isinstance(seen[0], int)
+    assert rpc.is_rpc_secret(state["password"])
+
+
+def test_numbers_with_a_fraction_stay_as_they_are() -> None:
+    assert plain({"a": [0.5, 2.0], "b": True}) == {"a": [0.5, 2], "b": True}
+
+
+def test_a_text_is_not_taken_for_a_structure() -> None:
+    with pytest.raises(InputError, match="structures as logging"):
+        Inputs({"logging": "on"}).section("logging")
+
+
+def test_components_are_passed_through(deployer: Deployer, events: list[Event]) -> None:
+    assert deployer.new_resource(_resource("cafe:orders:Api", custom=False, inputs={"a": 1})) == (
+        None,
+        {"a": 1},
+    )
+    assert events == []
+
+
+# Whole programs
+
+
+@pytest.fixture
+def run(tmp_path: Path, deployer: Deployer, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """Run the text of a program; Pulumi keeps its state in the context, of which each run has a copy."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    loops: list[asyncio.AbstractEventLoop] = []
+    new_event_loop = asyncio.new_event_loop
+
+    def remembered() -> asyncio.AbstractEventLoop:
+        loops.append(new_event_loop())
+        return loops[-1]
+
+    # Pulumi's mocks give each thread a loop that nobody closes.
+    monkeypatch.setattr(asyncio, "new_event_loop", remembered)
+
+    def run_text(text: str) -> Any:
+        # What a failed program left waiting; Pulumi's own decorator for tests does the same.
+        SETTINGS.outputs.clear()
+        (tmp_path / "__main__.py").write_text(f"import pulumi\nimport pulumi_aws as aws\n{text}")
+        declared = project.Project(name="shop", configuration={"shop:size": "3"}, naming="${name}")
+        coroutine = program.run(tmp_path, declared, deployer)
+        try:
+            return contextvars.copy_context().run(asyncio.run, coroutine)
+        finally:
+            for loop in loops:
+                loop.close()
+
+    return run_text
+
+
+def test_a_program_runs_with_its_settings_and_gives_its_outputs(
+    run: Callable[[str], Any], register: Register, events: list[Event]
+) -> None:
+    register(QUEUE, lambda inputs: (f"id-{inputs.require('visibilityTimeoutSeconds')}", {"arn": "arn:queue"}))
+    outputs = run(
+        "size = pulumi.Config().require_int('size')\n"
+        "queue = aws.sqs.Queue('orders', visibility_timeout_seconds=size)\n"
+        "pulumi.export('stack', pulumi.get_stack())\n"
+        "pulumi.export('region', aws.get_region().region)\n"
+        "pulumi.export('ids', [queue.id, queue.arn])\n"
+    )
+    assert outputs == {"stack": "local", "region": "us-east-1", "ids": ["id-3", "arn:queue"]}
+    assert [event.name for event in events if isinstance(event, Created)] == ["orders"]
+
+
+def test_reading_an_output_that_no_handler_gives_names_both_ends(
+    run: Callable[[str], Any], register: Register
+) -> None:
+    register(QUEUE, lambda inputs: ("id", {}))
+    register(POLICY, lambda inputs: (inputs.text("queueUrl") and inputs.text("policy"), {}))
+    with pytest.raises(
+        DeployError, match=r"QueuePolicy 'open': it reads the output arn of aws:sqs/queue:Queue 'orders'"
+    ):
+        run(
+            "queue = aws.sqs.Queue('orders')\n"
+            "policy = pulumi.Output.json_dumps({'Resource': queue.arn})\n"
+            "aws.sqs.QueuePolicy('open', queue_url=queue.id, policy=policy)\n"
+        )
+
+
+def test_exporting_an_output_that_no_handler_gives_is_an_error(
+    run: Callable[[str], Any], register: Register
+) -> None:
+    register(QUEUE, lambda inputs: ("id", {}))
+    with pytest.raises(Exception, match=r"The stack output url reads the output url of .* 'orders'"):
+        run("pulumi.export('url', aws.sqs.Queue('orders').url)\n")
+
+
+def test_an_empty_stack_output_is_an_error(run: Callable[[str], Any]) -> None:
+    with pytest.raises(LocalError, match="The stack output page_url has no value"):
+        run("pulumi.export('page_url', '')\n")
+
+
+def test_the_first_failure_is_what_a_program_ends_with(run: Callable[[str], Any]) -> None:
+    with pytest.raises(DeployError, match="Ami"):
+        run("image = aws.ec2.get_ami(owners=['self'])\n")
+
+
+def test_an_error_of_the_program_stays_its_own(run: Callable[[str], Any]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        run("1 / 0\n")

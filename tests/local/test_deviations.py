@@ -1,0 +1,93 @@
+"""What differs from AWS, and that it is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from local.deviations import ALWAYS, Deviations
+
+REFUSES_HTTP = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sqs:*",
+    "Resource": "arn",
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+LETS_IN = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+
+
+@pytest.fixture
+def deviations(tmp_path: Path) -> Deviations:
+    authority = tmp_path / "ca.pem"
+    authority.write_text("ours")
+    return Deviations(gateway_port=4600, authority=authority)
+
+
+def _said(deviations: Deviations) -> list[str]:
+    return [sentence for sentence in deviations.sentences if sentence not in ALWAYS]
+
+
+def test_nothing_is_said_about_what_stays_as_it_is(deviations: Deviations) -> None:
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [LETS_IN]})
+    assert deviations.batch_size(10) == 10
+    assert deviations.viewer_protocol_policy("allow-all") == "allow-all"
+    assert deviations.api_origin("example.com", "") is None
+    assert json.loads(deviations.resource_policy(policy)) == json.loads(policy)
+    assert _said(deviations) == []
+
+
+def test_a_difference_is_said_once(deviations: Deviations) -> None:
+    for _ in range(2):
+        assert deviations.batch_size(500) == 10
+    assert len(_said(deviations)) == 1
+
+
+def test_the_page_is_served_over_http(deviations: Deviations) -> None:
+    assert deviations.viewer_protocol_policy("redirect-to-https") == "allow-all"
+    assert deviations.viewer_protocol_policy("https-only") == "allow-all"
+    assert len(_said(deviations)) == 1
+
+
+def test_the_api_becomes_an_origin_on_this_machine(deviations: Deviations) -> None:
+    origin = deviations.api_origin("abc123.execute-api.us-east-1.amazonaws.com", "/prod")
+    assert origin is not None
+    assert origin["DomainName"] == "localhost"
+    assert origin["OriginPath"] == "/_aws/execute-api/abc123/prod"
+    assert origin["CustomOriginConfig"]["HTTPPort"] == 4600
+    assert len(_said(deviations)) == 1
+
+
+def test_a_policy_loses_its_refusal_of_plain_http_and_nothing_else(deviations: Deviations) -> None:
+    kept = deviations.resource_policy(
+        json.dumps({"Version": "2012-10-17", "Statement": [LETS_IN, REFUSES_HTTP]})
+    )
+    assert json.loads(kept) == {"Version": "2012-10-17", "Statement": [LETS_IN]}
+    assert len(_said(deviations)) == 1
+
+
+def test_the_database_and_its_authority_are_local(deviations: Deviations) -> None:
+    assert deviations.database_address("127.0.0.1", 3410) == ("127.0.0.1", 3410)
+    assert deviations.archive_replacements() == {"rds-ca.pem": b"ours"}
+    assert len(_said(deviations)) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("https://d1a.cloudfront.net/order-status", "http://d1a.cloudfront.localhost:4600/order-status"),
+        (
+            "https://abc1.execute-api.us-east-1.amazonaws.com/prod/orders",
+            "http://127.0.0.1:4600/_aws/execute-api/abc1/prod/orders",
+        ),
+        ("https://example.com/", "https://example.com/"),
+        (["https://d1a.cloudfront.net/"], ["https://d1a.cloudfront.net/"]),
+        (7, 7),
+    ],
+)
+def test_urls_in_stack_outputs_are_the_local_ones(
+    deviations: Deviations, value: object, expected: object
+) -> None:
+    assert deviations.stack_output(value) == expected

@@ -1,0 +1,52 @@
+"""What the Pulumi CLI would tell the program."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from local import project
+
+ROOT = Path(__file__).parents[2]
+
+PULUMI_YAML = """
+name: shop
+runtime: python
+config:
+  pulumi:autonaming:
+    value:
+      pattern: ${name}-${stack}
+  plain: text
+  number: {type: integer, default: 10, description: A number}
+  flag: {type: boolean, default: true}
+  deletionProtection: {type: boolean, default: true}
+  list: {type: array, default: [Coffee=3]}
+  without: {type: string}
+"""
+
+
+def test_defaults_and_overrides_become_text(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text(PULUMI_YAML)
+    declared = project.load(tmp_path)
+    assert declared.name == "shop"
+    assert declared.naming == "${name}-${stack}"
+    assert declared.configuration == {
+        "aws:region": project.REGION,
+        "shop:plain": "text",
+        "shop:number": "10",
+        "shop:flag": "true",
+        "shop:deletionProtection": "false",
+        "shop:list": json.dumps(["Coffee=3"]),
+    }
+
+
+def test_a_project_without_settings_can_be_run(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\n")
+    declared = project.load(tmp_path)
+    assert declared.configuration == {"aws:region": project.REGION}
+    assert declared.naming == project.DEFAULT_NAMING
+
+
+def test_every_override_is_a_setting_of_the_project() -> None:
+    declared = project.load(ROOT)
+    assert {f"{declared.name}:{key}" for key in project.OVERRIDES} <= set(declared.configuration)
