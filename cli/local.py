@@ -24,7 +24,7 @@ def start(
     directory: Directory = None,
     port: Annotated[
         int,
-        typer.Option(min=0, max=HIGHEST_PORT, help="Port of the page, the API and AWS; 0 is any free one."),
+        typer.Option(min=0, max=HIGHEST_PORT, help="Port of everything but the database; 0 is any free one."),
     ] = stack.DEFAULT_PORT,
     database_port: Annotated[
         int, typer.Option(min=0, max=HIGHEST_PORT, help="Port of the database; 0 is any free one.")
@@ -42,17 +42,17 @@ def start(
 
 
 @app.command()
-def stop(directory: Directory = None) -> None:
+def stop(context: typer.Context, directory: Directory = None) -> None:
     """Stop a local stack, detached or not, and remove everything."""
-    path = _run_directory(directory)
+    # `cafe local --directory D stop` means what it seems to mean, too.
+    before = context.parent.params.get("directory") if context.parent else None
+    path = _run_directory(directory or before)
     try:
         stopped = stack.stop(path)
     except LocalError as error:
         note(str(error), style="red")
         raise typer.Exit(1) from error
-    say(
-        "The local stack is stopped; nothing of it is left." if stopped else f"No local stack runs in {path}."
-    )
+    say("Stopped; nothing of the local stack is left." if stopped else f"No local stack runs in {path}.")
 
 
 def _run_directory(chosen: Path | None) -> Path:

@@ -15,7 +15,7 @@ from local.deployer.inputs import InputError, Inputs, plain
 from local.deployer.outputs import OutputError
 from local.deployer.registry import INVOKES, RESOURCES
 from local.errors import LocalError
-from local.progress import Created
+from local.progress import Created, Failed
 
 
 class DeployError(LocalError):
@@ -25,7 +25,7 @@ class DeployError(LocalError):
 class Deployer(mocks.Mocks):
     """Creates every resource of the program for real, each in the thread in which Pulumi registers it."""
 
-    def __init__(self, cloud: Cloud, report: Callable[[Created], None]) -> None:
+    def __init__(self, cloud: Cloud, report: Callable[[Created | Failed], None]) -> None:
         self._cloud = cloud
         self._report = report
         self._lock = threading.Lock()
@@ -84,7 +84,11 @@ class Deployer(mocks.Mocks):
     def _fail(self, subject: str, error: Exception) -> DeployError:
         failure = DeployError(f"{subject}: {_sentence(error)}")
         with self._lock:
+            first = self.failure is None
             self.failure = self.failure or failure
+        if first:
+            # At once: Pulumi would say so when all other resources are through.
+            self._report(Failed(message=str(failure)))
         return failure
 
 
