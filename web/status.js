@@ -58,6 +58,10 @@ export function learn(answer, before) {
     inRds: sync.rds_orders?.count,
     counted: sync.dynamodb_orders,
   };
+  const degraded = list(answer.degraded)?.map(String) ?? [];
+  const told = list(answer.recent_orders);
+  // Without its database the API may list no orders; that does not mean that there are none.
+  const orders = told && (told.length > 0 || !degraded.includes("rds")) ? told.map(readOrder) : before?.orders;
   const figures = Object.fromEntries(
     Object.entries(numbers).map(([name, value]) => {
       const known = before?.figures[/** @type {FigureName} */ (name)].value ?? null;
@@ -67,10 +71,10 @@ export function learn(answer, before) {
   );
   return {
     figures: /** @type {Record<FigureName, Figure>} */ (figures),
-    orders: list(answer.recent_orders)?.map(readOrder) ?? before?.orders ?? null,
+    orders: orders ?? null,
     rdsAsOf: moment(sync.rds_orders?.as_of) ?? before?.rdsAsOf ?? null,
     inSync: typeof sync.in_sync === "boolean" ? sync.in_sync : null,
-    degraded: list(answer.degraded)?.map(String) ?? [],
+    degraded,
     generatedAt: answer.generated_at ?? null,
   };
 }

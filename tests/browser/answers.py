@@ -48,9 +48,9 @@ def unknown(*degraded: str) -> Answer:
     """Return an answer in which nothing could be read but its own shape."""
     return {
         "metrics": None,
-        "recent_orders": None,
-        "top_items": None,
-        "hourly": None,
+        "recent_orders": [],
+        "top_items": [],
+        "hourly": [],
         "sync": dict.fromkeys(sync()),
         "degraded": list(degraded),
     }

@@ -31,6 +31,7 @@ def screenshot(target: Path, url: str | None = None, *, dark: bool = False) -> N
     scheme: Literal["light", "dark"] = "dark" if dark else "light"
     target.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
+        made_up = url is None
         if url is None:
             site = stack.enter_context(serve())
             site.answer = answers.busy_morning()
@@ -42,6 +43,8 @@ def screenshot(target: Path, url: str | None = None, *, dark: bool = False) -> N
             locale="en-GB",
             timezone_id="Europe/London",
         )
+        if made_up:
+            page.clock.install(time=answers.NOON)
         page.goto(url)
         page.locator('body[data-state="live"]').wait_for()
         page.screenshot(path=target)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from infra.page import WEB
 from tests.browser.answers import answer, busy_morning, order, sync, unknown
 
 if TYPE_CHECKING:
@@ -392,6 +393,19 @@ def test_an_order_without_a_time_or_other_values_is_shown(board: Board) -> None:
     expect(board.rows).to_have_text(["1LatteAsha– time unknown", "–––– time unknown"])
 
 
+@pytest.mark.parametrize("nothing", [[], None])
+def test_orders_that_cannot_be_read_are_not_orders_that_do_not_exist(
+    board: Board, nothing: list[object] | None
+) -> None:
+    board.site.answer = answer([order("a")])
+    board.open()
+    expect(board.rows).to_have_count(1)
+    board.site.answer = answer([], degraded=["rds"], recent_orders=nothing)
+    board.update()
+    expect(board.rows).to_have_count(1)
+    expect(board.page.get_by_text("No orders yet")).to_be_hidden()
+
+
 # --- Looks ---
 
 
@@ -417,3 +431,7 @@ def test_it_fits_a_phone_and_a_screen_on_the_wall(board: Board, name: str, width
     assert board.page.evaluate("document.documentElement.scrollWidth") == width
     expect(board.figure("Orders today")).to_be_in_viewport()
     board.picture(name)
+
+
+def test_it_is_small() -> None:
+    assert sum(file.stat().st_size for file in WEB.iterdir()) < 30_000  # bytes, before compression
