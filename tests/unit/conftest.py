@@ -1,0 +1,134 @@
+"""Stores for the tests of one of them: DynamoDB in the process, MariaDB for real."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import boto3
+import pymysql
+import pytest
+from moto import mock_aws
+from pymysql.constants import CLIENT
+
+import stores.mysql
+from local import certificates, groups, mariadb, ports
+from local.database import Database
+from stores import migrations
+from stores.mysql import MySql
+from stores.secret import Login
+from stores.tables import OrdersTables, TableNames
+
+NAMES = TableNames("Orders", "CafeMenu", "CafeOrderMetrics")
+KEYS = {"Orders": "orderId", "CafeMenu": "item", "CafeOrderMetrics": "metric"}
+MIGRATIONS = Path(__file__).parent.parent.parent / "functions" / "migrations"
+
+
+@pytest.fixture
+def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """DynamoDB with the three tables, in this process."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="us-east-1")
+        for table, key in KEYS.items():
+            client.create_table(
+                TableName=table,
+                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        yield client
+
+
+@pytest.fixture
+def tables(dynamodb: Any) -> OrdersTables:
+    """The tables' store, in small transactions: moto takes seconds for a hundred actions."""
+    return OrdersTables(NAMES, ZoneInfo("Europe/Berlin"), dynamodb, max_actions=12)
+
+
+@dataclasses.dataclass
+class Server:
+    """A running MariaDB and its administrator."""
+
+    login: Login
+    authority: Path
+
+    def connect(self, database: str | None = None) -> pymysql.Connection[pymysql.cursors.Cursor]:
+        """Connect as the administrator, to look and to prepare."""
+        login = self.login
+        return pymysql.connect(
+            host=login.host,
+            port=login.port,
+            user=login.username,
+            password=login.password,
+            database=database,
+            ssl_ca=str(self.authority),
+            autocommit=True,
+        )
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A MariaDB of its own, over TLS as on AWS."""
+    directory = tmp_path_factory.mktemp("mariadb")
+    tls = certificates.create(directory / "tls")
+    administrator = mariadb.Administrator()
+    port = ports.choose(0, "")
+    command = mariadb.command(mariadb.find(), directory, port, administrator, tls)
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log, start_new_session=True)
+    try:
+        Database(port=port, administrator=administrator, authority=tls.authority).wait(60)
+        login = Login("127.0.0.1", port, administrator.user, administrator.password, "cafe_db")
+        yield Server(login, tls.authority)
+    finally:
+        groups.end([process.pid])
+        process.wait()
+
+
+class FixedLogin:
+    """A login that does not change, and counts how often it was asked for anew."""
+
+    def __init__(self, login: Login) -> None:
+        self.login = login
+        self.forgotten = 0
+
+    def get(self) -> Login:
+        return self.login
+
+    def forget(self) -> None:
+        self.forgotten += 1
+
+
+@pytest.fixture
+def empty_database(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """The server with an empty `cafe_db`."""
+    monkeypatch.setattr(stores.mysql, "CERTIFICATE_AUTHORITY", server.authority)
+    with server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("DROP DATABASE IF EXISTS cafe_db")
+        cursor.execute("CREATE DATABASE cafe_db")
+    return server
+
+
+@pytest.fixture
+def master(empty_database: Server) -> Iterator[MySql]:
+    """A connection that may change the schema."""
+    mysql = MySql(FixedLogin(empty_database.login), client_flag=CLIENT.MULTI_STATEMENTS)
+    yield mysql
+    mysql.close()
+
+
+@pytest.fixture
+def mysql(empty_database: Server, master: MySql) -> Iterator[MySql]:
+    """A connection as the application's user, to a schema that is up to date."""
+    login = dataclasses.replace(empty_database.login, username="cafe_user", password="a password")
+    migrations.migrate(master, migrations.read(MIGRATIONS))
+    migrations.set_up_user(master, login)
+    mysql = MySql(FixedLogin(login))
+    yield mysql
+    mysql.close()

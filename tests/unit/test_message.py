@@ -1,0 +1,154 @@
+"""Every form in which an order comes, and no input that makes the parser crash."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from orders.message import decode, parse_batch, parse_record
+from orders.order import InvalidOrderError, Order
+
+ORDER = {"item": "Latte", "quantity": 2, "customer_name": "Ann"}
+SENT = datetime(2026, 11, 22, 14, 5, 6, 789000, UTC)
+MESSAGE_ID = "11111111-2222-3333-4444-555555555555"
+NOTIFICATION_ID = "99999999-8888-7777-6666-555555555555"
+
+
+def record(body: str, **attributes: str) -> dict[str, Any]:
+    sent = str(int(SENT.timestamp() * 1000))
+    return {"messageId": MESSAGE_ID, "body": body, "attributes": {"SentTimestamp": sent, **attributes}}
+
+
+def envelope(message: str, **more: str) -> str:
+    notification = {
+        "Type": "Notification",
+        "MessageId": NOTIFICATION_ID,
+        "TopicArn": "arn:aws:sns:us-east-1:123456789012:OrderTopic",
+        "Message": message,
+        "Timestamp": "2026-11-21T23:59:59.999Z",
+        **more,
+    }
+    return json.dumps(notification)
+
+
+BARE = json.dumps(ORDER)
+FORMS = {
+    "bare": BARE,
+    "encoded twice": json.dumps(BARE),
+    "in an envelope": envelope(BARE),
+    "encoded twice in an envelope": envelope(json.dumps(BARE)),
+    "in an envelope that is encoded twice": json.dumps(envelope(BARE)),
+}
+
+
+@pytest.mark.parametrize("body", FORMS.values(), ids=FORMS)
+def test_every_form_gives_the_same_order(body: str) -> None:
+    order = parse_record(record(body))
+    assert (order.item, order.quantity, order.customer_name) == ("Latte", 2, "Ann")
+
+
+def test_an_order_of_its_own_name_keeps_it_in_every_form() -> None:
+    named = json.dumps({**ORDER, "orderId": "O1"})
+    assert parse_record(record(named)).order_id == "O1"
+    assert parse_record(record(envelope(named))).order_id == "O1"
+
+
+def test_an_order_without_a_name_takes_the_notifications_and_its_time() -> None:
+    order = parse_record(record(envelope(BARE)))
+    assert order.order_id == NOTIFICATION_ID
+    assert order.created_at == datetime(2026, 11, 21, 23, 59, 59, 999000, UTC)
+
+
+def test_a_redriven_notification_is_the_same_order() -> None:
+    again = {
+        **record(envelope(BARE)),
+        "messageId": "another",
+        "attributes": {"SentTimestamp": "1900000000000"},
+    }
+    assert parse_record(again) == parse_record(record(envelope(BARE)))
+
+
+def test_an_order_straight_on_the_queue_takes_sqss_message_id_and_time() -> None:
+    assert parse_record(record(BARE)) == Order(MESSAGE_ID, SENT, "Latte", 2, "Ann")
+
+
+def test_an_order_that_talks_of_a_message_is_no_envelope() -> None:
+    said = {**ORDER, "Message": "happy birthday"}
+    assert parse_record(record(json.dumps(said))).attributes == {"Message": "happy birthday"}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ("", "body"),
+        ("not json", "body"),
+        ("[]", "body"),
+        ("null", "body"),
+        ('{"item": NaN}', "body"),
+        ("[" * 100_000, "body"),
+        ('{"item": "Tea", "quantity": ' + "1" * 5000 + "}", "body"),
+        (json.dumps(json.dumps(BARE)), "body"),
+        (envelope("not json"), "body"),
+        (envelope(BARE, MessageId="a b"), "MessageId"),
+        (envelope(BARE, Timestamp="yesterday"), "Timestamp"),
+        (envelope(BARE, Timestamp="1901-01-01T00:00:00Z"), "Timestamp"),
+        (envelope(BARE, Timestamp="9999-12-31T23:59:59-23:59"), "Timestamp"),
+    ],
+)
+def test_a_message_without_an_order_says_why(body: str, field: str) -> None:
+    with pytest.raises(InvalidOrderError) as caught:
+        parse_record(record(body))
+    assert set(caught.value.errors) == {field}
+
+
+@pytest.mark.parametrize("attributes", [{}, {"SentTimestamp": "soon"}, {"SentTimestamp": "9" * 30}])
+def test_a_bare_order_without_a_time_is_refused(attributes: dict[str, str]) -> None:
+    with pytest.raises(InvalidOrderError):
+        parse_record({"messageId": MESSAGE_ID, "body": BARE, "attributes": attributes})
+
+
+@given(body=st.text())
+@example(body='{"Type": "Notification", "Message": {"item": "Tea", "quantity": 1}}')
+@example(body='{"Type": "Notification", "Message": null}')
+def test_no_body_makes_the_parser_crash(body: str) -> None:
+    received, rejected = parse_batch([record(body)])
+    assert len(received) + len(rejected) == 1
+
+
+@given(
+    body=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["Type", "Message", "MessageId", "Timestamp", "item", "quantity", "x"]),
+                inner | st.just("Notification"),
+                max_size=7,
+            )
+        ),
+    )
+)
+def test_no_json_makes_the_parser_crash(body: object) -> None:
+    received, rejected = parse_batch([record(json.dumps(body))])
+    assert len(received) + len(rejected) == 1
+
+
+def test_a_bad_message_does_not_touch_its_neighbours() -> None:
+    batch = [record(BARE) | {"messageId": str(number)} for number in range(3)]
+    batch[1]["body"] = "poison"
+    received, rejected = parse_batch(batch)
+    assert [message.message_id for message in received] == ["0", "2"]
+    assert [(message.message_id, message.reason) for message in rejected] == [
+        ("1", "The order must be a JSON object; this is not JSON.")
+    ]
+
+
+def test_decoding_tells_json_from_what_only_python_takes() -> None:
+    assert decode('{"a": 1}') == {"a": 1}
+    with pytest.raises(InvalidOrderError):
+        decode("Infinity")

@@ -1,0 +1,106 @@
+"""The answer of the status API, with every source or without some."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from orders.ledger import StoreUnavailableError
+from orders.status import NothingKnownError, order_status
+from stores.queues import Depths
+
+NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+COUNTED = {"TOTAL_ORDERS": 7, "ORDERS#2026-11-23": 2, "ORDERS#2026-11-23T00": 2}
+
+
+class Source:
+    """All three sources in one; `down` names the calls that fail."""
+
+    def __init__(self, *down: str) -> None:
+        self.down = down
+
+    def _tell(self, name: str, value: Any) -> Any:
+        if name in self.down:
+            raise StoreUnavailableError(f"{name} is down")
+        return value
+
+    def recent(self, limit: int) -> list[dict[str, Any]]:
+        rows = [
+            {"order_id": "o1", "customer_name": "Ann", "item": "Tea", "quantity": 1, "created_at": NOW},
+            {"order_id": None, "customer_name": None, "item": "Tea", "quantity": 1, "created_at": None},
+        ]
+        return self._tell("rds", rows)  # type: ignore[no-any-return]
+
+    def top_items(self, since: datetime, limit: int) -> list[dict[str, Any]]:
+        return [{"item": "Tea", "quantity": 2}]
+
+    def count(self) -> int:
+        return 7
+
+    def metrics(self, keys: Sequence[str]) -> dict[str, int]:
+        return self._tell("dynamodb", {key: COUNTED.get(key, 0) for key in keys})  # type: ignore[no-any-return]
+
+    def depths(self) -> Depths:
+        return self._tell("sqs", Depths(3, 2, 1))  # type: ignore[no-any-return]
+
+
+def status(*down: str) -> dict[str, Any]:
+    source = Source(*down)
+    return order_status(source, source, source, BERLIN, NOW)[0]
+
+
+def test_the_first_documents_page_finds_what_it_reads() -> None:
+    answer = status()
+    assert answer["metrics"] == [
+        {"metric": "TOTAL_ORDERS", "count": 7},
+        {"metric": "TODAY_ORDERS", "count": 2},
+    ]
+    assert answer["recent_orders"][0] == {
+        "order_id": "o1",
+        "customer_name": "Ann",
+        "item": "Tea",
+        "quantity": 1,
+        "created_at": "2026-11-22T23:30:00.000Z",
+    }
+
+
+def test_a_row_that_never_had_a_time_has_none() -> None:
+    assert status()["recent_orders"][1]["created_at"] is None
+
+
+def test_the_hops_tell_where_orders_are() -> None:
+    assert status()["sync"] == {
+        "waiting": 3,
+        "in_flight": 2,
+        "dead_lettered": 1,
+        "rds_orders": {"count": 7, "as_of": "2026-11-22T23:30:00.000Z"},
+        "dynamodb_orders": 7,
+        "in_sync": True,
+    }
+
+
+def test_the_last_24_hours_end_with_the_cafes_current_hour() -> None:
+    hourly = status()["hourly"]
+    assert len(hourly) == 24
+    assert hourly[-1] == {"hour": "2026-11-23T00", "count": 2}
+
+
+@pytest.mark.parametrize(
+    ("down", "unknown"),
+    [("rds", "rds_orders"), ("dynamodb", "dynamodb_orders"), ("sqs", "waiting")],
+)
+def test_a_silent_source_is_named_and_the_rest_is_told(down: str, unknown: str) -> None:
+    answer = status(down)
+    assert answer["degraded"] == [down]
+    assert answer["sync"][unknown] is None
+    assert sum(value is not None for value in answer["sync"].values()) >= 3
+
+
+def test_without_any_source_there_is_no_answer() -> None:
+    with pytest.raises(NothingKnownError, match="sqs is down"):
+        status("rds", "dynamodb", "sqs")
