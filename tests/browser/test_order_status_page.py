@@ -82,12 +82,18 @@ def test_the_way_of_an_order_is_shown(board: Board) -> None:
     expect(board.figure("In flight")).to_have_text("3")
     expect(board.figure("In RDS")).to_have_text("1,005")
     expect(board.figure("Counted")).to_have_text("1,000")
-    expect(board.figure("In sync")).to_have_text("No")
+    expect(board.figure("In sync")).to_have_text("Not yet")
     expect(board.figure("Dead-lettered")).to_have_text("1")
     way = board.page.get_by_role("region", name="The way of an order")
     expect(way).to_contain_text("as of 11:59")
     expect(way).to_contain_text("5 apart")
     board.picture("trouble")
+
+
+def test_stores_that_differ_with_nothing_under_way_are_not_in_sync(board: Board) -> None:
+    board.site.answer = answer([order("a")], sync=sync(in_sync=False))
+    board.open()
+    expect(board.figure("In sync")).to_have_text("No")
 
 
 def test_stores_that_agree_are_in_sync(board: Board) -> None:
