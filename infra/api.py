@@ -20,7 +20,6 @@ ORDER_SCHEMA = {
     "$schema": "http://json-schema.org/draft-04/schema#",
     "title": "Order",
     "type": "object",
-    "minProperties": 1,
     "properties": {
         "item": {"description": "What is ordered, 1 to 100 characters"},
         "quantity": {"description": "How many, an integer from 1 to 1000"},
@@ -120,7 +119,7 @@ class Api(pulumi.ComponentResource):
         return {"request_models": {"application/json": model.name}, "request_validator_id": validator.id}
 
     def _route(self, verb: str, path: str, function: Function, **request: Any) -> None:
-        name = f"{verb} {path}"
+        name = f"{verb}-{path}"
         resource = aws.apigateway.Resource(
             path,
             rest_api=self.rest_api.id,

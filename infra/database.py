@@ -59,16 +59,16 @@ class Database(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         keep = pulumi.ResourceOptions(parent=self, protect=args.deletion_protection)
 
-        subnets = aws.rds.SubnetGroup("database", subnet_ids=args.network.subnet_ids, opts=child)
+        subnets = aws.rds.SubnetGroup("cafe-db", subnet_ids=args.network.subnet_ids, opts=child)
         parameters = aws.rds.ParameterGroup(
-            "database",
+            "cafe-db",
             family=f"mysql{ENGINE_VERSION}",
             parameters=[{"name": "require_secure_transport", "value": "1"}],
             opts=child,
         )
         snapshot = random.RandomId("final-snapshot", byte_length=4, opts=child)
         self.instance = aws.rds.Instance(
-            "database",
+            "cafe-db",
             engine="mysql",
             engine_version=ENGINE_VERSION,
             instance_class=args.instance_class,

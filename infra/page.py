@@ -53,7 +53,7 @@ class Page(pulumi.ComponentResource):
         super().__init__("cafe:orders:Page", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
 
-        bucket = aws.s3.Bucket("page", opts=self._child)
+        bucket = aws.s3.Bucket("order-status-page", opts=self._child)
         closed = aws.s3.BucketPublicAccessBlock(
             "page",
             bucket=bucket.id,

@@ -84,8 +84,8 @@ def order_status(
     Returns
     -------
     tuple
-        The answer, in which what a silent source would have told is null (or an empty list), and why
-        each silent source is silent: `rds`, `dynamodb`, `sqs`.
+        The answer, in which what a silent source would have told is null (an empty list where
+        pages expect a list), and why each silent source is silent: `rds`, `dynamodb`, `sqs`.
 
     Raises
     ------

@@ -1,0 +1,101 @@
+"""The program's resources, recorded once for each stack."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.program.record import ROOT
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What the program registered."""
+
+    urn: str
+    type: str
+    name: str
+    custom: bool
+    parent: str
+    protect: bool
+    depends_on: list[str]
+    ignore_changes: list[str]
+    secret_inputs: list[str]
+    inputs: dict[str, Any]
+
+    def policy(self, key: str = "policy") -> list[dict[str, Any]]:
+        """Read the statements of a policy."""
+        statements: list[dict[str, Any]] = json.loads(self.inputs[key])["Statement"]
+        return statements
+
+
+@dataclass(frozen=True)
+class Program:
+    """A run of the program."""
+
+    resources: list[Resource]
+    outputs: dict[str, Any]
+    warnings: str
+    _by_name: dict[tuple[str, str], Resource] = field(default_factory=dict)
+
+    def all(self, kind: str) -> list[Resource]:
+        """Find the resources of a type such as `sqs/queue:Queue`."""
+        return [resource for resource in self.resources if resource.type == f"aws:{kind}"]
+
+    def one(self, kind: str, name: str | None = None) -> Resource:
+        """Find one resource by its type, and by its name where there are several."""
+        found = [resource for resource in self.all(kind) if name in (None, resource.name)]
+        assert len(found) == 1, f"{len(found)} of {kind} {name}"
+        return found[0]
+
+
+def run(stack: str, *changes: str) -> subprocess.CompletedProcess[str]:
+    """Run the recorder."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.program.record", stack, *changes],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def recorded(stack: str, *changes: str) -> Program:
+    """Record a run that is to succeed."""
+    process = run(stack, *changes)
+    assert process.returncode == 0, process.stderr
+    document = json.loads(process.stdout)
+    return Program(
+        [Resource(**resource) for resource in document["resources"]], document["outputs"], process.stderr
+    )
+
+
+@pytest.fixture(scope="session")
+def dev() -> Program:
+    return recorded("dev")
+
+
+@pytest.fixture(scope="session")
+def prod() -> Program:
+    return recorded("prod")
+
+
+@pytest.fixture(params=["dev", "prod"])
+def program(request: pytest.FixtureRequest) -> Program:
+    """Each stack in its turn."""
+    program: Program = request.getfixturevalue(request.param)
+    return program
+
+
+@pytest.fixture
+def with_settings() -> Callable[..., Program]:
+    """Record `dev` with other settings."""
+    return lambda **changes: recorded("dev", *(f"{key}={value}" for key, value in changes.items()))

@@ -1,0 +1,155 @@
+"""Run the Pulumi program of a stack under mocks and print what it registers, as one JSON document.
+
+    python -m tests.program.record STACK [KEY=VALUE ...]
+
+In a process of its own: the program is a script, and Pulumi keeps its state in the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import runpy
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.settings import get_root_resource
+from pulumi.runtime.stack import wait_for_rpcs
+
+ROOT = Path(__file__).parent.parent.parent
+PROJECT = "cafe-orders"
+ZONES = ["us-east-1a", "us-east-1b", "us-east-1c"]
+
+
+class Recorder(mocks.MockMonitor):
+    """Keeps what a mock is not told: the parent, protection and dependencies of each resource."""
+
+    def __init__(self) -> None:
+        super().__init__(Answers())
+        self.recorded: list[dict[str, Any]] = []
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802
+        response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        self.recorded.append(
+            {
+                "urn": response.urn,
+                "type": request.type,
+                "name": request.name,
+                "custom": request.custom,
+                "parent": request.parent,
+                "protect": request.protect,
+                "depends_on": sorted(request.dependencies),
+                "ignore_changes": sorted(request.ignoreChanges),
+                "secret_inputs": sorted(
+                    key
+                    for key, value in rpc.deserialize_properties(request.object).items()
+                    if rpc.is_rpc_secret(value)
+                ),
+                "inputs": plain(rpc.deserialize_properties(request.object)),
+            }
+        )
+        return response
+
+
+class Answers(mocks.Mocks):
+    """Outputs that say whose they are."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        kind = args.typ.rpartition(":")[2]
+        about = f"{kind}.{args.name}"
+        outputs = {
+            "arn": f"arn:{about}",
+            "name": about,
+            "url": f"https://{about}",
+            "address": f"{about}.rds",
+            "port": 3306,
+            "resourceId": f"db-{args.name}",
+            "masterUserSecrets": [{"secretArn": f"arn:master:{about}"}],
+            "domainName": "d1.cloudfront.net",
+            "bucketRegionalDomainName": f"{args.name}.s3.us-east-1.amazonaws.com",
+            "executionArn": f"arn:execute:{about}",
+            "invokeArn": f"arn:invoke:{about}",
+            "invokeUrl": f"https://api.execute-api.us-east-1.amazonaws.com/{args.inputs.get('stageName')}",
+            "rootResourceId": "root",
+            "prefixListId": f"pl-{args.name}",
+            "versionId": f"version of {about}",
+            "hex": "0a1b2c3d",
+            "result": {rpc._special_sig_key: rpc._special_secret_sig, "value": "p4ssw0rd"},
+        }
+        return f"id-{about}", {**outputs, **args.inputs}
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        answers: dict[str, dict[str, Any]] = {
+            "aws:index/getRegion:getRegion": {"region": "us-east-1", "id": "us-east-1"},
+            "aws:index/getAvailabilityZones:getAvailabilityZones": {"names": ZONES, "id": "us-east-1"},
+        }
+        return answers[args.token], []
+
+
+def plain(value: Any) -> Any:
+    """Turn inputs into JSON: secrets unwrapped, archives as the hashes of their files."""
+    match value:
+        case _ if rpc.is_rpc_secret(value):
+            return plain(rpc.unwrap_rpc_secret(value))
+        case dict():
+            return {key: plain(element) for key, element in value.items()}
+        case list():
+            return [plain(element) for element in value]
+        case float() if value.is_integer():
+            return int(value)
+        case pulumi.AssetArchive():
+            return {name: plain(asset) for name, asset in value.assets.items()}
+        case pulumi.FileAsset():
+            return hashlib.sha256(Path(value.path).read_bytes()).hexdigest()
+        case pulumi.StringAsset():
+            return value.text
+    return value
+
+
+def configuration(stack: str) -> dict[str, str]:
+    """Read a stack's configuration as the Pulumi CLI would: the project's defaults, then the stack's own."""
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
+    values = {f"{PROJECT}:{key}": entry["default"] for key, entry in declared.items() if ":" not in key}
+    own = ROOT / f"Pulumi.{stack}.yaml"
+    if own.is_file():
+        values |= yaml.safe_load(own.read_text(encoding="utf-8"))["config"]
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+
+
+async def record(stack: str, settings: Mapping[str, str]) -> dict[str, Any]:
+    """Run the program and tell what it registered and what it exports."""
+    monitor = Recorder()
+    # What Pulumi says of the program, such as that a resource type is deprecated, goes to standard error.
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    mocks.set_mocks(
+        monitor.mocks,
+        project=PROJECT,
+        stack=stack,
+        preview=False,
+        logger=logging.getLogger("pulumi"),
+        monitor=monitor,
+    )
+    pulumi.runtime.set_all_config(dict(settings))
+    runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+    await wait_for_rpcs()
+    root: Any = get_root_resource()
+    outputs = {name: await pulumi.Output.from_input(value).future() for name, value in root.outputs.items()}
+    return {"resources": monitor.recorded, "outputs": outputs}
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    name, *changes = sys.argv[1:]
+    changed = {f"{PROJECT}:{key}": value for key, _, value in (change.partition("=") for change in changes)}
+    try:
+        recorded = asyncio.run(record(name, {**configuration(name), **changed}))
+    except pulumi.RunError as error:
+        sys.exit(str(error))
+    json.dump(recorded, sys.stdout)

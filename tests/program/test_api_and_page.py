@@ -1,0 +1,156 @@
+"""The doors: the API and the page, and that there is no other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.program.conftest import Program
+
+
+def behaviour(program: Program, which: str) -> dict[str, Any]:
+    distribution = program.one("cloudfront/distribution:Distribution").inputs
+    found: dict[str, Any] = (
+        distribution["defaultCacheBehavior"] if which == "page" else distribution["orderedCacheBehaviors"][0]
+    )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "function"), [("POST-orders", "PlaceOrder"), ("GET-order-status", "GetOrderStatusLambda")]
+)
+def test_a_method_leads_to_its_function(program: Program, name: str, function: str) -> None:
+    integration = program.one("apigateway/integration:Integration", name).inputs
+    assert integration["type"] == "AWS_PROXY"
+    assert integration["uri"] == f"arn:invoke:Function.{function}"
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [("POST-orders", "POST/orders"), ("GET-order-status", "GET/order-status")]
+)
+def test_the_api_may_invoke_a_function_for_one_method_of_one_stage(
+    with_settings: Callable[..., Program], name: str, path: str
+) -> None:
+    permission = with_settings(apiStage="v1").one("lambda/permission:Permission", name).inputs
+    assert permission["sourceArn"] == f"arn:execute:RestApi.orders/v1/{path}"
+    assert permission["principal"] == "apigateway.amazonaws.com"
+
+
+def test_the_shape_of_an_order_is_checked_before_the_function(program: Program) -> None:
+    method = program.one("apigateway/method:Method", "POST-orders").inputs
+    assert method["requestModels"] == {"application/json": "Order"}
+    assert method["requestValidatorId"] == "id-RequestValidator.body"
+    assert json.loads(program.one("apigateway/model:Model").inputs["schema"])["type"] == "object"
+
+
+def test_the_gateways_own_answers_are_json_with_a_sentence(program: Program) -> None:
+    for answer in program.all("apigateway/response:Response"):
+        message = json.loads(answer.inputs["responseTemplates"]["application/json"])["message"]
+        assert message.endswith(".")
+
+
+def test_a_deployment_is_a_picture_of_the_whole_definition(program: Program) -> None:
+    deployment = program.one("apigateway/deployment:Deployment")
+    parts = ("method:Method", "integration:Integration", "model:Model", "response:Response")
+    needed = {part.urn for kind in parts for part in program.all(f"apigateway/{kind}")}
+    assert needed <= set(deployment.depends_on)
+
+
+def test_a_changed_definition_is_deployed(
+    dev: Program, prod: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    triggers = [
+        p.one("apigateway/deployment:Deployment").inputs["triggers"]["definition"] for p in (dev, prod)
+    ]
+    assert len(triggers[0]) == 64
+    # The same definition in both stacks, so that a deploy without a change deploys nothing.
+    assert triggers[0] == triggers[1]
+
+
+def test_the_stage_throttles_and_logs(program: Program) -> None:
+    settings = program.one("apigateway/methodSettings:MethodSettings").inputs
+    assert settings["methodPath"] == "*/*"
+    assert settings["settings"] == {"throttlingRateLimit": 50, "throttlingBurstLimit": 100}
+    log = program.one("apigateway/stage:Stage").inputs["accessLogSettings"]
+    assert log["destinationArn"] == "arn:LogGroup.api-access"
+    assert json.loads(log["format"])["status"] == "$context.status"
+
+
+def test_a_second_stack_of_an_account_leaves_its_log_role_alone(
+    with_settings: Callable[..., Program],
+) -> None:
+    program = with_settings(manageApiGatewayAccount="false")
+    assert program.all("apigateway/account:Account") == []
+    assert program.one("apigateway/stage:Stage").inputs["accessLogSettings"]
+
+
+def test_the_bucket_lets_in_this_distribution_alone(program: Program) -> None:
+    closed = program.one("s3/bucketPublicAccessBlock:BucketPublicAccessBlock").inputs
+    assert closed == {"bucket": "id-Bucket.order-status-page"} | dict.fromkeys(
+        ["blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"], True
+    )
+    assert program.one("s3/bucketPolicy:BucketPolicy").policy() == [
+        {
+            "Effect": "Allow",
+            "Action": ["s3:GetObject"],
+            "Resource": ["arn:Bucket.order-status-page/*"],
+            "Principal": {"Service": "cloudfront.amazonaws.com"},
+            "Condition": {"StringEquals": {"AWS:SourceArn": "arn:Distribution.page"}},
+        }
+    ]
+
+
+@pytest.mark.parametrize("which", ["page", "api"])
+def test_https_is_the_only_way_in(program: Program, which: str) -> None:
+    assert behaviour(program, which)["viewerProtocolPolicy"] in ("redirect-to-https", "https-only")
+
+
+def test_one_origin_serves_the_page_and_the_api(with_settings: Callable[..., Program]) -> None:
+    program = with_settings(apiStage="v1")
+    assert behaviour(program, "api")["pathPattern"] == "/v1/*"
+    assert program.one("s3/bucketObjectv2:BucketObjectv2", "config.js").inputs["source"] == (
+        'export const apiBase = "/v1";\n'
+    )
+    distribution = program.one("cloudfront/distribution:Distribution").inputs
+    assert distribution["defaultRootObject"] == "order-status"
+    assert [origin["domainName"] for origin in distribution["origins"]] == [
+        "order-status-page.s3.us-east-1.amazonaws.com",
+        "id-RestApi.orders.execute-api.us-east-1.amazonaws.com",
+    ]
+
+
+def test_the_viewers_host_never_reaches_the_api(program: Program) -> None:
+    all_viewer_except_host_header = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+    assert behaviour(program, "api")["originRequestPolicyId"] == all_viewer_except_host_header
+
+
+def test_an_answer_is_kept_for_a_second_at_most(program: Program) -> None:
+    policy = program.one("cloudfront/cachePolicy:CachePolicy").inputs
+    assert (policy["minTtl"], policy["defaultTtl"], policy["maxTtl"]) == (0, 0, 1)
+
+
+def test_no_script_or_style_runs_but_the_pages_own(program: Program) -> None:
+    headers = program.one("cloudfront/responseHeadersPolicy:ResponseHeadersPolicy").inputs[
+        "securityHeadersConfig"
+    ]
+    policy = headers["contentSecurityPolicy"]["contentSecurityPolicy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert headers["strictTransportSecurity"]["accessControlMaxAgeSec"] >= 31_536_000
+    for which in ("page", "api"):
+        assert behaviour(program, which)["responseHeadersPolicyId"] == "id-ResponseHeadersPolicy.page"
+
+
+def test_every_file_of_the_page_has_its_type_and_is_asked_for_anew(program: Program) -> None:
+    objects = program.all("s3/bucketObjectv2:BucketObjectv2")
+    types = {resource.inputs["key"]: resource.inputs["contentType"] for resource in objects}
+    assert types["order-status"] == "text/html; charset=utf-8"
+    assert types["order-status.js"] == "text/javascript; charset=utf-8"
+    assert {resource.inputs["cacheControl"] for resource in objects} == {"no-cache"}
+
+
+def test_nothing_answers_foreign_origins(program: Program) -> None:
+    assert "Access-Control-Allow-Origin" not in json.dumps([r.inputs for r in program.resources])

@@ -1,0 +1,193 @@
+"""The functions: their roles, their logs, their archives, and nothing that they do not need."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import packages
+from tests.program.conftest import Program, Resource, recorded
+
+FUNCTIONS = {
+    "PlaceOrder": {"sns:Publish": ["arn:Topic.OrderTopic"]},
+    "OrderProcessor": {
+        "sqs:ReceiveMessage": ["arn:Queue.OrderQueue"],
+        "sqs:DeleteMessage": ["arn:Queue.OrderQueue"],
+        "sqs:GetQueueAttributes": ["arn:Queue.OrderQueue"],
+        "secretsmanager:GetSecretValue": ["arn:Secret.CafeDevDBSM"],
+        "dynamodb:PutItem": ["arn:Table.Orders"],
+        "dynamodb:UpdateItem": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
+    },
+    "GetOrderStatusLambda": {
+        "secretsmanager:GetSecretValue": ["arn:Secret.CafeDevDBSM"],
+        "dynamodb:BatchGetItem": ["arn:Table.CafeOrderMetrics"],
+        "sqs:GetQueueAttributes": ["arn:Queue.OrderQueue", "arn:Queue.OrderDLQ"],
+    },
+    "MigrateDatabase": {
+        "secretsmanager:GetSecretValue": ["arn:Secret.CafeDevDBSM", "arn:master:Instance.cafe-db"],
+        "dynamodb:UpdateItem": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
+    },
+}
+IN_VPC = ["OrderProcessor", "GetOrderStatusLambda", "MigrateDatabase"]
+WITHOUT_RESOURCES = re.compile(r"ec2:(Create|Describe|Delete|Assign|Unassign)\w+")
+
+
+def grants(role_policy: Resource) -> dict[str, list[str]]:
+    """Read what a policy allows, by action, but the network interfaces of Lambda itself."""
+    found: dict[str, list[str]] = {}
+    for statement in role_policy.policy():
+        for action in statement["Action"]:
+            if not action.startswith("ec2:"):
+                found.setdefault(action, []).extend(statement["Resource"])
+    return found
+
+
+def strings(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for element in value.values():
+                yield from strings(element)
+        case list():
+            for element in value:
+                yield from strings(element)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_may_do_exactly_what_it_needs(program: Program, name: str) -> None:
+    logs = [f"arn:LogGroup.{name}:*"]
+    assert grants(program.one("iam/rolePolicy:RolePolicy", name)) == {
+        **FUNCTIONS[name],
+        "logs:CreateLogStream": logs,
+        "logs:PutLogEvents": logs,
+    }
+
+
+def test_no_policy_has_a_wildcard_but_for_lambdas_network_interfaces(program: Program) -> None:
+    policies = [*program.all("iam/rolePolicy:RolePolicy"), *program.all("s3/bucketPolicy:BucketPolicy")]
+    for statement in (statement for policy in policies for statement in policy.policy()):
+        if not all(WITHOUT_RESOURCES.fullmatch(action) for action in statement["Action"]):
+            assert "*" not in statement["Resource"]
+        assert not any("*" in action for action in statement["Action"])
+        assert statement.get("Principal") != "*"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_only_functions_in_the_vpc_may_join_it(program: Program, name: str) -> None:
+    joins = any(
+        "ec2:CreateNetworkInterface" in s["Action"]
+        for s in program.one("iam/rolePolicy:RolePolicy", name).policy()
+    )
+    function = program.one("lambda/function:Function", name)
+    assert joins == ("vpcConfig" in function.inputs) == (name in IN_VPC)
+
+
+def test_no_managed_policy_is_attached_but_api_gateways_own_for_logs(program: Program) -> None:
+    attached = [
+        resource.inputs["policyArn"]
+        for resource in program.all("iam/rolePolicyAttachment:RolePolicyAttachment")
+    ]
+    assert attached == ["arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_has_a_role_and_a_log_group_of_its_own(program: Program, name: str) -> None:
+    function = program.one("lambda/function:Function", name)
+    assert function.inputs["role"] == f"arn:Role.{name}"
+    assert function.inputs["loggingConfig"] == {"logFormat": "Text", "logGroup": f"LogGroup.{name}"}
+    assert program.one("cloudwatch/logGroup:LogGroup", name).inputs["retentionInDays"] in (7, 90)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_made_after_its_permissions(program: Program, name: str) -> None:
+    policy = program.one("iam/rolePolicy:RolePolicy", name)
+    assert policy.urn in program.one("lambda/function:Function", name).depends_on
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_runs_on_arm_and_the_runtime_of_the_settings(program: Program, name: str) -> None:
+    function = program.one("lambda/function:Function", name).inputs
+    assert (function["architectures"], function["runtime"], function["memorySize"]) == (
+        ["arm64"],
+        "python3.12",
+        512,
+    )
+
+
+def test_no_secret_is_in_an_environment_or_in_plain_sight(program: Program) -> None:
+    for resource in program.resources:
+        plain = {key: value for key, value in resource.inputs.items() if key not in resource.secret_inputs}
+        assert not any("p4ssw0rd" in text for text in strings(plain)), resource.urn
+    assert not any("p4ssw0rd" in text for text in strings(program.outputs))
+
+
+def test_archives_are_the_same_when_built_twice(dev: Program) -> None:
+    again = recorded("dev")
+    for function in dev.all("lambda/function:Function"):
+        same = again.one("lambda/function:Function", function.name)
+        assert function.inputs["code"] == same.inputs["code"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_an_archive_holds_sources_and_no_leftovers(program: Program, name: str) -> None:
+    code = program.one("lambda/function:Function", name).inputs["code"]
+    leftovers = [path for path in code if "__pycache__" in path or path.endswith((".pyc", ".pem.bak"))]
+    assert leftovers == []
+    assert ("pymysql/__init__.py" in code) == ("rds-ca.pem" in code) == (name in IN_VPC)
+    assert ("migrations/0001_create_orders.sql" in code) == (name == "MigrateDatabase")
+
+
+@pytest.mark.parametrize(
+    "handler", ["place_order", "order_processor", "get_order_status", "migrate_database"]
+)
+def test_an_archive_has_all_that_its_handler_imports(tmp_path: Path, handler: str) -> None:
+    for name, source in packages.code(handler).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(source.read_bytes())
+    # Lambda's own runtime has boto3, and nothing else that we import.
+    script = (
+        f"import sys, importlib.util; sys.path.insert(0, {str(tmp_path)!r}); import {handler};"
+        "ours = [n for n, m in sys.modules.items() if n.split('.')[0] in ('orders', 'stores', 'pymysql')];"
+        f"assert all(sys.modules[n].__file__.startswith({str(tmp_path)!r}) for n in ours), ours"
+    )
+    subprocess.run([sys.executable, "-I", "-c", script], check=True)
+
+
+def test_the_worker_finds_its_stores_and_the_cafes_time_zone(with_settings: Callable[..., Program]) -> None:
+    program = with_settings(timeZone="Europe/Berlin")
+    worker = program.one("lambda/function:Function", "OrderProcessor").inputs
+    assert worker["environment"]["variables"] == {
+        "DATABASE_SECRET": "arn:Secret.CafeDevDBSM",
+        "ORDERS_TABLE": "Table.Orders",
+        "MENU_TABLE": "Table.CafeMenu",
+        "METRICS_TABLE": "Table.CafeOrderMetrics",
+        "TIME_ZONE": "Europe/Berlin",
+    }
+    assert "tzdata/zoneinfo/Europe/Berlin" in worker["code"]
+    assert "tzdata/zoneinfo/Europe/__init__.py" in worker["code"]
+
+
+def test_migrations_run_again_when_one_or_the_menu_or_the_login_changes(
+    dev: Program, with_settings: Callable[..., Program]
+) -> None:
+    invocation = dev.one("lambda/invocation:Invocation").inputs
+    assert json.loads(invocation["input"]) == {"menu": {"Coffee": "3", "Latte": "5", "Tea": "2"}}
+    assert set(invocation["triggers"]) == {"migrations", "database", "login"}
+    other = with_settings(menu='["Espresso=2.50"]').one("lambda/invocation:Invocation").inputs
+    assert json.loads(other["input"]) == {"menu": {"Espresso": "2.50"}}
+
+
+def test_migrations_wait_for_the_login_and_the_network(program: Program) -> None:
+    invocation = program.one("lambda/invocation:Invocation")
+    waits = set(invocation.depends_on)
+    assert program.one("secretsmanager/secretVersion:SecretVersion").urn in waits
+    for endpoint in program.all("ec2/vpcEndpoint:VpcEndpoint"):
+        assert endpoint.urn in waits

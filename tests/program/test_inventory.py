@@ -1,0 +1,83 @@
+"""Every resource by its name, parent, tags and protection: a changed one may be a replaced database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.program.conftest import Program
+
+INVENTORY = Path(__file__).parent / "inventory.txt"
+OUTPUTS = {
+    "page_url",
+    "api_url",
+    "orders_url",
+    "order_status_url",
+    "topic_arn",
+    "queue_url",
+    "dead_letter_queue_url",
+    "orders_table",
+    "menu_table",
+    "metrics_table",
+    "worker_log_group",
+}
+
+
+def inventory(program: Program) -> list[str]:
+    lines = []
+    for resource in program.resources:
+        # urn:pulumi:STACK::PROJECT::TYPES::NAME, and the parent's own name, which the types do not tell.
+        kind, name = resource.urn.split("::")[2:]
+        parent = resource.parent.split("::")[-1] if resource.custom else "-"
+        tagged = "tagged" if "tags" in resource.inputs else "-"
+        lines.append(f"{kind} {name} in {parent} {tagged}")
+    return sorted(line for line in lines if "pulumi:pulumi:Stack cafe" not in line)
+
+
+def test_every_resource_is_where_it_was(program: Program) -> None:
+    """After a change that is meant, write `inventory(program)` to the file, and give what moved an alias."""
+    assert inventory(program) == INVENTORY.read_text(encoding="utf-8").splitlines()
+
+
+def test_tags_tell_the_project_and_the_stack(prod: Program) -> None:
+    tagged = [resource for resource in prod.resources if "tags" in resource.inputs]
+    assert len(tagged) > 50
+    for resource in tagged:
+        assert resource.inputs["tags"] == {"Project": "cafe-orders", "Stack": "prod"}
+
+
+def test_every_resource_belongs_to_a_component(program: Program) -> None:
+    for resource in program.resources:
+        if resource.custom and resource.type != "pulumi:pulumi:Stack":
+            assert "cafe:orders:" in resource.parent, resource.urn
+
+
+def test_the_program_warns_of_nothing(program: Program) -> None:
+    assert program.warnings == ""
+
+
+def test_the_outputs_are_those_of_the_contract(program: Program) -> None:
+    assert set(program.outputs) == OUTPUTS
+    assert all(isinstance(value, str) and value for value in program.outputs.values())
+
+
+@pytest.mark.parametrize("name", ["SubnetGroup", "ParameterGroup", "Instance", "Bucket"])
+def test_names_that_aws_wants_in_lower_case_are(program: Program, name: str) -> None:
+    for resource in program.resources:
+        if resource.type.endswith(f":{name}"):
+            assert resource.name == resource.name.lower()
+
+
+def test_names_hold_no_character_that_a_physical_name_cannot(program: Program) -> None:
+    # Pulumi makes names, and the ids of permissions, out of them.
+    assert not [
+        r.name
+        for r in program.resources
+        if not r.name.replace("-", "").replace(".", "").replace("_", "").isalnum()
+    ]
+
+
+def test_main_reads_like_the_architecture() -> None:
+    main = Path(__file__).parent.parent.parent / "__main__.py"
+    assert len(main.read_text(encoding="utf-8").splitlines()) < 60

@@ -1,0 +1,130 @@
+"""The way of an order: topic, queue, dead-letter queues, and who may use them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.program.conftest import Program
+
+FOURTEEN_DAYS = 14 * 24 * 60 * 60
+QUEUES = ["OrderQueue", "OrderDLQ", "OrderSubscriptionDLQ"]
+
+
+def test_a_message_is_received_three_times_and_then_dead_lettered(program: Program) -> None:
+    redrive = json.loads(program.one("sqs/queue:Queue", "OrderQueue").inputs["redrivePolicy"])
+    assert redrive == {"deadLetterTargetArn": "arn:Queue.OrderDLQ", "maxReceiveCount": 3}
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_queues_are_encrypted_and_keep_messages_for_fourteen_days(program: Program, queue: str) -> None:
+    inputs = program.one("sqs/queue:Queue", queue).inputs
+    assert inputs["sqsManagedSseEnabled"] is True
+    assert inputs["messageRetentionSeconds"] == FOURTEEN_DAYS
+
+
+def test_the_topic_is_encrypted(program: Program) -> None:
+    assert program.one("sns/topic:Topic").inputs["kmsMasterKeyId"] == "alias/aws/sns"
+
+
+def test_visibility_is_six_times_the_workers_timeout_and_the_window(
+    with_settings: Callable[..., Program],
+) -> None:
+    program = with_settings(workerTimeout=60, batchSize=100, batchWindow=5)
+    worker = program.one("lambda/function:Function", "OrderProcessor")
+    assert worker.inputs["timeout"] == 60
+    assert program.one("sqs/queue:Queue", "OrderQueue").inputs["visibilityTimeoutSeconds"] == 365
+
+
+def test_the_subscription_delivers_with_the_envelope_and_has_a_dead_letter_queue(program: Program) -> None:
+    subscription = program.one("sns/topicSubscription:TopicSubscription")
+    assert subscription.inputs["rawMessageDelivery"] is False
+    assert subscription.inputs["endpoint"] == "arn:Queue.OrderQueue"
+    assert json.loads(subscription.inputs["redrivePolicy"]) == {
+        "deadLetterTargetArn": "arn:Queue.OrderSubscriptionDLQ"
+    }
+
+
+def test_the_subscription_waits_until_the_queue_lets_the_topic_in(program: Program) -> None:
+    subscription = program.one("sns/topicSubscription:TopicSubscription")
+    policy = program.one("sqs/queuePolicy:QueuePolicy", "OrderQueue")
+    assert policy.urn in subscription.depends_on
+
+
+@pytest.mark.parametrize("queue", ["OrderQueue", "OrderSubscriptionDLQ"])
+def test_only_the_topic_may_send_to_a_queue(program: Program, queue: str) -> None:
+    allowed = [
+        s for s in program.one("sqs/queuePolicy:QueuePolicy", queue).policy() if s["Effect"] == "Allow"
+    ]
+    assert allowed == [
+        {
+            "Effect": "Allow",
+            "Action": ["sqs:SendMessage"],
+            "Resource": [f"arn:Queue.{queue}"],
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Condition": {"ArnEquals": {"aws:SourceArn": "arn:Topic.OrderTopic"}},
+        }
+    ]
+
+
+def test_nobody_may_send_to_the_dead_letter_queue(program: Program) -> None:
+    policy = program.one("sqs/queuePolicy:QueuePolicy", "OrderDLQ").policy()
+    assert [statement["Effect"] for statement in policy] == ["Deny"]
+
+
+def test_senders_of_the_settings_may_send_to_the_queue(with_settings: Callable[..., Program]) -> None:
+    sender = "arn:aws:iam::123456789012:role/order-system"
+    program = with_settings(queueSenders=json.dumps([sender]))
+    policy = program.one("sqs/queuePolicy:QueuePolicy", "OrderQueue").policy()
+    assert policy[1]["Principal"] == {"AWS": [sender]}
+    assert policy[1]["Action"] == ["sqs:SendMessage"]
+
+
+def test_the_dead_letter_queue_takes_from_the_order_queue_alone(program: Program) -> None:
+    allowed = json.loads(
+        program.one("sqs/redriveAllowPolicy:RedriveAllowPolicy").inputs["redriveAllowPolicy"]
+    )
+    assert allowed == {"redrivePermission": "byQueue", "sourceQueueArns": ["arn:Queue.OrderQueue"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "action"),
+    [
+        ("sqs/queuePolicy:QueuePolicy", QUEUES, "sqs:*"),
+        ("sns/topicPolicy:TopicPolicy", ["OrderTopic"], "sns:Publish"),
+    ],
+)
+def test_nothing_travels_over_plain_http(program: Program, kind: str, names: list[str], action: str) -> None:
+    for name in names:
+        assert refuses_plain_http(program.one(kind, name).policy(), action)
+
+
+def refuses_plain_http(policy: list[dict[str, Any]], action: str) -> bool:
+    condition = {"Bool": {"aws:SecureTransport": "false"}}
+    return any(
+        (s["Effect"], s["Principal"], s["Action"], s.get("Condition")) == ("Deny", "*", action, condition)
+        for s in policy
+    )
+
+
+def test_the_worker_takes_batches_reports_its_failures_and_is_held_back_by_the_mapping(
+    program: Program,
+) -> None:
+    mapping = program.one("lambda/eventSourceMapping:EventSourceMapping").inputs
+    assert mapping["eventSourceArn"] == "arn:Queue.OrderQueue"
+    assert mapping["functionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["scalingConfig"] == {"maximumConcurrency": 5}
+    assert mapping["batchSize"] == 10
+
+
+def test_no_function_has_reserved_concurrency(program: Program) -> None:
+    for function in program.all("lambda/function:Function"):
+        assert "reservedConcurrentExecutions" not in function.inputs
+
+
+def test_the_worker_starts_when_there_is_a_schema(program: Program) -> None:
+    mapping = program.one("lambda/eventSourceMapping:EventSourceMapping")
+    assert program.one("lambda/invocation:Invocation").urn in mapping.depends_on

@@ -1,0 +1,143 @@
+"""Settings: typed, checked all at once, declared in one place."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import yaml
+
+from infra import settings
+from tests.program.conftest import run
+from tests.program.record import PROJECT, ROOT, configuration
+
+DECLARED = {
+    key: entry
+    for key, entry in yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"].items()
+    if ":" not in key
+}
+
+
+def parse(stack: str = "dev", **changes: str) -> settings.Settings:
+    given = {
+        key.removeprefix(f"{PROJECT}:"): value
+        for key, value in configuration("none").items()
+        if key.startswith(PROJECT)
+    }
+    return settings.parse(stack, {**given, **changes})
+
+
+def complaint(stack: str = "dev", **changes: str) -> str:
+    with pytest.raises(settings.SettingsError) as caught:
+        parse(stack, **changes)
+    return str(caught.value)
+
+
+def test_the_defaults_are_right() -> None:
+    assert parse().menu == {"Coffee": Decimal(3), "Latte": Decimal(5), "Tea": Decimal(2)}
+    assert parse().deletion_protection is True
+
+
+def test_every_setting_is_declared_with_its_type_default_and_description() -> None:
+    fields = {field.alias for field in settings.Settings.model_fields.values()}
+    assert set(DECLARED) == fields
+    for key, entry in DECLARED.items():
+        assert entry["description"], key
+        assert entry["type"] in ("string", "integer", "boolean", "array"), key
+        assert "default" in entry, key
+
+
+def test_a_description_tells_the_range() -> None:
+    for field in settings.Settings.model_fields.values():
+        bounds = [
+            bound
+            for metadata in field.metadata
+            for bound in (getattr(metadata, "ge", None), getattr(metadata, "le", None))
+            if bound is not None
+        ]
+        numbers = re.findall(r"\d+", DECLARED[field.alias or ""]["description"])
+        assert {str(bound) for bound in bounds} <= set(numbers), field.alias
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_a_stacks_file_names_settings_that_exist(stack: str) -> None:
+    own = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
+    assert {key.removeprefix(f"{PROJECT}:") for key in own} <= {*DECLARED, "aws:region"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("batchSize", "0", "greater than or equal to 1"),
+        ("batchSize", "many", "valid integer"),
+        ("workerConcurrency", "1", "greater than or equal to 2"),
+        ("timeZone", "Mars/Olympus", "IANA time zone"),
+        ("menu", '["Latte"]', "ITEM=PRICE"),
+        ("menu", '["Latte=1", "Latte=2"]', "each item once"),
+        ("menu", "Latte=1", "a list"),
+        ("menu", json.dumps([f"item {n}=1" for n in range(101)]), "at most 100 items"),
+        ("pythonRuntime", "python3.9", "'python3.12'"),
+        ("networkCidr", "8.8.0.0/16", "private IPv4 network"),
+        ("networkCidr", "10.0.0.1/16", "private IPv4 network"),
+        ("logRetentionDays", "8", "must be one of 1, 3, 5"),
+        ("queueSenders", '["*"]', "arn:aws"),
+        ("apiStage", "a/b", "A-Za-z0-9-"),
+        ("databaseMultiAz", "perhaps", "valid boolean"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_is_allowed(key: str, value: str, allowed: str) -> None:
+    message = complaint(**{key: value})
+    assert key in message
+    assert allowed in message
+
+
+def test_a_large_batch_needs_a_window() -> None:
+    assert "batchWindow" in complaint(batchSize="11")
+    assert parse(batchSize="11", batchWindow="1").batch_size == 11
+
+
+def test_a_misspelt_setting_is_found() -> None:
+    assert "batchsize: there is no such setting" in complaint(batchsize="5")
+
+
+@pytest.mark.parametrize("stack", ["Prod", "a" * 17, "1st", "my_stack"])
+def test_a_stacks_name_becomes_part_of_physical_names(stack: str) -> None:
+    assert repr(stack) in complaint(stack)
+
+
+def test_all_wrong_settings_are_listed_at_once() -> None:
+    message = complaint(batchSize="0", apiStage="", timeZone="x", bogus="1")
+    assert [key for key in ("batchSize", "apiStage", "timeZone", "bogus") if key in message] == [
+        "batchSize",
+        "apiStage",
+        "timeZone",
+        "bogus",
+    ]
+
+
+def test_a_wrong_setting_stops_the_program_with_a_sentence() -> None:
+    process = run("dev", "batchSize=0", "bogus=1")
+    assert process.returncode == 1
+    assert process.stderr.splitlines()[0] == "These settings are wrong:"
+    assert "Traceback" not in process.stderr
+
+
+def test_a_region_without_a_root_certificate_stops_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pulumi import RunError
+
+    from infra import packages
+
+    with pytest.raises(RunError, match="mars-north-1"):
+        packages.database_certificate("mars-north-1")
+
+
+def test_the_certificates_are_amazons_roots() -> None:
+    from cryptography import x509
+
+    for path in sorted(Path(ROOT / "functions" / "rds_roots").glob("*.pem")):
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        assert f"Amazon RDS {path.stem} Root CA RSA2048 G1" in certificate.subject.rfc4514_string()
+        certificate.verify_directly_issued_by(certificate)

@@ -1,0 +1,145 @@
+"""What holds data: the database, its network, and the tables."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from infra.schema import fingerprint
+from tests.program.conftest import Program, Resource
+
+TABLES = {"Orders": "orderId", "CafeMenu": "item", "CafeOrderMetrics": "metric"}
+
+
+def database(program: Program) -> Resource:
+    return program.one("rds/instance:Instance")
+
+
+def test_the_database_is_mysql_8_4_encrypted_backed_up_and_private(program: Program) -> None:
+    inputs = database(program).inputs
+    assert (inputs["engine"], inputs["engineVersion"], inputs["dbName"]) == ("mysql", "8.4", "cafe_db")
+    assert inputs["storageEncrypted"] is True
+    assert inputs["publiclyAccessible"] is False
+    assert inputs["backupRetentionPeriod"] >= 1
+    assert inputs["caCertIdentifier"] == "rds-ca-rsa2048-g1"
+    assert inputs["vpcSecurityGroupIds"] == ["id-SecurityGroup.database"]
+
+
+def test_the_database_takes_tls_connections_only(program: Program) -> None:
+    group = program.one("rds/parameterGroup:ParameterGroup").inputs
+    assert group["family"] == "mysql8.4"
+    assert {"name": "require_secure_transport", "value": "1"} in group["parameters"]
+    assert database(program).inputs["parameterGroupName"] == "ParameterGroup.cafe-db"
+
+
+def test_the_master_users_password_is_rdss_own_affair(program: Program) -> None:
+    inputs = database(program).inputs
+    assert inputs["manageMasterUserPassword"] is True
+    assert "password" not in inputs
+
+
+def test_the_functions_secret_has_the_documents_keys_and_the_port(program: Program) -> None:
+    version = program.one("secretsmanager/secretVersion:SecretVersion")
+    login = json.loads(version.inputs["secretString"])
+    assert set(login) == {"host", "port", "username", "password", "dbname"}
+    assert (login["username"], login["dbname"]) == ("cafe_user", "cafe_db")
+    assert login["username"] != database(program).inputs["username"]
+    assert "secretString" in version.secret_inputs
+
+
+@pytest.mark.parametrize(("table", "key"), TABLES.items())
+def test_a_table_is_on_demand_and_can_be_restored(program: Program, table: str, key: str) -> None:
+    inputs = program.one("dynamodb/table:Table", table).inputs
+    assert (inputs["hashKey"], inputs["attributes"]) == (key, [{"name": key, "type": "S"}])
+    assert inputs["billingMode"] == "PAY_PER_REQUEST"
+    assert inputs["pointInTimeRecovery"] == {"enabled": True}
+
+
+def test_hours_expire_and_orders_do_not(program: Program) -> None:
+    assert program.one("dynamodb/table:Table", "CafeOrderMetrics").inputs["ttl"] == {
+        "attributeName": "expires_at",
+        "enabled": True,
+    }
+    assert "ttl" not in program.one("dynamodb/table:Table", "Orders").inputs
+
+
+def test_prod_protects_what_holds_data(prod: Program) -> None:
+    holders = [database(prod), *prod.all("dynamodb/table:Table")]
+    assert all(holder.protect for holder in holders)
+    assert database(prod).inputs["deletionProtection"] is True
+    assert database(prod).inputs["skipFinalSnapshot"] is False
+    assert database(prod).inputs["finalSnapshotIdentifier"] == "cafe-orders-prod-0a1b2c3d"
+    assert database(prod).inputs["multiAz"] is True
+    assert all(
+        table.inputs["deletionProtectionEnabled"] is True for table in prod.all("dynamodb/table:Table")
+    )
+
+
+def test_dev_can_be_destroyed(dev: Program) -> None:
+    assert not any(resource.protect for resource in dev.resources)
+    assert database(dev).inputs["deletionProtection"] is False
+    assert database(dev).inputs["skipFinalSnapshot"] is True
+
+
+def test_there_is_no_way_to_the_internet(program: Program) -> None:
+    kinds = {resource.type for resource in program.resources}
+    assert not kinds & {
+        "aws:ec2/internetGateway:InternetGateway",
+        "aws:ec2/natGateway:NatGateway",
+        "aws:ec2/eip:Eip",
+    }
+    assert len(program.all("ec2/subnet:Subnet")) == 2
+    assert len({subnet.inputs["availabilityZone"] for subnet in program.all("ec2/subnet:Subnet")}) == 2
+    assert not any(subnet.inputs.get("mapPublicIpOnLaunch") for subnet in program.all("ec2/subnet:Subnet"))
+
+
+def test_endpoints_with_private_dns_lead_to_awss_services(program: Program) -> None:
+    vpc = program.one("ec2/vpc:Vpc").inputs
+    assert vpc["enableDnsSupport"] is vpc["enableDnsHostnames"] is True
+    endpoints = {
+        endpoint.inputs["serviceName"].rpartition(".")[2]: (
+            endpoint.inputs["vpcEndpointType"],
+            endpoint.inputs.get("privateDnsEnabled"),
+        )
+        for endpoint in program.all("ec2/vpcEndpoint:VpcEndpoint")
+    }
+    assert endpoints == {
+        "dynamodb": ("Gateway", None),
+        "secretsmanager": ("Interface", True),
+        "sqs": ("Interface", True),
+    }
+
+
+def test_security_groups_name_each_other_and_nothing_wider(program: Program) -> None:
+    rules = [
+        (
+            rule.inputs["securityGroupId"],
+            rule.inputs.get("referencedSecurityGroupId") or rule.inputs["prefixListId"],
+        )
+        for kind in ("Ingress", "Egress")
+        for rule in program.all(f"vpc/securityGroup{kind}Rule:SecurityGroup{kind}Rule")
+    ]
+    functions, database_group, endpoints = (
+        f"id-SecurityGroup.{n}" for n in ("functions", "database", "endpoints")
+    )
+    assert sorted(rules) == sorted(
+        [
+            (database_group, functions),
+            (endpoints, functions),
+            (functions, database_group),
+            (functions, endpoints),
+            (functions, "pl-dynamodb-endpoint"),
+        ]
+    )
+    assert not any("egress" in group.inputs for group in program.all("ec2/securityGroup:SecurityGroup"))
+
+
+def test_a_changed_migration_has_another_fingerprint(tmp_path: pytest.TempPathFactory) -> None:
+    from pathlib import Path
+
+    file = Path(str(tmp_path)) / "0001_a.sql"
+    file.write_text("SELECT 1;")
+    before = fingerprint({"migrations/0001_a.sql": file})
+    file.write_text("SELECT 2;")
+    assert fingerprint({"migrations/0001_a.sql": file}) != before
