@@ -55,7 +55,9 @@ def _cafe(debug: Debug = False) -> None:
     ),
 )
 def order_command(
-    item: Annotated[str, typer.Argument(help="What to order, 1 to 100 characters.", show_default=False)],
+    item: Annotated[
+        str, typer.Argument(metavar="ITEM", help="What to order, 1 to 100 characters.", show_default=False)
+    ],
     quantity: Annotated[int, typer.Option(help="How many pieces, 1 to 1000.")] = 1,
     customer: Annotated[
         str | None, typer.Option(help="The customer's name; Guest unless given.", show_default=False)

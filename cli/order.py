@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 import httpx
@@ -196,16 +196,24 @@ def place_many(
     turns = itertools.islice(itertools.count(), count)
     lock = threading.Lock()
     started = time.monotonic()
-    with ThreadPoolExecutor(min(CONNECTIONS, count)) as pool:
-        workers = [
-            pool.submit(_work, counter, order, turns, lock, tally, on_accepted)
-            for _ in range(min(CONNECTIONS, count))
-        ]
+    hands = min(CONNECTIONS, count)
+    workers: list[Future[None]] = []
+    # Nobody starts before all are there: a Ctrl-C in between leaves no order that nobody waits for.
+    gate = threading.Event()
+    with ThreadPoolExecutor(hands) as pool:
         try:
-            wait(workers, return_when=FIRST_EXCEPTION)
+            workers.extend(
+                pool.submit(_work, gate, counter, order, turns, lock, tally, on_accepted)
+                for _ in range(hands)
+            )
+            gate.set()
+            # Short waits: Python handles a signal between two of them, whichever thread received it.
+            while wait(workers, timeout=0.2).not_done:
+                pass
         except KeyboardInterrupt:
             tally.interrupted = True
-        counter.close()
+            counter.close()
+            gate.set()
     tally.seconds = time.monotonic() - started
     problems = [error for worker in workers if isinstance(error := worker.exception(), AnswerError)]
     # A refusal says what is wrong with the order; "busy" may be only what others saw on closing.
@@ -218,6 +226,7 @@ def place_many(
 
 
 def _work(
+    gate: threading.Event,
     counter: Counter,
     order: Order,
     turns: Iterator[int],
@@ -225,11 +234,16 @@ def _work(
     tally: Tally,
     on_accepted: Callable[[], object],
 ) -> None:
-    while not counter.closing:
-        with lock:
-            if next(turns, None) is None:
-                return
-        receipt = counter.place(order)
-        with lock:
-            tally.order_ids.append(receipt.order_id)
-        on_accepted()
+    gate.wait()
+    try:
+        while not counter.closing:
+            with lock:
+                if next(turns, None) is None:
+                    return
+            receipt = counter.place(order)
+            with lock:
+                tally.order_ids.append(receipt.order_id)
+            on_accepted()
+    except BaseException:
+        counter.close()  # what stops one worker stops all
+        raise

@@ -1,0 +1,103 @@
+"""A stand-in stack for the command's tests, and the command itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from moto import mock_aws
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+from tests.cli.stand_in import REGION, FakeApi, FakeAws
+
+
+class Cafe(Protocol):
+    """Types `cafe` with words after it."""
+
+    def __call__(self, *words: str) -> Result: ...
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    """An API that accepts orders."""
+    with FakeApi() as running:
+        yield running
+
+
+@pytest.fixture
+def local_stack(api: FakeApi, tmp_path: Path) -> Path:
+    """The run directory of a local stack."""
+    directory = tmp_path / "local"
+    directory.mkdir()
+    document = {
+        "outputs": api.outputs(),
+        "endpoint": f"http://127.0.0.1:{api.port}",
+        "region": REGION,
+        "database": {"host": "127.0.0.1", "port": 3306, "user": "u", "password": "p", "name": "cafe_db"},
+    }
+    (directory / "stack.json").write_text(json.dumps(document))
+    return directory
+
+
+@pytest.fixture
+def cafe(local_stack: Path, monkeypatch: pytest.MonkeyPatch) -> Cafe:
+    """The command, on the stand-in stack."""
+    monkeypatch.setenv("CAFE_LOCAL_DIRECTORY", str(local_stack))
+    monkeypatch.delenv("CAFE_DEBUG", raising=False)
+    runner = CliRunner()
+
+    def run(*words: str) -> Result:
+        return runner.invoke(app, list(words))
+
+    return run
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS credentials that open nothing."""
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+
+
+@pytest.fixture
+def aws(api: FakeApi, credentials: None) -> Iterator[FakeAws]:
+    """The rest of a stack on AWS, whose worker has an order done when the API answers."""
+    with mock_aws():
+        yield FakeAws(api)
+
+
+class Pulumi:
+    """A Pulumi CLI that prints what it is told to."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def prints(self, output: str = "", error: str = "", exit_code: int = 0) -> None:
+        """Install the program."""
+        (self._directory / "output").write_text(output)
+        (self._directory / "error").write_text(error)
+        program = self._directory / "pulumi"
+        program.write_text(
+            '#!/bin/sh\nhere=$(dirname "$0")\necho "$@" > "$here/words"\n'
+            f'cat "$here/output"\ncat "$here/error" >&2\nexit {exit_code}\n'
+        )
+        program.chmod(0o755)
+
+    @property
+    def words(self) -> list[str]:
+        """What it was started with."""
+        return (self._directory / "words").read_text().split()
+
+
+@pytest.fixture
+def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pulumi:
+    """A Pulumi CLI on the path, not yet installed."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    monkeypatch.setenv("PATH", f"{directory}:/usr/bin:/bin")
+    return Pulumi(directory)

@@ -1,0 +1,264 @@
+"""A small stack on loopback: an API and a page over real HTTP, tables, queues and logs in moto."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from cli.aws import Clients
+from cli.stack import Stack
+
+REGION = "eu-central-1"
+PAGE = "<!doctype html><html><head><title>Cafe orders</title></head></html>"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the API received."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Any
+    connection: tuple[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What the API answers; `status` 0 closes the connection without an answer."""
+
+    status: int = 200
+    body: object = field(default_factory=dict)
+    content_type: str = "application/json"
+
+    def encoded(self) -> bytes:
+        """Return the body as it is sent."""
+        return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
+
+
+class Server(ThreadingHTTPServer):
+    """Says nothing of clients that leave early: some tests are about that."""
+
+    daemon_threads = True
+    request_queue_size = 64  # all connections of a run are opened at once
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Let mistakes of the stand-in itself be seen."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class FakeApi:
+    """An HTTP server with `POST /prod/orders`, `GET /prod/order-status` and the page.
+
+    Attributes
+    ----------
+    replies
+        Answers to the next orders; when empty, an order is accepted.
+    on_order
+        Called with the order's id and body once it is accepted: the worker, if there is one.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.replies: list[Reply] = []
+        self.status: Reply = Reply(body={})
+        self.page: Reply = Reply(body=PAGE, content_type="text/html; charset=utf-8")
+        self.on_order: Callable[[str, Any], None] = lambda _id, _body: None
+        self.on_status: Callable[[], None] = lambda: None
+        self._keys: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._server = Server(("127.0.0.1", 0), self._handler())
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+
+    def __enter__(self) -> FakeApi:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def port(self) -> int:
+        """The port that the server listens on."""
+        return int(self._server.server_address[1])
+
+    @property
+    def orders(self) -> list[Request]:
+        """The requests that placed an order, with repeated ones."""
+        return [request for request in self.requests if request.method == "POST"]
+
+    @property
+    def order_ids(self) -> set[str]:
+        """The orders that were made of them."""
+        return set(self._keys.values())
+
+    def outputs(self) -> dict[str, str]:
+        """Return the outputs of the stack that this API belongs to."""
+        api = f"http://127.0.0.1:{self.port}/prod"
+        return {
+            "page_url": f"http://d123.cloudfront.localhost:{self.port}/order-status",
+            "api_url": api,
+            "orders_url": f"{api}/orders",
+            "order_status_url": f"{api}/order-status",
+            "topic_arn": f"arn:aws:sns:{REGION}:123456789012:OrderTopic-dev",
+        }
+
+    def answer(self, request: Request) -> Reply:
+        """Decide on a reply, as the stack would."""
+        with self._lock:
+            self.requests.append(request)
+            if request.method == "POST":
+                return self._take(request)
+        if request.headers["Host"].startswith("d123.cloudfront.localhost"):
+            return self.page
+        if request.path == "/prod/order-status":
+            self.on_status()
+            return self.status
+        return Reply(status=404, body={"message": "Not here"})
+
+    def _take(self, request: Request) -> Reply:
+        reply = self.replies.pop(0) if self.replies else None
+        if reply is not None and reply.status not in {0, 202}:
+            return reply
+        key = request.headers["Idempotency-Key"]
+        known = key in self._keys
+        order_id = self._keys.setdefault(key, f"order-{len(self._keys) + 1}")
+        if not known:
+            self.on_order(order_id, request.body)
+        return reply or Reply(status=202, body={"orderId": order_id, "message": "Order accepted"})
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_GET(self) -> None:
+                self._serve()
+
+            def do_POST(self) -> None:
+                self._serve()
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+                pass
+
+            def _serve(self) -> None:
+                sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                reply = api.answer(
+                    Request(
+                        method=self.command,
+                        path=self.path,
+                        headers=dict(self.headers),
+                        body=json.loads(sent) if sent else None,
+                        connection=self.client_address,
+                    )
+                )
+                if reply.status == 0:
+                    self.close_connection = True
+                    return
+                body = reply.encoded()
+                self.send_response(reply.status)
+                self.send_header("Content-Type", reply.content_type)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        return Handler
+
+
+@functools.cache
+def administrator() -> Clients:
+    """Return clients for moto, made once: reading the services' descriptions takes longer than a test."""
+    return Clients(Stack(name="dev", outputs={}, region=REGION))
+
+
+class FakeAws:
+    """The stack's tables, queues and log group in moto, and a worker that writes to them.
+
+    Attributes
+    ----------
+    left_out
+        What the worker does not do: `record`, `menu`, `total`, `log` or `row`.
+    others
+        Orders of somebody else that the worker writes at the same time.
+    """
+
+    def __init__(self, api: FakeApi) -> None:
+        self.api = api
+        self.left_out: set[str] = set()
+        self.others = 0
+        self.log_line = "Order processed successfully"
+        clients = administrator()
+        self.dynamodb, self.sqs, self.logs = clients.dynamodb, clients.sqs, clients.logs
+        for table, key in {"Orders": "orderId", "CafeMenu": "item", "CafeOrderMetrics": "metric"}.items():
+            self.dynamodb.create_table(
+                TableName=f"{table}-dev",
+                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        self.queue_url = self.sqs.create_queue(QueueName="OrderQueue-dev")["QueueUrl"]
+        self.dead_letter_queue_url = self.sqs.create_queue(QueueName="OrderDLQ-dev")["QueueUrl"]
+        self.logs.create_log_group(logGroupName="/cafe/dev/OrderProcessor")
+        self.logs.create_log_stream(logGroupName="/cafe/dev/OrderProcessor", logStreamName="1")
+        api.on_order = self.work
+
+    def outputs(self) -> dict[str, str]:
+        """Return all outputs of the stack."""
+        return self.api.outputs() | {
+            "queue_url": self.queue_url,
+            "dead_letter_queue_url": self.dead_letter_queue_url,
+            "orders_table": "Orders-dev",
+            "menu_table": "CafeMenu-dev",
+            "metrics_table": "CafeOrderMetrics-dev",
+            "worker_log_group": "/cafe/dev/OrderProcessor",
+        }
+
+    def work(self, order_id: str, order: Any) -> None:
+        """Process one order, but for what is to be left out."""
+        steps: dict[str, Callable[[], object]] = {
+            "record": lambda: self.dynamodb.put_item(
+                TableName="Orders-dev", Item={"orderId": {"S": order_id}}
+            ),
+            "menu": lambda: self._add("CafeMenu", "item", order["item"], "orders", order["quantity"]),
+            "total": lambda: self._add(
+                "CafeOrderMetrics", "metric", "TOTAL_ORDERS", "count", 1 + self.others
+            ),
+            "log": lambda: self._log({"level": "INFO", "message": self.log_line, "orderId": order_id}),
+            "row": lambda: self._show(order_id, order),
+        }
+        for name, step in steps.items():
+            if name not in self.left_out:
+                step()
+
+    def _add(self, table: str, key: str, value: str, attribute: str, number: int) -> None:
+        self.dynamodb.update_item(
+            TableName=f"{table}-dev",
+            Key={key: {"S": value}},
+            UpdateExpression="ADD #a :n",
+            ExpressionAttributeNames={"#a": attribute},
+            ExpressionAttributeValues={":n": {"N": str(number)}},
+        )
+
+    def _log(self, line: dict[str, str]) -> None:
+        self.logs.put_log_events(
+            logGroupName="/cafe/dev/OrderProcessor",
+            logStreamName="1",
+            logEvents=[{"timestamp": int(time.time() * 1000), "message": json.dumps(line)}],
+        )
+
+    def _show(self, order_id: str, order: Any) -> None:
+        self.api.status = Reply(
+            body={"recent_orders": [order | {"order_id": order_id, "created_at": "2026-11-22T14:00:00Z"}]}
+        )

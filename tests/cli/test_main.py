@@ -1,0 +1,96 @@
+"""The command as a whole: help, errors, and what it is when installed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli import stack
+from tests.cli.conftest import Cafe
+from tests.cli.stand_in import FakeApi
+
+COMMANDS = ["order", "status", "verify"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_with_examples(cafe: Cafe, command: str) -> None:
+    result = cafe(command, "--help")
+
+    assert result.exit_code == 0
+    assert "Examples" in result.stdout
+    assert f"cafe {command}" in result.stdout
+    for option in ("--stack", "--directory", "--json", "--debug"):
+        assert option in result.stdout
+
+
+def test_help_lists_the_commands(cafe: Cafe) -> None:
+    assert all(command in cafe("--help").stdout for command in COMMANDS)
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake in the command itself."""
+
+    def load(*_: object) -> stack.Stack:
+        raise RuntimeError("a [bold]mistake\x1b")
+
+    monkeypatch.setattr(stack, "load", load)
+
+
+def test_an_unexpected_error_is_a_sentence_without_a_traceback(cafe: Cafe, broken: None) -> None:
+    result = cafe("status")
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "Unexpected RuntimeError: a [bold]mistake\\x1b (`--debug` shows where it comes from).\n"
+    )
+
+
+@pytest.mark.parametrize("words", [["status", "--debug"], ["--debug", "status"]])
+def test_debug_shows_the_traceback(cafe: Cafe, broken: None, words: list[str]) -> None:
+    result = cafe(*words)
+
+    assert result.exit_code == 1
+    assert "Traceback (most recent call last)" in result.stderr
+    assert "Unexpected RuntimeError" in result.stderr
+
+
+def test_debug_can_be_set_in_the_environment(
+    cafe: Cafe, broken: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAFE_DEBUG", "1")
+
+    assert "Traceback" in cafe("status").stderr
+
+
+def test_ctrl_c_at_any_other_moment_ends_with_130(cafe: Cafe, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: object) -> stack.Stack:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stack, "load", load)
+
+    result = cafe("status")
+
+    assert (result.exit_code, result.stderr) == (130, "Stopped.\n")
+
+
+def test_the_installed_command_works_in_a_terminal_that_knows_ascii_only(
+    api: FakeApi, local_stack: Path
+) -> None:
+    program = Path(sys.executable).with_name("cafe")
+    run = subprocess.run(
+        [program, "order", "Café", "--json", "--directory", local_stack],
+        env={"PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (run.returncode, run.stderr) == (0, "")
+    assert json.loads(run.stdout)["order_ids"] == ["order-1"]
+    assert api.orders[0].body["item"] == "Café"

@@ -1,0 +1,247 @@
+"""`cafe order`: what is sent, what is said, and that a retry is never a second order."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from tenacity import wait_none
+
+from cli import http
+from cli.order import ATTEMPTS, CONNECTIONS, BusyError, Counter, Order, RefusedError, place_many
+from tests.cli.conftest import Cafe
+from tests.cli.stand_in import FakeApi, Reply
+
+LATTE = Order(item="Latte")
+
+
+class NewCounter(Protocol):
+    """Makes a counter that does not wait between attempts."""
+
+    def __call__(self, url: str, *, patience: float = 60) -> Counter: ...
+
+
+@pytest.fixture
+def new_counter() -> Iterator[NewCounter]:
+    """A maker of counters, with connections that the test's end closes."""
+    with http.client(CONNECTIONS) as client:
+
+        def make(url: str, *, patience: float = 60) -> Counter:
+            return Counter(client, url, back_off=wait_none(), patience=patience)
+
+        yield make
+
+
+@pytest.fixture
+def counter(api: FakeApi, new_counter: NewCounter) -> Counter:
+    """A counter of the stand-in API."""
+    return new_counter(api.outputs()["orders_url"])
+
+
+def test_an_order_is_sent_and_its_id_printed(cafe: Cafe, api: FakeApi) -> None:
+    result = cafe("order", "Flat White", "--quantity", "2", "--customer", "Ada")
+
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "Order accepted: order-1\n", "")
+    assert api.orders[0].body == {"item": "Flat White", "quantity": 2, "customer_name": "Ada"}
+    assert api.orders[0].path == "/prod/orders"
+    assert len(api.orders[0].headers["Idempotency-Key"]) == 36
+
+
+def test_a_customer_who_gives_no_name_is_named_by_the_api(cafe: Cafe, api: FakeApi) -> None:
+    cafe("order", "Latte")
+
+    assert api.orders[0].body == {"item": "Latte", "quantity": 1}
+
+
+def test_many_orders_each_have_their_own_key_on_few_connections(cafe: Cafe, api: FakeApi) -> None:
+    result = cafe("order", "Latte", "--count", "40")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("40 of 40 orders accepted in ")
+    assert "per second" in result.stdout
+    assert len(api.order_ids) == len(api.orders) == 40
+    assert len({request.connection for request in api.orders}) <= CONNECTIONS
+
+
+def test_json_is_one_document_with_all_ids(cafe: Cafe, api: FakeApi) -> None:
+    result = cafe("order", "Latte", "--count", "5", "--json")
+
+    document = json.loads(result.stdout)
+    assert (document["requested"], document["accepted"], document["interrupted"]) == (5, 5, False)
+    assert set(document["order_ids"]) == api.order_ids
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("busy", [Reply(status=429), Reply(status=500), Reply(status=503), Reply(status=0)])
+def test_a_retry_carries_the_same_key_and_is_no_second_order(
+    api: FakeApi, counter: Counter, busy: Reply
+) -> None:
+    api.replies = [busy, busy]
+
+    receipt = counter.place(LATTE)
+
+    assert len(api.orders) == 3
+    assert len({request.headers["Idempotency-Key"] for request in api.orders}) == 1
+    assert api.order_ids == {receipt.order_id}
+
+
+def test_an_api_that_is_busy_for_a_moment_goes_unnoticed(cafe: Cafe, api: FakeApi) -> None:
+    api.replies = [Reply(status=503)]
+
+    assert cafe("order", "Latte").stdout == "Order accepted: order-1\n"
+
+
+def test_an_api_that_stays_busy_is_given_up(api: FakeApi, counter: Counter) -> None:
+    api.replies = [Reply(status=503, body={"message": "Later, please"})] * (ATTEMPTS + 1)
+
+    with pytest.raises(BusyError, match=r"/prod/orders answered 503 Service Unavailable: Later, please\.$"):
+        counter.place(LATTE)
+
+    assert len(api.orders) == ATTEMPTS
+
+
+def test_nothing_is_sent_again_after_the_time_that_was_given(api: FakeApi, new_counter: NewCounter) -> None:
+    api.replies = [Reply(status=503)] * 3
+
+    with pytest.raises(BusyError):
+        new_counter(api.outputs()["orders_url"], patience=0).place(LATTE)
+
+    assert len(api.orders) == 1
+
+
+def test_an_api_that_is_gone_is_named(new_counter: NewCounter) -> None:
+    gone = new_counter("http://127.0.0.1:9/prod/orders")
+
+    with pytest.raises(BusyError, match=r"^http://127\.0\.0\.1:9/prod/orders was not reached: no connection"):
+        gone.place(LATTE)
+
+
+def test_a_refusal_shows_the_sentence_of_each_field(cafe: Cafe, api: FakeApi) -> None:
+    errors = {"item": "item must not be empty.", "quantity": "quantity must be from 1 to 1000."}
+    api.replies = [Reply(status=400, body={"message": "The order is not valid.", "errors": errors})] * 2
+
+    result = cafe("order", "", "--quantity", "0")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines() == [
+        "The order is not valid.",
+        "  item: item must not be empty.",
+        "  quantity: quantity must be from 1 to 1000.",
+    ]
+    assert json.loads(cafe("order", "", "--json").stdout)["errors"] == errors
+
+
+def test_a_refusal_ends_a_run_of_many_at_once(cafe: Cafe, api: FakeApi) -> None:
+    api.replies = [Reply(status=202, body={"orderId": "order-x"})] + [Reply(status=400)] * 1000
+
+    result = cafe("order", "Latte", "--count", "900")
+
+    assert result.exit_code == 1
+    assert result.stdout.startswith("1 of 900 orders accepted")
+    assert "400 Bad Request" in result.stderr
+    assert len(api.orders) <= 1 + 2 * CONNECTIONS
+
+
+@pytest.mark.parametrize(
+    ("reply", "sentence"),
+    [
+        (Reply(status=403, body={"message": "Missing Authentication Token"}), "403 Forbidden: Missing Auth"),
+        (Reply(status=413, body="<html>"), "413"),
+        (Reply(status=400, body={"message": "No", "errors": ["?"]}), "400 Bad Request: No"),
+        (Reply(status=404, body=[]), "404 Not Found."),
+    ],
+)
+def test_any_other_refusal_shows_what_the_api_said(
+    cafe: Cafe, api: FakeApi, reply: Reply, sentence: str
+) -> None:
+    api.replies = [reply]
+
+    result = cafe("order", "Latte")
+
+    assert result.exit_code == 1
+    assert sentence in result.stderr
+    assert len(api.orders) == 1
+
+
+@pytest.mark.parametrize("body", [{"message": "Order accepted"}, "accepted", []])
+def test_an_answer_without_an_order_id_is_not_taken_for_an_order(
+    cafe: Cafe, api: FakeApi, body: object
+) -> None:
+    api.replies = [Reply(status=202, body=body)]
+
+    result = cafe("order", "Latte")
+
+    assert result.exit_code == 1
+    assert "gave no order id" in result.stderr
+
+
+def test_what_the_api_says_cannot_steer_the_terminal(cafe: Cafe, api: FakeApi) -> None:
+    api.replies = [
+        Reply(status=400, body={"message": "[red]\x1b[2J", "errors": {"item": "[bold]\u202e\x9b\ud800"}}),
+        Reply(status=202, body={"orderId": "[blink]\x1b]0;owned\x07"}),
+    ]
+
+    refused, accepted = cafe("order", "Latte"), cafe("order", "Latte")
+
+    assert refused.stderr == "[red]\\x1b[2J\n  item: [bold]\\u202e\\x9b\\ud800\n"
+    assert accepted.stdout == "Order accepted: [blink]\\x1b]0;owned\\x07\n"
+
+
+@pytest.mark.parametrize("words", [["--count", "0"], ["--quantity", "many"], ["--colour", "red"]])
+def test_a_wrong_option_is_wrong_usage(cafe: Cafe, words: list[str]) -> None:
+    result = cafe("order", "Latte", *words)
+
+    assert result.exit_code == 2
+    assert words[0] in result.stderr
+
+
+def test_ctrl_c_keeps_what_was_accepted(api: FakeApi, counter: Counter) -> None:
+    enough = threading.Event()
+
+    def accepted() -> None:
+        if len(api.order_ids) >= 5 and not enough.is_set():
+            enough.set()
+            os.kill(os.getpid(), signal.SIGINT)
+
+    tally = place_many(counter, LATTE, 100_000, on_accepted=accepted)
+
+    assert tally.interrupted
+    assert 5 <= tally.accepted < 100_000
+    assert set(tally.order_ids) == api.order_ids
+
+
+def test_the_installed_command_ends_with_130_and_a_sentence_on_ctrl_c(
+    api: FakeApi, local_stack: Path
+) -> None:
+    program = Path(sys.executable).with_name("cafe")
+    words = [str(program), "order", "Latte", "--count", "100000", "--directory", str(local_stack)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        deadline = time.monotonic() + 20
+        while len(api.order_ids) < 5 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(running.pid, signal.SIGINT)
+        output, error = running.communicate(timeout=20)
+
+    assert running.returncode == 130
+    assert f"{len(api.order_ids):,} of 100,000 orders accepted" in output
+    assert error == f"Stopped: {len(api.order_ids):,} of 100,000 orders were accepted, no more were sent.\n"
+
+
+def test_a_mistake_in_the_order_wins_over_what_others_saw_when_the_run_ended(
+    api: FakeApi, counter: Counter
+) -> None:
+    api.replies = [Reply(status=400, body={"message": "Wrong"})] + [Reply(status=503)] * 100
+
+    tally = place_many(counter, LATTE, 50)
+
+    assert isinstance(tally.problem, RefusedError)
+    assert tally.accepted == 0

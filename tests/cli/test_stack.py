@@ -1,0 +1,137 @@
+"""Where the command gets a stack's outputs from, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli import stack
+from cli.errors import SetUpError
+from tests.cli.conftest import Cafe, Pulumi
+from tests.cli.stand_in import REGION, FakeApi
+
+
+def test_the_local_stack_is_read_from_its_file(local_stack: Path, api: FakeApi) -> None:
+    found = stack.load("local", local_stack)
+
+    assert found.output("orders_url") == api.outputs()["orders_url"]
+    assert found.endpoint == f"http://127.0.0.1:{api.port}"
+    assert found.database is not None
+    assert found.database.port == 3306
+
+
+def test_the_database_password_is_not_shown_by_accident(local_stack: Path) -> None:
+    document = json.loads((local_stack / "stack.json").read_text())
+    document["database"]["password"] = "hidden-word"
+    (local_stack / "stack.json").write_text(json.dumps(document))
+
+    assert "hidden-word" not in repr(stack.load("local", local_stack))
+
+
+def test_no_local_stack_names_the_command_that_starts_one(tmp_path: Path) -> None:
+    with pytest.raises(SetUpError, match=r"No local stack is running .*: start one with `make local`\."):
+        stack.load("local", tmp_path)
+
+
+def test_a_file_left_by_a_killed_stack_is_not_taken_for_a_running_one(local_stack: Path) -> None:
+    document = json.loads((local_stack / "stack.json").read_text())
+    document["endpoint"] = "http://127.0.0.1:9"
+    (local_stack / "stack.json").write_text(json.dumps(document))
+
+    with pytest.raises(SetUpError, match=r"does not run any more .*`make local`"):
+        stack.load("local", local_stack)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"outputs": 1}', "\x00", '{"outputs": {}, "database": 3}'])
+def test_a_damaged_file_names_the_way_out(text: str, tmp_path: Path) -> None:
+    (tmp_path / "stack.json").write_text(text)
+
+    with pytest.raises(SetUpError, match=r"stack\.json is not what the local mode writes: stop it with"):
+        stack.load("local", tmp_path)
+
+
+def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    (tmp_path / "stack.json").mkdir()
+
+    with pytest.raises(SetUpError, match="cannot be read"):
+        stack.load("local", tmp_path)
+
+
+def test_a_missing_output_names_itself_and_the_command_that_makes_it(
+    local_stack: Path, pulumi: Pulumi
+) -> None:
+    with pytest.raises(SetUpError, match=r"Stack local has no output queue_url: stop it with .*`make local`"):
+        stack.load("local", local_stack).output("queue_url")
+
+    pulumi.prints(json.dumps({"topic_arn": f"arn:aws:sns:{REGION}:1:T"}))
+    with pytest.raises(SetUpError, match=r"Stack dev has no output queue_url: .*`make deploy STACK=dev`"):
+        stack.load("dev").output("queue_url")
+
+
+def test_other_stacks_are_asked_of_pulumi_and_the_region_is_the_topics(pulumi: Pulumi, api: FakeApi) -> None:
+    pulumi.prints(json.dumps(api.outputs()))
+
+    found = stack.load("dev")
+
+    assert pulumi.words == ["stack", "output", "--json", "--non-interactive", "--stack", "dev"]
+    assert found.region == REGION
+    assert found.endpoint is None
+    assert found.database is None
+    assert found.output("orders_url") == api.outputs()["orders_url"]
+
+
+def test_a_stack_that_was_never_deployed_says_how_to_deploy_it(pulumi: Pulumi) -> None:
+    pulumi.prints("{}")
+
+    with pytest.raises(SetUpError, match=r"deploy it with `make deploy STACK=dev`"):
+        stack.load("dev")
+
+
+def test_a_missing_pulumi_names_the_page_that_tells_how_to_install_it(pulumi: Pulumi) -> None:
+    with pytest.raises(SetUpError, match=r"not installed: https://www\.pulumi\.com/docs/install/"):
+        stack.load("dev")
+
+
+def test_an_unknown_stack_is_called_unknown(pulumi: Pulumi) -> None:
+    pulumi.prints(error="error: no stack named 'stage' found\n", exit_code=255)
+
+    with pytest.raises(
+        SetUpError, match=r"no stack named stage: `pulumi stack ls`.*`make deploy STACK=stage`"
+    ):
+        stack.load("stage")
+
+
+def test_pulumis_own_error_is_passed_on(pulumi: Pulumi) -> None:
+    pulumi.prints(error="Something\nerror: PULUMI_ACCESS_TOKEN must be set\nUsage: ...\n", exit_code=255)
+
+    with pytest.raises(SetUpError, match=r"^Pulumi cannot read stack dev: PULUMI_ACCESS_TOKEN must be set$"):
+        stack.load("dev")
+
+
+def test_a_pulumi_that_prints_no_json_is_an_error(pulumi: Pulumi) -> None:
+    pulumi.prints("Please choose a stack")
+
+    with pytest.raises(SetUpError, match="did not print JSON"):
+        stack.load("dev")
+
+
+@pytest.mark.parametrize("command", [["order", "Latte"], ["status"], ["verify"]])
+def test_every_command_ends_with_2_and_one_sentence_without_a_stack(
+    cafe: Cafe, command: list[str], tmp_path: Path
+) -> None:
+    result = cafe(*command, "--directory", str(tmp_path / "nowhere"))
+
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert "`make local`" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["order", "Latte"], ["status"], ["verify"]])
+def test_with_json_an_error_is_one_document_too(cafe: Cafe, command: list[str], tmp_path: Path) -> None:
+    result = cafe(*command, "--json", "--directory", str(tmp_path))
+
+    assert result.exit_code == 2
+    assert "No local stack is running" in json.loads(result.stdout)["error"]

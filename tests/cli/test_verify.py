@@ -1,0 +1,394 @@
+"""`cafe verify`: all is well, and each check can say no on its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Self
+
+import pymysql
+import pytest
+
+from cli import http, stack, terminal, verify
+from cli.aws import Clients
+from cli.errors import SetUpError
+from cli.verify import Check, Verification
+from tests.cli.conftest import Cafe, Pulumi
+from tests.cli.stand_in import REGION, FakeApi, FakeAws, Reply, administrator
+
+NAMES = [
+    "order_accepted",
+    "queue_drained",
+    "rds_row",
+    "menu_grew",
+    "total_grew",
+    "worker_logged",
+    "page_served",
+]
+
+
+@pytest.fixture(autouse=True)
+def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A queue of moto's is exact at once."""
+    monkeypatch.setattr(verify, "GRACE", 0.05)
+
+
+@pytest.fixture
+def dev(aws: FakeAws, pulumi: Pulumi) -> FakeAws:
+    """The stack `dev`, as Pulumi tells of it."""
+    pulumi.prints(json.dumps(aws.outputs()))
+    return aws
+
+
+def run(
+    aws: FakeAws, outputs: dict[str, str] | None = None, database: stack.Database | None = None
+) -> dict[str, Check]:
+    """Verify with little patience."""
+    target = stack.Stack(
+        name="dev", outputs=aws.outputs() | (outputs or {}), region=REGION, database=database
+    )
+    with http.client() as client:
+        checks = list(Verification(target, client, administrator(), item="Coffee", timeout=0.3).run())
+    assert [check.name for check in checks] == NAMES
+    assert all(check.seconds < 1.5 for check in checks)
+    return {check.name: check for check in checks}
+
+
+def failed(checks: dict[str, Check]) -> list[str]:
+    """The names of the checks that say no."""
+    return [name for name, check in checks.items() if not check.ok]
+
+
+def test_a_stack_that_works_passes_with_a_line_per_check(cafe: Cafe, dev: FakeAws) -> None:
+    result = cafe("verify", "--stack", "dev")
+
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 0, result.output
+    assert len(lines) == 8
+    assert all(line.startswith("✓ ") and " s  " in line for line in lines[:7])
+    assert "The order is accepted" in lines[0]
+    assert "order-1" in lines[0]
+    assert "0 → 2" in lines[3]
+    assert "0 → 1" in lines[4]
+    assert lines[7].startswith("All 7 checks passed, in ")
+    assert result.stderr == ""
+
+
+def test_the_order_can_be_told_from_all_others(dev: FakeAws, api: FakeApi) -> None:
+    run(dev)
+    run(dev)
+
+    names = {request.body["customer_name"] for request in api.orders}
+    assert len(names) == 2
+    assert all(name.startswith("verify-") for name in names)
+
+
+def test_json_is_one_document_and_progress_goes_to_standard_error(cafe: Cafe, dev: FakeAws) -> None:
+    dev.left_out = {"log"}
+
+    result = cafe("verify", "--stack", "dev", "--json", "--timeout", "1")
+
+    document = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert (document["stack"], document["ok"], document["order_id"]) == ("dev", False, "order-1")
+    assert [check["name"] for check in document["checks"]] == NAMES
+    assert [check["name"] for check in document["checks"] if not check["ok"]] == ["worker_logged"]
+    assert document["checks"][5].keys() == {"name", "title", "ok", "detail", "seconds"}
+    assert "✗ The worker logged" in result.stderr
+    assert "1 of 7 checks failed" in result.stderr
+
+
+def test_a_refused_order_fails_whatever_follows_from_it(dev: FakeAws, api: FakeApi) -> None:
+    api.replies = [Reply(status=400, body={"message": "Closed", "errors": {}})]
+
+    checks = run(dev)
+
+    assert failed(checks) == NAMES[:-1]
+    assert checks["order_accepted"].detail == "Closed"
+    assert checks["rds_row"].detail == "Not checked, because no order was accepted."
+
+
+def test_an_order_that_stays_in_the_queue_is_noticed(dev: FakeAws) -> None:
+    dev.left_out = {"record"}
+    dev.sqs.send_message(QueueUrl=dev.queue_url, MessageBody="{}")
+
+    checks = run(dev)
+
+    assert failed(checks) == ["queue_drained"]
+    assert checks["queue_drained"].detail == (
+        "Not taken within 0.3 s: 1 in the queue or with the worker, 0 in the dead-letter queue."
+    )
+
+
+def test_orders_of_others_in_the_queue_are_no_failure_but_are_told(dev: FakeAws) -> None:
+    dev.sqs.send_message(QueueUrl=dev.queue_url, MessageBody="{}")
+
+    checks = run(dev)
+
+    assert failed(checks) == []
+    assert checks["queue_drained"].detail == "taken; 1 messages of other orders are in the queue"
+
+
+def test_a_missing_row_is_noticed(dev: FakeAws) -> None:
+    dev.left_out = {"row"}
+
+    checks = run(dev)
+
+    assert failed(checks) == ["rds_row"]
+    assert "Not among the status API's 0 recent orders" in checks["rds_row"].detail
+
+
+def test_a_row_that_differs_from_the_order_is_noticed(dev: FakeAws, api: FakeApi) -> None:
+    order = {"order_id": "order-1", "customer_name": "Eve", "item": "Tea", "quantity": 1}
+    dev.left_out = {"row"}
+    api.status = Reply(body={"recent_orders": [order]})
+
+    checks = run(dev)
+
+    assert failed(checks) == ["rds_row"]
+    assert "It differs: {'item': 'Tea'" in checks["rds_row"].detail
+
+
+def test_a_status_api_that_fails_is_a_no_with_its_reason(dev: FakeAws, api: FakeApi) -> None:
+    dev.left_out = {"row"}
+    api.status = Reply(status=503)
+
+    checks = run(dev)
+
+    assert failed(checks) == ["rds_row"]
+    assert "503 Service Unavailable" in checks["rds_row"].detail
+
+
+@pytest.mark.parametrize(
+    ("left_out", "name", "detail"),
+    [
+        ("menu", "menu_grew", "0 → 0 after 0.3 s, +2 was expected."),
+        ("total", "total_grew", "0 → 0 after 0.3 s, +1 was expected."),
+    ],
+)
+def test_a_counter_that_did_not_grow_is_noticed(dev: FakeAws, left_out: str, name: str, detail: str) -> None:
+    dev.left_out = {left_out}
+
+    checks = run(dev)
+
+    assert failed(checks) == [name]
+    assert checks[name].detail == detail
+
+
+def test_growth_by_others_at_the_same_time_is_told_as_such(dev: FakeAws) -> None:
+    dev.others = 4
+
+    checks = run(dev)
+
+    assert failed(checks) == []
+    assert checks["total_grew"].detail == "0 → 5, so at least our 1: other orders arrived at the same time"
+    assert checks["menu_grew"].detail == "0 → 2"
+
+
+@pytest.mark.parametrize(
+    ("output", "name"),
+    [
+        ("menu_table", "menu_grew"),
+        ("metrics_table", "total_grew"),
+        ("orders_table", "queue_drained"),
+        ("worker_log_group", "worker_logged"),
+    ],
+)
+def test_a_check_that_aws_does_not_allow_is_a_no_with_the_reason(
+    dev: FakeAws, output: str, name: str
+) -> None:
+    checks = run(dev, {output: "gone"})
+
+    assert failed(checks) == [name]
+    assert "ResourceNotFoundException" in checks[name].detail
+
+
+def test_a_worker_that_logs_something_else_is_noticed(dev: FakeAws) -> None:
+    dev.log_line = "Order processed with difficulty"
+
+    checks = run(dev)
+
+    assert failed(checks) == ["worker_logged"]
+    assert "No such line for order-1 in /cafe/dev/OrderProcessor" in checks["worker_logged"].detail
+
+
+@pytest.mark.parametrize(
+    ("line", "ours"),
+    [
+        ('{"message": "Order processed successfully", "orderId": "o-1", "level": "INFO"}', True),
+        ('{"message": "Order processed successfully", "orderId": "o-10"}', False),
+        ('{"message": "Order failed", "orderId": "o-1"}', False),
+        ("Order processed successfully o-1", False),
+        ('["o-1"]', False),
+    ],
+)
+def test_only_the_line_of_this_order_counts(line: str, ours: bool) -> None:
+    assert verify._says_processed(line, "o-1") is ours
+
+
+@pytest.mark.parametrize(
+    ("page", "detail"),
+    [
+        (Reply(status=403, body="<title>Cafe orders</title>", content_type="text/html"), "answered 403"),
+        (Reply(body={}), "answered 200 with application/json"),
+        (Reply(body="<title>Hello</title>", content_type="text/html"), "lacks <title>Cafe orders</title>"),
+        (Reply(status=0), "was not reached"),
+    ],
+)
+def test_a_page_that_is_not_the_page_is_noticed(dev: FakeAws, api: FakeApi, page: Reply, detail: str) -> None:
+    api.page = page
+
+    checks = run(dev)
+
+    assert failed(checks) == ["page_served"]
+    assert detail in checks["page_served"].detail
+
+
+def test_the_title_is_that_of_the_page() -> None:
+    assert verify.TITLE in (stack.REPOSITORY / "web" / "order-status.html").read_text(encoding="utf-8")
+
+
+def test_a_page_by_a_localhost_name_is_reached_on_this_machine(dev: FakeAws, api: FakeApi) -> None:
+    run(dev)
+
+    page = next(request for request in api.requests if request.path == "/order-status")
+    assert page.headers["Host"] == f"d123.cloudfront.localhost:{api.port}"
+
+
+class FakeDatabase:
+    """A connection whose `orders` table has `rows`."""
+
+    def __init__(self, rows: list[tuple[str, str, int]]) -> None:
+        self.rows = rows
+        self.arguments: dict[str, Any] = {}
+        self.executed: list[tuple[str, tuple[str, ...]]] = []
+
+    def connect(self, **arguments: Any) -> Self:
+        self.arguments = arguments
+        return self
+
+    def cursor(self) -> Self:
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def execute(self, statement: str, values: tuple[str, ...]) -> None:
+        self.executed.append((statement, values))
+
+    def fetchall(self) -> list[tuple[str, str, int]]:
+        return self.rows
+
+
+LOCAL_DATABASE = stack.Database(host="127.0.0.1", port=3410, user="u", password="p", name="cafe_db")
+
+
+def test_the_row_is_read_from_the_local_database_over_tls(
+    dev: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = FakeDatabase([("Eve", "Tea", 1)])
+    monkeypatch.setattr(pymysql, "connect", database.connect)
+
+    checks = run(dev, database=LOCAL_DATABASE)
+
+    assert database.executed[0][1] == ("order-1",)
+    assert database.arguments["ssl"].verify_mode.name == "CERT_NONE"
+    assert "It differs" in checks["rds_row"].detail
+
+
+def test_a_row_missing_from_the_local_database_is_noticed(
+    dev: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pymysql, "connect", FakeDatabase([]).connect)
+
+    checks = run(dev, database=LOCAL_DATABASE)
+
+    assert failed(checks) == ["rds_row"]
+    assert checks["rds_row"].detail == "No row with order_id order-1 after 0.3 s."
+
+
+def test_a_local_database_that_is_gone_is_a_no_with_the_reason(dev: FakeAws) -> None:
+    checks = run(
+        dev, database=stack.Database(host="127.0.0.1", port=9, user="u", password="p", name="cafe_db")
+    )
+
+    assert failed(checks) == ["rds_row"]
+    assert "Can't connect to MySQL server on '127.0.0.1'" in checks["rds_row"].detail
+
+
+def test_a_certificate_is_verified_anywhere_but_on_this_machine() -> None:
+    assert verify._tls("db.example.com").verify_mode.name == "CERT_REQUIRED"
+
+
+def test_the_local_stack_is_asked_with_its_own_administrator(local_stack: Path, api: FakeApi) -> None:
+    clients = Clients(stack.load("local", local_stack))
+
+    assert clients.sqs.meta.endpoint_url == f"http://127.0.0.1:{api.port}"
+    assert clients.sqs.meta.region_name == REGION
+    credentials = clients._session.get_credentials()
+    assert credentials is not None
+    assert (credentials.access_key, credentials.secret_key) == ("test", "test")
+
+
+def test_without_credentials_it_says_how_to_get_some(
+    cafe: Cafe, pulumi: Pulumi, api: FakeApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    pulumi.prints(json.dumps(api.outputs()))
+
+    result = cafe("verify", "--stack", "dev")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("No AWS credentials were found: type `aws configure`")
+    assert api.orders == []
+
+
+def test_an_unknown_profile_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+
+    with pytest.raises(SetUpError, match=r"cannot be used: .*nobody"):
+        Clients(stack.Stack(name="dev", outputs={}, region=REGION))
+
+
+def test_a_stack_without_an_output_is_not_given_an_order(cafe: Cafe, api: FakeApi) -> None:
+    result = cafe("verify")
+
+    assert result.exit_code == 2
+    assert "has no output menu_table" in result.stderr
+    assert api.orders == []
+
+
+def test_ctrl_c_ends_with_130_and_what_was_found_so_far(
+    cafe: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: Verification) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Verification, "_row", interrupted)
+
+    result = cafe("verify", "--stack", "dev", "--json")
+
+    document = json.loads(result.stdout)
+    assert result.exit_code == 130
+    assert (document["ok"], document["interrupted"], len(document["checks"])) == (False, True, 2)
+    assert result.stderr.endswith("Stopped after 2 checks, 0 of them failed.\n")
+
+
+def test_details_cannot_steer_the_terminal(cafe: Cafe, dev: FakeAws, api: FakeApi) -> None:
+    api.replies = [Reply(status=400, body={"message": "[red]\x1b[2J", "errors": {}})]
+
+    result = cafe("verify", "--stack", "dev")
+
+    assert "[red]\\x1b[2J" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_the_consoles_read_no_markup() -> None:
+    assert terminal.out._markup is False
