@@ -1,0 +1,164 @@
+"""A bad day: a database that is away, a permission that is missing, a deploy that is repeated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.end_to_end.conftest import Cafe, eventually
+
+NewId = Callable[[], str]
+
+
+def master(cafe: Cafe) -> dict[str, str]:
+    """Read the master user's login from the secret that RDS made."""
+    secrets = cafe.stack.client("secretsmanager")
+    names = [
+        secret["Name"] for secret in secrets.list_secrets()["SecretList"] if secret["Name"].startswith("rds!")
+    ]
+    assert len(names) == 1
+    login: dict[str, str] = json.loads(secrets.get_secret_value(SecretId=names[0])["SecretString"])
+    return login
+
+
+@contextmanager
+def database_away(cafe: Cafe) -> Iterator[None]:
+    """Lock the application's user out and cut its connections."""
+    login = master(cafe)
+    with cafe.database(login["username"], login["password"]) as cursor:
+        cursor.execute("ALTER USER cafe_user@'%' ACCOUNT LOCK")
+        cursor.execute("SELECT id FROM information_schema.processlist WHERE user = 'cafe_user'")
+        for (connection,) in cursor.fetchall():
+            cursor.execute(f"KILL {connection}")
+    try:
+        yield
+    finally:
+        with cafe.database(login["username"], login["password"]) as cursor:
+            cursor.execute("ALTER USER cafe_user@'%' ACCOUNT UNLOCK")
+
+
+def test_while_the_database_is_away_the_status_says_so_and_no_order_is_lost(
+    cafe: Cafe, new_id: NewId
+) -> None:
+    order_id = new_id()
+    with database_away(cafe):
+        eventually(lambda: cafe.status()["degraded"])
+        status = cafe.status()
+        assert status["degraded"] == ["rds"]
+        assert status["recent_orders"] == []
+        assert status["sync"]["rds_orders"] is None
+        assert status["metrics"][0]["count"] == cafe.total()
+        with cafe.quick_redelivery():
+            assert cafe.post({"orderId": order_id, "item": "Tea", "quantity": 1}).status_code == 202
+            eventually(lambda: logged(cafe, order_id, "Order not processed"))
+            assert cafe.item("orders_table", orderId=order_id) is None
+    eventually(lambda: cafe.is_recorded(order_id) or redrive(cafe, order_id))
+    assert eventually(lambda: not cafe.status()["degraded"])
+
+
+def redrive(cafe: Cafe, order_id: str) -> bool:
+    """Put an order back that was away for longer than three receives, as an operator would; False for now."""
+    url = cafe.outputs["dead_letter_queue_url"]
+    for message in cafe.sqs.receive_message(QueueUrl=url).get("Messages", []):
+        if order_id in message["Body"]:
+            cafe.send(message["Body"])
+            cafe.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return False
+
+
+def logged(cafe: Cafe, order_id: str, message: str) -> bool:
+    events = cafe.stack.client("logs").filter_log_events(
+        logGroupName=cafe.outputs["worker_log_group"], filterPattern=f'"{order_id}"'
+    )["events"]
+    return any(message in event["message"] for event in events)
+
+
+def test_a_function_without_a_permission_is_refused_and_tells_the_client_nothing(cafe: Cafe) -> None:
+    iam, functions = cafe.stack.client("iam"), cafe.stack.client("lambda")
+    role = next(r["RoleName"] for r in iam.list_roles()["Roles"] if r["RoleName"].startswith("PlaceOrder"))
+    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    without = {
+        **document,
+        "Statement": [s for s in document["Statement"] if "sns:Publish" not in s["Action"]],
+    }
+
+    def put(policy: Any) -> None:
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy))
+
+    with replaced(put, without, document):
+        refresh(functions)
+        answer = cafe.post({"item": "Tea", "quantity": 1})
+    refresh(functions)
+    assert answer.status_code == 503
+    assert answer.json() == {"message": "The order could not be taken just now; please send it again."}
+    assert cafe.post({"item": "Tea", "quantity": 1}).status_code == 202
+
+
+@contextmanager
+def replaced(put: Callable[[Any], Any], value: Any, before: Any) -> Iterator[None]:
+    put(value)
+    try:
+        yield
+    finally:
+        put(before)
+
+
+def refresh(functions: Any) -> None:
+    """Start PlaceOrder anew, with fresh credentials."""
+    name = next(
+        f["FunctionName"]
+        for f in functions.list_functions()["Functions"]
+        if "PlaceOrder" in f["FunctionName"]
+    )
+    functions.update_function_configuration(FunctionName=name, Description="fresh")
+
+
+def test_a_repeated_deploy_sets_no_counter_back(cafe: Cafe, new_id: NewId) -> None:
+    item = new_id()
+    order_id = cafe.post({"item": item, "quantity": 4}).json()["orderId"]
+    eventually(lambda: cafe.is_recorded(order_id))
+    before = cafe.total()
+    assert migrate(cafe, {item: "9.75"}) == {"applied": [], "menu": [item]}
+    assert cafe.total() == before
+    assert cafe.ordered(item) == 4
+    assert (cafe.item("menu_table", item=item) or {})["price"] == "9.75"
+
+
+def migrate(cafe: Cafe, menu: dict[str, str]) -> Any:
+    functions = cafe.stack.client("lambda")
+    name = next(
+        f["FunctionName"] for f in functions.list_functions()["Functions"] if "Migrate" in f["FunctionName"]
+    )
+    answer = functions.invoke(FunctionName=name, Payload=json.dumps({"menu": menu}))
+    assert "FunctionError" not in answer
+    return json.loads(answer["Payload"].read())
+
+
+def test_the_worker_logs_what_it_did_without_the_customers_name(cafe: Cafe, new_id: NewId) -> None:
+    order_id, customer = new_id(), new_id()
+    cafe.post({"orderId": order_id, "item": "Tea", "quantity": 1, "customer_name": customer})
+    eventually(lambda: logged(cafe, order_id, "Order processed successfully"))
+    events = cafe.stack.client("logs").filter_log_events(logGroupName=cafe.outputs["worker_log_group"])[
+        "events"
+    ]
+    assert not any(customer in event["message"] for event in events)
+
+
+@pytest.mark.parametrize("key", ["wrong", "AKIAUNKNOWN"])
+def test_strangers_may_not_publish(cafe: Cafe, key: str) -> None:
+    stranger = boto3.session.Session().client(
+        "sns",
+        endpoint_url=cafe.stack.endpoint,
+        region_name=cafe.stack.region,
+        aws_access_key_id=key,
+        aws_secret_access_key="wrong",
+    )
+    with pytest.raises(ClientError):
+        stranger.publish(TopicArn=cafe.outputs["topic_arn"], Message="{}")

@@ -1,0 +1,199 @@
+"""Orders on their way through the whole system."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.conftest import Cafe, eventually
+
+NewId = Callable[[], str]
+
+
+def test_an_order_by_http_reaches_both_stores_and_the_status(cafe: Cafe) -> None:
+    answer = cafe.post({"item": "Latte", "quantity": 2, "customer_name": "Zoë", "table_number": 4})
+    assert answer.status_code == 202
+    order_id = answer.json()["orderId"]
+    assert answer.json()["message"] == "Order accepted"
+    eventually(lambda: cafe.is_recorded(order_id))
+    assert (cafe.item("orders_table", orderId=order_id) or {})["table_number"] == "4"
+    recent = {order["order_id"]: order for order in cafe.status()["recent_orders"]}
+    assert (recent[order_id]["customer_name"], recent[order_id]["quantity"]) == ("Zoë", 2)
+    assert recent[order_id]["created_at"].endswith("Z")
+
+
+def test_every_counter_grows_by_what_was_ordered(cafe: Cafe, new_id: NewId) -> None:
+    item = new_id()
+    before = cafe.total()
+    order_id = cafe.post({"item": item, "quantity": 7}).json()["orderId"]
+    eventually(lambda: cafe.is_recorded(order_id))
+    assert cafe.ordered(item) == 7
+    assert cafe.total() == before + 1
+
+
+def forms(order: dict[str, Any]) -> dict[str, str]:
+    bare = json.dumps(order)
+    return {
+        "bare": bare,
+        "twice": json.dumps(bare),
+        "document": json.dumps(
+            {
+                "orderId": order["orderId"],
+                "userId": "U123",
+                "itemName": order["item"],
+                "quantity": "1",
+                "status": "new",
+                "timestamp": "2025-05-03T12:00:00Z",
+            }
+        ),
+    }
+
+
+@pytest.mark.parametrize("form", ["bare", "twice", "document"])
+@pytest.mark.parametrize("way", ["publish", "send"])
+def test_every_form_is_counted_on_every_way(cafe: Cafe, new_id: NewId, form: str, way: str) -> None:
+    order_id = new_id()
+    message = forms({"orderId": order_id, "item": "Tea", "quantity": 1})[form]
+    getattr(cafe, way)(message)
+    eventually(lambda: cafe.is_recorded(order_id))
+
+
+def test_the_existing_systems_message_is_an_order(cafe: Cafe) -> None:
+    order_id = cafe.send('{"customer_name": "ApiTestUser", "item": "Latte", "quantity": 1}')
+    eventually(lambda: cafe.is_recorded(order_id))
+
+
+def test_duplicates_are_counted_once_on_whatever_way_they_come(cafe: Cafe, new_id: NewId) -> None:
+    order_id, item, before = new_id(), new_id(), cafe.total()
+    message = json.dumps({"orderId": order_id, "item": item, "quantity": 3})
+    for _ in range(5):
+        cafe.publish(message)
+        cafe.send(message)
+    cafe.post(text=message)
+    last = cafe.post({"item": "Tea", "quantity": 1}).json()["orderId"]
+    eventually(lambda: cafe.is_recorded(order_id) and cafe.is_recorded(last) and cafe.depth() == 0)
+    assert cafe.ordered(item) == 3
+    assert cafe.total() == before + 2
+
+
+def test_a_repeated_request_is_one_order(cafe: Cafe, new_id: NewId) -> None:
+    key, item = new_id(), new_id()
+    order = {"item": item, "quantity": 2}
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: cafe.post(order, **{"Idempotency-Key": key}), range(4)))
+    assert len({answer.json()["orderId"] for answer in answers}) == 1
+    eventually(lambda: cafe.ordered(item) and cafe.depth() == 0)
+    assert cafe.ordered(item) == 2
+
+
+def test_a_poison_message_is_dead_lettered_after_three_receives_and_holds_nobody_up(
+    cafe: Cafe, new_id: NewId
+) -> None:
+    marker, good = new_id(), new_id()
+    with cafe.quick_redelivery():
+        cafe.publish(f"poison {marker}")
+        cafe.publish(json.dumps({"orderId": good, "item": "Tea", "quantity": 1}))
+        eventually(lambda: cafe.is_recorded(good))
+        received = eventually(lambda: _dead_letter(cafe, marker))
+    # Three receives of the worker's, and this one.
+    assert received["Attributes"]["ApproximateReceiveCount"] == "4"
+    cafe.sqs.delete_message(
+        QueueUrl=cafe.outputs["dead_letter_queue_url"], ReceiptHandle=received["ReceiptHandle"]
+    )
+
+
+def _dead_letter(cafe: Cafe, marker: str) -> Any:
+    messages = cafe.sqs.receive_message(
+        QueueUrl=cafe.outputs["dead_letter_queue_url"],
+        AttributeNames=["ApproximateReceiveCount"],
+        MaxNumberOfMessages=10,
+    ).get("Messages", [])
+    return next((message for message in messages if marker in message["Body"]), None)
+
+
+@pytest.mark.parametrize(
+    ("body", "errors"),
+    [
+        ("{}", {"item", "quantity"}),
+        ('{"item": "", "quantity": 0}', {"item", "quantity"}),
+        ('{"item": "Tea", "quantity": 1, "customer_name": 5}', {"customer_name"}),
+        ('{"item": "Tea", "quantity": true}', {"quantity"}),
+        ('{"item": "Tea", "quantity": 1, "orderId": "a b"}', {"orderId"}),
+    ],
+)
+def test_a_bad_request_gets_a_sentence_per_field(cafe: Cafe, body: str, errors: set[str]) -> None:
+    answer = cafe.post(text=body)
+    assert answer.status_code == 400
+    assert set(answer.json()["errors"]) == errors
+    assert all(sentence.endswith(".") for sentence in answer.json()["errors"].values())
+
+
+@pytest.mark.parametrize("body", ["", "hello", "[]", "null", '"Latte"', "{", "\ufeff{}"])
+def test_a_body_that_is_no_order_gets_a_sentence(cafe: Cafe, body: str) -> None:
+    answer = cafe.post(text=body)
+    assert answer.status_code == 400
+    assert "JSON object" in answer.json()["message"]
+
+
+def test_a_body_of_another_type_is_no_server_error(cafe: Cafe) -> None:
+    answer = cafe.post(text="item=Latte", **{"Content-Type": "application/x-www-form-urlencoded"})
+    assert answer.status_code == 400
+
+
+def test_a_body_larger_than_any_order_is_refused(cafe: Cafe) -> None:
+    assert cafe.post({"item": "Tea", "quantity": 1, "note": "x" * 20_000}).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/orders"), ("POST", "/order-status"), ("GET", "/admin")]
+)
+def test_there_is_no_other_door(cafe: Cafe, method: str, path: str) -> None:
+    answer = cafe.http.request(method, cafe.outputs["api_url"] + path)
+    assert answer.status_code == 404
+    assert answer.json()["message"].endswith(".")
+
+
+def test_many_orders_at_once_are_all_counted_once(cafe: Cafe, new_id: NewId) -> None:
+    item, before = new_id(), cafe.total()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: cafe.post({"item": item, "quantity": 2}), range(60)))
+    assert {answer.status_code for answer in answers} == {202}
+    eventually(lambda: cafe.ordered(item) == 120)
+    eventually(lambda: cafe.depth() == 0)
+    assert cafe.total() == before + 60
+    assert cafe.rows("SELECT COUNT(*), SUM(quantity) FROM orders WHERE item = %s", item) == [(60, 120)]
+
+
+def test_the_books_agree(cafe: Cafe) -> None:
+    eventually(lambda: cafe.depth() == 0)
+    ((rows, distinct),) = cafe.rows("SELECT COUNT(*), COUNT(DISTINCT order_id) FROM orders")
+    orders = cafe.dynamodb.scan(TableName=cafe.outputs["orders_table"], Select="COUNT")["Count"]
+    assert rows == distinct == orders == cafe.total()
+    days = [
+        int(item["count"]["N"])
+        for item in cafe.dynamodb.scan(TableName=cafe.outputs["metrics_table"])["Items"]
+        if item["metric"]["S"].startswith("ORDERS#") and "T" not in item["metric"]["S"]
+    ]
+    assert sum(days) == rows
+    menu = {
+        item["item"]["S"]: int(item["orders"]["N"])
+        for item in cafe.dynamodb.scan(TableName=cafe.outputs["menu_table"])["Items"]
+    }
+    ordered = dict(cafe.rows("SELECT item, SUM(quantity) FROM orders GROUP BY item"))
+    assert {item: number for item, number in menu.items() if number} == ordered
+
+
+def test_the_menu_has_the_documents_items_and_prices(cafe: Cafe) -> None:
+    prices = {
+        item: (cafe.item("menu_table", item=item) or {})["price"] for item in ("Coffee", "Latte", "Tea")
+    }
+    assert prices == {"Coffee": "3", "Latte": "5", "Tea": "2"}
+
+
+def test_a_base64_body_is_not_a_way_around_the_checks(cafe: Cafe) -> None:
+    assert cafe.post(text=base64.b64encode(b'{"item": "Tea", "quantity": 1}').decode()).status_code == 400
