@@ -12,13 +12,13 @@ from local.display import Display
 
 
 def main() -> int:
-    """Run until a signal ends it; once ready, say so on the given descriptor and let go of the terminal."""
+    """Run until a signal ends it; with a descriptor, write to it when ready and let go of the terminal."""
     parser = argparse.ArgumentParser(prog="local", description=__doc__)
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--port", type=int, default=stack.DEFAULT_PORT)
     parser.add_argument("--database-port", type=int, default=0)
     parser.add_argument("--program", type=Path, default=stack.ROOT)
-    parser.add_argument("--ready-descriptor", type=int, required=True)
+    parser.add_argument("--ready-descriptor", type=int)
     arguments = parser.parse_args()
     options = stack.Options(
         directory=arguments.directory,
@@ -28,6 +28,8 @@ def main() -> int:
     )
 
     def on_ready() -> None:
+        if arguments.ready_descriptor is None:
+            return
         nowhere = os.open(os.devnull, os.O_RDWR)
         for descriptor in (1, 2):
             os.dup2(nowhere, descriptor)

@@ -76,7 +76,7 @@ class Deviations:
     def viewer_protocol_policy(self, policy: str) -> str:
         """Let the page be read over HTTP: there is no certificate for it."""
         if policy in ("redirect-to-https", "https-only"):
-            self._note(f"The page is served over HTTP: CloudFront's {policy} becomes allow-all.")
+            self._note("The page is served over HTTP: CloudFront's viewers may use any protocol.")
             return "allow-all"
         return policy
 

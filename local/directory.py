@@ -5,6 +5,7 @@ The standard library only: the watchdog imports this without the virtual environ
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -51,8 +52,6 @@ class RunDirectory:
             When it is not ours to empty, or cannot be made.
         """
         try:
-            self._check_ours()
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._descriptor = self._acquire()
             stale = any((self.path / name).exists() for name in CONTENTS if name != LOGS)
             self.clear()
@@ -68,7 +67,8 @@ class RunDirectory:
         # Beside logs it stays, as the sign that the directory is ours.
         if not keep_logs:
             self._lock.unlink(missing_ok=True)
-            if not any(self.path.iterdir()):
+            # Not when it holds files of others, or the next run's.
+            with contextlib.suppress(OSError):
                 self.path.rmdir()
         if self._descriptor is not None:
             os.close(self._descriptor)
@@ -108,18 +108,27 @@ class RunDirectory:
     def _acquire(self) -> int:
         deadline = time.monotonic() + CLEAN_UP_TIMEOUT
         while True:
-            descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
-            if _try_lock(descriptor) and self._is_current(descriptor):
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-                return descriptor
-            os.close(descriptor)
+            # A run that is ending may remove the directory at any moment.
+            with contextlib.suppress(FileNotFoundError):
+                descriptor = self._try_to_acquire()
+                if descriptor is not None:
+                    return descriptor
             # Held by a run that is gone: its watchdog is still cleaning up.
             holder = self.holder()
-            if (holder is not None and _is_alive(holder)) or time.monotonic() > deadline:
+            if (holder is not None and is_alive(holder)) or time.monotonic() > deadline:
                 raise AlreadyRunningError(f"A local stack runs in {self.path} already.")
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            time.sleep(0.05)
+            time.sleep(0.02)
+
+    def _try_to_acquire(self) -> int | None:
+        self._check_ours()
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+        if _try_lock(descriptor) and self._is_current(descriptor):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            return descriptor
+        os.close(descriptor)
+        return None
 
     def _is_current(self, descriptor: int) -> bool:
         """Whether the locked file is the one that has the name now, not one that its holder removed."""
@@ -137,7 +146,8 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _is_alive(process_id: int) -> bool:
+def is_alive(process_id: int) -> bool:
+    """Whether there is such a process."""
     try:
         os.kill(process_id, 0)
     except ProcessLookupError:

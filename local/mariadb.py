@@ -95,7 +95,8 @@ def command(
     whoever starts it can stop it at any moment.
     """
     data = directory / "data"
-    data.mkdir(mode=0o700, parents=True)
+    for path in (data, directory / "tmp"):
+        path.mkdir(mode=0o700, parents=True)
     script = directory / "bootstrap.sql"
     script.touch(mode=0o600)
     script.write_text(_bootstrap_sql(installation.share, administrator), encoding="utf-8")
@@ -130,6 +131,8 @@ def _common_options(installation: Installation, data: Path) -> list[str]:
         "--no-defaults",
         *(["--user=root"] if os.geteuid() == 0 else []),
         f"--datadir={data}",
+        # A starting server removes what other servers have in the temporary directory.
+        f"--tmpdir={data.parent / 'tmp'}",
         f"--lc-messages-dir={installation.share}",
         "--innodb-log-file-size=16M",
         # A killed server loses nothing this way; only a crash of the whole machine would.

@@ -11,6 +11,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from typing import Any
 
 from local import certificates, children, mariadb, ministack, ports, project
 from local.children import Children, Ended, Inbox, Interrupted
-from local.directory import RunDirectory
+from local.directory import RunDirectory, is_alive
 from local.display import Display
 from local.errors import AlreadyRunningError, LocalError
 from local.program import Assignment
@@ -111,7 +112,7 @@ def stop(path: Path) -> bool:
     with contextlib.suppress(ProcessLookupError):
         os.kill(holder, signal.SIGTERM)
     deadline = time.monotonic() + STOP_TIMEOUT
-    while directory.holder() is not None:
+    while directory.holder() is not None or is_alive(holder):
         if time.monotonic() > deadline:
             raise LocalError(f"The local stack in {directory.path} (process {holder}) does not end.")
         time.sleep(0.05)
@@ -145,7 +146,11 @@ def detach(options: Options) -> int:
     os.close(writer)
     with _signals(lambda number: process.send_signal(number)), os.fdopen(reader, "rb") as ready:
         # It says so when it is ready, and says nothing when it ends before.
-        return 0 if ready.read() else process.wait()
+        if not ready.read():
+            return process.wait()
+    # When it ends, and this process is still there, nothing of it stays in the process table.
+    threading.Thread(target=process.wait, daemon=True).start()
+    return 0
 
 
 class _InterruptedError(Exception):

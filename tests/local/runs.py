@@ -1,0 +1,120 @@
+"""Runs of a local stack as processes, for tests that interrupt, kill and outlive them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+
+from local import stack
+
+TIMEOUT = 60.0  # seconds; a hundred times what it takes, on a machine that does much else
+
+# A program that needs next to nothing, so that a run is mostly the starting of its processes.
+PROGRAM = """
+import pulumi
+import pulumi_random as random
+
+pulumi.export("page_url", "https://d1.cloudfront.net/order-status")
+pulumi.export("number", random.RandomId("number", byte_length=4).hex)
+"""
+
+
+def write_program(directory: Path, text: str = PROGRAM) -> Path:
+    """Write a Pulumi project, and return its directory."""
+    directory.mkdir()
+    (directory / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+    (directory / "__main__.py").write_text(text)
+    return directory
+
+
+class Run:
+    """A local stack in a process of its own, whose output is collected."""
+
+    def __init__(self, directory: Path, program: Path, *, port: int = 0) -> None:
+        self.directory = directory
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "local", "--port", str(port)),
+                *("--directory", str(directory), "--program", str(program)),
+            ],
+            cwd=stack.ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def output(self) -> str:
+        """What it has written so far."""
+        return "".join(self._lines)
+
+    def wait_for(self, text: str) -> None:
+        """Wait until it has written a text."""
+        until(lambda: text in self.output or self.process.poll() is not None)
+        assert text in self.output, self.output
+
+    def wait(self) -> int:
+        """Wait until it has ended, and return its exit code."""
+        code = self.process.wait(TIMEOUT)
+        self._reader.join(TIMEOUT)
+        return code
+
+    def end(self, number: int = signal.SIGINT) -> int:
+        """Send it a signal, and return its exit code."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def close(self) -> None:
+        """Make sure that it is gone, however a test ended."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.wait()
+        until(lambda: not leftovers(self.directory))
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+    def _read(self) -> None:
+        for line in self.process.stdout or ():
+            self._lines.append(line)
+
+
+def leftovers(directory: Path) -> list[str]:
+    """Name the processes that work in a run directory or were told of it."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            told = [process.cwd(), *process.cmdline(), *process.environ().values()]
+            ours = any(str(directory) in text for text in told)
+            if ours and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(f"{process.pid} {process.name()}")
+    return found
+
+
+def children(directory: Path, word: str) -> Iterator[psutil.Process]:
+    """Yield the processes of a run that have a word in their command."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.cwd().startswith(str(directory)) and word in " ".join(process.cmdline()):
+                yield process
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)

@@ -1,0 +1,83 @@
+"""What local mode takes from Pulumi beyond its documented interface, and what it implements of the provider.
+
+When one of the first tests fails after an update of Pulumi, `local/program.py`, `local/deployer/mocks.py` or
+`local/deployer/outputs.py` has to follow.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import pulumi_aws as aws
+import pulumi_random as random
+import pytest
+from pulumi import _types
+from pulumi.runtime import mocks, rpc, set_mocks
+from pulumi.runtime import settings as runtime
+from pulumi.runtime.stack import wait_for_rpcs
+from pulumi.type_token import get_type_token
+
+from local.deployer.registry import INVOKES, RESOURCES
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("package", ["pulumi", "pulumi-aws", "pulumi-random"])
+def test_pulumi_is_pinned_to_the_version_that_these_tests_ran_with(package: str) -> None:
+    assert f"\n{package}=={version(package)} " in (ROOT / "requirements.txt").read_text()
+
+
+def test_the_waiting_for_all_resources_is_there() -> None:
+    assert inspect.iscoroutinefunction(wait_for_rpcs)
+    assert list(inspect.signature(runtime.get_root_resource).parameters) == []
+
+
+def test_mocks_are_set_with_project_stack_and_preview() -> None:
+    assert {"project", "stack", "preview"} <= set(inspect.signature(set_mocks).parameters)
+
+
+def test_mocks_are_told_what_is_looked_up_and_what_is_a_component() -> None:
+    arguments = mocks.MockResourceArgs("type", "name", {}, resource_id="id", custom=False)
+    assert (arguments.resource_id, arguments.custom) == ("id", False)
+
+
+def test_secrets_can_be_wrapped_and_unwrapped() -> None:
+    wrapped = rpc.wrap_rpc_secret("hidden")
+    assert rpc.is_rpc_secret(wrapped)
+    assert rpc.unwrap_rpc_secret(wrapped) == "hidden"
+
+
+def test_the_outputs_of_a_resource_type_can_be_listed() -> None:
+    names = _types.resource_pulumi_to_py_names(aws.sqs.Queue)
+    assert {"arn", "url", "visibilityTimeoutSeconds"} <= set(names)
+    assert get_type_token(aws.sqs.Queue) == "aws:sqs/queue:Queue"
+
+
+def _program() -> str:
+    return "".join(path.read_text() for path in [ROOT / "__main__.py", *(ROOT / "infra").glob("*.py")])
+
+
+# The provider warns of its own old modules when one is imported.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_local_mode_knows_the_types_that_the_program_declares_and_no_others() -> None:
+    program = _program()
+    declared = {
+        getattr(getattr(aws, module), name)
+        for module, name in re.findall(r"\baws\.(\w+)\.([A-Z]\w+)\(", program)
+    }
+    declared |= {getattr(random, name) for name in re.findall(r"\brandom\.([A-Z]\w+)\(", program)}
+    assert {get_type_token(item) for item in declared} == set(RESOURCES)
+
+
+def test_local_mode_knows_the_invokes_that_the_program_calls_and_no_others() -> None:
+    called = set(re.findall(r"\baws\.get_(\w+)\(", _program()))
+    known = {re.sub(r"(?<!^)(?=[A-Z])", "_", token.rpartition(":get")[2]).lower() for token in INVOKES}
+    assert called == known
+
+
+def test_every_input_without_meaning_has_a_reason() -> None:
+    for kind in RESOURCES.values():
+        assert all(len(reason) > 10 for reason in kind.without_meaning.values())

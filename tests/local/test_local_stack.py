@@ -1,0 +1,99 @@
+"""The real stack, once it runs: what it writes down, and who can reach it."""
+
+from __future__ import annotations
+
+import json
+
+import psutil
+import pymysql
+import pytest
+from pymysql.constants import ER
+
+from tests.local.runs import children
+from tests.local_stack import LocalStack
+
+ER_SECURE_TRANSPORT_REQUIRED = 3159
+
+OUTPUTS = {
+    "api_url",
+    "dead_letter_queue_url",
+    "menu_table",
+    "metrics_table",
+    "order_status_url",
+    "orders_table",
+    "orders_url",
+    "page_url",
+    "queue_url",
+    "topic_arn",
+    "worker_log_group",
+}
+
+
+def test_the_stack_file_is_private_and_holds_what_tools_need(local_stack: LocalStack) -> None:
+    path = local_stack.directory / "stack.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    document = json.loads(path.read_text())
+    assert set(document) == {"outputs", "endpoint", "region", "database"}
+    assert set(document["outputs"]) == OUTPUTS
+    assert set(document["database"]) == {"host", "port", "user", "password", "name", "ca"}
+
+
+def test_urls_lead_to_this_machine(local_stack: LocalStack) -> None:
+    port = local_stack.endpoint.rpartition(":")[2]
+    for name in ("api_url", "orders_url", "order_status_url", "queue_url"):
+        assert local_stack.outputs[name].startswith(f"http://127.0.0.1:{port}/")
+    assert local_stack.outputs["page_url"].endswith(f".cloudfront.localhost:{port}/order-status")
+
+
+def test_nothing_listens_beyond_the_loopback(local_stack: LocalStack) -> None:
+    processes = list(children(local_stack.directory, ""))
+    addresses = {
+        connection.laddr.ip
+        for process in processes
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert addresses == {"127.0.0.1"}
+
+
+def test_the_database_takes_the_written_login_over_verified_tls(local_stack: LocalStack) -> None:
+    login = local_stack.database
+    with (
+        pymysql.connect(
+            host=login["host"],
+            port=login["port"],
+            user=login["user"],
+            password=login["password"],
+            database=login["name"],
+            ssl_ca=login["ca"],
+            ssl_verify_cert=True,
+            ssl_verify_identity=True,
+        ) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT @@require_secure_transport, @@character_set_server, @@time_zone")
+        assert cursor.fetchone() == (1, "utf8mb4", "+00:00")
+
+
+def test_the_database_refuses_a_connection_without_tls(local_stack: LocalStack) -> None:
+    login = local_stack.database
+    with pytest.raises(pymysql.err.OperationalError) as refused:
+        pymysql.connect(
+            host=login["host"],
+            port=login["port"],
+            user=login["user"],
+            password=login["password"],
+            ssl_disabled=True,
+        )
+    assert refused.value.args[0] in (ER.ACCESS_DENIED_ERROR, ER_SECURE_TRANSPORT_REQUIRED)
+
+
+def test_no_account_of_the_database_is_without_password(local_stack: LocalStack) -> None:
+    with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
+        pymysql.connect(
+            host=local_stack.database["host"],
+            port=local_stack.database["port"],
+            user="root",
+            password="",
+            ssl_ca=local_stack.database["ca"],
+        )

@@ -1,0 +1,159 @@
+"""However a local stack ends, it says why in a sentence and leaves nothing running."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from local import stack
+from tests.local.runs import PROGRAM, Run, children, leftovers, until, write_program
+
+READY = "The cafe is open"
+Start = Callable[..., Run]
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def start(directory: Path, tmp_path: Path) -> Iterator[Start]:
+    """Start runs of a small program, or of the given one."""
+    runs: list[Run] = []
+
+    def run(text: str = PROGRAM, *, port: int = 0) -> Run:
+        program = tmp_path / f"program-{len(runs)}"
+        runs.append(Run(directory, write_program(program, text), port=port))
+        return runs[-1]
+
+    yield run
+    for started in runs:
+        started.close()
+
+
+def _assert_gone(directory: Path) -> None:
+    assert leftovers(directory) == []
+    assert not directory.exists()
+
+
+def test_ctrl_c_stops_a_running_stack_and_a_second_start_says_where_it_is(
+    start: Start, directory: Path
+) -> None:
+    first = start()
+    first.wait_for(READY)
+    second = start()
+    assert second.wait() == 1
+    page = json.loads((directory / "stack.json").read_text())["outputs"]["page_url"]
+    assert second.output.startswith(f"Error: A local stack runs in {directory} already. Its page is {page} .")
+    assert f"cafe local stop --directory {directory}" in second.output
+    assert first.end(signal.SIGINT) == 0
+    assert "stopped; nothing of it is left" in first.output
+    _assert_gone(directory)
+
+
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [(signal.SIGINT, "Starting"), (signal.SIGTERM, "MiniStack answers"), (signal.SIGHUP, "Starting")],
+)
+def test_a_signal_during_the_start_leaves_nothing(
+    start: Start, directory: Path, number: int, moment: str
+) -> None:
+    run = start()
+    run.wait_for(moment)
+    assert run.end(number) == 128 + number
+    assert "Traceback" not in run.output
+    _assert_gone(directory)
+
+
+def test_a_killed_stack_leaves_nothing_and_the_next_start_waits_for_that(
+    start: Start, directory: Path
+) -> None:
+    run = start()
+    run.wait_for("MiniStack answers")
+    run.process.kill()
+    run.wait()
+    again = start()
+    again.wait_for(READY)
+    assert again.end(signal.SIGTERM) == 0
+    until(lambda: not leftovers(directory))
+    _assert_gone(directory)
+
+
+def test_a_stack_killed_alone_is_cleaned_up_without_anybody(start: Start, directory: Path) -> None:
+    run = start()
+    run.wait_for("Starting")
+    run.process.kill()
+    run.wait()
+    until(lambda: not leftovers(directory))
+    until(lambda: not directory.exists())
+
+
+def test_a_service_that_dies_ends_the_stack_with_its_last_words(start: Start, directory: Path) -> None:
+    run = start()
+    run.wait_for(READY)
+    for process in children(directory, "mariadbd"):
+        process.kill()
+    assert run.wait() == 1
+    log = directory / "logs" / "mariadb.log"
+    last = run.output.splitlines()[-1]
+    assert last.startswith("Error: MariaDB ended with signal 9: ")
+    assert last.endswith(f"(log: {log})")
+    assert log.stat().st_size > 0
+    assert leftovers(directory) == []
+    # Logs alone stay, and the sign that the directory is ours: the next start takes it.
+    assert sorted(path.name for path in directory.iterdir()) == ["cafe-local.lock", "logs"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "import pulumi_aws as aws\naws.sqs.Queue('orders', fifo_queue=True)",
+            "Error: aws:sqs/queue:Queue 'orders': has an input that local mode does not understand",
+        ),
+        ("1 / 0", "Error: The program failed with ZeroDivisionError: division by zero"),
+        (
+            "raise ValueError('Settings are wrong:\\n  menu: is missing')",
+            "Error: Settings are wrong:\n  menu",
+        ),
+    ],
+)
+def test_a_program_that_fails_is_explained_in_a_sentence(
+    start: Start, directory: Path, text: str, sentence: str
+) -> None:
+    run = start(text)
+    assert run.wait() == 1
+    assert sentence in run.output
+    assert "Traceback" not in run.output
+    assert leftovers(directory) == []
+
+
+def test_a_port_in_use_is_named_with_the_option_for_another(start: Start, directory: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run = start(port=port)
+        assert run.wait() == 1
+    sentence = f"Port {port} is in use; choose another with --port, or --port 0 for any free one."
+    assert run.output == f"Error: {sentence}\n"
+    _assert_gone(directory)
+
+
+def test_a_detached_stack_runs_until_it_is_stopped(
+    directory: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    options = stack.Options(directory=directory, port=0, program=write_program(tmp_path / "program"))
+    assert stack.detach(options) == 0
+    try:
+        assert READY in capfd.readouterr().out
+        assert stack.detach(options) == 1
+        assert "already" in capfd.readouterr().err
+    finally:
+        assert stack.stop(directory)
+    _assert_gone(directory)
+    assert not stack.stop(directory)

@@ -1,0 +1,174 @@
+"""What local mode finds on a machine before it starts anything."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local import children, mariadb, ministack, ports
+from local.directory import LOCK, RunDirectory
+from local.errors import AlreadyRunningError, LocalError
+
+# The run directory
+
+
+def test_a_new_directory_is_private_and_gone_after_its_release(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / "a" / "run")
+    assert not directory.hold()
+    assert directory.path.stat().st_mode & 0o777 == 0o700
+    directory.release(keep_logs=False)
+    assert not directory.path.exists()
+
+
+def test_logs_can_stay_and_the_next_run_removes_them(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / "run")
+    directory.hold()
+    (directory.logs / "mariadb.log").write_text("why")
+    (directory.path / "mariadb").mkdir()
+    directory.release(keep_logs=True)
+    assert (directory.logs / "mariadb.log").exists()
+    assert not (directory.path / "mariadb").exists()
+    assert not directory.hold()
+    assert list(directory.logs.iterdir()) == []
+    directory.release(keep_logs=False)
+
+
+def test_what_a_crashed_run_left_is_removed(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    (tmp_path / LOCK).touch()
+    (tmp_path / "mariadb").mkdir()
+    assert directory.hold()
+    assert not (tmp_path / "mariadb").exists()
+    directory.release(keep_logs=False)
+
+
+def test_a_directory_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    with pytest.raises(LocalError, match="files that local mode did not make; choose an empty --directory"):
+        RunDirectory(tmp_path).hold()
+    assert (tmp_path / "logs").exists()
+
+
+def test_files_of_others_in_our_directory_survive(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / "run")
+    directory.hold()
+    (directory.path / "notes.txt").write_text("mine")
+    directory.release(keep_logs=False)
+    assert [path.name for path in directory.path.iterdir()] == ["notes.txt"]
+
+
+def test_a_path_that_cannot_be_a_directory_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LocalError, match="cannot be used: Not a directory"):
+        RunDirectory(tmp_path / "file" / "run").hold()
+
+
+def test_a_held_directory_is_refused_and_names_its_holder(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / "run")
+    assert directory.holder() is None
+    directory.hold()
+    assert RunDirectory(directory.path).holder() == os.getpid()
+    with pytest.raises(AlreadyRunningError, match=r"runs in .* already"):
+        RunDirectory(directory.path).hold()
+    directory.release(keep_logs=False)
+
+
+def test_a_lock_on_a_file_that_is_gone_holds_nothing(tmp_path: Path) -> None:
+    with (tmp_path / LOCK).open("w") as removed:
+        fcntl.flock(removed, fcntl.LOCK_EX)
+        (tmp_path / LOCK).unlink()
+        directory = RunDirectory(tmp_path)
+        assert not directory.hold()
+        directory.release(keep_logs=False)
+
+
+# What has to be installed
+
+
+def test_a_missing_mariadb_is_said_with_the_way_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(mariadb, "_PROGRAM_DIRECTORIES", ())
+    with pytest.raises(LocalError, match=r"`make setup`.*apt-get install mariadb-server-core.*brew install"):
+        mariadb.find()
+
+
+def test_a_mariadb_without_its_sql_files_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    server = tmp_path / "mariadbd"
+    server.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(mariadb, "_SYSTEM_TABLES", (("no_such_file.sql",),))
+    with pytest.raises(LocalError, match="not the SQL files that belong to it"):
+        mariadb.find()
+
+
+def test_a_missing_ministack_is_said_with_the_way_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="`make setup`"):
+        ministack.command(tmp_path)
+
+
+def test_ministack_sees_nothing_of_the_developers_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    environment = ministack.environment(tmp_path, 4600, "us-east-1")
+    assert "AWS_PROFILE" not in environment
+    assert "PYTHONPATH" not in environment
+    assert environment["AUTH"] == "true"
+    assert environment["BIND_HOST"] == "127.0.0.1"
+    assert Path(environment["TMPDIR"]).parent == tmp_path
+
+
+def test_the_program_sees_nothing_of_the_developers_aws_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    monkeypatch.setenv("PULUMI_CONFIG", "{}")
+    environment = children.program_environment()
+    assert "AWS_PROFILE" not in environment
+    assert "PULUMI_CONFIG" not in environment
+    assert environment["AWS_CONFIG_FILE"] == os.devnull
+
+
+# Ports and logs
+
+
+def test_any_free_port_is_one_that_can_be_listened_on() -> None:
+    with socket.create_server(("127.0.0.1", ports.choose(0, "--port"))):
+        pass
+
+
+def test_a_taken_port_is_refused_with_the_option_that_chooses_another() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(LocalError, match=f"Port {port} is in use; choose another with --database-port"):
+            ports.choose(port, "--database-port")
+
+
+@pytest.mark.parametrize(
+    ("log", "sentence"),
+    [
+        ("", "it wrote nothing to its log"),
+        ("started\nlast words\n\n", "last words"),
+        (
+            "[ERROR] Can't start server: Bind on TCP/IP port\nbye\n[ERROR] Aborting\n",
+            "[ERROR] Can't start server: Bind on TCP/IP port",
+        ),
+    ],
+)
+def test_a_log_is_summed_up_by_its_last_error(tmp_path: Path, log: str, sentence: str) -> None:
+    path = tmp_path / "service.log"
+    path.write_text(log)
+    assert children.summary(path) == sentence
+
+
+def test_the_watchdog_needs_no_virtual_environment() -> None:
+    code = "import sys, local.watchdog; sys.exit('site' in sys.modules or 'rich' in sys.modules)"
+    root = Path(__file__).parents[2]
+    assert subprocess.run([sys.executable, "-S", "-c", code], cwd=root, check=False).returncode == 0
