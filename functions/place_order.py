@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 from functools import cache
 from typing import Any
@@ -44,7 +43,7 @@ def _body(event: dict[str, Any]) -> str:
         return body
     try:
         return base64.b64decode(body).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise InvalidOrderError({"body": "The order must be a JSON object; this is not text."}) from None
 
 
