@@ -19,7 +19,6 @@ import traceback
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,21 +33,10 @@ from local.deployer.naming import Naming
 from local.deployer.outputs import refuse_marks
 from local.errors import LocalError
 from local.mariadb import Administrator
-from local.progress import Event, Failed, Finished, Ready, encode
+from local.progress import Assignment, Event, Failed, Finished, Ready, encode
 
 # Seconds until a service must answer; on an idle machine they take one or two.
 START_TIMEOUT = 60.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Assignment:
-    """What to deploy, and on what."""
-
-    program: str  # directory of `__main__.py` and `Pulumi.yaml`
-    gateway_port: int
-    database_port: int
-    administrator_password: str = field(repr=False)
-    authority: str  # path of the certificate of the database's authority
 
 
 Report = Callable[[Event], None]

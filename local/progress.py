@@ -1,11 +1,22 @@
-"""What the program's process tells the one that started it: one JSON document a line."""
+"""What the program's process is told by the one that started it, and tells it: a JSON document a line."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """What to deploy, and on what."""
+
+    program: str  # directory of `__main__.py` and `Pulumi.yaml`
+    gateway_port: int
+    database_port: int
+    administrator_password: str = field(repr=False)
+    authority: str  # path of the certificate of the database's authority
 
 
 @dataclass(frozen=True, kw_only=True)

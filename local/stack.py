@@ -23,8 +23,7 @@ from local.children import Children, Ended, Inbox, Interrupted
 from local.directory import RunDirectory, is_alive
 from local.display import Display
 from local.errors import AlreadyRunningError, LocalError
-from local.program import Assignment
-from local.progress import Created, Failed, Finished, Ready
+from local.progress import Assignment, Created, Failed, Finished, Ready
 from local.watchdog import Watchdog
 
 ROOT = Path(__file__).parent.parent
