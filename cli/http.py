@@ -4,8 +4,8 @@ import httpx
 
 # An API call may wait for a cold start; API Gateway itself gives up after 29 seconds.
 TIMEOUT = httpx.Timeout(30, connect=5)
-# What a server says of itself when it is busy or restarting; anything else will not change by asking again.
-TRY_AGAIN = frozenset({429, 500, 502, 503, 504})
+# What a server says of itself while it fails or restarts; most else will not change by asking again.
+TRY_AGAIN = frozenset({500, 502, 503, 504})
 
 
 class LoopbackTransport(httpx.HTTPTransport):
@@ -46,11 +46,14 @@ def problem(error: httpx.HTTPError) -> str:
 
 
 def message_of(response: httpx.Response) -> str:
-    """Return what an answer that is not the hoped-for one says of itself: its status and its message."""
+    """Return what an answer that is not the hoped-for one says of itself: its status and its message.
+
+    Without a full stop at the end, so that it fits into a sentence.
+    """
     try:
         body = response.json()
     except ValueError:
         body = None
     message = body.get("message") if isinstance(body, dict) else None
     status = f"{response.status_code} {response.reason_phrase}".strip()
-    return f"{status}: {message}" if message else status
+    return f"{status}: {str(message).rstrip('.')}" if message else status

@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from cli import http, stack
+from cli import http, local, stack
 from cli.errors import AnswerError
 from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, plain_lines
 from cli.progress import sending
@@ -38,6 +38,9 @@ app = typer.Typer(
 def _examples(*lines: str) -> str:
     """Typer prints an epilog's paragraphs as they are when a blank line is between them."""
     return "\n\n".join(("[bold]Examples[/bold]", *lines))
+
+
+app.add_typer(local.app, name="local")
 
 
 @app.callback()

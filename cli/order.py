@@ -10,23 +10,24 @@ from dataclasses import dataclass, field
 
 import httpx
 from tenacity import (
+    RetryCallState,
     Retrying,
     retry_if_exception_type,
     sleep_using_event,
-    stop_after_attempt,
     stop_after_delay,
     stop_when_event_set,
     wait_random_exponential,
 )
+from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
 from cli import http
 from cli.errors import AnswerError
 
 CONNECTIONS = 8
-# With the waits below, an API that refuses at once is asked for about 20 seconds.
+# With the waits below, an API that fails at once is asked for about 20 seconds. Throttling does not count.
 ATTEMPTS = 8
-# Seconds after which nothing is sent again; an API that hangs takes long to fail.
+# Seconds after which an order is not sent again, whatever the reason.
 PATIENCE = 60.0
 BACK_OFF = wait_random_exponential(multiplier=0.2, max=5)
 
@@ -59,14 +60,28 @@ class RefusedError(AnswerError):
     """The API will not take this order, however often it is sent."""
 
     def __init__(self, message: str, fields: dict[str, str]) -> None:
-        lines = [message, *(f"  {name}: {sentence}" for name, sentence in fields.items())]
-        super().__init__("\n".join(lines))
+        # The sentences say it all, and mostly name their field themselves.
+        lines = [sentence if name in sentence else f"{name}: {sentence}" for name, sentence in fields.items()]
+        super().__init__("\n".join(lines or [message]))
         self.message = message
         self.fields = fields
 
 
 class BusyError(AnswerError):
     """The API did not take the order this time; the same request may be sent again."""
+
+
+class ThrottledError(BusyError):
+    """Too many orders at once; there is nothing wrong, it only takes longer."""
+
+
+class StopAfterFailures(stop_base):
+    """Gives up after `ATTEMPTS` failures; being throttled is none."""
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        """Whether the last attempt was the last one."""
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        return retry_state.attempt_number >= ATTEMPTS and not isinstance(error, ThrottledError)
 
 
 class Counter:
@@ -109,9 +124,7 @@ class Counter:
         attempts = Retrying(
             retry=retry_if_exception_type(BusyError),
             wait=self._back_off,
-            stop=stop_after_attempt(ATTEMPTS)
-            | stop_after_delay(self._patience)
-            | stop_when_event_set(self._closing),
+            stop=StopAfterFailures() | stop_after_delay(self._patience) | stop_when_event_set(self._closing),
             sleep=sleep_using_event(self._closing),
             reraise=True,
         )
@@ -131,6 +144,8 @@ class Counter:
             response = self._client.post(self._url, json=order.body(), headers={"Idempotency-Key": key})
         except httpx.TransportError as error:
             raise BusyError(f"{self._url} was not reached: {http.problem(error)}.") from error
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            raise ThrottledError(f"{self._url} answered {http.message_of(response)}.")
         if response.status_code in http.TRY_AGAIN:
             raise BusyError(f"{self._url} answered {http.message_of(response)}.")
         if not response.is_success:

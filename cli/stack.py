@@ -88,7 +88,7 @@ def _local_stack(directory: Path) -> Stack:
             outputs=_strings(document["outputs"]),
             region=document["region"],
             endpoint=document["endpoint"],
-            database=Database(**document["database"]),
+            database=_database(document["database"]),
         )
     except FileNotFoundError:
         raise SetUpError(
@@ -100,6 +100,16 @@ def _local_stack(directory: Path) -> Stack:
         raise SetUpError(f"{path} is not what the local mode writes: {_renew(LOCAL)}.") from None
     _require_listener(str(stack.endpoint), path)
     return stack
+
+
+def _database(entry: Any) -> Database:
+    return Database(
+        host=entry["host"],
+        port=int(entry["port"]),
+        user=entry["user"],
+        password=entry["password"],
+        name=entry["name"],
+    )
 
 
 def _require_listener(endpoint: str, path: Path) -> None:

@@ -13,6 +13,8 @@ from cli import http
 from cli.errors import AnswerError
 from cli.terminal import plain
 
+NUMBERS = frozenset({"Count", "Quantity", "Orders"})
+
 
 class Answer(BaseModel):
     """Base of the answer's parts; what a later version of the API adds is no error."""
@@ -121,7 +123,13 @@ def render(status: OrderStatus) -> RenderableType:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for column in columns:
-        table.add_column(column, justify="right" if column in {"Count", "Quantity", "Orders"} else "left")
+        table.add_column(
+            column,
+            justify="right" if column in NUMBERS else "left",
+            # In a narrow terminal a long name wraps and an id is cut, but a time or a number never is.
+            overflow="ellipsis" if column == "Order" else "fold",
+            no_wrap=column in {"Time", *NUMBERS},
+        )
     return table
 
 

@@ -5,13 +5,23 @@ Names of customers and dishes are any text that anybody sent. They never reach R
 """
 
 import json
+import os
+import sys
 import unicodedata
 
 import typer
 from rich.console import Console
 
+# Columns of a table that goes into a file or a pipe: wide enough that nothing of it is cut off.
+FILE_WIDTH = 160
+
 # Rich resolves standard output and standard error at each print, so that tests can replace them.
-out = Console(markup=False, highlight=False, emoji=False)
+out = Console(
+    markup=False,
+    highlight=False,
+    emoji=False,
+    width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else FILE_WIDTH,
+)
 err = Console(markup=False, highlight=False, emoji=False, stderr=True)
 
 # Control, format, surrogate, private use, unassigned, and the line and paragraph separators.

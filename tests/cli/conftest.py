@@ -37,7 +37,14 @@ def local_stack(api: FakeApi, tmp_path: Path) -> Path:
         "outputs": api.outputs(),
         "endpoint": f"http://127.0.0.1:{api.port}",
         "region": REGION,
-        "database": {"host": "127.0.0.1", "port": 3306, "user": "u", "password": "p", "name": "cafe_db"},
+        "database": {
+            "host": "127.0.0.1",
+            "port": 3306,
+            "user": "u",
+            "password": "p",
+            "name": "cafe_db",
+            "something": "that a later version adds",
+        },
     }
     (directory / "stack.json").write_text(json.dumps(document))
     return directory

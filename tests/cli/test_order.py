@@ -109,6 +109,12 @@ def test_an_api_that_stays_busy_is_given_up(api: FakeApi, counter: Counter) -> N
     assert len(api.orders) == ATTEMPTS
 
 
+def test_throttling_is_waited_out_however_often_it_happens(counter: Counter, api: FakeApi) -> None:
+    api.replies = [Reply(status=429)] * (3 * ATTEMPTS)
+
+    assert counter.place(LATTE).order_id == "order-1"
+
+
 def test_nothing_is_sent_again_after_the_time_that_was_given(api: FakeApi, new_counter: NewCounter) -> None:
     api.replies = [Reply(status=503)] * 3
 
@@ -126,16 +132,15 @@ def test_an_api_that_is_gone_is_named(new_counter: NewCounter) -> None:
 
 
 def test_a_refusal_shows_the_sentence_of_each_field(cafe: Cafe, api: FakeApi) -> None:
-    errors = {"item": "item must not be empty.", "quantity": "quantity must be from 1 to 1000."}
+    errors = {"item": "item must not be empty.", "quantity": "Must be from 1 to 1000."}
     api.replies = [Reply(status=400, body={"message": "The order is not valid.", "errors": errors})] * 2
 
     result = cafe("order", "", "--quantity", "0")
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.splitlines() == [
-        "The order is not valid.",
-        "  item: item must not be empty.",
-        "  quantity: quantity must be from 1 to 1000.",
+        "item must not be empty.",
+        "quantity: Must be from 1 to 1000.",
     ]
     assert json.loads(cafe("order", "", "--json").stdout)["errors"] == errors
 
@@ -192,7 +197,7 @@ def test_what_the_api_says_cannot_steer_the_terminal(cafe: Cafe, api: FakeApi) -
 
     refused, accepted = cafe("order", "Latte"), cafe("order", "Latte")
 
-    assert refused.stderr == "[red]\\x1b[2J\n  item: [bold]\\u202e\\x9b\\ud800\n"
+    assert refused.stderr == "item: [bold]\\u202e\\x9b\\ud800\n"
     assert accepted.stdout == "Order accepted: [blink]\\x1b]0;owned\\x07\n"
 
 

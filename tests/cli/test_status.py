@@ -49,7 +49,7 @@ def answer() -> dict[str, Any]:
 @pytest.fixture
 def shown(cafe: Cafe, api: FakeApi, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]) -> Any:
     """A function that shows the answer as it is by now, in a wide terminal."""
-    monkeypatch.setattr(terminal.out, "width", 160)
+    monkeypatch.setattr(terminal.out, "width", terminal.FILE_WIDTH)
 
     def show() -> str:
         api.status = Reply(body=answer)
@@ -73,7 +73,7 @@ def test_counts_hops_and_orders_are_shown(shown: Any) -> None:
         r"In DynamoDB .*│ +1,231",
         r"In sync .*│ +no",
         r"Espresso +│ +77",
-        r"Ada +│ Latte │ +2 │ o-2",
+        r"Ada +│ Latte +│ +2 │ o-2",
         r"unknown +│ Bo +│ Tea +│ +1 │ o-1",
     ):
         assert re.search(row, text), row
@@ -83,6 +83,19 @@ def test_times_are_those_of_the_reader(shown: Any) -> None:
     local = datetime(2026, 11, 22, 14, tzinfo=UTC).astimezone()
 
     assert f"{local:%Y-%m-%d %H:%M:%S}" in shown()
+
+
+def test_in_a_narrow_terminal_an_id_is_cut_but_no_time(
+    shown: Any, answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer["recent_orders"][0] |= {"order_id": "0123456789" * 4, "customer_name": "Ada Lovelace"}
+    monkeypatch.setattr(terminal.out, "width", 80)
+    local = datetime(2026, 11, 22, 14, tzinfo=UTC).astimezone()
+
+    text = shown()
+
+    assert re.search(rf"{local:%Y-%m-%d %H:%M:%S} │ Ada Lovelace │ Latte +│ +2 │ 0123456789\d*… │", text)
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_degraded_sources_are_named(shown: Any, answer: dict[str, Any]) -> None:
