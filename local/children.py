@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import groups
+from local import ending
 from local.progress import Event, decode
 from local.watchdog import Watchdog
 
@@ -88,7 +88,7 @@ class Children:
     def end(self) -> None:
         """End all children, and all that they started."""
         leaders = [process.pid for process in self._processes]
-        groups.end(leaders)
+        ending.end_groups(leaders)
         for process in self._processes:
             process.wait()
             self._watchdog.ended(process.pid)

@@ -12,13 +12,14 @@ import shutil
 import time
 from pathlib import Path
 
+from local.ending import is_alive
 from local.errors import AlreadyRunningError, LocalError
 
 LOCK = "cafe-local.lock"
 STACK_FILE = "stack.json"
 LOGS = "logs"
 # All that local mode ever makes in a run directory. Nothing else is ever removed from it.
-CONTENTS = (STACK_FILE, LOGS, "mariadb", "ministack", "tls")
+CONTENTS = (STACK_FILE, "stack.partial", LOGS, "mariadb", "ministack", "tls")
 
 # How long a watchdog may need to clean up after a killed run, in seconds.
 CLEAN_UP_TIMEOUT = 15.0
@@ -143,15 +144,4 @@ def _try_lock(descriptor: int) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    return True
-
-
-def is_alive(process_id: int) -> bool:
-    """Whether there is such a process."""
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
     return True

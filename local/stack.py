@@ -20,8 +20,9 @@ from typing import Any
 
 from local import certificates, children, mariadb, ministack, ports, project
 from local.children import Children, Ended, Inbox, Interrupted
-from local.directory import RunDirectory, is_alive
+from local.directory import RunDirectory
 from local.display import Display
+from local.ending import is_alive
 from local.errors import AlreadyRunningError, LocalError
 from local.progress import Assignment, Created, Failed, Finished, Ready
 from local.watchdog import Watchdog
@@ -84,7 +85,7 @@ def run(options: Options, display: Display, *, on_ready: Callable[[], None], how
             code, keep_logs = 0, False
         except _InterruptedError as error:
             code, keep_logs = 128 + error.number, False
-        except LocalError as error:
+        except (LocalError, OSError) as error:
             display.failed(str(error))
             keep_logs = any(log.stat().st_size for log in directory.logs.iterdir())
         finally:
@@ -102,14 +103,18 @@ def stop(path: Path) -> bool:
     Raises
     ------
     LocalError
-        When it does not end in time.
+        When it does not end in time, or is another user's.
     """
     directory = RunDirectory(path)
     holder = directory.holder()
     if holder is None:
         return False
-    with contextlib.suppress(ProcessLookupError):
+    try:
         os.kill(holder, signal.SIGTERM)
+    except ProcessLookupError:
+        pass  # Its watchdog is cleaning up.
+    except PermissionError as error:
+        raise LocalError(f"The local stack in {directory.path} is another user's.") from error
     deadline = time.monotonic() + STOP_TIMEOUT
     while directory.holder() is not None or is_alive(holder):
         if time.monotonic() > deadline:

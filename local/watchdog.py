@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local import groups
+from local import ending
 from local.directory import RunDirectory
 
 _ROOT = Path(__file__).parent.parent
@@ -70,7 +70,7 @@ def watch(directory: RunDirectory) -> None:
                 running.discard(int(group))
             case _:
                 return
-    groups.end(running, timeout=5.0)
+    ending.end_groups(running, timeout=5.0)
     directory.release(keep_logs=False)
 
 
