@@ -1,0 +1,242 @@
+"""The scripts behind `make`: what they say when something is missing, and that what is done stays done."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cli.stack import REPOSITORY
+
+# All that the scripts need of a machine, without what they are to find missing.
+TOOLS = ("awk", "bash", "cat", "cmp", "cut", "dirname", "env", "grep", "head", "id", "mktemp", "rm", "sed")
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A machine without Python, package manager, database and browser: the only folder on the path."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    for name in TOOLS:
+        found = shutil.which(name)
+        assert found is not None
+        (directory / name).symlink_to(found)
+    return directory
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of what the set-up reads."""
+    directory = tmp_path / "checkout"
+    (directory / "scripts").mkdir(parents=True)
+    for name in (
+        "scripts/setup",
+        "scripts/pulumi",
+        "pyproject.toml",
+        "requirements-dev.txt",
+        "requirements-ministack.txt",
+    ):
+        shutil.copy(REPOSITORY / name, directory / name)
+    return directory
+
+
+def program(path: Path, text: str) -> None:
+    """Write a shell program."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def run(checkout: Path, tools: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a script of the checkout on the bare machine."""
+    return subprocess.run(
+        [checkout / "scripts" / words[0], *words[1:]],
+        env={"PATH": str(tools), "HOME": str(checkout)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def python_with_uv(checkout: Path) -> Path:
+    """Put an environment there whose `uv` writes down what it is told; return its notes."""
+    notes = checkout / "notes"
+    version = next(
+        line.split("==")[1].split()[0]
+        for line in (REPOSITORY / "requirements-dev.txt").read_text().splitlines()
+        if line.startswith("uv==")
+    )
+    program(checkout / ".venv/bin/python", "exit 0")
+    program(
+        checkout / ".venv/bin/uv",
+        f'[ "$1" = --version ] && echo "uv {version}" && exit\necho "$@" >> "{notes}"',
+    )
+    return notes
+
+
+def test_a_machine_without_package_manager_is_told_what_to_install(checkout: Path, tools: Path) -> None:
+    result = run(checkout, tools, "setup", "python")
+
+    assert result.returncode == 2
+    assert result.stderr == (
+        "set-up: Python 3.11 or newer is missing, and neither apt-get nor Homebrew is here to install it: "
+        "please install it.\n"
+    )
+
+
+def test_a_database_that_cannot_be_installed_is_named(checkout: Path, tools: Path) -> None:
+    if any((Path(folder) / "mariadbd").exists() for folder in ("/usr/sbin", "/usr/local/sbin")):
+        program(tools / "mariadb-install-db", "")  # found as on any Debian
+        assert run(checkout, tools, "setup", "database").returncode == 0
+        (tools / "mariadb-install-db").unlink()
+
+    result = run(checkout, tools, "setup", "database")
+
+    assert result.returncode == 2
+    assert "The MariaDB server (mariadbd, mariadb-install-db) is missing" in result.stderr
+
+
+def test_homebrew_is_used_where_there_is_no_apt(checkout: Path, tools: Path) -> None:
+    program(tools / "brew", f'echo "$@" > {checkout}/brewed\nprintf "" > {tools}/mariadb-install-db')
+
+    run(checkout, tools, "setup", "database")
+
+    assert (checkout / "brewed").read_text().split() == ["install", "--quiet", "mariadb"]
+
+
+def test_apt_never_removes_what_is_there_and_shows_why_it_failed(checkout: Path, tools: Path) -> None:
+    program(tools / "apt-get", f'echo "$@" >> {checkout}/asked\necho "E: held broken packages" >&2\nexit 100')
+    program(tools / "sudo", 'exec "$@"')
+
+    result = run(checkout, tools, "setup", "database")
+
+    first, second, third = (checkout / "asked").read_text().splitlines()
+    assert "--no-remove mariadb-server-core" in first
+    assert second.endswith(" update")
+    assert third == first
+    assert result.returncode == 2
+    assert "E: held broken packages" in result.stderr
+    assert "set-up: apt-get could not install mariadb-server-core: see above" in result.stderr
+
+
+def test_packages_are_installed_by_hash_and_only_once(checkout: Path, tools: Path) -> None:
+    notes = python_with_uv(checkout)
+
+    first = run(checkout, tools, "setup", "python")
+    second = run(checkout, tools, "setup", "python")
+
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert "installing the pinned Python packages" in first.stderr
+    assert second.stderr == ""
+    assert notes.read_text().splitlines() == [
+        "pip sync --quiet --python .venv/bin/python --require-hashes requirements-dev.txt",
+        "pip install --quiet --python .venv/bin/python --no-deps --editable .",
+    ]
+
+
+def test_a_changed_pin_is_installed(checkout: Path, tools: Path) -> None:
+    notes = python_with_uv(checkout)
+    run(checkout, tools, "setup", "python")
+    with (checkout / "requirements-dev.txt").open("a") as pins:
+        pins.write("# changed\n")
+
+    run(checkout, tools, "setup", "python")
+
+    assert len(notes.read_text().splitlines()) == 4
+
+
+def test_a_failed_installation_is_not_taken_for_done(checkout: Path, tools: Path) -> None:
+    notes = python_with_uv(checkout)
+    uv = (checkout / ".venv/bin/uv").read_text()
+    program(checkout / ".venv/bin/uv", uv.removeprefix("#!/bin/sh\n") + "\nexit 1")
+
+    failed = run(checkout, tools, "setup", "python")
+    again = run(checkout, tools, "setup", "python")
+
+    assert (failed.returncode, again.returncode) == (2, 2)
+    assert "uv could not install the pinned packages" in failed.stderr
+    assert len(notes.read_text().splitlines()) == 2
+
+
+def test_an_environment_that_was_moved_is_made_anew(checkout: Path, tools: Path, tmp_path: Path) -> None:
+    python_with_uv(checkout)
+    run(checkout, tools, "setup", "python")
+    moved = checkout.rename(tmp_path / "elsewhere")
+
+    result = run(moved, tools, "setup", "python")
+
+    assert not (moved / ".venv/bin/uv").exists()
+    assert "Python 3.11 or newer is missing" in result.stderr
+
+
+@pytest.mark.parametrize("words", [[], ["everything"]])
+def test_an_unknown_part_is_wrong_usage(checkout: Path, tools: Path, words: list[str]) -> None:
+    result = run(checkout, tools, "setup", *words)
+
+    assert result.returncode == 2
+    assert "python, ministack, database, browser" in result.stderr
+
+
+def test_a_deploy_without_the_pulumi_cli_names_the_page_that_tells_how(checkout: Path, tools: Path) -> None:
+    result = run(checkout, tools, "pulumi", "up", "dev")
+
+    assert result.returncode == 2
+    assert result.stderr == (
+        "The Pulumi CLI is not installed: https://www.pulumi.com/docs/install/ says how, then try again.\n"
+    )
+
+
+def test_a_deploy_without_credentials_says_how_to_get_some(checkout: Path, tools: Path) -> None:
+    program(tools / "pulumi", "exit 0")
+    program(checkout / ".venv/bin/python", "exit 1")
+
+    result = run(checkout, tools, "pulumi", "up", "dev")
+
+    assert result.returncode == 2
+    assert result.stderr.startswith("No AWS credentials were found: type `aws configure`")
+
+
+def test_a_deploy_without_a_place_for_its_state_says_how_to_choose_one(checkout: Path, tools: Path) -> None:
+    program(tools / "pulumi", '[ "$1" != whoami ]')
+    program(checkout / ".venv/bin/python", "exit 0")
+
+    result = run(checkout, tools, "pulumi", "up", "dev")
+
+    assert result.returncode == 2
+    assert "`pulumi login`" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "typed"),
+    [
+        (["preview", "dev"], ["stack select --create dev", "preview --stack dev"]),
+        (["up", "prod", "--yes"], ["stack select --create prod", "up --stack prod --yes"]),
+        (["destroy", "dev"], ["stack select dev", "destroy --stack dev"]),
+    ],
+)
+def test_pulumi_is_told_the_stack(checkout: Path, tools: Path, words: list[str], typed: list[str]) -> None:
+    program(tools / "pulumi", f'echo "$@" >> {checkout}/typed')
+    program(checkout / ".venv/bin/python", "exit 0")
+
+    assert run(checkout, tools, "pulumi", *words).returncode == 0
+
+    assert (checkout / "typed").read_text().splitlines()[-2:] == typed
+
+
+def test_the_local_stack_is_not_pulumis(checkout: Path, tools: Path) -> None:
+    result = run(checkout, tools, "pulumi", "up", "local")
+
+    assert result.returncode == 2
+    assert "`make local`" in result.stderr
+
+
+def test_make_alone_lists_what_can_be_made() -> None:
+    listed = subprocess.run(
+        ["make"], cwd=REPOSITORY, capture_output=True, text=True, timeout=30, check=True
+    ).stdout
+
+    for target in ("local", "test", "lint", "format", "preview", "deploy", "destroy", "lock", "clean"):
+        assert f"  make {target} " in listed
