@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import boto3
+import httpx
 import psutil
 import pymysql
 import pytest
+from botocore.exceptions import ClientError
 from pymysql.constants import ER
 
 from tests.local.runs import children
@@ -97,3 +100,21 @@ def test_no_account_of_the_database_is_without_password(local_stack: LocalStack)
             password="",
             ssl_ca=local_stack.database["ca"],
         )
+
+
+def test_a_stranger_is_refused(local_stack: LocalStack) -> None:
+    sns = boto3.session.Session().client(
+        "sns",
+        endpoint_url=local_stack.endpoint,
+        region_name=local_stack.region,
+        aws_access_key_id="AKIASTRANGER00000000",
+        aws_secret_access_key="guessed",
+    )
+    with pytest.raises(ClientError, match=r"InvalidClientTokenId|AccessDenied|InvalidAccessKeyId"):
+        sns.publish(TopicArn=local_stack.outputs["topic_arn"], Message="{}")
+
+
+def test_anybody_is_refused_by_the_bucket(local_stack: LocalStack) -> None:
+    bucket = local_stack.client("s3").list_buckets()["Buckets"][0]["Name"]
+    answer = httpx.get(f"{local_stack.endpoint}/{bucket}/order-status")
+    assert answer.status_code == 403

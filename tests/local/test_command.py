@@ -1,0 +1,47 @@
+"""`cafe local` as it is typed."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from local.display import EXAMPLE_ORDER, Display
+
+cafe = CliRunner()
+
+
+@pytest.mark.parametrize("words", ["local stop --directory {}", "local --directory {} stop"])
+def test_stopping_what_does_not_run_says_so_and_is_no_error(tmp_path: Path, words: str) -> None:
+    result = cafe.invoke(app, words.format(tmp_path).split())
+    assert result.exit_code == 0
+    assert result.output == f"No local stack runs in {tmp_path}.\n"
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "many"])
+def test_a_port_that_cannot_be_is_wrong_usage(port: str) -> None:
+    assert cafe.invoke(app, ["local", "--port", port]).exit_code == 2
+
+
+def test_a_directory_of_others_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "thesis.tex").touch()
+    result = cafe.invoke(app, ["local", "--directory", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "choose an empty --directory" in result.output + capfd.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_the_example_order_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:
+    url = "http://127.0.0.1:4566/_aws/execute-api/a/prod/orders"
+    outputs = {"page_url": "http://d.cloudfront.localhost:4566/order-status", "orders_url": url}
+    Display().finished(outputs, ["This [differs]."], "Ctrl-C stops it.")
+    shown = capsys.readouterr().out
+    command = next(line for line in shown.splitlines() if "curl" in line).partition(":")[2]
+    words = shlex.split(command)
+    assert (words[0], words[-1]) == ("curl", url)
+    assert EXAMPLE_ORDER in words
+    assert "This [differs]." in shown
+    assert outputs["page_url"] in shown
