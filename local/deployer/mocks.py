@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -82,6 +83,8 @@ class Deployer(mocks.Mocks):
             self._names.add((type_token, name))
 
     def _fail(self, subject: str, error: Exception) -> DeployError:
+        # For the log: what is reported ends this process before Pulumi could say where it happened.
+        traceback.print_exception(error)
         failure = DeployError(f"{subject}: {_sentence(error)}")
         with self._lock:
             first = self.failure is None

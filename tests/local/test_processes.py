@@ -131,6 +131,7 @@ def test_a_program_that_fails_is_explained_in_a_sentence(
     assert run.wait() == 1
     assert sentence in run.output
     assert "Traceback" not in run.output
+    assert "Traceback" in (directory / "logs" / "program.log").read_text()
     assert leftovers(directory) == []
 
 
