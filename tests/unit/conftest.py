@@ -16,7 +16,7 @@ from moto import mock_aws
 from pymysql.constants import CLIENT
 
 import stores.mysql
-from local import certificates, groups, mariadb, ports
+from local import certificates, ending, mariadb, ports
 from local.database import Database
 from stores import migrations
 from stores.mysql import MySql
@@ -87,7 +87,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         login = Login("127.0.0.1", port, administrator.user, administrator.password, "cafe_db")
         yield Server(login, tls.authority)
     finally:
-        groups.end([process.pid])
+        ending.end_groups([process.pid])
         process.wait()
 
 
