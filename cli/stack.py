@@ -25,6 +25,7 @@ class Database:
     user: str
     password: str = field(repr=False)
     name: str
+    ca: str  # path of the certificate with which the server's is verified
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +110,7 @@ def _database(entry: Any) -> Database:
         user=entry["user"],
         password=entry["password"],
         name=entry["name"],
+        ca=entry["ca"],
     )
 
 

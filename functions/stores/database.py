@@ -47,7 +47,7 @@ class OrdersDatabase:
             cursor.execute(
                 "SELECT order_id, customer_name, item, quantity, created_at"
                 " FROM orders FORCE INDEX (orders_created_at)"
-                " ORDER BY created_at DESC, item DESC, quantity DESC, id DESC LIMIT %s",
+                " ORDER BY created_at DESC, id DESC LIMIT %s",
                 (limit,),
             )
             names = ("order_id", "customer_name", "item", "quantity", "created_at")

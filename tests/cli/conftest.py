@@ -43,6 +43,7 @@ def local_stack(api: FakeApi, tmp_path: Path) -> Path:
             "user": "u",
             "password": "p",
             "name": "cafe_db",
+            "ca": "/run/ca.pem",
             "something": "that a later version adds",
         },
     }
