@@ -4,7 +4,7 @@ STACK ?= dev
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help local test lint format preview deploy destroy lock clean
+.PHONY: help local test lint format bench preview deploy destroy lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,10 @@ format: ## Format the sources, and repair what ruff can repair
 	@scripts/setup python
 	.venv/bin/ruff check --fix-only .
 	.venv/bin/ruff format .
+
+bench: ## Measure what an order costs (counts, and ratios within one run)
+	@scripts/setup python database
+	@PYTHONPATH=functions .venv/bin/python -m bench.worker $(ARGS)
 
 preview: ## Show what a deploy would change on AWS (STACK=dev)
 	@scripts/setup python
