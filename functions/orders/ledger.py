@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
+from pathlib import PurePath
 from typing import Protocol
 
 from orders.order import Order
@@ -75,7 +77,7 @@ class Ledger:
 def _write(
     orders: Sequence[Order], write: Callable[[Sequence[Order]], list[Order]]
 ) -> tuple[list[Order], Failures]:
-    """Write orders at once; where one is refused, halve until it alone is left out."""
+    """Write orders at once; where one is refused or makes it fail, halve until it alone is left out."""
     if not orders:
         return [], {}
     try:
@@ -83,9 +85,19 @@ def _write(
     except StoreUnavailableError as error:
         return [], {order.order_id: str(error) for order in orders}
     except OrderRefusedError as error:
-        if len(orders) == 1:
-            return [], {orders[0].order_id: str(error)}
+        reason = str(error)
+    # A defect of ours that one order brings to light must not take its neighbours to the dead-letter queue.
+    except Exception as error:  # noqa: BLE001
+        reason = _place(error)
+    if len(orders) == 1:
+        return [], {orders[0].order_id: reason}
     middle = len(orders) // 2
     kept, failures = _write(orders[:middle], write)
     more_kept, more_failures = _write(orders[middle:], write)
     return kept + more_kept, failures | more_failures
+
+
+def _place(error: Exception) -> str:
+    """Say what failed and where, without the error's words: they may hold a customer's."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {PurePath(frame.filename).name}, line {frame.lineno}"

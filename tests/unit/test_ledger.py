@@ -92,6 +92,22 @@ def test_an_order_that_a_store_refuses_does_not_take_its_neighbours_with_it(
     assert set(tables.orders) == {f"o{number}" for number in range(9)} - {"o5"}
 
 
+def test_a_defect_that_one_order_brings_to_light_does_not_take_its_neighbours_with_it(
+    ledger: Ledger, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count(orders: Sequence[Order]) -> None:
+        for order in orders:
+            if order.order_id == "o2":
+                raise KeyError(order.customer_name)
+        tables.write(orders)
+
+    monkeypatch.setattr(tables, "count", count)
+    failures = ledger.record(orders(5))
+    assert set(failures) == {"o2"}
+    assert failures["o2"].startswith("KeyError in test_ledger.py, line ")
+    assert set(tables.orders) == {"o0", "o1", "o3", "o4"}
+
+
 def test_an_order_that_is_there_twice_in_a_batch_is_written_once(ledger: Ledger, database: Database) -> None:
     ledger.record([*orders(2), *orders(2)])
     assert database.calls == [["o0", "o1"]]
