@@ -3,12 +3,14 @@
 import pulumi
 import pulumi_aws as aws
 
-from infra import functions, packages, settings
+from infra import functions, outputs, settings
+from infra.alarms import Alarms, AlarmsArgs
 from infra.api import Api, ApiArgs
 from infra.database import Database, DatabaseArgs
 from infra.messaging import Messaging, MessagingArgs
 from infra.network import Network, NetworkArgs
 from infra.page import Page, PageArgs
+from infra.schedule import Schedule, ScheduleArgs
 from infra.schema import Schema, SchemaArgs
 from infra.tables import Tables, TablesArgs
 from infra.tags import tag_everything
@@ -29,31 +31,15 @@ given = functions.Surroundings(
 place_order = functions.place_order(given)
 order_processor = functions.order_processor(given)
 get_order_status = functions.get_order_status(given)
+reconcile_orders = functions.reconcile_orders(given)
 migrate_database = functions.migrate_database(given)
 
-schema = Schema(
-    "schema",
-    SchemaArgs(
-        migrate=migrate_database,
-        migrations=packages.migrations(),
-        menu=cafe.menu,
-        database=database,
-        network=network,
-    ),
-)
-functions.start_worker(given, order_processor, schema)
+schema = Schema("schema", SchemaArgs.of(cafe, migrate_database, database, network))
+mapping = functions.start_worker(given, order_processor, schema)
+Schedule("ReconcileOrders", ScheduleArgs(function=reconcile_orders, rate="rate(1 minute)", schema=schema))
 
 api = Api("api", ApiArgs.of(cafe, place_order, get_order_status))
 page = Page("page", PageArgs(rest_api_id=api.rest_api.id, region=region, stage=cafe.api_stage))
 
-pulumi.export("page_url", page.url)
-pulumi.export("api_url", api.stage.invoke_url)
-pulumi.export("orders_url", api.url("/orders"))
-pulumi.export("order_status_url", api.url("/order-status"))
-pulumi.export("topic_arn", messaging.topic.arn)
-pulumi.export("queue_url", messaging.queue.url)
-pulumi.export("dead_letter_queue_url", messaging.dead_letters.url)
-pulumi.export("orders_table", tables.orders.name)
-pulumi.export("menu_table", tables.menu.name)
-pulumi.export("metrics_table", tables.metrics.name)
-pulumi.export("worker_log_group", order_processor.log_group.name)
+alarms = Alarms("alarms", AlarmsArgs.of(given, order_processor, reconcile_orders, api))
+outputs.export(given, page, api, alarms, worker=order_processor, mapping=mapping, reconciler=reconcile_orders)

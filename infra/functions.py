@@ -1,4 +1,4 @@
-"""The four functions: what each is given, and what each may do."""
+"""The five functions: what each is given, and what each may do."""
 
 from __future__ import annotations
 
@@ -120,6 +120,34 @@ def get_order_status(given: Surroundings) -> Function:
             ],
             network=given.network,
             timeout=29,  # what API Gateway waits
+        ),
+    )
+
+
+def reconcile_orders(given: Surroundings) -> Function:
+    """Compare MySQL with DynamoDB, repair what DynamoDB lacks, and record the orders in `OrderDLQ`.
+
+    Scheduled every minute; operators call it for more (`functions/README.md`).
+    """
+    tables = given.tables
+    return Function(
+        "ReconcileOrders",
+        FunctionArgs(
+            handler="reconcile_orders",
+            files=given.files("reconcile_orders"),
+            defaults=given.defaults,
+            environment={**given.names, "DEAD_LETTER_QUEUE_URL": given.messaging.dead_letters.url},
+            statements=[
+                given.login,
+                iam.put_items(tables.orders),
+                iam.update_items(tables.menu, tables.metrics),
+                iam.get_items(tables.orders, tables.metrics),
+                # Counters that no order stands for are found by reading all of them: when they are rebuilt.
+                iam.scan(tables.menu, tables.metrics),
+                iam.sweep(given.messaging.dead_letters),
+            ],
+            network=given.network,
+            timeout=900,  # the most that there is; the scheduled run takes seconds
         ),
     )
 

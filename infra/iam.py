@@ -37,6 +37,19 @@ def consume(queue: aws.sqs.Queue) -> Statement:
     return allow(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], queue.arn)
 
 
+def sweep(queue: aws.sqs.Queue) -> Statement:
+    """Take messages off a queue, and put back at once what stays."""
+    return allow(
+        [
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:ChangeMessageVisibility",
+            "sqs:GetQueueAttributes",
+        ],
+        queue.arn,
+    )
+
+
 def count_messages(*queues: aws.sqs.Queue) -> Statement:
     """See how many messages wait in queues."""
     return allow(["sqs:GetQueueAttributes"], *(queue.arn for queue in queues))
@@ -57,9 +70,14 @@ def update_items(*tables: aws.dynamodb.Table) -> Statement:
     return allow(["dynamodb:UpdateItem"], *(table.arn for table in tables))
 
 
-def get_items(table: aws.dynamodb.Table) -> Statement:
-    """Get items of a table by their keys, many at once."""
-    return allow(["dynamodb:BatchGetItem"], table.arn)
+def get_items(*tables: aws.dynamodb.Table) -> Statement:
+    """Get items of tables by their keys, many at once."""
+    return allow(["dynamodb:BatchGetItem"], *(table.arn for table in tables))
+
+
+def scan(*tables: aws.dynamodb.Table) -> Statement:
+    """Read small tables from end to end."""
+    return allow(["dynamodb:Scan"], *(table.arn for table in tables))
 
 
 def write_logs(group: aws.cloudwatch.LogGroup) -> Statement:

@@ -45,6 +45,8 @@ class Messaging(pulumi.ComponentResource):
     queue: aws.sqs.Queue
     dead_letters: aws.sqs.Queue
     undelivered: aws.sqs.Queue
+    seconds_to_dead_letter: int
+    """How long it takes until a message that nobody can process is in `OrderDLQ`."""
 
     def __init__(self, name: str, args: MessagingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Messaging", name, None, opts)
@@ -59,10 +61,12 @@ class Messaging(pulumi.ComponentResource):
         )
 
         self.dead_letters = self._queue("OrderDLQ", message_retention_seconds=MAX_RETENTION)
+        visibility = VISIBILITY_PER_TIMEOUT * args.consumer_timeout + args.batch_window
+        self.seconds_to_dead_letter = visibility * args.max_receive_count
         self.queue = self._queue(
             "OrderQueue",
             message_retention_seconds=MAX_RETENTION,
-            visibility_timeout_seconds=VISIBILITY_PER_TIMEOUT * args.consumer_timeout + args.batch_window,
+            visibility_timeout_seconds=visibility,
             redrive_policy=pulumi.Output.json_dumps(
                 {"deadLetterTargetArn": self.dead_letters.arn, "maxReceiveCount": args.max_receive_count}
             ),

@@ -11,10 +11,12 @@ from decimal import Decimal
 import pulumi
 import pulumi_aws as aws
 
+from infra import packages
 from infra.database import Database
 from infra.function import Function
 from infra.network import Network
 from infra.packages import Files
+from infra.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +28,17 @@ class SchemaArgs:
     menu: Mapping[str, Decimal]
     database: Database
     network: Network
+
+    @classmethod
+    def of(cls, settings: Settings, migrate: Function, database: Database, network: Network) -> SchemaArgs:
+        """Take the menu from the stack's settings, and the migrations from their directory."""
+        return cls(
+            migrate=migrate,
+            migrations=packages.migrations(),
+            menu=settings.menu,
+            database=database,
+            network=network,
+        )
 
 
 class Schema(pulumi.ComponentResource):

@@ -55,6 +55,12 @@ def _log_retention(days: int) -> int:
     return days
 
 
+def _email(address: str) -> str:
+    if address and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address):
+        raise ValueError("must be an e-mail address, or empty for none")
+    return address
+
+
 def _network(cidr: str) -> str:
     try:
         network = ipaddress.IPv4Network(cidr)
@@ -118,6 +124,7 @@ class Settings(BaseModel):
     python_runtime: Literal["python3.11", "python3.12", "python3.13"]
     memory_size: int = Field(ge=128, le=10_240)
     log_retention_days: Annotated[int, AfterValidator(_log_retention)]
+    alarm_email: Annotated[str, AfterValidator(_email)]
     api_stage: str = Field(pattern=r"^[A-Za-z0-9-]{1,32}$")
     api_rate_limit: int = Field(ge=1, le=10_000)
     api_burst_limit: int = Field(ge=1, le=5_000)

@@ -73,6 +73,10 @@ class Deviations:
             self._note(f"A function gets at most {MAX_BATCH_SIZE} messages of a queue at once, not {size}.")
         return min(size, MAX_BATCH_SIZE)
 
+    def alarms(self) -> None:
+        """Say that an alarm is there and stays silent."""
+        self._note("Alarms are there, but nobody measures what they watch: they stay silent.")
+
     def viewer_protocol_policy(self, policy: str) -> str:
         """Let the page be read over HTTP: there is no certificate for it."""
         if policy in ("redirect-to-https", "https-only"):

@@ -1,8 +1,19 @@
 """Creates what the program declares: one small function per resource type, nothing unknown accepted."""
 
 # Importing the handlers registers them.
-from local.deployer import api, functions, messaging, network, page, storage
+from local.deployer import api, functions, messaging, network, page, storage, watching
 from local.deployer.cloud import Cloud
 from local.deployer.mocks import Deployer, DeployError
 
-__all__ = ["Cloud", "DeployError", "Deployer", "api", "functions", "messaging", "network", "page", "storage"]
+__all__ = [
+    "Cloud",
+    "DeployError",
+    "Deployer",
+    "api",
+    "functions",
+    "messaging",
+    "network",
+    "page",
+    "storage",
+    "watching",
+]

@@ -13,11 +13,11 @@ from local.deployer.registry import Result, resource
 def rest_api(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     client = cloud.client("apigateway")
     types = [inputs.section("endpointConfiguration").text("types")]
-    identifier = client.create_rest_api(
-        name=inputs.get("name", cloud.physical_name(name)), endpointConfiguration={"types": types}
-    )["id"]
+    physical = inputs.get("name", cloud.physical_name(name))
+    identifier = client.create_rest_api(name=physical, endpointConfiguration={"types": types})["id"]
     root = next(item for item in client.get_resources(restApiId=identifier)["items"] if item["path"] == "/")
     return identifier, {
+        "name": physical,
         "rootResourceId": root["id"],
         "arn": f"arn:aws:apigateway:{cloud.region}::/restapis/{identifier}",
         "executionArn": cloud.arn("execute-api", identifier),

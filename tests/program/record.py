@@ -71,6 +71,8 @@ class Answers(mocks.Mocks):
             "address": f"{about}.rds",
             "port": 3306,
             "resourceId": f"db-{args.name}",
+            "identifier": about,
+            "uuid": f"uuid of {about}",
             "masterUserSecrets": [{"secretArn": f"arn:master:{about}"}],
             "domainName": "d1.cloudfront.net",
             "bucketRegionalDomainName": f"{args.name}.s3.us-east-1.amazonaws.com",

@@ -30,12 +30,23 @@ FUNCTIONS = {
         "dynamodb:BatchGetItem": ["arn:Table.CafeOrderMetrics"],
         "sqs:GetQueueAttributes": ["arn:Queue.OrderQueue", "arn:Queue.OrderDLQ"],
     },
+    "ReconcileOrders": {
+        "secretsmanager:GetSecretValue": ["arn:Secret.CafeDevDBSM"],
+        "dynamodb:PutItem": ["arn:Table.Orders"],
+        "dynamodb:UpdateItem": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
+        "dynamodb:BatchGetItem": ["arn:Table.Orders", "arn:Table.CafeOrderMetrics"],
+        "dynamodb:Scan": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
+        "sqs:ReceiveMessage": ["arn:Queue.OrderDLQ"],
+        "sqs:DeleteMessage": ["arn:Queue.OrderDLQ"],
+        "sqs:ChangeMessageVisibility": ["arn:Queue.OrderDLQ"],
+        "sqs:GetQueueAttributes": ["arn:Queue.OrderDLQ"],
+    },
     "MigrateDatabase": {
         "secretsmanager:GetSecretValue": ["arn:Secret.CafeDevDBSM", "arn:master:Instance.cafe-db"],
         "dynamodb:UpdateItem": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
     },
 }
-IN_VPC = ["OrderProcessor", "GetOrderStatusLambda", "MigrateDatabase"]
+IN_VPC = ["OrderProcessor", "GetOrderStatusLambda", "ReconcileOrders", "MigrateDatabase"]
 WITHOUT_RESOURCES = re.compile(r"ec2:(Create|Describe|Delete|Assign|Unassign)\w+")
 
 
@@ -146,7 +157,7 @@ def test_an_archive_holds_sources_and_no_leftovers(program: Program, name: str) 
 
 
 @pytest.mark.parametrize(
-    "handler", ["place_order", "order_processor", "get_order_status", "migrate_database"]
+    "handler", ["place_order", "order_processor", "get_order_status", "reconcile_orders", "migrate_database"]
 )
 def test_an_archive_has_all_that_its_handler_imports(tmp_path: Path, handler: str) -> None:
     for name, source in packages.code(handler).items():

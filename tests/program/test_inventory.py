@@ -21,6 +21,10 @@ OUTPUTS = {
     "menu_table",
     "metrics_table",
     "worker_log_group",
+    "subscription_dead_letter_queue_url",
+    "worker_mapping",
+    "reconcile_function",
+    "alarm_topic_arn",
 }
 
 

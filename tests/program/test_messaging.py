@@ -26,8 +26,8 @@ def test_queues_are_encrypted_and_keep_messages_for_fourteen_days(program: Progr
     assert inputs["messageRetentionSeconds"] == FOURTEEN_DAYS
 
 
-def test_the_topic_is_encrypted(program: Program) -> None:
-    assert program.one("sns/topic:Topic").inputs["kmsMasterKeyId"] == "alias/aws/sns"
+def test_the_topic_of_orders_is_encrypted(program: Program) -> None:
+    assert program.one("sns/topic:Topic", "OrderTopic").inputs["kmsMasterKeyId"] == "alias/aws/sns"
 
 
 def test_visibility_is_six_times_the_workers_timeout_and_the_window(
@@ -94,7 +94,7 @@ def test_the_dead_letter_queue_takes_from_the_order_queue_alone(program: Program
     ("kind", "names", "action"),
     [
         ("sqs/queuePolicy:QueuePolicy", QUEUES, "sqs:*"),
-        ("sns/topicPolicy:TopicPolicy", ["OrderTopic"], "sns:Publish"),
+        ("sns/topicPolicy:TopicPolicy", ["OrderTopic", "Alarms"], "sns:Publish"),
     ],
 )
 def test_nothing_travels_over_plain_http(program: Program, kind: str, names: list[str], action: str) -> None:

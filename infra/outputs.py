@@ -1,0 +1,45 @@
+"""The stack's outputs: the same names for every stack, read by `cafe`, by tests and by other programs."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.alarms import Alarms
+from infra.api import Api
+from infra.function import Function
+from infra.functions import Surroundings
+from infra.page import Page
+
+
+def export(
+    given: Surroundings,
+    page: Page,
+    api: Api,
+    alarms: Alarms,
+    *,
+    worker: Function,
+    mapping: aws.lambda_.EventSourceMapping,
+    reconciler: Function,
+) -> None:
+    """Export where everything is."""
+    messaging, tables = given.messaging, given.tables
+    outputs: dict[str, pulumi.Input[str]] = {
+        "page_url": page.url,
+        "api_url": api.stage.invoke_url,
+        "orders_url": api.url("/orders"),
+        "order_status_url": api.url("/order-status"),
+        "topic_arn": messaging.topic.arn,
+        "queue_url": messaging.queue.url,
+        "dead_letter_queue_url": messaging.dead_letters.url,
+        "subscription_dead_letter_queue_url": messaging.undelivered.url,
+        "orders_table": tables.orders.name,
+        "menu_table": tables.menu.name,
+        "metrics_table": tables.metrics.name,
+        "worker_log_group": worker.log_group.name,
+        "worker_mapping": mapping.uuid,
+        "reconcile_function": reconciler.function.name,
+        "alarm_topic_arn": alarms.topic.arn,
+    }
+    for name, value in outputs.items():
+        pulumi.export(name, value)

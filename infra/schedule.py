@@ -1,0 +1,64 @@
+"""What runs by the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.function import Function
+from infra.schema import Schema
+
+# Seconds, the least that Lambda allows: a run that could not start by then is left to the next one.
+MAX_EVENT_AGE = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleArgs:
+    """What runs, how often, and after what."""
+
+    function: Function
+    rate: str  # such as `rate(1 minute)`
+    schema: Schema
+
+
+class Schedule(pulumi.ComponentResource):
+    """A function that EventBridge calls again and again, without an order being involved."""
+
+    rule: aws.cloudwatch.EventRule
+
+    def __init__(self, name: str, args: ScheduleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cafe:orders:Schedule", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        function = args.function.function
+
+        # EventBridge calls asynchronously. A failed run is not tried again: the next one is a minute away,
+        # and two at once would do the same work twice.
+        invocations = aws.lambda_.FunctionEventInvokeConfig(
+            name,
+            function_name=function.name,
+            maximum_retry_attempts=0,
+            maximum_event_age_in_seconds=MAX_EVENT_AGE,
+            opts=child,
+        )
+        self.rule = aws.cloudwatch.EventRule(
+            name, schedule_expression=args.rate, description=f"Runs {name}", opts=child
+        )
+        permission = aws.lambda_.Permission(
+            name,
+            action="lambda:InvokeFunction",
+            function=function.name,
+            principal="events.amazonaws.com",
+            source_arn=self.rule.arn,
+            opts=child,
+        )
+        aws.cloudwatch.EventTarget(
+            name,
+            rule=self.rule.name,
+            arn=function.arn,
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[permission, invocations, args.schema.migrated]
+            ),
+        )
+        self.register_outputs({})

@@ -1,0 +1,103 @@
+"""What wakes somebody, what runs by the clock, and that both are wired to the right things."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.program.conftest import Program
+
+ALARMS = {
+    "DeadLetters": ("AWS/SQS", {"QueueName": "Queue.OrderDLQ"}),
+    "UndeliveredOrders": ("AWS/SQS", {"QueueName": "Queue.OrderSubscriptionDLQ"}),
+    "OldOrders": ("AWS/SQS", {"QueueName": "Queue.OrderQueue"}),
+    "WorkerErrors": ("AWS/Lambda", {"FunctionName": "Function.OrderProcessor"}),
+    "OrdersNotTaken": ("AWS/ApiGateway", {"ApiName": "RestApi.orders", "Stage": "prod"}),
+    "Drift": ("CafeOrders", {"FunctionName": "Function.ReconcileOrders"}),
+    "ReconcilerSilent": ("CafeOrders", {"FunctionName": "Function.ReconcileOrders"}),
+    "DatabaseStorage": ("AWS/RDS", {"DBInstanceIdentifier": "Instance.cafe-db"}),
+    "DatabaseBusy": ("AWS/RDS", {"DBInstanceIdentifier": "Instance.cafe-db"}),
+}
+ALARM = "cloudwatch/metricAlarm:MetricAlarm"
+
+
+def test_these_are_the_alarms(program: Program) -> None:
+    assert {alarm.name for alarm in program.all(ALARM)} == set(ALARMS)
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_watches_its_own_thing_and_tells_the_topic(program: Program, name: str) -> None:
+    alarm = program.one(ALARM, name).inputs
+    assert (alarm["namespace"], alarm["dimensions"]) == ALARMS[name]
+    assert alarm["alarmActions"] == alarm["okActions"] == ["arn:Topic.Alarms"]
+    assert alarm["alarmDescription"].endswith(f"docs/runbook.md, {name}.")
+
+
+def test_only_the_alarms_may_publish_to_their_topic(program: Program) -> None:
+    policy = program.one("sns/topicPolicy:TopicPolicy", "Alarms").policy()
+    (allowed,) = [statement for statement in policy if statement["Effect"] == "Allow"]
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert allowed["Resource"] == ["arn:Topic.Alarms"]
+    sources = allowed["Condition"]["ArnEquals"]["aws:SourceArn"]
+    assert set(sources) == {f"arn:MetricAlarm.{name}" for name in ALARMS}
+
+
+def test_cloudwatch_can_publish_to_the_topic_of_the_alarms(program: Program) -> None:
+    # It may not use the key that AWS manages for SNS.
+    assert "kmsMasterKeyId" not in program.one("sns/topic:Topic", "Alarms").inputs
+
+
+def test_orders_are_old_when_a_message_would_have_been_given_up(
+    with_settings: Callable[..., Program],
+) -> None:
+    program = with_settings(workerTimeout=60)
+    queue = program.one("sqs/queue:Queue", "OrderQueue").inputs
+    assert program.one(ALARM, "OldOrders").inputs["threshold"] == 3 * queue["visibilityTimeoutSeconds"]
+
+
+def test_the_storage_alarm_follows_the_setting(with_settings: Callable[..., Program]) -> None:
+    program = with_settings(databaseStorage=100)
+    assert program.one(ALARM, "DatabaseStorage").inputs["threshold"] == 10 * 1024**3
+
+
+def test_a_drift_of_two_runs_is_an_alarm_and_so_is_a_silence(program: Program) -> None:
+    drift, silent = program.one(ALARM, "Drift").inputs, program.one(ALARM, "ReconcilerSilent").inputs
+    assert (drift["datapointsToAlarm"], drift["evaluationPeriods"], drift["period"]) == (2, 2, 60)
+    assert (silent["statistic"], silent["comparisonOperator"]) == ("SampleCount", "LessThanThreshold")
+    assert silent["treatMissingData"] == "breaching"
+
+
+def test_alarms_go_to_an_address_if_there_is_one(with_settings: Callable[..., Program], dev: Program) -> None:
+    assert len(dev.all("sns/topicSubscription:TopicSubscription")) == 1
+    told = with_settings(alarmEmail="ops@example.org").one(
+        "sns/topicSubscription:TopicSubscription", "alarm-email"
+    )
+    assert (told.inputs["protocol"], told.inputs["endpoint"]) == ("email", "ops@example.org")
+    assert told.inputs["topic"] == "arn:Topic.Alarms"
+
+
+def test_the_namespace_is_the_one_that_the_function_publishes_to() -> None:
+    from infra import alarms
+    from orders import reconciliation
+
+    assert alarms.NAMESPACE == reconciliation.NAMESPACE
+
+
+def test_the_reconciler_runs_every_minute_once_there_is_a_schema(program: Program) -> None:
+    rule = program.one("cloudwatch/eventRule:EventRule", "ReconcileOrders")
+    assert re.fullmatch(r"rate\(1 minute\)", rule.inputs["scheduleExpression"])
+    target = program.one("cloudwatch/eventTarget:EventTarget", "ReconcileOrders")
+    assert target.inputs["arn"] == "arn:Function.ReconcileOrders"
+    assert target.inputs["rule"] == "EventRule.ReconcileOrders"
+    assert program.one("lambda/invocation:Invocation").urn in target.depends_on
+
+
+def test_only_its_rule_may_call_it_and_a_failed_run_is_not_repeated(program: Program) -> None:
+    permission = program.one("lambda/permission:Permission", "ReconcileOrders").inputs
+    assert permission["principal"] == "events.amazonaws.com"
+    assert permission["sourceArn"] == "arn:EventRule.ReconcileOrders"
+    asynchronous = program.one("lambda/functionEventInvokeConfig:FunctionEventInvokeConfig").inputs
+    assert asynchronous["maximumRetryAttempts"] == 0
+    assert asynchronous["functionName"] == "Function.ReconcileOrders"
