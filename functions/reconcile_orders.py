@@ -1,10 +1,190 @@
-"""Compare MySQL with DynamoDB and repair what differs."""
+"""Compare MySQL with DynamoDB, repair what differs, and record the orders among the dead letters.
+
+Scheduled every minute. An operator calls it with a command, of which functions/README.md has the list.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from log import log
+from orders.ledger import Ledger, StoreUnavailableError
+from orders.reconciliation import NAMESPACE, Clock, NotNowError, Outcome, Reconciler
+from orders.replay import replay
+from orders.sweep import sweep
+from stores.counts import OrderCounts
+from stores.database import OrdersDatabase
+from stores.mysql import MySql
+from stores.queues import DeadLetters
+from stores.rows import OrderRows
+from stores.secret import LoginSecret
+from stores.tables import OrdersTables, TableNames
+
+SCHEDULED = 45.0  # seconds; the next scheduled run starts a minute after this one
+SWEEP = 10.0  # seconds
+RESERVE = 60.0  # seconds of the function's time that are left to end in order
+CHECK_PATIENCE = 3.0  # seconds
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Not written yet."""
-    return {"checked": 0, "repaired": 0, "drift": 0, "rds_orders": None, "swept": 0, "left": 0}
+@cache
+def mysql() -> MySql:
+    """Connect once per process."""
+    return MySql(LoginSecret(os.environ["DATABASE_SECRET"]))
+
+
+@cache
+def names() -> TableNames:
+    """Tell where the tables are."""
+    return TableNames(os.environ["ORDERS_TABLE"], os.environ["MENU_TABLE"], os.environ["METRICS_TABLE"])
+
+
+@cache
+def zone() -> ZoneInfo:
+    """Tell the cafe's time zone."""
+    return ZoneInfo(os.environ["TIME_ZONE"])
+
+
+@cache
+def ledger() -> Ledger:
+    """Record orders as the worker does."""
+    return Ledger(OrdersDatabase(mysql()), OrdersTables(names(), zone()))
+
+
+@cache
+def counts() -> OrderCounts:
+    """Read and write the tables."""
+    return OrderCounts(names())
+
+
+@cache
+def dead_letters() -> DeadLetters:
+    """Take messages off `OrderDLQ`."""
+    return DeadLetters(os.environ["DEAD_LETTER_QUEUE_URL"])
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Do what a command says; without one, what the schedule asks for.
+
+    Returns
+    -------
+    dict[str, Any]
+        Of `check` and `read` see there. Else `checked`, `repaired`, `drift`, `rds_orders`, `swept`,
+        `left`, `next` (where to go on: call again with it as `after`) and `reason` (why something was
+        left undone); of `rebuild` also `corrected`.
+    """
+    left = _time_left(context)
+    after = int(event.get("after") or 0)
+    match event.get("command"):
+        case None:
+            end = min(left(), SCHEDULED)
+            return _reconcile(_until(end), lambda reconciler: reconciler.window())
+        case "full":
+            return _reconcile(left, lambda reconciler: reconciler.full(after))
+        case "rebuild":
+            return _reconcile(left, lambda reconciler: reconciler.rebuild(after), with_corrections=True)
+        case "check":
+            return check()
+        case "read":
+            return replay(OrderRows(mysql()), event)
+        case other:
+            raise ValueError(f"There is no command {other!r}: full, rebuild, check or read.")
+
+
+def check() -> dict[str, Any]:
+    """Tell whether the database answers, and what the last run found."""
+    rows = OrderRows(
+        MySql(LoginSecret(os.environ["DATABASE_SECRET"]), timeout=CHECK_PATIENCE, patience=CHECK_PATIENCE)
+    )
+    schema = last_order_at = reason = None
+    try:
+        schema = rows.schema()
+        last_order_at = rows.last_order_at() if schema else None
+    except StoreUnavailableError as error:
+        reason = str(error)
+    answer: dict[str, Any] = {
+        "database": {"reachable": reason is None, "reason": reason, "schema": schema},
+        "rds_orders": None,
+        "drift": None,
+        "as_of": None,
+        "last_order_at": _iso(last_order_at),
+    }
+    try:
+        found = counts().rds_orders()
+    except StoreUnavailableError as error:
+        log("ERROR", "Figures not read", reason=str(error))
+        return answer
+    if found.as_of:
+        answer |= {"rds_orders": found.count, "drift": found.drift, "as_of": _iso(found.as_of)}
+    return answer
+
+
+def _reconcile(
+    left: Callable[[], float], work: Callable[[Reconciler], Outcome], *, with_corrections: bool = False
+) -> dict[str, Any]:
+    """Compare, and if both stores answered sweep the dead letters."""
+    outcome, swept, remaining = Outcome(), 0, 0
+    clock = Clock(left=left)
+    try:
+        outcome = work(Reconciler(OrderRows(mysql()), counts(), ledger(), zone(), clock))
+        _publish(outcome)
+        if outcome.next is None:
+            found = sweep(dead_letters(), ledger(), _until(SWEEP))
+            swept, remaining = len(found.recorded), found.left
+            outcome.reason = outcome.reason or found.reason
+            for order_id in found.recorded:
+                log("INFO", "Order recorded from the dead-letter queue", orderId=order_id)
+    except (StoreUnavailableError, NotNowError) as error:
+        outcome.reason = str(error)
+    if outcome.reason:
+        log("ERROR", "Not all was reconciled", reason=outcome.reason)
+    answer = {**asdict(outcome), "swept": swept, "left": remaining}
+    corrected = answer.pop("corrected")
+    if with_corrections:
+        answer["corrected"] = {kind: dict(corrected[kind]) for kind in ("metrics", "menu")}
+    return answer
+
+
+def _publish(outcome: Outcome) -> None:
+    """Write the drift as a metric: a line of the log in CloudWatch's embedded metric format.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+    """
+    metric = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [["FunctionName"]],
+        "Metrics": [{"Name": "Drift", "Unit": "Count"}],
+    }
+    line = {
+        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [metric]},
+        "FunctionName": os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
+        "Drift": outcome.drift,
+        "message": "Reconciled",
+        "checked": outcome.checked,
+        "repaired": outcome.repaired,
+        "rdsOrders": outcome.rds_orders,
+    }
+    print(json.dumps(line), flush=True)
+
+
+def _time_left(context: Any) -> Callable[[], float]:
+    """Tell how many seconds of the function's time may still be used."""
+    return lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE
+
+
+def _until(seconds: float) -> Callable[[], float]:
+    end = time.monotonic() + seconds
+    return lambda: end - time.monotonic()
+
+
+def _iso(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from orders.order import Order
 
 TOTAL_ORDERS = "TOTAL_ORDERS"
 TODAY_ORDERS = "TODAY_ORDERS"  # what the API calls the current day's item
+RDS_ORDERS = "RDS_ORDERS"  # what `ReconcileOrders` found; no counter
+COUNTER = re.compile(r"TOTAL_ORDERS|ORDERS#\d{4}-\d\d-\d\d(T\d\d)?")
 HOURS_KEPT = timedelta(days=14)
 
 
@@ -24,10 +27,26 @@ class Tally:
 
     def add(self, order: Order, zone: tzinfo) -> None:
         """Count one order."""
-        hour = hour_key(order.created_at, zone)
-        self.metrics.update([TOTAL_ORDERS, day_key(order.created_at, zone), hour])
-        self.expiring[hour] = order.created_at.replace(minute=0, second=0, microsecond=0) + HOURS_KEPT
-        self.menu[order.item] += order.quantity
+        self.add_all(order.created_at, order.item, 1, order.quantity, zone)
+
+    def add_all(self, sent_at: datetime | None, item: str, orders: int, quantity: int, zone: tzinfo) -> None:
+        """Count orders for one item in one hour; those of an unknown time count on no day."""
+        self.metrics[TOTAL_ORDERS] += orders
+        self.menu[item] += quantity
+        if sent_at is not None:
+            hour = hour_key(sent_at, zone)
+            self.metrics[day_key(sent_at, zone)] += orders
+            self.metrics[hour] += orders
+            self.expiring[hour] = sent_at.replace(minute=0, second=0, microsecond=0) + HOURS_KEPT
+
+    def copy(self) -> Tally:
+        """Make another that can be added to."""
+        return Tally(self.metrics.copy(), self.menu.copy(), self.expiring.copy())
+
+    @property
+    def largest(self) -> int:
+        """Tell the largest number in it, whatever its sign."""
+        return max(map(abs, [*self.metrics.values(), *self.menu.values()]), default=0)
 
     @property
     def size(self) -> int:

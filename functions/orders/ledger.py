@@ -12,6 +12,12 @@ from orders.order import Order
 Failures = dict[str, str]  # why, by order id
 
 
+class Refused(str):
+    """Why this one order is not taken, now or later; others are."""
+
+    __slots__ = ()
+
+
 class StoreUnavailableError(Exception):
     """A store cannot be reached, or is too busy: the same orders may go through later."""
 
@@ -90,7 +96,7 @@ def _write(
     except Exception as error:  # noqa: BLE001
         reason = _place(error)
     if len(orders) == 1:
-        return [], {orders[0].order_id: reason}
+        return [], {orders[0].order_id: Refused(reason)}
     middle = len(orders) // 2
     kept, failures = _write(orders[:middle], write)
     more_kept, more_failures = _write(orders[middle:], write)

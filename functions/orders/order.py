@@ -73,7 +73,11 @@ class Order:
     """An order as it is kept in both stores."""
 
     order_id: str
-    created_at: datetime  # UTC, to the millisecond: when it was sent, not when it was processed
+    created_at: datetime | None
+    """When it was sent, not when it was processed; in UTC, to the millisecond.
+
+    None only in rows of the time before this system, which never had one: they count on no day.
+    """
     item: str
     quantity: int
     customer_name: str = DEFAULT_CUSTOMER

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from orders import counters
 from orders.ledger import StoreUnavailableError
+from orders.reconciliation import RdsOrders
 
 T = TypeVar("T")
 
@@ -33,15 +34,12 @@ class Database(Protocol):
     def top_items(self, since: datetime, limit: int) -> list[dict[str, Any]]:
         """Read what was ordered most."""
 
-    def count(self) -> int:
-        """Count all orders."""
-
 
 class Tables(Protocol):
     """What is read from the counters."""
 
-    def metrics(self, keys: Sequence[str]) -> dict[str, int]:
-        """Read counters."""
+    def metrics_and_rds_orders(self, keys: Sequence[str]) -> tuple[dict[str, int], RdsOrders]:
+        """Read counters, and what the reconciler found last."""
 
 
 class DepthsOfQueues(Protocol):
@@ -73,7 +71,6 @@ class Recorded:
 
     recent: list[dict[str, Any]]
     top_items: list[dict[str, Any]]
-    count: int
 
 
 def order_status(
@@ -95,7 +92,9 @@ def order_status(
     silent: dict[str, str] = {}
     today, hours = counters.day_key(now, zone), counters.last_hours(now, zone)
     recorded = _ask("rds", lambda: _recorded(database, now), silent)
-    counted = _ask("dynamodb", lambda: tables.metrics([counters.TOTAL_ORDERS, today, *hours]), silent)
+    keys = [counters.TOTAL_ORDERS, today, *hours]
+    figures = _ask("dynamodb", lambda: tables.metrics_and_rds_orders(keys), silent)
+    counted, reconciled = figures or (None, RdsOrders())
     depths = _ask("sqs", queues.depths, silent)
     if len(silent) == 3:
         raise NothingKnownError(silent)
@@ -114,9 +113,11 @@ def order_status(
             "waiting": depths.waiting if depths else None,
             "in_flight": depths.in_flight if depths else None,
             "dead_lettered": depths.dead_lettered if depths else None,
-            "rds_orders": {"count": recorded.count, "as_of": _iso(now)} if recorded else None,
+            "rds_orders": {"count": reconciled.count, "as_of": _iso(reconciled.as_of)}
+            if reconciled.as_of
+            else None,
             "dynamodb_orders": total,
-            "in_sync": recorded.count == total if recorded and counted else None,
+            "in_sync": reconciled.drift == 0 if reconciled.as_of else None,
         },
         "generated_at": _iso(now),
         "degraded": sorted(silent),
@@ -136,7 +137,6 @@ def _recorded(database: Database, now: datetime) -> Recorded:
     return Recorded(
         database.recent(RECENT_ORDERS),
         database.top_items(now - timedelta(days=1), TOP_ITEMS),
-        database.count(),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pymysql.cursors import Cursor
 
-from orders.order import Order
+from orders.order import DEFAULT_CUSTOMER, Order
 from stores.mysql import MySql
 
 COLUMNS = "order_id, created_at, item, quantity, customer_name, attributes"
@@ -69,16 +69,6 @@ class OrdersDatabase:
 
         return self._mysql.run(select)
 
-    def count(self) -> int:
-        """Count all orders."""
-
-        def select(cursor: Cursor) -> int:
-            cursor.execute("SELECT COUNT(*) FROM orders")
-            row = cursor.fetchone()
-            return int(row[0]) if row else 0
-
-        return self._mysql.run(select)
-
 
 def _insert(cursor: Cursor, orders: Sequence[Order]) -> int:
     """Insert what is new; count how much that was."""
@@ -94,14 +84,14 @@ def _insert(cursor: Cursor, orders: Sequence[Order]) -> int:
 def _select(cursor: Cursor, order_ids: Sequence[str]) -> list[Order]:
     marks = ", ".join(["%s"] * len(order_ids))
     cursor.execute(f"SELECT {COLUMNS} FROM orders WHERE order_id IN ({marks})", order_ids)  # noqa: S608
-    return [_order(row) for row in cursor.fetchall()]
+    return [order_of(row) for row in cursor.fetchall()]
 
 
 def _row(order: Order) -> tuple[object, ...]:
     attributes = json.dumps(order.attributes, ensure_ascii=False) if order.attributes else None
     return (
         order.order_id,
-        order.created_at.replace(tzinfo=None),
+        order.created_at.replace(tzinfo=None) if order.created_at else None,
         order.item,
         order.quantity,
         order.customer_name,
@@ -109,14 +99,15 @@ def _row(order: Order) -> tuple[object, ...]:
     )
 
 
-def _order(row: tuple[Any, ...]) -> Order:
+def order_of(row: tuple[Any, ...]) -> Order:
     order_id, created_at, item, quantity, customer_name, attributes = row
     return Order(
         order_id=order_id,
-        created_at=created_at.replace(tzinfo=UTC),
+        created_at=_utc(created_at),
         item=item,
         quantity=quantity,
-        customer_name=customer_name,
+        # Rows of the time before may lack it.
+        customer_name=customer_name or DEFAULT_CUSTOMER,
         attributes=json.loads(attributes) if attributes else {},
     )
 

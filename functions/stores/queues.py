@@ -1,7 +1,8 @@
-"""How many orders are on their way: the depths of the queues."""
+"""The queues: how many orders are on their way, and what was given up on."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from orders.ledger import StoreUnavailableError
 
 QUICK = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
+
+MAX_BATCH = 10  # messages of one call
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +52,60 @@ class OrderQueues:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         attributes = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return int(attributes[names[0]]), int(attributes[names[1]])
+
+
+class DeadLetters:
+    """Messages in `OrderDLQ`.
+
+    Every method raises StoreUnavailableError if SQS does not answer.
+
+    Parameters
+    ----------
+    hidden
+        Seconds for which nobody else sees a message that was taken.
+    """
+
+    def __init__(self, url: str, hidden: int = 60, client: Any = None) -> None:
+        self._url = url
+        self._hidden = hidden
+        self._client: Any = client or boto3.client("sqs", config=QUICK)
+        self._receipts: dict[str, str] = {}
+
+    def take(self) -> list[dict[str, Any]]:
+        """Take up to ten messages, as records of an SQS event; none means that there are no more."""
+        answer = self._call(
+            "receive_message",
+            MaxNumberOfMessages=MAX_BATCH,
+            VisibilityTimeout=self._hidden,
+            MessageSystemAttributeNames=["SentTimestamp"],
+        )
+        messages = answer.get("Messages", [])
+        self._receipts |= {message["MessageId"]: message["ReceiptHandle"] for message in messages}
+        return [
+            {"messageId": m["MessageId"], "body": m["Body"], "attributes": m.get("Attributes", {})}
+            for m in messages
+        ]
+
+    def delete(self, message_ids: Sequence[str]) -> None:
+        """Delete messages that were taken."""
+        self._batch("delete_message_batch", message_ids)
+
+    def put_back(self, message_ids: Sequence[str]) -> None:
+        """Let everybody see messages that were taken."""
+        self._batch("change_message_visibility_batch", message_ids, VisibilityTimeout=0)
+
+    def _batch(self, operation: str, message_ids: Sequence[str], **settings: object) -> None:
+        for start in range(0, len(message_ids), MAX_BATCH):
+            entries = [
+                {"Id": str(place), "ReceiptHandle": self._receipts.pop(message_id), **settings}
+                for place, message_id in enumerate(message_ids[start : start + MAX_BATCH])
+            ]
+            # An entry that fails comes again: its order is known by then.
+            self._call(operation, Entries=entries)
+
+    def _call(self, operation: str, **request: Any) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = getattr(self._client, operation)(QueueUrl=self._url, **request)
+        except (BotoCoreError, ClientError) as error:
+            raise StoreUnavailableError(f"SQS: {error}") from error
+        return answer

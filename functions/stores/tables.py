@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from orders import counters
 from orders.ledger import OrderRefusedError, StoreUnavailableError
 from orders.order import Order
+from orders.reconciliation import Mark, RdsOrders
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
 MAX_ACTIONS = 100
@@ -108,18 +109,34 @@ class OrdersTables:
         StoreUnavailableError
             If DynamoDB does not answer.
         """
+        found = self._metrics(keys)
+        return {key: int(found.get(key, {}).get("count", {"N": "0"})["N"]) for key in keys}
+
+    def metrics_and_rds_orders(self, keys: Sequence[str]) -> tuple[dict[str, int], RdsOrders]:
+        """Read counters, and in the same call what `ReconcileOrders` found last.
+
+        Raises
+        ------
+        StoreUnavailableError
+            If DynamoDB does not answer.
+        """
+        found = self._metrics([*keys, counters.RDS_ORDERS])
+        counted = {key: int(found.get(key, {}).get("count", {"N": "0"})["N"]) for key in keys}
+        return counted, rds_orders(found.get(counters.RDS_ORDERS, {}))
+
+    def _metrics(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         table = self._names.metrics
         request: Mapping[str, Any] = {
             table: {"Keys": [{"metric": {"S": key}} for key in dict.fromkeys(keys)], "ConsistentRead": True}
         }
-        found: dict[str, int] = dict.fromkeys(keys, 0)
+        found: dict[str, dict[str, Any]] = {}
         for _ in range(ATTEMPTS):
             try:
                 answer = self._client.batch_get_item(RequestItems=request)
             except (BotoCoreError, ClientError) as error:
                 raise StoreUnavailableError(f"DynamoDB: {error}") from error
             for item in answer["Responses"].get(table, []):
-                found[item["metric"]["S"]] = int(item.get("count", {"N": "0"})["N"])
+                found[item["metric"]["S"]] = item
             request = answer.get("UnprocessedKeys", {})
             if not request:
                 return found
@@ -135,10 +152,10 @@ class OrdersTables:
         """
         try:
             self._client.update_item(
-                **self._add(self._names.metrics, "metric", counters.TOTAL_ORDERS, "count", 0)
+                **addition(self._names.metrics, "metric", counters.TOTAL_ORDERS, "count", 0)
             )
             for item, price in menu.items():
-                update = self._add(self._names.menu, "item", item, "orders", 0)
+                update = addition(self._names.menu, "item", item, "orders", 0)
                 update["UpdateExpression"] += " SET price = :price"
                 update["ExpressionAttributeValues"][":price"] = {"N": str(price)}
                 self._client.update_item(**update)
@@ -163,7 +180,7 @@ class OrdersTables:
         updates: Iterable[dict[str, Any]] = [
             *(self._metric(counted, key, number) for key, number in sorted(counted.metrics.items())),
             *(
-                self._add(self._names.menu, "item", item, "orders", number)
+                addition(self._names.menu, "item", item, "orders", number)
                 for item, number in sorted(counted.menu.items())
             ),
         ]
@@ -177,22 +194,23 @@ class OrdersTables:
         }
 
     def _metric(self, counted: counters.Tally, key: str, number: int) -> dict[str, Any]:
-        update = self._add(self._names.metrics, "metric", key, "count", number)
+        update = addition(self._names.metrics, "metric", key, "count", number)
         if key in counted.expiring:
             update["UpdateExpression"] += " SET expires_at = :expires_at"
             expires_at = int(counted.expiring[key].timestamp())
             update["ExpressionAttributeValues"][":expires_at"] = {"N": str(expires_at)}
         return update
 
-    @staticmethod
-    def _add(table: str, key: str, value: str, counter: str, number: int) -> dict[str, Any]:
-        return {
-            "TableName": table,
-            "Key": {key: {"S": value}},
-            "UpdateExpression": "ADD #counter :number",
-            "ExpressionAttributeNames": {"#counter": counter},
-            "ExpressionAttributeValues": {":number": {"N": str(number)}},
-        }
+
+def addition(table: str, key: str, value: str, counter: str, number: int) -> dict[str, Any]:
+    """Make the update that adds to a counter, which starts at 0."""
+    return {
+        "TableName": table,
+        "Key": {key: {"S": value}},
+        "UpdateExpression": "ADD #counter :number",
+        "ExpressionAttributeNames": {"#counter": counter},
+        "ExpressionAttributeValues": {":number": {"N": str(number)}},
+    }
 
 
 def _item(order: Order) -> dict[str, Any]:
@@ -203,10 +221,30 @@ def _item(order: Order) -> dict[str, Any]:
         "item": order.item,
         "quantity": order.quantity,
         "customer_name": order.customer_name,
-        "created_at": order.created_at.astimezone(UTC).isoformat(timespec="milliseconds"),
     }
+    item.pop("created_at", None)
+    if order.created_at is not None:
+        item["created_at"] = order.created_at.astimezone(UTC).isoformat(timespec="milliseconds")
     serialize = TypeSerializer().serialize
     return {name: serialize(value) for name, value in item.items()}
+
+
+def rds_orders(item: dict[str, Any]) -> RdsOrders:
+    """Read the item `RDS_ORDERS`; what stands for it before the first run has no `as_of`."""
+    if "as_of" not in item:
+        return RdsOrders()
+    return RdsOrders(
+        count=int(item["count"]["N"]),
+        as_of=datetime.fromisoformat(item["as_of"]["S"]),
+        drift=int(item["drift"]["N"]),
+        settled_id=int(item["settled_id"]["N"]),
+        settled_count=int(item["settled_count"]["N"]),
+        marks=tuple(
+            Mark(datetime.fromisoformat(mark["M"]["at"]["S"]), int(mark["M"]["id"]["N"]))
+            for mark in item["marks"]["L"]
+        ),
+        version=int(item["version"]["N"]),
+    )
 
 
 def _with_decimals(value: Any) -> Any:

@@ -19,7 +19,9 @@ import stores.mysql
 from local import certificates, ending, mariadb, ports
 from local.database import Database
 from stores import migrations
+from stores.database import OrdersDatabase
 from stores.mysql import MySql
+from stores.rows import OrderRows
 from stores.secret import Login
 from stores.tables import OrdersTables, TableNames
 
@@ -89,6 +91,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     finally:
         ending.end_groups([process.pid])
         process.wait()
+
+
+def number_of(database: OrdersDatabase) -> int:
+    """Count all orders."""
+    return OrderRows(database._mysql).count(0, 2**31)
 
 
 class FixedLogin:

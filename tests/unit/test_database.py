@@ -15,7 +15,7 @@ from orders.ledger import OrderRefusedError, StoreUnavailableError
 from orders.order import Order
 from stores.database import OrdersDatabase
 from stores.mysql import MySql
-from tests.unit.conftest import FixedLogin, Server
+from tests.unit.conftest import FixedLogin, Server, number_of
 
 NOW = datetime(2026, 11, 22, 14, 5, 6, 789000, UTC)
 
@@ -56,12 +56,12 @@ def test_an_order_that_is_there_is_not_written_again(database: OrdersDatabase) -
     database.insert(orders("o1", "o2"))
     kept = database.insert(orders("o2", "o3", item="Tea"))
     assert {order.order_id: order.item for order in kept} == {"o2": "Latte", "o3": "Tea"}
-    assert database.count() == 3
+    assert number_of(database) == 3
 
 
 def test_orders_that_differ_in_case_alone_are_two(database: OrdersDatabase) -> None:
     database.insert(orders("a1", "A1"))
-    assert database.count() == 2
+    assert number_of(database) == 2
 
 
 def test_the_latest_orders_come_first(database: OrdersDatabase) -> None:
@@ -111,7 +111,7 @@ def test_a_connection_that_was_cut_is_made_again(
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"KILL {to_kill}")
     database.insert(orders("o1"))
-    assert database.count() == 1
+    assert number_of(database) == 1
 
 
 def test_a_commit_whose_answer_got_lost_is_not_written_twice(mysql: MySql, database: OrdersDatabase) -> None:
@@ -124,7 +124,7 @@ def test_a_commit_whose_answer_got_lost_is_not_written_twice(mysql: MySql, datab
 
     connection.commit = commit_and_lose
     assert len(database.insert(orders("o1", "o2"))) == 2
-    assert database.count() == 2
+    assert number_of(database) == 2
 
 
 @pytest.mark.parametrize("code", [ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, CR.CR_SERVER_GONE_ERROR])
@@ -150,7 +150,7 @@ def test_two_workers_that_write_the_same_orders_write_them_once(
         thread.start()
     for thread in threads:
         thread.join()
-    assert database.count() == 50
+    assert number_of(database) == 50
 
 
 def test_a_password_that_was_changed_is_fetched_again(empty_database: Server, mysql: MySql) -> None:
@@ -163,14 +163,14 @@ def test_a_password_that_was_changed_is_fetched_again(empty_database: Server, my
             )
 
     login = Rotated(empty_database.login)
-    assert OrdersDatabase(MySql(login)).count() == 0
+    assert number_of(OrdersDatabase(MySql(login))) == 0
     assert login.forgotten == 1
 
 
 def test_a_database_that_is_away_is_reported_without_its_address(mysql: MySql, server: Server) -> None:
     away = type(server.login)("127.0.0.1", 1, "cafe_user", "a password", "cafe_db")
     with pytest.raises(StoreUnavailableError) as caught:
-        OrdersDatabase(MySql(FixedLogin(away))).count()
+        number_of(OrdersDatabase(MySql(FixedLogin(away))))
     assert str(caught.value) == f"MySQL error {CR.CR_CONN_HOST_ERROR}"
 
 
@@ -181,13 +181,13 @@ def test_a_server_with_another_authoritys_certificate_is_not_trusted(
     roots = "functions/rds_roots/us-east-1.pem"
     monkeypatch.setattr("stores.mysql.CERTIFICATE_AUTHORITY", roots)
     with pytest.raises(StoreUnavailableError):
-        OrdersDatabase(MySql(FixedLogin(server.login))).count()
+        number_of(OrdersDatabase(MySql(FixedLogin(server.login))))
 
 
 def test_what_the_table_cannot_hold_is_refused(database: OrdersDatabase) -> None:
     with pytest.raises(OrderRefusedError):
         database.insert([*orders("o1"), Order("o2", NOW, "x" * 101, 1)])
-    assert database.count() == 0
+    assert number_of(database) == 0
 
 
 @pytest.mark.parametrize(

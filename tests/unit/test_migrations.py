@@ -18,7 +18,7 @@ from stores import migrations
 from stores.database import OrdersDatabase
 from stores.migrations import Migration
 from stores.mysql import MySql
-from tests.unit.conftest import MIGRATIONS, FixedLogin, Server
+from tests.unit.conftest import MIGRATIONS, FixedLogin, Server, number_of
 
 ALL = migrations.read(MIGRATIONS)
 OLD_TABLES = {
@@ -92,7 +92,7 @@ def test_an_old_table_keeps_its_rows_and_takes_orders(master: MySql, columns: st
     ]
     database = OrdersDatabase(master)
     database.insert([Order("o1", datetime(2026, 11, 22, tzinfo=UTC), "☕" * 100, 1, "😀" * 100)] * 1)
-    assert database.count() == 3
+    assert number_of(database) == 3
 
 
 def test_rows_that_never_had_a_time_get_none(master: MySql) -> None:
@@ -157,7 +157,7 @@ def test_the_user_gets_a_new_password_and_rights_on_its_database_alone(
     assert "REQUIRE SSL" in grants[0]
     assert grants[1:] == [r"GRANT SELECT, INSERT, UPDATE ON `cafe\_db`.* TO `cafe_user`@`%`"]
     user = MySql(FixedLogin(dataclasses.replace(login, password="second")))
-    assert OrdersDatabase(user).count() == 0
+    assert number_of(OrdersDatabase(user)) == 0
 
 
 @pytest.mark.parametrize("names", [["1_x.sql"], ["0002_x.sql"], ["0001_a.sql", "0001_b.sql"], ["0001-x.sql"]])

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from orders.ledger import StoreUnavailableError
+from orders.reconciliation import RdsOrders
 from orders.status import NothingKnownError, order_status
 from stores.queues import Depths
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
+RECONCILED = RdsOrders(count=6, as_of=NOW - timedelta(minutes=1))
 COUNTED = {"TOTAL_ORDERS": 7, "ORDERS#2026-11-23": 2, "ORDERS#2026-11-23T00": 2}
 
 
 class Source:
     """All three sources in one; `down` names the calls that fail."""
 
-    def __init__(self, *down: str) -> None:
+    def __init__(self, *down: str, reconciled: RdsOrders = RECONCILED) -> None:
         self.down = down
+        self.reconciled = reconciled
 
     def _tell(self, name: str, value: Any) -> Any:
         if name in self.down:
@@ -39,18 +42,16 @@ class Source:
     def top_items(self, since: datetime, limit: int) -> list[dict[str, Any]]:
         return [{"item": "Tea", "quantity": 2}]
 
-    def count(self) -> int:
-        return 7
-
-    def metrics(self, keys: Sequence[str]) -> dict[str, int]:
-        return self._tell("dynamodb", {key: COUNTED.get(key, 0) for key in keys})  # type: ignore[no-any-return]
+    def metrics_and_rds_orders(self, keys: Sequence[str]) -> tuple[dict[str, int], RdsOrders]:
+        counted = {key: COUNTED.get(key, 0) for key in keys}
+        return self._tell("dynamodb", (counted, self.reconciled))  # type: ignore[no-any-return]
 
     def depths(self) -> Depths:
         return self._tell("sqs", Depths(3, 2, 1))  # type: ignore[no-any-return]
 
 
-def status(*down: str) -> dict[str, Any]:
-    source = Source(*down)
+def status(*down: str, reconciled: RdsOrders = RECONCILED) -> dict[str, Any]:
+    source = Source(*down, reconciled=reconciled)
     return order_status(source, source, source, BERLIN, NOW)[0]
 
 
@@ -78,10 +79,23 @@ def test_the_hops_tell_where_orders_are() -> None:
         "waiting": 3,
         "in_flight": 2,
         "dead_lettered": 1,
-        "rds_orders": {"count": 7, "as_of": "2026-11-22T23:30:00.000Z"},
+        "rds_orders": {"count": 6, "as_of": "2026-11-22T23:29:00.000Z"},
         "dynamodb_orders": 7,
         "in_sync": True,
     }
+
+
+def test_without_the_database_the_orders_in_it_are_known_as_of_the_last_run() -> None:
+    answer = status("rds")
+    assert (answer["degraded"], answer["recent_orders"]) == (["rds"], [])
+    assert answer["sync"]["rds_orders"] == {"count": 6, "as_of": "2026-11-22T23:29:00.000Z"}
+
+
+def test_a_drift_is_not_in_sync_and_before_the_first_run_nobody_knows() -> None:
+    drifting = status(reconciled=RdsOrders(count=6, as_of=NOW, drift=1))
+    assert drifting["sync"]["in_sync"] is False
+    before = status(reconciled=RdsOrders())
+    assert (before["sync"]["rds_orders"], before["sync"]["in_sync"]) == (None, None)
 
 
 def test_the_last_24_hours_end_with_the_cafes_current_hour() -> None:
@@ -92,7 +106,7 @@ def test_the_last_24_hours_end_with_the_cafes_current_hour() -> None:
 
 @pytest.mark.parametrize(
     ("down", "unknown"),
-    [("rds", "rds_orders"), ("dynamodb", "dynamodb_orders"), ("sqs", "waiting")],
+    [("dynamodb", "rds_orders"), ("dynamodb", "dynamodb_orders"), ("sqs", "waiting")],
 )
 def test_a_silent_source_is_named_and_the_rest_is_told(down: str, unknown: str) -> None:
     answer = status(down)

@@ -1,0 +1,75 @@
+"""Orders of a period, for publishing them again: they are the same orders, and counted once all the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from orders.reconciliation import Row
+
+MOST = 500  # orders of one answer
+MOST_BYTES = 4 * 1024 * 1024  # of one answer; a function's must stay under 6 MB
+
+
+class Rows(Protocol):
+    """Orders by their times."""
+
+    def period(self, start: datetime, end: datetime, after: int, limit: int) -> Sequence[Row]:
+        """Read the orders of a period, from the first one or after one that was read before."""
+
+
+def replay(rows: Rows, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Read a page of the orders of a period, in the order of their times.
+
+    Parameters
+    ----------
+    request
+        `from` and `to` (ISO 8601; the latter is the first moment after the period), `after` (what the
+        last answer's `next` was, 0 at first) and `limit` (1 to 500).
+
+    Returns
+    -------
+    dict[str, Any]
+        `orders`, with all that was said of them, and `next`: None after the last one.
+
+    Raises
+    ------
+    ValueError
+        If the request is wrong.
+    StoreUnavailableError
+        If the database does not answer.
+    """
+    limit = int(request.get("limit") or MOST)
+    if not 1 <= limit <= MOST:
+        raise ValueError(f"limit must be 1 to {MOST}")
+    start, end = (_moment(request[name]) for name in ("from", "to"))
+    page = rows.period(start, end, int(request.get("after") or 0), limit)
+    orders, size = list[dict[str, Any]](), 0
+    for row in page:
+        order = _spoken(row)
+        size += len(json.dumps(order))
+        if orders and size > MOST_BYTES:
+            break
+        orders.append(order)
+    is_last = len(page) < limit and len(orders) == len(page)
+    return {"orders": orders, "next": None if is_last else page[len(orders) - 1].id}
+
+
+def _spoken(row: Row) -> dict[str, Any]:
+    order = row.order
+    sent_at = order.created_at.astimezone(UTC).isoformat(timespec="milliseconds") if order.created_at else ""
+    return {
+        **order.attributes,
+        "orderId": order.order_id,
+        "item": order.item,
+        "quantity": order.quantity,
+        "customer_name": order.customer_name,
+        "created_at": sent_at.replace("+00:00", "Z"),
+    }
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
