@@ -9,7 +9,6 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -85,7 +84,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     match event.get("command"):
         case None:
             end = min(left(), SCHEDULED)
-            return _reconcile(_until(end), lambda reconciler: reconciler.window())
+            asked_by = str(event.get("source", "operator"))
+            return _reconcile(_until(end), lambda reconciler: reconciler.window(), asked_by=asked_by)
         case "full":
             return _reconcile(left, lambda reconciler: reconciler.full(after))
         case "rebuild":
@@ -127,14 +127,18 @@ def check() -> dict[str, Any]:
 
 
 def _reconcile(
-    left: Callable[[], float], work: Callable[[Reconciler], Outcome], *, with_corrections: bool = False
+    left: Callable[[], float],
+    work: Callable[[Reconciler], Outcome],
+    *,
+    with_corrections: bool = False,
+    asked_by: str = "operator",
 ) -> dict[str, Any]:
     """Compare, and if both stores answered sweep the dead letters."""
     outcome, swept, remaining = Outcome(), 0, 0
     clock = Clock(left=left)
     try:
         outcome = work(Reconciler(OrderRows(mysql()), counts(), ledger(), zone(), clock))
-        _publish(outcome)
+        _publish(outcome, asked_by)
         if outcome.next is None:
             found = sweep(dead_letters(), ledger(), _until(SWEEP))
             swept, remaining = len(found.recorded), found.left
@@ -145,14 +149,23 @@ def _reconcile(
         outcome.reason = str(error)
     if outcome.reason:
         log("ERROR", "Not all was reconciled", reason=outcome.reason)
-    answer = {**asdict(outcome), "swept": swept, "left": remaining}
-    corrected = answer.pop("corrected")
+    answer: dict[str, Any] = {
+        "checked": outcome.checked,
+        "repaired": outcome.repaired,
+        "drift": outcome.drift,
+        "rds_orders": outcome.rds_orders,
+        "swept": swept,
+        "left": remaining,
+        "next": outcome.next,
+        "reason": outcome.reason,
+    }
     if with_corrections:
-        answer["corrected"] = {kind: dict(corrected[kind]) for kind in ("metrics", "menu")}
+        corrected = outcome.corrected
+        answer["corrected"] = {"metrics": dict(corrected.metrics), "menu": dict(corrected.menu)}
     return answer
 
 
-def _publish(outcome: Outcome) -> None:
+def _publish(outcome: Outcome, asked_by: str) -> None:
     """Write the drift as a metric: a line of the log in CloudWatch's embedded metric format.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
@@ -167,6 +180,7 @@ def _publish(outcome: Outcome) -> None:
         "FunctionName": os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
         "Drift": outcome.drift,
         "message": "Reconciled",
+        "askedBy": asked_by,
         "checked": outcome.checked,
         "repaired": outcome.repaired,
         "rdsOrders": outcome.rds_orders,

@@ -77,7 +77,7 @@ class DeadLetters:
             "receive_message",
             MaxNumberOfMessages=MAX_BATCH,
             VisibilityTimeout=self._hidden,
-            MessageSystemAttributeNames=["SentTimestamp"],
+            AttributeNames=["SentTimestamp"],
         )
         messages = answer.get("Messages", [])
         self._receipts |= {message["MessageId"]: message["ReceiptHandle"] for message in messages}
@@ -88,20 +88,14 @@ class DeadLetters:
 
     def delete(self, message_ids: Sequence[str]) -> None:
         """Delete messages that were taken."""
-        self._batch("delete_message_batch", message_ids)
+        for message_id in message_ids:
+            self._call("delete_message", ReceiptHandle=self._receipts.pop(message_id))
 
     def put_back(self, message_ids: Sequence[str]) -> None:
         """Let everybody see messages that were taken."""
-        self._batch("change_message_visibility_batch", message_ids, VisibilityTimeout=0)
-
-    def _batch(self, operation: str, message_ids: Sequence[str], **settings: object) -> None:
-        for start in range(0, len(message_ids), MAX_BATCH):
-            entries = [
-                {"Id": str(place), "ReceiptHandle": self._receipts.pop(message_id), **settings}
-                for place, message_id in enumerate(message_ids[start : start + MAX_BATCH])
-            ]
-            # An entry that fails comes again: its order is known by then.
-            self._call(operation, Entries=entries)
+        for message_id in message_ids:
+            receipt = self._receipts.pop(message_id)
+            self._call("change_message_visibility", ReceiptHandle=receipt, VisibilityTimeout=0)
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
         try:

@@ -1,0 +1,97 @@
+"""Two stores that are compared every minute, and an outage that needs nobody."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.end_to_end.conftest import Cafe, eventually
+
+NewId = Callable[[], str]
+
+
+def reconcile(cafe: Cafe, **event: Any) -> dict[str, Any]:
+    answer = cafe.stack.client("lambda").invoke(
+        FunctionName=cafe.outputs["reconcile_function"], Payload=json.dumps(event)
+    )
+    assert "FunctionError" not in answer
+    found: dict[str, Any] = json.loads(answer["Payload"].read())
+    return found
+
+
+def insert(cafe: Cafe, order_id: str, item: str) -> None:
+    """Leave an order as a worker does that ends between the two stores."""
+    cafe.rows("INSERT INTO orders (order_id, item, quantity) VALUES (%s, %s, 3)", order_id, item)
+
+
+def test_an_order_that_dynamodb_lacks_is_repaired_by_the_window(cafe: Cafe, new_id: NewId) -> None:
+    order_id, item, before = new_id(), new_id(), cafe.total()
+    insert(cafe, order_id, item)
+    eventually(lambda: reconcile(cafe) and cafe.is_recorded(order_id))
+    assert cafe.ordered(item) == 3
+    assert cafe.total() == before + 1
+    assert reconcile(cafe)["drift"] == 0
+    sync = eventually(lambda: found if (found := cafe.status()["sync"])["in_sync"] else None)
+    assert sync["rds_orders"]["count"] == sync["dynamodb_orders"] == before + 1
+
+
+def test_good_orders_leave_the_dead_letter_queue_by_themselves(cafe: Cafe, new_id: NewId) -> None:
+    order_id, dead_letters = new_id(), cafe.outputs["dead_letter_queue_url"]
+    poison = f"poison {new_id()}"
+    order = {"orderId": order_id, "item": "Tea", "quantity": 1}
+    for body in (json.dumps(order), poison):
+        cafe.sqs.send_message(QueueUrl=dead_letters, MessageBody=body)
+    eventually(lambda: reconcile(cafe)["left"] and cafe.is_recorded(order_id))
+    assert poison in eventually(lambda: bodies(cafe, dead_letters))
+    assert not any(order_id in body for body in bodies(cafe, dead_letters))
+
+
+def bodies(cafe: Cafe, url: str) -> list[str]:
+    """Look at a queue's messages, and leave them visible."""
+    messages = cafe.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+    return [message["Body"] for message in messages.get("Messages", [])]
+
+
+def test_wrong_counters_are_a_drift_until_they_are_rebuilt(cafe: Cafe, new_id: NewId) -> None:
+    total = cafe.total()
+    cafe.dynamodb.update_item(
+        TableName=cafe.outputs["metrics_table"],
+        Key={"metric": {"S": "TOTAL_ORDERS"}},
+        UpdateExpression="ADD #count :wrong",
+        ExpressionAttributeNames={"#count": "count"},
+        ExpressionAttributeValues={":wrong": {"N": "5"}},
+    )
+    assert reconcile(cafe)["drift"] == 5
+    assert cafe.status()["sync"]["in_sync"] is False
+    rebuilt = reconcile(cafe, command="rebuild")
+    assert rebuilt["corrected"]["metrics"] == {"TOTAL_ORDERS": -5}
+    assert cafe.total() == total
+    assert reconcile(cafe, command="check")["drift"] == 0
+
+
+def test_orders_of_a_period_are_read_for_a_replay(cafe: Cafe, new_id: NewId) -> None:
+    order_id = cafe.post({"orderId": new_id(), "item": "Tea", "quantity": 2, "table": 7}).json()["orderId"]
+    eventually(lambda: cafe.is_recorded(order_id))
+    end = datetime.now(UTC) + timedelta(minutes=1)
+    period = {"from": (end - timedelta(minutes=10)).isoformat(), "to": end.isoformat(), "limit": 50}
+    found, after = [], 0
+    while after is not None:
+        answer = reconcile(cafe, command="read", after=after, **period)
+        found += answer["orders"]
+        after = answer["next"]
+    (order,) = [order for order in found if order["orderId"] == order_id]
+    assert (order["item"], order["quantity"], order["table"]) == ("Tea", 2, 7)
+
+
+def test_the_clock_runs_it(cafe: Cafe) -> None:
+    """The last of these tests: by now the minute has often passed."""
+    logs = cafe.stack.client("logs")
+    (group,) = logs.describe_log_groups(logGroupNamePrefix="ReconcileOrders")["logGroups"]
+
+    def is_scheduled() -> bool:
+        lines = logs.filter_log_events(logGroupName=group["logGroupName"], filterPattern='"Reconciled"')
+        return any(json.loads(event["message"])["askedBy"] == "aws.events" for event in lines["events"])
+
+    eventually(is_scheduled, patience=75)
