@@ -29,6 +29,10 @@ OUTPUTS = {
     "queue_url",
     "topic_arn",
     "worker_log_group",
+    "subscription_dead_letter_queue_url",
+    "worker_mapping",
+    "reconcile_function",
+    "alarm_topic_arn",
 }
 
 
