@@ -1,4 +1,4 @@
-"""Stores for the tests of one of them: DynamoDB in the process, MariaDB for real."""
+"""Stores for tests: DynamoDB in the process, MariaDB for real."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from stores.tables import OrdersTables, TableNames
 
 NAMES = TableNames("Orders", "CafeMenu", "CafeOrderMetrics")
 KEYS = {"Orders": "orderId", "CafeMenu": "item", "CafeOrderMetrics": "metric"}
-MIGRATIONS = Path(__file__).parent.parent.parent / "functions" / "migrations"
+MIGRATIONS = Path(__file__).parent.parent / "functions" / "migrations"
 
 
 @pytest.fixture
