@@ -20,12 +20,11 @@ from moto.backends import get_backend
 from pymysql.cursors import Cursor
 
 from stores.secret import Login
-from stores.tables import TableNames
 from tests.faults.faults import Boundary, Fault, Place
 from tests.faults.messages import Kept, Said, envelope, with_identity
 from tests.faults.queue import MAX_RECEIVES, Message, Queue
 from tests.faults.worker import Process, Run
-from tests.stores import KEYS, Server
+from tests.stores import NAMES, Server
 
 WORKERS = 4
 # Midnight in Berlin, the change to winter time and an hour that comes twice are all close.
@@ -44,7 +43,7 @@ class Cafe:
     administrator, watcher
         Connections to the database: one for looking and cutting, one for looking while a run is at work.
     dynamodb
-        The client of moto's DynamoDB; each cafe makes its own tables.
+        The client of moto's DynamoDB.
     login
         The application's.
     """
@@ -61,8 +60,7 @@ class Cafe:
         self.dynamodb = dynamodb
         self.login = login
         self.zone = ZONE
-        number = next(_numbers)
-        self.names = TableNames(*(f"{name}-{number}" for name in ("Orders", "CafeMenu", "CafeOrderMetrics")))
+        self.names = NAMES
         self.queue = Queue()
         self.now = OPENING
         self.weather: dict[Place, Fault] = {}
@@ -335,8 +333,6 @@ class Cafe:
             process.end()
         if self._next_password is not None:
             self._change_password(self._first_password)
-        for name in dataclasses.astuple(self.names):
-            self.dynamodb.delete_table(TableName=name)
 
     # --- what must hold -------------------------------------------------------------------------------
 
@@ -424,9 +420,7 @@ class Cafe:
         return Counter({name: number for name, number in found.items() if number})
 
     def _scan(self, table: str) -> list[dict[str, Any]]:
-        # Not by a call of `scan`: it would be most of the tests' time.
-        items: Any = get_backend("dynamodb")["123456789012"]["us-east-1"].tables[table].items
-        return [item.to_json()["Attributes"] for item in items.values()]
+        return [item.to_json()["Attributes"] for item in _items(table).values()]
 
     def _ask(self, statement: str, *values: object) -> list[Row]:
         with self._administrator.cursor() as cursor:
@@ -435,13 +429,8 @@ class Cafe:
 
     def _set_up(self) -> None:
         self._ask("DELETE FROM orders")
-        for name, key in zip(dataclasses.astuple(self.names), KEYS.values(), strict=True):
-            self.dynamodb.create_table(
-                TableName=name,
-                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-                BillingMode="PAY_PER_REQUEST",
-            )
+        for name in dataclasses.astuple(self.names):
+            _items(name).clear()
 
     def has_written(self) -> None:
         """Take note that DynamoDB may have changed."""
@@ -450,6 +439,12 @@ class Cafe:
     def tell(self, line: str) -> None:
         """Write down what happened, for whoever has to understand a failure."""
         self.story.append(line)
+
+
+def _items(table: str) -> dict[str, Any]:
+    """Open moto's own table: calls of `scan` would be most of the tests' time."""
+    items: dict[str, Any] = get_backend("dynamodb")["123456789012"]["us-east-1"].tables[table].items
+    return items
 
 
 def _sorted(attributes: dict[str, Any]) -> str:

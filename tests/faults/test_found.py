@@ -12,7 +12,9 @@ def test_a_login_that_is_refused_after_a_lost_connection_is_fetched_again(cafe: 
     cafe.rotate(secret_follows=True)
     cafe.cut_connections()
     # Lost first, refused next: three such workers would have brought the order to the dead-letter queue.
-    cafe.receive(0, [cafe.publish(Said("A2"))])
+    order = cafe.publish(Said("A2"))
+    cafe.receive(0, [order])
+    assert order in cafe.queue.deleted
     cafe.check()
 
 
