@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.local_stack"]
+pytest_plugins = ["tests.local_stack", "tests.stores"]

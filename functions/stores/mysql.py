@@ -78,21 +78,14 @@ class MySql:
         OrderRefusedError
             If the database refuses the data.
         """
-        started = time.monotonic()
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return self._attempt(work)
-            except (pymysql.DataError, pymysql.IntegrityError) as error:
-                self._rollback()
-                raise OrderRefusedError(f"MySQL error {_code(error)}") from error
-            except pymysql.Error as error:
-                code = _code(error)
-                last = attempt == ATTEMPTS or time.monotonic() - started > self._patience
-                if last or not self._prepare_retry(code, attempt):
-                    self.close()
-                    # The driver's words may hold the user's and the host's name; the number says enough.
-                    raise StoreUnavailableError(f"MySQL error {code}") from error
-        raise AssertionError("unreachable: the last attempt returns or raises")
+        try:
+            return self._run(work)
+        except OrderRefusedError:
+            raise
+        except BaseException:
+            # A transaction left open would hold its locks for as long as the idle process is kept.
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let the connection go, whatever state it is in."""
@@ -102,6 +95,25 @@ class MySql:
                 connection.close()
             except pymysql.Error:
                 connection._force_close()  # type: ignore[attr-defined]
+
+    def _run(self, work: Callable[[Cursor], T]) -> T:
+        started = time.monotonic()
+        refused = False
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._attempt(work)
+            except (pymysql.DataError, pymysql.IntegrityError) as error:
+                self._rollback()
+                raise OrderRefusedError(f"MySQL error {_code(error)}") from error
+            except pymysql.Error as error:
+                code = _code(error)
+                last = attempt == ATTEMPTS or time.monotonic() - started > self._patience
+                # A login that was just fetched and is refused as well will not get any better.
+                if last or (refused and code in LOGIN_REFUSED) or not self._prepare_retry(code, attempt):
+                    # The driver's words may hold the user's and the host's name; the number says enough.
+                    raise StoreUnavailableError(f"MySQL error {code}") from error
+                refused = refused or code in LOGIN_REFUSED
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _attempt(self, work: Callable[[Cursor], T]) -> T:
         if self._connection is None:
@@ -120,8 +132,7 @@ class MySql:
         self.close()
         if code in LOGIN_REFUSED:
             self._login.forget()
-            return attempt == 1
-        return code in LOST
+        return code in LOST | LOGIN_REFUSED
 
     def _rollback(self) -> None:
         try:

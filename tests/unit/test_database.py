@@ -15,7 +15,7 @@ from orders.ledger import OrderRefusedError, StoreUnavailableError
 from orders.order import Order
 from stores.database import OrdersDatabase
 from stores.mysql import MySql
-from tests.unit.conftest import FixedLogin, Server, number_of
+from tests.stores import FixedLogin, Server, number_of
 
 NOW = datetime(2026, 11, 22, 14, 5, 6, 789000, UTC)
 

@@ -18,7 +18,7 @@ from stores import migrations
 from stores.database import OrdersDatabase
 from stores.migrations import Migration
 from stores.mysql import MySql
-from tests.unit.conftest import MIGRATIONS, FixedLogin, Server, number_of
+from tests.stores import MIGRATIONS, FixedLogin, Server, number_of
 
 ALL = migrations.read(MIGRATIONS)
 OLD_TABLES = {

@@ -14,8 +14,8 @@ from stores.database import OrdersDatabase
 from stores.mysql import MySql
 from stores.queues import DeadLetters
 from stores.secret import Login
+from tests.stores import FixedLogin
 from tests.unit.books import BERLIN, NAMES, Books, ids, orders
-from tests.unit.conftest import FixedLogin
 from tests.unit.test_sweep import Queue, order, queue
 
 __all__ = ["queue"]  # a fixture

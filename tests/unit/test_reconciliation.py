@@ -20,8 +20,8 @@ from stores.database import OrdersDatabase
 from stores.mysql import MySql
 from stores.rows import OrderRows
 from stores.secret import Login
+from tests.stores import FixedLogin, Server
 from tests.unit.books import BERLIN, Books, ids, orders
-from tests.unit.conftest import FixedLogin, Server
 
 
 def test_an_order_that_dynamodb_lacks_is_recorded_and_counted_once(books: Books) -> None:

@@ -15,7 +15,7 @@ import stores.tables
 from orders.ledger import OrderRefusedError, StoreUnavailableError
 from orders.order import Order
 from stores.tables import OrdersTables
-from tests.unit.conftest import NAMES
+from tests.stores import NAMES
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 

@@ -1,10 +1,11 @@
-"""Stores for the tests of one of them: DynamoDB in the process, MariaDB for real."""
+"""Stores for tests: DynamoDB in the process, MariaDB for real."""
 
 from __future__ import annotations
 
 import dataclasses
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,15 +29,15 @@ from tests.unit.books import Books
 
 NAMES = TableNames("Orders", "CafeMenu", "CafeOrderMetrics")
 KEYS = {"Orders": "orderId", "CafeMenu": "item", "CafeOrderMetrics": "metric"}
-MIGRATIONS = Path(__file__).parent.parent.parent / "functions" / "migrations"
+MIGRATIONS = Path(__file__).parent.parent / "functions" / "migrations"
 
 
-@pytest.fixture
-def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """DynamoDB with the three tables, in this process."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with mock_aws():
+@contextmanager
+def dynamodb_in_process() -> Iterator[Any]:
+    """Run DynamoDB with the three tables in this process."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         client = boto3.client("dynamodb", region_name="us-east-1")
         for table, key in KEYS.items():
             client.create_table(
@@ -45,6 +46,13 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
                 AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
                 BillingMode="PAY_PER_REQUEST",
             )
+        yield client
+
+
+@pytest.fixture
+def dynamodb() -> Iterator[Any]:
+    """DynamoDB with the three tables, in this process."""
+    with dynamodb_in_process() as client:
         yield client
 
 

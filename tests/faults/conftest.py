@@ -1,0 +1,82 @@
+"""A street with a real MariaDB and moto's DynamoDB, and the worker's code between model and stores."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import pymysql
+import pytest
+from pymysql.constants import CLIENT
+
+import order_processor
+import stores.mysql
+import stores.tables
+from stores import migrations
+from stores.mysql import MySql
+from stores.secret import Login
+from tests.faults import worker
+from tests.faults.cafe import Cafe, Street
+from tests.stores import MIGRATIONS, FixedLogin, Server, dynamodb_in_process
+
+
+class Clock:
+    """Stands in for `time`: what it is asked to wait has passed."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def monotonic(self) -> float:
+        """Tell the seconds that were waited."""
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        """Wait without waiting."""
+        self._now += seconds
+
+
+@pytest.fixture(scope="session")
+def login(server: Server) -> Login:
+    """The login to a database of these tests' own, whose schema is up to date."""
+    administrator = dataclasses.replace(server.login, database="cafe_faults")
+    login = dataclasses.replace(administrator, username="cafe_faults", password="a password")
+    with server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE cafe_faults")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stores.mysql, "CERTIFICATE_AUTHORITY", server.authority)
+        master = MySql(FixedLogin(administrator), client_flag=CLIENT.MULTI_STATEMENTS)
+        migrations.migrate(master, migrations.read(MIGRATIONS))
+        migrations.set_up_user(master, login)
+        master.close()
+    return login
+
+
+@pytest.fixture(scope="module")
+def dynamodb_for_all() -> Iterator[Any]:
+    """DynamoDB in this process for all of a module's tests; each cafe begins with empty tables."""
+    with dynamodb_in_process() as client:
+        yield client
+
+
+@pytest.fixture
+def street(
+    server: Server, login: Login, dynamodb_for_all: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Street]:
+    """A place to open cafes in: nothing sleeps, and every boundary can be hit."""
+    street = Street(server, dynamodb_for_all, login)
+    monkeypatch.setattr(stores.mysql, "CERTIFICATE_AUTHORITY", server.authority)
+    monkeypatch.setattr(stores.mysql, "time", Clock())
+    monkeypatch.setattr(stores.tables, "time", Clock())
+    monkeypatch.setattr(order_processor, "ledger", worker.current_ledger)
+    monkeypatch.setattr(order_processor, "log", worker.log)
+    monkeypatch.setattr(pymysql, "connect", worker.connect(pymysql.connect))
+    yield street
+    street.close()
+
+
+@pytest.fixture
+def cafe(street: Street) -> Iterator[Cafe]:
+    """One cafe."""
+    with street.cafe() as cafe:
+        yield cafe

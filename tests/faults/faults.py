@@ -1,0 +1,137 @@
+"""Where a run of the worker can be hit, and by what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, unique
+
+from pymysql.constants import CR, ER
+
+
+class Place(Enum):
+    """Something that comes into the process or leaves it."""
+
+    BATCH = "the batch"
+    SECRET = "the secret"
+    CONNECT = "a connection"
+    STATEMENT = "a statement"
+    COMMIT = "a commit"
+    ROLLBACK = "a rollback"
+    WRITE = "a write to DynamoDB"
+    RESPONSE = "the response"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """The moment before something happens outside of the process, or after its answer came back."""
+
+    place: Place
+    after: bool = False
+
+    def __str__(self) -> str:
+        return f"{'after' if self.after else 'before'} {self.place.value}"
+
+
+def before(place: Place) -> Boundary:
+    """Name the moment in which nothing has happened yet."""
+    return Boundary(place)
+
+
+def after(place: Place) -> Boundary:
+    """Name the moment in which it has happened, and the process does not know yet."""
+    return Boundary(place, after=True)
+
+
+@unique
+class Fault(Enum):
+    """What can happen to a run."""
+
+    # Anywhere.
+    EXCEPTION = "an exception that nobody expects"
+    PROCESS_GONE = "the process is gone"
+    # Secrets Manager.
+    SECRET_AWAY = "Secrets Manager does not answer"
+    # MySQL, by the number of its error.
+    TOO_MANY_CONNECTIONS = ER.CON_COUNT_ERROR
+    LOGIN_REFUSED = ER.ACCESS_DENIED_ERROR
+    LOCK_WAIT_TIMEOUT = ER.LOCK_WAIT_TIMEOUT
+    DEADLOCK = ER.LOCK_DEADLOCK
+    UNREACHABLE = CR.CR_CONN_HOST_ERROR
+    SERVER_GONE = CR.CR_SERVER_GONE_ERROR
+    SERVER_LOST = CR.CR_SERVER_LOST
+    # DynamoDB: the error of a call, or the reason of a cancelled transaction.
+    THROUGHPUT_EXCEEDED = "ProvisionedThroughputExceededException"
+    THROTTLED = "ThrottlingException"
+    IN_PROGRESS = "TransactionInProgressException"
+    SERVER_ERROR = "InternalServerError"
+    CANCELLED_BY_CONFLICT = "TransactionConflict"
+    CANCELLED_BY_THROTTLE = "ThrottlingError"
+    CANCELLED_BY_THROUGHPUT = "ProvisionedThroughputExceeded"
+    NO_ANSWER = "no answer in time"
+    NO_ROUTE = "no connection to DynamoDB"
+    LATE = "no answer in time, and the write arrives later"
+    # SQS.
+    HALF_DELETED = "only every other message is deleted"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}.{self.name}"
+
+
+ANYWHERE = (Fault.EXCEPTION, Fault.PROCESS_GONE)
+LOST = (Fault.SERVER_GONE, Fault.SERVER_LOST)
+THROTTLES = (
+    Fault.THROUGHPUT_EXCEEDED,
+    Fault.THROTTLED,
+    Fault.CANCELLED_BY_CONFLICT,
+    Fault.CANCELLED_BY_THROTTLE,
+    Fault.CANCELLED_BY_THROUGHPUT,
+)
+
+POSSIBLE: dict[Boundary, tuple[Fault, ...]] = {
+    before(Place.BATCH): ANYWHERE,
+    before(Place.SECRET): (Fault.SECRET_AWAY, *ANYWHERE),
+    before(Place.CONNECT): (
+        Fault.UNREACHABLE,
+        Fault.TOO_MANY_CONNECTIONS,
+        Fault.LOGIN_REFUSED,
+        *ANYWHERE,
+    ),
+    after(Place.CONNECT): (Fault.SERVER_LOST, *ANYWHERE),
+    before(Place.STATEMENT): (Fault.DEADLOCK, Fault.LOCK_WAIT_TIMEOUT, *LOST, *ANYWHERE),
+    after(Place.STATEMENT): (Fault.SERVER_LOST, *ANYWHERE),
+    before(Place.COMMIT): (*LOST, *ANYWHERE),
+    after(Place.COMMIT): (Fault.SERVER_LOST, *ANYWHERE),
+    before(Place.ROLLBACK): (*LOST, *ANYWHERE),
+    after(Place.ROLLBACK): (Fault.SERVER_LOST, *ANYWHERE),
+    before(Place.WRITE): (
+        *THROTTLES,
+        Fault.IN_PROGRESS,
+        Fault.SERVER_ERROR,
+        Fault.NO_ANSWER,
+        Fault.NO_ROUTE,
+        Fault.LATE,
+        *ANYWHERE,
+    ),
+    after(Place.WRITE): (Fault.NO_ANSWER, Fault.IN_PROGRESS, Fault.SERVER_ERROR, *ANYWHERE),
+    before(Place.RESPONSE): (Fault.HALF_DELETED, *ANYWHERE),
+}
+"""Which faults there are where: an error *after* a boundary is an answer that got lost."""
+
+LASTING: dict[Place, tuple[Fault, ...]] = {
+    Place.SECRET: (Fault.SECRET_AWAY,),
+    Place.CONNECT: (Fault.UNREACHABLE, Fault.TOO_MANY_CONNECTIONS, Fault.LOGIN_REFUSED),
+    Place.STATEMENT: (*LOST, Fault.DEADLOCK, Fault.LOCK_WAIT_TIMEOUT),
+    Place.WRITE: (*THROTTLES, Fault.NO_ANSWER, Fault.NO_ROUTE),
+}
+"""What may go on for a while and outlast the worker's patience."""
+
+
+def each() -> Iterator[tuple[Boundary, Fault]]:
+    """List every fault at every boundary."""
+    for boundary, faults in POSSIBLE.items():
+        for fault in faults:
+            yield boundary, fault
