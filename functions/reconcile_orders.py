@@ -9,7 +9,6 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -145,10 +144,19 @@ def _reconcile(
         outcome.reason = str(error)
     if outcome.reason:
         log("ERROR", "Not all was reconciled", reason=outcome.reason)
-    answer = {**asdict(outcome), "swept": swept, "left": remaining}
-    corrected = answer.pop("corrected")
+    answer: dict[str, Any] = {
+        "checked": outcome.checked,
+        "repaired": outcome.repaired,
+        "drift": outcome.drift,
+        "rds_orders": outcome.rds_orders,
+        "swept": swept,
+        "left": remaining,
+        "next": outcome.next,
+        "reason": outcome.reason,
+    }
     if with_corrections:
-        answer["corrected"] = {kind: dict(corrected[kind]) for kind in ("metrics", "menu")}
+        corrected = outcome.corrected
+        answer["corrected"] = {"metrics": dict(corrected.metrics), "menu": dict(corrected.menu)}
     return answer
 
 

@@ -109,18 +109,19 @@ class OrderRows:
         after
             The id of the last row that was read, 0 for none.
         """
+        # The driver writes a time down as its clock shows it, whatever its zone.
+        start, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (start, end))
         place, values = "", list[object]((start, end))
         if after:
-            found = self._read("SELECT created_at, item, quantity FROM orders WHERE id = %s", after)
+            found = self._read("SELECT created_at FROM orders WHERE id = %s", after)
             if not found:
                 return []
-            # The first column alone, again, for the index; the others for rows of the same moment.
-            place = " AND created_at >= %s AND (created_at, item, quantity, id) > (%s, %s, %s, %s)"
-            values += [found[0][0], *found[0], after]
+            (last,) = found[0]
+            place = " AND created_at >= %s AND (created_at > %s OR id > %s)"
+            values += [last, last, after]
         rows = self._read(
             f"SELECT id, {COLUMNS} FROM orders FORCE INDEX (orders_created_at)"  # noqa: S608
-            f" WHERE created_at >= %s AND created_at < %s{place} AND {IS_ORDER}"
-            " ORDER BY created_at, item, quantity, id LIMIT %s",
+            f" WHERE created_at >= %s AND created_at < %s{place} AND {IS_ORDER} ORDER BY created_at, id LIMIT %s",
             *values,
             limit,
         )

@@ -24,6 +24,7 @@ from stores.mysql import MySql
 from stores.rows import OrderRows
 from stores.secret import Login
 from stores.tables import OrdersTables, TableNames
+from tests.unit.books import Books
 
 NAMES = TableNames("Orders", "CafeMenu", "CafeOrderMetrics")
 KEYS = {"Orders": "orderId", "CafeMenu": "item", "CafeOrderMetrics": "metric"}
@@ -139,3 +140,9 @@ def mysql(empty_database: Server, master: MySql) -> Iterator[MySql]:
     mysql = MySql(FixedLogin(login))
     yield mysql
     mysql.close()
+
+
+@pytest.fixture
+def books(mysql: MySql, dynamodb: Any) -> Books:
+    """Both stores, empty, and what compares them."""
+    return Books(mysql, dynamodb)

@@ -1,0 +1,156 @@
+"""What `ReconcileOrders` answers, to the schedule and to an operator."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+import reconcile_orders
+from orders.ledger import Ledger
+from stores.database import OrdersDatabase
+from stores.mysql import MySql
+from stores.queues import DeadLetters
+from stores.secret import Login
+from tests.unit.books import BERLIN, NAMES, Books, ids, orders
+from tests.unit.conftest import FixedLogin
+from tests.unit.test_sweep import Queue, order, queue
+
+__all__ = ["queue"]  # a fixture
+
+
+class Context:
+    def get_remaining_time_in_millis(self) -> int:
+        return 900_000
+
+
+def call(**event: Any) -> dict[str, Any]:
+    return reconcile_orders.handler(event, Context())
+
+
+def use(monkeypatch: pytest.MonkeyPatch, books: Books, mysql: MySql, queue: Queue) -> None:
+    parts: dict[str, Any] = {
+        "mysql": mysql,
+        "names": NAMES,
+        "zone": BERLIN,
+        "ledger": Ledger(OrdersDatabase(mysql), books.tables),
+        "counts": books.counts,
+        "dead_letters": DeadLetters(queue.url, client=queue.client),
+    }
+    for name, part in parts.items():
+        monkeypatch.setattr(reconcile_orders, name, lambda part=part: part)
+    monkeypatch.setattr(reconcile_orders, "LoginSecret", lambda _: mysql._login)
+    monkeypatch.setenv("DATABASE_SECRET", "secret")
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "ReconcileOrders-dev")
+
+
+@pytest.fixture
+def function(monkeypatch: pytest.MonkeyPatch, books: Books, queue: Queue) -> Books:
+    """The function, with stores of the test's."""
+    monkeypatch.setattr(
+        "orders.reconciliation.GRACE", reconcile_orders.datetime.max - reconcile_orders.datetime.max
+    )
+    use(monkeypatch, books, books.mysql, queue)
+    return books
+
+
+@pytest.fixture
+def without_database(monkeypatch: pytest.MonkeyPatch, books: Books, queue: Queue) -> Books:
+    """The function, while the database is away."""
+    away = MySql(FixedLogin(Login("127.0.0.1", 1, "cafe_user", "a password", "cafe_db")))
+    use(monkeypatch, books, away, queue)
+    return books
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]) -> Any:
+    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_the_schedule_compares_sweeps_and_publishes_the_drift(
+    function: Books, queue: Queue, lines: Any
+) -> None:
+    function.database.insert(orders("o1"))
+    queue.send(order("o2"), "poison")
+    event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+    assert call(**event) == {
+        "checked": 1,
+        "repaired": 1,
+        "drift": 1,
+        "rds_orders": 1,
+        "swept": 1,
+        "left": 1,
+        "next": None,
+        "reason": None,
+    }
+    metric, swept = lines()
+    (definition,) = metric["_aws"]["CloudWatchMetrics"]
+    assert definition["Namespace"] == "CafeOrders"
+    assert {name: metric[name] for (name,) in definition["Dimensions"]} == {
+        "FunctionName": "ReconcileOrders-dev"
+    }
+    assert {m["Name"]: metric[m["Name"]] for m in definition["Metrics"]} == {"Drift": 1}
+    assert swept["orderId"] == "o2"
+    assert function.kept() == function.counts.total() == 2
+
+
+@pytest.mark.parametrize("command", [None, "full", "rebuild"])
+def test_while_the_database_is_away_it_says_so_and_claims_nothing(
+    without_database: Books, queue: Queue, lines: Any, command: str | None
+) -> None:
+    queue.send(order("o1"))
+    answer = call(command=command)
+    assert answer["reason"] == "MySQL error 2003"
+    assert (answer["checked"], answer["rds_orders"], answer["next"]) == (0, None, None)
+    assert [line["message"] for line in lines()] == ["Not all was reconciled"]
+    assert queue.visible() == 1
+
+
+def test_a_check_tells_the_state_of_the_database_and_the_last_figures(function: Books) -> None:
+    assert call(command="check") == {
+        "database": {"reachable": True, "reason": None, "schema": 2},
+        "rds_orders": None,
+        "drift": None,
+        "as_of": None,
+        "last_order_at": None,
+    }
+    function.ledger.record(orders(*ids(3)))
+    call()
+    answer = call(command="check")
+    assert (answer["rds_orders"], answer["drift"]) == (3, 0)
+    assert answer["as_of"].endswith("Z")
+    assert answer["last_order_at"].endswith("Z")
+
+
+def test_a_check_of_a_database_that_is_away_has_its_reason(without_database: Books) -> None:
+    assert call(command="check")["database"] == {
+        "reachable": False,
+        "reason": "MySQL error 2003",
+        "schema": None,
+    }
+
+
+def test_a_check_of_a_database_without_a_schema_says_so(function: Books, empty_database: Any) -> None:
+    with empty_database.connect("cafe_db") as connection, connection.cursor() as cursor:
+        cursor.execute("DROP TABLE schema_migrations")
+    assert call(command="check")["database"] == {"reachable": True, "reason": None, "schema": None}
+
+
+def test_a_rebuild_tells_what_it_corrected(function: Books) -> None:
+    function.ledger.record(orders("o1"))
+    function.add("CafeMenu", "item", "Ghost", "orders", 2)
+    answer = call(command="rebuild")
+    assert answer["corrected"] == {"metrics": {}, "menu": {"Ghost": -2}}
+    json.dumps(answer)
+
+
+def test_orders_of_a_period_are_read(function: Books) -> None:
+    function.ledger.record(orders("o1"))
+    answer = call(command="read", **{"from": "2020-01-01", "to": "2035-01-01", "after": 0, "limit": 5})
+    assert [found["orderId"] for found in answer["orders"]] == ["o1"]
+
+
+def test_a_command_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="full, rebuild, check or read"):
+        call(command="everything")

@@ -1,0 +1,106 @@
+"""Rows by ranges: of a period for a replay, and what the database says of itself."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from orders import replay
+from orders.order import Order
+from orders.reconciliation import Group
+from tests.unit.books import Books, orders
+from tests.unit.test_reconciliation import rows_read
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def every_minute(count: int, **attributes: Any) -> list[Order]:
+    return [Order(f"o{n}", NOON + timedelta(minutes=n), "Tea", 1, "Ann", attributes) for n in range(count)]
+
+
+def pages(books: Books, start: str, end: str, limit: int) -> list[list[str]]:
+    found, after = [], 0
+    while True:
+        answer = replay.replay(books.rows, {"from": start, "to": end, "after": after, "limit": limit})
+        found.append([order["orderId"] for order in answer["orders"]])
+        if answer["next"] is None:
+            return found
+        after = answer["next"]
+
+
+def test_a_period_is_read_in_pages_and_in_the_order_of_time(books: Books) -> None:
+    books.database.insert(every_minute(10)[::-1])
+    assert pages(books, "2026-11-22T12:02:00Z", "2026-11-22T13:08:00+01:00", 4) == [
+        ["o2", "o3", "o4", "o5"],
+        ["o6", "o7"],
+    ]
+    assert pages(books, "2026-11-22T12:02:00", "2026-11-22T12:06:00", 4) == [["o2", "o3", "o4", "o5"], []]
+    assert pages(books, "2027-01-01", "2027-01-02", 4) == [[]]
+
+
+def test_orders_of_one_moment_are_read_once_each(books: Books) -> None:
+    books.database.insert(
+        [Order(f"o{n}", NOON, item, 1 + n % 2) for n, item in enumerate(["Tea", "Latte", "Tea"] * 4)]
+    )
+    found = [order_id for page in pages(books, "2026-11-22", "2026-11-23", 5) for order_id in page]
+    assert sorted(found) == sorted(f"o{n}" for n in range(12))
+
+
+def test_an_order_is_replayed_with_all_that_was_said_of_it(books: Books) -> None:
+    books.database.insert([Order("o1", NOON, "Café ☕", 3, "Zoë", {"table": 4, "tip": 0.5, "item": "x"})])
+    answer = replay.replay(books.rows, {"from": "2026-11-22", "to": "2026-11-23"})
+    assert answer == {
+        "orders": [
+            {
+                "orderId": "o1",
+                "item": "Café ☕",
+                "quantity": 3,
+                "customer_name": "Zoë",
+                "created_at": "2026-11-22T12:00:00.000Z",
+                "table": 4,
+                "tip": 0.5,
+            }
+        ],
+        "next": None,
+    }
+
+
+def test_a_page_of_large_orders_fits_a_functions_answer(books: Books) -> None:
+    for order in every_minute(6, note="x" * 1_000_000):
+        books.database.insert([order])
+    answer = replay.replay(books.rows, {"from": "2026-11-22", "to": "2026-11-23"})
+    assert 3 <= len(answer["orders"]) <= 4
+    assert len(json.dumps(answer)) < 6_000_000
+    assert len(pages(books, "2026-11-22", "2026-11-23", 500)) == 2
+
+
+@pytest.mark.parametrize("limit", [501, -1])
+def test_a_limit_out_of_its_range_is_refused(books: Books, limit: int) -> None:
+    with pytest.raises(ValueError, match="1 to 500"):
+        replay.replay(books.rows, {"from": "2026-11-22", "to": "2026-11-23", "limit": limit})
+
+
+def test_a_page_of_a_period_costs_what_it_holds(books: Books) -> None:
+    books.database.insert(every_minute(3000))
+    books.sql("ANALYZE TABLE orders")
+    (row,) = books.rows.period(NOON, NOON + timedelta(days=9), 0, 1)
+    assert rows_read(books, lambda: books.rows.period(NOON, NOON + timedelta(days=9), row.id, 20)) < 60
+
+
+def test_orders_are_summed_by_item_and_quarter_of_an_hour(books: Books) -> None:
+    books.database.insert(every_minute(20))
+    books.sql("INSERT INTO orders (order_id, created_at, item, quantity) VALUES ('row-99', NULL, 'Tea', 7)")
+    assert sorted(books.rows.groups(0, books.rows.last_id()), key=str) == [
+        Group("Tea", NOON, 15, 15),
+        Group("Tea", NOON + timedelta(minutes=15), 5, 5),
+        Group("Tea", None, 1, 7),
+    ]
+
+
+def test_the_database_tells_its_schema_and_its_latest_order(books: Books) -> None:
+    assert (books.rows.schema(), books.rows.last_order_at()) == (2, None)
+    books.database.insert(orders("o1", sent_at=NOON))
+    assert books.rows.last_order_at() == NOON
