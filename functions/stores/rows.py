@@ -121,7 +121,8 @@ class OrderRows:
             values += [last, last, after]
         rows = self._read(
             f"SELECT id, {COLUMNS} FROM orders FORCE INDEX (orders_created_at)"  # noqa: S608
-            f" WHERE created_at >= %s AND created_at < %s{place} AND {IS_ORDER} ORDER BY created_at, id LIMIT %s",
+            f" WHERE created_at >= %s AND created_at < %s{place} AND {IS_ORDER}"
+            " ORDER BY created_at, id LIMIT %s",
             *values,
             limit,
         )

@@ -43,7 +43,7 @@ def test_a_period_is_read_in_pages_and_in_the_order_of_time(books: Books) -> Non
 
 def test_orders_of_one_moment_are_read_once_each(books: Books) -> None:
     books.database.insert(
-        [Order(f"o{n}", NOON, item, 1 + n % 2) for n, item in enumerate(["Tea", "Latte", "Tea"] * 4)]
+        [Order(f"o{n}", NOON, item, 1 + n % 2) for n, item in enumerate(["Tea", "Latte"] * 6)]
     )
     found = [order_id for page in pages(books, "2026-11-22", "2026-11-23", 5) for order_id in page]
     assert sorted(found) == sorted(f"o{n}" for n in range(12))
@@ -93,11 +93,11 @@ def test_a_page_of_a_period_costs_what_it_holds(books: Books) -> None:
 def test_orders_are_summed_by_item_and_quarter_of_an_hour(books: Books) -> None:
     books.database.insert(every_minute(20))
     books.sql("INSERT INTO orders (order_id, created_at, item, quantity) VALUES ('row-99', NULL, 'Tea', 7)")
-    assert sorted(books.rows.groups(0, books.rows.last_id()), key=str) == [
+    assert set(books.rows.groups(0, books.rows.last_id())) == {
         Group("Tea", NOON, 15, 15),
         Group("Tea", NOON + timedelta(minutes=15), 5, 5),
         Group("Tea", None, 1, 7),
-    ]
+    }
 
 
 def test_the_database_tells_its_schema_and_its_latest_order(books: Books) -> None:
