@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 import sys
 import threading
@@ -14,6 +15,7 @@ from typing import Any
 
 from cli.aws import Clients
 from cli.stack import Stack
+from orders.order import InvalidOrderError, OrderFields
 
 REGION = "eu-central-1"
 PAGE = "<!doctype html><html><head><title>Cafe orders</title></head></html>"
@@ -130,9 +132,15 @@ class FakeApi:
         reply = self.replies.pop(0) if self.replies else None
         if reply is not None and reply.status not in {0, 202}:
             return reply
-        key = request.headers["Idempotency-Key"]
+        own_id = request.body.get("orderId")
+        if own_id:
+            try:
+                OrderFields.of(request.body)
+            except InvalidOrderError as error:
+                return Reply(status=400, body={"message": str(error), "errors": error.errors})
+        key = own_id or request.headers["Idempotency-Key"]
         known = key in self._keys
-        order_id = self._keys.setdefault(key, f"order-{len(self._keys) + 1}")
+        order_id = self._keys.setdefault(key, own_id or f"order-{len(self._keys) + 1}")
         if not known:
             self.on_order(order_id, request.body)
         return reply or Reply(status=202, body={"orderId": order_id, "message": "Order accepted"})
@@ -198,9 +206,15 @@ class FakeAws:
         self.api = api
         self.left_out: set[str] = set()
         self.others = 0
+        self._held: list[tuple[str, str]] = []
         self.log_line = "Order processed successfully"
         clients = administrator()
-        self.dynamodb, self.sqs, self.logs = clients.dynamodb, clients.sqs, clients.logs
+        self.dynamodb, self.sqs, self.logs, self.sns = (
+            clients.dynamodb,
+            clients.sqs,
+            clients.logs,
+            clients.sns,
+        )
         for table, key in {"Orders": "orderId", "CafeMenu": "item", "CafeOrderMetrics": "metric"}.items():
             self.dynamodb.create_table(
                 TableName=f"{table}-dev",
@@ -210,6 +224,7 @@ class FakeAws:
             )
         self.queue_url = self.sqs.create_queue(QueueName="OrderQueue-dev")["QueueUrl"]
         self.dead_letter_queue_url = self.sqs.create_queue(QueueName="OrderDLQ-dev")["QueueUrl"]
+        self.undelivered_url = self.sqs.create_queue(QueueName="OrderSubscriptionDLQ-dev")["QueueUrl"]
         self.logs.create_log_group(logGroupName="/cafe/dev/OrderProcessor")
         self.logs.create_log_stream(logGroupName="/cafe/dev/OrderProcessor", logStreamName="1")
         api.on_order = self.work
@@ -219,11 +234,38 @@ class FakeAws:
         return self.api.outputs() | {
             "queue_url": self.queue_url,
             "dead_letter_queue_url": self.dead_letter_queue_url,
+            "subscription_dead_letter_queue_url": self.undelivered_url,
+            "worker_mapping": "4b9a1a2e-0000-4000-8000-000000000000",
+            "reconcile_function": "ReconcileOrders-dev",
             "orders_table": "Orders-dev",
             "menu_table": "CafeMenu-dev",
             "metrics_table": "CafeOrderMetrics-dev",
             "worker_log_group": "/cafe/dev/OrderProcessor",
         }
+
+    def put(self, body: str, url: str | None = None, **attributes: str) -> str:
+        """Put a message on a queue, the dead-letter queue unless another is named; return its id."""
+        sent = self.sqs.send_message(
+            QueueUrl=url or self.dead_letter_queue_url,
+            MessageBody=body,
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+            },
+        )
+        return sent["MessageId"]
+
+    def bodies(self, url: str) -> list[str]:
+        """Return the bodies of a queue's visible messages, and leave them there."""
+        bodies: list[str] = []
+        while answer := self.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60
+        ).get("Messages", []):
+            self._held += [(url, message["ReceiptHandle"]) for message in answer]
+            bodies += [message["Body"] for message in answer]
+        while self._held:
+            held_url, receipt = self._held.pop()
+            self.sqs.change_message_visibility(QueueUrl=held_url, ReceiptHandle=receipt, VisibilityTimeout=0)
+        return bodies
 
     def work(self, order_id: str, order: Any) -> None:
         """Process one order, but for what is to be left out."""
@@ -235,7 +277,7 @@ class FakeAws:
             "total": lambda: self._add(
                 "CafeOrderMetrics", "metric", "TOTAL_ORDERS", "count", 1 + self.others
             ),
-            "log": lambda: self._log({"level": "INFO", "message": self.log_line, "orderId": order_id}),
+            "log": lambda: self.log({"level": "INFO", "message": self.log_line, "orderId": order_id}),
             "row": lambda: self._show(order_id, order),
         }
         for name, step in steps.items():
@@ -251,7 +293,8 @@ class FakeAws:
             ExpressionAttributeValues={":n": {"N": str(number)}},
         )
 
-    def _log(self, line: dict[str, str]) -> None:
+    def log(self, line: dict[str, str]) -> None:
+        """Write a line to the worker's log."""
         self.logs.put_log_events(
             logGroupName="/cafe/dev/OrderProcessor",
             logStreamName="1",
@@ -262,3 +305,43 @@ class FakeAws:
         self.api.status = Reply(
             body={"recent_orders": [order | {"order_id": order_id, "created_at": "2026-11-22T14:00:00Z"}]}
         )
+
+
+class FakeFunctions:
+    """`ReconcileOrders` and the worker's mapping, in the place of a client of Lambda's.
+
+    Attributes
+    ----------
+    answers
+        Answers to the next invocations: a document, or an exception to raise; when empty, `usual` answers.
+    events
+        What it was invoked with.
+    """
+
+    def __init__(self) -> None:
+        self.answers: list[Any] = []
+        self.events: list[dict[str, Any]] = []
+        self.usual: Callable[[dict[str, Any]], Any] = lambda _event: {}
+        self.state = "Enabled"
+        self.last = "No records processed"
+
+    def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        """Run `ReconcileOrders`."""
+        assert FunctionName == "ReconcileOrders-dev"
+        event = json.loads(Payload)
+        self.events.append(event)
+        answer = self.answers.pop(0) if self.answers else self.usual(event)
+        if isinstance(answer, Exception):
+            raise answer
+        failed = {"FunctionError": "Unhandled"} if "errorMessage" in answer else {}
+        return {"Payload": io.BytesIO(json.dumps(answer).encode()), **failed}
+
+    def get_event_source_mapping(self, *, UUID: str) -> dict[str, str]:  # noqa: N803
+        """Tell how the mapping is; what was begun is done at the second look."""
+        state = self.state
+        self.state = {"Enabling": "Enabled", "Disabling": "Disabled"}.get(state, state)
+        return {"UUID": UUID, "State": state, "LastProcessingResult": self.last}
+
+    def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> None:  # noqa: N803
+        """Begin to pause or resume."""
+        self.state = "Enabling" if Enabled else "Disabling"
