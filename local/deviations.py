@@ -23,6 +23,9 @@ MAX_BATCH_SIZE = 10
 _API_HOST = r"([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com"
 _PAGE_HOST = r"([A-Za-z0-9]+)\.cloudfront\.net"
 
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+_BATCHABLE = frozenset({"sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"})
+
 # True for every local stack: what MiniStack accepts without acting on it.
 ALWAYS = (
     f"Functions run on this machine's Python {sys.version_info.major}.{sys.version_info.minor} "
@@ -66,6 +69,16 @@ class Deviations:
         if len(kept) < len(policy["Statement"]):
             self._note("Topics, queues and buckets take requests over HTTP: on AWS their policies refuse it.")
         return json.dumps({**policy, "Statement": kept})
+
+    def role_policy(self, document: str) -> str:
+        """Allow the batches of what is allowed on queues: for SQS they are the same permission."""
+        policy = json.loads(document)
+        changed = [_with_batches(statement) for statement in policy["Statement"]]
+        if changed != policy["Statement"]:
+            self._note(
+                "Roles may send to queues, delete and hide messages in batches: AWS does not ask apart."
+            )
+        return json.dumps({**policy, "Statement": changed})
 
     def batch_size(self, size: int) -> int:
         """Cap an event source's batch size."""
@@ -111,6 +124,13 @@ class Deviations:
     def _note(self, sentence: str) -> None:
         with self._lock:
             self._noted[sentence] = None
+
+
+def _with_batches(statement: dict[str, Any]) -> dict[str, Any]:
+    named = statement["Action"]
+    actions = [named] if isinstance(named, str) else list(named)
+    batches = [f"{action}Batch" for action in actions if action in _BATCHABLE]
+    return {**statement, "Action": [*actions, *batches]} if batches else statement
 
 
 def _refuses_plain_http(statement: dict[str, Any]) -> bool:

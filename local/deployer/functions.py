@@ -20,8 +20,9 @@ def role(cloud: Cloud, name: str, inputs: Inputs) -> Result:
 @resource("aws:iam/rolePolicy:RolePolicy")
 def role_policy(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     physical = inputs.get("name", cloud.physical_name(name))
+    document = cloud.deviations.role_policy(inputs.text("policy"))
     cloud.client("iam").put_role_policy(
-        RoleName=inputs.text("role"), PolicyName=physical, PolicyDocument=inputs.text("policy")
+        RoleName=inputs.text("role"), PolicyName=physical, PolicyDocument=document
     )
     return f"{inputs.text('role')}:{physical}", {"name": physical}
 

@@ -91,3 +91,17 @@ def test_urls_in_stack_outputs_are_the_local_ones(
     deviations: Deviations, value: object, expected: object
 ) -> None:
     assert deviations.stack_output(value) == expected
+
+
+def test_a_role_may_do_in_batches_what_it_may_do_to_one_message(deviations: Deviations) -> None:
+    alone = {"Effect": "Allow", "Action": "sns:Publish", "Resource": "t"}
+    sweeping = {"Effect": "Allow", "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage"], "Resource": "q"}
+    unchanged = deviations.role_policy(json.dumps({"Statement": [alone]}))
+    assert json.loads(unchanged) == {"Statement": [alone]}
+    assert deviations.sentences == list(ALWAYS)
+    changed = json.loads(deviations.role_policy(json.dumps({"Statement": [alone, sweeping]})))
+    assert changed["Statement"] == [
+        alone,
+        {**sweeping, "Action": [*sweeping["Action"], "sqs:DeleteMessageBatch"]},
+    ]
+    assert len(deviations.sentences) == len(ALWAYS) + 1
