@@ -1,5 +1,7 @@
 """boto3 clients for a stack: the local administrator's, or on AWS the user's own."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -7,20 +9,24 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.errors import SetUpError
+from cli.errors import AnswerError, SetUpError
 from cli.stack import Stack
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
 # Not a secret: the name and password of the administrator of every local stack.
 LOCAL_ADMINISTRATOR = "test"
+LONGEST_RUN = 900  # seconds that a function may take
 
 
 class Clients:
-    """The clients that the checks need, each made at its first use.
+    """The clients that the commands need, each made at its first use.
 
     Raises
     ------
@@ -57,6 +63,23 @@ class Clients:
         """Amazon CloudWatch Logs."""
         return self._session.client("logs", endpoint_url=self._endpoint, config=self._config)
 
+    @cached_property
+    def sns(self) -> "SNSClient":
+        """Amazon SNS."""
+        return self._session.client("sns", endpoint_url=self._endpoint, config=self._config)
+
+    @cached_property
+    def cloudwatch(self) -> "CloudWatchClient":
+        """Amazon CloudWatch."""
+        return self._session.client("cloudwatch", endpoint_url=self._endpoint, config=self._config)
+
+    @cached_property
+    def functions(self) -> "LambdaClient":
+        """AWS Lambda, with patience for the longest run: asking again would start a second one."""
+        patient = Config(read_timeout=LONGEST_RUN + 30, retries={"total_max_attempts": 1}, tcp_keepalive=True)
+        config = self._config.merge(patient)
+        return self._session.client("lambda", endpoint_url=self._endpoint, config=config)
+
     @staticmethod
     def _local(region: str) -> boto3.Session:
         return boto3.Session(
@@ -83,3 +106,12 @@ def problem(error: BotoCoreError | ClientError) -> str:
             ": "
         )
     return " ".join(str(error).split())
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """Turn what AWS or the way to it says against a question into an `AnswerError`."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise AnswerError(f"{problem(error).rstrip('.')}.") from error

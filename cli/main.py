@@ -12,11 +12,11 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from cli import http, local, stack
+from cli import dlq, http, local, stack
 from cli.errors import AnswerError
-from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, plain_lines
+from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, examples
 from cli.progress import sending
-from cli.terminal import note, out, plain, print_json, say
+from cli.terminal import note, out, plain, plain_lines, print_json, say
 
 # boto3, PyMySQL and Pydantic take longer to import than most commands run, so each command imports its own.
 if TYPE_CHECKING:
@@ -35,12 +35,8 @@ app = typer.Typer(
 )
 
 
-def _examples(*lines: str) -> str:
-    """Typer prints an epilog's paragraphs as they are when a blank line is between them."""
-    return "\n\n".join(("[bold]Examples[/bold]", *lines))
-
-
 app.add_typer(local.app, name="local")
+app.add_typer(dlq.app, name="dlq")
 
 
 @app.callback()
@@ -50,7 +46,7 @@ def _cafe(debug: Debug = False) -> None:
 
 @app.command(
     "order",
-    epilog=_examples(
+    epilog=examples(
         "cafe order Latte",
         'cafe order "Flat White" --quantity 2 --customer Ada',
         "cafe order Coffee --count 1000",
@@ -119,7 +115,7 @@ def _tally_document(tally: "order.Tally") -> dict[str, object]:
 
 
 @app.command(
-    "status", epilog=_examples("cafe status", "cafe status --watch", "cafe status --stack prod --json")
+    "status", epilog=examples("cafe status", "cafe status --watch", "cafe status --stack prod --json")
 )
 def status_command(
     watch: Annotated[bool, typer.Option("--watch", help="Refresh every two seconds until Ctrl-C.")] = False,
@@ -171,7 +167,7 @@ def _watch(view: Callable[[], RenderableType]) -> NoReturn:
 
 @app.command(
     "verify",
-    epilog=_examples("cafe verify", "cafe verify --stack dev --timeout 120", "cafe verify --json"),
+    epilog=examples("cafe verify", "cafe verify --stack dev --timeout 120", "cafe verify --json"),
 )
 def verify_command(
     timeout: Annotated[

@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from cli.errors import CafeError
 from cli.stack import LOCAL
-from cli.terminal import note, plain, print_json
+from cli.terminal import note, plain_lines, print_json
 
 DEBUG = "cafe.debug"
 JSON = "cafe.json"
@@ -52,7 +52,13 @@ Debug = Annotated[
         "--debug", envvar="CAFE_DEBUG", help="Show where an error comes from.", callback=_remember(DEBUG)
     ),
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; the answer is yes.")]
 DEFAULT_STACK = LOCAL
+
+
+def examples(*lines: str) -> str:
+    """Typer prints an epilog's paragraphs as they are when a blank line is between them."""
+    return "\n\n".join(("[bold]Examples[/bold]", *lines))
 
 
 class SentenceGroup(TyperGroup):
@@ -81,8 +87,3 @@ class SentenceGroup(TyperGroup):
             print_json({"error": sentence})
         note(plain_lines(sentence), style="red")
         return typer.Exit(exit_code)
-
-
-def plain_lines(text: str) -> str:
-    """As `terminal.plain`, but lines stay lines."""
-    return "\n".join(plain(line) for line in text.split("\n"))

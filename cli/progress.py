@@ -1,4 +1,4 @@
-"""A progress bar on standard error while many orders are sent."""
+"""Progress bars on standard error, where a person sees them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +8,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
+    SpinnerColumn,
     Task,
     TextColumn,
     TimeElapsedColumn,
@@ -26,9 +27,25 @@ class RateColumn(ProgressColumn):
 
 
 @contextmanager
+def counting(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a bar for `total` things, if that is known; give the function that counts on."""
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=total == 1 or not err.is_terminal) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda number: bar.advance(task, number)
+
+
+@contextmanager
 def sending(count: int) -> Iterator[Callable[[], None]]:
-    """Show a bar where a person sees it; give the function to call for each accepted order."""
-    columns = (TextColumn("Sent"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=count == 1 or not err.is_terminal) as bar:
-        task = bar.add_task("Sent", total=count)
-        yield lambda: bar.advance(task)
+    """Show a bar; give the function to call for each accepted order."""
+    with counting("Sent", count) as advance:
+        yield lambda: advance(1)
+
+
+@contextmanager
+def waiting(label: str) -> Iterator[Callable[[str], None]]:
+    """Show that something is under way; give the function that says how far it is."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(label)
+        yield lambda text: bar.update(task, description=text)

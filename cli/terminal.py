@@ -12,6 +12,8 @@ import unicodedata
 import typer
 from rich.console import Console
 
+from cli.errors import AnswerError, SetUpError
+
 # Columns of a table that goes into a file or a pipe: wide enough that nothing of it is cut off.
 FILE_WIDTH = 160
 
@@ -40,6 +42,11 @@ def plain(text: object) -> str:
     )
 
 
+def plain_lines(text: str) -> str:
+    """As `plain`, but lines stay lines."""
+    return "\n".join(plain(line) for line in text.split("\n"))
+
+
 def say(sentence: str, *, style: str | None = None) -> None:
     """Print a line on standard output; it is never wrapped, so that it can be copied or searched."""
     out.print(sentence, style=style, soft_wrap=True)
@@ -53,3 +60,24 @@ def note(sentence: str, *, style: str | None = None) -> None:
 def print_json(document: object) -> None:
     """Print the one JSON document of a `--json` run; ASCII only, so that it prints everywhere."""
     typer.echo(json.dumps(document, indent=2))
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask on standard error, and go on only if the answer is yes.
+
+    Raises
+    ------
+    AnswerError
+        The answer is no.
+    SetUpError
+        Nobody answers: standard input is at its end.
+    """
+    if yes:
+        return
+    err.print(f"{plain_lines(question)} [y/N] ", end="", soft_wrap=True)
+    answer = sys.stdin.readline()
+    if not answer:
+        err.print()
+        raise SetUpError("Nothing was done, because nobody answered: `--yes` answers yes.")
+    if answer.strip().lower() not in {"y", "yes"}:
+        raise AnswerError("Nothing was done.")

@@ -62,12 +62,8 @@ def parse_record(record: Mapping[str, Any]) -> Order:
     InvalidOrderError
         If it holds no order, whatever the body is.
     """
-    message = _decode_twice(record["body"])
-    envelope = None
-    if isinstance(message, dict) and message.get("Type") == "Notification" and "Message" in message:
-        envelope = Envelope(str(message.get("MessageId")), str(message.get("Timestamp")))
-        message = _decode_twice(message["Message"])
-    fields = OrderFields.of(message)
+    envelope, message = unwrap(record["body"])
+    fields = OrderFields.of(decode_twice(message) if envelope else message)
     return Order(
         order_id=fields.order_id or _identity(record, envelope),
         created_at=_sent_at(record, envelope),
@@ -76,6 +72,20 @@ def parse_record(record: Mapping[str, Any]) -> Order:
         customer_name=fields.customer_name,
         attributes=fields.attributes,
     )
+
+
+def unwrap(body: object) -> tuple[Envelope | None, object]:
+    """Take a message out of SNS's envelope: the envelope and its `Message` as it is, or None and the body.
+
+    Raises
+    ------
+    InvalidOrderError
+        If the body is not JSON.
+    """
+    message = decode_twice(body)
+    if isinstance(message, dict) and message.get("Type") == "Notification" and "Message" in message:
+        return Envelope(str(message.get("MessageId")), str(message.get("Timestamp"))), message["Message"]
+    return None, message
 
 
 def decode(text: str) -> object:
@@ -92,7 +102,14 @@ def decode(text: str) -> object:
         raise InvalidOrderError({"body": "The order must be a JSON object; this is not JSON."}) from None
 
 
-def _decode_twice(text: object) -> object:
+def decode_twice(text: object) -> object:
+    """Decode JSON that may be in a JSON string; what is no text is returned as it is.
+
+    Raises
+    ------
+    InvalidOrderError
+        If it is not JSON.
+    """
     message = decode(text) if isinstance(text, str) else text
     return decode(message) if isinstance(message, str) else message
 

@@ -1,0 +1,274 @@
+"""What can be done with the messages of a dead-letter queue: look, send again, correct, delete.
+
+Whatever is sent again is sent before it is deleted: an interruption in between leaves a message in both
+queues, and an order that comes twice is counted once.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cli import aws, queues
+from cli.errors import AnswerError, SetUpError
+from cli.messages import Message
+from cli.queues import Look, Outgoing, looking
+from cli.stopping import Pace
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_sqs import SQSClient
+
+LEAST_ID = 4  # characters with which an id may be abbreviated
+PIECE = 100  # log lines in which the worker's reason is looked for, at most
+
+Advance = Callable[[int], object]
+
+
+def _nothing(_number: int) -> None:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetters:
+    """A dead-letter queue and the queue that its messages belong to."""
+
+    sqs: SQSClient
+    url: str
+    target_url: str
+    stop: threading.Event
+
+    def depth(self) -> queues.Depth:
+        """Ask how many messages there are."""
+        with aws.asking():
+            return queues.depth(self.sqs, self.url)
+
+    def listed(self, limit: int | None, *, hold: int = queues.GLANCE, advance: Advance = _nothing) -> Listing:
+        """Look at the messages, the oldest first; all of them are visible again afterwards.
+
+        Parameters
+        ----------
+        limit
+            How many, at most; None for all.
+        """
+        found: list[Message] = []
+        with aws.asking():
+            others = queues.depth(self.sqs, self.url).in_flight
+            with looking(self.sqs, self.url, self.stop, hold=hold) as look:
+                for batch in look.batches():
+                    found += batch
+                    advance(len(batch))
+                    if limit is not None and len(found) >= limit:
+                        break
+        found.sort(key=lambda message: message.sent_at)
+        return Listing(
+            messages=found[:limit],
+            complete=look.complete and len(found) == len(found[:limit]),
+            held_by_others=others,
+        )
+
+    def find(self, name: str) -> Message:
+        """Look for the message with an id, or with the only id that begins so.
+
+        Raises
+        ------
+        AnswerError
+            There is none, or there are several.
+        """
+        with aws.asking(), looking(self.sqs, self.url, self.stop) as look:
+            return _found(look, name)
+
+    def redrive(
+        self,
+        *,
+        rate: float | None = None,
+        name: str | None = None,
+        everything: bool = False,
+        advance: Advance = _nothing,
+    ) -> Moved:
+        """Send messages to the queue again, each under its identity and time, and delete them here.
+
+        Parameters
+        ----------
+        rate
+            Messages a second, at most.
+        name
+            The id of the only message to send, or its beginning.
+        everything
+            Also what holds no order, as it is.
+        """
+        moved = Moved()
+        pace = Pace(rate, self.stop)
+        step = queues.BATCH if rate is None or rate >= queues.BATCH else 1
+        started = time.monotonic()
+        try:
+            with looking(self.sqs, self.url, self.stop, hold=queues.PASS) as look:
+                for batch in [[_found(look, name)]] if name else look.batches():
+                    # What fails at once is back while this still runs; it is not sent round and round.
+                    chosen = [message for message in batch if message.message_id not in moved.new_ids]
+                    if not everything:
+                        moved.leave([message for message in chosen if message.order is None])
+                        chosen = [message for message in chosen if message.order is not None]
+                    for start in range(0, len(chosen), step):
+                        pace.wait(len(chosen[start : start + step]))
+                        if self.stop.is_set():
+                            break
+                        self._move(look, chosen[start : start + step], moved)
+                    advance(len(batch))
+        except (BotoCoreError, ClientError) as error:
+            moved.problem = aws.problem(error)
+        moved.interrupted = self.stop.is_set()
+        moved.seconds = time.monotonic() - started
+        return moved
+
+    def replace(self, name: str, corrected: Message) -> Moved:
+        """Send a corrected message to the queue and delete the one that it stands for.
+
+        Raises
+        ------
+        AnswerError
+            It is not here any more, so nothing was sent.
+        """
+        moved = Moved()
+        with aws.asking(), looking(self.sqs, self.url, self.stop, hold=queues.PASS) as look:
+            current = _found(look, name)
+            self._move(look, [replace(current, body=corrected.body)], moved)
+        return moved
+
+    def purge(self, chosen: Collection[str], advance: Advance = _nothing) -> Purged:
+        """Delete the messages with these ids and no others, such as those that came after the question."""
+        purged = Purged()
+        with aws.asking(), looking(self.sqs, self.url, self.stop, hold=queues.PASS) as look:
+            for batch in look.batches():
+                doomed = [message for message in batch if message.message_id in chosen]
+                failures = look.delete(doomed)
+                purged.deleted += len(doomed) - len(failures)
+                purged.failures |= failures
+                advance(len(doomed))
+                if purged.deleted + len(purged.failures) == len(chosen):
+                    break
+        purged.interrupted = self.stop.is_set()
+        return purged
+
+    def _move(self, look: Look, messages: list[Message], moved: Moved) -> None:
+        outgoing = [
+            Outgoing(body=message.carried(), attributes=dict(message.attributes)) for message in messages
+        ]
+        taken: list[Message] = []
+        for message, result in zip(messages, queues.send(self.sqs, self.target_url, outgoing), strict=True):
+            if result.message_id is None:
+                moved.failures[message.message_id] = result.problem or "Not taken"
+            else:
+                moved.new_ids.add(result.message_id)
+                taken.append(message)
+        moved.undeleted |= look.delete(taken)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """What was seen of a queue.
+
+    Attributes
+    ----------
+    complete
+        Whether these are all that could be seen.
+    held_by_others
+        Messages that somebody else was looking at when we came, as SQS estimates it.
+    """
+
+    messages: list[Message]
+    complete: bool
+    held_by_others: int
+
+
+@dataclass(kw_only=True)
+class Moved:
+    """What became of messages that were to be sent again.
+
+    Attributes
+    ----------
+    new_ids
+        The SQS message ids of what was sent.
+    left
+        Why, for each message that was not tried, since it holds no order.
+    failures
+        Why, for each that the queue did not take; it is where it was.
+    undeleted
+        Why, for each that was sent and is still here as well; it is counted once all the same.
+    problem
+        Why it ended early.
+    """
+
+    new_ids: set[str] = field(default_factory=set)
+    left: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    undeleted: dict[str, str] = field(default_factory=dict)
+    problem: str | None = None
+    interrupted: bool = False
+    seconds: float = 0.0
+
+    @property
+    def sent(self) -> int:
+        """How many were sent."""
+        return len(self.new_ids)
+
+    def leave(self, messages: list[Message]) -> None:
+        """Note messages that are not sent."""
+        self.left |= {message.message_id: message.reason or "" for message in messages}
+
+
+@dataclass(kw_only=True)
+class Purged:
+    """What became of messages that were to be deleted; `failures` says why, by message id."""
+
+    deleted: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
+
+
+def _found(look: Look, name: str) -> Message:
+    if len(name) < LEAST_ID:
+        raise SetUpError(f"Give at least the first {LEAST_ID} characters of the message's id.")
+    found: list[Message] = []
+    for batch in look.batches():
+        found += [message for message in batch if message.message_id.startswith(name)]
+        if any(message.message_id == name for message in batch):
+            break
+    if not found:
+        raise AnswerError(
+            f"There is no message {name} here just now: somebody else holds it for a while, or it is gone."
+        )
+    if len(found) > 1:
+        raise AnswerError(f"{len(found)} messages have ids that begin with {name}: give more of it.")
+    return found[0]
+
+
+def workers_reason(logs: CloudWatchLogsClient, group: str, message: Message) -> str | None:
+    """Return what the worker logged last about a message, None if nothing is found."""
+    lines: Iterator[str] = iter(())
+    with suppress(BotoCoreError, ClientError):
+        events = logs.filter_log_events(
+            logGroupName=group,
+            startTime=message.sent_at,
+            filterPattern=f'"{message.message_id}"',
+            limit=PIECE,
+        )["events"]
+        lines = (event.get("message", "") for event in sorted(events, key=lambda e: e.get("timestamp", 0)))
+    reasons = [reason for line in lines if (reason := _reason_in(line))]
+    return reasons[-1] if reasons else None
+
+
+def _reason_in(line: str) -> str | None:
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return None
+    reason = said.get("reason") if isinstance(said, dict) else None
+    return str(reason) if reason else None

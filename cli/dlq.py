@@ -1,0 +1,293 @@
+"""`cafe dlq`: what can be typed for the dead-letter queues, and what is then printed."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli import dlq_files, shown, stack
+from cli.dlq_options import MessageId, QueueName, Rate, WhichQueue, opened
+from cli.errors import AnswerError
+from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples
+from cli.progress import counting
+from cli.terminal import confirm, note, out, plain, plain_lines, print_json, say
+
+# boto3 takes longer to import than most commands run, so each command imports its own.
+if TYPE_CHECKING:
+    from cli.dead_letters import DeadLetters, Listing, Moved, Purged
+    from cli.messages import Message
+
+app = typer.Typer(
+    cls=SentenceGroup,
+    no_args_is_help=True,
+    help="Look after the messages that were given up on: look, correct, send again, delete, keep.",
+    epilog=examples("cafe dlq list", "cafe dlq edit 8f14e45f", "cafe dlq redrive --rate 50"),
+)
+app.add_typer(dlq_files.app)
+
+
+@app.command("list", epilog=examples("cafe dlq list", "cafe dlq list --limit 1000 --stack prod --json"))
+def list_command(
+    limit: Annotated[int, typer.Option(min=1, help="How many messages to show, at most.")] = 100,
+    queue: WhichQueue = QueueName.ORDERS,
+    stack_name: StackName = DEFAULT_STACK,
+    directory: Directory = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """List the messages, the oldest first: age, how often received, why it is no order, and the body.
+
+    Looking takes nothing away: the messages are visible to others again at the end. SQS counts each look as
+    a receive.
+    """
+    with opened(stack_name, directory, queue) as letters:
+        depth = letters.depth()
+        with counting("Read", min(limit, depth.total)) as advance:
+            listing = letters.listed(limit, advance=advance)
+        stopped = letters.stop.is_set()
+    if as_json:
+        print_json(
+            {
+                "queue": queue.value,
+                "messages_in_queue": depth.total,
+                "complete": listing.complete,
+                "messages": [shown.document(message) for message in listing.messages],
+            }
+        )
+    elif listing.messages:
+        out.print(shown.table(listing.messages))
+    if stopped:
+        note(f"Stopped: {shown.messages(len(listing.messages))} read, and all are visible again.")
+        raise typer.Exit(130)
+    if not as_json:
+        _say_what_is_missing(listing, depth.total, queue)
+
+
+def _say_what_is_missing(listing: "Listing", total: int, queue: QueueName) -> None:
+    seen = len(listing.messages)
+    if listing.held_by_others:
+        note(
+            f"Somebody else holds {shown.messages(listing.held_by_others)} just now; those are not listed.",
+            style="yellow",
+        )
+    if not listing.complete:
+        say(f"These are {seen} of about {max(total, seen)}: `--limit` shows more.")
+    elif seen:
+        say(f"{shown.messages(seen)}. `cafe dlq show ID` shows one, `cafe dlq edit ID` corrects it.")
+    elif not listing.held_by_others:
+        say(f"Nothing is in the dead-letter queue “{queue.value}”.")
+
+
+@app.command("show", epilog=examples("cafe dlq show 8f14e45f"))
+def show_command(
+    message_id: MessageId,
+    queue: WhichQueue = QueueName.ORDERS,
+    stack_name: StackName = DEFAULT_STACK,
+    directory: Directory = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Show one message with all that is known of it, and what the worker said about it in its log."""
+    from cli import aws
+    from cli.dead_letters import workers_reason
+
+    with opened(stack_name, directory, queue) as letters:
+        message = letters.find(message_id)
+    target = stack.load(stack_name, directory)
+    logged = workers_reason(aws.Clients(target).logs, target.output("worker_log_group"), message)
+    if as_json:
+        print_json(shown.document(message) | {"logged": logged})
+        return
+    for name, value in shown.facts(message, logged):
+        say(f"{name + ':':<12} {plain(value)}")
+    say("")
+    say(plain_lines(message.editable().rstrip("\n")))
+
+
+@app.command(
+    "redrive",
+    epilog=examples(
+        "cafe dlq redrive", "cafe dlq redrive --rate 50 --stack prod", "cafe dlq redrive --id 8f14e45f"
+    ),
+)
+def redrive_command(
+    rate: Rate = None,
+    message_id: Annotated[
+        str | None,
+        typer.Option("--id", help="Only the message with this id, or beginning.", show_default=False),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what holds no order, which will come back.")
+    ] = False,
+    queue: WhichQueue = QueueName.ORDERS,
+    stack_name: StackName = DEFAULT_STACK,
+    directory: Directory = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Send the orders in the dead-letter queue to the worker again, each under its own id and time.
+
+    A message is deleted here once the queue has it; an order that comes twice is counted once, so Ctrl-C and
+    a second run are safe. What holds no order stays. Exit code 1: something could not be sent.
+    """
+    with opened(stack_name, directory, queue) as letters:
+        total = 1 if message_id else letters.depth().total
+        with counting("Sent again", total) as advance:
+            moved = letters.redrive(rate=rate, name=message_id, everything=everything, advance=advance)
+    if as_json:
+        print_json(shown.moved_document(moved))
+    _end(moved, quiet=as_json, chosen=message_id is not None)
+
+
+@app.command(
+    "edit", epilog=examples("cafe dlq edit 8f14e45f", "cafe dlq edit 8f14e45f --file corrected.json --yes")
+)
+def edit_command(
+    message_id: MessageId,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Take the corrected order from this file, and open no editor.", show_default=False),
+    ] = None,
+    queue: WhichQueue = QueueName.ORDERS,
+    yes: Yes = False,
+    stack_name: StackName = DEFAULT_STACK,
+    directory: Directory = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Correct the order in a message in your editor, and send it again under the same order id and time.
+
+    It is checked as the worker would before anything is sent. Exit code 1: it is still no order, or the
+    message is gone; nothing was changed then.
+    """
+    from cli import editor
+
+    with opened(stack_name, directory, queue) as letters:
+        message = letters.find(message_id)
+    before = message.editable()
+    if file is not None:
+        corrected = _corrected(message, _text_of(file))
+    else:
+        note(f"Message {message.message_id}: {plain(shown.reason(message))}")
+        text = editor.edit(before)
+        while isinstance(corrected := _corrected(message, text), str):
+            note(plain(corrected), style="red")
+            confirm("Correct it again?", yes=False)
+            text = editor.edit(text)
+        if text == before and message.order is None:
+            raise AnswerError("Nothing was changed, and nothing was sent.")
+    if isinstance(corrected, str):
+        raise AnswerError(f"{corrected} Nothing was sent.")
+    order = corrected.order
+    assert order is not None  # noqa: S101 - `corrected` has one
+    note(f"Order {order.order_id} of {order.created_at.astimezone():%Y-%m-%d %H:%M:%S}:")
+    note(plain_lines(corrected.editable().rstrip("\n")))
+    confirm("Send it to the worker, and delete the message here?", yes=yes)
+    with opened(stack_name, directory, queue) as letters:
+        moved = letters.replace(message.message_id, corrected)
+    if as_json:
+        print_json({"order_id": order.order_id} | shown.moved_document(moved))
+    elif moved.sent:
+        say(f"Sent: order {order.order_id}.")
+    if moved.undeleted or moved.failures:
+        _end(moved, quiet=True, chosen=True)
+
+
+def _end(moved: "Moved", *, quiet: bool, chosen: bool) -> None:
+    """Say what was done and what not, and choose the exit code."""
+    if not quiet and not moved.interrupted:
+        say(f"{shown.messages(moved.sent)} sent again, in {moved.seconds:.1f} s.")
+    for sentence, style in shown.troubles(moved):
+        note(plain(sentence), style=style)
+    if moved.interrupted:
+        raise typer.Exit(130)
+    if moved.failures or moved.problem or (chosen and not moved.sent):
+        raise typer.Exit(1)
+
+
+def _corrected(message: "Message", text: str) -> "Message | str":
+    """Return the corrected message, or why the text is no correction."""
+    from orders.order import InvalidOrderError
+
+    try:
+        return message.corrected(text)
+    except InvalidOrderError as error:
+        return str(error)
+
+
+def _text_of(file: Path) -> str:
+    from cli.errors import SetUpError
+
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise SetUpError(f"{file} cannot be read as text.") from error
+
+
+@app.command(
+    "purge", epilog=examples("cafe dlq purge", "cafe dlq purge --invalid", "cafe dlq purge --id 8f14e45f")
+)
+def purge_command(
+    message_id: Annotated[
+        str | None,
+        typer.Option("--id", help="Only the message with this id, or beginning.", show_default=False),
+    ] = None,
+    invalid: Annotated[bool, typer.Option("--invalid", help="Only what holds no order.")] = False,
+    queue: WhichQueue = QueueName.ORDERS,
+    yes: Yes = False,
+    stack_name: StackName = DEFAULT_STACK,
+    directory: Directory = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Delete messages for good, after a question that says how many and how many hold an order.
+
+    Only what the question counted is deleted, not what comes later. `cafe dlq export` keeps a copy.
+    Exit code 1: something could not be deleted.
+    """
+    from cli.queues import PASS
+
+    with opened(stack_name, directory, queue) as letters:
+        if message_id:
+            found = [letters.find(message_id)]
+        else:
+            with counting("Read", letters.depth().total) as advance:
+                found = letters.listed(None, hold=PASS, advance=advance).messages
+        if letters.stop.is_set():
+            raise KeyboardInterrupt
+    chosen = [message for message in found if message.order is None or not invalid]
+    orders = sum(message.order is not None for message in chosen)
+    if chosen:
+        lost = (
+            f", {orders:,} of them with an order in it that is then lost"
+            if orders
+            else ", none of them an order"
+        )
+        confirm(f"Delete {shown.messages(len(chosen))} from “{queue.value}” for good{lost}?", yes=yes)
+    with opened(stack_name, directory, queue) as letters, counting("Deleted", len(chosen)) as advance:
+        purged = letters.purge({message.message_id for message in chosen}, advance=advance)
+    if as_json:
+        print_json(asdict(purged))
+    _end_purge(purged, len(chosen), quiet=as_json)
+
+
+def _end_purge(purged: "Purged", chosen: int, *, quiet: bool) -> None:
+    if purged.interrupted:
+        note(f"Stopped: {shown.messages(purged.deleted)} deleted; the others are where they were.")
+        raise typer.Exit(130)
+    if not quiet:
+        say(f"{shown.messages(purged.deleted)} deleted.")
+    if missed := chosen - purged.deleted - len(purged.failures):
+        note(f"{shown.messages(missed)} not met again: held by somebody else, or gone.", style="yellow")
+    if purged.failures:
+        reason = plain(shown.first(purged.failures))
+        note(f"{shown.messages(len(purged.failures))} not deleted: {reason}", style="red")
+        raise typer.Exit(1)
+
+
+def _all_of(letters: "DeadLetters") -> "list[Message]":
+    from cli.queues import PASS
+
+    with counting("Read", letters.depth().total) as advance:
+        return letters.listed(None, hold=PASS, advance=advance).messages

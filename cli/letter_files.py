@@ -1,0 +1,191 @@
+"""Messages in a file, one JSON object per line."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli import queues
+from cli.errors import SetUpError
+from cli.messages import Message
+from cli.queues import Outgoing
+from cli.stopping import Pace
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+
+class BadLineError(ValueError):
+    """A line that holds no message, and why."""
+
+
+def document(message: Message) -> dict[str, Any]:
+    """Return what a line says of a message; `import` needs `message_id`, `sent_at` and `body` of it."""
+    order = message.order
+    return {
+        "message_id": message.message_id,
+        "sent_at": message.sent.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "order_id": order.order_id if order else None,
+        "receive_count": message.receives,
+        "reason": message.reason,
+        "body": message.body,
+        **({"attributes": message.attributes} if message.attributes else {}),
+    }
+
+
+def write(path: Path, messages: Iterable[Message]) -> None:
+    """Write messages to a file that only its owner may read; it appears whole or not at all.
+
+    Raises
+    ------
+    SetUpError
+        It cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.writelines(
+                    json.dumps(document(message), default=_encoded) + "\n" for message in messages
+                )
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise SetUpError(f"{path} cannot be written ({error.strerror}).") from error
+
+
+def _encoded(value: Any) -> Any:
+    return {"base64": base64.b64encode(value).decode()} if isinstance(value, bytes) else str(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What a file holds: messages and bad lines, each by the line's number."""
+
+    messages: dict[int, Message]
+    bad: dict[int, str]
+
+
+def read(path: Path) -> Contents:
+    """Read a file of messages, and check every line before anything is done with any.
+
+    Raises
+    ------
+    SetUpError
+        It cannot be read.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise SetUpError(f"{path} cannot be read ({error.strerror}).") from error
+    contents = Contents(messages={}, bad={})
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            contents.messages[number] = _message(line)
+        except BadLineError as error:
+            contents.bad[number] = str(error)
+    return contents
+
+
+def _message(line: bytes) -> Message:
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        raise BadLineError("This is not JSON.") from None
+    if not isinstance(said, dict):
+        raise BadLineError("This is not a JSON object.")
+    body, message_id = said.get("body"), said.get("message_id")
+    if not isinstance(body, str) or not isinstance(message_id, str):
+        raise BadLineError("`message_id` and `body` must be there, as text.")
+    message = Message(
+        message_id=message_id,
+        body=body,
+        sent_at=_milliseconds(said.get("sent_at")),
+        attributes=_attributes(said),
+    )
+    if message.order is None:
+        raise BadLineError(message.reason or "")
+    return message
+
+
+def _milliseconds(text: object) -> int:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise BadLineError("`sent_at` must be a time with its zone, such as 2026-11-22T14:00:00Z.")
+    return round(moment.astimezone(UTC).timestamp() * 1000)
+
+
+def _attributes(said: dict[str, Any]) -> dict[str, Any]:
+    attributes = said.get("attributes", {})
+    try:
+        return {
+            str(name): {
+                key: base64.b64decode(value["base64"]) if isinstance(value, dict) else str(value)
+                for key, value in attribute.items()
+            }
+            for name, attribute in attributes.items()
+        }
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise BadLineError("`attributes` is not as `cafe dlq export` writes it.") from None
+
+
+@dataclass(kw_only=True)
+class Imported:
+    """What became of a file's messages; `failures` says why not, by line."""
+
+    sent: int = 0
+    failures: dict[int, str] = field(default_factory=dict)
+    last_line: int = 0
+    interrupted: bool = False
+    seconds: float = 0.0
+
+
+def send(
+    sqs: SQSClient,
+    url: str,
+    messages: dict[int, Message],
+    *,
+    stop: threading.Event,
+    rate: float | None = None,
+    advance: Callable[[int], object] = lambda _number: None,
+) -> Imported:
+    """Send messages to a queue, in the order of their lines, each under its identity and time."""
+    imported = Imported()
+    started = time.monotonic()
+    pace = Pace(rate, stop)
+    step = queues.BATCH if rate is None or rate >= queues.BATCH else 1
+    lines = sorted(messages)
+    for start in range(0, len(lines), step):
+        batch = lines[start : start + step]
+        pace.wait(len(batch))
+        if stop.is_set():
+            imported.interrupted = True
+            break
+        outgoing = [
+            Outgoing(body=messages[line].carried(), attributes=dict(messages[line].attributes))
+            for line in batch
+        ]
+        for line, result in zip(batch, queues.send(sqs, url, outgoing), strict=True):
+            if result.message_id is None:
+                imported.failures[line] = result.problem or "Not taken"
+            else:
+                imported.sent += 1
+        imported.last_line = batch[-1]
+        advance(len(batch))
+    imported.seconds = time.monotonic() - started
+    return imported

@@ -1,0 +1,230 @@
+"""A message of a queue: what it holds, and how it is moved without becoming another order.
+
+An order without an `orderId` takes its identity from SNS's envelope, or else from SQS's message id; its time
+is the envelope's, or else SQS's. A message that is sent again gets a new id and a new time of SQS's. So
+whatever is not in an envelope is put into one first, that says what SQS said of the message.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from cli.terminal import HARMFUL_CATEGORIES, JOINERS
+from orders.message import Envelope, decode_twice, parse_record, unwrap
+from orders.order import ORDER_ID, InvalidOrderError, Order
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """A message as SQS keeps it.
+
+    Attributes
+    ----------
+    sent_at
+        When it was first put on a queue, in milliseconds since 1970; moving to a dead-letter queue keeps it.
+    receives
+        How often it was received before this time.
+    attributes
+        SQS's message attributes, as they are sent.
+    receipt
+        What deletes it, or makes it visible again.
+    """
+
+    message_id: str
+    body: str
+    sent_at: int
+    receives: int = 0
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    receipt: str = field(default="", repr=False)
+
+    @classmethod
+    def of(cls, received: MessageTypeDef) -> Message:
+        """Take a message from SQS's answer."""
+        system = received.get("Attributes", {})
+        return cls(
+            message_id=received["MessageId"],
+            body=received["Body"],
+            sent_at=int(system["SentTimestamp"]),
+            receives=max(0, int(system.get("ApproximateReceiveCount", "1")) - 1),
+            attributes={
+                name: {
+                    key: value for key, value in attribute.items() if value and not key.endswith("ListValues")
+                }
+                for name, attribute in received.get("MessageAttributes", {}).items()
+            },
+            receipt=received["ReceiptHandle"],
+        )
+
+    @cached_property
+    def _read(self) -> Order | InvalidOrderError:
+        record = {
+            "messageId": self.message_id,
+            "body": self.body,
+            "attributes": {"SentTimestamp": str(self.sent_at)},
+        }
+        try:
+            return parse_record(record)
+        except InvalidOrderError as error:
+            return error
+
+    @property
+    def order(self) -> Order | None:
+        """The order in it, as the worker reads it."""
+        return None if isinstance(self._read, InvalidOrderError) else self._read
+
+    @property
+    def reason(self) -> str | None:
+        """Why it holds no order."""
+        return str(self._read) if isinstance(self._read, InvalidOrderError) else None
+
+    @property
+    def envelope(self) -> Envelope | None:
+        """The envelope that it is in, whatever that holds."""
+        try:
+            return unwrap(self.body)[0]
+        except InvalidOrderError:
+            return None
+
+    @property
+    def text(self) -> str:
+        """What the publisher sent: the body without its envelope."""
+        try:
+            envelope, message = unwrap(self.body)
+        except InvalidOrderError:
+            return self.body
+        if envelope is None:
+            return self.body
+        return message if isinstance(message, str) else json.dumps(message)
+
+    @property
+    def sent(self) -> datetime:
+        """When it was first put on a queue."""
+        return datetime.fromtimestamp(self.sent_at / 1000, UTC)
+
+    @property
+    def own_id(self) -> str | None:
+        """The `orderId` that its publisher wrote into it, if that is one."""
+        said = _object(self.text)
+        order_id = said.get("orderId") if said else None
+        return order_id if isinstance(order_id, str) and ORDER_ID.fullmatch(order_id) else None
+
+    @property
+    def identity(self) -> str:
+        """The id of the order that is in it, or would be if its other fields were right."""
+        envelope = self.envelope
+        if envelope is not None and ORDER_ID.fullmatch(envelope.message_id):
+            return self.own_id or envelope.message_id
+        return self.own_id or self.message_id
+
+    def carried(self) -> str:
+        """Return the body with which it can be sent again and stays the same order, at the same time.
+
+        What is in an envelope already stays as it is, byte for byte.
+        """
+        if self.envelope is not None:
+            return self.body
+        said = _object(self.body)
+        if said is not None and said.get("orderId") is None:
+            return enveloped(self.message_id, self.sent, json.dumps(said | {"orderId": self.message_id}))
+        return enveloped(self.message_id, self.sent, self.body)
+
+    def editable(self) -> str:
+        """Return what a person corrects: the order, one field per line, or else the text as it is."""
+        said = _object(self.text)
+        if said is None:
+            return self.text
+        if said.get("orderId") is None:
+            said = {"orderId": self.identity} | said
+        return _escaped(json.dumps(said, indent=2, ensure_ascii=False)) + "\n"
+
+    def corrected(self, text: str) -> Message:
+        """Return this message with a corrected order in it, of the same id and the same time.
+
+        Raises
+        ------
+        InvalidOrderError
+            The text is no order, or it is another order.
+        """
+        said = _object(text)
+        if said is not None and said.get("orderId") is None:
+            text = json.dumps(said | {"orderId": self.identity})
+        moved = replace(self, body=enveloped(self._envelope_id, self._order_time, text))
+        if moved.order is None:
+            raise InvalidOrderError({"body": moved.reason or ""})
+        # An order that was readable may be recorded already, and an id of its own may be known elsewhere.
+        known = self.own_id or (self.order.order_id if self.order else None)
+        if known is not None and moved.order.order_id != known:
+            raise InvalidOrderError(
+                {"orderId": f"The orderId must stay {known}: another one is another order."}
+            )
+        return moved
+
+    @property
+    def _envelope_id(self) -> str:
+        envelope = self.envelope
+        usable = envelope is not None and ORDER_ID.fullmatch(envelope.message_id)
+        return envelope.message_id if envelope is not None and usable else self.message_id
+
+    @property
+    def _order_time(self) -> datetime:
+        """The envelope's time if it is one, or else SQS's."""
+        envelope = self.envelope
+        if self.order is not None:
+            return self.order.created_at
+        if envelope is None:
+            return self.sent
+        probe = enveloped_as(envelope, '{"item": "any", "quantity": 1, "orderId": "any"}')
+        order = replace(self, body=probe).order
+        return order.created_at if order else self.sent
+
+
+def enveloped(message_id: str, sent: datetime, text: str) -> str:
+    """Put a text into an envelope like SNS's."""
+    timestamp = sent.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return enveloped_as(Envelope(message_id, timestamp), text)
+
+
+def enveloped_as(envelope: Envelope, text: str) -> str:
+    """Put a text into a given envelope."""
+    document = {
+        "Type": "Notification",
+        "MessageId": envelope.message_id,
+        "Timestamp": envelope.timestamp,
+        "Message": text,
+    }
+    try:
+        body = json.dumps(document, ensure_ascii=False)
+        body.encode()
+    except UnicodeEncodeError:  # half a surrogate pair
+        return json.dumps(document)
+    return body
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    """Return the JSON object in a text, None if it holds none."""
+    try:
+        said = decode_twice(text)
+    except InvalidOrderError:
+        return None
+    return said if isinstance(said, dict) else None
+
+
+def _escaped(document: str) -> str:
+    """Write what could steer a terminal as JSON's own escapes; it stays the same document."""
+
+    def escape(match: re.Match[str]) -> str:
+        character = match[0]
+        harmful = unicodedata.category(character) in HARMFUL_CATEGORIES and character not in JOINERS
+        return json.dumps(character)[1:-1] if harmful else character
+
+    return re.sub(r"[^\x20-\x7e\n]", escape, document)

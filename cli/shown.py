@@ -1,0 +1,129 @@
+"""Dead letters on the screen and in JSON documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from cli.terminal import plain
+from cli.times import duration
+
+if TYPE_CHECKING:
+    from cli.dead_letters import Moved
+    from cli.messages import Message
+
+BODY = 200  # characters of a body in the list
+
+
+def table(messages: list[Message]) -> Table:
+    """Return a list of messages."""
+    lines = Table(title="Dead letters", title_justify="left", title_style="bold")
+    lines.add_column("Message", no_wrap=True, overflow="ellipsis", min_width=8)
+    lines.add_column("Age", no_wrap=True)
+    lines.add_column("Receives", justify="right", no_wrap=True)
+    lines.add_column("Reason", overflow="fold", ratio=2)
+    lines.add_column("Body", no_wrap=True, overflow="ellipsis", ratio=3)
+    for message in messages:
+        lines.add_row(
+            plain(message.message_id),
+            _age(message),
+            str(message.receives),
+            Text(plain(reason(message))),
+            Text(plain(message.text[:BODY])),
+        )
+    return lines
+
+
+def document(message: Message) -> dict[str, Any]:
+    """Return a message as programs read it."""
+    from cli import letter_files
+
+    return letter_files.document(message) | {"age_seconds": round(_seconds(message))}
+
+
+def reason(message: Message) -> str:
+    """Say why a message is here."""
+    return message.reason or "An order, but it could not be recorded or delivered."
+
+
+def _age(message: Message) -> str:
+    return duration(_seconds(message))
+
+
+def _seconds(message: Message) -> float:
+    return max(0.0, (datetime.now(UTC) - message.sent).total_seconds())
+
+
+def first(reasons: dict[str, str]) -> str:
+    """Return the first of several reasons."""
+    return next(iter(reasons.values()))
+
+
+def messages(count: int) -> str:
+    """Return a number of messages in words."""
+    return "1 message" if count == 1 else f"{count:,} messages"
+
+
+def lines(count: int) -> str:
+    """Return a number of lines in words."""
+    return "1 line" if count == 1 else f"{count:,} lines"
+
+
+def facts(message: Message, logged: str | None) -> Iterator[tuple[str, str]]:
+    """Yield what is known of a message: a name and a value each."""
+    yield "Message", message.message_id
+    yield "Order", message.order.order_id if message.order else f"would be {message.identity}"
+    yield "Sent", f"{message.sent.astimezone():%Y-%m-%d %H:%M:%S} ({_age(message)} ago)"
+    yield "Receives", str(message.receives)
+    yield "Reason", reason(message)
+    if logged:
+        yield "Logged", logged
+    for name, attribute in message.attributes.items():
+        yield f"“{name}”", str(attribute.get("StringValue", "binary"))
+
+
+def purge_question(chosen: list[Message], queue: str) -> str:
+    """Ask for what cannot be undone, with the numbers."""
+    orders = sum(message.order is not None for message in chosen)
+    lost = f"{orders:,} of them with an order in it that is then lost" if orders else "none of them an order"
+    return f"Delete {messages(len(chosen))} from “{queue}” for good, {lost}?"
+
+
+def moved_document(moved: Moved) -> dict[str, Any]:
+    """Return what became of messages, as programs read it."""
+    return {
+        "sent": moved.sent,
+        "left": moved.left,
+        "failures": moved.failures,
+        "undeleted": moved.undeleted,
+        "interrupted": moved.interrupted,
+        "seconds": round(moved.seconds, 3),
+        **({"error": moved.problem} if moved.problem else {}),
+    }
+
+
+def troubles(moved: Moved) -> Iterator[tuple[str, str]]:
+    """Yield a sentence and its style for each thing that was not done."""
+    if moved.interrupted:
+        yield f"Stopped: {messages(moved.sent)} sent again; the others are where they were.", ""
+    if moved.left:
+        why = f": {first(moved.left)}" if len(moved.left) == 1 else ""
+        yield (
+            f"{messages(len(moved.left))} left, because no order is in it{why} "
+            "(`cafe dlq list` shows why, `cafe dlq edit ID` corrects it, `--all` sends it as it is).",
+            "yellow",
+        )
+    if moved.undeleted:
+        yield (
+            f"{messages(len(moved.undeleted))} sent, but not deleted here: {first(moved.undeleted)} "
+            "It is counted once all the same; another redrive removes it.",
+            "yellow",
+        )
+    if moved.failures:
+        yield f"{messages(len(moved.failures))} not sent: {first(moved.failures)}", "red"
+    if moved.problem:
+        yield f"Ended early: {moved.problem}. What was not sent is where it was.", "red"

@@ -1,0 +1,51 @@
+"""Moments and stretches of time, as people read and type them."""
+
+from datetime import UTC, datetime, timedelta
+
+UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def duration(seconds: float) -> str:
+    """Return a stretch of time in its two largest units, `3 d 4 h`."""
+    rest = round(seconds)
+    parts: list[str] = []
+    for unit, size in UNITS:
+        number, rest = divmod(rest, size)
+        if number or parts:
+            parts.append(f"{number} {unit}")
+    return " ".join(part for part in parts[:2] if not part.startswith("0 ")) or "0 s"
+
+
+def moment(text: str) -> datetime:
+    """Read a date or a time, in this machine's time zone unless it names one; return it in UTC.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    return datetime.fromisoformat(text.strip()).astimezone(UTC)
+
+
+def parsed(text: object) -> datetime | None:
+    """Read a time that a program wrote, in UTC unless it says otherwise; None if it is none."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def spoken(moment: datetime) -> str:
+    """Write a time in this machine's zone, and to the second."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def iso(moment: datetime) -> str:
+    """Write a time in UTC, to the millisecond, for programs."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def ago(moment: datetime) -> timedelta:
+    """Tell how long ago a moment was."""
+    return datetime.now(UTC) - moment
