@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from cli import dlq, http, local, stack
+from cli import dlq, http, loading, local, operate, stack, worker
 from cli.errors import AnswerError
 from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, examples
 from cli.progress import sending
@@ -37,6 +37,9 @@ app = typer.Typer(
 
 app.add_typer(local.app, name="local")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(worker.app, name="worker")
+app.add_typer(operate.app)
+app.add_typer(loading.app)
 
 
 @app.callback()

@@ -96,7 +96,7 @@ class Look:
     def delete(self, messages: Iterable[Message]) -> dict[str, str]:
         """Delete messages; return why not, by message id, for those that could not be deleted."""
         failures: dict[str, str] = {}
-        for group in _groups(messages, BATCH):
+        for group in groups(messages, BATCH):
             entries = [
                 {"Id": str(number), "ReceiptHandle": self._held[message.message_id]}
                 for number, message in enumerate(group)
@@ -118,7 +118,7 @@ class Look:
         ]
         self._held.clear()
         with suppress(BotoCoreError, ClientError):
-            for group in _groups(entries, BATCH):
+            for group in groups(entries, BATCH):
                 self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=group)  # type: ignore[arg-type]
 
 
@@ -233,7 +233,8 @@ def _by_size(messages: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
         yield group
 
 
-def _groups(things: Iterable[T], size: int) -> Iterator[list[T]]:
+def groups(things: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Split things into groups of a size; the last may be smaller."""
     iterator = iter(things)
     while group := list(itertools.islice(iterator, size)):
         yield group

@@ -1,0 +1,253 @@
+"""What is wrong with a stack, and what to type next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+
+import httpx
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cli import aws, http, queues, status, times
+from cli.errors import CafeError
+from cli.reconciler import Check, Reconciler
+from cli.stack import LOCAL, REPOSITORY, Stack
+from cli.verify import TITLE
+
+OLD, TOO_OLD = timedelta(minutes=1), timedelta(minutes=10)  # an order that waits for the worker
+SILENT = timedelta(minutes=5)  # the reconciler runs every minute
+METRIC_WINDOW = timedelta(minutes=15)
+PAUSE = 2.0  # seconds between two looks at a queue whose age nobody knows
+
+
+class State(StrEnum):
+    """How a thing is."""
+
+    OK = "ok"
+    WARN = "warn"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One line.
+
+    Attributes
+    ----------
+    name
+        For programs.
+    title
+        For people.
+    next
+        The command to type next, if there is something to do.
+    """
+
+    name: str
+    title: str
+    state: State
+    detail: str
+    next: str | None = None
+
+
+Verdict = tuple[State, str, str | None]  # state, detail, next command
+
+
+class Doctor:
+    """Looks at every part of a stack, each for itself."""
+
+    def __init__(self, stack: Stack, clients: aws.Clients, client: httpx.Client) -> None:
+        self._stack = stack
+        self._clients = clients
+        self._client = client
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield a finding per part as soon as it is known."""
+        parts: list[tuple[str, str, Callable[[], Verdict], str | None]] = [
+            ("page", "Page", self._page, self._deploy),
+            ("api", "API", self._api, self._deploy),
+            ("queue", "Queue", self._queue, self._command("status --watch")),
+            ("worker", "Worker", self._worker, self._command("worker resume")),
+            ("dead_letters", "Dead letters", self._dead_letters, self._command("dlq list")),
+            (
+                "undelivered",
+                "Undelivered by SNS",
+                self._undelivered,
+                self._command("dlq list", "--queue subscription"),
+            ),
+            ("database", "Database", self._database, self._command("reconcile")),
+            ("schema", "Schema", self._schema, self._deploy),
+            ("drift", "Drift", self._drift, self._command("reconcile")),
+            ("last_order", "Last order", self._last_order, self._command("verify")),
+        ]
+        for name, title, look, else_next in parts:
+            try:
+                state, detail, command = look()
+            except CafeError as error:
+                state, detail, command = State.BAD, str(error), else_next
+            except (BotoCoreError, ClientError) as error:
+                state, detail, command = State.BAD, aws.problem(error), else_next
+            yield Finding(
+                name=name,
+                title=title,
+                state=state,
+                detail=detail,
+                next=None if state is State.OK else command,
+            )
+
+    def _command(self, words: str, *options: str) -> str:
+        where = () if self._stack.name == LOCAL else ("--stack", self._stack.name)
+        return " ".join(("cafe", words, *options, *where))
+
+    @property
+    def _deploy(self) -> str:
+        local = self._stack.name == LOCAL
+        return "cafe local stop && make local" if local else f"make deploy STACK={self._stack.name}"
+
+    # The doors
+
+    def _page(self) -> Verdict:
+        url = self._stack.output("page_url")
+        try:
+            response = self._client.get(url, follow_redirects=True)
+        except httpx.HTTPError as error:
+            return State.BAD, f"{url} was not reached: {http.problem(error)}", self._deploy
+        if response.status_code != httpx.codes.OK or TITLE not in response.text:
+            return State.BAD, f"{url} answers {http.message_of(response)}, not with the page", self._deploy
+        return State.OK, f"{url} is served", None
+
+    def _api(self) -> Verdict:
+        url = self._stack.output("order_status_url")
+        answer = status.parse(status.fetch(self._client, url))
+        if answer.degraded:
+            return (
+                State.WARN,
+                f"it answers, but could not read {', '.join(answer.degraded)}",
+                self._command("status"),
+            )
+        return State.OK, f"{self._stack.output('api_url')} answers", None
+
+    # The queues
+
+    def _queue(self) -> Verdict:
+        url = self._stack.output("queue_url")
+        depth = queues.depth(self._clients.sqs, url)
+        orders = f"{depth.waiting:,} waiting, {depth.in_flight:,} with the worker"
+        if not depth.waiting:
+            return State.OK, orders, None
+        age = self._age_of_oldest(url)
+        if age is None:
+            return self._is_shrinking(url, depth.waiting, orders)
+        text = f"{orders}, the oldest for {times.duration(age.total_seconds())}"
+        state = State.BAD if age >= TOO_OLD else State.WARN if age >= OLD else State.OK
+        return state, text, self._command("status --watch")
+
+    def _age_of_oldest(self, url: str) -> timedelta | None:
+        """Ask CloudWatch; SQS itself tells the age only to who takes the message."""
+        now = datetime.now(UTC)
+        try:
+            points = self._clients.cloudwatch.get_metric_statistics(
+                Namespace="AWS/SQS",
+                MetricName="ApproximateAgeOfOldestMessage",
+                Dimensions=[{"Name": "QueueName", "Value": url.rpartition("/")[2]}],
+                StartTime=now - METRIC_WINDOW,
+                EndTime=now,
+                Period=60,
+                Statistics=["Maximum"],
+            )["Datapoints"]
+        except (BotoCoreError, ClientError):
+            return None
+        if not points:
+            return None
+        latest = max(points, key=lambda point: point["Timestamp"])
+        return timedelta(seconds=latest["Maximum"])
+
+    def _is_shrinking(self, url: str, waiting: int, orders: str) -> Verdict:
+        time.sleep(PAUSE)
+        now = queues.depth(self._clients.sqs, url).waiting
+        if now < waiting:
+            return State.OK, f"{orders}; {waiting - now:,} fewer are waiting {PAUSE:g} s later", None
+        return State.WARN, f"{orders}, and not fewer {PAUSE:g} s later", self._command("status --watch")
+
+    def _worker(self) -> Verdict:
+        uuid = self._stack.output("worker_mapping")
+        mapping = self._clients.functions.get_event_source_mapping(UUID=uuid)
+        state = mapping.get("State", "unknown")
+        last = mapping.get("LastProcessingResult", "")
+        if state in {"Disabled", "Disabling"}:
+            return State.BAD, "is paused: orders wait in the queue", self._command("worker resume")
+        if state != "Enabled":
+            return State.WARN, f"is not ready: {state}", self._command("doctor")
+        if last.startswith("PROBLEM"):
+            return State.WARN, f"takes orders, but the last time: {last}", self._command("status")
+        return State.OK, "takes orders from the queue", None
+
+    def _dead_letters(self) -> Verdict:
+        return self._letters("dead_letter_queue_url", self._command("dlq list"))
+
+    def _undelivered(self) -> Verdict:
+        command = self._command("dlq list", "--queue subscription")
+        return self._letters("subscription_dead_letter_queue_url", command)
+
+    def _letters(self, output: str, command: str) -> Verdict:
+        number = queues.depth(self._clients.sqs, self._stack.output(output)).total
+        if number:
+            return State.BAD, f"{number:,} messages that nobody will try again by itself", command
+        return State.OK, "none", None
+
+    # What only the function in the VPC sees
+
+    @cached_property
+    def _check(self) -> Check | CafeError:
+        try:
+            name = self._stack.output("reconcile_function")
+            return Reconciler(functions=self._clients.functions, name=name).check()
+        except CafeError as error:
+            return error
+
+    def _known(self) -> Check:
+        if isinstance(self._check, CafeError):
+            raise self._check
+        return self._check
+
+    def _database(self) -> Verdict:
+        database = self._known().database
+        if database.reachable:
+            return State.OK, "answers", None
+        return State.BAD, f"does not answer: {database.reason}", self._command("doctor")
+
+    def _schema(self) -> Verdict:
+        version, wanted = self._known().database.version, _migrations()
+        if version is None:
+            return State.WARN, "not known", self._command("doctor")
+        if wanted and version != wanted:
+            return State.BAD, f"version {version}, and these sources need {wanted}", self._deploy
+        return State.OK, f"version {version}", None
+
+    def _drift(self) -> Verdict:
+        known = self._known()
+        if known.as_of is None or known.drift is None:
+            return State.WARN, "the stores were never compared", self._command("reconcile")
+        ago = times.ago(known.as_of)
+        when = f"compared {times.duration(ago.total_seconds())} ago"
+        if known.drift:
+            return State.BAD, f"{known.drift:,} orders differed, {when}", self._command("reconcile")
+        if ago > SILENT:
+            return State.BAD, f"none, but only {when}", self._command("reconcile")
+        return State.OK, f"none, {when}", None
+
+    def _last_order(self) -> Verdict:
+        last = self._known().last_order_at
+        if last is None:
+            return State.OK, "none yet", None
+        ago = max(0.0, times.ago(last).total_seconds())
+        return State.OK, f"{times.spoken(last)}, {times.duration(ago)} ago", None
+
+
+def _migrations() -> int | None:
+    """Return the number of the newest migration in these sources, None if they are not here."""
+    numbers = [int(path.name[:4]) for path in (REPOSITORY / "functions" / "migrations").glob("[0-9]*.sql")]
+    return max(numbers, default=None)

@@ -1,0 +1,145 @@
+"""What a load consists of, and the ways in.
+
+Every order has an id of its own, and an item of three that nobody else orders, so that the menu's counters
+are the run's alone. Duplicates are the same order sent again later. What is malformed must not be counted.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+import httpx
+
+from cli import queues
+from cli.errors import AnswerError
+from cli.order import Counter, Order, RefusedError
+from cli.queues import Outgoing
+
+# The quantity tells the item, so that a counter of one is a number of orders.
+ITEMS = {"Load test 1": 1, "Load test 2": 2, "Load test 3": 3}
+APART = 200  # a duplicate comes up to so many orders after its original
+
+
+class Kind(StrEnum):
+    """What is sent."""
+
+    ORDER = "order"
+    DUPLICATE = "duplicate"
+    MALFORMED = "malformed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How much is sent: percentages are of the orders, and come on top of them."""
+
+    orders: int
+    duplicates: float = 0.0
+    malformed: float = 0.0
+    rate: float | None = None
+    run: str = field(default_factory=lambda: f"load-{secrets.token_hex(5)}")
+
+    def sequence(self) -> list[tuple[Kind, int]]:
+        """Return everything in the order in which it is sent; the same for the same run."""
+        chance = random.Random(self.run)  # noqa: S311 - nothing depends on its secrecy
+        count = self.orders
+        placed = [(float(number), Kind.ORDER, number) for number in range(count)]
+        again = (chance.randrange(count) for _ in range(round(count * self.duplicates / 100)))
+        placed += [(number + chance.uniform(0.5, APART), Kind.DUPLICATE, number) for number in again]
+        malformed = range(round(count * self.malformed / 100))
+        placed += [(chance.uniform(0, count), Kind.MALFORMED, number) for number in malformed]
+        return [(kind, number) for _, kind, number in sorted(placed)]
+
+    def body(self, kind: Kind, number: int) -> dict[str, object]:
+        """Return what is sent."""
+        if kind is Kind.MALFORMED:
+            wrong: tuple[dict[str, object], ...] = (
+                {"item": "Load test 1", "quantity": 0},
+                {"item": "Load test 1"},
+                {"item": "", "quantity": 1},
+                {"item": "Load test 1", "quantity": "many"},
+            )
+            return {"orderId": f"{self.run}-bad-{number}"} | wrong[number % len(wrong)]
+        item = list(ITEMS)[number % len(ITEMS)]
+        return {
+            "orderId": self.order_id(number),
+            "item": item,
+            "quantity": ITEMS[item],
+            "customer_name": "Load test",
+        }
+
+    def order_id(self, number: int) -> str:
+        """Return the id of an order."""
+        return f"{self.run}-{number}"
+
+
+class Door(Protocol):
+    """A way in."""
+
+    size: int  # how much goes in at once
+
+    def send(self, bodies: Sequence[dict[str, object]]) -> list[str | None]:
+        """Send orders, and tell of each why it was not taken; None if it was."""
+
+    def close(self) -> None:
+        """Send nothing again that was not taken so far."""
+
+
+@dataclass(frozen=True)
+class Body(Order):
+    """An order with an id, or what is none."""
+
+    said: dict[str, object]
+
+    def body(self) -> dict[str, object]:
+        """Return it as it is."""
+        return self.said
+
+
+class HttpDoor:
+    """`POST /orders`, one at a time."""
+
+    size = 1
+
+    def __init__(self, client: httpx.Client, url: str) -> None:
+        self._counter = Counter(client, url)
+
+    def send(self, bodies: Sequence[dict[str, object]]) -> list[str | None]:
+        """Send orders; what is refused is not sent again."""
+        return [self._place(body) for body in bodies]
+
+    def close(self) -> None:
+        """Stop sending again."""
+        self._counter.close()
+
+    def _place(self, body: dict[str, object]) -> str | None:
+        try:
+            self._counter.place(Body(item="", said=body))
+        except RefusedError as error:
+            return f"refused: {error}"
+        except AnswerError as error:
+            return str(error)
+        return None
+
+
+class TopicDoor:
+    """`OrderTopic`, as another system publishes."""
+
+    def __init__(self, sns: Any, topic: str, rate: float | None) -> None:
+        self._sns = sns
+        self._topic = topic
+        # Few at once where the rate is low, so that they come evenly.
+        self.size = queues.BATCH if rate is None else max(1, min(queues.BATCH, int(rate / 10)))
+
+    def send(self, bodies: Sequence[dict[str, object]]) -> list[str | None]:
+        """Publish orders."""
+        messages = [Outgoing(body=json.dumps(body), attributes={}) for body in bodies]
+        return [result.problem for result in queues.publish(self._sns, self._topic, messages)]
+
+    def close(self) -> None:
+        """Nothing waits here."""

@@ -1,0 +1,220 @@
+"""`cafe doctor`, `reconcile` and `replay`: what can be typed, and what is then printed."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli import http, stack, times
+from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples
+from cli.progress import counting, waiting
+from cli.terminal import confirm, note, plain, print_json, say
+
+if TYPE_CHECKING:
+    from cli.doctor import Finding
+    from cli.queues import Send
+    from cli.reconciler import Report
+
+app = typer.Typer(cls=SentenceGroup)
+
+
+# --- doctor ----------------------------------------------------------------------------------------------
+
+SIGNS = {"ok": ("✓", None), "warn": ("!", "yellow"), "bad": ("✗", "red")}
+
+
+@app.command("doctor", epilog=examples("cafe doctor", "cafe doctor --stack prod --json"))
+def doctor_command(
+    stack_name: StackName = DEFAULT_STACK,
+    directory: Directory = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Say what is wrong with the system, and what to type next.
+
+    It changes nothing, and places no order: `cafe verify` does. Exit code 1: something is bad.
+    """
+    from cli import aws, doctor
+
+    target = stack.load(stack_name, directory)
+    found: list[Finding] = []
+    with http.client() as client:
+        for finding in doctor.Doctor(target, aws.Clients(target), client).findings():
+            found.append(finding)
+            if not as_json:
+                _say_finding(finding)
+    bad = sum(finding.state is doctor.State.BAD for finding in found)
+    warned = sum(finding.state is doctor.State.WARN for finding in found)
+    if as_json:
+        print_json({"stack": target.name, "ok": not bad, "findings": [asdict(finding) for finding in found]})
+    elif bad or warned:
+        say(f"{bad} bad, {warned} to look at.", style="bold red" if bad else "bold yellow")
+    else:
+        say("All is well.", style="bold green")
+    raise typer.Exit(1 if bad else 0)
+
+
+def _say_finding(finding: "Finding") -> None:
+    sign, style = SIGNS[finding.state]
+    say(f"{sign} {finding.title:<19} {plain(finding.detail)}", style=style)
+    if finding.next:
+        say(f"{'':<21} → {plain(finding.next)}", style=style)
+
+
+# --- reconcile -------------------------------------------------------------------------------------------
+
+
+@app.command(
+    "reconcile",
+    epilog=examples("cafe reconcile", "cafe reconcile --full --stack prod", "cafe reconcile --rebuild"),
+)
+def reconcile_command(
+    full: Annotated[bool, typer.Option("--full", help="The whole table, not only the last minutes.")] = False,
+    rebuild: Annotated[
+        bool,
+        typer.Option("--rebuild", help="And set every counter right; orders may keep coming."),
+    ] = False,
+    yes: Yes = False,
+    stack_name: StackName = DEFAULT_STACK,
+    directory: Directory = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Compare the database with DynamoDB, and repair what DynamoDB lacks.
+
+    It happens every minute by itself for what is new; `--full` and `--rebuild` are for the bad day.
+    Exit code 1: something still differs.
+    """
+    from cli import aws
+    from cli.reconciler import Reconciler
+
+    target = stack.load(stack_name, directory)
+    reconciler = Reconciler(functions=aws.Clients(target).functions, name=target.output("reconcile_function"))
+    if rebuild:
+        confirm(f"Set every counter of stack {target.name} to what its database says?", yes=yes)
+    command = "rebuild" if rebuild else "full" if full else None
+    try:
+        with waiting("Comparing") as tell:
+            report = reconciler.run(command, lambda so_far: tell(f"Compared {so_far.checked:,} orders"))
+    except KeyboardInterrupt:
+        note("Stopped waiting; the run under way goes on to its end, and what it repaired stays repaired.")
+        raise typer.Exit(130) from None
+    if as_json:
+        print_json(asdict(report) | {"stack": target.name, "ok": not report.remaining})
+    else:
+        _say_report(report)
+    if report.remaining:
+        rest = "" if rebuild else " `cafe reconcile --rebuild` sets the counters right."
+        note(f"{report.remaining:,} still differ.{rest}", style="red")
+        raise typer.Exit(1)
+
+
+def _say_report(report: "Report") -> None:
+    rows = f" of {report.rds_orders:,}" if report.rds_orders is not None else ""
+    say(f"{report.checked:,}{rows} orders compared: {report.drift:,} differed, {report.repaired:,} repaired.")
+    for counter, change in sorted(report.corrected.items()):
+        say(f"  {plain(counter)}: {change:+,}")
+    if report.swept or report.left:
+        say(f"Dead letters: {report.swept:,} recorded, {report.left:,} that hold no order (`cafe dlq list`).")
+    for reason in dict.fromkeys(report.reasons):
+        note(plain(reason), style="yellow")
+
+
+# --- replay ----------------------------------------------------------------------------------------------
+
+
+@app.command(
+    "replay",
+    epilog=examples(
+        "cafe replay --from 2026-11-22 --to 2026-11-23",
+        "cafe replay --from 2026-11-22T14:00Z --to 2026-11-22T15:00Z --rate 50 --stack prod",
+        "cafe replay --from 2026-11-22 --send-to https://sqs.eu-central-1.amazonaws.com/123456789012/other",
+    ),
+)
+def replay_command(
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from", help="Date or time; in your time zone unless it names one.", show_default=False
+        ),
+    ],
+    end: Annotated[
+        str | None,
+        typer.Option("--to", help="Date or time, not included; now unless given.", show_default=False),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="Orders a second, at most.", show_default=False),
+    ] = None,
+    send_to: Annotated[
+        str,
+        typer.Option(
+            help="`queue`: to our worker. `topic`: to all its subscribers. A queue's URL: only there."
+        ),
+    ] = "queue",
+    yes: Yes = False,
+    stack_name: StackName = DEFAULT_STACK,
+    directory: Directory = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Send the orders of a period again, each under its own id and time; the worker counts none twice.
+
+    It rebuilds another consumer of the orders, or repairs after a bug. Exit code 1: not all could be sent.
+    """
+    from cli import aws, replay
+    from cli.reconciler import Reconciler
+    from cli.stopping import stopping
+
+    since, until = _moment(start, "--from"), _moment(end, "--to") if end else datetime.now(UTC)
+    if since >= until:
+        raise typer.BadParameter("It must be before --to.", param_hint="--from")
+    target = stack.load(stack_name, directory)
+    clients = aws.Clients(target)
+    reconciler = Reconciler(functions=clients.functions, name=target.output("reconcile_function"))
+    send, body = _destination(target, clients, send_to)
+    with waiting("Counting"):
+        count = sum(map(len, reconciler.orders(since, until)))
+    where = {"queue": "the worker", "topic": "all subscribers"}.get(send_to, plain(send_to))
+    period = f"{times.spoken(since)} to {times.spoken(until)}"
+    if count:
+        confirm(f"Send {count:,} orders of {period} to {where} of stack {target.name} again?", yes=yes)
+    with stopping() as stop, counting("Sent again", count) as advance:
+        pages = reconciler.orders(since, until) if count else []
+        replayed = replay.replay(pages, body, send, stop=stop, rate=rate, advance=advance)
+    if as_json:
+        print_json(asdict(replayed) | {"found": count})
+    if replayed.interrupted:
+        note(f"Stopped: {replayed.sent:,} of {count:,} orders were sent again; none is counted twice.")
+        raise typer.Exit(130)
+    if not as_json:
+        say(f"{replayed.sent:,} of {count:,} orders of {period} sent again.")
+    if replayed.failures:
+        order_id, reason = next(iter(replayed.failures.items()))
+        note(f"{len(replayed.failures):,} were not sent; {plain(order_id)}: {plain(reason)}", style="red")
+        raise typer.Exit(1)
+
+
+def _moment(text: str, option: str) -> datetime:
+    try:
+        return times.moment(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no date or time such as 2026-11-22 or 2026-11-22T14:00Z.", param_hint=option
+        ) from None
+
+
+def _destination(
+    target: stack.Stack, clients: Any, send_to: str
+) -> "tuple[Send, Callable[[dict[str, Any]], str]]":
+    from cli import queues, replay
+
+    if send_to == "topic":
+        topic = target.output("topic_arn")
+        return lambda messages: queues.publish(clients.sns, topic, messages), replay.bare
+    if send_to != "queue" and not send_to.startswith(("http://", "https://")):
+        raise typer.BadParameter("It is `queue`, `topic` or a queue's URL.", param_hint="--send-to")
+    url = target.output("queue_url") if send_to == "queue" else send_to
+    return lambda messages: queues.send(clients.sqs, url, messages), replay.in_envelope

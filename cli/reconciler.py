@@ -1,0 +1,196 @@
+"""`ReconcileOrders`, asked by a person: it alone reaches the database of a stack on AWS."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from botocore.exceptions import ClientError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cli import aws
+from cli.errors import AnswerError
+from cli.times import iso
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+PAGE = 500  # orders that are read at once
+BUSY_PATIENCE = 120.0  # seconds in which a function that runs already may end
+TOO_LARGE = "Function.ResponseSizeTooLarge"  # Lambda's word for an answer over 6 MB
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class Outcome(BaseModel):
+    """What one run found and did; what a later version adds is no error."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    checked: int = 0
+    repaired: int = 0
+    drift: int = 0
+    rds_orders: int | None = None
+    swept: int = 0
+    left: int = 0
+    next: Any = None
+    reason: str | None = None
+    corrected: dict[str, int] = Field(default_factory=dict)
+
+
+class DatabaseState(BaseModel):
+    """What the function sees of the database."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    reachable: bool
+    reason: str | None = None
+    version: int | None = Field(default=None, alias="schema")
+
+
+class Check(BaseModel):
+    """What the function knows without comparing anything."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    database: DatabaseState
+    rds_orders: int | None = None
+    drift: int | None = None
+    as_of: datetime | None = None
+    last_order_at: datetime | None = None
+
+
+class Page(BaseModel):
+    """Some orders of a period, each as a message says it, with `created_at`."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    orders: list[dict[str, Any]]
+    next: Any = None
+
+
+class TooLargeError(AnswerError):
+    """The answer does not fit; less has to be asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciler:
+    """The function of one stack."""
+
+    functions: LambdaClient
+    name: str
+
+    def check(self) -> Check:
+        """Ask how things are."""
+        return self._ask({"command": "check"}, Check)
+
+    def run(self, command: str | None, on_step: Callable[[Report], object] = lambda _report: None) -> Report:
+        """Compare and repair, as far as it takes; `on_step` is called between the function's runs.
+
+        Parameters
+        ----------
+        command
+            None: the last minutes. `full`: the whole table. `rebuild`: and set the counters right.
+        """
+        report = Report()
+        event: dict[str, Any] = {"command": command} if command else {}
+        while True:
+            outcome = self._ask(event, Outcome)
+            report.add(outcome)
+            on_step(report)
+            if outcome.next is None:
+                break
+            event = {"command": command, "after": outcome.next}
+        # What a run found, it has mostly repaired; another look tells what is still different.
+        report.remaining = self._ask({}, Outcome).drift if report.drift else 0
+        return report
+
+    def orders(self, start: datetime, end: datetime) -> Iterator[list[dict[str, Any]]]:
+        """Read the orders of a period, page by page."""
+        limit = PAGE
+        event: dict[str, Any] = {"command": "read", "from": iso(start), "to": iso(end), "after": 0}
+        while True:
+            try:
+                page = self._ask(event | {"limit": limit}, Page)
+            except TooLargeError:
+                if limit == 1:
+                    raise
+                limit = max(1, limit // 4)
+                continue
+            yield page.orders
+            if page.next is None:
+                return
+            event = event | {"after": page.next}
+
+    def _ask(self, event: dict[str, Any], answer: type[Answer]) -> Answer:
+        with aws.asking():
+            response: Any = self._invoke(json.dumps(event))
+        payload = json.loads(response["Payload"].read() or b"null")
+        if "FunctionError" in response:
+            said = payload if isinstance(payload, dict) else {}
+            reason = f"{said.get('errorType', 'Error')}: {said.get('errorMessage', 'it did not say why')}"
+            error = TooLargeError if said.get("errorType") == TOO_LARGE else AnswerError
+            raise error(f"{self.name} failed: {reason}")
+        try:
+            return answer.model_validate(payload)
+        except ValidationError as problem:
+            place = ".".join(map(str, problem.errors()[0]["loc"])) or "the whole of it"
+            raise AnswerError(f"The answer of {self.name} is not as agreed, at {place}.") from None
+
+    def _invoke(self, payload: str) -> object:
+        """Invoke it; while it runs for somebody else, wait."""
+        deadline = time.monotonic() + BUSY_PATIENCE
+        while True:
+            try:
+                return self.functions.invoke(FunctionName=self.name, Payload=payload)
+            except ClientError as error:
+                busy = error.response["Error"].get("Code") == "TooManyRequestsException"
+                if not busy or time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What all runs together found and did.
+
+    Attributes
+    ----------
+    drift
+        Orders that DynamoDB lacked, and by how much counters were wrong; most of it is repaired by now.
+    remaining
+        What still differs.
+    corrected
+        By how much each counter was changed.
+    swept, left
+        Messages of the dead-letter queue that were recorded, and that hold no order.
+    """
+
+    runs: int = 0
+    checked: int = 0
+    repaired: int = 0
+    drift: int = 0
+    remaining: int = 0
+    rds_orders: int | None = None
+    swept: int = 0
+    left: int = 0
+    reasons: list[str] = field(default_factory=list)
+    corrected: dict[str, int] = field(default_factory=dict)
+
+    def add(self, outcome: Outcome) -> None:
+        """Add one run."""
+        self.runs += 1
+        self.checked += outcome.checked
+        self.repaired += outcome.repaired
+        self.drift += outcome.drift
+        self.rds_orders = outcome.rds_orders if outcome.rds_orders is not None else self.rds_orders
+        self.swept += outcome.swept
+        self.left = outcome.left
+        if outcome.reason:
+            self.reasons.append(outcome.reason)
+        for counter, change in outcome.corrected.items():
+            self.corrected[counter] = self.corrected.get(counter, 0) + change
