@@ -106,7 +106,7 @@ class DeadLetters:
         """
         moved = Moved()
         pace = Pace(rate, self.stop)
-        step = queues.BATCH if rate is None or rate >= queues.BATCH else 1
+        step = queues.step(rate)
         started = time.monotonic()
         try:
             with looking(self.sqs, self.url, self.stop, hold=queues.PASS) as look:

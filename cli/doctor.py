@@ -13,7 +13,7 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import aws, http, queues, status, times
-from cli.errors import CafeError
+from cli.errors import CafeError, SetUpError
 from cli.reconciler import Check, Reconciler
 from cli.stack import LOCAL, REPOSITORY, Stack
 from cli.verify import TITLE
@@ -86,6 +86,8 @@ class Doctor:
         for name, title, look, else_next in parts:
             try:
                 state, detail, command = look()
+            except SetUpError as error:
+                state, detail, command = State.BAD, str(error), self._deploy
             except CafeError as error:
                 state, detail, command = State.BAD, str(error), else_next
             except (BotoCoreError, ClientError) as error:

@@ -168,7 +168,7 @@ def send(
     imported = Imported()
     started = time.monotonic()
     pace = Pace(rate, stop)
-    step = queues.BATCH if rate is None or rate >= queues.BATCH else 1
+    step = queues.step(rate)
     lines = sorted(messages)
     for start in range(0, len(lines), step):
         batch = lines[start : start + step]

@@ -133,8 +133,7 @@ class TopicDoor:
     def __init__(self, sns: Any, topic: str, rate: float | None) -> None:
         self._sns = sns
         self._topic = topic
-        # Few at once where the rate is low, so that they come evenly.
-        self.size = queues.BATCH if rate is None else max(1, min(queues.BATCH, int(rate / 10)))
+        self.size = queues.step(rate)
 
     def send(self, bodies: Sequence[dict[str, object]]) -> list[str | None]:
         """Publish orders."""

@@ -157,6 +157,11 @@ class Sent:
     problem: str | None = None
 
 
+def step(rate: float | None) -> int:
+    """Tell how many messages go at once at a rate: few where it is low, so that they go evenly."""
+    return BATCH if rate is None else max(1, min(BATCH, int(rate / 10)))
+
+
 def send(sqs: SQSClient, url: str, messages: Sequence[Outgoing]) -> list[Sent]:
     """Send messages to a queue, and tell of each whether it was taken; this never raises.
 

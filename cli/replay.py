@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli import times
+from cli import queues, times
 from cli.messages import enveloped
-from cli.queues import BATCH, Outgoing, Send
+from cli.queues import Outgoing, Send
 from cli.stopping import Pace
 
 
@@ -48,10 +48,10 @@ def replay(
     """Send orders until there are no more or Ctrl-C is typed."""
     replayed = Replayed()
     pace = Pace(rate, stop)
-    step = BATCH if rate is None or rate >= BATCH else 1
+    at_once = queues.step(rate)
     for page in pages:
-        for start in range(0, len(page), step):
-            batch = page[start : start + step]
+        for start in range(0, len(page), at_once):
+            batch = page[start : start + at_once]
             pace.wait(len(batch))
             if stop.is_set():
                 replayed.interrupted = True

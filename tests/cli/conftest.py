@@ -11,8 +11,10 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner, Result
 
+from cli import aws as clients
+from cli import queues
 from cli.main import app
-from tests.cli.stand_in import REGION, FakeApi, FakeAws
+from tests.cli.stand_in import REGION, FakeApi, FakeAws, administrator
 
 
 class Cafe(Protocol):
@@ -77,6 +79,20 @@ def aws(api: FakeApi, credentials: None) -> Iterator[FakeAws]:
     """The rest of a stack on AWS, whose worker has an order done when the API answers."""
     with mock_aws():
         yield FakeAws(api)
+
+
+@pytest.fixture
+def dev(aws: FakeAws, pulumi: Pulumi, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
+    """The stack `dev`, as Pulumi tells of it; an empty queue says so at once."""
+    monkeypatch.setattr(queues, "LONG_POLL", 0)
+    pulumi.prints(json.dumps(aws.outputs()))
+    return aws
+
+
+@pytest.fixture
+def quick_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients that are made once: making them takes longer than most commands."""
+    monkeypatch.setattr(clients, "Clients", lambda _stack: administrator())
 
 
 class Pulumi:

@@ -14,6 +14,7 @@ from typing import Any
 
 from cli.aws import Clients
 from cli.stack import Stack
+from orders.order import InvalidOrderError, OrderFields
 
 REGION = "eu-central-1"
 PAGE = "<!doctype html><html><head><title>Cafe orders</title></head></html>"
@@ -130,9 +131,15 @@ class FakeApi:
         reply = self.replies.pop(0) if self.replies else None
         if reply is not None and reply.status not in {0, 202}:
             return reply
-        key = request.headers["Idempotency-Key"]
+        own_id = request.body.get("orderId")
+        if own_id:
+            try:
+                OrderFields.of(request.body)
+            except InvalidOrderError as error:
+                return Reply(status=400, body={"message": str(error), "errors": error.errors})
+        key = own_id or request.headers["Idempotency-Key"]
         known = key in self._keys
-        order_id = self._keys.setdefault(key, f"order-{len(self._keys) + 1}")
+        order_id = self._keys.setdefault(key, own_id or f"order-{len(self._keys) + 1}")
         if not known:
             self.on_order(order_id, request.body)
         return reply or Reply(status=202, body={"orderId": order_id, "message": "Order accepted"})
@@ -198,9 +205,15 @@ class FakeAws:
         self.api = api
         self.left_out: set[str] = set()
         self.others = 0
+        self._held: list[tuple[str, str]] = []
         self.log_line = "Order processed successfully"
         clients = administrator()
-        self.dynamodb, self.sqs, self.logs = clients.dynamodb, clients.sqs, clients.logs
+        self.dynamodb, self.sqs, self.logs, self.sns = (
+            clients.dynamodb,
+            clients.sqs,
+            clients.logs,
+            clients.sns,
+        )
         for table, key in {"Orders": "orderId", "CafeMenu": "item", "CafeOrderMetrics": "metric"}.items():
             self.dynamodb.create_table(
                 TableName=f"{table}-dev",
@@ -210,6 +223,7 @@ class FakeAws:
             )
         self.queue_url = self.sqs.create_queue(QueueName="OrderQueue-dev")["QueueUrl"]
         self.dead_letter_queue_url = self.sqs.create_queue(QueueName="OrderDLQ-dev")["QueueUrl"]
+        self.undelivered_url = self.sqs.create_queue(QueueName="OrderSubscriptionDLQ-dev")["QueueUrl"]
         self.logs.create_log_group(logGroupName="/cafe/dev/OrderProcessor")
         self.logs.create_log_stream(logGroupName="/cafe/dev/OrderProcessor", logStreamName="1")
         api.on_order = self.work
@@ -219,11 +233,38 @@ class FakeAws:
         return self.api.outputs() | {
             "queue_url": self.queue_url,
             "dead_letter_queue_url": self.dead_letter_queue_url,
+            "subscription_dead_letter_queue_url": self.undelivered_url,
+            "worker_mapping": "4b9a1a2e-0000-4000-8000-000000000000",
+            "reconcile_function": "ReconcileOrders-dev",
             "orders_table": "Orders-dev",
             "menu_table": "CafeMenu-dev",
             "metrics_table": "CafeOrderMetrics-dev",
             "worker_log_group": "/cafe/dev/OrderProcessor",
         }
+
+    def put(self, body: str, url: str | None = None, **attributes: str) -> str:
+        """Put a message on a queue, the dead-letter queue unless another is named; return its id."""
+        sent = self.sqs.send_message(
+            QueueUrl=url or self.dead_letter_queue_url,
+            MessageBody=body,
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+            },
+        )
+        return sent["MessageId"]
+
+    def bodies(self, url: str) -> list[str]:
+        """Return the bodies of a queue's visible messages, and leave them there."""
+        bodies: list[str] = []
+        while answer := self.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60
+        ).get("Messages", []):
+            self._held += [(url, message["ReceiptHandle"]) for message in answer]
+            bodies += [message["Body"] for message in answer]
+        while self._held:
+            held_url, receipt = self._held.pop()
+            self.sqs.change_message_visibility(QueueUrl=held_url, ReceiptHandle=receipt, VisibilityTimeout=0)
+        return bodies
 
     def work(self, order_id: str, order: Any) -> None:
         """Process one order, but for what is to be left out."""
@@ -235,7 +276,7 @@ class FakeAws:
             "total": lambda: self._add(
                 "CafeOrderMetrics", "metric", "TOTAL_ORDERS", "count", 1 + self.others
             ),
-            "log": lambda: self._log({"level": "INFO", "message": self.log_line, "orderId": order_id}),
+            "log": lambda: self.log({"level": "INFO", "message": self.log_line, "orderId": order_id}),
             "row": lambda: self._show(order_id, order),
         }
         for name, step in steps.items():
@@ -251,7 +292,8 @@ class FakeAws:
             ExpressionAttributeValues={":n": {"N": str(number)}},
         )
 
-    def _log(self, line: dict[str, str]) -> None:
+    def log(self, line: dict[str, str]) -> None:
+        """Write a line to the worker's log."""
         self.logs.put_log_events(
             logGroupName="/cafe/dev/OrderProcessor",
             logStreamName="1",

@@ -33,13 +33,6 @@ def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, "GRACE", 0.05)
 
 
-@pytest.fixture
-def dev(aws: FakeAws, pulumi: Pulumi) -> FakeAws:
-    """The stack `dev`, as Pulumi tells of it."""
-    pulumi.prints(json.dumps(aws.outputs()))
-    return aws
-
-
 def run(
     aws: FakeAws, outputs: dict[str, str] | None = None, database: stack.Database | None = None
 ) -> dict[str, Check]:

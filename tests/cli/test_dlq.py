@@ -1,0 +1,496 @@
+"""`cafe dlq`: nothing is lost, nothing becomes another order, and nothing is done without a word about it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli import queues
+from cli.dead_letters import DeadLetters
+from cli.main import app
+from tests.cli.conftest import Cafe
+from tests.cli.stand_in import FakeAws, administrator
+
+GOOD = '{"item": "Latte", "quantity": 2}'
+OWN_ID = '{"orderId": "O-7", "item": "Tea", "quantity": 1}'
+BAD = '{"orderId": "O-8", "item": "Latte", "quantity": 0}'
+ENVELOPED = json.dumps(
+    {"Type": "Notification", "MessageId": "m-1", "Timestamp": "2026-11-20T10:00:00.000Z", "Message": GOOD}
+)
+
+
+@pytest.fixture
+def dlq(cafe: Cafe, dev: FakeAws, quick_clients: None) -> Cafe:
+    """The command `cafe dlq` on the stack `dev`."""
+    return lambda *words: cafe("dlq", *words, "--stack", "dev")
+
+
+def answering(answer: str, *words: str) -> Any:
+    """Type `cafe dlq`, and answer its question."""
+    return CliRunner().invoke(app, ["dlq", *words, "--stack", "dev"], input=answer)
+
+
+def sent(aws: FakeAws) -> list[dict[str, Any]]:
+    """Return what is on the queue."""
+    return [json.loads(body) for body in aws.bodies(aws.queue_url)]
+
+
+def letters(aws: FakeAws, stop: threading.Event | None = None) -> DeadLetters:
+    return DeadLetters(
+        sqs=administrator().sqs,
+        url=aws.dead_letter_queue_url,
+        target_url=aws.queue_url,
+        stop=stop or threading.Event(),
+    )
+
+
+# list and show
+
+
+def test_the_list_tells_reason_age_receives_and_body(dlq: Cafe, dev: FakeAws) -> None:
+    dev.put(BAD)
+    dev.put(ENVELOPED)
+    dev.put("[bold]\x1f not JSON".replace("\x1f", "\u202e"))
+
+    result = dlq("list")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "quantity must be an integer from 1 to 1000." in result.stdout
+    assert "An order, but it could not be recorded" in result.stdout
+    assert r"[bold]\u202e not JSON" in result.stdout
+    assert "\u202e" not in result.stdout
+    assert '{"item": "Latte", "quantity": 2}' in result.stdout  # not its envelope
+    assert "3 messages." in result.stdout
+
+
+def test_looking_uses_no_place_up(dlq: Cafe, dev: FakeAws) -> None:
+    for _ in range(12):
+        dev.put(BAD)
+
+    for _ in range(3):
+        assert json.loads(dlq("list", "--json").stdout)["complete"]
+
+    assert len(dev.bodies(dev.dead_letter_queue_url)) == 12
+
+
+def test_json_has_all_that_is_known(dlq: Cafe, dev: FakeAws) -> None:
+    message_id = dev.put(GOOD)
+
+    (message,) = json.loads(dlq("list", "--json").stdout)["messages"]
+
+    assert message["message_id"] == message["order_id"] == message_id
+    assert (message["body"], message["reason"], message["receive_count"]) == (GOOD, None, 0)
+    assert message["age_seconds"] <= 5
+
+
+def test_a_limit_says_that_there_is_more(dlq: Cafe, dev: FakeAws) -> None:
+    for _ in range(12):
+        dev.put(GOOD)
+
+    assert "These are 3 of about 12" in dlq("list", "--limit", "3").stdout
+
+
+def test_an_empty_queue_says_so(dlq: Cafe) -> None:
+    assert dlq("list").stdout == "Nothing is in the dead-letter queue “orders”.\n"
+    assert "subscription" in dlq("list", "--queue", "subscription").stdout
+
+
+def test_what_somebody_else_holds_is_told(dlq: Cafe, dev: FakeAws) -> None:
+    dev.put(GOOD)
+    dev.sqs.receive_message(QueueUrl=dev.dead_letter_queue_url)
+
+    assert "Somebody else holds 1 message just now" in dlq("list").stderr
+
+
+def test_one_message_is_shown_with_what_the_worker_said(dlq: Cafe, dev: FakeAws) -> None:
+    message_id = dev.put(BAD, ErrorMessage="away")
+    dev.log({"message": "Message rejected", "messageId": message_id, "reason": "a \x1b reason"})
+
+    result = dlq("show", message_id[:8])
+
+    assert result.exit_code == 0, result.output
+    assert f"Message:     {message_id}" in result.stdout
+    assert "would be O-8" in result.stdout
+    assert r"a \x1b reason" in result.stdout
+    assert "“ErrorMessage”:" in result.stdout
+    assert '"quantity": 0' in result.stdout
+
+
+def test_an_id_that_is_not_there_is_told(dlq: Cafe) -> None:
+    result = dlq("show", "12345678")
+
+    assert result.exit_code == 1
+    assert "There is no message 12345678 here just now" in result.stderr
+
+
+def test_a_beginning_that_several_ids_have_is_not_enough(dlq: Cafe, dev: FakeAws) -> None:
+    result = dlq("show", "1")
+
+    assert result.exit_code == 2
+    assert "at least the first 4 characters" in result.stderr
+
+
+# redrive
+
+
+def test_orders_are_sent_under_their_identity_and_time_and_the_rest_stays(dlq: Cafe, dev: FakeAws) -> None:
+    bare = dev.put(GOOD, trace="1")
+    for body in (OWN_ID, ENVELOPED, BAD):
+        dev.put(body)
+
+    result = dlq("redrive")
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("3 messages sent again, in ")
+    assert "1 message left, because no order is in it: quantity must be" in result.stderr
+    by_id = {body["MessageId"]: body for body in sent(dev)}
+    assert json.loads(by_id[bare]["Message"])["orderId"] == bare
+    assert by_id["m-1"] == json.loads(ENVELOPED)
+    assert len(by_id) == 3
+    assert dev.bodies(dev.dead_letter_queue_url) == [BAD]
+
+
+def test_everything_is_sent_on_request(dlq: Cafe, dev: FakeAws) -> None:
+    dev.put("poison")
+
+    assert dlq("redrive", "--all").exit_code == 0
+    assert [body["Message"] for body in sent(dev)] == ["poison"]
+
+
+def test_one_message_is_sent_alone(dlq: Cafe, dev: FakeAws) -> None:
+    message_id = dev.put(OWN_ID)
+    dev.put(GOOD)
+
+    assert "1 message sent again" in dlq("redrive", "--id", message_id).stdout
+    assert dev.bodies(dev.dead_letter_queue_url) == [GOOD]
+
+
+def test_one_message_that_holds_no_order_is_a_no(dlq: Cafe, dev: FakeAws) -> None:
+    message_id = dev.put(BAD)
+
+    assert dlq("redrive", "--id", message_id).exit_code == 1
+    assert sent(dev) == []
+
+
+def test_what_sns_could_not_deliver_goes_to_the_same_queue(dlq: Cafe, dev: FakeAws) -> None:
+    dev.put(ENVELOPED, dev.undelivered_url)
+
+    assert dlq("redrive", "--queue", "subscription").exit_code == 0
+    assert sent(dev) == [json.loads(ENVELOPED)]
+
+
+def test_a_rate_is_kept(dev: FakeAws) -> None:
+    for _ in range(6):
+        dev.put(GOOD)
+
+    moved = letters(dev).redrive(rate=20)
+
+    assert moved.sent == 6
+    assert 0.2 <= moved.seconds < 2
+
+
+def test_what_comes_back_at_once_is_not_sent_round_and_round(
+    dev: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dev.put(GOOD)
+    there_and_back = DeadLetters(
+        sqs=administrator().sqs,
+        url=dev.dead_letter_queue_url,
+        target_url=dev.dead_letter_queue_url,
+        stop=threading.Event(),
+    )
+
+    assert there_and_back.redrive().sent == 1
+
+
+def test_ctrl_c_finishes_the_step_and_leaves_the_rest(
+    dlq: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(25):
+        dev.put(GOOD)
+    send = queues.send
+
+    def send_and_interrupt(*words: Any) -> list[queues.Sent]:
+        results = send(*words)
+        signal.raise_signal(signal.SIGINT)
+        return results
+
+    monkeypatch.setattr(queues, "send", send_and_interrupt)
+    result = dlq("redrive")
+
+    assert result.exit_code == 130
+    assert "Stopped: 10 messages sent again; the others are where they were." in result.stderr
+    assert len(sent(dev)) == 10
+    assert len(dev.bodies(dev.dead_letter_queue_url)) == 15
+
+
+def test_what_the_queue_refuses_stays(dlq: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    dev.put(GOOD)
+
+    def refuse(_sqs: object, _url: str, messages: list[Any]) -> list[queues.Sent]:
+        return [queues.Sent(problem="AccessDenied: no")] * len(messages)
+
+    monkeypatch.setattr(queues, "send", refuse)
+    result = dlq("redrive", "--json")
+
+    assert result.exit_code == 1
+    assert list(json.loads(result.stdout)["failures"].values()) == ["AccessDenied: no"]
+    assert "1 message not sent: AccessDenied: no" in result.stderr
+    assert dev.bodies(dev.dead_letter_queue_url) == [GOOD]
+
+
+def test_a_message_is_deleted_only_after_it_was_sent(dev: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    dev.put(GOOD)
+    monkeypatch.setattr(queues.Look, "delete", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+
+    with pytest.raises(KeyboardInterrupt):
+        letters(dev).redrive()
+
+    assert len(sent(dev)) == 1
+    assert dev.bodies(dev.dead_letter_queue_url) == [GOOD]
+
+
+# edit
+
+
+@pytest.fixture
+def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An editor that runs the script `sed` on the file."""
+    script = tmp_path / "sed"
+    script.write_text("s/x/x/")
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin", prepend=":")
+    monkeypatch.setenv("EDITOR", f"/bin/sed -i -f '{script}'")
+    return script
+
+
+def test_a_corrected_order_is_sent_under_the_same_id_and_time(dlq: Cafe, dev: FakeAws, editor: Path) -> None:
+    message_id = dev.put(BAD)
+    editor.write_text('s/"quantity": 0/"quantity": 3/')
+
+    result = dlq("edit", message_id, "--yes")
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "Sent: order O-8.\n"
+    (body,) = sent(dev)
+    assert body["MessageId"] == message_id
+    assert json.loads(body["Message"]) == {"orderId": "O-8", "item": "Latte", "quantity": 3}
+    assert dev.bodies(dev.dead_letter_queue_url) == []
+
+
+def test_an_order_that_is_still_wrong_is_not_sent(dlq: Cafe, dev: FakeAws, editor: Path) -> None:
+    message_id = dev.put(BAD)
+    editor.write_text('s/"quantity": 0/"quantity": -1/')
+
+    result = answering("n\n", "edit", message_id)
+
+    assert result.exit_code == 1
+    assert "quantity must be an integer" in result.stderr
+    assert "Correct it again? [y/N]" in result.stderr
+    assert (sent(dev), dev.bodies(dev.dead_letter_queue_url)) == ([], [BAD])
+
+
+def test_a_no_sends_nothing(dlq: Cafe, dev: FakeAws, editor: Path) -> None:
+    message_id = dev.put(BAD)
+    editor.write_text('s/"quantity": 0/"quantity": 3/')
+
+    result = answering("no\n", "edit", message_id)
+
+    assert result.exit_code == 1
+    assert "Nothing was done." in result.stderr
+    assert (sent(dev), dev.bodies(dev.dead_letter_queue_url)) == ([], [BAD])
+
+
+def test_a_file_stands_in_for_the_editor(dlq: Cafe, dev: FakeAws, tmp_path: Path) -> None:
+    message_id = dev.put("poison")
+    corrected = tmp_path / "corrected.json"
+    corrected.write_text(GOOD)
+
+    result = dlq("edit", message_id, "--file", str(corrected), "--yes", "--json")
+
+    assert json.loads(result.stdout)["order_id"] == message_id
+    assert json.loads(sent(dev)[0]["Message"])["orderId"] == message_id
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [("/nowhere/editor", "/nowhere/editor is not there"), ("/bin/false", "ended with 1")],
+)
+def test_an_editor_that_fails_changes_nothing(
+    dlq: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch, command: str, sentence: str
+) -> None:
+    message_id = dev.put(BAD)
+    monkeypatch.setenv("VISUAL", command)
+
+    result = dlq("edit", message_id, "--yes")
+
+    assert result.exit_code in {1, 2}
+    assert sentence in result.stderr
+    assert dev.bodies(dev.dead_letter_queue_url) == [BAD]
+
+
+def test_a_message_that_went_away_meanwhile_is_not_sent(dev: FakeAws) -> None:
+    message_id = dev.put(GOOD)
+    found = letters(dev).find(message_id)
+    dev.sqs.purge_queue(QueueUrl=dev.dead_letter_queue_url)
+
+    with pytest.raises(Exception, match="no message"):
+        letters(dev).replace(message_id, found)
+
+    assert sent(dev) == []
+
+
+# purge
+
+
+def test_the_question_says_how_many_and_what_would_be_lost(dlq: Cafe, dev: FakeAws) -> None:
+    for body in (GOOD, BAD, "poison"):
+        dev.put(body)
+
+    result = answering("y\n", "purge")
+
+    assert "Delete 3 messages from “orders” for good, 1 of them with an order" in result.stderr
+    assert result.stdout == "3 messages deleted.\n"
+    assert dev.bodies(dev.dead_letter_queue_url) == []
+
+
+@pytest.mark.parametrize(("answer", "exit_code"), [("n\n", 1), ("\n", 1), ("", 2)])
+def test_without_a_yes_nothing_is_deleted(dev: FakeAws, dlq: Cafe, answer: str, exit_code: int) -> None:
+    dev.put(GOOD)
+
+    assert answering(answer, "purge").exit_code == exit_code
+    assert dev.bodies(dev.dead_letter_queue_url) == [GOOD]
+
+
+def test_what_holds_no_order_is_deleted_alone(dlq: Cafe, dev: FakeAws) -> None:
+    for body in (GOOD, BAD, "poison"):
+        dev.put(body)
+
+    assert json.loads(dlq("purge", "--invalid", "--yes", "--json").stdout)["deleted"] == 2
+    assert dev.bodies(dev.dead_letter_queue_url) == [GOOD]
+
+
+def test_what_came_after_the_question_stays(dev: FakeAws) -> None:
+    counted = dev.put(GOOD)
+    dev.put(OWN_ID)
+
+    assert letters(dev).purge({counted}).deleted == 1
+    assert dev.bodies(dev.dead_letter_queue_url) == [OWN_ID]
+
+
+# export and import
+
+
+def test_what_was_exported_is_imported_as_the_same_orders(dlq: Cafe, dev: FakeAws, tmp_path: Path) -> None:
+    bare = dev.put(GOOD, trace="1")
+    dev.put(ENVELOPED)
+    file = tmp_path / "letters.jsonl"
+
+    assert dlq("export", str(file)).stdout == f"2 messages written to {file}.\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert len(dev.bodies(dev.dead_letter_queue_url)) == 2
+    result = dlq("import", str(file), "--yes")
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("2 of 2 orders sent, in ")
+    by_id = {body["MessageId"]: body for body in sent(dev)}
+    assert by_id["m-1"] == json.loads(ENVELOPED)
+    assert json.loads(by_id[bare]["Message"])["orderId"] == bare
+    exported = [json.loads(line) for line in file.read_text().splitlines()]
+    assert by_id[bare]["Timestamp"] == next(e["sent_at"] for e in exported if e["message_id"] == bare)
+
+
+def test_a_file_is_overwritten_only_on_request(dlq: Cafe, dev: FakeAws, tmp_path: Path) -> None:
+    file = tmp_path / "letters.jsonl"
+    file.write_text("mine")
+
+    assert answering("n\n", "export", str(file)).exit_code == 1
+    assert file.read_text() == "mine"
+    assert dlq("export", str(file), "--yes").exit_code == 0
+    assert file.read_text() == ""
+
+
+def lines(*documents: object) -> str:
+    return "".join(f"{json.dumps(document)}\n" for document in documents)
+
+
+FINE = {"message_id": "m-2", "sent_at": "2026-11-22T14:00:00.250Z", "body": GOOD}
+
+
+def test_bad_lines_are_named_and_nothing_is_sent(dlq: Cafe, dev: FakeAws, tmp_path: Path) -> None:
+    file = tmp_path / "letters.jsonl"
+    file.write_text(
+        lines(FINE, FINE | {"sent_at": "14:00"}, FINE | {"body": BAD})
+        + "{\n\n"
+        + lines([], {"body": GOOD}, FINE | {"attributes": {"a": 1}})
+    )
+
+    result = dlq("import", str(file), "--yes")
+
+    assert result.exit_code == 1
+    for sentence in (
+        "Line 2: `sent_at` must be a time with its zone",
+        "Line 3: quantity must be an integer",
+        "Line 4: This is not JSON.",
+        "Line 6: This is not a JSON object.",
+        "Line 7: `message_id` and `body` must be there",
+        "Line 8: `attributes` is not as",
+        "Nothing was sent, because 6 lines",
+    ):
+        assert sentence in result.stderr
+    assert sent(dev) == []
+
+
+def test_good_lines_are_sent_on_request_and_it_is_still_a_no(dlq: Cafe, dev: FakeAws, tmp_path: Path) -> None:
+    file = tmp_path / "letters.jsonl"
+    file.write_text("{\n" + lines(FINE))
+
+    result = dlq("import", str(file), "--skip-bad", "--yes", "--json")
+
+    assert result.exit_code == 1
+    document = json.loads(result.stdout)
+    assert (document["sent"], document["bad_lines"]) == (1, {"1": "This is not JSON."})
+    (body,) = sent(dev)
+    assert (body["MessageId"], body["Timestamp"]) == ("m-2", "2026-11-22T14:00:00.250Z")
+
+
+def test_ctrl_c_says_after_which_line_it_stopped(
+    dlq: Cafe, dev: FakeAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "letters.jsonl"
+    file.write_text(lines(*(FINE | {"message_id": f"m-{number}"} for number in range(25))))
+    send = queues.send
+
+    def send_and_interrupt(*words: Any) -> list[queues.Sent]:
+        signal.raise_signal(signal.SIGINT)
+        return send(*words)
+
+    monkeypatch.setattr(queues, "send", send_and_interrupt)
+    result = dlq("import", str(file), "--yes")
+
+    assert result.exit_code == 130
+    assert "Stopped after line 10: 10 of 25 orders were sent." in result.stderr
+    assert len(sent(dev)) == 10
+
+
+@pytest.mark.parametrize("words", [("import", "/nowhere/file", "--yes"), ("export", "/nowhere/file")])
+def test_a_file_that_cannot_be_opened_is_wrong_usage(dlq: Cafe, words: tuple[str, ...]) -> None:
+    result = dlq(*words)
+
+    assert result.exit_code == 2
+    assert "/nowhere/file cannot be" in result.stderr
+
+
+def test_large_messages_go_in_requests_that_fit(dev: FakeAws) -> None:
+    for number in range(5):
+        dev.put(json.dumps({"orderId": f"O-{number}", "item": "Tea", "quantity": 1, "note": "n" * 100_000}))
+
+    moved = letters(dev).redrive()
+
+    assert (moved.sent, moved.failures, moved.problem) == (5, {}, None)
