@@ -158,7 +158,7 @@ class Message:
         said = _object(text)
         if said is not None and said.get("orderId") is None:
             text = json.dumps(said | {"orderId": self.identity})
-        moved = replace(self, body=enveloped(self._envelope_id, self._order_time, text))
+        moved = replace(self, body=enveloped(self._envelope_id, self.ordered_at, text))
         if moved.order is None:
             raise InvalidOrderError({"body": moved.reason or ""})
         # An order that was readable may be recorded already, and an id of its own may be known elsewhere.
@@ -176,16 +176,16 @@ class Message:
         return envelope.message_id if envelope is not None and usable else self.message_id
 
     @property
-    def _order_time(self) -> datetime:
-        """The envelope's time if it is one, or else SQS's."""
+    def ordered_at(self) -> datetime:
+        """The time of the order: the envelope's if it is one, or else SQS's."""
         envelope = self.envelope
         if self.order is not None:
-            return self.order.created_at
+            return self.order.created_at or self.sent
         if envelope is None:
             return self.sent
         probe = enveloped_as(envelope, '{"item": "any", "quantity": 1, "orderId": "any"}')
         order = replace(self, body=probe).order
-        return order.created_at if order else self.sent
+        return (order.created_at if order else None) or self.sent
 
 
 def enveloped(message_id: str, sent: datetime, text: str) -> str:

@@ -102,12 +102,15 @@ def reconcile_command(
         note("Stopped waiting; the run under way goes on to its end, and what it repaired stays repaired.")
         raise typer.Exit(130) from None
     if as_json:
-        print_json(asdict(report) | {"stack": target.name, "ok": not report.remaining})
+        print_json(asdict(report) | {"stack": target.name, "ok": not report.remaining and not report.reason})
     else:
         _say_report(report)
+    if report.reason:
+        note(f"Not all could be done: {plain(report.reason)}", style="red")
     if report.remaining:
         rest = "" if rebuild else " `cafe reconcile --rebuild` sets the counters right."
         note(f"{report.remaining:,} still differ.{rest}", style="red")
+    if report.remaining or report.reason:
         raise typer.Exit(1)
 
 
@@ -118,8 +121,6 @@ def _say_report(report: "Report") -> None:
         say(f"  {plain(counter)}: {change:+,}")
     if report.swept or report.left:
         say(f"Dead letters: {report.swept:,} recorded, {report.left:,} that hold no order (`cafe dlq list`).")
-    for reason in dict.fromkeys(report.reasons):
-        note(plain(reason), style="yellow")
 
 
 # --- replay ----------------------------------------------------------------------------------------------

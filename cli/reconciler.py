@@ -21,9 +21,17 @@ if TYPE_CHECKING:
 
 PAGE = 500  # orders that are read at once
 BUSY_PATIENCE = 120.0  # seconds in which a function that runs already may end
-TOO_LARGE = "Function.ResponseSizeTooLarge"  # Lambda's word for an answer over 6 MB
 
 Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class Corrections(BaseModel):
+    """By how much counters were changed, by the keys of their items."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    metrics: dict[str, int] = Field(default_factory=dict)
+    menu: dict[str, int] = Field(default_factory=dict)
 
 
 class Outcome(BaseModel):
@@ -39,7 +47,7 @@ class Outcome(BaseModel):
     left: int = 0
     next: Any = None
     reason: str | None = None
-    corrected: dict[str, int] = Field(default_factory=dict)
+    corrected: Corrections = Field(default_factory=lambda: Corrections())
 
 
 class DatabaseState(BaseModel):
@@ -73,10 +81,6 @@ class Page(BaseModel):
     next: Any = None
 
 
-class TooLargeError(AnswerError):
-    """The answer does not fit; less has to be asked for."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Reconciler:
     """The function of one stack."""
@@ -106,21 +110,16 @@ class Reconciler:
                 break
             event = {"command": command, "after": outcome.next}
         # What a run found, it has mostly repaired; another look tells what is still different.
-        report.remaining = self._ask({}, Outcome).drift if report.drift else 0
+        if report.drift and report.reason is None:
+            again = self._ask({}, Outcome)
+            report.remaining, report.reason = again.drift, again.reason
         return report
 
     def orders(self, start: datetime, end: datetime) -> Iterator[list[dict[str, Any]]]:
         """Read the orders of a period, page by page."""
-        limit = PAGE
-        event: dict[str, Any] = {"command": "read", "from": iso(start), "to": iso(end), "after": 0}
+        event: dict[str, Any] = {"command": "read", "from": iso(start), "to": iso(end), "limit": PAGE}
         while True:
-            try:
-                page = self._ask(event | {"limit": limit}, Page)
-            except TooLargeError:
-                if limit == 1:
-                    raise
-                limit = max(1, limit // 4)
-                continue
+            page = self._ask(event, Page)
             yield page.orders
             if page.next is None:
                 return
@@ -133,8 +132,7 @@ class Reconciler:
         if "FunctionError" in response:
             said = payload if isinstance(payload, dict) else {}
             reason = f"{said.get('errorType', 'Error')}: {said.get('errorMessage', 'it did not say why')}"
-            error = TooLargeError if said.get("errorType") == TOO_LARGE else AnswerError
-            raise error(f"{self.name} failed: {reason}")
+            raise AnswerError(f"{self.name} failed: {reason}")
         try:
             return answer.model_validate(payload)
         except ValidationError as problem:
@@ -164,6 +162,8 @@ class Report:
         Orders that DynamoDB lacked, and by how much counters were wrong; most of it is repaired by now.
     remaining
         What still differs.
+    reason
+        Why something was left undone.
     corrected
         By how much each counter was changed.
     swept, left
@@ -178,7 +178,7 @@ class Report:
     rds_orders: int | None = None
     swept: int = 0
     left: int = 0
-    reasons: list[str] = field(default_factory=list)
+    reason: str | None = None
     corrected: dict[str, int] = field(default_factory=dict)
 
     def add(self, outcome: Outcome) -> None:
@@ -190,7 +190,7 @@ class Report:
         self.rds_orders = outcome.rds_orders if outcome.rds_orders is not None else self.rds_orders
         self.swept += outcome.swept
         self.left = outcome.left
-        if outcome.reason:
-            self.reasons.append(outcome.reason)
-        for counter, change in outcome.corrected.items():
+        self.reason = outcome.reason
+        menu = {f"CafeMenu {item}": change for item, change in outcome.corrected.menu.items()}
+        for counter, change in (outcome.corrected.metrics | menu).items():
             self.corrected[counter] = self.corrected.get(counter, 0) + change

@@ -106,7 +106,7 @@ def test_a_correction_has_the_same_id_and_the_same_time(body: Any, order_id: str
     assert after.order is not None
     assert (after.order.order_id, after.order.quantity) == (order_id, 2)
     expected = "2026-11-20T10:00:00.500" if order_id == ENVELOPE.message_id else "2026-11-22T13:00:00.123"
-    assert after.order.created_at.isoformat().startswith(expected)
+    assert after.ordered_at.isoformat().startswith(expected)
 
 
 def _seven() -> str:
