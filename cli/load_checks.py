@@ -176,7 +176,8 @@ class Checks:
                 detail=f"{len(present):,} orders are in DynamoDB"
                 + (f", {missing:,} are not" * bool(missing)),
             )
-            yield self._malformed()
+            if plan.malformed:
+                yield self._malformed()
             yield self._menu(before, present)
             yield from self._totals(before, len(present), self._in_database(before, present))
 

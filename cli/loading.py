@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import http, stack
-from cli.errors import AnswerError
 from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples
 from cli.terminal import confirm, err, note, plain, print_json, say
 
@@ -25,8 +24,10 @@ class Through(StrEnum):
     TOPIC = "topic"
 
 
-# Requests at once.
-HANDS = {Through.HTTP: 16, Through.TOPIC: 4}
+# Requests at once, and how many a second each of them is good for.
+HANDS = {Through.HTTP: 8, Through.TOPIC: 4}
+MOST_HANDS = 64
+PER_HAND = {Through.HTTP: 10, Through.TOPIC: 100}
 Percent = Annotated[float, typer.Option(min=0, max=100, help="Percent of the orders, on top of them.")]
 
 
@@ -47,7 +48,7 @@ def load_command(
     malformed: Percent = 0,
     through: Annotated[Through, typer.Option(help="The API, or the topic.")] = Through.HTTP,
     patience: Annotated[
-        float, typer.Option(min=1, help="Seconds without any progress after which it gives up.")
+        float, typer.Option(min=0.1, help="Seconds without any progress after which it gives up.")
     ] = 60,
     yes: Yes = False,
     stack_name: StackName = DEFAULT_STACK,
@@ -70,11 +71,12 @@ def load_command(
     if target.endpoint is None:
         confirm(f"Place {orders:,} test orders in stack {target.name}, for good?", yes=yes)
     plan = Plan(orders=orders, duplicates=duplicates, malformed=malformed, rate=rate)
-    with http.client(HANDS[through]) as client, stopping() as stop:
+    hands = min(MOST_HANDS, max(HANDS[through], round((rate or 0) / PER_HAND[through])))
+    with http.client(hands) as client, stopping() as stop:
         clients = aws.Clients(target)
         counters = Counters(target, clients, client)
         door = _door(target, plan, through, clients, client)
-        run = load.Run(plan, door, counters, hands=HANDS[through], stop=stop, patience=patience)
+        run = load.Run(plan, door, counters, hands=hands, stop=stop, patience=patience)
         _follow(run, plan)
         stopped = stop.is_set()
         name = target.outputs.get("reconcile_function")
@@ -94,7 +96,8 @@ def load_command(
         note(f"Stopped: {figures.sent:,} of {plan.orders:,} orders were sent; they are still recorded.")
         raise typer.Exit(130)
     if failed:
-        raise AnswerError(f"{len(failed)} of {len(checks)} checks failed.")
+        note(f"{len(failed)} of {len(checks)} checks failed.", style="red")
+        raise typer.Exit(1)
 
 
 def _door(target: stack.Stack, plan: "Plan", through: Through, clients: Any, client: Any) -> "Door":

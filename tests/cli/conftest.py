@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from cli import aws as clients
 from cli import queues
 from cli.main import app
-from tests.cli.stand_in import REGION, FakeApi, FakeAws, administrator
+from tests.cli.stand_in import REGION, FakeApi, FakeAws, FakeFunctions, administrator
 
 
 class Cafe(Protocol):
@@ -93,6 +93,14 @@ def dev(aws: FakeAws, pulumi: Pulumi, monkeypatch: pytest.MonkeyPatch) -> FakeAw
 def quick_clients(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients that are made once: making them takes longer than most commands."""
     monkeypatch.setattr(clients, "Clients", lambda _stack: administrator())
+
+
+@pytest.fixture
+def functions(dev: FakeAws, quick_clients: None, monkeypatch: pytest.MonkeyPatch) -> FakeFunctions:
+    """The functions of the stack `dev`."""
+    found = FakeFunctions()
+    monkeypatch.setattr(administrator(), "functions", found)
+    return found
 
 
 class Pulumi:

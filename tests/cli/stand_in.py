@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 import sys
 import threading
@@ -304,3 +305,43 @@ class FakeAws:
         self.api.status = Reply(
             body={"recent_orders": [order | {"order_id": order_id, "created_at": "2026-11-22T14:00:00Z"}]}
         )
+
+
+class FakeFunctions:
+    """`ReconcileOrders` and the worker's mapping, in the place of a client of Lambda's.
+
+    Attributes
+    ----------
+    answers
+        Answers to the next invocations: a document, or an exception to raise; when empty, `usual` answers.
+    events
+        What it was invoked with.
+    """
+
+    def __init__(self) -> None:
+        self.answers: list[Any] = []
+        self.events: list[dict[str, Any]] = []
+        self.usual: Callable[[dict[str, Any]], Any] = lambda _event: {}
+        self.state = "Enabled"
+        self.last = "No records processed"
+
+    def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        """Run `ReconcileOrders`."""
+        assert FunctionName == "ReconcileOrders-dev"
+        event = json.loads(Payload)
+        self.events.append(event)
+        answer = self.answers.pop(0) if self.answers else self.usual(event)
+        if isinstance(answer, Exception):
+            raise answer
+        failed = {"FunctionError": "Unhandled"} if "errorMessage" in answer else {}
+        return {"Payload": io.BytesIO(json.dumps(answer).encode()), **failed}
+
+    def get_event_source_mapping(self, *, UUID: str) -> dict[str, str]:  # noqa: N803
+        """Tell how the mapping is; what was begun is done at the second look."""
+        state = self.state
+        self.state = {"Enabling": "Enabled", "Disabling": "Disabled"}.get(state, state)
+        return {"UUID": UUID, "State": state, "LastProcessingResult": self.last}
+
+    def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> None:  # noqa: N803
+        """Begin to pause or resume."""
+        self.state = "Enabling" if Enabled else "Disabling"

@@ -13,12 +13,15 @@ from cli import stack
 from tests.cli.conftest import Cafe
 from tests.cli.stand_in import FakeApi
 
-COMMANDS = ["order", "status", "verify"]
+COMMANDS = ["order", "status", "verify", "reconcile", "replay", "load", "doctor"]
+DLQ = ["list", "show", "redrive", "edit", "purge", "export", "import"]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command", [*COMMANDS, *(f"dlq {name}" for name in DLQ), "worker pause", "worker resume"]
+)
 def test_every_command_explains_itself_with_examples(cafe: Cafe, command: str) -> None:
-    result = cafe(command, "--help")
+    result = cafe(*command.split(), "--help")
 
     assert result.exit_code == 0
     assert "Examples" in result.stdout

@@ -1,0 +1,166 @@
+"""`cafe load`: what is sent, what is followed, and that a wrong count is noticed."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from cli import load
+from cli.load_plan import Kind, Plan
+from tests.cli.conftest import Cafe
+from tests.cli.stand_in import FakeAws, FakeFunctions, Reply
+
+
+@pytest.fixture
+def run(cafe: Cafe, dev: FakeAws, functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch) -> Cafe:
+    """The command `cafe load` on the stack `dev`, whose worker is done as soon as an order is placed."""
+    monkeypatch.setattr(load, "LOOK", 0.01)
+
+    def read(_event: dict[str, Any]) -> dict[str, object]:
+        rows = [{"orderId": order_id, "created_at": "2026-11-22"} for order_id in dev.api.order_ids]
+        return {"orders": rows, "next": None}
+
+    functions.usual = read
+    return lambda *words: cafe("load", *words, "--stack", "dev", "--yes", "--patience", "0.3")
+
+
+def test_a_plan_has_the_amounts_and_the_originals_before_their_duplicates() -> None:
+    plan = Plan(orders=1000, duplicates=10, malformed=1)
+    sequence = plan.sequence()
+
+    assert Counter(kind for kind, _ in sequence) == {
+        Kind.ORDER: 1000,
+        Kind.DUPLICATE: 100,
+        Kind.MALFORMED: 10,
+    }
+    seen: set[int] = set()
+    for kind, number in sequence:
+        if kind is Kind.ORDER:
+            seen.add(number)
+        assert kind is not Kind.DUPLICATE or number in seen
+    assert Plan(orders=1).run != plan.run
+
+
+def test_all_is_counted_once(run: Cafe, dev: FakeAws) -> None:
+    result = run("--orders", "40", "--duplicates", "10", "--malformed", "5", "--json")
+
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert (document["sent"], document["done"], document["duplicates"], document["malformed"]) == (
+        40,
+        40,
+        4,
+        2,
+    )
+    assert document["latency"]["sample"] >= 1
+    assert [check["name"] for check in document["checks"]] == [
+        "taken",
+        "recorded",
+        "malformed",
+        "menu",
+        "rows",
+        "total",
+    ]
+    assert all(check["ok"] for check in document["checks"])
+    assert len(dev.api.order_ids) == 40
+
+
+def test_people_get_a_line_per_check(run: Cafe) -> None:
+    lines = run("--orders", "6").stdout.splitlines()
+
+    assert lines[0].startswith("Sent 6 of 6  done 6  ")
+    assert "p50 " in lines[0]
+    assert lines[1:] == [
+        "✓ 6 of 6 orders were taken",
+        "✓ 6 orders are in DynamoDB",
+        "✓ CafeMenu grew by 12 pieces",
+        "✓ 6 rows are in MySQL",
+        "✓ TOTAL_ORDERS: +6",
+    ]
+
+
+def failed(run: Cafe, *words: str) -> set[str]:
+    result = run("--orders", "6", "--json", *words)
+    assert result.exit_code == 1
+    document = json.loads(result.stdout)
+    return {check["name"] for check in document["checks"] if not check["ok"]}
+
+
+@pytest.mark.parametrize(("left_out", "name"), [("record", "recorded"), ("menu", "menu"), ("total", "total")])
+def test_what_is_not_counted_is_noticed(run: Cafe, dev: FakeAws, left_out: str, name: str) -> None:
+    dev.left_out = {left_out}
+
+    assert name in failed(run)
+
+
+def test_what_is_counted_twice_is_noticed(run: Cafe, dev: FakeAws) -> None:
+    dev.others = 1
+
+    assert failed(run) == {"total"}
+
+
+def test_orders_of_others_at_the_same_time_are_no_failure(
+    run: Cafe, dev: FakeAws, functions: FakeFunctions
+) -> None:
+    dev.others = 1
+    usual = functions.usual
+
+    def read(event: dict[str, Any]) -> Any:
+        answer = usual(event)
+        answer["orders"].append({"orderId": "somebody's", "created_at": "2999-01-01T00:00:00Z"})
+        return answer
+
+    functions.usual = read
+    result = run("--orders", "6")
+
+    assert result.exit_code == 0, result.output
+    assert "TOTAL_ORDERS: +12, of which 6 are orders of others" in result.stdout
+
+
+def test_a_row_that_is_there_twice_is_noticed(run: Cafe, functions: FakeFunctions) -> None:
+    usual = functions.usual
+
+    def read(event: dict[str, Any]) -> Any:
+        answer = usual(event)
+        answer["orders"] *= 2
+        return answer
+
+    functions.usual = read
+
+    assert failed(run) == {"rows"}
+
+
+def test_orders_that_are_not_taken_are_noticed(run: Cafe, dev: FakeAws) -> None:
+    dev.api.replies = [Reply(status=403, body={"message": "Closed"})]
+
+    assert failed(run) == {"taken"}
+
+
+def test_ctrl_c_stops_sending_and_checks_nothing(run: Cafe, dev: FakeAws) -> None:
+    work = dev.api.on_order
+    seen: list[str] = []
+
+    def work_and_interrupt(order_id: str, body: Any) -> None:
+        work(order_id, body)
+        seen.append(order_id)
+        if len(seen) == 5:
+            signal.raise_signal(signal.SIGINT)
+
+    dev.api.on_order = work_and_interrupt
+    result = run("--orders", "500", "--rate", "100")
+
+    assert result.exit_code == 130
+    assert "of 500 orders were sent; they are still recorded." in result.stderr
+    assert 5 <= len(dev.api.order_ids) < 100
+
+
+def test_a_stack_on_aws_is_asked_about(cafe: Cafe, dev: FakeAws, functions: FakeFunctions) -> None:
+    result = cafe("load", "--orders", "5", "--stack", "dev")
+
+    assert result.exit_code == 2
+    assert "Place 5 test orders in stack dev, for good?" in result.stderr
+    assert dev.api.orders == []

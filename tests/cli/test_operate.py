@@ -1,0 +1,430 @@
+"""`cafe reconcile`, `replay`, `doctor` and `worker`: what is asked and said, and when the answer is no."""
+
+from __future__ import annotations
+
+import json
+import signal
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from typer.testing import CliRunner
+
+from cli import doctor, queues, worker
+from cli.main import app
+from tests.cli.conftest import Cafe
+from tests.cli.stand_in import FakeAws, FakeFunctions, Reply, administrator
+
+BUSY = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "Rate exceeded"}}, "Invoke")
+
+
+@pytest.fixture
+def dev_cafe(cafe: Cafe, functions: FakeFunctions) -> Cafe:
+    """The command on the stack `dev`."""
+    return lambda *words: cafe(*words, "--stack", "dev")
+
+
+def outcome(**found: object) -> dict[str, object]:
+    return {"checked": 3, "repaired": 0, "drift": 0, "rds_orders": 30, "swept": 0, "left": 0} | found
+
+
+# reconcile
+
+
+def test_the_last_minutes_are_compared(dev_cafe: Cafe, functions: FakeFunctions) -> None:
+    functions.answers = [outcome(swept=2, left=1)]
+
+    result = dev_cafe("reconcile")
+
+    assert result.exit_code == 0
+    assert functions.events == [{}]
+    assert result.stdout.splitlines() == [
+        "3 of 30 orders compared: 0 differed, 0 repaired.",
+        "Dead letters: 2 recorded, 1 that hold no order (`cafe dlq list`).",
+    ]
+
+
+def test_the_whole_table_is_followed_to_its_end_and_looked_at_again(
+    dev_cafe: Cafe, functions: FakeFunctions
+) -> None:
+    functions.answers = [outcome(next=77, drift=2, repaired=2), outcome(drift=1, repaired=1), outcome()]
+
+    result = dev_cafe("reconcile", "--full", "--json")
+
+    document = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert functions.events == [{"command": "full"}, {"command": "full", "after": 77}, {}]
+    assert (document["checked"], document["drift"], document["repaired"]) == (6, 3, 3)
+    assert (document["remaining"], document["ok"]) == (0, True)
+
+
+def test_what_still_differs_is_a_no(dev_cafe: Cafe, functions: FakeFunctions) -> None:
+    functions.answers = [outcome(drift=5), outcome(drift=5)]
+
+    result = dev_cafe("reconcile")
+
+    assert result.exit_code == 1
+    assert "5 still differ. `cafe reconcile --rebuild` sets the counters right." in result.stderr
+
+
+def test_what_was_left_undone_is_a_no(dev_cafe: Cafe, functions: FakeFunctions) -> None:
+    functions.answers = [outcome(reason="MySQL: away\x1b")]
+
+    result = dev_cafe("reconcile")
+
+    assert result.exit_code == 1
+    assert r"Not all could be done: MySQL: away\x1b" in result.stderr
+
+
+def test_a_rebuild_is_asked_for_and_tells_what_it_changed(dev_cafe: Cafe, functions: FakeFunctions) -> None:
+    functions.answers = [
+        outcome(drift=5, corrected={"metrics": {"TOTAL_ORDERS": -5}, "menu": {"Tea": 2}}),
+        outcome(),
+    ]
+
+    refused = CliRunner().invoke(app, ["reconcile", "--rebuild", "--stack", "dev"], input="n\n")
+    asked = list(functions.events)
+    result = dev_cafe("reconcile", "--rebuild", "--yes")
+
+    assert (refused.exit_code, asked) == (1, [])
+    assert "Set every counter of stack dev to what its database says?" in refused.stderr
+    assert result.exit_code == 0
+    assert functions.events[0] == {"command": "rebuild"}
+    assert "  TOTAL_ORDERS: -5\n" in result.stdout
+    assert "  CafeMenu Tea: +2\n" in result.stdout
+
+
+def test_a_function_that_runs_already_is_waited_for(
+    dev_cafe: Cafe, functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    functions.answers = [BUSY, BUSY, outcome()]
+
+    assert dev_cafe("reconcile").exit_code == 0
+    assert len(functions.events) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (
+            {"errorType": "Timeout", "errorMessage": "after 900 s"},
+            "ReconcileOrders-dev failed: Timeout: after 900 s",
+        ),
+        ({"drift": "much"}, "The answer of ReconcileOrders-dev is not as agreed, at drift."),
+        (
+            ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Invoke"),
+            "Invoke: AccessDenied: no.",
+        ),
+    ],
+)
+def test_a_function_that_fails_is_a_no_with_its_reason(
+    dev_cafe: Cafe, functions: FakeFunctions, answer: Any, sentence: str
+) -> None:
+    functions.answers = [answer]
+
+    result = dev_cafe("reconcile")
+
+    assert result.exit_code == 1
+    assert sentence in result.stderr
+
+
+def test_ctrl_c_says_that_the_run_goes_on(dev_cafe: Cafe, functions: FakeFunctions) -> None:
+    functions.usual = lambda _event: signal.raise_signal(signal.SIGINT)
+
+    result = dev_cafe("reconcile")
+
+    assert result.exit_code == 130
+    assert "the run under way goes on" in result.stderr
+
+
+# replay
+
+
+def order(number: int) -> dict[str, object]:
+    return {
+        "orderId": f"O-{number}",
+        "item": "Latte",
+        "quantity": 1,
+        "customer_name": "Zoë",
+        "table_number": 4,
+        "created_at": f"2026-11-22T14:00:00.{number:03}Z",
+    }
+
+
+@pytest.fixture
+def recorded(functions: FakeFunctions) -> FakeFunctions:
+    """A database with 25 orders, read in pages of ten."""
+
+    def read(event: dict[str, Any]) -> dict[str, object]:
+        after = event.get("after") or 0
+        page = [order(number) for number in range(after, min(25, after + 10))]
+        return {"orders": page, "next": after + 10 if after + 10 < 25 else None}
+
+    functions.usual = read
+    return functions
+
+
+def replay(cafe: Cafe, *words: str) -> Any:
+    return cafe("replay", "--from", "2026-11-22T00:00Z", "--to", "2026-11-23T00:00Z", *words)
+
+
+def test_a_period_is_sent_again_under_its_ids_and_times(
+    dev_cafe: Cafe, recorded: FakeFunctions, dev: FakeAws
+) -> None:
+    result = replay(dev_cafe, "--yes")
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("25 of 25 orders of 2026-11-2")
+    assert recorded.events[0] == {
+        "command": "read",
+        "from": "2026-11-22T00:00:00.000Z",
+        "to": "2026-11-23T00:00:00.000Z",
+        "limit": 500,
+    }
+    bodies = {body["MessageId"]: body for body in map(json.loads, dev.bodies(dev.queue_url))}
+    assert bodies.keys() == {f"O-{number}" for number in range(25)}
+    assert bodies["O-7"]["Timestamp"] == "2026-11-22T14:00:00.007Z"
+    said = order(7)
+    del said["created_at"]
+    assert json.loads(bodies["O-7"]["Message"]) == said
+
+
+def test_the_question_has_the_number_and_a_no_sends_nothing(
+    dev_cafe: Cafe, recorded: FakeFunctions, dev: FakeAws
+) -> None:
+    result = CliRunner().invoke(app, ["replay", "--from", "2026-11-22", "--stack", "dev"], input="n\n")
+
+    assert result.exit_code == 1
+    assert "Send 25 orders of 2026-11-22 00:00:00 to " in result.stderr
+    assert dev.bodies(dev.queue_url) == []
+
+
+def test_another_consumers_queue_can_be_the_only_one(
+    dev_cafe: Cafe, recorded: FakeFunctions, dev: FakeAws
+) -> None:
+    assert replay(dev_cafe, "--yes", "--send-to", dev.undelivered_url).exit_code == 0
+
+    assert (len(dev.bodies(dev.undelivered_url)), dev.bodies(dev.queue_url)) == (25, [])
+
+
+def test_all_subscribers_can_have_them(dev_cafe: Cafe, recorded: FakeFunctions, dev: FakeAws) -> None:
+    topic = dev.sns.create_topic(Name="OrderTopic-dev")["TopicArn"]
+    arn = dev.sqs.get_queue_attributes(QueueUrl=dev.queue_url, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    dev.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+
+    assert replay(dev_cafe, "--yes", "--send-to", "topic").exit_code == 0
+
+    messages = [json.loads(json.loads(body)["Message"]) for body in dev.bodies(dev.queue_url)]
+    assert {message["orderId"] for message in messages} == {f"O-{number}" for number in range(25)}
+
+
+def test_ctrl_c_says_how_many_were_sent(
+    dev_cafe: Cafe, recorded: FakeFunctions, dev: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = queues.send
+
+    def send_and_interrupt(*words: Any) -> list[queues.Sent]:
+        signal.raise_signal(signal.SIGINT)
+        return send(*words)
+
+    monkeypatch.setattr(queues, "send", send_and_interrupt)
+    result = replay(dev_cafe, "--yes")
+
+    assert result.exit_code == 130
+    assert "Stopped: 10 of 25 orders were sent again" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--from", "yesterday"),
+        ("--from", "2026-11-22", "--to", "2026-11-21"),
+        ("--from", "2026-11-22", "--send-to", "elsewhere"),
+    ],
+)
+def test_a_period_or_place_that_is_none_is_wrong_usage(dev_cafe: Cafe, words: tuple[str, ...]) -> None:
+    assert dev_cafe("replay", *words).exit_code == 2
+
+
+# doctor
+
+
+def well(**different: Any) -> dict[str, Any]:
+    now = datetime.now(UTC).isoformat()
+    return {
+        "database": {"reachable": True, "reason": None, "schema": doctor._migrations()},
+        "rds_orders": 30,
+        "drift": 0,
+        "as_of": now,
+        "last_order_at": now,
+    } | different
+
+
+@pytest.fixture
+def healthy(functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch) -> FakeFunctions:
+    """A system in which all is well."""
+    functions.usual = lambda _event: well()
+    monkeypatch.setattr(doctor, "PAUSE", 0)
+    return functions
+
+
+def findings(cafe: Cafe) -> dict[str, tuple[str, str | None]]:
+    """Return what is not well, and what to type next."""
+    document = json.loads(cafe("doctor", "--json").stdout)
+    assert document["ok"] == all(finding["state"] != "bad" for finding in document["findings"])
+    return {f["name"]: (f["state"], f["next"]) for f in document["findings"] if f["state"] != "ok"}
+
+
+def test_when_all_is_well_every_line_says_so(dev_cafe: Cafe, healthy: FakeFunctions) -> None:
+    result = dev_cafe("doctor")
+
+    assert result.exit_code == 0, result.output
+    assert [line[0] for line in result.stdout.splitlines()[:-1]] == ["✓"] * 10
+    assert result.stdout.splitlines()[-1] == "All is well."
+    assert healthy.events == [{"command": "check"}]
+
+
+def test_each_bad_line_has_the_next_command(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:
+    dev.put("poison")
+    healthy.state = "Disabled"
+
+    result = dev_cafe("doctor")
+
+    assert result.exit_code == 1
+    assert "✗ Worker              is paused: orders wait in the queue\n" in result.stdout
+    assert "→ cafe worker resume --stack dev\n" in result.stdout
+    assert "→ cafe dlq list --stack dev\n" in result.stdout
+    assert result.stdout.endswith("2 bad, 0 to look at.\n")
+
+
+@pytest.mark.parametrize(
+    ("different", "expected"),
+    [
+        ({"drift": 2}, {"drift": ("bad", "cafe reconcile --stack dev")}),
+        ({"drift": None, "as_of": None}, {"drift": ("warn", "cafe reconcile --stack dev")}),
+        ({"as_of": "2026-11-22T00:00:00Z"}, {"drift": ("bad", "cafe reconcile --stack dev")}),
+        (
+            {"database": {"reachable": False, "reason": "refused", "schema": None}},
+            {"database": ("bad", "cafe doctor --stack dev"), "schema": ("warn", "cafe doctor --stack dev")},
+        ),
+        (
+            {"database": {"reachable": True, "reason": None, "schema": 1}},
+            {"schema": ("bad", "make deploy STACK=dev")},
+        ),
+    ],
+)
+def test_what_the_function_sees_is_judged(
+    dev_cafe: Cafe, healthy: FakeFunctions, different: Any, expected: Any
+) -> None:
+    healthy.usual = lambda _event: well(**different)
+
+    assert findings(dev_cafe) == expected
+
+
+def test_a_function_that_fails_leaves_the_other_lines(dev_cafe: Cafe, healthy: FakeFunctions) -> None:
+    healthy.usual = lambda _event: {"errorType": "Timeout", "errorMessage": "late"}
+
+    assert findings(dev_cafe).keys() == {"database", "schema", "drift", "last_order"}
+    assert len(healthy.events) == 1
+
+
+def test_messages_that_sns_could_not_deliver_are_bad(
+    dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
+) -> None:
+    dev.put("{}", dev.undelivered_url)
+
+    assert findings(dev_cafe) == {"undelivered": ("bad", "cafe dlq list --queue subscription --stack dev")}
+
+
+@pytest.mark.parametrize(
+    ("age", "state"),
+    [(timedelta(seconds=5), None), (timedelta(minutes=2), "warn"), (timedelta(hours=1), "bad")],
+)
+def test_the_age_of_the_oldest_order_is_judged_where_it_is_known(
+    dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws, age: timedelta, state: str | None
+) -> None:
+    dev.put("{}", dev.queue_url)
+    administrator().cloudwatch.put_metric_data(
+        Namespace="AWS/SQS",
+        MetricData=[
+            {
+                "MetricName": "ApproximateAgeOfOldestMessage",
+                "Dimensions": [{"Name": "QueueName", "Value": "OrderQueue-dev"}],
+                "Timestamp": datetime.now(UTC) - timedelta(minutes=1),
+                "Value": age.total_seconds(),
+            }
+        ],
+    )
+
+    expected = {"queue": (state, "cafe status --watch --stack dev")} if state else {}
+    assert findings(dev_cafe) == expected
+
+
+def test_a_queue_that_does_not_shrink_is_noticed_without_metrics(
+    dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
+) -> None:
+    dev.put("{}", dev.queue_url)
+
+    assert findings(dev_cafe)["queue"][0] == "warn"
+
+
+@pytest.mark.parametrize(
+    ("state", "last", "expected"),
+    [
+        ("Updating", "", "warn"),
+        ("Disabling", "", "bad"),
+        ("Enabled", "PROBLEM: Function call failed", "warn"),
+    ],
+)
+def test_the_workers_mapping_is_judged(
+    dev_cafe: Cafe, healthy: FakeFunctions, state: str, last: str, expected: str
+) -> None:
+    healthy.state, healthy.last = state, last
+
+    assert findings(dev_cafe)["worker"][0] == expected
+
+
+def test_the_doors_are_judged(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:
+    dev.api.page = Reply(status=403, body={"message": "No"})
+    dev.api.status = Reply(body={"degraded": ["rds"]})
+
+    assert {name: state for name, (state, _) in findings(dev_cafe).items()} == {"page": "bad", "api": "warn"}
+
+
+def test_a_stack_that_is_older_than_the_command_is_told_to_deploy(
+    dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws, pulumi: Any
+) -> None:
+    outputs = dev.outputs()
+    del outputs["worker_mapping"]
+    pulumi.prints(json.dumps(outputs))
+
+    assert findings(dev_cafe) == {"worker": ("bad", "make deploy STACK=dev")}
+
+
+# worker
+
+
+def test_the_worker_rests_and_goes_on(
+    dev_cafe: Cafe, functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+
+    assert dev_cafe("worker", "pause").stdout == "The worker rests; orders wait in the queue.\n"
+    assert functions.state == "Disabled"
+    assert json.loads(dev_cafe("worker", "resume", "--json").stdout) == {"stack": "dev", "state": "Enabled"}
+
+
+def test_a_mapping_that_stays_as_it_is_is_a_no(
+    dev_cafe: Cafe, functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "PATIENCE", 0)
+    monkeypatch.setattr(functions, "update_event_source_mapping", lambda **_words: None)
+
+    result = dev_cafe("worker", "pause")
+
+    assert result.exit_code == 1
+    assert "still Enabled" in result.stderr

@@ -1,0 +1,200 @@
+"""The operator's commands on a bad day, on the whole system."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli import queues
+from cli.main import app
+from tests.end_to_end.conftest import Cafe, eventually
+
+NewId = Callable[[], str]
+Operator = Callable[..., Result]
+
+
+@pytest.fixture
+def operator(cafe: Cafe, monkeypatch: pytest.MonkeyPatch) -> Operator:
+    """Type `cafe` with words after it, on the running stack."""
+    monkeypatch.setattr(queues, "LONG_POLL", 0)  # a local queue that is empty says so at once
+    monkeypatch.setenv("CAFE_LOCAL_DIRECTORY", str(cafe.stack.directory))
+    return lambda *words: CliRunner().invoke(app, list(words))
+
+
+def done(result: Result) -> dict[str, Any]:
+    """Return the document of a command that ended well."""
+    assert result.exit_code == 0, result.output
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document
+
+
+def dead_letter(cafe: Cafe, body: str, queue: str = "dead_letter_queue_url") -> str:
+    """Put a message among the dead ones, and return its id."""
+    return str(cafe.sqs.send_message(QueueUrl=cafe.outputs[queue], MessageBody=body)["MessageId"])
+
+
+def undelivered(cafe: Cafe, body: str) -> str:
+    """Put a message where nobody looks but an operator."""
+    return dead_letter(cafe, body, "subscription_dead_letter_queue_url")
+
+
+def listed(operator: Operator, message_id: str, *words: str) -> dict[str, Any]:
+    """Return what the list says of a message, as soon as nobody else holds it."""
+
+    def look() -> dict[str, Any] | None:
+        messages = done(operator("dlq", "list", "--limit", "1000", "--json", *words))["messages"]
+        return next((message for message in messages if message["message_id"] == message_id), None)
+
+    found: dict[str, Any] = eventually(look)
+    return found
+
+
+def created_at(cafe: Cafe, order_id: str) -> datetime:
+    ((moment,),) = cafe.rows("SELECT created_at FROM orders WHERE order_id = %s", order_id)
+    return moment.replace(tzinfo=UTC)  # type: ignore[no-any-return]
+
+
+def test_a_dead_letter_is_seen_corrected_and_recorded_as_the_order_that_it_was(
+    cafe: Cafe, operator: Operator, new_id: NewId, tmp_path: Path
+) -> None:
+    order_id = new_id()
+    message_id = dead_letter(cafe, json.dumps({"orderId": order_id, "item": "Tea", "quantity": 0}))
+    letter = listed(operator, message_id)
+    assert letter["reason"] == "quantity must be an integer from 1 to 1000."
+    corrected = tmp_path / "corrected.json"
+    corrected.write_text('{"item": "Tea", "quantity": 2}')
+
+    edit = ("dlq", "edit", message_id, "--file", str(corrected), "--yes", "--json")
+    result = eventually(lambda: found if (found := operator(*edit)).exit_code == 0 else None)
+
+    assert json.loads(result.stdout)["order_id"] == order_id
+    eventually(lambda: cafe.is_recorded(order_id))
+    assert created_at(cafe, order_id) == datetime.fromisoformat(letter["sent_at"])
+
+
+def test_a_redrive_records_what_is_missing_and_counts_nothing_twice(
+    cafe: Cafe, operator: Operator, new_id: NewId
+) -> None:
+    known, item = new_id(), new_id()
+    order = {"orderId": known, "item": item, "quantity": 3}
+    cafe.post(order)
+    eventually(lambda: cafe.is_recorded(known))
+    before = cafe.total()
+    undelivered(cafe, json.dumps(order))
+    bare = undelivered(cafe, json.dumps({"item": item, "quantity": 4}))
+    sent_at = listed(operator, bare, "--queue", "subscription")["sent_at"]
+
+    moved = done(operator("dlq", "redrive", "--queue", "subscription", "--json"))
+
+    assert (moved["sent"], moved["left"], moved["failures"]) == (2, {}, {})
+    eventually(lambda: cafe.is_recorded(bare) and cafe.depth() == 0)
+    assert (cafe.total(), cafe.ordered(item)) == (before + 1, 7)
+    assert created_at(cafe, bare) == datetime.fromisoformat(sent_at)
+    assert cafe.depth("subscription_dead_letter_queue_url") == 0
+
+
+def test_what_is_exported_and_purged_comes_back_by_an_import(
+    cafe: Cafe, operator: Operator, new_id: NewId, tmp_path: Path
+) -> None:
+    item, file = new_id(), tmp_path / "letters.jsonl"
+    bare = undelivered(cafe, json.dumps({"item": item, "quantity": 5}))
+    undelivered(cafe, "poison \x20\u202e")
+    queue = ("--queue", "subscription")
+
+    assert done(operator("dlq", "export", str(file), *queue, "--json"))["exported"] == 2
+    assert done(operator("dlq", "purge", *queue, "--yes", "--json"))["deleted"] == 2
+    assert cafe.depth("subscription_dead_letter_queue_url") == 0
+    refused = operator("dlq", "import", str(file), "--yes")
+    assert (refused.exit_code, "not JSON" in refused.stderr, cafe.ordered(item)) == (1, True, 0)
+    for _ in range(2):  # once more changes nothing
+        assert operator("dlq", "import", str(file), "--skip-bad", "--yes").exit_code == 1
+
+    eventually(lambda: cafe.is_recorded(bare) and cafe.depth() == 0)
+    assert cafe.ordered(item) == 5
+
+
+def spoil(cafe: Cafe, table: str, key: dict[str, str], attribute: str, number: int) -> None:
+    """Change a counter by hand."""
+    cafe.dynamodb.update_item(
+        TableName=cafe.outputs[table],
+        Key={name: {"S": value} for name, value in key.items()},
+        UpdateExpression="ADD #attribute :number",
+        ExpressionAttributeNames={"#attribute": attribute},
+        ExpressionAttributeValues={":number": {"N": str(number)}},
+    )
+
+
+def test_counters_that_were_spoiled_are_found_and_set_right(
+    cafe: Cafe, operator: Operator, new_id: NewId
+) -> None:
+    item = new_id()
+    order_id = cafe.post({"item": item, "quantity": 6}).json()["orderId"]
+    eventually(lambda: cafe.is_recorded(order_id) and cafe.depth() == 0)
+    assert done(operator("reconcile", "--json"))["ok"]
+    before = cafe.total()
+    spoil(cafe, "metrics_table", {"metric": "TOTAL_ORDERS"}, "count", 4)
+    spoil(cafe, "menu_table", {"item": item}, "orders", -2)
+
+    found = operator("reconcile")
+    rebuilt = done(operator("reconcile", "--rebuild", "--yes", "--json"))
+
+    assert found.exit_code == 1
+    assert "`cafe reconcile --rebuild` sets the counters right" in found.stderr
+    assert rebuilt["corrected"] == {"TOTAL_ORDERS": -4, f"CafeMenu {item}": 2}
+    assert (cafe.total(), cafe.ordered(item)) == (before, 6)
+
+
+def test_a_replay_counts_nothing_twice(cafe: Cafe, operator: Operator, new_id: NewId) -> None:
+    item = new_id()
+    order_id = cafe.post({"item": item, "quantity": 2, "table_number": 4}).json()["orderId"]
+    eventually(lambda: cafe.is_recorded(order_id) and cafe.depth() == 0)
+    before, moment = cafe.total(), created_at(cafe, order_id)
+
+    replayed = done(operator("replay", "--from", moment.isoformat(), "--yes", "--json"))
+
+    assert replayed["sent"] == replayed["found"] >= 1
+    eventually(lambda: cafe.depth() == 0)
+    assert (cafe.total(), cafe.ordered(item), created_at(cafe, order_id)) == (before, 2, moment)
+
+
+@pytest.mark.parametrize("words", [("--malformed", "5"), ("--through", "topic", "--rate", "200")])
+def test_a_load_is_counted_exactly(cafe: Cafe, operator: Operator, words: tuple[str, ...]) -> None:
+    eventually(lambda: cafe.depth() == 0)
+
+    document = done(operator("load", "--orders", "40", "--duplicates", "10", *words, "--json"))
+
+    assert (document["sent"], document["done"], document["duplicates"]) == (40, 40, 4)
+    names = {check["name"] for check in document["checks"] if check["ok"]}
+    assert names >= {"taken", "recorded", "menu", "rows", "total", "today", "hours"}
+
+
+def findings(operator: Operator) -> dict[str, dict[str, str]]:
+    document = json.loads(operator("doctor", "--json").stdout)
+    return {finding["name"]: finding for finding in document["findings"]}
+
+
+def test_the_doctor_finds_a_worker_that_rests_and_says_what_to_type(
+    cafe: Cafe, operator: Operator, new_id: NewId
+) -> None:
+    order_id = new_id()
+    assert done(operator("reconcile", "--json"))["ok"]
+    well = findings(operator)
+    always = {"page", "api", "worker", "undelivered", "database", "schema", "drift", "last_order"}
+    assert {name for name in always if well[name]["state"] != "ok"} == set()
+
+    try:
+        assert operator("worker", "pause").exit_code == 0
+        cafe.post({"orderId": order_id, "item": "Tea", "quantity": 1})
+        paused = findings(operator)
+    finally:
+        resumed = operator(*paused["worker"]["next"].removeprefix("cafe ").split())
+
+    assert (paused["worker"]["state"], paused["queue"]["state"]) == ("bad", "warn")
+    assert resumed.stdout == "The worker takes orders.\n"
+    eventually(lambda: cafe.is_recorded(order_id))
