@@ -163,7 +163,9 @@ def test_a_replay_counts_nothing_twice(cafe: Cafe, operator: Operator, new_id: N
     assert (cafe.total(), cafe.ordered(item), created_at(cafe, order_id)) == (before, 2, moment)
 
 
-@pytest.mark.parametrize("words", [("--malformed", "5"), ("--through", "topic", "--rate", "200")])
+@pytest.mark.parametrize(
+    "words", [("--malformed", "5", "--rate", "20"), ("--through", "topic", "--rate", "200")]
+)
 def test_a_load_is_counted_exactly(cafe: Cafe, operator: Operator, words: tuple[str, ...]) -> None:
     eventually(lambda: cafe.depth() == 0)
 
