@@ -116,12 +116,13 @@ class DeadLetters:
                     if not everything:
                         moved.leave([message for message in chosen if message.order is None])
                         chosen = [message for message in chosen if message.order is not None]
-                    for start in range(0, len(chosen), step):
-                        pace.wait(len(chosen[start : start + step]))
+                    advance(len(batch) - len(chosen))
+                    for some in queues.groups(chosen, step):
+                        pace.wait(len(some))
                         if self.stop.is_set():
                             break
-                        self._move(look, chosen[start : start + step], moved)
-                    advance(len(batch))
+                        self._move(look, some, moved)
+                        advance(len(some))
         except (BotoCoreError, ClientError) as error:
             moved.problem = aws.problem(error)
         moved.interrupted = self.stop.is_set()

@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C sets; the second one interrupts at once, as ever."""
+    """Yield an event that the first Ctrl-C sets; the second one interrupts at once, as ever.
+
+    A terminal that is closed, or who ends the process, does as much.
+    """
     stop = threading.Event()
 
     def stop_soon(_signal: int, _frame: FrameType | None) -> None:
@@ -21,11 +26,12 @@ def stopping() -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():  # only the main thread has signals
         yield stop
         return
-    before = signal.signal(signal.SIGINT, stop_soon)
+    before = {number: signal.signal(number, stop_soon) for number in ENDING}
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Pace:

@@ -209,8 +209,9 @@ def test_what_comes_back_at_once_is_not_sent_round_and_round(
     assert there_and_back.redrive().sent == 1
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_finishes_the_step_and_leaves_the_rest(
-    dlq: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch
+    dlq: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     for _ in range(25):
         dev.put(GOOD)
@@ -218,7 +219,7 @@ def test_ctrl_c_finishes_the_step_and_leaves_the_rest(
 
     def send_and_interrupt(*words: Any) -> list[queues.Sent]:
         results = send(*words)
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
         return results
 
     monkeypatch.setattr(queues, "send", send_and_interrupt)
