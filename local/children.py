@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local import ending
+from local.control import Request
 from local.progress import Event, decode
 from local.watchdog import Watchdog
 
@@ -28,13 +29,20 @@ class Ended:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A tool asks for something."""
+
+    request: Request
+
+
+@dataclass(frozen=True, kw_only=True)
 class Interrupted:
     """A signal asks the run to end."""
 
     number: int
 
 
-Message = Event | Ended | Interrupted
+Message = Event | Ended | Asked | Interrupted
 Inbox = queue.SimpleQueue[Message]
 
 
@@ -45,7 +53,9 @@ class Children:
         self._logs = logs
         self._watchdog = watchdog
         self._inbox = inbox
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        # Whose end is no news: they were killed on purpose.
+        self._killed: set[int] = set()
         self._listeners: list[threading.Thread] = []
 
     def start(
@@ -79,17 +89,29 @@ class Children:
                 # A group of its own, which Ctrl-C in the terminal does not reach.
                 start_new_session=True,
             )
-        self._processes.append(process)
+        self._processes[name] = process
         self._watchdog.started(process.pid)
         listener = threading.Thread(target=self._listen, args=(name, process, log, told), daemon=True)
         self._listeners.append(listener)
         listener.start()
 
+    def runs(self, name: str) -> bool:
+        """Whether a child was started and not killed; what ends by itself is in the inbox."""
+        return name in self._processes
+
+    def kill(self, name: str) -> None:
+        """Kill a child on purpose: the inbox is not told, and another may be started under its name."""
+        process = self._processes.pop(name)
+        self._killed.add(process.pid)
+        ending.end_groups([process.pid])
+        process.wait()
+        self._watchdog.ended(process.pid)
+
     def end(self) -> None:
         """End all children, and all that they started."""
-        leaders = [process.pid for process in self._processes]
-        ending.end_groups(leaders)
-        for process in self._processes:
+        processes = list(self._processes.values())
+        ending.end_groups([process.pid for process in processes])
+        for process in processes:
             process.wait()
             self._watchdog.ended(process.pid)
         for listener in self._listeners:
@@ -104,7 +126,9 @@ class Children:
                 pass  # It ended before it listened, which the following says.
             for line in process.stdout:
                 self._inbox.put(decode(line.decode()))
-        self._inbox.put(Ended(name=name, code=process.wait(), log=log))
+        code = process.wait()
+        if process.pid not in self._killed:
+            self._inbox.put(Ended(name=name, code=code, log=log))
 
 
 def summary(log: Path) -> str:

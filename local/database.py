@@ -39,12 +39,16 @@ class Database:
 
     host = "127.0.0.1"
 
-    def __init__(self, *, port: int, administrator: Administrator, authority: Path) -> None:
+    def __init__(
+        self, *, port: int, administrator: Administrator, authority: Path, parameters: Path | None = None
+    ) -> None:
         self.port = port
         # A login for tools and tests, once an instance exists.
         self.login: Login | None = None
         self._administrator = administrator
         self._authority = authority
+        # What the server reads at every start; without it, parameters last until it ends.
+        self._parameters = parameters
 
     def wait(self, timeout: float) -> str:
         """Wait until the server answers, at most `timeout` seconds, and return its version.
@@ -85,8 +89,23 @@ class Database:
             cursor.execute("CREATE USER %s@'127.0.0.1' IDENTIFIED BY %s", (tools.user, tools.password))
             cursor.execute(f"GRANT ALL PRIVILEGES ON `{name}`.* TO %s@'127.0.0.1'", (tools.user,))
             for parameter, value in parameters.items():
-                _set_parameter(cursor, parameter, value)
+                self._set_parameter(cursor, parameter, value)
         self.login = tools
+
+    def _set_parameter(self, cursor: Any, parameter: str, value: str) -> None:
+        """Set a parameter of a parameter group, now and at every start, unless MySQL alone has it."""
+        if not _NAME.fullmatch(parameter):
+            raise LocalError(f"{parameter!r} is not a name for a parameter.")
+        words = (f"SET GLOBAL {parameter} = %s", (int(value) if value.isdigit() else value,))
+        try:
+            cursor.execute(*words)
+        except pymysql.err.OperationalError as error:
+            if error.args[0] != ER.UNKNOWN_SYSTEM_VARIABLE:
+                raise
+            return
+        if self._parameters is not None:
+            with self._parameters.open("a", encoding="utf-8") as file:
+                file.write(f"{cursor.mogrify(*words)};\n")
 
     def _connect(self) -> pymysql.Connection[pymysql.cursors.Cursor]:
         return pymysql.connect(
@@ -102,14 +121,3 @@ class Database:
             read_timeout=30,
             write_timeout=30,
         )
-
-
-def _set_parameter(cursor: Any, parameter: str, value: str) -> None:
-    """Set a parameter of a parameter group, unless MySQL alone has it."""
-    if not _NAME.fullmatch(parameter):
-        raise LocalError(f"{parameter!r} is not a name for a parameter.")
-    try:
-        cursor.execute(f"SET GLOBAL {parameter} = %s", (int(value) if value.isdigit() else value,))
-    except pymysql.err.OperationalError as error:
-        if error.args[0] != ER.UNKNOWN_SYSTEM_VARIABLE:
-            raise

@@ -89,7 +89,7 @@ def command(
     administrator: Administrator,
     certificates: Certificates,
 ) -> list[str]:
-    """Write what the server needs into `directory`, and return the command that makes it run there.
+    """Write what a new server needs into `directory`, and return the command that makes it run there.
 
     One process group does both steps, the making of the data directory and the server itself, so that
     whoever starts it can stop it at any moment.
@@ -100,9 +100,15 @@ def command(
     script = directory / "bootstrap.sql"
     script.touch(mode=0o600)
     script.write_text(_bootstrap_sql(installation.share, administrator), encoding="utf-8")
-    common = _common_options(installation, data)
-    bootstrap = [*common, "--bootstrap", "--log-warnings=0", "--max-allowed-packet=8M"]
-    server = [*common, *_server_options(port, certificates)]
+    parameters_file(directory).touch(mode=0o600)
+    bootstrap = [
+        *_common_options(installation, data),
+        "--bootstrap",
+        "--log-warnings=0",
+        "--max-allowed-packet=8M",
+        "--innodb-doublewrite=0",
+    ]
+    server = server_command(installation, directory, port, certificates)
     # The script holds the administrator's password: it goes as soon as it is read.
     steps = (
         f"{shlex.join(bootstrap)} < {shlex.quote(str(script))}",
@@ -110,6 +116,22 @@ def command(
         f"exec {shlex.join(server)}",
     )
     return ["/bin/sh", "-c", " && ".join(steps)]
+
+
+def server_command(
+    installation: Installation, directory: Path, port: int, certificates: Certificates
+) -> list[str]:
+    """Return the command of a server on the data that `directory` has, whatever became of the last one."""
+    return [
+        *_common_options(installation, directory / "data"),
+        *_server_options(port, certificates),
+        f"--init-file={parameters_file(directory)}",
+    ]
+
+
+def parameters_file(directory: Path) -> Path:
+    """Return where the statements are that give a starting server its parameter group's values."""
+    return directory / "parameters.sql"
 
 
 def _bootstrap_sql(share: Path, administrator: Administrator) -> str:
@@ -137,7 +159,6 @@ def _common_options(installation: Installation, data: Path) -> list[str]:
         "--innodb-log-file-size=16M",
         # A killed server loses nothing this way; only a crash of the whole machine would.
         "--innodb-flush-log-at-trx-commit=2",
-        "--innodb-doublewrite=0",
     ]
 
 

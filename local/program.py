@@ -80,6 +80,7 @@ async def _deploy(assignment: Assignment, report: Report) -> Finished:
         port=assignment.database_port,
         administrator=Administrator(password=assignment.administrator_password),
         authority=Path(assignment.authority),
+        parameters=Path(assignment.parameters),
     )
     cloud = Cloud(
         port=assignment.gateway_port,

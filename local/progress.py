@@ -17,6 +17,7 @@ class Assignment:
     database_port: int
     administrator_password: str = field(repr=False)
     authority: str  # path of the certificate of the database's authority
+    parameters: str  # path of what the database server reads at every start
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,13 +13,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from local import certificates, children, mariadb, ministack, ports, project
-from local.children import Children, Ended, Inbox, Interrupted
+from local.children import Asked, Children, Ended, Inbox, Interrupted
+from local.control import Control, Request
 from local.directory import RunDirectory
 from local.display import Display
 from local.ending import is_alive
@@ -76,12 +77,14 @@ def run(options: Options, display: Display, *, on_ready: Callable[[], None], how
             return 1
         watchdog = Watchdog(directory)
         processes = Children(directory.logs, watchdog, inbox)
+        control: Control | None = None
         code, keep_logs = 1, True
         try:
-            endpoint = _start(options, directory, processes)
-            _until_finished(inbox, directory, endpoint, display, how_to_stop)
+            started = _start(options, directory, processes)
+            _until_finished(inbox, directory, started.endpoint, display, how_to_stop)
+            control = Control(directory.path, lambda request: inbox.put(Asked(request=request)))
             on_ready()
-            _until_interrupted(inbox)
+            _until_interrupted(inbox, started.database)
             code, keep_logs = 0, False
         except _InterruptedError as error:
             code, keep_logs = 128 + error.number, False
@@ -89,6 +92,8 @@ def run(options: Options, display: Display, *, on_ready: Callable[[], None], how
             display.failed(str(error))
             keep_logs = any(log.stat().st_size for log in directory.logs.iterdir())
         finally:
+            if control is not None:
+                control.close()
             processes.end()
             watchdog.dismiss()
             directory.release(keep_logs=keep_logs)
@@ -177,8 +182,41 @@ def _signals(handle: Callable[[int], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _start(options: Options, directory: RunDirectory, processes: Children) -> str:
-    """Start all three processes at once, and return where MiniStack will answer.
+class _Database:
+    """The database's process, which can be killed and started again on what is left of it."""
+
+    NAME = "MariaDB"
+
+    def __init__(self, processes: Children, directory: Path, restart: Sequence[str]) -> None:
+        self._processes = processes
+        self._directory = directory
+        self._restart = restart
+
+    def start(self, command: Sequence[str]) -> None:
+        self._processes.start(
+            self.NAME,
+            command,
+            environment={"PATH": os.defpath, "HOME": str(self._directory)},
+            directory=self._directory,
+        )
+
+    def obey(self, request: Request) -> None:
+        """Do what is asked for, unless it is so already."""
+        runs = self._processes.runs(self.NAME)
+        if request is Request.KILL_DATABASE and runs:
+            self._processes.kill(self.NAME)
+        elif request is Request.START_DATABASE and not runs:
+            self.start(self._restart)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Started:
+    endpoint: str  # where MiniStack will answer
+    database: _Database
+
+
+def _start(options: Options, directory: RunDirectory, processes: Children) -> _Started:
+    """Start all three processes at once.
 
     The program waits for the other two by itself.
     """
@@ -194,12 +232,14 @@ def _start(options: Options, directory: RunDirectory, processes: Children) -> st
         environment=ministack.environment(gateway, port, project.REGION),
         directory=gateway,
     )
+    data = directory.path / "mariadb"
     assignment = Assignment(
         program=str(options.program),
         gateway_port=port,
         database_port=database_port,
         administrator_password=administrator.password,
         authority=str(tls.authority),
+        parameters=str(mariadb.parameters_file(data)),
     )
     processes.start(
         "Program",
@@ -208,15 +248,11 @@ def _start(options: Options, directory: RunDirectory, processes: Children) -> st
         directory=ROOT,
         told=json.dumps(dataclasses.asdict(assignment)),
     )
-    database = directory.path / "mariadb"
-    command = mariadb.command(installation, database, database_port, administrator, tls)
-    processes.start(
-        "MariaDB",
-        command,
-        environment={"PATH": os.defpath, "HOME": str(database)},
-        directory=database,
-    )
-    return f"http://127.0.0.1:{port}"
+    command = mariadb.command(installation, data, database_port, administrator, tls)
+    restart = mariadb.server_command(installation, data, database_port, tls)
+    database = _Database(processes, data, restart)
+    database.start(command)
+    return _Started(endpoint=f"http://127.0.0.1:{port}", database=database)
 
 
 def _until_finished(
@@ -242,12 +278,14 @@ def _until_finished(
                 return
 
 
-def _until_interrupted(inbox: Inbox) -> None:
-    """Wait for the signal that ends a running stack."""
+def _until_interrupted(inbox: Inbox, database: _Database) -> None:
+    """Wait for the signal that ends a running stack, and do what tools ask for until then."""
     while True:
         match inbox.get():
             case Interrupted():
                 return
+            case Asked(request=request):
+                database.obey(request)
             case Ended(name="Program"):
                 pass  # Its work is done.
             case Ended() as ended:
