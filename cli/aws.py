@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
@@ -79,6 +80,11 @@ class Clients:
         patient = Config(read_timeout=LONGEST_RUN + 30, retries={"total_max_attempts": 1}, tcp_keepalive=True)
         config = self._config.merge(patient)
         return self._session.client("lambda", endpoint_url=self._endpoint, config=config)
+
+    @cached_property
+    def secrets(self) -> "SecretsManagerClient":
+        """AWS Secrets Manager."""
+        return self._session.client("secretsmanager", endpoint_url=self._endpoint, config=self._config)
 
     @staticmethod
     def _local(region: str) -> boto3.Session:

@@ -1,4 +1,4 @@
-"""A stand-in between the functions and MiniStack's DynamoDB, for as long as somebody breaks things on purpose.
+"""A stand-in for DynamoDB between the functions and MiniStack, while somebody breaks things on purpose.
 
 MiniStack never throttles, and an IAM denial would be another error than the one that a busy table gives. So
 this passes requests on as they are, signature and all, except those that a `Meddler` answers itself, in the
@@ -176,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True  # The caller is gone, or the stack is.
 
-    def do_POST(self) -> None:  # noqa: N802  # the base class asks for this name
+    def do_POST(self) -> None:  # the base class asks for this name
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         call = Call(
             operation=self.headers.get("X-Amz-Target", "").rpartition(".")[2],

@@ -1,0 +1,298 @@
+"""Whether all that `cafe chaos` sent is where it has to be: each order once in all counts, the rest dead-lettered."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pymysql
+
+from cli import aws
+from cli.chaos_orders import Plan, Wanted
+from cli.stack import Database, Stack
+
+PAGE = 2000  # rows read at once
+BATCH = 10  # messages of a queue at once, at most
+HIDDEN = 60  # seconds for which a message that was looked at is nobody else's
+EXAMPLES = 3
+PATIENCE = 20.0  # seconds; the reconciler may have dead letters in its hands
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One line of the report: a question, the answer, and what was seen."""
+
+    name: str
+    title: str
+    ok: bool
+    detail: str
+
+
+@dataclass(kw_only=True)
+class Counts:
+    """What DynamoDB has counted: by the key of the metric, and by the item of the menu."""
+
+    metrics: Counter[str] = field(default_factory=Counter)
+    menu: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(kw_only=True)
+class Rows:
+    """What the database got since the run began, this run's orders and those of others."""
+
+    number: int = 0
+    ours: int = 0
+    menu: Counter[str] = field(default_factory=Counter)
+
+
+class Seen:
+    """Which of the plan's orders were found, in a byte each, and a few examples of what is wrong."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._times = bytearray(plan.orders)
+        self._wrong: list[str] = []
+        self.found = 0
+
+    def see(self, number: object, item: str, quantity: int) -> None:
+        """Note an order as a store has it."""
+        wanted = self._wanted(number)
+        if wanted is None:
+            self._complain(f"number {number!r} was never a valid order")
+            return
+        self.found += 1
+        self._times[wanted.number] = min(255, self._times[wanted.number] + 1)
+        if (item, quantity) != (wanted.item, wanted.quantity):
+            self._complain(f"order {wanted.number} has {quantity} × {item}")
+
+    def problems(self) -> list[str]:
+        """Say what is wrong, with examples; nothing when each order was seen once and as it was sent."""
+        missing, twice, first = 0, 0, ""
+        for number in range(self._plan.orders):
+            if self._plan.wanted(number).fate != "valid":
+                continue
+            missing += self._times[number] == 0
+            twice += self._times[number] > 1
+            if self._times[number] != 1 and not first:
+                first = f"order {number} first"
+        counted = [f"{missing:,} missing" if missing else "", f"{twice:,} more than once" if twice else ""]
+        return [*filter(None, counted), *([first] if first else []), *self._wrong[:EXAMPLES]]
+
+    def _wanted(self, number: object) -> Wanted | None:
+        if not isinstance(number, int) or not 0 <= number < self._plan.orders:
+            return None
+        wanted = self._plan.wanted(number)
+        return wanted if wanted.fate == "valid" else None
+
+    def _complain(self, sentence: str) -> None:
+        if len(self._wrong) < EXAMPLES:
+            self._wrong.append(sentence)
+
+
+class Books:
+    """Both stores and the queues, read as an auditor would: everything, and in pages.
+
+    Made before the first order is sent, when the stack is quiet: what is in the books then is left out.
+    """
+
+    def __init__(self, stack: Stack, clients: aws.Clients, plan: Plan) -> None:
+        if stack.database is None:
+            raise RuntimeError("only the local stack's database can be read")
+        self._stack = stack
+        self._clients = clients
+        self._plan = plan
+        self._database: Database = stack.database
+        self._last_id = self._max_id()
+        self._counts = self._read_counts()
+
+    def audit(self, *, keep: bool) -> Iterator[Check]:
+        """Yield each check as soon as it is made; `keep` leaves this run's dead letters where they are."""
+        expected = self._plan.count()
+        rows, seen = self._read_rows()
+        yield _books("rds", "Every valid order has one row in RDS", seen, expected["valid"])
+        yield _books(
+            "dynamodb", "Every valid order has one item in DynamoDB", self._read_items(), expected["valid"]
+        )
+        counts = self._read_counts()
+        growth = counts.metrics - self._counts.metrics
+        yield _equal("total", "TOTAL_ORDERS counted each once", growth["TOTAL_ORDERS"], rows.number)
+        days = sum(number for key, number in growth.items() if _is_day(key))
+        hours = sum(number for key, number in growth.items() if _is_hour(key))
+        yield _equal("days", "So did the days", days, rows.number)
+        yield _equal("hours", "So did the hours", hours, rows.number)
+        yield _menu(counts.menu - self._counts.menu, rows.menu)
+        yield self._dead_letters(expected["malformed"], keep=keep)
+        yield self._nothing_left()
+
+    # RDS
+
+    def _max_id(self) -> int:
+        with self._connect() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT COALESCE(MAX(id), 0) FROM orders")
+            return int((cursor.fetchone() or (0,))[0])
+
+    def _read_rows(self) -> tuple[Rows, Seen]:
+        rows, seen, last = Rows(), Seen(self._plan), self._last_id
+        with self._connect() as connection, connection.cursor() as cursor:
+            while True:
+                cursor.execute(
+                    "SELECT id, item, quantity, customer_name, attributes FROM orders WHERE id > %s"
+                    " ORDER BY id LIMIT %s",
+                    (last, PAGE),
+                )
+                page = cursor.fetchall()
+                if not page:
+                    return rows, seen
+                for last, item, quantity, customer, attributes in page:  # noqa: B007
+                    rows.number += 1
+                    rows.menu[item] += quantity
+                    if customer == self._plan.customer:
+                        seen.see(json.loads(attributes or "{}").get("number"), item, quantity)
+
+    def _connect(self) -> "pymysql.Connection[pymysql.cursors.Cursor]":
+        database = self._database
+        return pymysql.connect(
+            host=database.host,
+            port=database.port,
+            user=database.user,
+            password=database.password,
+            database=database.name,
+            # TLS is required; the local certificate is self-made.
+            ssl={"check_hostname": False, "verify_mode": "none"},
+            connect_timeout=5,
+            read_timeout=60,
+            autocommit=True,
+        )
+
+    # DynamoDB
+
+    def _read_items(self) -> Seen:
+        seen = Seen(self._plan)
+        for item in self._scan(
+            "orders_table",
+            ConsistentRead=True,
+            FilterExpression="customer_name = :ours",
+            ExpressionAttributeValues={":ours": {"S": self._plan.customer}},
+        ):
+            number = item.get("number", {}).get("N")
+            seen.see(int(number) if number else None, item["item"]["S"], int(item["quantity"]["N"]))
+        return seen
+
+    def _read_counts(self) -> Counts:
+        counts = Counts()
+        for item in self._scan("metrics_table", ConsistentRead=True):
+            counts.metrics[item["metric"]["S"]] = int(item.get("count", {"N": "0"})["N"])
+        for item in self._scan("menu_table", ConsistentRead=True):
+            counts.menu[item["item"]["S"]] = int(item.get("orders", {"N": "0"})["N"])
+        return counts
+
+    def _scan(self, table: str, **how: Any) -> Iterator[dict[str, Any]]:
+        pages = self._clients.dynamodb.get_paginator("scan").paginate(
+            TableName=self._stack.output(table), **how
+        )
+        for page in pages:
+            yield from page["Items"]
+
+    # Queues
+
+    def _dead_letters(self, expected: int, *, keep: bool) -> Check:
+        """Look at every dead letter; take this run's malformed orders away, the rest back at once."""
+        times: Counter[int] = Counter()
+        strangers = 0
+        deadline = time.monotonic() + PATIENCE
+        back: list[str] = []
+        while len(times) < expected or not strangers + len(times):
+            messages = self._receive()
+            for message in messages:
+                number = self._plan.number_of_malformed(message["Body"])
+                ours = self._plan.customer in message["Body"]
+                if number is not None:
+                    times[number] += 1
+                strangers += ours and number is None
+                if number is None or keep:
+                    back.append(message["ReceiptHandle"])
+                else:
+                    self._delete(message["ReceiptHandle"])
+            if not messages and (len(times) >= expected or time.monotonic() > deadline):
+                break
+            if not messages:
+                time.sleep(0.5)
+        for handle in back:
+            self._show(handle)
+        wrong = sum(1 for number in times if self._plan.wanted(number).fate != "malformed")
+        ok = len(times) == expected == sum(times.values()) and not strangers and not wrong
+        detail = f"{len(times):,} of {expected:,}, each once" if ok else (
+            f"{sum(times.values()):,} dead letters hold {len(times):,} of {expected:,} malformed orders; "
+            f"{strangers:,} hold a valid one"
+        )
+        return Check(name="dead_letters", title="Every malformed order is in the DLQ", ok=ok, detail=detail)
+
+    def _receive(self) -> list[Any]:
+        answer = self._clients.sqs.receive_message(
+            QueueUrl=self._stack.output("dead_letter_queue_url"),
+            MaxNumberOfMessages=BATCH,
+            VisibilityTimeout=HIDDEN,
+        )
+        return list(answer.get("Messages", []))
+
+    def _delete(self, handle: str) -> None:
+        self._clients.sqs.delete_message(
+            QueueUrl=self._stack.output("dead_letter_queue_url"), ReceiptHandle=handle
+        )
+
+    def _show(self, handle: str) -> None:
+        self._clients.sqs.change_message_visibility(
+            QueueUrl=self._stack.output("dead_letter_queue_url"), ReceiptHandle=handle, VisibilityTimeout=0
+        )
+
+    def _nothing_left(self) -> Check:
+        left = depth(self._clients, self._stack.output("queue_url"))
+        undelivered = depth(self._clients, self._stack.output("subscription_dead_letter_queue_url"))
+        return Check(
+            name="nothing_left",
+            title="Nothing is left on the way",
+            ok=not left and not undelivered,
+            detail=f"{left:,} in the queue, {undelivered:,} undelivered by the topic",
+        )
+
+
+def depth(clients: aws.Clients, queue_url: str) -> int:
+    """Count the messages of a queue, those in somebody's hands included."""
+    attributes = clients.sqs.get_queue_attributes(
+        QueueUrl=queue_url,
+        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+    )["Attributes"]
+    return sum(int(number) for number in attributes.values())
+
+
+def _books(name: str, title: str, seen: Seen, expected: int) -> Check:
+    problems = seen.problems()
+    detail = "; ".join(problems) if problems else f"{seen.found:,} of {expected:,}, as they were sent"
+    return Check(name=name, title=title, ok=not problems and seen.found == expected, detail=detail)
+
+
+def _equal(name: str, title: str, counted: int, expected: int) -> Check:
+    detail = f"+{counted:,}" if counted == expected else f"+{counted:,} instead of +{expected:,}"
+    return Check(name=name, title=title, ok=counted == expected, detail=detail)
+
+
+def _menu(growth: Counter[str], expected: Counter[str]) -> Check:
+    wrong = [
+        f"{item}: +{growth[item]:,} instead of +{expected[item]:,}"
+        for item in sorted({*growth, *expected})
+        if growth[item] != expected[item]
+    ]
+    detail = "; ".join(wrong[:EXAMPLES]) or f"+{expected.total():,} pieces of {len(expected):,} items"
+    return Check(name="menu", title="CafeMenu counted every piece", ok=not wrong, detail=detail)
+
+
+def _is_day(key: str) -> bool:
+    return key.startswith("ORDERS#") and "T" not in key.removeprefix("ORDERS#")
+
+
+def _is_hour(key: str) -> bool:
+    return key.startswith("ORDERS#") and "T" in key.removeprefix("ORDERS#")
+
+
