@@ -1,9 +1,9 @@
-"""Whether all that `cafe chaos` sent is where it has to be: each order once in all counts, the rest dead-lettered."""
+"""Whether what `cafe chaos` sent is where it belongs: orders once in all counts, the rest dead-lettered."""
 
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -223,9 +223,13 @@ class Books:
             self._show(handle)
         wrong = sum(1 for number in times if self._plan.wanted(number).fate != "malformed")
         ok = len(times) == expected == sum(times.values()) and not strangers and not wrong
-        detail = f"{len(times):,} of {expected:,}, each once" if ok else (
-            f"{sum(times.values()):,} dead letters hold {len(times):,} of {expected:,} malformed orders; "
-            f"{strangers:,} hold a valid one"
+        detail = (
+            f"{len(times):,} of {expected:,}, each once"
+            if ok
+            else (
+                f"{sum(times.values()):,} dead letters hold {len(times):,} of {expected:,} malformed orders; "
+                f"{strangers:,} hold a valid one"
+            )
         )
         return Check(name="dead_letters", title="Every malformed order is in the DLQ", ok=ok, detail=detail)
 
@@ -294,5 +298,3 @@ def _is_day(key: str) -> bool:
 
 def _is_hour(key: str) -> bool:
     return key.startswith("ORDERS#") and "T" in key.removeprefix("ORDERS#")
-
-

@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -71,11 +71,11 @@ class Fault:
 
     name: str
     sentence: str
-    broken: Callable[[], "Iterator[None]"]
+    broken: Callable[[], AbstractContextManager[None]]
 
 
 class KillingCallers(Meddler):
-    """Kills a worker in the middle of a batch, at its transaction: before DynamoDB sees it, or right after."""
+    """Kills workers in the middle of a batch: right before their transaction, or right after it."""
 
     def __init__(self, workers: Workers, *, at_most: int, after: bool, killed: Callable[[int], None]) -> None:
         self._workers = workers
@@ -287,18 +287,16 @@ class Breakables:
                 cursor.execute("SET GLOBAL max_connections = %s", (before,))
 
     def _take_connection(self, taken: ExitStack) -> None:
-        try:
+        # If somebody else has the last one, that is just as good.
+        with suppress(pymysql.OperationalError):
             taken.enter_context(self._connect(self._database.user, self._database.password))
-        except pymysql.OperationalError:
-            pass  # Somebody else has the last one, which is just as good.
 
     def _cut_connections(self, cursor: Cursor) -> None:
         cursor.execute("SELECT id FROM information_schema.processlist WHERE user = %s", (APPLICATION_USER,))
         for (connection,) in cursor.fetchall():
-            try:
+            # Or it has ended by itself.
+            with suppress(pymysql.OperationalError):
                 cursor.execute("KILL %s", (connection,))
-            except pymysql.OperationalError:
-                pass  # It has ended by itself.
 
     def _max_connections(self) -> int:
         with self._as_master() as cursor:

@@ -75,7 +75,7 @@ class Plan:
         """Return the order with a number from 0 to `orders` - 1."""
         malformed, duplicated, without_id = self._roles(number // BLOCK)
         place = number % BLOCK
-        numbers = self._random("order", number)
+        numbers = self.chance("order", number)
         door = self._door(numbers)
         fate: Fate = "valid"
         if place in malformed:
@@ -100,12 +100,12 @@ class Plan:
 
     def sendings(self) -> Iterator[Sending]:
         """Yield all messages, out of order, with at most a few hundred of them in memory."""
-        numbers = self._random("sendings", 0)
+        numbers = self.chance("sendings", 0)
         waiting: list[tuple[float, int, Sending]] = []
         ticket = itertools.count()
         for number in range(self.orders):
             wanted = self.wanted(number)
-            own = self._door(self._random("order", number))
+            own = self._door(self.chance("order", number))
             due = number + numbers.uniform(0, DISORDER)
             heapq.heappush(waiting, (due, next(ticket), self._sending(wanted, own, numbers)))
             if wanted.duplicated:
@@ -123,14 +123,14 @@ class Plan:
 
     def _make_roles(self, block: int) -> tuple[frozenset[int], frozenset[int], frozenset[int]]:
         """Choose places in a block of orders: malformed, sent twice, without an id of their own."""
-        places = self._random("block", block).sample(range(BLOCK), MALFORMED + DUPLICATED + WITHOUT_ID)
+        places = self.chance("block", block).sample(range(BLOCK), MALFORMED + DUPLICATED + WITHOUT_ID)
         return (
             frozenset(places[:MALFORMED]),
             frozenset(places[MALFORMED : MALFORMED + DUPLICATED]),
             frozenset(places[MALFORMED + DUPLICATED :]),
         )
 
-    def _random(self, purpose: str, number: int) -> random.Random:
+    def chance(self, purpose: str, number: int) -> random.Random:
         return random.Random(f"{self._seed}/{purpose}/{number}")  # noqa: S311  # not for secrets
 
     @staticmethod

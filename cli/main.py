@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from cli import dlq, http, loading, local, operate, stack, worker
+from cli import chaos, dlq, http, loading, local, operate, stack, worker
 from cli.errors import AnswerError
 from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, examples
 from cli.progress import sending
@@ -40,6 +40,7 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(worker.app, name="worker")
 app.add_typer(operate.app)
 app.add_typer(loading.app)
+app.command("chaos", epilog=examples(*chaos.EXAMPLES))(chaos.chaos_command)
 
 
 @app.callback()

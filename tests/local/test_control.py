@@ -1,0 +1,178 @@
+"""Tools may kill the database of a running stack and start it again; the stack goes on, and ends whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+
+from local import control, stack
+from local.control import Control, Request
+from local.errors import LocalError
+from tests.local.runs import PROGRAM, Run, children, leftovers, until, write_program
+
+READY = "The cafe is open"
+
+# A database with a parameter that only lasts if it is set at every start.
+WITH_DATABASE = (
+    PROGRAM
+    + """
+import pulumi_aws as aws
+
+parameters = aws.rds.ParameterGroup(
+    "shop",
+    family="mysql8.4",
+    parameters=[
+        {"name": "require_secure_transport", "value": "1"},
+        {"name": "max_allowed_packet", "value": "2048"},
+    ],
+)
+network = aws.ec2.Vpc("shop", cidr_block="10.0.0.0/16")
+subnet = aws.ec2.Subnet("shop", vpc_id=network.id, cidr_block="10.0.1.0/24", availability_zone="us-east-1a")
+subnets = aws.rds.SubnetGroup("shop", subnet_ids=[subnet.id])
+aws.rds.Instance(
+    "shop",
+    engine="mysql",
+    engine_version="8.4",
+    instance_class="db.t4g.micro",
+    allocated_storage=20,
+    db_name="shop",
+    username="master",
+    manage_master_user_password=True,
+    db_subnet_group_name=subnets.name,
+    vpc_security_group_ids=["sg-1"],
+    parameter_group_name=parameters.name,
+)
+"""
+)
+
+
+@pytest.fixture
+def requests() -> list[Request]:
+    return []
+
+
+@pytest.fixture
+def listening(tmp_path: Path, requests: list[Request]) -> Iterator[Control]:
+    listener = Control(tmp_path, requests.append)
+    yield listener
+    listener.close()
+
+
+@pytest.mark.usefixtures("listening")
+def test_only_its_owner_can_ask_and_only_for_what_there_is(tmp_path: Path, requests: list[Request]) -> None:
+    pipe = tmp_path / "control"
+    assert stat.S_IMODE(pipe.stat().st_mode) == 0o600
+    pipe.write_text("rm -rf\n\xff\nkill\n")
+    control.ask(tmp_path, Request.KILL_DATABASE)
+    control.ask(tmp_path, Request.START_DATABASE)
+    until(lambda: len(requests) == 2)
+    assert requests == [Request.KILL_DATABASE, Request.START_DATABASE]
+
+
+def test_nobody_is_asked_where_no_stack_runs(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="No local stack runs"):
+        control.ask(tmp_path, Request.KILL_DATABASE)
+    # What a killed stack leaves behind: a pipe that nobody reads.
+    os.mkfifo(tmp_path / "control")
+    with pytest.raises(LocalError, match="No local stack runs"):
+        control.ask(tmp_path, Request.KILL_DATABASE)
+
+
+def test_a_closed_control_leaves_no_thread(tmp_path: Path) -> None:
+    before = threading.active_count()
+    Control(tmp_path, lambda _: None).close()
+    assert threading.active_count() == before
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Callable[[str], Run]]:
+    runs: list[Run] = []
+
+    def start(text: str) -> Run:
+        runs.append(Run(tmp_path / "run", write_program(tmp_path / "program", text)))
+        runs[-1].wait_for(READY)
+        return runs[-1]
+
+    yield start
+    for started in runs:
+        started.close()
+
+
+def test_a_database_killed_on_purpose_comes_back_with_its_data_and_parameters(
+    run: Callable[[str], Run], tmp_path: Path
+) -> None:
+    started = run(WITH_DATABASE)
+    directory = tmp_path / "run"
+    with connect(directory) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE kept (id INT PRIMARY KEY)")
+        cursor.execute("INSERT INTO kept VALUES (7)")
+    for request, answers in ((Request.KILL_DATABASE, False), (Request.START_DATABASE, True)) * 2:
+        control.ask(directory, request)
+        control.ask(directory, request)  # Once more changes nothing.
+        until(lambda answers=answers: is_open(directory) is answers)  # type: ignore[misc]
+    assert started.process.poll() is None
+    with connect(directory) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT id, @@GLOBAL.require_secure_transport, @@GLOBAL.max_allowed_packet FROM kept")
+        assert cursor.fetchall() == ((7, 1, 2048),)
+    # Any other death still ends the stack, and nothing is left.
+    for process in children(directory, "mariadbd"):
+        process.kill()
+    assert started.wait() == 1
+    assert started.output.splitlines()[-1].startswith("Error: MariaDB ended with signal 9: ")
+    assert leftovers(directory) == []
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["stopped", "killed"])
+def test_a_stack_without_its_database_ends_like_any_other(
+    run: Callable[[str], Run], tmp_path: Path, killed: bool
+) -> None:
+    started = run(PROGRAM)
+    directory = tmp_path / "run"
+    control.ask(directory, Request.KILL_DATABASE)
+    until(lambda: not list(children(directory, "mariadbd")))
+    control.ask(directory, Request.START_DATABASE)
+    control.ask(directory, Request.KILL_DATABASE)
+    if killed:
+        started.process.kill()
+        started.wait()
+        until(lambda: not leftovers(directory) and not directory.exists())
+    else:
+        assert stack.stop(directory)
+        assert started.wait() == 0
+    assert leftovers(directory) == []
+    assert not directory.exists()
+
+
+def read(directory: Path) -> dict[str, Any]:
+    database: dict[str, Any] = json.loads((directory / "stack.json").read_text())["database"]
+    return database
+
+
+def connect(directory: Path) -> pymysql.Connection[pymysql.cursors.Cursor]:
+    login = read(directory)
+    return pymysql.connect(
+        host=login["host"],
+        port=login["port"],
+        user=login["user"],
+        password=login["password"],
+        database=login["name"],
+        ssl_ca=login["ca"],
+        autocommit=True,
+    )
+
+
+def is_open(directory: Path) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", read(directory)["port"]), 1).close()
+    except OSError:
+        return False
+    return True
