@@ -159,8 +159,7 @@ class Books:
             user=database.user,
             password=database.password,
             database=database.name,
-            # TLS is required; the local certificate is self-made.
-            ssl={"check_hostname": False, "verify_mode": "none"},
+            ssl_ca=database.ca,
             connect_timeout=5,
             read_timeout=60,
             autocommit=True,

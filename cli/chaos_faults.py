@@ -321,8 +321,7 @@ class Breakables:
             port=self._database.port,
             user=user,
             password=password,
-            # TLS is required; the local certificate is self-made.
-            ssl={"check_hostname": False, "verify_mode": "none"},
+            ssl_ca=self._database.ca,
             connect_timeout=5,
             read_timeout=30,
             autocommit=True,

@@ -202,7 +202,7 @@ class ChaosRun:
 
     def _send_with_faults(self) -> None:
         planned = schedule(self._breakables.faults, self.plan, self.progress.messages)
-        lane = _Lane(planned, self._break, self._pause)
+        lane = Lane(planned, self._break, self._pause)
         with self._publisher() as publisher, lane.running():
             for position, sending in enumerate(self.plan.sendings()):
                 lane.reach(position)
@@ -317,7 +317,7 @@ class ChaosRun:
         return dead
 
 
-class _Lane:
+class Lane:
     """Makes planned faults one after the other, in a thread of its own, no earlier than at their message.
 
     The sender waits for a fault that is due: each has its share of the messages, however fast they are sent.

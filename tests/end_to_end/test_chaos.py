@@ -1,0 +1,128 @@
+"""Everything breaks while orders come in, and at the end each of them is in all counts exactly once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.directory import CHAOS_FILE
+from tests.end_to_end.conftest import Cafe, eventually
+
+CAFE_COMMAND = Path(sys.executable).parent / "cafe"
+FAULTS = {
+    "database_killed",
+    "database_locked",
+    "database_full",
+    "workers_killed",
+    "worker_killed_between_stores",
+    "worker_killed_after_stores",
+    "dynamodb_throttled",
+    "dynamodb_answers_lost",
+}
+
+
+def start(cafe: Cafe, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [str(CAFE_COMMAND), "chaos", *words, "--directory", str(cafe.stack.directory)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+
+
+def chaos(cafe: Cafe, *words: str) -> dict[str, Any]:
+    process = start(cafe, *words, "--json")
+    out, error = process.communicate()
+    assert process.returncode == 0, out + error
+    document: dict[str, Any] = json.loads(out)
+    return document
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(cafe: Cafe) -> Iterator[None]:
+    """Whatever is broken is mended afterwards: the visibility timeout, the worker's DynamoDB, the database."""
+    before = state(cafe)
+    yield
+    assert state(cafe) == before
+    assert not (cafe.stack.directory / CHAOS_FILE).exists()
+
+
+def state(cafe: Cafe) -> list[Any]:
+    queue = cafe.sqs.get_queue_attributes(
+        QueueUrl=cafe.outputs["queue_url"], AttributeNames=["VisibilityTimeout"]
+    )
+    functions = cafe.stack.client("lambda").list_functions()["Functions"]
+    environments = {f["FunctionName"]: f.get("Environment") for f in functions}
+    database = cafe.rows("SELECT @@GLOBAL.max_connections, @@GLOBAL.require_secure_transport")
+    return [queue["Attributes"], environments, database]
+
+
+def test_nothing_is_lost_or_counted_twice_while_everything_breaks(cafe: Cafe) -> None:
+    before = cafe.depth("dead_letter_queue_url")
+    report = chaos(cafe, "--orders", "500", "--seed", "1")
+    assert report["ok"] is True
+    assert all(check["ok"] for check in report["checks"])
+    assert report["expected"]["valid"] == 495
+    assert report["messages"] == 550
+    figures = report["figures"]
+    assert set(figures["faults"]) == FAULTS
+    assert figures["databases_killed"] == 1
+    assert figures["workers_killed"] > 2
+    assert figures["calls_refused"] > 2
+    assert figures["answers_lost"] > 0
+    # Its poison is taken away once it was found where it belongs.
+    assert cafe.depth("dead_letter_queue_url") == before
+
+
+def test_after_an_outage_that_dead_letters_every_order_none_needs_a_human(cafe: Cafe) -> None:
+    report = chaos(cafe, "--orders", "200", "--outage", "--seed", "2")
+    assert report["ok"] is True
+    figures = report["figures"]
+    # Three receives were not enough: good orders lay in the DLQ, and were recorded from there.
+    assert figures["dead_in_outage"] > 100
+    assert figures["brought_back"] > 100
+    assert figures["databases_killed"] == 1
+
+
+def test_ctrl_c_mends_what_is_broken(cafe: Cafe) -> None:
+    process = start(cafe, "--orders", "100000", "--seed", "3")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "killed" in line or "refuses" in line or "no connection left" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate()
+    assert process.returncode == 130
+    assert "everything is mended" in error
+    # What was sent is recorded all the same.
+    eventually(lambda: settled(cafe))
+
+
+def test_what_a_killed_run_left_broken_is_mended_on_request(cafe: Cafe) -> None:
+    process = start(cafe, "--orders", "100000", "--seed", "4")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "is killed (SIGKILL)" in line:
+            break
+    process.kill()
+    process.communicate()
+    assert chaos(cafe, "--mend") == {"mended": True}
+    assert chaos(cafe, "--mend") == {"mended": False}
+    eventually(lambda: settled(cafe))
+
+
+def settled(cafe: Cafe) -> bool:
+    """Have the reconciler bring good orders back, until both stores agree."""
+    function = cafe.outputs["reconcile_function"]
+    cafe.stack.client("lambda").invoke(FunctionName=function, Payload=b"{}")
+    ((rows,),) = cafe.rows("SELECT COUNT(*) FROM orders")
+    return cafe.depth() == 0 and rows == cafe.total()
