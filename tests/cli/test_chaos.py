@@ -18,7 +18,7 @@ from cli import main
 from cli.chaos_books import Seen
 from cli.chaos_faults import Fault
 from cli.chaos_orders import Plan, Sending
-from cli.chaos_run import LONGEST, SHORTEST, Planned, StoppedError, Lane, schedule
+from cli.chaos_run import LONGEST, SHORTEST, Lane, Planned, StoppedError, schedule
 from cli.errors import AnswerError
 from orders.message import parse_batch
 from orders.request import place

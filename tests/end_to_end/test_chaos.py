@@ -49,7 +49,7 @@ def chaos(cafe: Cafe, *words: str) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def as_it_was(cafe: Cafe) -> Iterator[None]:
-    """Whatever is broken is mended afterwards: the visibility timeout, the worker's DynamoDB, the database."""
+    """Whatever was broken is mended: the visibility timeout, the functions' DynamoDB, the database."""
     before = state(cafe)
     yield
     assert state(cafe) == before
