@@ -67,11 +67,14 @@ class Fault:
         What a person is told while it lasts.
     broken
         Breaks it, and mends it at the end of the `with` statement.
+    harm
+        Counts what it has done so far; `None` where nobody counts.
     """
 
     name: str
     sentence: str
     broken: Callable[[], AbstractContextManager[None]]
+    harm: Callable[[], int] | None = None
 
 
 class KillingCallers(Meddler):
@@ -170,26 +173,31 @@ class Breakables:
                 name="workers_killed",
                 sentence="all worker processes are killed, again and again",
                 broken=self._workers_killed,
+                harm=lambda: self.killed_workers,
             ),
             Fault(
                 name="worker_killed_between_stores",
                 sentence="workers are killed with their batch in RDS and not in DynamoDB",
                 broken=lambda: self._killing_callers(after=False),
+                harm=lambda: self.killed_workers,
             ),
             Fault(
                 name="worker_killed_after_stores",
                 sentence="workers are killed with their batch in both stores and still on the queue",
                 broken=lambda: self._killing_callers(after=True),
+                harm=lambda: self.killed_workers,
             ),
             Fault(
                 name="dynamodb_throttled",
                 sentence="DynamoDB throttles and cancels most calls",
                 broken=lambda: self._meddled(Throttling(self._numbers, MOST_REFUSED)),
+                harm=lambda: self.refused_calls,
             ),
             Fault(
                 name="dynamodb_answers_lost",
                 sentence="DynamoDB writes, and half of its answers get lost",
                 broken=lambda: self._meddled(LosingAnswers(self._numbers, HALF)),
+                harm=lambda: self.lost_answers,
             ),
         )
 
@@ -341,7 +349,7 @@ class Breakables:
 
     @contextmanager
     def _workers_killed(self) -> Iterator[None]:
-        with _repeating(lambda: self._count_killed(self._workers.kill()), every=0.3):
+        with repeating(lambda: self._count_killed(self._workers.kill()), every=0.3):
             yield
 
     @contextmanager
@@ -410,7 +418,7 @@ class Breakables:
 
 
 @contextmanager
-def _repeating(action: Callable[[], object], *, every: float) -> Iterator[None]:
+def repeating(action: Callable[[], object], *, every: float) -> Iterator[None]:
     """Do something now and every few moments, in a thread of its own."""
     stop = threading.Event()
 
