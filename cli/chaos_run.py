@@ -30,7 +30,7 @@ HANDS = 4  # batches under way at once
 # MiniStack looks through the whole queue for every batch that it hands out, so the queue is kept short.
 LONGEST_QUEUE = 2000
 CHECKED_EVERY = 200  # messages
-MESSAGES_PER_FAULT = 1000
+MESSAGES_PER_FAULT = 400
 SHORTEST, LONGEST = 0.4, 1.4  # seconds that a fault lasts
 # Seconds more that it lasts, at most, while it has harmed nobody: MiniStack pauses after a worker died.
 GRACE = 5.0
