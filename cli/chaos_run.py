@@ -5,7 +5,6 @@ import resource
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -21,8 +20,7 @@ from cli.chaos_books import Books, Check, depth
 from cli.chaos_faults import Breakables, Fault, repeating
 from cli.chaos_orders import Door, Plan, Sending
 from cli.errors import AnswerError
-from cli.order import Counter as HttpDoor
-from cli.order import Order
+from cli.order import Counter, Order
 from cli.stack import Stack
 
 BATCH = 10  # messages that SNS and SQS take at once
@@ -101,9 +99,9 @@ class Figures:
         The most that this process held, in MiB.
     """
 
-    doors: Counter[str] = field(default_factory=Counter)
+    doors: dict[Door, int] = field(default_factory=lambda: {"topic": 0, "queue": 0, "http": 0})
     refused_at_door: int = 0
-    faults: Counter[str] = field(default_factory=Counter)
+    faults: dict[str, int] = field(default_factory=dict)
     broken_seconds: dict[str, float] = field(default_factory=dict)
     workers_killed: int = 0
     databases_killed: int = 0
@@ -278,8 +276,8 @@ class ChaosRun:
                 yield
         finally:
             self.progress.broken = None
-            seconds = self.figures.broken_seconds
-            self.figures.faults[fault.name] += 1
+            times, seconds = self.figures.faults, self.figures.broken_seconds
+            times[fault.name] = times.get(fault.name, 0) + 1
             seconds[fault.name] = seconds.get(fault.name, 0.0) + time.monotonic() - began
 
     # Waiting
@@ -414,7 +412,7 @@ class _Publisher:
         self._orders = stack.output("orders_url")
         self._sns, self._sqs = clients.sns, clients.sqs
         self._client = client
-        self._door = HttpDoor(client, self._orders)
+        self._door = Counter(client, self._orders)
         self._progress = progress
         self._figures = figures
         self._batches: dict[Door, list[str]] = {"topic": [], "queue": []}

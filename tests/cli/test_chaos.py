@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from cli import main
 from cli.chaos_books import Seen
 from cli.chaos_faults import Fault
 from cli.chaos_orders import Plan, Sending
-from cli.chaos_run import LONGEST, SHORTEST, Lane, Planned, StoppedError, schedule
+from cli.chaos_run import LONGEST, SHORTEST, Figures, Lane, Planned, StoppedError, schedule
 from cli.errors import AnswerError
 from orders.message import parse_batch
 from orders.request import place
@@ -252,3 +253,10 @@ def test_its_help_loads_none_of_the_slow_libraries() -> None:
     source = Path(sys.modules["cli.chaos"].__file__ or "").read_text()
     head = source[: source.index("def chaos_command")]
     assert not any(f"import {name}" in head for name in ("boto3", "pymysql", "httpx"))
+
+
+def test_its_figures_can_be_written_as_json() -> None:
+    figures = Figures()
+    figures.doors["topic"] += 3
+    figures.faults["database_killed"] = 1
+    assert json.loads(json.dumps(asdict(figures)))["doors"] == {"topic": 3, "queue": 0, "http": 0}

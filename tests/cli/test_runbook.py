@@ -63,7 +63,7 @@ def test_every_other_command_is_one_that_the_project_has(line: str) -> None:
 
 
 def test_every_alarm_has_a_page_under_its_name() -> None:
-    alarms = re.findall(r"MetricAlarm:MetricAlarm (\w+) ", INVENTORY)
+    alarms = re.findall(r"metricAlarm:MetricAlarm (\w+) ", INVENTORY)
     assert len(alarms) >= 9
     assert [name for name in alarms if name not in HEADINGS] == []
 
