@@ -243,6 +243,9 @@ class Breakables:
                 cursor.execute(f"ALTER USER {APPLICATION_USER}@'%' ACCOUNT UNLOCK")
                 cursor.execute("SET GLOBAL max_connections = %s", (before.max_connections,))
             self._set_dynamodb(None)
+            # Whoever still knows the stand-in would fail without it. What they hold comes again in a second,
+            # and only then in minutes again.
+            self._workers.kill()
             self._set_visibility_timeout(before.visibility_timeout)
         except (LocalError, BotoCoreError, ClientError, pymysql.Error) as error:
             raise AnswerError(
