@@ -33,8 +33,10 @@ SHORTEST, LONGEST = 0.4, 1.4  # seconds that a fault lasts
 # Seconds more that it lasts, at most, while it has harmed nobody: MiniStack pauses after a worker died.
 GRACE = 5.0
 RECONCILED_EVERY = 2.0  # seconds, instead of a minute
-# Seconds without any change after which nothing more is expected to happen.
-PATIENCE = 45.0
+# Nothing more is expected to happen when nothing has changed for as many seconds, and so many runs of
+# `ReconcileOrders`: one that was killed hides dead letters for a minute.
+PATIENCE = 75.0
+FRUITLESS_RUNS = 3
 OUTAGE_PATIENCE = 120.0
 BEAT = 0.25  # seconds between two looks
 MOMENT = 0.02
@@ -288,15 +290,16 @@ class ChaosRun:
         Ends when nothing changes any more, too: the audit then says what is missing.
         """
         seen: tuple[int, ...] = ()
-        changed = time.monotonic()
-        while time.monotonic() - changed < PATIENCE:
+        changed, runs = time.monotonic(), 0
+        while time.monotonic() - changed < PATIENCE or runs < FRUITLESS_RUNS:
             if not self._queued():
                 done = self._reconcile()
+                runs += 1
                 if not done and dead in (None, self._dead()) and not self._queued():
                     return
             now = (self._queued(), self._dead(), self.figures.brought_back, self.figures.repaired)
             if now != seen:
-                seen, changed = now, time.monotonic()
+                seen, changed, runs = now, time.monotonic(), 0
             self._pause(BEAT)
 
     def _reconcile(self) -> int:

@@ -28,7 +28,7 @@ from stores.secret import LoginSecret
 from stores.tables import OrdersTables, TableNames
 
 SCHEDULED = 45.0  # seconds; the next scheduled run starts a minute after this one
-SWEEP = 10.0  # seconds
+SWEEP = 10.0  # seconds, at least
 RESERVE = 60.0  # seconds of the function's time that are left to end in order
 CHECK_PATIENCE = 3.0  # seconds
 
@@ -140,7 +140,8 @@ def _reconcile(
         outcome = work(Reconciler(OrderRows(mysql()), counts(), ledger(), zone(), clock))
         _publish(outcome, asked_by)
         if outcome.next is None:
-            found = sweep(dead_letters(), ledger(), _until(SWEEP))
+            # All the time that is left: after a long outage there are thousands.
+            found = sweep(dead_letters(), ledger(), _until(max(SWEEP, left())))
             swept, remaining = len(found.recorded), found.left
             outcome.reason = outcome.reason or found.reason
             for order_id in found.recorded:

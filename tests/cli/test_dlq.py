@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cli import queues
+from cli import queues, terminal
 from cli.dead_letters import DeadLetters
 from cli.main import app
 from tests.cli.conftest import Cafe
@@ -53,7 +53,10 @@ def letters(aws: FakeAws, stop: threading.Event | None = None) -> DeadLetters:
 # list and show
 
 
-def test_the_list_tells_reason_age_receives_and_body(dlq: Cafe, dev: FakeAws) -> None:
+def test_the_list_tells_reason_age_receives_and_body(
+    dlq: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal.out, "_width", 160)  # so that no sentence is broken
     dev.put(BAD)
     dev.put(ENVELOPED)
     dev.put("[bold]\x1f not JSON".replace("\x1f", "\u202e"))

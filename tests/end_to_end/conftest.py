@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from cli.http import client as http_client
 from tests.local_stack import LocalStack
 
 PATIENCE = 30.0  # seconds; most things take one
+GIVEN_UP = 8.0  # seconds without progress
 
 
 def eventually(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
@@ -131,6 +133,20 @@ class Cafe:
 def cafe(local_stack: LocalStack) -> Iterator[Cafe]:
     with http_client(connections=8) as http:
         yield Cafe(local_stack, http)
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_others_is_under_way(cafe: Cafe) -> None:
+    """Let what earlier tests sent arrive first: tests look at what grows by how much."""
+    quiet_since = [time.monotonic(), cafe.total()]
+
+    def is_quiet() -> bool:
+        if cafe.depth() and cafe.total() != quiet_since[1]:
+            quiet_since[:] = [time.monotonic(), cafe.total()]
+        # What is in flight for longer is malformed, and waits to be given up.
+        return cafe.depth() == 0 or time.monotonic() - quiet_since[0] > GIVEN_UP
+
+    eventually(is_quiet)
 
 
 @pytest.fixture
