@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+if TYPE_CHECKING:
+    import pytest
+    from xdist.remote import Producer  # type: ignore[import-untyped]
 
 pytest_plugins = ["tests.local_stack", "tests.stores"]
 
-TESTS = Path(__file__).parent
 # These look at or change the one local stack, and must not meet.
 ON_THE_LOCAL_STACK = ("end_to_end", "local")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let each kind of tests run in one process, next to another kind in another (pytest-xdist)."""
-    for item in items:
-        kind = item.path.relative_to(TESTS).parts[0]
-        group = "local_stack" if kind in ON_THE_LOCAL_STACK else kind
-        item.add_marker(pytest.mark.xdist_group(group))
+class KindsSideBySide(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Runs each kind of tests (a directory) in one process, next to another kind in another."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        kind = nodeid.split("/")[1]
+        return "local_stack" if kind in ON_THE_LOCAL_STACK else kind
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> KindsSideBySide:
+    """Have pytest-xdist give out tests by their kind."""
+    return KindsSideBySide(config, log)

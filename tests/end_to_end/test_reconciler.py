@@ -83,15 +83,3 @@ def test_orders_of_a_period_are_read_for_a_replay(cafe: Cafe, new_id: NewId) -> 
         after = answer["next"]
     (order,) = [order for order in found if order["orderId"] == order_id]
     assert (order["item"], order["quantity"], order["table"]) == ("Tea", 2, 7)
-
-
-def test_the_clock_runs_it(cafe: Cafe) -> None:
-    """The last of these tests: by now the minute has often passed."""
-    logs = cafe.stack.client("logs")
-    (group,) = logs.describe_log_groups(logGroupNamePrefix="ReconcileOrders")["logGroups"]
-
-    def is_scheduled() -> bool:
-        lines = logs.filter_log_events(logGroupName=group["logGroupName"], filterPattern='"Reconciled"')
-        return any(json.loads(event["message"])["askedBy"] == "aws.events" for event in lines["events"])
-
-    eventually(is_scheduled, patience=75)

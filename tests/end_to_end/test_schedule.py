@@ -1,0 +1,18 @@
+"""What runs by itself. The last of these tests: by now the minute has often passed."""
+
+from __future__ import annotations
+
+import json
+
+from tests.end_to_end.conftest import Cafe, eventually
+
+
+def test_the_clock_runs_the_reconciler(cafe: Cafe) -> None:
+    logs = cafe.stack.client("logs")
+    (group,) = logs.describe_log_groups(logGroupNamePrefix="ReconcileOrders")["logGroups"]
+
+    def is_scheduled() -> bool:
+        lines = logs.filter_log_events(logGroupName=group["logGroupName"], filterPattern='"Reconciled"')
+        return any(json.loads(event["message"])["askedBy"] == "aws.events" for event in lines["events"])
+
+    eventually(is_scheduled, patience=75)
