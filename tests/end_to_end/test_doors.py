@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tests.browser.chromium import launch
-from tests.end_to_end.conftest import Cafe, eventually
+from tests.cafe import Cafe, eventually
 
 NewId = Callable[[], str]
 CAFE_COMMAND = Path(sys.executable).parent / "cafe"

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.end_to_end.conftest import Cafe, eventually
+from tests.cafe import Cafe, eventually
 
 NewId = Callable[[], str]
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from cli import queues
 from cli.main import app
-from tests.end_to_end.conftest import Cafe, eventually
+from tests.cafe import Cafe, eventually
 
 NewId = Callable[[], str]
 Operator = Callable[..., Result]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.conftest import Cafe, eventually
+from tests.cafe import Cafe, eventually
 
 NewId = Callable[[], str]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.end_to_end.conftest import Cafe, eventually
+from tests.cafe import Cafe, eventually
 
 NewId = Callable[[], str]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.end_to_end.conftest import Cafe, eventually
+from tests.cafe import Cafe, eventually
 from tests.end_to_end.test_doors import command
 from tests.end_to_end.test_failures import database_away, logged, master
 

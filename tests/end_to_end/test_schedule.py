@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.end_to_end.conftest import Cafe, eventually
+from tests.cafe import Cafe, eventually
 
 
 def test_the_clock_runs_the_reconciler(cafe: Cafe) -> None:

@@ -1,0 +1,125 @@
+"""The whole system on this machine, as its users and its operator meet it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pymysql
+import pytest
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from tests.local_stack import LocalStack
+
+PATIENCE = 30.0  # seconds; most things take one
+
+
+def eventually(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
+    """Wait until a condition holds, and return what it returned."""
+    waiting = Retrying(
+        stop=stop_after_delay(patience), wait=wait_fixed(0.1), retry=retry_if_result(lambda found: not found)
+    )
+    try:
+        return waiting(condition)
+    except RetryError:
+        pytest.fail(f"still not so after {patience:g} seconds: {condition()!r}")
+
+
+@dataclass
+class Cafe:
+    """A running system: what a customer does to it, and what an operator sees."""
+
+    stack: LocalStack
+    http: httpx.Client
+
+    def __post_init__(self) -> None:
+        self.sns, self.sqs, self.dynamodb = map(self.stack.client, ("sns", "sqs", "dynamodb"))
+        self.outputs = self.stack.outputs
+
+    def post(self, body: Any = None, *, text: str | None = None, **headers: str) -> httpx.Response:
+        """Place an order over HTTP."""
+        content = json.dumps(body) if text is None else text
+        headers = {"Content-Type": "application/json", **headers}
+        return self.http.post(self.outputs["orders_url"], content=content, headers=headers)
+
+    def publish(self, message: str) -> None:
+        """Publish a message, as any system with access to the topic does."""
+        self.sns.publish(TopicArn=self.outputs["topic_arn"], Message=message)
+
+    def send(self, body: str) -> str:
+        """Put a message straight on the queue, and return its id."""
+        sent = self.sqs.send_message(QueueUrl=self.outputs["queue_url"], MessageBody=body)
+        return str(sent["MessageId"])
+
+    def status(self) -> dict[str, Any]:
+        """Ask the status API."""
+        answer = self.http.get(self.outputs["order_status_url"])
+        answer.raise_for_status()
+        return answer.json()  # type: ignore[no-any-return]
+
+    def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Look into the database."""
+        with self.database() as cursor:
+            cursor.execute(sql, values)
+            return list(cursor.fetchall())
+
+    @contextmanager
+    def database(self, user: str | None = None, password: str = "") -> Iterator[pymysql.cursors.Cursor]:
+        """Log in to the database, as the tools' user or as another."""
+        login = self.stack.database
+        connection = pymysql.connect(
+            host=login["host"],
+            port=login["port"],
+            user=user or login["user"],
+            password=password or login["password"],
+            database=login["name"],
+            ssl_ca=login["ca"],
+            autocommit=True,
+        )
+        with connection, connection.cursor() as cursor:
+            yield cursor
+
+    def item(self, table: str, **key: str) -> dict[str, Any] | None:
+        """Get an item, all types as text."""
+        found = self.dynamodb.get_item(
+            TableName=self.outputs[table],
+            Key={name: {"S": value} for name, value in key.items()},
+            ConsistentRead=True,
+        ).get("Item")
+        return {name: next(iter(value.values())) for name, value in found.items()} if found else None
+
+    def is_recorded(self, order_id: str) -> bool:
+        """Tell whether both stores have an order."""
+        in_database = self.rows("SELECT COUNT(*) FROM orders WHERE order_id = %s", order_id) == [(1,)]
+        return in_database and self.item("orders_table", orderId=order_id) is not None
+
+    def total(self) -> int:
+        """Read `TOTAL_ORDERS`."""
+        return int((self.item("metrics_table", metric="TOTAL_ORDERS") or {})["count"])
+
+    def ordered(self, item: str) -> int:
+        """Read how many of an item were ordered."""
+        return int((self.item("menu_table", item=item) or {}).get("orders", 0))
+
+    def depth(self, queue: str = "queue_url") -> int:
+        """Count messages in a queue, waiting or in flight."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        url = self.outputs[queue]
+        attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        return sum(map(int, attributes.values()))
+
+    @contextmanager
+    def quick_redelivery(self) -> Iterator[None]:
+        """Compress time: a message that was not processed comes again in a second, not in minutes."""
+        url = self.outputs["queue_url"]
+        name = "VisibilityTimeout"
+        before = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name]
+        self.sqs.set_queue_attributes(QueueUrl=url, Attributes={name: "1"})
+        try:
+            yield
+        finally:
+            self.sqs.set_queue_attributes(QueueUrl=url, Attributes={name: before})
