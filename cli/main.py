@@ -12,8 +12,11 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from cli import chaos, dlq, http, loading, local, operate, stack, worker
+from cli import http, local, operate, stack, worker
+from cli.chaos import command as chaos
+from cli.dlq import commands as dlq
 from cli.errors import AnswerError
+from cli.load import command as loading
 from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, examples
 from cli.progress import sending
 from cli.terminal import note, out, plain, plain_lines, print_json, say
@@ -40,7 +43,7 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(worker.app, name="worker")
 app.add_typer(operate.app)
 app.add_typer(loading.app)
-app.command("chaos", epilog=examples(*chaos.EXAMPLES))(chaos.chaos_command)
+app.add_typer(chaos.app)
 
 
 @app.callback()

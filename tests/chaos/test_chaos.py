@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from cli.chaos_faults import Fault
-from cli.chaos_orders import Plan
-from cli.chaos_run import schedule
+from cli.chaos.faults import Fault
+from cli.chaos.orders import Plan
+from cli.chaos.run import schedule
 from local.directory import CHAOS_FILE
 from tests.cafe import Cafe, eventually
 

@@ -16,10 +16,10 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import main
-from cli.chaos_books import Seen
-from cli.chaos_faults import Fault
-from cli.chaos_orders import Plan, Sending
-from cli.chaos_run import LONGEST, SHORTEST, Figures, Lane, Planned, StoppedError, schedule
+from cli.chaos.books import Seen
+from cli.chaos.faults import Fault
+from cli.chaos.orders import Plan, Sending
+from cli.chaos.run import LONGEST, SHORTEST, Figures, Lane, Planned, StoppedError, schedule
 from cli.errors import AnswerError
 from orders.message import parse_batch
 from orders.request import place
@@ -250,7 +250,7 @@ def test_without_a_stack_it_says_how_to_get_one(
 
 def test_its_help_loads_none_of_the_slow_libraries() -> None:
     # In this process they may be there already; the modules that need them are what counts.
-    source = Path(sys.modules["cli.chaos"].__file__ or "").read_text()
+    source = Path(sys.modules["cli.chaos.command"].__file__ or "").read_text()
     head = source[: source.index("def chaos_command")]
     assert not any(f"import {name}" in head for name in ("boto3", "pymysql", "httpx"))
 

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import queues, terminal
-from cli.dead_letters import DeadLetters
+from cli.dlq.dead_letters import DeadLetters
 from cli.main import app
 from tests.cli.conftest import Cafe
 from tests.cli.stand_in import FakeAws, administrator

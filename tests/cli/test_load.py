@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cli import load
-from cli.load_plan import Kind, Plan
+from cli.load import run as load
+from cli.load.plan import Kind, Plan
 from tests.cli.conftest import Cafe
 from tests.cli.stand_in import FakeAws, FakeFunctions, Reply
 

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import shown, stack
-from cli.dlq_options import QueueName, Rate, WhichQueue, opened
+from cli import stack
+from cli.dlq import shown
+from cli.dlq.options import QueueName, Rate, WhichQueue, opened
 from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples
 from cli.progress import counting
 from cli.terminal import confirm, note, plain, print_json, say
 
 if TYPE_CHECKING:
-    from cli.letter_files import Contents, Imported
+    from cli.dlq.files import Contents, Imported
 
 BAD_LINES = 20  # how many are named
 
@@ -36,7 +37,7 @@ def export_command(
 
     Only you may read the file, because customers' names are in it. It appears whole or not at all.
     """
-    from cli import letter_files
+    from cli.dlq import files
     from cli.queues import PASS
 
     if file.exists():
@@ -47,7 +48,7 @@ def export_command(
         if letters.stop.is_set():
             note(f"Stopped: {plain(file)} was not written, and all messages are visible again.")
             raise typer.Exit(130)
-        letter_files.write(file, listing.messages)
+        files.write(file, listing.messages)
     if as_json:
         print_json(
             {"file": str(file), "exported": len(listing.messages), "held_by_others": listing.held_by_others}
@@ -82,11 +83,12 @@ def import_command(
     Every line is checked before the first is sent; bad lines are named, and then nothing is sent unless you
     say so. What was sent already may be sent again: it is counted once. Exit code 1: not all lines were sent.
     """
-    from cli import aws, letter_files
+    from cli import aws
+    from cli.dlq import files
     from cli.stopping import stopping
 
     target = stack.load(stack_name, directory)
-    contents = letter_files.read(file)
+    contents = files.read(file)
     _name_bad_lines(contents)
     if contents.bad and not skip_bad:
         note(
@@ -101,7 +103,7 @@ def import_command(
     if count:
         confirm(f"Send {count:,} orders to the worker of stack {target.name}?", yes=yes)
     with stopping() as stop, counting("Sent", count) as advance:
-        imported = letter_files.send(
+        imported = files.send(
             aws.Clients(target).sqs,
             target.output("queue_url"),
             contents.messages,

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import dlq_files, shown, stack
-from cli.dlq_options import MessageId, QueueName, Rate, WhichQueue, opened
+from cli import stack
+from cli.dlq import file_commands, shown
+from cli.dlq.options import MessageId, QueueName, Rate, WhichQueue, opened
 from cli.errors import AnswerError
 from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples
 from cli.progress import counting
@@ -16,7 +17,7 @@ from cli.times import spoken
 
 # boto3 takes longer to import than most commands run, so each command imports its own.
 if TYPE_CHECKING:
-    from cli.dead_letters import DeadLetters, Listing, Moved, Purged
+    from cli.dlq.dead_letters import DeadLetters, Listing, Moved, Purged
     from cli.messages import Message
 
 app = typer.Typer(
@@ -25,7 +26,7 @@ app = typer.Typer(
     help="Look after the messages that were given up on: look, correct, send again, delete, keep.",
     epilog=examples("cafe dlq list", "cafe dlq edit 8f14e45f", "cafe dlq redrive --rate 50"),
 )
-app.add_typer(dlq_files.app)
+app.add_typer(file_commands.app)
 
 
 @app.command("list", epilog=examples("cafe dlq list", "cafe dlq list --limit 1000 --stack prod --json"))
@@ -91,7 +92,7 @@ def show_command(
 ) -> None:
     """Show one message with all that is known of it, and what the worker said about it in its log."""
     from cli import aws
-    from cli.dead_letters import workers_reason
+    from cli.dlq.dead_letters import workers_reason
 
     with opened(stack_name, directory, queue) as letters:
         message = letters.find(message_id)
@@ -162,7 +163,7 @@ def edit_command(
     It is checked as the worker would before anything is sent. Exit code 1: it is still no order, or the
     message is gone; nothing was changed then.
     """
-    from cli import editor
+    from cli.dlq import editor
 
     with opened(stack_name, directory, queue) as letters:
         message = letters.find(message_id)

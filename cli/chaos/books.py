@@ -10,7 +10,7 @@ from typing import Any
 import pymysql
 
 from cli import aws
-from cli.chaos_orders import Plan, Wanted
+from cli.chaos.orders import Plan, Wanted
 from cli.stack import Database, Stack
 
 PAGE = 2000  # rows read at once

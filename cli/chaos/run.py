@@ -16,9 +16,9 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import aws, http
-from cli.chaos_books import Books, Check, depth
-from cli.chaos_faults import Breakables, Fault, repeating
-from cli.chaos_orders import Door, Plan, Sending
+from cli.chaos.books import Books, Check, depth
+from cli.chaos.faults import Breakables, Fault, repeating
+from cli.chaos.orders import Door, Plan, Sending
 from cli.errors import AnswerError
 from cli.order import Counter, Order
 from cli.stack import Stack

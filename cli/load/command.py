@@ -11,8 +11,8 @@ from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, 
 from cli.terminal import confirm, err, note, plain, print_json, say
 
 if TYPE_CHECKING:
-    from cli.load import Figures, Run
-    from cli.load_plan import Door, Plan
+    from cli.load.plan import Door, Plan
+    from cli.load.run import Figures, Run
 
 app = typer.Typer(cls=SentenceGroup)
 
@@ -61,9 +61,10 @@ def load_command(
     They are of the items “Load test 1” to “3” and stay in the stack's counts. Latency is from before an order
     is sent to when both stores have it, of a sample, to a tenth of a second. Exit code 1: a check says no.
     """
-    from cli import aws, load
-    from cli.load_checks import Checks, Counters
-    from cli.load_plan import Plan
+    from cli import aws
+    from cli.load import run as load
+    from cli.load.checks import Checks, Counters
+    from cli.load.plan import Plan
     from cli.reconciler import Reconciler
     from cli.stopping import stopping
 
@@ -101,7 +102,7 @@ def load_command(
 
 
 def _door(target: stack.Stack, plan: "Plan", through: Through, clients: Any, client: Any) -> "Door":
-    from cli import load_plan
+    from cli.load import plan as load_plan
 
     if through is Through.HTTP:
         return load_plan.HttpDoor(client, target.output("orders_url"))

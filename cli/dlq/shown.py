@@ -13,7 +13,7 @@ from cli.terminal import plain
 from cli.times import duration
 
 if TYPE_CHECKING:
-    from cli.dead_letters import Moved
+    from cli.dlq.dead_letters import Moved
     from cli.messages import Message
 
 BODY = 200  # characters of a body in the list
@@ -40,9 +40,9 @@ def table(messages: list[Message]) -> Table:
 
 def document(message: Message) -> dict[str, Any]:
     """Return a message as programs read it."""
-    from cli import letter_files
+    from cli.dlq import files
 
-    return letter_files.document(message) | {"age_seconds": round(_seconds(message))}
+    return files.document(message) | {"age_seconds": round(_seconds(message))}
 
 
 def reason(message: Message) -> str:

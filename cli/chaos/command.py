@@ -18,24 +18,26 @@ from rich.text import Text
 
 from cli import stack
 from cli.errors import SetUpError
-from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, StackName
+from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, examples
 from cli.progress import RateColumn
 from cli.terminal import err, note, plain, print_json, say
 
 if TYPE_CHECKING:
-    from cli.chaos_books import Check
-    from cli.chaos_run import ChaosRun, Figures
+    from cli.chaos.books import Check
+    from cli.chaos.run import ChaosRun, Figures
 
 REFRESH = 0.2  # seconds
 SEEDS = 2**32
-EXAMPLES = (
-    "cafe chaos",
-    "cafe chaos --outage",
-    "cafe chaos --orders 100000 --seed 7",
-    "cafe chaos --mend",
+
+app = typer.Typer(cls=SentenceGroup)
+
+
+@app.command(
+    "chaos",
+    epilog=examples(
+        "cafe chaos", "cafe chaos --outage", "cafe chaos --orders 100000 --seed 7", "cafe chaos --mend"
+    ),
 )
-
-
 def chaos_command(
     orders: Annotated[
         int,
@@ -72,7 +74,9 @@ def chaos_command(
         raise SetUpError(
             f"`cafe chaos` breaks things on purpose: it works on the local stack only, not on {stack_name}."
         )
-    from cli import aws, chaos_faults, chaos_run
+    from cli import aws
+    from cli.chaos import faults as chaos_faults
+    from cli.chaos import run as chaos_run
 
     target = stack.load(stack_name, directory)
     clients = aws.Clients(target)
@@ -111,7 +115,7 @@ def chaos_command(
 
 def _watched(run: "ChaosRun") -> "list[Check] | None":
     """Run in another thread and show what goes on, until the end or until Ctrl-C has been obeyed: `None`."""
-    from cli.chaos_run import StoppedError
+    from cli.chaos.run import StoppedError
 
     ended: list[list[Check] | BaseException] = []
 

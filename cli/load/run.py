@@ -12,8 +12,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.load_checks import Counters, Tally
-from cli.load_plan import ITEMS, Door, Kind, Plan
+from cli.load.checks import Counters, Tally
+from cli.load.plan import ITEMS, Door, Kind, Plan
 from cli.queues import groups
 from cli.stopping import Pace
 

@@ -11,7 +11,7 @@ import typer
 from cli import stack
 
 if TYPE_CHECKING:
-    from cli.dead_letters import DeadLetters
+    from cli.dlq.dead_letters import DeadLetters
 
 
 class QueueName(StrEnum):
@@ -48,7 +48,7 @@ Rate = Annotated[
 def opened(stack_name: str, directory: Path | None, queue: QueueName) -> Iterator["DeadLetters"]:
     """Open one of a stack's dead-letter queues; Ctrl-C stops the work with it after the step under way."""
     from cli import aws
-    from cli.dead_letters import DeadLetters
+    from cli.dlq.dead_letters import DeadLetters
     from cli.stopping import stopping
 
     target = stack.load(stack_name, directory)

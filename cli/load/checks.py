@@ -12,7 +12,7 @@ import httpx
 
 from cli import aws, queues, status
 from cli.errors import CafeError
-from cli.load_plan import ITEMS, Kind, Plan
+from cli.load.plan import ITEMS, Kind, Plan
 from cli.reconciler import Reconciler
 from cli.stack import Stack
 

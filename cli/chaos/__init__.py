@@ -1,0 +1,1 @@
+"""Breaking a local stack on purpose: `cafe chaos`."""

@@ -1,0 +1,1 @@
+"""Looking after the messages that were given up on: `cafe dlq`."""

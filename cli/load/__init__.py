@@ -1,0 +1,1 @@
+"""Placing many orders and following them: `cafe load`."""
