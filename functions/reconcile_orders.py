@@ -28,7 +28,7 @@ from stores.secret import LoginSecret
 from stores.tables import OrdersTables, TableNames
 
 SCHEDULED = 45.0  # seconds; the next scheduled run starts a minute after this one
-SWEEP = 10.0  # seconds, at least
+SWEEP = 15.0  # seconds, of that time, that comparing leaves to the sweep
 RESERVE = 60.0  # seconds of the function's time that are left to end in order
 CHECK_PATIENCE = 3.0  # seconds
 
@@ -83,9 +83,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     after = int(event.get("after") or 0)
     match event.get("command"):
         case None:
-            end = min(left(), SCHEDULED)
+            end = _until(min(left(), SCHEDULED))
             asked_by = str(event.get("source", "operator"))
-            return _reconcile(_until(end), lambda reconciler: reconciler.window(), asked_by=asked_by)
+            return _reconcile(end, lambda reconciler: reconciler.window(), is_window=True, asked_by=asked_by)
         case "full":
             return _reconcile(left, lambda reconciler: reconciler.full(after))
         case "rebuild":
@@ -130,16 +130,17 @@ def _reconcile(
     left: Callable[[], float],
     work: Callable[[Reconciler], Outcome],
     *,
+    is_window: bool = False,
     with_corrections: bool = False,
     asked_by: str = "operator",
 ) -> dict[str, Any]:
     """Compare, and if both stores answered sweep the dead letters."""
     outcome, swept, remaining = Outcome(), 0, 0
-    clock = Clock(left=left)
+    clock = Clock(left=lambda: left() - SWEEP)
     try:
         outcome = work(Reconciler(OrderRows(mysql()), counts(), ledger(), zone(), clock))
         _publish(outcome, asked_by)
-        if outcome.next is None:
+        if outcome.next is None or is_window:
             # All the time that is left: after a long outage there are thousands.
             found = sweep(dead_letters(), ledger(), _until(max(SWEEP, left())))
             swept, remaining = len(found.recorded), found.left

@@ -13,13 +13,14 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from orders import counters
 from orders.counters import Tally
-from orders.ledger import Ledger, Refused
+from orders.ledger import Ledger, Refused, StoreUnavailableError
 from orders.order import Order
 
 T = TypeVar("T")
@@ -211,7 +212,8 @@ class Reconciler:
         outcome = Outcome()
         self._rows.name()
         settled_id = self._counts.rds_orders().settled_id
-        way = self._compare(after, settled_id, outcome, known_id=settled_id)
+        way = _Pass(after)
+        self._compare(way, settled_id, outcome, known_id=settled_id)
         if not way.is_complete:
             outcome.next = None if way.failed else way.upto
             return outcome
@@ -266,7 +268,14 @@ class Reconciler:
         now, newest = self._clock.now(), self._rows.last_id()
         settling = max((mark.id for mark in before.marks if now - mark.at >= SETTLES_AFTER), default=0)
         known_id = max((mark.id for mark in before.marks if now - mark.at >= GRACE), default=0)
-        way = self._compare(before.settled_id, newest, outcome, known_id=known_id, settling=settling)
+        way = _Pass(before.settled_id)
+        try:
+            self._compare(way, newest, outcome, known_id=known_id, settling=settling)
+        except StoreUnavailableError:
+            # However often runs are cut short, what they got through is settled in the end.
+            with suppress(StoreUnavailableError, OutdatedError):
+                self._counts.save(replace(before, **_progress(before, way, settling, Mark(now, newest))))
+            raise
         count = before.settled_count + len(way.present)
         if way.is_complete:
             outcome.drift = max(outcome.drift, abs(self._difference(before, way.present)))
@@ -275,23 +284,15 @@ class Reconciler:
             outcome.reason = outcome.reason or "Time was up; the next run goes on."
             outcome.next = None if way.failed else before.settled_id
         outcome.rds_orders = count
-        settled_id = max(before.settled_id, min(settling, way.upto))
-        found = RdsOrders(
-            count=count,
-            as_of=now,
-            drift=outcome.drift,
-            settled_id=settled_id,
-            settled_count=before.settled_count + way.settled,
-            marks=_marks(before.marks, Mark(now, newest), settled_id),
-            version=before.version,
-        )
+        progress = _progress(before, way, settling, Mark(now, newest))
+        found = replace(before, count=count, as_of=now, drift=outcome.drift, **progress)
         try:
             self._counts.save(found)
         except OutdatedError:
             return False
         return True
 
-    def _compare(self, after: int, upto: int, outcome: Outcome, *, known_id: int, settling: int = 0) -> _Pass:
+    def _compare(self, way: _Pass, upto: int, outcome: Outcome, *, known_id: int, settling: int = 0) -> None:
         """Look every row of a range up in DynamoDB, and record what is not there.
 
         Parameters
@@ -301,21 +302,19 @@ class Reconciler:
         settling
             The id up to which rows are counted in `_Pass.settled`.
         """
-        way = _Pass(after)
         began = self._clock.now()
         while way.upto < upto:
             if self._clock.left() <= 0:
                 way.has_time = False
-                return way
+                return
             page = self._rows.page(way.upto, upto, PAGE)
             if not self._repair(self._lacking(page, began, known_id), outcome):
                 way.failed = True
-                return way
+                return
             outcome.checked += len(page)
             way.present.update(row_id for row_id, _ in page)
             way.settled += sum(row_id <= settling for row_id, _ in page)
             way.upto = page[-1][0] if len(page) == PAGE else upto
-        return way
 
     def _lacking(self, page: Sequence[tuple[int, str]], began: datetime, known_id: int) -> list[int]:
         """Tell which rows DynamoDB lacks, and not only because a worker is between the two stores."""
@@ -407,6 +406,16 @@ def _change(expected: Tally, metrics: dict[str, int], menu: dict[str, int], now:
         if difference := expected.menu[item] - menu.get(item, 0):
             change.menu[item] = difference
     return change
+
+
+def _progress(before: RdsOrders, way: _Pass, settling: int, newest: Mark) -> dict[str, Any]:
+    """Tell which rows the next run need not compare again."""
+    settled_id = max(before.settled_id, min(settling, way.upto))
+    return {
+        "settled_id": settled_id,
+        "settled_count": before.settled_count + way.settled,
+        "marks": _marks(before.marks, newest, settled_id),
+    }
 
 
 def _marks(marks: Sequence[Mark], new: Mark, settled_id: int) -> tuple[Mark, ...]:

@@ -87,15 +87,21 @@ class DeadLetters:
         ]
 
     def delete(self, message_ids: Sequence[str]) -> None:
-        """Delete messages that were taken."""
-        for message_id in message_ids:
-            self._call("delete_message", ReceiptHandle=self._receipts.pop(message_id))
+        """Delete messages that were taken; one that could not be deleted is seen again, and comes again."""
+        self._call_in_batches("delete_message_batch", message_ids)
 
     def put_back(self, message_ids: Sequence[str]) -> None:
         """Let everybody see messages that were taken."""
-        for message_id in message_ids:
-            receipt = self._receipts.pop(message_id)
-            self._call("change_message_visibility", ReceiptHandle=receipt, VisibilityTimeout=0)
+        self._call_in_batches("change_message_visibility_batch", message_ids, VisibilityTimeout=0)
+
+    def _call_in_batches(self, operation: str, message_ids: Sequence[str], **request: Any) -> None:
+        for start in range(0, len(message_ids), MAX_BATCH):
+            receipts = [self._receipts.pop(each) for each in message_ids[start : start + MAX_BATCH]]
+            entries = [
+                {"Id": str(number), "ReceiptHandle": receipt, **request}
+                for number, receipt in enumerate(receipts)
+            ]
+            self._call(operation, Entries=entries)
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
         try:

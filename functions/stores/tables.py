@@ -235,7 +235,8 @@ def rds_orders(item: dict[str, Any]) -> RdsOrders:
         return RdsOrders()
     return RdsOrders(
         count=int(item["count"]["N"]),
-        as_of=datetime.fromisoformat(item["as_of"]["S"]),
+        # Empty while every run was cut short.
+        as_of=datetime.fromisoformat(item["as_of"]["S"]) if item["as_of"]["S"] else None,
         drift=int(item["drift"]["N"]),
         settled_id=int(item["settled_id"]["N"]),
         settled_count=int(item["settled_count"]["N"]),

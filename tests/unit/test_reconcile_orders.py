@@ -93,6 +93,17 @@ def test_the_schedule_compares_sweeps_and_publishes_the_drift(
     assert function.kept() == function.counts.total() == 2
 
 
+def test_dead_letters_are_swept_although_too_much_came_in_to_compare_it_all(
+    function: Books, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile_orders, "SCHEDULED", reconcile_orders.SWEEP)  # no time but for the sweep
+    function.database.insert(orders("o1"))
+    queue.send(order("o2"))
+    answer = call()
+    assert (answer["checked"], answer["swept"]) == (0, 1)
+    assert answer["reason"] == "Time was up; the next run goes on."
+
+
 @pytest.mark.parametrize("command", [None, "full", "rebuild"])
 def test_while_the_database_is_away_it_says_so_and_claims_nothing(
     without_database: Books, queue: Queue, lines: Any, command: str | None
