@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from http_answers import HttpAnswer, answer
+from http_answers import HttpAnswer, answer, cached_answer
 from log import log
 from orders.status import NothingKnownError, order_status
 from stores.database import OrdersDatabase
@@ -35,7 +35,7 @@ def ask() -> Callable[[], tuple[dict[str, Any], dict[str, str]]]:
     return lambda: order_status(database, tables, queues, zone, datetime.now(UTC))
 
 
-def handler(event: object, context: object) -> HttpAnswer:
+def handler(event: dict[str, Any], context: object) -> HttpAnswer:
     """Tell what is known, which sources are silent, and `503` only when all are."""
     try:
         status, silent = ask()()
@@ -44,5 +44,4 @@ def handler(event: object, context: object) -> HttpAnswer:
         return answer(503, {"message": "The order status is not known just now; it is asked for again."})
     for source, reason in silent.items():
         log("ERROR", "Source silent", source=source, reason=reason)
-    # One answer a second from here, whatever the number of viewers: CloudFront keeps it that long.
-    return answer(200, status, cache_control="public, max-age=1")
+    return cached_answer(event, status, passing="generated_at")

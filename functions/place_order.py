@@ -7,7 +7,7 @@ import os
 from functools import cache
 from typing import Any
 
-from http_answers import HttpAnswer, answer
+from http_answers import HttpAnswer, answer, header
 from log import log
 from orders.ledger import StoreUnavailableError
 from orders.order import InvalidOrderError
@@ -24,7 +24,7 @@ def topic() -> OrderTopic:
 def handler(event: dict[str, Any], context: object) -> HttpAnswer:
     """Accept an order with `202`, or say in a `4xx` what is wrong with it."""
     try:
-        order = place(_body(event), _header(event, "idempotency-key"))
+        order = place(_body(event), header(event, "idempotency-key"))
         topic().publish(order.message)
     except TooLargeError as error:
         return answer(413, {"message": str(error)})
@@ -45,8 +45,3 @@ def _body(event: dict[str, Any]) -> str:
         return base64.b64decode(body).decode()
     except ValueError:
         raise InvalidOrderError({"body": "The order must be a JSON object; this is not text."}) from None
-
-
-def _header(event: dict[str, Any], name: str) -> str | None:
-    headers: dict[str, str] = event.get("headers") or {}
-    return next((value for key, value in headers.items() if key.lower() == name), None)

@@ -28,6 +28,12 @@ from stores.tables import OrdersTables, TableNames
 from tests.unit.books import Books
 
 NAMES = TableNames("Orders", "CafeMenu", "CafeOrderMetrics")
+MENU_INDEX = "menu"
+MENU_BY_PRICE: Any = {
+    "IndexName": MENU_INDEX,
+    "KeySchema": [{"AttributeName": "price", "KeyType": "HASH"}],
+    "Projection": {"ProjectionType": "KEYS_ONLY"},
+}
 KEYS = {"Orders": "orderId", "CafeMenu": "item", "CafeOrderMetrics": "metric"}
 MIGRATIONS = Path(__file__).parent.parent / "functions" / "migrations"
 
@@ -46,6 +52,15 @@ def dynamodb_in_process() -> Iterator[Any]:
                 AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
                 BillingMode="PAY_PER_REQUEST",
             )
+        # The menu proper: what has a price.
+        client.update_table(
+            TableName=NAMES.menu,
+            AttributeDefinitions=[
+                {"AttributeName": "item", "AttributeType": "S"},
+                {"AttributeName": "price", "AttributeType": "N"},
+            ],
+            GlobalSecondaryIndexUpdates=[{"Create": MENU_BY_PRICE}],
+        )
         yield client
 
 

@@ -1,0 +1,35 @@
+"""`GET /menu`: what can be ordered, and what it costs."""
+
+from __future__ import annotations
+
+import os
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from http_answers import HttpAnswer, answer, cached_answer
+from log import log
+from orders.ledger import StoreUnavailableError
+from stores.menu import Menu
+
+
+@cache
+def menu() -> Menu:
+    """Make the table's client once per process."""
+    return Menu(os.environ["MENU_TABLE"], os.environ["MENU_INDEX"])
+
+
+def handler(event: dict[str, Any], context: object) -> HttpAnswer:
+    """Tell the items and their prices, sorted by item; `503` if the table does not answer."""
+    try:
+        prices = menu().prices()
+    except StoreUnavailableError as error:
+        log("ERROR", "Menu not read", reason=str(error))
+        return answer(503, {"message": "The menu is not known just now; please ask again."})
+    items = [{"item": item, "price": _number(price)} for item, price in prices.items()]
+    return cached_answer(event, {"menu": items})
+
+
+def _number(price: Decimal) -> int | float:
+    """Make a JSON number that reads as a person writes it: 5 and not 5.0."""
+    return int(price) if price == int(price) else float(price)

@@ -1,0 +1,83 @@
+"""`GET /menu`: what has a price, and nothing that was only ordered."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+import get_menu
+from stores.menu import Menu
+from stores.tables import OrdersTables
+from tests.stores import MENU_INDEX, NAMES
+from tests.unit.books import orders
+
+
+@pytest.fixture
+def menu(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Menu:
+    menu = Menu(NAMES.menu, MENU_INDEX, dynamodb)
+    monkeypatch.setattr(get_menu, "menu", lambda: menu)
+    return menu
+
+
+def ask(**headers: str) -> Any:
+    return get_menu.handler({"headers": headers}, None)
+
+
+def test_the_menu_has_items_and_prices_by_name(menu: Menu, tables: OrdersTables) -> None:
+    tables.set_up({"Tea": Decimal(2), "Latte": Decimal("5.50"), "Café crème ☕": Decimal("4.00")})
+    answer = ask()
+    assert answer["statusCode"] == 200
+    assert answer["headers"]["Cache-Control"] == "public, max-age=1"
+    # As a person writes them: 4, not 4.0.
+    assert '"price": 4}' in answer["body"]
+    assert json.loads(answer["body"]) == {
+        "menu": [
+            {"item": "Café crème ☕", "price": 4},
+            {"item": "Latte", "price": 5.5},
+            {"item": "Tea", "price": 2},
+        ]
+    }
+
+
+def test_what_was_only_ordered_is_not_on_it(menu: Menu, tables: OrdersTables) -> None:
+    tables.set_up({"Latte": Decimal(5)})
+    tables.count([*orders("o1", item="Water"), *orders("o2", item="Latte")])
+    assert menu.prices() == {"Latte": 5}
+
+
+def test_an_order_does_not_change_it(menu: Menu, tables: OrdersTables) -> None:
+    tables.set_up({"Latte": Decimal(5)})
+    tag = ask()["headers"]["ETag"]
+    tables.count(orders("o1", item="Latte"))
+    assert ask(**{"if-none-match": tag})["statusCode"] == 304
+    tables.set_up({"Latte": Decimal(6)})
+    assert ask(**{"if-none-match": tag})["statusCode"] == 200
+
+
+def test_an_empty_menu_is_an_answer(menu: Menu) -> None:
+    assert json.loads(ask()["body"]) == {"menu": []}
+
+
+def test_a_menu_of_many_pages_is_read_to_its_end() -> None:
+    class InPages:
+        def scan(self, **request: Any) -> Any:
+            page = int(request.get("ExclusiveStartKey", {}).get("item", {"S": "0"})["S"])
+            items = [{"item": {"S": f"item {page}"}, "price": {"N": str(page)}}]
+            more = {"LastEvaluatedKey": {"item": {"S": str(page + 1)}}} if page < 2 else {}
+            return {"Items": items, **more}
+
+    assert list(Menu("CafeMenu", "menu", InPages()).prices()) == ["item 0", "item 1", "item 2"]
+
+
+def test_a_menu_that_cannot_be_read_is_503_and_says_nothing_of_the_inside(
+    menu: Menu, dynamodb: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dynamodb.delete_table(TableName=NAMES.menu)
+    answer = ask()
+    assert answer["statusCode"] == 503
+    assert "DynamoDB" not in answer["body"]
+    assert answer["headers"]["Cache-Control"] == "no-store"
+    assert "ResourceNotFoundException" in json.loads(capsys.readouterr().out)["reason"]
