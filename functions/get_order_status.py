@@ -1,7 +1,12 @@
-"""`GET /order-status`: what the order-status page shows."""
+"""`GET /order-status`: what the order-status page shows.
+
+An operator, whom IAM lets in, may call the function itself.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,8 +14,9 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from http_answers import HttpAnswer, answer, cached_answer
+from http_answers import HttpAnswer, answer, cached_answer, header
 from log import log
+from orders.names import CustomerNames
 from orders.status import NothingKnownError, order_status
 from stores.database import OrdersDatabase
 from stores.mysql import MySql
@@ -32,11 +38,14 @@ def ask() -> Callable[[], tuple[dict[str, Any], dict[str, str]]]:
     names = TableNames(os.environ["ORDERS_TABLE"], os.environ["MENU_TABLE"], os.environ["METRICS_TABLE"])
     tables = OrdersTables(names, zone)
     queues = OrderQueues(os.environ["QUEUE_URL"], os.environ["DEAD_LETTER_QUEUE_URL"])
-    return lambda: order_status(database, tables, queues, zone, datetime.now(UTC))
+    told = CustomerNames(os.environ.get("CUSTOMER_NAMES", CustomerNames.INITIAL))
+    return lambda: order_status(database, tables, queues, zone, told, datetime.now(UTC))
 
 
 def handler(event: dict[str, Any], context: object) -> HttpAnswer:
     """Tell what is known, which sources are silent, and `503` only when all are."""
+    if not _is_let_in(event):
+        return answer(403, {"message": "The order status is not to be had here: open the order-status page."})
     try:
         status, silent = ask()()
     except NothingKnownError as error:
@@ -45,3 +54,13 @@ def handler(event: dict[str, Any], context: object) -> HttpAnswer:
     for source, reason in silent.items():
         log("ERROR", "Source silent", source=source, reason=reason)
     return cached_answer(event, status, passing="generated_at")
+
+
+def _is_let_in(event: dict[str, Any]) -> bool:
+    """Where only CloudFront may ask over HTTP, tell whether the request has the secret that it adds."""
+    wanted = os.environ.get("ORIGIN_SECRET_SHA256")
+    # Every request over HTTP has a context, which API Gateway writes and no client can leave out.
+    if not wanted or "requestContext" not in event:
+        return True
+    said = header(event, "x-origin-secret") or ""
+    return hmac.compare_digest(hashlib.sha256(said.encode(errors="replace")).hexdigest(), wanted)

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from orders.order import Order
 
@@ -79,6 +79,44 @@ def last_hours(now: datetime, zone: tzinfo, hours: int = 24) -> list[str]:
     """Name the items of the last hours, the oldest first, each once."""
     keys = (hour_key(now - timedelta(hours=ago), zone) for ago in reversed(range(hours)))
     return list(dict.fromkeys(keys))
+
+
+def hours_before(now: datetime, zone: tzinfo) -> tuple[list[str], list[tuple[datetime, datetime]]]:
+    """Find what was yesterday before this time of the day, by the clock on the wall.
+
+    Returns
+    -------
+    tuple
+        The keys of the hours that were over, and the periods of the hour that was not, from their
+        starts to before their ends, in UTC: one, as a rule; none where the clock was put forward
+        over it; two where it was put back.
+    """
+    time = now.astimezone(zone).replace(tzinfo=None, fold=0) - timedelta(days=1)
+    hours = [f"ORDERS#{time:%Y-%m-%d}T{hour:02}" for hour in range(time.hour)]
+    periods: list[tuple[datetime, datetime]] = []
+    start = time.replace(minute=0, second=0, microsecond=0)
+    while start < time:
+        # Clocks are changed at quarters of an hour.
+        end = min(start + timedelta(minutes=15), time)
+        periods += [(moment, moment + (end - start)) for moment in _moments(start, zone)]
+        start = end
+    return hours, _merged(periods)
+
+
+def _moments(time: datetime, zone: tzinfo) -> list[datetime]:
+    """Tell when the clock on the wall shows a time: once, as a rule; never, or twice."""
+    shown = {time.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
+    return sorted(moment for moment in shown if moment.astimezone(zone).replace(tzinfo=None, fold=0) == time)
+
+
+def _merged(periods: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Join periods that follow each other without a gap."""
+    merged: list[tuple[datetime, datetime]] = []
+    for start, end in sorted(periods):
+        if merged and merged[-1][1] == start:
+            start = merged.pop()[0]
+        merged.append((start, end))
+    return merged
 
 
 def transactions(

@@ -81,6 +81,7 @@ class RdsOrders:
     settled_count: int = 0  # orders up to the settled id
     marks: tuple[Mark, ...] = ()
     version: int = 0  # of the item; grows with every write
+    drift_since: datetime | None = None  # when the first of the runs in a row that found one was
 
 
 class Rows(Protocol):
@@ -285,7 +286,8 @@ class Reconciler:
             outcome.next = None if way.failed else before.settled_id
         outcome.rds_orders = count
         progress = _progress(before, way, settling, Mark(now, newest))
-        found = replace(before, count=count, as_of=now, drift=outcome.drift, **progress)
+        since = (before.drift_since or now) if outcome.drift else None
+        found = replace(before, count=count, as_of=now, drift=outcome.drift, drift_since=since, **progress)
         try:
             self._counts.save(found)
         except OutdatedError:

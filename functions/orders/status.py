@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from orders import counters
 from orders.ledger import StoreUnavailableError
+from orders.names import CustomerNames
 from orders.reconciliation import RdsOrders
 
 T = TypeVar("T")
@@ -33,6 +34,9 @@ class Database(Protocol):
 
     def top_items(self, since: datetime, limit: int) -> list[dict[str, Any]]:
         """Read what was ordered most."""
+
+    def count(self, start: datetime, end: datetime) -> int:
+        """Count the orders of a period."""
 
 
 class Tables(Protocol):
@@ -71,12 +75,20 @@ class Recorded:
 
     recent: list[dict[str, Any]]
     top_items: list[dict[str, Any]]
+    begun_hour: int  # orders of yesterday in the hour that is not over today
 
 
 def order_status(
-    database: Database, tables: Tables, queues: Queues, zone: tzinfo, now: datetime
+    database: Database, tables: Tables, queues: Queues, zone: tzinfo, names: CustomerNames, now: datetime
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Ask every source and tell what is known.
+
+    Parameters
+    ----------
+    zone
+        The cafe's time zone, in which days are counted.
+    names
+        How much of customers' names is told.
 
     Returns
     -------
@@ -91,8 +103,9 @@ def order_status(
     """
     silent: dict[str, str] = {}
     today, hours = counters.day_key(now, zone), counters.last_hours(now, zone)
-    recorded = _ask("rds", lambda: _recorded(database, now), silent)
-    keys = [counters.TOTAL_ORDERS, today, *hours]
+    yesterday, begun_hour = counters.hours_before(now, zone)
+    recorded = _ask("rds", lambda: _recorded(database, now, begun_hour), silent)
+    keys = [counters.TOTAL_ORDERS, today, *hours, *yesterday]
     figures = _ask("dynamodb", lambda: tables.metrics_and_rds_orders(keys), silent)
     counted, reconciled = figures or (None, RdsOrders())
     depths = _ask("sqs", queues.depths, silent)
@@ -104,7 +117,13 @@ def order_status(
             {"metric": counters.TOTAL_ORDERS, "count": total},
             {"metric": counters.TODAY_ORDERS, "count": counted[today] if counted else None},
         ],
-        "recent_orders": [_spoken(order) for order in recorded.recent] if recorded else [],
+        "today": {
+            "count": counted[today] if counted else None,
+            "same_time_yesterday": sum(counted[hour] for hour in yesterday) + recorded.begun_hour
+            if counted and recorded
+            else None,
+        },
+        "recent_orders": [_spoken(order, names) for order in recorded.recent] if recorded else [],
         "top_items": recorded.top_items if recorded else [],
         "hourly": [{"hour": hour.partition("#")[2], "count": counted[hour]} for hour in hours]
         if counted
@@ -113,11 +132,8 @@ def order_status(
             "waiting": depths.waiting if depths else None,
             "in_flight": depths.in_flight if depths else None,
             "dead_lettered": depths.dead_lettered if depths else None,
-            "rds_orders": {"count": reconciled.count, "as_of": _iso(reconciled.as_of)}
-            if reconciled.as_of
-            else None,
             "dynamodb_orders": total,
-            "in_sync": reconciled.drift == 0 if reconciled.as_of else None,
+            **_compared(reconciled),
         },
         "generated_at": _iso(now),
         "degraded": sorted(silent),
@@ -133,17 +149,34 @@ def _ask(source: str, question: Callable[[], T], silent: dict[str, str]) -> T | 
         return None
 
 
-def _recorded(database: Database, now: datetime) -> Recorded:
+def _recorded(database: Database, now: datetime, begun_hour: Sequence[tuple[datetime, datetime]]) -> Recorded:
     return Recorded(
         database.recent(RECENT_ORDERS),
         database.top_items(now - timedelta(days=1), TOP_ITEMS),
+        sum(database.count(start, end) for start, end in begun_hour),
     )
 
 
-def _spoken(order: dict[str, Any]) -> dict[str, Any]:
-    created_at = order["created_at"]
-    return {**order, "created_at": _iso(created_at) if created_at else None}
+def _compared(found: RdsOrders) -> dict[str, Any]:
+    """Tell what the reconciler found last; before its first run nobody knows."""
+    known = found.as_of is not None
+    return {
+        "rds_orders": {"count": found.count, "as_of": _iso(found.as_of)} if known else None,
+        "in_sync": found.drift == 0 if known else None,
+        "drift": found.drift if known else None,
+        "drift_since": _iso(found.drift_since),
+    }
 
 
-def _iso(moment: datetime) -> str:
+def _spoken(order: dict[str, Any], names: CustomerNames) -> dict[str, Any]:
+    return {
+        **order,
+        "customer_name": names.told(order["customer_name"]),
+        "created_at": _iso(order["created_at"]),
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -71,8 +72,9 @@ class OrderCounts:
         self._write(
             {
                 **self._rds_orders_key(),
-                "UpdateExpression": "SET #count = :count, as_of = :as_of, drift = :drift, marks = :marks,"
-                " settled_id = :settled_id, settled_count = :settled_count, version = :version",
+                "UpdateExpression": "SET #count = :count, as_of = :as_of, drift = :drift,"
+                " drift_since = :drift_since, marks = :marks, settled_id = :settled_id,"
+                " settled_count = :settled_count, version = :version",
                 "ConditionExpression": "version = :before OR attribute_not_exists(version)",
                 "ExpressionAttributeNames": {"#count": "count"},
                 "ExpressionAttributeValues": values,
@@ -189,20 +191,21 @@ class OrderCounts:
 
 
 def _item(found: RdsOrders) -> dict[str, Any]:
-    as_of = found.as_of.isoformat(timespec="milliseconds") if found.as_of else ""
-    marks = [
-        {"M": {"at": {"S": mark.at.isoformat(timespec="milliseconds")}, "id": {"N": str(mark.id)}}}
-        for mark in found.marks
-    ]
+    marks = [{"M": {"at": {"S": _text(mark.at)}, "id": {"N": str(mark.id)}}} for mark in found.marks]
     return {
         ":count": {"N": str(found.count)},
-        ":as_of": {"S": as_of},
+        ":as_of": {"S": _text(found.as_of)},
         ":drift": {"N": str(found.drift)},
+        ":drift_since": {"S": _text(found.drift_since)},
         ":settled_id": {"N": str(found.settled_id)},
         ":settled_count": {"N": str(found.settled_count)},
         ":marks": {"L": marks},
         ":version": {"N": str(found.version + 1)},
     }
+
+
+def _text(moment: datetime | None) -> str:
+    return moment.isoformat(timespec="milliseconds") if moment else ""
 
 
 def _pause(attempt: int) -> None:

@@ -12,6 +12,8 @@ from pymysql.cursors import Cursor
 from orders.order import DEFAULT_CUSTOMER, Order
 from stores.mysql import MySql
 
+# A row of the time before that names no item, or not how many, is no order.
+IS_COUNTED = "item <> '' AND quantity IS NOT NULL"
 COLUMNS = "order_id, created_at, item, quantity, customer_name, attributes"
 
 
@@ -61,11 +63,27 @@ class OrdersDatabase:
 
         def select(cursor: Cursor) -> list[dict[str, Any]]:
             cursor.execute(
-                "SELECT item, SUM(quantity) AS ordered FROM orders WHERE created_at >= %s"
+                "SELECT item, SUM(quantity) AS ordered FROM orders"  # noqa: S608
+                f" WHERE created_at >= %s AND {IS_COUNTED}"
                 " GROUP BY item ORDER BY ordered DESC, item LIMIT %s",
                 (since, limit),
             )
             return [{"item": item, "quantity": int(quantity)} for item, quantity in cursor.fetchall()]
+
+        return self._mysql.run(select)
+
+    def count(self, start: datetime, end: datetime) -> int:
+        """Count the orders from a moment to before another, from the index alone; as the counters do."""
+
+        def select(cursor: Cursor) -> int:
+            # The driver writes a time down as its clock shows it, whatever its zone.
+            period = [moment.astimezone(UTC).replace(tzinfo=None) for moment in (start, end)]
+            cursor.execute(
+                "SELECT COUNT(*) FROM orders FORCE INDEX (orders_item_by_time)"  # noqa: S608
+                f" WHERE created_at >= %s AND created_at < %s AND {IS_COUNTED}",
+                period,
+            )
+            return int((cursor.fetchone() or (0,))[0])
 
         return self._mysql.run(select)
 

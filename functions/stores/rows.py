@@ -11,11 +11,10 @@ from pymysql.cursors import Cursor
 from orders.ledger import StoreUnavailableError
 from orders.order import Order
 from orders.reconciliation import Group, Row
-from stores.database import COLUMNS, order_of
+from stores.database import COLUMNS, IS_COUNTED, order_of
 from stores.mysql import MySql
 
-# A row of the time before that names no item, or not how many, is no order.
-IS_ORDER = "order_id <> '' AND item <> '' AND quantity IS NOT NULL"
+IS_ORDER = f"order_id <> '' AND {IS_COUNTED}"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Seconds. Time zones differ from UTC by multiples of it, so that no group is in two days or hours.
 QUARTER = 900

@@ -238,6 +238,7 @@ def rds_orders(item: dict[str, Any]) -> RdsOrders:
         # Empty while every run was cut short.
         as_of=datetime.fromisoformat(item["as_of"]["S"]) if item["as_of"]["S"] else None,
         drift=int(item["drift"]["N"]),
+        drift_since=_moment(item.get("drift_since")),
         settled_id=int(item["settled_id"]["N"]),
         settled_count=int(item["settled_count"]["N"]),
         marks=tuple(
@@ -246,6 +247,11 @@ def rds_orders(item: dict[str, Any]) -> RdsOrders:
         ),
         version=int(item["version"]["N"]),
     )
+
+
+def _moment(attribute: dict[str, str] | None) -> datetime | None:
+    """Read a time; what wrote the item before may have had none to write."""
+    return datetime.fromisoformat(attribute["S"]) if attribute and attribute["S"] else None
 
 
 def _with_decimals(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pymysql
 import pytest
@@ -71,7 +72,7 @@ def test_the_latest_orders_come_first(database: OrdersDatabase) -> None:
     assert recent[0]["created_at"] == NOW + timedelta(seconds=29)
 
 
-@pytest.mark.parametrize("query", ["recent", "top_items"])
+@pytest.mark.parametrize("query", ["recent", "top_items", "count"])
 def test_reading_does_not_go_through_the_whole_table(
     database: OrdersDatabase, mysql: MySql, query: str
 ) -> None:
@@ -85,11 +86,14 @@ def test_reading_does_not_go_through_the_whole_table(
     before = mysql.run(rows_read)
     if query == "recent":
         database.recent(20)
-    else:
+    elif query == "top_items":
         database.top_items(NOW - timedelta(hours=24), 5)
+    else:
+        assert database.count(NOW - timedelta(hours=25), NOW - timedelta(hours=24)) == 1
     assert mysql.run(rows_read) - before < 200
 
 
+@pytest.mark.usefixtures("rows_that_are_no_orders")
 def test_the_items_ordered_most_are_summed(database: OrdersDatabase) -> None:
     database.insert(
         [*orders("o1", "o2"), *orders("o3", item="latte"), Order("o4", NOW - timedelta(days=2), "Tea", 9)]
@@ -98,6 +102,26 @@ def test_the_items_ordered_most_are_summed(database: OrdersDatabase) -> None:
         {"item": "Latte", "quantity": 4},
         {"item": "latte", "quantity": 2},
     ]
+
+
+@pytest.fixture
+def rows_that_are_no_orders(database: OrdersDatabase, server: Server) -> None:
+    """Rows of the time before, which no counter has."""
+    now = NOW.replace(tzinfo=None)
+    with server.connect("cafe_db") as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO orders (created_at, item) VALUES (%s, 'Tea')", (now,))
+        cursor.execute("INSERT INTO orders (created_at, quantity) VALUES (%s, 1)", (now,))
+
+
+@pytest.mark.usefixtures("rows_that_are_no_orders")
+def test_the_orders_of_a_period_are_counted_from_its_start_to_before_its_end(
+    database: OrdersDatabase,
+) -> None:
+    hour = timedelta(hours=1)
+    database.insert([Order(f"o{n}", NOW + n * hour, "Tea", 1) for n in range(4)])
+    assert database.count(NOW, NOW + 3 * hour) == 3
+    in_berlin = NOW.astimezone(ZoneInfo("Europe/Berlin"))
+    assert database.count(in_berlin, in_berlin + hour) == 1
 
 
 def test_a_connection_that_was_cut_is_made_again(

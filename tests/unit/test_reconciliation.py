@@ -70,6 +70,20 @@ def test_what_is_missing_for_longer_is_repaired_without_waiting(books: Books) ->
     assert books.time.waits == []
 
 
+def test_a_drift_is_told_since_the_first_of_the_runs_that_found_it(books: Books) -> None:
+    books.ledger.record(orders("o1"))
+    books.reconciler.window()
+    assert books.counts.rds_orders().drift_since is None
+    books.add("CafeOrderMetrics", "metric", "TOTAL_ORDERS", "count", 1)
+    first = books.time.now.replace(microsecond=books.time.now.microsecond // 1000 * 1000)
+    for _ in range(3):
+        books.reconciler.window()
+        assert books.counts.rds_orders().drift_since == first
+        books.time.pass_by(timedelta(minutes=1))
+    books.reconciler.rebuild()
+    assert books.counts.rds_orders().drift_since is None
+
+
 @pytest.mark.parametrize("wrong", [3, -2])
 def test_a_wrong_total_is_a_drift_until_the_counters_are_rebuilt(books: Books, wrong: int) -> None:
     books.ledger.record(orders(*ids(4)))

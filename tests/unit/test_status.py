@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from orders.ledger import StoreUnavailableError
+from orders.names import CustomerNames
 from orders.reconciliation import RdsOrders
 from orders.status import NothingKnownError, order_status
 from stores.queues import Depths
@@ -17,7 +19,13 @@ from stores.queues import Depths
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
 RECONCILED = RdsOrders(count=6, as_of=NOW - timedelta(minutes=1))
-COUNTED = {"TOTAL_ORDERS": 7, "ORDERS#2026-11-23": 2, "ORDERS#2026-11-23T00": 2}
+COUNTED = {
+    "TOTAL_ORDERS": 7,
+    "ORDERS#2026-11-22": 9,
+    "ORDERS#2026-11-22T00": 4,
+    "ORDERS#2026-11-23": 2,
+    "ORDERS#2026-11-23T00": 2,
+}
 
 
 class Source:
@@ -25,6 +33,7 @@ class Source:
 
     def __init__(self, *down: str, reconciled: RdsOrders = RECONCILED) -> None:
         self.down = down
+        self.periods: list[tuple[datetime, datetime]] = []
         self.reconciled = reconciled
 
     def _tell(self, name: str, value: Any) -> Any:
@@ -34,13 +43,17 @@ class Source:
 
     def recent(self, limit: int) -> list[dict[str, Any]]:
         rows = [
-            {"order_id": "o1", "customer_name": "Ann", "item": "Tea", "quantity": 1, "created_at": NOW},
+            {"order_id": "o1", "customer_name": "Ann Lee", "item": "Tea", "quantity": 1, "created_at": NOW},
             {"order_id": None, "customer_name": None, "item": "Tea", "quantity": 1, "created_at": None},
         ]
         return self._tell("rds", rows)  # type: ignore[no-any-return]
 
     def top_items(self, since: datetime, limit: int) -> list[dict[str, Any]]:
         return [{"item": "Tea", "quantity": 2}]
+
+    def count(self, start: datetime, end: datetime) -> int:
+        self.periods.append((start, end))
+        return 3
 
     def metrics_and_rds_orders(self, keys: Sequence[str]) -> tuple[dict[str, int], RdsOrders]:
         counted = {key: COUNTED.get(key, 0) for key in keys}
@@ -50,9 +63,14 @@ class Source:
         return self._tell("sqs", Depths(3, 2, 1))  # type: ignore[no-any-return]
 
 
-def status(*down: str, reconciled: RdsOrders = RECONCILED) -> dict[str, Any]:
+def status(
+    *down: str,
+    reconciled: RdsOrders = RECONCILED,
+    names: CustomerNames = CustomerNames.FULL,
+    now: datetime = NOW,
+) -> dict[str, Any]:
     source = Source(*down, reconciled=reconciled)
-    return order_status(source, source, source, BERLIN, NOW)[0]
+    return order_status(source, source, source, BERLIN, names, now)[0]
 
 
 def test_the_first_documents_page_finds_what_it_reads() -> None:
@@ -63,7 +81,7 @@ def test_the_first_documents_page_finds_what_it_reads() -> None:
     ]
     assert answer["recent_orders"][0] == {
         "order_id": "o1",
-        "customer_name": "Ann",
+        "customer_name": "Ann Lee",
         "item": "Tea",
         "quantity": 1,
         "created_at": "2026-11-22T23:30:00.000Z",
@@ -82,7 +100,31 @@ def test_the_hops_tell_where_orders_are() -> None:
         "rds_orders": {"count": 6, "as_of": "2026-11-22T23:29:00.000Z"},
         "dynamodb_orders": 7,
         "in_sync": True,
+        "drift": 0,
+        "drift_since": None,
     }
+
+
+def test_today_is_compared_with_yesterday_until_this_time() -> None:
+    assert status()["today"] == {"count": 2, "same_time_yesterday": 3}
+    # The hours that were over are counted in DynamoDB, the begun one in the database.
+    assert status(now=NOW + timedelta(hours=1))["today"]["same_time_yesterday"] == 4 + 3
+
+
+@pytest.mark.parametrize(
+    ("down", "count", "same_time_yesterday"), [("rds", 2, None), ("dynamodb", None, None), ("sqs", 2, 3)]
+)
+def test_what_today_is_compared_with_takes_both_stores(
+    down: str, count: int | None, same_time_yesterday: int | None
+) -> None:
+    assert status(down)["today"] == {"count": count, "same_time_yesterday": same_time_yesterday}
+
+
+@pytest.mark.parametrize(("names", "told"), [("full", "Ann Lee"), ("initial", "Ann L."), ("none", "")])
+def test_customers_names_are_told_as_the_setting_says(names: str, told: str) -> None:
+    answer = status(names=CustomerNames(names))
+    assert answer["recent_orders"][0]["customer_name"] == told
+    assert names == "full" or "Lee" not in json.dumps(answer)
 
 
 def test_without_the_database_the_orders_in_it_are_known_as_of_the_last_run() -> None:
@@ -92,10 +134,12 @@ def test_without_the_database_the_orders_in_it_are_known_as_of_the_last_run() ->
 
 
 def test_a_drift_is_not_in_sync_and_before_the_first_run_nobody_knows() -> None:
-    drifting = status(reconciled=RdsOrders(count=6, as_of=NOW, drift=1))
-    assert drifting["sync"]["in_sync"] is False
-    before = status(reconciled=RdsOrders())
-    assert (before["sync"]["rds_orders"], before["sync"]["in_sync"]) == (None, None)
+    since = NOW - timedelta(minutes=3)
+    drifting = status(reconciled=RdsOrders(count=6, as_of=NOW, drift=1, drift_since=since))["sync"]
+    assert (drifting["in_sync"], drifting["drift"]) == (False, 1)
+    assert drifting["drift_since"] == "2026-11-22T23:27:00.000Z"
+    before = status(reconciled=RdsOrders())["sync"]
+    assert {before[name] for name in ("rds_orders", "in_sync", "drift", "drift_since")} == {None}
 
 
 def test_the_last_24_hours_end_with_the_cafes_current_hour() -> None:

@@ -1,0 +1,69 @@
+"""What docs/openapi.yaml says, and whether an answer is as it says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import yaml
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "openapi.yaml"
+
+
+@cache
+def read() -> dict[str, Any]:
+    """Read the document."""
+    document: dict[str, Any] = yaml.safe_load(DOCUMENT.read_text(encoding="utf-8"))
+    return document
+
+
+def resolve(document: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
+    """Follow a reference, if it is one."""
+    if "$ref" not in value:
+        return value
+    found = document
+    for name in value["$ref"].removeprefix("#/").split("/"):
+        found = found[name]
+    return found
+
+
+def check_schema(value: object, schema: dict[str, Any], *, closed: bool = False) -> None:
+    """Check a value against a schema of the document; closed: what the schema does not name is wrong."""
+    components = read()["components"]
+    if closed:
+        components, schema = _closed(components), _closed(schema)
+    validator = jsonschema_rs.Draft202012Validator(
+        {**schema, "components": components}, validate_formats=True
+    )
+    validator.validate(value)
+
+
+def check(verb: str, path: str, status: int, headers: Mapping[str, str], body: str) -> None:
+    """Check a whole answer: its status is foreseen, and its headers and its body are as documented."""
+    document = read()
+    responses = document["paths"][path][verb]["responses"]
+    assert str(status) in responses, f"{verb} {path}: {status} is not documented"
+    response = resolve(document, responses[str(status)])
+    for name, header in response.get("headers", {}).items():
+        check_schema(headers[name], resolve(document, header)["schema"])
+    if "content" not in response:
+        assert not body
+        return
+    check_schema(json.loads(body), response["content"][headers["Content-Type"]]["schema"], closed=True)
+
+
+def _closed(schema: Any) -> Any:
+    """Allow objects only the properties that they name."""
+    match schema:
+        case {"properties": dict()}:
+            inner = {name: _closed(value) for name, value in schema.items()}
+            return {"additionalProperties": False, **inner}
+        case dict():
+            return {name: _closed(value) for name, value in schema.items()}
+        case list():
+            return [_closed(value) for value in schema]
+    return schema

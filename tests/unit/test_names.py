@@ -1,0 +1,106 @@
+"""How much of a customer's name everybody may read, however it is written."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orders.names import CustomerNames
+
+INITIAL = CustomerNames.INITIAL
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Ada Lovelace", "Ada L."),
+        ("Ada", "Ada"),
+        ("Guest", "Guest"),
+        ("Ada King of Lovelace", "Ada L."),
+        ("Jean-Luc O'Brien", "Jean-Luc O."),
+        ("ada lovelace", "ada l."),
+        ("Ada L.", "Ada L."),
+        ("Ada (Lovelace)", "Ada L."),
+        ("Ada -", "Ada"),
+        ("? !", "?"),
+        ("Table 7", "Table 7."),
+        ("<b>Ada</b> <i>Lovelace", "<b>Ada</b> <."),
+    ],
+)
+def test_a_first_name_and_an_initial_are_told(name: str, told: str) -> None:
+    assert INITIAL.told(name) == told
+
+
+@pytest.mark.parametrize(
+    "gap",
+    [
+        "  ",
+        "\t",
+        "\n",
+        "\u00a0",
+        "\u2003",
+        "\u3000",
+        "\u200b",
+        "\u2060",
+        "\ufeff",
+        "\u3164",
+        "\u2800",
+        "\x00",
+        " \u200b ",
+    ],
+)
+def test_whatever_white_space_there_is_parts_names(gap: str) -> None:
+    assert INITIAL.told(f"{gap}Ada{gap}Lovelace{gap}") == "Ada L."
+
+
+@pytest.mark.parametrize(
+    ("last_name", "initial"),
+    [
+        ("E\u0301milie", "\u00c9"),  # an accent of its own character, composed
+        ("x\u0323\u0302yz", "x\u0323\u0302"),  # two accents that nothing composes
+        ("\u1112\u1161\u11ab", "\ud55c"),  # Korean, spelt in parts
+        ("कि", "कि"),  # a letter and its vowel sign
+        ("👩\u200d🚀Ride", "👩\u200d🚀"),
+        ("👍🏽Ok", "👍🏽"),
+        ("❤\ufe0fLove", "❤\ufe0f"),
+        ("🇩🇪Berlin", "🇩🇪"),
+        (
+            "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f!",
+            "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+        ),
+        ("𝒜da", "𝒜"),  # outside the first plane
+        ("李", "李"),
+        ("L\u200do\u200dv\u200de", "L\u200d"),  # joins no letters
+    ],
+)
+def test_an_initial_is_what_people_see_as_one_sign(last_name: str, initial: str) -> None:
+    assert INITIAL.told(f"Ada {last_name}") == f"Ada {initial}."
+
+
+@pytest.mark.parametrize("mark", ["\u200e", "\u200f", "\u202e", "\u2067", "\u2066", "\u061c", "\u00ad"])
+def test_marks_that_turn_the_direction_are_left_out(mark: str) -> None:
+    assert INITIAL.told(f"{mark}Ada{mark} {mark}Lovelace{mark}") == "Ada L."
+
+
+def test_names_from_right_to_left_are_shortened_as_well() -> None:
+    assert INITIAL.told("עדה \u200fלאבלייס") == "עדה ל."
+
+
+def test_a_row_of_before_has_no_name() -> None:
+    assert [names.told(None) for names in CustomerNames] == [None, None, ""]
+
+
+@pytest.mark.parametrize(("names", "told"), [("full", " Ada  Lovelace\u200f"), ("none", "")])
+def test_names_are_told_in_full_or_not_at_all_by_setting(names: str, told: str) -> None:
+    assert CustomerNames(names).told(" Ada  Lovelace\u200f") == told
+
+
+@given(st.text(max_size=100))
+def test_any_text_is_shortened_to_two_words_at_most_and_shortening_again_changes_nothing(name: str) -> None:
+    told = INITIAL.told(name) or ""
+    assert len(told.split()) <= 2
+    assert INITIAL.told(told) == told
+    assert not any(unicodedata.bidirectional(character) in {"RLO", "LRO", "RLE", "LRE"} for character in told)

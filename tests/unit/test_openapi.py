@@ -1,0 +1,113 @@
+"""docs/openapi.yaml is right in itself, and its words about orders are those of the code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import schemathesis
+from hypothesis import given
+from hypothesis import strategies as st
+
+import place_order
+from orders.order import MAX_QUANTITY, MAX_TEXT, InvalidOrderError, OrderFields
+from orders.request import MAX_BODY, MAX_KEY
+from orders.status import RECENT_ORDERS, TOP_ITEMS
+from tests import openapi
+
+DOCUMENT = openapi.read()
+SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
+ORDER = {"$ref": "#/components/schemas/Order"}
+
+
+def examples() -> Iterator[Any]:
+    """Find each example with the schema next to it."""
+    waiting: list[Any] = [DOCUMENT]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, list):
+            waiting += found
+        if isinstance(found, dict):
+            waiting += found.values()
+            named = [example["value"] for example in found.get("examples", {}).values()]
+            for value in [*named, *([found["example"]] if "example" in found else [])]:
+                yield pytest.param(value, found["schema"], id=json.dumps(value)[:40])
+
+
+def test_the_document_is_an_openapi_document() -> None:
+    schema = schemathesis.openapi.from_path(str(openapi.DOCUMENT))
+    schema.validate()
+    assert DOCUMENT["openapi"].startswith("3.1.")
+
+
+@pytest.mark.parametrize(("value", "schema"), [*examples()])
+def test_examples_are_as_their_schemas_say(value: object, schema: dict[str, Any]) -> None:
+    openapi.check_schema(value, schema)
+
+
+def test_what_is_not_documented_is_noticed() -> None:
+    menu = {"menu": [{"item": "Tea", "price": 2, "secret": 1}]}
+    openapi.check_schema(menu, SCHEMAS["Menu"])
+    with pytest.raises(jsonschema_rs.ValidationError, match="secret"):
+        openapi.check_schema(menu, SCHEMAS["Menu"], closed=True)
+
+
+def test_limits_are_those_of_the_code() -> None:
+    number, _ = SCHEMAS["Order"]["properties"]["quantity"]["anyOf"]
+    assert number["maximum"] == MAX_QUANTITY
+    assert SCHEMAS["Text"]["maxLength"] == MAX_TEXT
+    placing = DOCUMENT["paths"]["/orders"]["post"]
+    assert placing["parameters"][0]["schema"]["maxLength"] == MAX_KEY
+    assert str(MAX_BODY) in placing["requestBody"]["description"]
+    lists = SCHEMAS["OrderStatus"]["properties"]
+    assert (lists["recent_orders"]["maxItems"], lists["top_items"]["maxItems"]) == (RECENT_ORDERS, TOP_ITEMS)
+
+
+TEXTS = st.text(max_size=101) | st.sampled_from(["", " ", "x" * 100, "x" * 101]) | st.none() | st.integers()
+QUANTITIES: st.SearchStrategy[Any] = st.integers(-1, 1001) | st.sampled_from(
+    ["1", " +7 ", "x", "", 1.0, 1.5, True, None, []]
+)
+
+
+@given(
+    order=st.fixed_dictionaries(
+        {"item": TEXTS, "quantity": QUANTITIES},
+        optional={
+            "customer_name": TEXTS,
+            "orderId": st.text("a.-_:é ", max_size=66),
+            "table": st.integers(0, 9),
+        },
+    )
+)
+def test_the_schema_and_the_code_agree_on_what_an_order_is(order: dict[str, Any]) -> None:
+    try:
+        OrderFields.of(order)
+        is_order = True
+    except InvalidOrderError:
+        is_order = False
+    # Where they differ on purpose: null stands for nothing said, white space around a text is no part of it,
+    # and a number in a text is checked by what it says.
+    said = {name: value.strip() if isinstance(value, str) else value for name, value in order.items()}
+    said = {name: value for name, value in said.items() if value is not None}
+    if isinstance(order["quantity"], str) and is_order:
+        said["quantity"] = int(order["quantity"])
+    if "orderId" in order:
+        said["orderId"] = order["orderId"]
+    assert is_order == _is_valid(said), order
+
+
+def _is_valid(order: dict[str, Any]) -> bool:
+    try:
+        openapi.check_schema(order, ORDER)
+    except jsonschema_rs.ValidationError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{}", '{"item": "Tea", "quantity": 0}', "x" * 20_000])
+def test_refusals_are_as_documented(body: str) -> None:
+    answer = place_order.handler({"body": body}, None)
+    openapi.check("post", "/orders", answer["statusCode"], answer["headers"], answer["body"])
