@@ -134,21 +134,18 @@ def _reconcile(
     with_corrections: bool = False,
     asked_by: str = "operator",
 ) -> dict[str, Any]:
-    """Compare, and if both stores answered sweep the dead letters."""
+    """Compare, and sweep the dead letters."""
     outcome, swept, remaining = Outcome(), 0, 0
     clock = Clock(left=lambda: left() - SWEEP)
     try:
         outcome = work(Reconciler(OrderRows(mysql()), counts(), ledger(), zone(), clock))
         _publish(outcome, asked_by)
-        if outcome.next is None or is_window:
-            # All the time that is left: after a long outage there are thousands.
-            found = sweep(dead_letters(), ledger(), _until(max(SWEEP, left())))
-            swept, remaining = len(found.recorded), found.left
-            outcome.reason = outcome.reason or found.reason
-            for order_id in found.recorded:
-                log("INFO", "Order recorded from the dead-letter queue", orderId=order_id)
     except (StoreUnavailableError, NotNowError) as error:
         outcome.reason = str(error)
+    if outcome.next is None or is_window:
+        # Even if a store failed: between two outages there may be no time to compare everything.
+        swept, remaining, reason = _sweep(left)
+        outcome.reason = outcome.reason or reason
     if outcome.reason:
         log("ERROR", "Not all was reconciled", reason=outcome.reason)
     answer: dict[str, Any] = {
@@ -165,6 +162,23 @@ def _reconcile(
         corrected = outcome.corrected
         answer["corrected"] = {"metrics": dict(corrected.metrics), "menu": dict(corrected.menu)}
     return answer
+
+
+def _sweep(left: Callable[[], float]) -> tuple[int, int, str | None]:
+    """Sweep as long as there is time: after a long outage there are thousands.
+
+    Returns
+    -------
+    tuple
+        How many orders were recorded, how many messages stay, and why if a store was away.
+    """
+    try:
+        swept = sweep(dead_letters(), ledger(), _until(max(SWEEP, left())))
+    except StoreUnavailableError as error:
+        return 0, 0, str(error)
+    for order_id in swept.recorded:
+        log("INFO", "Order recorded from the dead-letter queue", orderId=order_id)
+    return len(swept.recorded), swept.left, swept.reason
 
 
 def _publish(outcome: Outcome, asked_by: str) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 import reconcile_orders
-from orders.ledger import Ledger
+from orders.ledger import Ledger, StoreUnavailableError
 from stores.database import OrdersDatabase
 from stores.mysql import MySql
 from stores.queues import DeadLetters
@@ -102,6 +103,19 @@ def test_dead_letters_are_swept_although_too_much_came_in_to_compare_it_all(
     answer = call()
     assert (answer["checked"], answer["swept"]) == (0, 1)
     assert answer["reason"] == "Time was up; the next run goes on."
+
+
+def test_dead_letters_are_swept_between_outages_that_leave_no_time_to_compare_it_all(
+    function: Books, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttled(order_ids: Sequence[str]) -> set[str]:
+        raise StoreUnavailableError("DynamoDB: throttled")
+
+    monkeypatch.setattr(function.counts, "missing", throttled)
+    function.database.insert(orders("o1"))
+    queue.send(order("o2"))
+    answer = call()
+    assert (answer["swept"], answer["reason"]) == (1, "DynamoDB: throttled")
 
 
 @pytest.mark.parametrize("command", [None, "full", "rebuild"])
