@@ -4,6 +4,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra import functions, outputs, settings
+from infra.access import Access, AccessArgs
 from infra.alarms import Alarms, AlarmsArgs
 from infra.api import Api, ApiArgs
 from infra.database import Database, DatabaseArgs
@@ -24,13 +25,21 @@ network = Network("network", NetworkArgs(region=region, zones=zones.names[:2], c
 database = Database("database", DatabaseArgs.of(cafe, network))
 tables = Tables("tables", TablesArgs(deletion_protection=cafe.deletion_protection))
 messaging = Messaging("messaging", MessagingArgs.of(cafe))
+access = Access("access", AccessArgs.of(cafe, region))
 
 given = functions.Surroundings(
-    settings=cafe, region=region, network=network, database=database, tables=tables, messaging=messaging
+    settings=cafe,
+    region=region,
+    network=network,
+    database=database,
+    tables=tables,
+    messaging=messaging,
+    access=access,
 )
 place_order = functions.place_order(given)
 order_processor = functions.order_processor(given)
 get_order_status = functions.get_order_status(given)
+get_menu = functions.get_menu(given)
 reconcile_orders = functions.reconcile_orders(given)
 migrate_database = functions.migrate_database(given)
 
@@ -38,8 +47,10 @@ schema = Schema("schema", SchemaArgs.of(cafe, migrate_database, database, networ
 mapping = functions.start_worker(given, order_processor, schema)
 Schedule("ReconcileOrders", ScheduleArgs(function=reconcile_orders, rate="rate(1 minute)", schema=schema))
 
-api = Api("api", ApiArgs.of(cafe, place_order, get_order_status))
-page = Page("page", PageArgs(rest_api_id=api.rest_api.id, region=region, stage=cafe.api_stage))
+paths = {"place_order": place_order, "get_order_status": get_order_status, "get_menu": get_menu}
+api = Api("api", ApiArgs.of(cafe, access, **paths))
+page = Page("page", PageArgs.of(cafe, region, access, api))
 
 alarms = Alarms("alarms", AlarmsArgs.of(given, order_processor, reconcile_orders, api))
-outputs.export(given, page, api, alarms, worker=order_processor, mapping=mapping, reconciler=reconcile_orders)
+roles = {"worker": order_processor, "reconciler": reconcile_orders, "status": get_order_status}
+outputs.export(given, page, api, alarms, mapping=mapping, **roles)

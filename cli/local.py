@@ -29,12 +29,26 @@ def start(
     database_port: Annotated[
         int, typer.Option(min=0, max=HIGHEST_PORT, help="Port of the database; 0 is any free one.")
     ] = 0,
+    config: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="A setting in place of its default, such as dashboardAccess=login; can be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return as soon as everything answers.")] = False,
 ) -> None:
     """Run the whole system on this machine until Ctrl-C, without an AWS account."""
     if context.invoked_subcommand is not None:
         return
-    options = stack.Options(directory=_run_directory(directory), port=port, database_port=database_port)
+    try:
+        settings = stack.parse_settings(config or [])
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.", param_hint="--config") from None
+    options = stack.Options(
+        directory=_run_directory(directory), port=port, database_port=database_port, settings=settings
+    )
     if detach:
         raise typer.Exit(stack.detach(options))
     how_to_stop = "Ctrl-C stops it and removes everything."

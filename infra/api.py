@@ -1,4 +1,4 @@
-"""The REST API: `POST /orders` and `GET /order-status`."""
+"""The REST API: `POST /orders`, `GET /menu` and `GET /order-status`."""
 
 from __future__ import annotations
 
@@ -10,32 +10,28 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from infra import iam
+from infra import contract, iam
+from infra.access import RESOURCE, SCOPE, Access
 from infra.function import Function
 from infra.settings import Settings
 
-# The shape that every order has. What is wrong with a field, the function says better than API Gateway,
-# which names neither the field nor what is allowed (docs/decisions/0005-who-checks-a-request.md).
-ORDER_SCHEMA = {
-    "$schema": "http://json-schema.org/draft-04/schema#",
-    "title": "Order",
-    "type": "object",
-    "properties": {
-        "item": {"description": "What is ordered, 1 to 100 characters"},
-        "quantity": {"description": "How many, an integer from 1 to 1000"},
-        "customer_name": {"description": "Who ordered, 1 to 100 characters; Guest when missing"},
-        "orderId": {"description": "The order's identity, 1 to 64 of A-Za-z0-9._:-; made when missing"},
-    },
-}
 # Answers that API Gateway gives by itself: type, status and a sentence that says what to do.
 GATEWAY_ANSWERS = {
     "BAD_REQUEST_BODY": (
         "400",
         'The body must be a JSON object with an order, such as {"item": "Latte", "quantity": 1}.',
     ),
-    "MISSING_AUTHENTICATION_TOKEN": ("404", "There is nothing here: use POST /orders or GET /order-status."),
+    "MISSING_AUTHENTICATION_TOKEN": (
+        "404",
+        "There is nothing here: use POST /orders, GET /menu or GET /order-status.",
+    ),
+    "UNAUTHORIZED": ("401", "The order status is told to those who have signed in: sign in on its page."),
+    "INVALID_API_KEY": ("403", "This cafe takes orders with its API key only: send it as x-api-key."),
     "THROTTLED": ("429", "Too many requests at once: try again in a second."),
 }
+# Bytes from which on an answer is compressed for whoever can read that. Here, not in CloudFront: that would
+# turn the answer's ETag into a weak one.
+COMPRESSED_FROM = 1024
 ACCESS_LOG = {
     "requestId": "$context.requestId",
     "time": "$context.requestTime",
@@ -52,21 +48,40 @@ ACCESS_LOG = {
 class ApiArgs:
     """What the API needs from outside."""
 
+    # Paths
     place_order: Function
     get_order_status: Function
+    get_menu: Function
     stage: str
+
+    # Who may use them
+    access: Access
+    orders_api_key: bool
     rate_limit: int  # requests per second
     burst_limit: int  # requests at once
+
+    # Its log
     log_retention_days: int
     manage_account: bool  # whether this stack sets API Gateway's log role, one per account and region
 
     @classmethod
-    def of(cls, settings: Settings, place_order: Function, get_order_status: Function) -> ApiArgs:
-        """Take them from the stack's settings."""
+    def of(
+        cls,
+        settings: Settings,
+        access: Access,
+        *,
+        place_order: Function,
+        get_order_status: Function,
+        get_menu: Function,
+    ) -> ApiArgs:
+        """Take the rest from the stack's settings."""
         return cls(
             place_order=place_order,
             get_order_status=get_order_status,
+            get_menu=get_menu,
             stage=settings.api_stage,
+            access=access,
+            orders_api_key=settings.orders_api_key,
             rate_limit=settings.api_rate_limit,
             burst_limit=settings.api_burst_limit,
             log_retention_days=settings.log_retention_days,
@@ -79,6 +94,8 @@ class Api(pulumi.ComponentResource):
 
     rest_api: aws.apigateway.RestApi
     stage: aws.apigateway.Stage
+    orders_key: pulumi.Output[str] | None = None
+    """What `POST /orders` wants as `x-api-key`, if it wants any."""
 
     def __init__(self, name: str, args: ApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Api", name, None, opts)
@@ -88,13 +105,19 @@ class Api(pulumi.ComponentResource):
         self._definition: list[pulumi.Input[object]] = []  # the same, as text to compare
 
         self.rest_api = aws.apigateway.RestApi(
-            "orders", endpoint_configuration={"types": "REGIONAL"}, opts=self._child
+            "orders",
+            endpoint_configuration={"types": "REGIONAL"},
+            minimum_compression_size=str(COMPRESSED_FROM),
+            opts=self._child,
         )
-        self._route("POST", "orders", args.place_order, **self._body())
-        self._route("GET", "order-status", args.get_order_status)
+        self._route("POST", "orders", args.place_order, api_key_required=args.orders_api_key, **self._body())
+        self._route("GET", "menu", args.get_menu)
+        self._route("GET", "order-status", args.get_order_status, **self._readers(args.access))
         for answer, (status, message) in GATEWAY_ANSWERS.items():
             self._answer(answer, status, message)
         self.stage = self._deploy(args)
+        if args.orders_api_key:
+            self.orders_key = self._key()
         self.register_outputs({"url": self.stage.invoke_url})
 
     def url(self, path: str) -> pulumi.Output[str]:
@@ -103,22 +126,59 @@ class Api(pulumi.ComponentResource):
 
     def _body(self) -> dict[str, Any]:
         """Check that the body is an order's shape before the function is called."""
+        schema = contract.order_model()
         model = aws.apigateway.Model(
             "Order",
             rest_api=self.rest_api.id,
             name="Order",
             content_type="application/json",
-            schema=json.dumps(ORDER_SCHEMA),
+            schema=json.dumps(schema),
             opts=self._child,
         )
         validator = aws.apigateway.RequestValidator(
             "body", rest_api=self.rest_api.id, validate_request_body=True, opts=self._child
         )
         self._parts += [model, validator]
-        self._definition.append(ORDER_SCHEMA)
+        self._definition.append(schema)
         return {"request_models": {"application/json": model.name}, "request_validator_id": validator.id}
 
-    def _route(self, verb: str, path: str, function: Function, **request: Any) -> None:
+    def _readers(self, access: Access) -> dict[str, Any]:
+        """Let in who has signed in, where signing in is wanted."""
+        if access.user_pool is None:
+            return {}
+        authorizer = aws.apigateway.Authorizer(
+            "readers",
+            rest_api=self.rest_api.id,
+            type="COGNITO_USER_POOLS",
+            provider_arns=[access.user_pool.arn],
+            # A token that has expired is not remembered as a good one.
+            authorizer_result_ttl_in_seconds=0,
+            opts=self._child,
+        )
+        self._parts.append(authorizer)
+        self._definition.append(access.user_pool.arn)
+        return {
+            "authorization": "COGNITO_USER_POOLS",
+            "authorizer_id": authorizer.id,
+            "authorization_scopes": [f"{RESOURCE}/{SCOPE}"],
+        }
+
+    def _key(self) -> pulumi.Output[str]:
+        """Make a key that opens `POST /orders`, the one method that asks for any."""
+        key = aws.apigateway.ApiKey("orders", opts=self._child)
+        plan = aws.apigateway.UsagePlan(
+            "orders",
+            api_stages=[{"api_id": self.rest_api.id, "stage": self.stage.stage_name}],
+            opts=self._child,
+        )
+        aws.apigateway.UsagePlanKey(
+            "orders", key_id=key.id, key_type="API_KEY", usage_plan_id=plan.id, opts=self._child
+        )
+        return pulumi.Output.secret(key.value)
+
+    def _route(
+        self, verb: str, path: str, function: Function, *, authorization: str = "NONE", **request: Any
+    ) -> None:
         name = f"{verb}-{path}"
         resource = aws.apigateway.Resource(
             path,
@@ -132,7 +192,7 @@ class Api(pulumi.ComponentResource):
             rest_api=self.rest_api.id,
             resource_id=resource.id,
             http_method=verb,
-            authorization="NONE",
+            authorization=authorization,
             opts=self._child,
             **request,
         )
@@ -157,7 +217,8 @@ class Api(pulumi.ComponentResource):
             opts=self._child,
         )
         self._parts += [method, integration]
-        self._definition.append([verb, path, sorted(request), function.function.invoke_arn])
+        needs = [authorization, request.get("api_key_required", False), sorted(request)]
+        self._definition.append([verb, path, needs, function.function.invoke_arn])
 
     def _answer(self, response_type: str, status: str, message: str) -> None:
         template = json.dumps({"message": message})

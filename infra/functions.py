@@ -1,4 +1,4 @@
-"""The five functions: what each is given, and what each may do."""
+"""The six functions: what each is given, and what each may do."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import pulumi
 import pulumi_aws as aws
 
 from infra import iam, packages
+from infra.access import Access
 from infra.database import Database
 from infra.function import Function, FunctionArgs, FunctionDefaults
 from infra.messaging import Messaging
 from infra.network import Network
 from infra.schema import Schema
 from infra.settings import Settings
-from infra.tables import Tables
+from infra.tables import MENU_INDEX, Tables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,7 @@ class Surroundings:
     database: Database
     tables: Tables
     messaging: Messaging
+    access: Access
 
     @property
     def defaults(self) -> FunctionDefaults:
@@ -102,6 +104,7 @@ def order_processor(given: Surroundings) -> Function:
 def get_order_status(given: Surroundings) -> Function:
     """`GET /order-status`: read what the page shows, and change nothing."""
     messaging = given.messaging
+    secret = given.access.origin_secret_hash
     return Function(
         "GetOrderStatusLambda",
         FunctionArgs(
@@ -112,6 +115,9 @@ def get_order_status(given: Surroundings) -> Function:
                 **given.names,
                 "QUEUE_URL": messaging.queue.url,
                 "DEAD_LETTER_QUEUE_URL": messaging.dead_letters.url,
+                "CUSTOMER_NAMES": given.settings.customer_names,
+                # Where networks are limited, only what came through CloudFront is answered.
+                **({"ORIGIN_SECRET_SHA256": secret} if secret else {}),
             },
             statements=[
                 given.login,
@@ -120,6 +126,22 @@ def get_order_status(given: Surroundings) -> Function:
             ],
             network=given.network,
             timeout=29,  # what API Gateway waits
+        ),
+    )
+
+
+def get_menu(given: Surroundings) -> Function:
+    """`GET /menu`: what can be ordered, and for how much. It needs no database, and so no VPC."""
+    menu = given.tables.menu
+    return Function(
+        "GetMenu",
+        FunctionArgs(
+            handler="get_menu",
+            files=packages.code("get_menu"),
+            defaults=given.defaults,
+            environment={"MENU_TABLE": menu.name, "MENU_INDEX": MENU_INDEX},
+            statements=[iam.scan_index(menu, MENU_INDEX)],
+            timeout=10,
         ),
     )
 

@@ -80,6 +80,11 @@ def scan(*tables: aws.dynamodb.Table) -> Statement:
     return allow(["dynamodb:Scan"], *(table.arn for table in tables))
 
 
+def scan_index(table: aws.dynamodb.Table, index: str) -> Statement:
+    """Read an index of a table from end to end, and nothing else of the table."""
+    return allow(["dynamodb:Scan"], pulumi.Output.concat(table.arn, "/index/", index))
+
+
 def write_logs(group: aws.cloudwatch.LogGroup) -> Statement:
     """Write to a log group that exists; without the permission to create one that nobody would expire."""
     return allow(["logs:CreateLogStream", "logs:PutLogEvents"], group.arn.apply(lambda arn: f"{arn}:*"))

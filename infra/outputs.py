@@ -18,6 +18,7 @@ def export(
     api: Api,
     alarms: Alarms,
     *,
+    status: Function,
     worker: Function,
     mapping: aws.lambda_.EventSourceMapping,
     reconciler: Function,
@@ -29,6 +30,9 @@ def export(
         "api_url": api.stage.invoke_url,
         "orders_url": api.url("/orders"),
         "order_status_url": api.url("/order-status"),
+        "menu_url": api.url("/menu"),
+        "dashboard_access": given.access.mode,
+        "status_function": status.function.name,
         "topic_arn": messaging.topic.arn,
         "queue_url": messaging.queue.url,
         "dead_letter_queue_url": messaging.dead_letters.url,
@@ -41,5 +45,9 @@ def export(
         "reconcile_function": reconciler.function.name,
         "alarm_topic_arn": alarms.topic.arn,
     }
+    if api.orders_key is not None:
+        outputs["orders_api_key"] = api.orders_key
+    if given.access.user_pool is not None:
+        outputs["user_pool_id"] = given.access.user_pool.id
     for name, value in outputs.items():
         pulumi.export(name, value)

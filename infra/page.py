@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
-from infra import iam
+from infra import iam, site
+from infra.access import ORIGIN_HEADER, Access
+from infra.api import Api
+from infra.settings import Settings
 
-WEB = Path(__file__).parent.parent / "web"
-INDEX = "order-status"
-CONTENT_TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
 # Managed policies, the same in every account:
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html
 CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 ALL_VIEWER_EXCEPT_HOST_HEADER = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
 YEAR = 365 * 24 * 60 * 60  # seconds
 # CloudFront keeps an error for ten seconds unless told otherwise; a dashboard wants the recovery at once.
 ERRORS_NOT_KEPT = (500, 502, 503, 504)
@@ -36,9 +26,29 @@ ERRORS_NOT_KEPT = (500, 502, 503, 504)
 class PageArgs:
     """What the page needs from outside."""
 
+    # The API
     rest_api_id: pulumi.Input[str]
     region: str
     stage: str
+    orders_api_key: bool  # whether it wants one
+
+    # The reader
+    access: Access
+    time_zone: str
+    locale: str
+
+    @classmethod
+    def of(cls, settings: Settings, region: str, access: Access, api: Api) -> PageArgs:
+        """Take the rest from the stack's settings."""
+        return cls(
+            rest_api_id=api.rest_api.id,
+            region=region,
+            stage=settings.api_stage,
+            orders_api_key=settings.orders_api_key,
+            access=access,
+            time_zone=settings.time_zone,
+            locale=settings.locale,
+        )
 
 
 class Page(pulumi.ComponentResource):
@@ -63,8 +73,9 @@ class Page(pulumi.ComponentResource):
             restrict_public_buckets=True,
             opts=self._child,
         )
-        self._upload(bucket, args.stage)
         distribution = self._distribution(bucket, args)
+        self.url = pulumi.Output.concat("https://", distribution.domain_name, f"/{site.INDEX}")
+        self._upload(bucket, args)
         aws.s3.BucketPolicy(
             "page",
             bucket=bucket.id,
@@ -78,26 +89,34 @@ class Page(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[closed]),
         )
-        self.url = pulumi.Output.concat("https://", distribution.domain_name, f"/{INDEX}")
         self.register_outputs({"url": self.url})
 
-    def _upload(self, bucket: aws.s3.Bucket, stage: str) -> None:
-        for path in sorted(WEB.iterdir()):
-            key = INDEX if path.name == f"{INDEX}.html" else path.name
-            self._object(bucket, key, CONTENT_TYPES[path.suffix], pulumi.FileAsset(str(path)))
-        api = pulumi.StringAsset(f"export const apiBase = {json.dumps('/' + stage)};\n")
-        self._object(bucket, "config.js", CONTENT_TYPES[".js"], api)
+    def _upload(self, bucket: aws.s3.Bucket, args: PageArgs) -> None:
+        for key, path in site.files().items():
+            self._object(bucket, key, path.suffix, source=pulumi.FileAsset(str(path)))
+        settings = pulumi.Output.json_dumps(
+            {
+                "apiBase": f"/{args.stage}",
+                "timeZone": args.time_zone,
+                "locale": args.locale,
+                "access": args.access.mode,
+                "signIn": args.access.sign_in(self.url),
+                "ordersApiKey": args.orders_api_key,
+            }
+        )
+        script = pulumi.Output.concat("export const settings = ", settings, ";\n")
+        self._object(bucket, site.SETTINGS, ".js", content=script)
 
-    def _object(self, bucket: aws.s3.Bucket, key: str, content_type: str, source: pulumi.Asset) -> None:
+    def _object(self, bucket: aws.s3.Bucket, key: str, suffix: str, **content: Any) -> None:
         aws.s3.BucketObjectv2(
             key,
             bucket=bucket.id,
             key=key,
-            source=source,
-            content_type=content_type,
+            content_type=site.CONTENT_TYPES[suffix],
             # Asked for again each time, answered with 304 while nothing changed: a deploy shows at once.
             cache_control="no-cache",
             opts=self._child,
+            **content,
         )
 
     def _distribution(self, bucket: aws.s3.Bucket, args: PageArgs) -> aws.cloudfront.Distribution:
@@ -108,12 +127,13 @@ class Page(pulumi.ComponentResource):
             signing_protocol="sigv4",
             opts=self._child,
         )
-        headers = self._security_headers()
+        headers = self._security_headers(args.access)
+        guard = _guarded_by(args.access)
         return aws.cloudfront.Distribution(
             "page",
             enabled=True,
             comment=f"{pulumi.get_project()} {pulumi.get_stack()}",
-            default_root_object=INDEX,
+            default_root_object=site.INDEX,
             http_version="http2and3",
             is_ipv6_enabled=True,
             price_class="PriceClass_100",
@@ -134,6 +154,7 @@ class Page(pulumi.ComponentResource):
                         "origin_protocol_policy": "https-only",
                         "origin_ssl_protocols": ["TLSv1.2"],
                     },
+                    "custom_headers": _origin_headers(args.access),
                 },
             ],
             default_cache_behavior={
@@ -143,6 +164,7 @@ class Page(pulumi.ComponentResource):
                 "cached_methods": ["GET", "HEAD"],
                 "cache_policy_id": CACHING_OPTIMIZED,
                 "response_headers_policy_id": headers.id,
+                "function_associations": guard,
                 "compress": True,
             },
             ordered_cache_behaviors=[
@@ -152,9 +174,10 @@ class Page(pulumi.ComponentResource):
                     "viewer_protocol_policy": "https-only",
                     "allowed_methods": ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"],
                     "cached_methods": ["GET", "HEAD"],
-                    "cache_policy_id": self._short_caching().id,
+                    "cache_policy_id": self._short_caching(args.access).id,
                     "origin_request_policy_id": ALL_VIEWER_EXCEPT_HOST_HEADER,
                     "response_headers_policy_id": headers.id,
+                    "function_associations": guard,
                     "compress": True,
                 }
             ],
@@ -166,8 +189,16 @@ class Page(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _short_caching(self) -> aws.cloudfront.CachePolicy:
-        """Keep an answer of the API as long as it says itself, at most a second, for all viewers."""
+    def _short_caching(self, access: Access) -> aws.cloudfront.CachePolicy:
+        """Keep an answer of the API as long as it says itself, at most a second.
+
+        For all viewers; but where the API asks who somebody is, for those with the same token alone, or else
+        an answer would be kept for everybody that was meant for one.
+        """
+        by_token: aws.cloudfront.CachePolicyParametersInCacheKeyAndForwardedToOriginHeadersConfigArgsDict = {
+            "header_behavior": "whitelist",
+            "headers": {"items": ["Authorization"]},
+        }
         return aws.cloudfront.CachePolicy(
             "api",
             min_ttl=0,
@@ -175,7 +206,7 @@ class Page(pulumi.ComponentResource):
             max_ttl=1,
             parameters_in_cache_key_and_forwarded_to_origin={
                 "cookies_config": {"cookie_behavior": "none"},
-                "headers_config": {"header_behavior": "none"},
+                "headers_config": by_token if access.user_pool else {"header_behavior": "none"},
                 "query_strings_config": {"query_string_behavior": "none"},
                 "enable_accept_encoding_gzip": True,
                 "enable_accept_encoding_brotli": True,
@@ -183,12 +214,14 @@ class Page(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _security_headers(self) -> aws.cloudfront.ResponseHeadersPolicy:
+    def _security_headers(self, access: Access) -> aws.cloudfront.ResponseHeadersPolicy:
+        url = access.sign_in_url
+        policy = site.CONTENT_SECURITY_POLICY if url is None else url.apply(site.asking)
         return aws.cloudfront.ResponseHeadersPolicy(
             "page",
             security_headers_config={
                 "content_security_policy": {
-                    "content_security_policy": CONTENT_SECURITY_POLICY,
+                    "content_security_policy": policy,
                     "override": True,
                 },
                 "content_type_options": {"override": True},
@@ -198,3 +231,17 @@ class Page(pulumi.ComponentResource):
             },
             opts=self._child,
         )
+
+
+def _guarded_by(
+    access: Access,
+) -> list[aws.cloudfront.DistributionOrderedCacheBehaviorFunctionAssociationArgsDict]:
+    if access.guard is None:
+        return []
+    return [{"event_type": "viewer-request", "function_arn": access.guard.arn}]
+
+
+def _origin_headers(access: Access) -> list[aws.cloudfront.DistributionOriginCustomHeaderArgsDict]:
+    if access.origin_secret is None:
+        return []
+    return [{"name": ORIGIN_HEADER, "value": access.origin_secret}]

@@ -35,6 +35,7 @@ LOG_RETENTION_DAYS = frozenset(
 MAX_BATCH_SIZE_WITHOUT_WINDOW = 10
 # The stack's name is part of every physical name; S3 and RDS allow few characters, IAM 64 in all.
 STACK_NAME = re.compile(r"[a-z][a-z0-9-]{0,15}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 class SettingsError(pulumi.RunError):
@@ -56,9 +57,26 @@ def _log_retention(days: int) -> int:
 
 
 def _email(address: str) -> str:
-    if address and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address):
+    if address and not _EMAIL.fullmatch(address):
         raise ValueError("must be an e-mail address, or empty for none")
     return address
+
+
+def _viewers(cidr: str) -> str:
+    try:
+        network = ipaddress.ip_network(cidr)
+    except ValueError:
+        raise ValueError("must be an IPv4 or IPv6 network such as 203.0.113.0/24 or 2001:db8::/32") from None
+    if not network.prefixlen:
+        raise ValueError("must not be everybody; dashboardAccess public says that")
+    return str(network)
+
+
+def _user(address: str) -> str:
+    if not _EMAIL.fullmatch(address):
+        raise ValueError("must be an e-mail address")
+    # As the user pool compares them.
+    return address.lower()
 
 
 def _network(cidr: str) -> str:
@@ -94,6 +112,12 @@ def _menu(entries: object) -> object:
     return menu
 
 
+def _each_once(entries: list[str]) -> list[str]:
+    if len(set(entries)) != len(entries):
+        raise ValueError("must name each once")
+    return entries
+
+
 def _from_json(value: object) -> object:
     """Pulumi hands a structured setting over as JSON."""
     if not isinstance(value, str):
@@ -113,6 +137,18 @@ class Settings(BaseModel):
     menu: Annotated[
         dict[str, Decimal], Field(max_length=100), BeforeValidator(_menu), BeforeValidator(_from_json)
     ]
+    dashboard_access: Literal["public", "cidrs", "login"]
+    dashboard_cidrs: Annotated[
+        list[Annotated[str, AfterValidator(_viewers)]],
+        Field(max_length=50),  # they are part of a CloudFront Function, which takes 10 kB
+        BeforeValidator(_from_json),
+    ]
+    dashboard_users: Annotated[
+        list[Annotated[str, AfterValidator(_user)]], AfterValidator(_each_once), BeforeValidator(_from_json)
+    ]
+    customer_names: Literal["full", "initial", "none"]
+    orders_api_key: bool
+    locale: str = Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
     batch_size: int = Field(ge=1, le=10_000)
     batch_window: int = Field(ge=0, le=300)
     worker_concurrency: int = Field(ge=2, le=1000)
@@ -140,6 +176,20 @@ class Settings(BaseModel):
     def _large_batches_need_a_window(self) -> Self:
         if self.batch_size > MAX_BATCH_SIZE_WITHOUT_WINDOW and self.batch_window == 0:
             raise ValueError("batchWindow: must be at least 1 with a batchSize over 10 (a rule of Lambda's)")
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_nobody_elses_business(self) -> Self:
+        if self.dashboard_access == "public" and self.customer_names == "full":
+            raise ValueError(
+                "customerNames: must be initial or none while dashboardAccess is public: anybody reads names"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _networks_come_with_their_access(self) -> Self:
+        if self.dashboard_access == "cidrs" and not self.dashboard_cidrs:
+            raise ValueError("dashboardCidrs: must name a network while dashboardAccess is cidrs")
         return self
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 EXPIRY_ATTRIBUTE = "expires_at"
+MENU_INDEX = "menu"
+PRICE_ATTRIBUTE = "price"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,18 +36,31 @@ class Tables(pulumi.ComponentResource):
         super().__init__("cafe:orders:Tables", name, None, opts)
         self._deletion_protection = args.deletion_protection
         self.orders = self._table("Orders", key="orderId")
-        self.menu = self._table("CafeMenu", key="item")
-        self.metrics = self._table("CafeOrderMetrics", key="metric", expiry=EXPIRY_ATTRIBUTE)
+        # `GET /menu` reads the index: only items with a price are in it, and a counted order writes nothing
+        # to it, since the counter is not projected.
+        self.menu = self._table(
+            "CafeMenu",
+            key="item",
+            numbers=[PRICE_ATTRIBUTE],
+            global_secondary_indexes=[
+                {"name": MENU_INDEX, "hash_key": PRICE_ATTRIBUTE, "projection_type": "KEYS_ONLY"}
+            ],
+        )
+        self.metrics = self._table(
+            "CafeOrderMetrics", key="metric", ttl={"attribute_name": EXPIRY_ATTRIBUTE, "enabled": True}
+        )
         self.register_outputs({})
 
-    def _table(self, name: str, key: str, expiry: str | None = None) -> aws.dynamodb.Table:
+    def _table(self, name: str, key: str, numbers: Sequence[str] = (), **more: Any) -> aws.dynamodb.Table:
+        attributes: list[aws.dynamodb.TableAttributeArgsDict] = [{"name": key, "type": "S"}]
+        attributes += [{"name": number, "type": "N"} for number in numbers]
         return aws.dynamodb.Table(
             name,
             billing_mode="PAY_PER_REQUEST",
             hash_key=key,
-            attributes=[{"name": key, "type": "S"}],
+            attributes=attributes,
             point_in_time_recovery={"enabled": True},
-            ttl={"attribute_name": expiry, "enabled": True} if expiry else None,
             deletion_protection_enabled=self._deletion_protection,
             opts=pulumi.ResourceOptions(parent=self, protect=self._deletion_protection),
+            **more,
         )

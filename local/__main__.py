@@ -18,6 +18,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=stack.DEFAULT_PORT)
     parser.add_argument("--database-port", type=int, default=0)
     parser.add_argument("--program", type=Path, default=stack.ROOT)
+    parser.add_argument("--config", action="append", default=[])
     parser.add_argument("--ready-descriptor", type=int)
     arguments = parser.parse_args()
     options = stack.Options(
@@ -25,6 +26,7 @@ def main() -> int:
         port=arguments.port,
         database_port=arguments.database_port,
         program=arguments.program,
+        settings=stack.parse_settings(arguments.config),
     )
 
     def on_ready() -> None:

@@ -22,6 +22,7 @@ MAX_BATCH_SIZE = 10
 
 _API_HOST = r"([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com"
 _PAGE_HOST = r"([A-Za-z0-9]+)\.cloudfront\.net"
+_SIGN_IN_HOST = r"[a-z0-9-]+\.auth\.[a-z0-9-]+\.amazoncognito\.com"
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
 _BATCHABLE = frozenset({"sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"})
@@ -32,6 +33,7 @@ ALWAYS = (
     f"({platform.machine()}), whatever runtime and architecture they name.",
     "Accepted but not enforced: security groups and endpoints, API Gateway's permission to invoke, "
     "the queue permissions of an event source, permissions to write logs, keys of KMS.",
+    "Answers are neither compressed nor kept by CloudFront: each one comes from its function.",
 )
 
 
@@ -113,13 +115,22 @@ class Deviations:
             },
         }
 
-    def stack_output(self, value: Any) -> Any:
-        """Return a stack output with the local URLs of the page and the API, and of nothing else."""
+    def visitor(self, user: str) -> None:
+        """Say that somebody may sign in whom the program did not invite."""
+        self._note(f"{user} may sign in without an invitation, and nobody gets e-mails.")
+
+    def addresses(self, value: Any) -> Any:
+        """Return a text with the local URLs of the page, the API and the sign-in in place of those on AWS."""
         if not isinstance(value, str):
             return value
-        page = f"http://\\1.cloudfront.localhost:{self._port}"
-        api = f"http://127.0.0.1:{self._port}/_aws/execute-api/\\1"
-        return re.sub(f"https://{_API_HOST}", api, re.sub(f"https://{_PAGE_HOST}", page, value))
+        places = {
+            _PAGE_HOST: f"http://\\1.cloudfront.localhost:{self._port}",
+            _API_HOST: f"http://127.0.0.1:{self._port}/_aws/execute-api/\\1",
+            _SIGN_IN_HOST: f"http://127.0.0.1:{self._port}",
+        }
+        for host, here in places.items():
+            value = re.sub(f"https://{host}", here, value)
+        return value
 
     def _note(self, sentence: str) -> None:
         with self._lock:

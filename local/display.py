@@ -48,7 +48,13 @@ class Display:
             f"[dim]{self.seconds:6.2f} s[/]  [green]+[/] {service} {kind} {escape(event.name)} {took}"
         )
 
-    def finished(self, outputs: Mapping[str, Any], deviations: Sequence[str], how_to_stop: str) -> None:
+    def finished(
+        self,
+        outputs: Mapping[str, Any],
+        deviations: Sequence[str],
+        how_to_stop: str,
+        sign_in: Mapping[str, Any] | None = None,
+    ) -> None:
         """Show where everything is, what differs from AWS, and how it ends."""
         self._print("\n[bold]Different from AWS:[/]")
         for sentence in deviations:
@@ -58,6 +64,8 @@ class Display:
         )
         if "page_url" in outputs:
             self._print(f"  The page:   [bold]{escape(outputs['page_url'])}[/]")
+        if sign_in:
+            self._print(f"  Sign in as: {escape(sign_in['user'])}, password: see sign_in in stack.json")
         if "orders_url" in outputs:
             self._print(f"  An order:   {escape(_curl(outputs['orders_url']))}")
             self._print("  or:         .venv/bin/cafe order Latte")

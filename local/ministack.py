@@ -33,6 +33,11 @@ def command(root: Path) -> list[str]:
     return [str(python), "-m", "ministack"]
 
 
+def search_path() -> str:
+    """Return the directories in which MiniStack finds programs."""
+    return os.defpath if shutil.which("sh", path=os.defpath) else "/usr/bin:/bin"
+
+
 def environment(directory: Path, port: int, region: str) -> dict[str, str]:
     """Return all that MiniStack, and with it every function, sees of the environment.
 
@@ -42,10 +47,12 @@ def environment(directory: Path, port: int, region: str) -> dict[str, str]:
     temporary = directory / "tmp"
     temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
     return {
-        "PATH": os.defpath if shutil.which("sh", path=os.defpath) else "/usr/bin:/bin",
+        "PATH": search_path(),
         "HOME": str(directory),
         # Functions are unpacked here, and not all of it is ever removed.
         "TMPDIR": str(temporary),
+        # Keys that sign tokens are kept here, and removed with the rest.
+        "STATE_DIR": str(directory / "state"),
         "LANG": "C.UTF-8",
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",

@@ -75,7 +75,7 @@ def _take_standard_output() -> Report:
 async def _deploy(assignment: Assignment, report: Report) -> Finished:
     began = time.monotonic()
     root = Path(assignment.program)
-    declared = project.load(root)
+    declared = project.load(root, assignment.settings)
     database = Database(
         port=assignment.database_port,
         administrator=Administrator(password=assignment.administrator_password),
@@ -102,8 +102,9 @@ async def _deploy(assignment: Assignment, report: Report) -> Finished:
     watching.join(START_TIMEOUT)
     login = database.login
     return Finished(
-        outputs={key: cloud.deviations.stack_output(value) for key, value in outputs.items()},
+        outputs={key: cloud.deviations.addresses(value) for key, value in outputs.items()},
         database=dataclasses.asdict(login) if login else None,
+        sign_in=dataclasses.asdict(cloud.visitor) if cloud.visitor else None,
         deviations=cloud.deviations.sentences,
     )
 

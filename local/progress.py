@@ -18,6 +18,7 @@ class Assignment:
     administrator_password: str = field(repr=False)
     authority: str  # path of the certificate of the database's authority
     parameters: str  # path of what the database server reads at every start
+    settings: dict[str, str]  # in which this stack differs from the project's defaults, as a person chose
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,7 @@ class Finished:
 
     outputs: dict[str, Any]
     database: dict[str, Any] | None  # a login for tools, see `stack.json`
+    sign_in: dict[str, Any] | None  # who may sign in to the page, if anybody has to
     deviations: list[str]  # what differs from AWS, a sentence each
 
 

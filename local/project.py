@@ -19,6 +19,8 @@ DEFAULT_NAMING = "${name}-${hex(7)}"
 OVERRIDES: Mapping[str, Any] = {
     # The whole stack is thrown away at the end.
     "deletionProtection": False,
+    # Nobody else reaches this machine's loopback.
+    "dashboardAccess": "public",
 }
 
 
@@ -31,8 +33,11 @@ class Project:
     naming: str  # pattern of physical names
 
 
-def load(root: Path) -> Project:
-    """Read `Pulumi.yaml`, whose defaults the CLI would apply, and add the overrides."""
+def load(root: Path, chosen: Mapping[str, str] | None = None) -> Project:
+    """Read `Pulumi.yaml`, whose defaults the CLI would apply, and add the overrides, and what a person chose.
+
+    What is chosen is not checked here: the program knows its settings, and says which is wrong.
+    """
     document = yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8"))
     name = document["name"]
     entries = {key: _default(entry) for key, entry in (document.get("config") or {}).items()}
@@ -45,6 +50,7 @@ def load(root: Path) -> Project:
         configuration={
             "aws:region": REGION,
             **{f"{name}:{key}": _text(value) for key, value in {**settings, **overrides}.items()},
+            **{key if ":" in key else f"{name}:{key}": value for key, value in (chosen or {}).items()},
         },
         naming=naming.get("pattern", DEFAULT_NAMING),
     )

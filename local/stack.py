@@ -13,8 +13,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class Options:
     port: int = DEFAULT_PORT
     database_port: int = 0
     program: Path = ROOT  # directory of the Pulumi project
+    settings: Mapping[str, str] = field(default_factory=dict)  # as `pulumi up --config` sets them
 
 
 def run(options: Options, display: Display, *, on_ready: Callable[[], None], how_to_stop: str) -> int:
@@ -142,6 +143,7 @@ def detach(options: Options) -> int:
         *("--port", str(options.port)),
         *("--database-port", str(options.database_port)),
         *("--program", str(options.program.absolute())),
+        *(word for key, value in options.settings.items() for word in ("--config", f"{key}={value}")),
         *("--ready-descriptor", str(writer)),
     ]
     process = subprocess.Popen(
@@ -240,6 +242,7 @@ def _start(options: Options, directory: RunDirectory, processes: Children) -> _S
         administrator_password=administrator.password,
         authority=str(tls.authority),
         parameters=str(mariadb.parameters_file(data)),
+        settings=dict(options.settings),
     )
     processes.start(
         "Program",
@@ -274,7 +277,7 @@ def _until_finished(
                 raise _InterruptedError(number)
             case Finished() as event:
                 _write_stack_file(directory, event, endpoint)
-                display.finished(event.outputs, event.deviations, how_to_stop)
+                display.finished(event.outputs, event.deviations, how_to_stop, event.sign_in)
                 return
 
 
@@ -304,11 +307,30 @@ def _write_stack_file(directory: RunDirectory, event: Finished, endpoint: str) -
         "region": project.REGION,
         "database": event.database,
     }
+    if event.sign_in:
+        document["sign_in"] = event.sign_in
     # Complete from the first moment that it has its name: others wait for it.
     partial = directory.stack_file.with_suffix(".partial")
     partial.touch(mode=0o600)
     partial.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     partial.replace(directory.stack_file)
+
+
+def parse_settings(entries: Sequence[str]) -> dict[str, str]:
+    """Split each `KEY=VALUE`.
+
+    Raises
+    ------
+    ValueError
+        With a sentence about the entry that is none.
+    """
+    settings = {}
+    for entry in entries:
+        key, equals, value = entry.partition("=")
+        if not equals or not key.strip():
+            raise ValueError(f"{entry!r} is not KEY=VALUE, such as dashboardAccess=login")
+        settings[key.strip()] = value
+    return settings
 
 
 def how_to_stop(directory: Path) -> str:

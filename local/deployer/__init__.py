@@ -1,7 +1,7 @@
 """Creates what the program declares: one small function per resource type, nothing unknown accepted."""
 
 # Importing the handlers registers them.
-from local.deployer import api, functions, messaging, network, page, storage, watching
+from local.deployer import access, api, functions, messaging, network, page, storage, watching
 from local.deployer.cloud import Cloud
 from local.deployer.mocks import Deployer, DeployError
 
@@ -9,6 +9,7 @@ __all__ = [
     "Cloud",
     "DeployError",
     "Deployer",
+    "access",
     "api",
     "functions",
     "messaging",

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from pulumi.runtime import rpc
+
 from local.deployer.cloud import Cloud
 from local.deployer.inputs import Inputs
 from local.deployer.registry import Result, resource
+
+_METHOD = ("requestModels", "requestValidatorId", "apiKeyRequired", "authorizerId", "authorizationScopes")
 
 
 @resource("aws:apigateway/restApi:RestApi")
 def rest_api(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     client = cloud.client("apigateway")
     types = [inputs.section("endpointConfiguration").text("types")]
+    compressed_from = int(inputs.text("minimumCompressionSize"))
     physical = inputs.get("name", cloud.physical_name(name))
-    identifier = client.create_rest_api(name=physical, endpointConfiguration={"types": types})["id"]
+    identifier = client.create_rest_api(
+        name=physical, endpointConfiguration={"types": types}, minimumCompressionSize=compressed_from
+    )["id"]
     root = next(item for item in client.get_resources(restApiId=identifier)["items"] if item["path"] == "/")
     return identifier, {
         "name": physical,
@@ -62,9 +69,47 @@ def method(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     cloud.client("apigateway").put_method(
         **place,
         authorizationType=inputs.text("authorization"),
-        **inputs.renamed({"requestModels": "requestModels", "requestValidatorId": "requestValidatorId"}),
+        **inputs.renamed({name: name for name in _METHOD}),
     )
     return f"agm-{'-'.join(place.values())}", {}
+
+
+@resource("aws:apigateway/authorizer:Authorizer")
+def authorizer(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    created = cloud.client("apigateway").create_authorizer(
+        restApiId=inputs.text("restApi"),
+        name=inputs.get("name", cloud.physical_name(name)),
+        type=inputs.text("type"),
+        providerARNs=inputs.texts("providerArns"),
+        authorizerResultTtlInSeconds=inputs.require("authorizerResultTtlInSeconds"),
+        identitySource=inputs.get("identitySource", "method.request.header.Authorization"),
+    )
+    return created["id"], {"name": created["name"]}
+
+
+@resource("aws:apigateway/apiKey:ApiKey")
+def api_key(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    physical = inputs.get("name", cloud.physical_name(name))
+    created = cloud.client("apigateway").create_api_key(name=physical, enabled=True)
+    return created["id"], {"name": physical, "value": rpc.wrap_rpc_secret(created["value"])}
+
+
+@resource("aws:apigateway/usagePlan:UsagePlan")
+def usage_plan(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    physical = inputs.get("name", cloud.physical_name(name))
+    stages = [
+        {"apiId": item.text("apiId"), "stage": item.text("stage")} for item in inputs.sections("apiStages")
+    ]
+    created = cloud.client("apigateway").create_usage_plan(name=physical, apiStages=stages)
+    return created["id"], {"name": physical}
+
+
+@resource("aws:apigateway/usagePlanKey:UsagePlanKey")
+def usage_plan_key(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    created = cloud.client("apigateway").create_usage_plan_key(
+        usagePlanId=inputs.text("usagePlanId"), keyId=inputs.text("keyId"), keyType=inputs.text("keyType")
+    )
+    return created["id"], {}
 
 
 @resource("aws:apigateway/integration:Integration")

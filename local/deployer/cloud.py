@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,14 @@ from local.deviations import Deviations
 # Seconds. An invocation waits for its function, which may run migrations.
 CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visitor:
+    """Somebody who may sign in to the page."""
+
+    user: str
+    password: str = field(repr=False)
 
 
 class Cloud:
@@ -41,6 +50,8 @@ class Cloud:
         self.lower_case_name = names.lower_case_name
         # Physical names of parameter groups, and the parameters in them.
         self.database_parameters: dict[str, dict[str, str]] = {}
+        # Once there is a user pool.
+        self.visitor: Visitor | None = None
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
         self._session = boto3.session.Session(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
+from local import ministack
 from local.deployer.archives import read_asset
 from local.deployer.cloud import Cloud
-from local.deployer.inputs import Inputs
+from local.deployer.inputs import InputError, Inputs
 from local.deployer.registry import Result, resource
 
 _EVERYWHERE = "one machine is all that serves the page"
@@ -39,7 +41,8 @@ def bucket_public_access_block(cloud: Cloud, name: str, inputs: Inputs) -> Resul
 
 @resource("aws:s3/bucketObjectv2:BucketObjectv2")
 def bucket_object(cloud: Cloud, name: str, inputs: Inputs) -> Result:
-    body = read_asset(inputs.get("source")) if "source" in inputs else inputs.text("content").encode()
+    content = cloud.deviations.addresses(inputs.get("content", "")).encode()
+    body = read_asset(inputs.get("source")) if "source" in inputs else content
     created = cloud.client("s3").put_object(
         Bucket=inputs.text("bucket"),
         Key=inputs.text("key"),
@@ -73,6 +76,8 @@ def origin_access_control(cloud: Cloud, name: str, inputs: Inputs) -> Result:
 def response_headers_policy(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     physical = inputs.get("name", cloud.physical_name(name))
     headers = _pascal(inputs.require("securityHeadersConfig"))
+    policy = headers["ContentSecurityPolicy"]
+    policy["ContentSecurityPolicy"] = cloud.deviations.addresses(policy["ContentSecurityPolicy"])
     created = cloud.client("cloudfront").create_response_headers_policy(
         ResponseHeadersPolicyConfig={"Name": physical, "SecurityHeadersConfig": headers}
     )
@@ -83,6 +88,8 @@ def response_headers_policy(cloud: Cloud, name: str, inputs: Inputs) -> Result:
 def cache_policy(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     physical = inputs.get("name", cloud.physical_name(name))
     key = _pascal(inputs.require("parametersInCacheKeyAndForwardedToOrigin"))
+    if headers := key["HeadersConfig"].get("Headers"):
+        headers |= _counted(headers["Items"])
     configuration = {
         "Name": physical,
         "MinTTL": inputs.require("minTtl"),
@@ -92,6 +99,27 @@ def cache_policy(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     }
     created = cloud.client("cloudfront").create_cache_policy(CachePolicyConfig=configuration)
     return created["CachePolicy"]["Id"], {"name": physical}
+
+
+@resource("aws:cloudfront/function:Function")
+def viewer_function(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    path = ministack.search_path()
+    if shutil.which("node", path=path) is None:
+        raise InputError(f"is JavaScript, which runs by Node.js here: install it, so that node is in {path}")
+    client = cloud.client("cloudfront")
+    physical = inputs.get("name", cloud.physical_name(name))
+    created = client.create_function(
+        Name=physical,
+        FunctionConfig={"Comment": inputs.get("comment", ""), "Runtime": inputs.text("runtime")},
+        FunctionCode=inputs.text("code").encode(),
+    )
+    if inputs.flag("publish", default=True):
+        client.publish_function(Name=physical, IfMatch=created["ETag"])
+    return physical, {
+        "name": physical,
+        "arn": created["FunctionSummary"]["FunctionMetadata"]["FunctionARN"],
+        "etag": created["ETag"],
+    }
 
 
 @resource(
@@ -141,6 +169,11 @@ def _origin(cloud: Cloud, origin: Inputs) -> dict[str, Any]:
         return {**result, "OriginAccessControlId": access, "S3OriginConfig": empty_identity}
     custom = _pascal(origin.get("customOriginConfig"))
     custom["OriginSslProtocols"] = _counted(custom["OriginSslProtocols"])
+    headers = [
+        {"HeaderName": item.text("name"), "HeaderValue": item.text("value")}
+        for item in origin.sections("customHeaders")
+    ]
+    result["CustomHeaders"] = _counted(headers)
     local = cloud.deviations.api_origin(result["DomainName"], result["OriginPath"])
     return {**result, "CustomOriginConfig": custom, **(local or {})}
 
@@ -156,8 +189,13 @@ def _behavior(cloud: Cloud, behavior: Inputs) -> dict[str, Any]:
     }
     policy = cloud.deviations.viewer_protocol_policy(behavior.text("viewerProtocolPolicy"))
     cached = _counted(behavior.texts("cachedMethods"))
+    functions = [
+        {"EventType": item.text("eventType"), "FunctionARN": item.text("functionArn")}
+        for item in behavior.sections("functionAssociations")
+    ]
     return {
         **behavior.renamed(names),
+        "FunctionAssociations": _counted(functions),
         "ViewerProtocolPolicy": policy,
         "AllowedMethods": {**_counted(behavior.texts("allowedMethods")), "CachedMethods": cached},
     }

@@ -140,6 +140,14 @@ def secret_version(cloud: Cloud, name: str, inputs: Inputs) -> Result:
 def table(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     dynamodb = cloud.client("dynamodb")
     physical = inputs.get("name", cloud.physical_name(name))
+    indexes = [
+        {
+            "IndexName": index.text("name"),
+            "KeySchema": [{"AttributeName": index.text("hashKey"), "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": index.text("projectionType")},
+        }
+        for index in inputs.sections("globalSecondaryIndexes")
+    ]
     created = dynamodb.create_table(
         TableName=physical,
         BillingMode=inputs.text("billingMode"),
@@ -148,6 +156,7 @@ def table(cloud: Cloud, name: str, inputs: Inputs) -> Result:
             {"AttributeName": item.text("name"), "AttributeType": item.text("type")}
             for item in inputs.sections("attributes")
         ],
+        **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
     )["TableDescription"]
     if inputs.section("pointInTimeRecovery").flag("enabled"):
         dynamodb.update_continuous_backups(
@@ -164,9 +173,12 @@ def table(cloud: Cloud, name: str, inputs: Inputs) -> Result:
 def random_password(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     if inputs.flag("special", default=True):
         raise InputError("must do without special characters (special)")
-    alphabet = string.ascii_letters + string.digits
-    password = "".join(secrets.choice(alphabet) for _ in range(inputs.require("length")))
-    return "none", {"result": rpc.wrap_rpc_secret(password)}
+    return "none", {"result": rpc.wrap_rpc_secret(random_text(inputs.require("length")))}
+
+
+def random_text(length: int) -> str:
+    """Make a password of letters and digits."""
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))
 
 
 @resource("random:index/randomId:RandomId")

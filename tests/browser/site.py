@@ -11,7 +11,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from infra.page import CONTENT_SECURITY_POLICY, CONTENT_TYPES, WEB
+from infra.site import CONTENT_SECURITY_POLICY, CONTENT_TYPES, WEB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

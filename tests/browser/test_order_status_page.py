@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from infra.page import WEB
+from infra.site import WEB
 from tests.browser.answers import answer, busy_morning, order, sync, unknown
 
 if TYPE_CHECKING:

@@ -90,7 +90,7 @@ def test_the_database_and_its_authority_are_local(deviations: Deviations) -> Non
 def test_urls_in_stack_outputs_are_the_local_ones(
     deviations: Deviations, value: object, expected: object
 ) -> None:
-    assert deviations.stack_output(value) == expected
+    assert deviations.addresses(value) == expected
 
 
 def test_a_role_may_do_in_batches_what_it_may_do_to_one_message(deviations: Deviations) -> None:

@@ -1,0 +1,47 @@
+
+// A CloudFront Function: lets in whom NETWORKS names, and everybody to the paths in OPEN. Both are written
+// before this text at the deploy. What is not known to be open is shut, so that no other spelling of a path,
+// such as one with `%2D` in it, is a way around.
+
+function handler(event) {
+  var request = event.request;
+  if (OPEN.includes(request.uri)) {
+    return request;
+  }
+  var address = bytesOf(event.viewer.ip);
+  if (NETWORKS.some((network) => isIn(address, network))) {
+    return request;
+  }
+  return {
+    statusCode: 403,
+    statusDescription: "Forbidden",
+    headers: { "content-type": { value: "application/json" }, "cache-control": { value: "no-store" } },
+    body: '{"message": "The order status is not open to your network."}',
+  };
+}
+
+function isIn(address, network) {
+  if (address.length !== network.bytes.length) {
+    return false;
+  }
+  return network.bytes.every((byte, index) => {
+    var bits = Math.min(8, Math.max(0, network.bits - 8 * index));
+    return address[index] >> (8 - bits) === byte >> (8 - bits);
+  });
+}
+
+// The 4 bytes of an IPv4 address, or the 16 of an IPv6 address.
+function bytesOf(text) {
+  if (!text.includes(":")) {
+    return text.split(".").map(Number);
+  }
+  var halves = text.split("::").map((half) => (half ? half.split(":") : []));
+  var end = halves.length > 1 ? halves[1] : [];
+  var zeros = Array(8 - halves[0].length - end.length).fill("0");
+  var bytes = [];
+  halves[0].concat(zeros, end).forEach((group) => {
+    var number = parseInt(group, 16);
+    bytes.push(number >> 8, number & 255);
+  });
+  return bytes;
+}

@@ -1,0 +1,46 @@
+"""The files of the page, by the paths under which a browser asks for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pulumi
+
+WEB = Path(__file__).parent.parent / "web"
+INDEX = "order-status"  # what is served at `/`, too
+SETTINGS = "config.js"  # made at the deploy
+CONTENT_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+# What the pages may load and ask: nothing but their own origin.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+def asking(origin: str) -> str:
+    """Write the policy of a page that may ask one more origin, such as the sign-in's."""
+    return CONTENT_SECURITY_POLICY.replace("connect-src 'self'", f"connect-src 'self' {origin}")
+
+
+def files(directory: Path = WEB) -> dict[str, Path]:
+    """Find the files by their keys: a page is at its name (`order-status`), the rest at theirs with suffix.
+
+    Raises
+    ------
+    pulumi.RunError
+        If a file is of an unknown type, which browsers would download instead of using it.
+    """
+    found = {}
+    for path in sorted(directory.iterdir()):
+        if path.suffix not in CONTENT_TYPES:
+            known = ", ".join(CONTENT_TYPES)
+            raise pulumi.RunError(
+                f"web/{path.name}: its type is not known; a file of the page ends in {known}"
+            )
+        found[path.stem if path.suffix == ".html" else path.name] = path
+    return found
