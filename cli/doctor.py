@@ -16,7 +16,7 @@ from cli import aws, http, queues, status, times
 from cli.errors import CafeError, SetUpError
 from cli.reconciler import Check, Reconciler
 from cli.stack import LOCAL, REPOSITORY, Stack
-from cli.verify import TITLE
+from cli.verify import TITLE, is_shut_to_this_network
 
 OLD, TOO_OLD = timedelta(minutes=1), timedelta(minutes=10)  # an order that waits for the worker
 SILENT = timedelta(minutes=5)  # the reconciler runs every minute
@@ -117,20 +117,22 @@ class Doctor:
             response = self._client.get(url, follow_redirects=True)
         except httpx.HTTPError as error:
             return State.BAD, f"{url} was not reached: {http.problem(error)}", self._deploy
+        if is_shut_to_this_network(self._stack, response):
+            return State.OK, f"{url} is shut to this machine's network, as dashboardCidrs says", None
         if response.status_code != httpx.codes.OK or TITLE not in response.text:
             return State.BAD, f"{url} answers {http.message_of(response)}, not with the page", self._deploy
         return State.OK, f"{url} is served", None
 
     def _api(self) -> Verdict:
-        url = self._stack.output("order_status_url")
-        answer = status.parse(status.fetch(self._client, url))
+        answer = status.parse(status.source(self._stack, self._client, self._clients)())
         if answer.degraded:
             return (
                 State.WARN,
                 f"it answers, but could not read {', '.join(answer.degraded)}",
                 self._command("status"),
             )
-        return State.OK, f"{self._stack.output('api_url')} answers", None
+        what = self._stack.output("api_url" if self._stack.is_public else "status_function")
+        return State.OK, f"{what} answers", None
 
     # The queues
 

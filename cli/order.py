@@ -97,13 +97,22 @@ class Counter:
         How long to wait before an order is sent again.
     patience
         Seconds after which an order that was not taken is not sent again.
+    api_key
+        The stack's `orders_api_key`, if it has one.
     """
 
     def __init__(
-        self, client: httpx.Client, url: str, *, back_off: wait_base = BACK_OFF, patience: float = PATIENCE
+        self,
+        client: httpx.Client,
+        url: str,
+        *,
+        back_off: wait_base = BACK_OFF,
+        patience: float = PATIENCE,
+        api_key: str | None = None,
     ) -> None:
         self._client = client
         self._url = url
+        self._headers = {"x-api-key": api_key} if api_key else {}
         self._back_off = back_off
         self._patience = patience
         self._closing = threading.Event()
@@ -141,7 +150,8 @@ class Counter:
 
     def _send(self, order: Order, key: str) -> Receipt:
         try:
-            response = self._client.post(self._url, json=order.body(), headers={"Idempotency-Key": key})
+            headers = self._headers | {"Idempotency-Key": key}
+            response = self._client.post(self._url, json=order.body(), headers=headers)
         except httpx.TransportError as error:
             raise BusyError(f"{self._url} was not reached: {http.problem(error)}.") from error
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:

@@ -13,6 +13,8 @@ from cli.errors import SetUpError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 LOCAL = "local"
+PUBLIC, NETWORKS = "public", "cidrs"  # values of the output dashboard_access
+ORDERS_API_KEY = "orders_api_key"  # the one output that is a secret
 PULUMI_INSTALL_PAGE = "https://www.pulumi.com/docs/install/"
 
 
@@ -38,6 +40,8 @@ class Stack:
         Base URL of the stand-in for AWS; `None` on AWS itself.
     database
         Only the local stack's database can be reached from here.
+    orders_api_key
+        What `POST /orders` wants, if it wants any.
     """
 
     name: str
@@ -45,6 +49,12 @@ class Stack:
     region: str
     endpoint: str | None = None
     database: Database | None = None
+    orders_api_key: str | None = field(default=None, repr=False)
+
+    @property
+    def is_public(self) -> bool:
+        """Whether anybody may read the order status over HTTP."""
+        return self.outputs.get("dashboard_access", PUBLIC) == PUBLIC
 
     def output(self, name: str) -> str:
         """Return the output `name`, or raise a `SetUpError` that says how to make the stack have it."""
@@ -84,9 +94,11 @@ def _local_stack(directory: Path) -> Stack:
     path = directory / "stack.json"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+        outputs = _strings(document["outputs"])
         stack = Stack(
             name=LOCAL,
-            outputs=_strings(document["outputs"]),
+            orders_api_key=outputs.pop(ORDERS_API_KEY, None),
+            outputs=outputs,
             region=document["region"],
             endpoint=document["endpoint"],
             database=_database(document["database"]),
@@ -132,11 +144,12 @@ def _pulumi_stack(name: str) -> Stack:
         region = outputs["topic_arn"].split(":")[3]
     except (KeyError, IndexError):
         raise SetUpError(f"Stack {name} has no output topic_arn: {_renew(name)}.") from None
-    return Stack(name=name, outputs=outputs, region=region)
+    key = outputs.pop(ORDERS_API_KEY, None)
+    return Stack(name=name, outputs=outputs, region=region, orders_api_key=key)
 
 
 def _pulumi_outputs(name: str) -> Any:
-    command = ["pulumi", "stack", "output", "--json", "--non-interactive", "--stack", name]
+    command = ["pulumi", "stack", "output", "--json", "--show-secrets", "--non-interactive", "--stack", name]
     try:
         run = subprocess.run(
             command,

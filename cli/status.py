@@ -1,6 +1,9 @@
 """`GET /order-status`, as tables in a terminal."""
 
+import json
+from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -11,7 +14,13 @@ from rich.text import Text
 
 from cli import http
 from cli.errors import AnswerError
+from cli.stack import Stack
 from cli.terminal import plain
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+    from cli.aws import Clients
 
 NUMBERS = frozenset({"Count", "Quantity", "Orders"})
 
@@ -73,6 +82,46 @@ class OrderStatus(Answer):
     sync: Sync = Sync()
     generated_at: datetime | None = None
     degraded: list[str] = Field(default_factory=list)
+
+
+def source(stack: Stack, client: httpx.Client, clients: "Clients | None" = None) -> Callable[[], object]:
+    """Return what tells the order status: the API where it is public, else its function.
+
+    The function is called with the operator's own IAM identity; neither the page's sign-in nor its networks
+    matter then.
+    """
+    if stack.is_public:
+        url = stack.output("order_status_url")
+        return lambda: fetch(client, url)
+    name = stack.output("status_function")
+    if clients is None:
+        from cli import aws
+
+        clients = aws.Clients(stack)
+    functions = clients.functions
+    return lambda: call(functions, name)
+
+
+def call(functions: "LambdaClient", name: str) -> object:
+    """Return the JSON document that the function behind the status API answers with.
+
+    Raises
+    ------
+    AnswerError
+        It cannot be called, or it answers anything but 200 with JSON.
+    """
+    from cli import aws
+
+    with aws.asking():
+        response: Any = functions.invoke(FunctionName=name, Payload="{}")
+    answer = json.loads(response["Payload"].read() or b"null")
+    try:
+        if answer["statusCode"] == httpx.codes.OK:
+            return json.loads(answer["body"])
+        problem = f"{answer['statusCode']}: {json.loads(answer['body'])['message']}"
+    except (KeyError, TypeError, ValueError):
+        problem = str(answer.get("errorMessage", answer)) if isinstance(answer, dict) else str(answer)
+    raise AnswerError(f"{name} answered {problem.rstrip('.')}.")
 
 
 def fetch(client: httpx.Client, url: str) -> object:

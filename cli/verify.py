@@ -17,7 +17,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_
 from cli import aws, http, status
 from cli.errors import CafeError
 from cli.order import Counter, Order, Receipt
-from cli.stack import Database, Stack
+from cli.stack import NETWORKS, Database, Stack
 
 PROCESSED = "Order processed successfully"
 TITLE = "<title>Cafe orders</title>"
@@ -153,9 +153,13 @@ class Verification:
     # The order
 
     def _place(self) -> str:
-        self._receipt = Counter(self._client, self._stack.output("orders_url"), patience=self._timeout).place(
-            self._order
+        counter = Counter(
+            self._client,
+            self._stack.output("orders_url"),
+            patience=self._timeout,
+            api_key=self._stack.orders_api_key,
         )
+        self._receipt = counter.place(self._order)
         return self._receipt.order_id
 
     # The queue
@@ -233,10 +237,12 @@ class Verification:
             return self._poll(row)
 
     def _row_in_status(self, order_id: str) -> str:
-        answer = status.parse(status.fetch(self._client, self._stack.output("order_status_url")))
+        answer = status.parse(status.source(self._stack, self._client, self._clients)())
         for order in answer.recent_orders:
             if order.order_id == order_id:
-                return self._compare(order.customer_name, order.item, order.quantity) + " (by the status API)"
+                # With the setting customerNames none, the API tells no name.
+                name = order.customer_name or self._order.customer_name
+                return self._compare(name, order.item, order.quantity) + " (by the status API)"
         raise NotYetError(
             f"Not among the status API's {len(answer.recent_orders)} recent orders after {self._timeout:g} s."
         )
@@ -308,12 +314,20 @@ class Verification:
             response = self._client.get(url, follow_redirects=True)
         except httpx.HTTPError as error:
             raise FailedError(f"{url} was not reached: {http.problem(error)}.") from error
+        if is_shut_to_this_network(self._stack, response):
+            return f"{url} is shut to this machine's network, as dashboardCidrs says"
         kind = response.headers.get("Content-Type", "no type")
         if response.status_code != httpx.codes.OK or not kind.startswith("text/html"):
             raise FailedError(f"{url} answered {response.status_code} with {kind}, not 200 with text/html.")
         if TITLE not in response.text:
             raise FailedError(f"{url} is not the order status page: it lacks {TITLE}.")
         return url
+
+
+def is_shut_to_this_network(target: Stack, response: httpx.Response) -> bool:
+    """Whether the page is not for whoever is here, and says so."""
+    networks = target.outputs.get("dashboard_access") == NETWORKS
+    return networks and response.status_code == httpx.codes.FORBIDDEN
 
 
 def _says_processed(message: str, order_id: str) -> bool:

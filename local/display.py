@@ -67,8 +67,10 @@ class Display:
         if sign_in:
             self._print(f"  Sign in as: {escape(sign_in['user'])}, password: see sign_in in stack.json")
         if "orders_url" in outputs:
-            self._print(f"  An order:   {escape(_curl(outputs['orders_url']))}")
-            self._print("  or:         .venv/bin/cafe order Latte")
+            self._print("  An order:   .venv/bin/cafe order Latte")
+            # A key is for `stack.json` alone.
+            if "orders_api_key" not in outputs:
+                self._print(f"  or:         {escape(_curl(outputs['orders_url']))}")
         self._print(f"\n{escape(how_to_stop)}")
 
     def stopped(self) -> None:

@@ -415,7 +415,10 @@ class _Publisher:
         self._orders = stack.output("orders_url")
         self._sns, self._sqs = clients.sns, clients.sqs
         self._client = client
-        self._door = Counter(client, self._orders)
+        self._door = Counter(client, self._orders, api_key=stack.orders_api_key)
+        self._headers = {"Content-Type": "application/json"}
+        if stack.orders_api_key:
+            self._headers["x-api-key"] = stack.orders_api_key
         self._progress = progress
         self._figures = figures
         self._batches: dict[Door, list[str]] = {"topic": [], "queue": []}
@@ -486,9 +489,7 @@ class _Publisher:
         if sending.fate == "valid":
             self._door.place(_AnyOrder(item="", text=sending.body))
             return
-        response = self._client.post(
-            self._orders, content=sending.body.encode(), headers={"Content-Type": "application/json"}
-        )
+        response = self._client.post(self._orders, content=sending.body.encode(), headers=self._headers)
         if response.status_code != httpx.codes.BAD_REQUEST:
             raise AnswerError(f"A malformed order was answered with {http.message_of(response)}.")
         with self._lock:

@@ -80,7 +80,7 @@ class Counters:
     def __init__(self, stack: Stack, clients: aws.Clients, client: httpx.Client) -> None:
         self._dynamodb: Any = clients.dynamodb
         self._sqs = clients.sqs
-        self._client = client
+        self._status = status.source(stack, client, clients)
         self._stack = stack
         self._menu, self._metrics = stack.output("menu_table"), stack.output("metrics_table")
         self._orders = stack.output("orders_table")
@@ -111,7 +111,7 @@ class Counters:
 
     def days(self) -> tuple[int | None, dict[str, int]]:
         """Ask the API for today's counter and those of the last hours, by hour."""
-        document: Any = status.fetch(self._client, self._stack.output("order_status_url"))
+        document: Any = self._status()
         metrics = {metric["metric"]: metric["count"] for metric in document.get("metrics", [])}
         return metrics.get("TODAY_ORDERS"), {
             str(hour["hour"]): int(hour["count"]) for hour in document.get("hourly", [])

@@ -105,7 +105,7 @@ def _door(target: stack.Stack, plan: "Plan", through: Through, clients: Any, cli
     from cli.load import plan as load_plan
 
     if through is Through.HTTP:
-        return load_plan.HttpDoor(client, target.output("orders_url"))
+        return load_plan.HttpDoor(client, target.output("orders_url"), target.orders_api_key)
     return load_plan.TopicDoor(clients.sns, target.output("topic_arn"), plan.rate)
 
 

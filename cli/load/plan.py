@@ -106,8 +106,8 @@ class HttpDoor:
 
     size = 1
 
-    def __init__(self, client: httpx.Client, url: str) -> None:
-        self._counter = Counter(client, url)
+    def __init__(self, client: httpx.Client, url: str, api_key: str | None = None) -> None:
+        self._counter = Counter(client, url, api_key=api_key)
 
     def send(self, bodies: Sequence[dict[str, object]]) -> list[str | None]:
         """Send orders; what is refused is not sent again."""

@@ -90,7 +90,9 @@ def authorizer(cloud: Cloud, name: str, inputs: Inputs) -> Result:
 @resource("aws:apigateway/apiKey:ApiKey")
 def api_key(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     physical = inputs.get("name", cloud.physical_name(name))
-    created = cloud.client("apigateway").create_api_key(name=physical, enabled=True)
+    created = cloud.client("apigateway").create_api_key(
+        name=physical, enabled=True, **inputs.renamed({"description": "description"})
+    )
     return created["id"], {"name": physical, "value": rpc.wrap_rpc_secret(created["value"])}
 
 

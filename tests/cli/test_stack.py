@@ -75,7 +75,7 @@ def test_other_stacks_are_asked_of_pulumi_and_the_region_is_the_topics(pulumi: P
 
     found = stack.load("dev")
 
-    assert pulumi.words == ["stack", "output", "--json", "--non-interactive", "--stack", "dev"]
+    assert " ".join(pulumi.words) == "stack output --json --show-secrets --non-interactive --stack dev"
     assert found.region == REGION
     assert found.endpoint is None
     assert found.database is None

@@ -33,6 +33,9 @@ OUTPUTS = {
     "worker_mapping",
     "reconcile_function",
     "alarm_topic_arn",
+    "menu_url",
+    "dashboard_access",
+    "status_function",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -13,6 +14,9 @@ from typing import Any
 import pytest
 
 from tests.program.record import ROOT
+
+# The most that there may be, in the longest form.
+NETWORKS = [f"2001:db8:ffff:ffff:ffff:ffff:ffff:{number:x}00/120" for number in range(0xC0, 0xF2)]
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,12 @@ def recorded(stack: str, *changes: str) -> Program:
     )
 
 
+@functools.cache
+def changed(*changes: str) -> Program:
+    """Record `dev` with other settings, the same ones only once."""
+    return recorded("dev", *changes)
+
+
 @pytest.fixture(scope="session")
 def dev() -> Program:
     return recorded("dev")
@@ -98,4 +108,23 @@ def program(request: pytest.FixtureRequest) -> Program:
 @pytest.fixture
 def with_settings() -> Callable[..., Program]:
     """Record `dev` with other settings."""
-    return lambda **changes: recorded("dev", *(f"{key}={value}" for key, value in changes.items()))
+    return lambda **changes: changed(*(f"{key}={value}" for key, value in changes.items()))
+
+
+@pytest.fixture(scope="session")
+def limited() -> Program:
+    """`dev`, but its status is for as many networks as there may be, and its orders want a key."""
+    return changed(
+        "dashboardAccess=cidrs",
+        f"dashboardCidrs={json.dumps(NETWORKS)}",
+        "ordersApiKey=true",
+        "customerNames=none",
+        "timeZone=Europe/Berlin",
+        "locale=de-DE",
+    )
+
+
+@pytest.fixture(scope="session")
+def invited() -> Program:
+    """`dev`, but two people may sign in."""
+    return changed("dashboardAccess=login", 'dashboardUsers=["ada@example.org", "BO@example.org"]')

@@ -83,6 +83,7 @@ class Answers(mocks.Mocks):
             "prefixListId": f"pl-{args.name}",
             "versionId": f"version of {about}",
             "hex": "0a1b2c3d",
+            "value": {rpc._special_sig_key: rpc._special_secret_sig, "value": "k3y"},
             "result": {rpc._special_sig_key: rpc._special_secret_sig, "value": "p4ssw0rd"},
         }
         return f"id-{about}", {**outputs, **args.inputs}

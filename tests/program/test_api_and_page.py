@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from pulumi import RunError
 
+from infra import site
 from tests.program.conftest import Program
+from tests.program.record import ROOT
 
 
 def behaviour(program: Program, which: str) -> dict[str, Any]:
@@ -20,7 +25,8 @@ def behaviour(program: Program, which: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("name", "function"), [("POST-orders", "PlaceOrder"), ("GET-order-status", "GetOrderStatusLambda")]
+    ("name", "function"),
+    [("POST-orders", "PlaceOrder"), ("GET-order-status", "GetOrderStatusLambda"), ("GET-menu", "GetMenu")],
 )
 def test_a_method_leads_to_its_function(program: Program, name: str, function: str) -> None:
     integration = program.one("apigateway/integration:Integration", name).inputs
@@ -29,7 +35,8 @@ def test_a_method_leads_to_its_function(program: Program, name: str, function: s
 
 
 @pytest.mark.parametrize(
-    ("name", "path"), [("POST-orders", "POST/orders"), ("GET-order-status", "GET/order-status")]
+    ("name", "path"),
+    [("POST-orders", "POST/orders"), ("GET-order-status", "GET/order-status"), ("GET-menu", "GET/menu")],
 )
 def test_the_api_may_invoke_a_function_for_one_method_of_one_stage(
     with_settings: Callable[..., Program], name: str, path: str
@@ -43,7 +50,26 @@ def test_the_shape_of_an_order_is_checked_before_the_function(program: Program) 
     method = program.one("apigateway/method:Method", "POST-orders").inputs
     assert method["requestModels"] == {"application/json": "Order"}
     assert method["requestValidatorId"] == "id-RequestValidator.body"
-    assert json.loads(program.one("apigateway/model:Model").inputs["schema"])["type"] == "object"
+
+
+def test_the_model_is_the_descriptions_order_in_draft_4(program: Program) -> None:
+    model = json.loads(program.one("apigateway/model:Model").inputs["schema"])
+    description = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text(encoding="utf-8"))
+    order = description["components"]["schemas"]["Order"]
+    assert model["$schema"] == "http://json-schema.org/draft-04/schema#"
+    assert (model["title"], model["type"]) == ("Order", "object")
+    assert {"item", "quantity", "customer_name", "orderId"} <= set(model["properties"])
+    for name, field in order["properties"].items():
+        # What a field may be, the function says, in a sentence.
+        assert model["properties"][name] == {"description": field["description"]}
+
+
+def test_answers_are_compressed(program: Program) -> None:
+    assert program.one("apigateway/restApi:RestApi").inputs["minimumCompressionSize"] == "1024"
+    caching = program.one("cloudfront/cachePolicy:CachePolicy").inputs
+    key = caching["parametersInCacheKeyAndForwardedToOrigin"]
+    assert key["enableAcceptEncodingGzip"] is key["enableAcceptEncodingBrotli"] is True
+    assert behaviour(program, "page")["compress"] is behaviour(program, "api")["compress"] is True
 
 
 def test_the_gateways_own_answers_are_json_with_a_sentence(program: Program) -> None:
@@ -59,15 +85,14 @@ def test_a_deployment_is_a_picture_of_the_whole_definition(program: Program) -> 
     assert needed <= set(deployment.depends_on)
 
 
-def test_a_changed_definition_is_deployed(
-    dev: Program, prod: Program, monkeypatch: pytest.MonkeyPatch
+def test_a_changed_definition_is_deployed_and_no_other(
+    dev: Program, limited: Program, invited: Program, with_settings: Callable[..., Program]
 ) -> None:
-    triggers = [
-        p.one("apigateway/deployment:Deployment").inputs["triggers"]["definition"] for p in (dev, prod)
-    ]
-    assert len(triggers[0]) == 64
-    # The same definition in both stacks, so that a deploy without a change deploys nothing.
-    assert triggers[0] == triggers[1]
+    def fingerprint(program: Program) -> str:
+        return str(program.one("apigateway/deployment:Deployment").inputs["triggers"]["definition"])
+
+    assert fingerprint(with_settings(alarmEmail="ops@example.org")) == fingerprint(dev)
+    assert len({fingerprint(program) for program in (dev, limited, invited)}) == 3
 
 
 def test_the_stage_throttles_and_logs(program: Program) -> None:
@@ -108,12 +133,42 @@ def test_https_is_the_only_way_in(program: Program, which: str) -> None:
     assert behaviour(program, which)["viewerProtocolPolicy"] in ("redirect-to-https", "https-only")
 
 
+def page_settings(program: Program) -> dict[str, Any]:
+    """Read what the page is told."""
+    script = str(program.one("s3/bucketObjectv2:BucketObjectv2", "config.js").inputs["content"])
+    assert script.startswith("export const settings = ")
+    assert script.endswith(";\n")
+    settings: dict[str, Any] = json.loads(script.removeprefix("export const settings = ")[:-2])
+    return settings
+
+
+def test_the_page_is_told_the_stacks_settings(limited: Program) -> None:
+    assert page_settings(limited) == {
+        "apiBase": "/prod",
+        "timeZone": "Europe/Berlin",
+        "locale": "de-DE",
+        "access": "cidrs",
+        "signIn": None,
+        "ordersApiKey": True,
+    }
+
+
+def test_a_file_of_an_unknown_type_stops_the_deploy(tmp_path: Path) -> None:
+    (tmp_path / "photo.heic").touch()
+    with pytest.raises(RunError, match=r"web/photo\.heic: its type is not known"):
+        site.files(tmp_path)
+
+
+def test_every_page_is_at_its_name_and_every_other_file_at_its_own(tmp_path: Path) -> None:
+    for name in ("order.html", "order-status.html", "order.js"):
+        (tmp_path / name).touch()
+    assert set(site.files(tmp_path)) == {"order", "order-status", "order.js"}
+
+
 def test_one_origin_serves_the_page_and_the_api(with_settings: Callable[..., Program]) -> None:
     program = with_settings(apiStage="v1")
     assert behaviour(program, "api")["pathPattern"] == "/v1/*"
-    assert program.one("s3/bucketObjectv2:BucketObjectv2", "config.js").inputs["source"] == (
-        'export const apiBase = "/v1";\n'
-    )
+    assert page_settings(program)["apiBase"] == "/v1"
     distribution = program.one("cloudfront/distribution:Distribution").inputs
     assert distribution["defaultRootObject"] == "order-status"
     assert [origin["domainName"] for origin in distribution["origins"]] == [

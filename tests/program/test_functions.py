@@ -30,6 +30,7 @@ FUNCTIONS = {
         "dynamodb:BatchGetItem": ["arn:Table.CafeOrderMetrics"],
         "sqs:GetQueueAttributes": ["arn:Queue.OrderQueue", "arn:Queue.OrderDLQ"],
     },
+    "GetMenu": {"dynamodb:Scan": ["arn:Table.CafeMenu/index/menu"]},
     "ReconcileOrders": {
         "secretsmanager:GetSecretValue": ["arn:Secret.CafeDevDBSM"],
         "dynamodb:PutItem": ["arn:Table.Orders"],
@@ -157,7 +158,15 @@ def test_an_archive_holds_sources_and_no_leftovers(program: Program, name: str) 
 
 
 @pytest.mark.parametrize(
-    "handler", ["place_order", "order_processor", "get_order_status", "reconcile_orders", "migrate_database"]
+    "handler",
+    [
+        "place_order",
+        "order_processor",
+        "get_order_status",
+        "get_menu",
+        "reconcile_orders",
+        "migrate_database",
+    ],
 )
 def test_an_archive_has_all_that_its_handler_imports(tmp_path: Path, handler: str) -> None:
     for name, source in packages.code(handler).items():

@@ -86,6 +86,15 @@ def test_a_stacks_file_names_settings_that_exist(stack: str) -> None:
         ("queueSenders", '["*"]', "arn:aws"),
         ("apiStage", "a/b", "A-Za-z0-9-"),
         ("databaseMultiAz", "perhaps", "valid boolean"),
+        ("dashboardAccess", "everybody", "'public', 'cidrs' or 'login'"),
+        ("dashboardCidrs", '["10.0.0.1/8"]', "203.0.113.0/24 or 2001:db8::/32"),
+        ("dashboardCidrs", '["0.0.0.0/0"]', "must not be everybody"),
+        ("dashboardCidrs", json.dumps([f"10.0.{n}.0/24" for n in range(51)]), "at most 50 items"),
+        ("dashboardUsers", '["ada"]', "e-mail address"),
+        ("dashboardUsers", '["ada@example.org", "Ada@example.org"]', "each once"),
+        ("customerNames", "some", "'full', 'initial' or 'none'"),
+        ("ordersApiKey", "perhaps", "valid boolean"),
+        ("locale", "en_US", "pattern"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_is_allowed(key: str, value: str, allowed: str) -> None:
@@ -97,6 +106,23 @@ def test_a_wrong_setting_is_named_with_what_is_allowed(key: str, value: str, all
 def test_a_large_batch_needs_a_window() -> None:
     assert "batchWindow" in complaint(batchSize="11")
     assert parse(batchSize="11", batchWindow="1").batch_size == 11
+
+
+def test_names_in_full_are_not_for_everybody() -> None:
+    message = complaint(dashboardAccess="public", customerNames="full")
+    assert "customerNames" in message
+    assert "dashboardAccess" in message
+    assert parse(dashboardAccess="login", customerNames="full").customer_names == "full"
+
+
+def test_limiting_networks_needs_one() -> None:
+    assert "dashboardCidrs" in complaint(dashboardAccess="cidrs")
+    networks = parse(dashboardAccess="cidrs", dashboardCidrs='["2001:DB8::/32"]').dashboard_cidrs
+    assert networks == ["2001:db8::/32"]
+
+
+def test_who_may_see_names_is_to_be_said_where_nothing_is_set() -> None:
+    assert (parse().dashboard_access, parse().customer_names) == ("login", "initial")
 
 
 def test_a_misspelt_setting_is_found() -> None:

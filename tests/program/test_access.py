@@ -1,0 +1,185 @@
+"""Who may read the order status, and that every way of access leaves no other way in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from tests.program.conftest import Program
+from tests.program.test_api_and_page import behaviour, page_settings
+
+AUTHORIZER = "apigateway/authorizer:Authorizer"
+METHOD = "apigateway/method:Method"
+
+
+def origin(program: Program, which: str) -> dict[str, Any]:
+    origins = program.one("cloudfront/distribution:Distribution").inputs["origins"]
+    (found,) = (origin for origin in origins if origin["originId"] == which)
+    return dict(found)
+
+
+def of_access(program: Program) -> set[str]:
+    """Name what a stack has for its way of access alone."""
+    return {
+        f"{resource.type.rpartition(':')[2]} {resource.name}"
+        for resource in program.resources
+        if "cafe:orders:Access$" in resource.urn
+    }
+
+
+# Public
+
+
+def test_a_public_dashboard_needs_nothing(dev: Program) -> None:
+    assert of_access(dev) == set()
+    assert dev.outputs["dashboard_access"] == "public"
+    assert dev.all(AUTHORIZER) == []
+    assert behaviour(dev, "api").get("functionAssociations", []) == []
+    assert origin(dev, "api").get("customHeaders", []) == []
+
+
+def test_names_are_shortened_where_they_are_read(dev: Program, limited: Program) -> None:
+    def told(program: Program) -> object:
+        environment = program.one("lambda/function:Function", "GetOrderStatusLambda").inputs["environment"]
+        return environment["variables"]["CUSTOMER_NAMES"]
+
+    assert told(dev) == "initial"
+    assert told(limited) == "none"
+
+
+# Networks
+
+
+def test_limited_networks_have_a_guard_and_a_secret(limited: Program) -> None:
+    assert of_access(limited) == {"Function networks", "RandomPassword origin"}
+
+
+def test_every_request_through_cloudfront_passes_the_guard(limited: Program) -> None:
+    guard = [{"eventType": "viewer-request", "functionArn": "arn:Function.networks"}]
+    distribution = limited.one("cloudfront/distribution:Distribution").inputs
+    for behavior in [distribution["defaultCacheBehavior"], *distribution["orderedCacheBehaviors"]]:
+        assert behavior["functionAssociations"] == guard
+
+
+def test_the_guard_is_published_and_small_enough_with_fifty_networks(limited: Program) -> None:
+    guard = limited.one("cloudfront/function:Function").inputs
+    assert (guard["runtime"], guard["publish"]) == ("cloudfront-js-2.0", True)
+    # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html
+    assert len(guard["code"]) < 10_240
+
+
+def test_the_api_is_told_that_a_request_came_through_cloudfront_and_by_a_secret(limited: Program) -> None:
+    (header,) = origin(limited, "api")["customHeaders"]
+    assert header["name"] == "x-origin-secret"
+    assert "customHeaders" not in origin(limited, "page")
+    assert "origins" in limited.one("cloudfront/distribution:Distribution").secret_inputs
+
+
+def test_the_function_knows_the_secrets_hash_alone(limited: Program) -> None:
+    environment = limited.one("lambda/function:Function", "GetOrderStatusLambda").inputs["environment"]
+    assert len(environment["variables"]["ORIGIN_SECRET_SHA256"]) == 64
+    assert "p4ssw0rd" not in json.dumps(environment)
+    others = [f for f in limited.all("lambda/function:Function") if f.name != "GetOrderStatusLambda"]
+    assert not any("ORIGIN_SECRET_SHA256" in f.inputs["environment"]["variables"] for f in others)
+
+
+# Signing in
+
+
+def test_prod_wants_people_to_sign_in(prod: Program) -> None:
+    assert prod.outputs["dashboard_access"] == "login"
+    method = prod.one(METHOD, "GET-order-status").inputs
+    assert method["authorization"] == "COGNITO_USER_POOLS"
+    assert method["authorizerId"] == "id-Authorizer.readers"
+    # A token for something else, such as an ID token, does not do.
+    assert method["authorizationScopes"] == ["cafe/status.read"]
+    assert prod.one(AUTHORIZER).inputs["providerArns"] == ["arn:UserPool.cafe"]
+    assert prod.one(AUTHORIZER).inputs["authorizerResultTtlInSeconds"] == 0
+
+
+@pytest.mark.parametrize("name", ["POST-orders", "GET-menu"])
+def test_ordering_stays_open(program: Program, name: str) -> None:
+    method = program.one(METHOD, name).inputs
+    assert method["authorization"] == "NONE"
+    assert not method.get("apiKeyRequired")
+
+
+def test_an_answer_for_one_who_signed_in_is_kept_for_that_token_alone(dev: Program, prod: Program) -> None:
+    def headers(program: Program) -> object:
+        policy = program.one("cloudfront/cachePolicy:CachePolicy").inputs
+        return policy["parametersInCacheKeyAndForwardedToOrigin"]["headersConfig"]
+
+    assert headers(prod) == {"headerBehavior": "whitelist", "headers": {"items": ["Authorization"]}}
+    assert headers(dev) == {"headerBehavior": "none"}
+
+
+def test_nobody_signs_up_by_themselves(prod: Program) -> None:
+    pool = prod.one("cognito/userPool:UserPool")
+    assert pool.inputs["adminCreateUserConfig"] == {"allowAdminCreateUserOnly": True}
+    assert pool.inputs["mfaConfiguration"] == "OPTIONAL"
+    assert pool.inputs["softwareTokenMfaConfiguration"] == {"enabled": True}
+    assert pool.inputs["passwordPolicy"]["minimumLength"] >= 12
+    assert pool.inputs["deletionProtection"] == "ACTIVE"
+    assert pool.protect
+
+
+def test_a_pool_can_be_destroyed_where_everything_can(invited: Program) -> None:
+    pool = invited.one("cognito/userPool:UserPool")
+    assert pool.inputs["deletionProtection"] == "INACTIVE"
+    assert not pool.protect
+
+
+def test_the_page_gets_a_short_token_by_a_code_without_keeping_a_secret(prod: Program) -> None:
+    client = prod.one("cognito/userPoolClient:UserPoolClient").inputs
+    assert client["generateSecret"] is False
+    assert client["allowedOauthFlows"] == ["code"]
+    assert client["allowedOauthScopes"] == ["openid", "cafe/status.read"]
+    assert client["explicitAuthFlows"] == ["ALLOW_REFRESH_TOKEN_AUTH"]
+    assert client["preventUserExistenceErrors"] == "ENABLED"
+    assert client["enableTokenRevocation"] is True
+    assert client["tokenValidityUnits"]["accessToken"] == "minutes"
+    assert client["accessTokenValidity"] <= 60
+
+
+def test_the_browser_comes_back_to_the_page_and_nowhere_else(prod: Program) -> None:
+    client = prod.one("cognito/userPoolClient:UserPoolClient").inputs
+    pages = ["https://d1.cloudfront.net/order-status", "https://d1.cloudfront.net/"]
+    assert client["callbackUrls"] == client["logoutUrls"] == pages
+    assert prod.outputs["page_url"] == pages[0]
+
+
+def test_the_page_knows_where_to_sign_in_and_may_ask_there(prod: Program) -> None:
+    sign_in = page_settings(prod)["signIn"]
+    assert sign_in == {
+        "domain": "https://cafe-orders-0a1b2c3d.auth.us-east-1.amazoncognito.com",
+        "clientId": "id-UserPoolClient.page",
+        "scope": "openid cafe/status.read",
+    }
+    headers = prod.one("cloudfront/responseHeadersPolicy:ResponseHeadersPolicy").inputs
+    policy = headers["securityHeadersConfig"]["contentSecurityPolicy"]["contentSecurityPolicy"]
+    assert f"connect-src 'self' {sign_in['domain']};" in policy
+
+
+def test_people_are_invited_by_their_addresses(invited: Program) -> None:
+    users = {user.inputs["username"]: user for user in invited.all("cognito/user:User")}
+    assert set(users) == {"ada@example.org", "bo@example.org"}
+    for address, user in users.items():
+        assert user.inputs["desiredDeliveryMediums"] == ["EMAIL"]
+        # Not by a place in the list, which another's leaving changes.
+        assert user.name == f"user-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
+
+
+# A key for orders
+
+
+def test_orders_want_a_key_if_the_setting_says_so_and_nothing_else_does(limited: Program) -> None:
+    wanting = {method.name for method in limited.all(METHOD) if method.inputs.get("apiKeyRequired")}
+    assert wanting == {"POST-orders"}
+    plan = limited.one("apigateway/usagePlan:UsagePlan").inputs
+    assert plan["apiStages"] == [{"apiId": "id-RestApi.orders", "stage": "prod"}]
+    key = limited.one("apigateway/usagePlanKey:UsagePlanKey").inputs
+    assert (key["keyId"], key["usagePlanId"]) == ("id-ApiKey.orders", "id-UsagePlan.orders")
+    assert limited.outputs["orders_api_key"] == "k3y"
