@@ -30,16 +30,21 @@ function isIn(address, network) {
   });
 }
 
-// The 4 bytes of an IPv4 address, or the 16 of an IPv6 address.
+// The 4 bytes of an IPv4 address, the 16 of an IPv6 address, none of what is neither.
 function bytesOf(text) {
-  if (!text.includes(":")) {
-    return text.split(".").map(Number);
-  }
+  var bytes = text.includes(":") ? bytesOfIpv6(text) : text.split(".").map(Number);
+  return bytes.every((byte) => byte >= 0 && byte <= 255) ? bytes : [];
+}
+
+function bytesOfIpv6(text) {
+  // `::` stands for as many groups of zeros as are missing.
   var halves = text.split("::").map((half) => (half ? half.split(":") : []));
-  var end = halves.length > 1 ? halves[1] : [];
-  var zeros = Array(8 - halves[0].length - end.length).fill("0");
+  var missing = 8 - halves.reduce((sum, half) => sum + half.length, 0);
+  if (halves.length > 2 || missing < 0 || (halves.length === 1 && missing > 0)) {
+    return [];
+  }
   var bytes = [];
-  halves[0].concat(zeros, end).forEach((group) => {
+  halves[0].concat(Array(missing).fill("0"), halves[1] || []).forEach((group) => {
     var number = parseInt(group, 16);
     bytes.push(number >> 8, number & 255);
   });

@@ -24,6 +24,7 @@ class LocalStack:
     endpoint: str
     region: str
     database: dict[str, Any]
+    sign_in: dict[str, str] | None = None  # who may sign in, where signing in is wanted
 
     def client(self, service: str) -> Any:
         """Return a client of the administrator's for a service of the stack."""
@@ -37,9 +38,10 @@ class LocalStack:
 
 
 @contextmanager
-def started(directory: Path) -> Iterator[LocalStack]:
-    """Start a real stack on free ports, and stop it at the end of the `with` statement."""
-    if stack.detach(stack.Options(directory=directory, port=0, database_port=0)) != 0:
+def started(directory: Path, **settings: str) -> Iterator[LocalStack]:
+    """Start a real stack with settings on free ports, and stop it at the end of the `with` statement."""
+    options = stack.Options(directory=directory, port=0, database_port=0, settings=settings)
+    if stack.detach(options) != 0:
         pytest.fail("the local stack did not start; its reason is in the captured output")
     try:
         document = json.loads((directory / "stack.json").read_text(encoding="utf-8"))

@@ -1,0 +1,180 @@
+"""Where people sign in, a token of the right pool, scope and time is the only way to the order status."""
+
+from __future__ import annotations
+
+import json
+import secrets
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from playwright.sync_api import expect, sync_playwright
+from typer.testing import CliRunner
+
+from cli.main import app as command
+from tests.access import people
+from tests.access.conftest import Door, visitor
+from tests.browser.chromium import launch
+from tests.local_stack import LocalStack
+
+REFUSED = [401, 401]
+LET_IN = [200, 200]
+
+
+@pytest.fixture(scope="module")
+def tokens(login_stack: LocalStack) -> dict[str, str]:
+    """What the page has after somebody signed in."""
+    with visitor() as http:
+        return people.sign_in(login_stack, http, people.page_app(login_stack))
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_an_access_token_opens_both_addresses(login: Door, tokens: dict[str, str]) -> None:
+    assert login.statuses(**bearer(tokens["access_token"])) == LET_IN
+
+
+def test_without_a_token_both_are_shut_and_tell_nothing(login: Door) -> None:
+    assert login.statuses() == REFUSED
+    for url in login.status_urls:
+        assert list(login.http.get(url).json()) == ["message"]
+
+
+def test_an_answer_to_one_who_signed_in_is_not_handed_to_the_next(
+    login: Door, tokens: dict[str, str]
+) -> None:
+    assert login.statuses(**bearer(tokens["access_token"])) == LET_IN
+    assert login.statuses() == REFUSED
+
+
+def test_an_id_token_says_who_somebody_is_and_opens_nothing(login: Door, tokens: dict[str, str]) -> None:
+    assert login.statuses(**bearer(tokens["id_token"])) == REFUSED
+
+
+def test_a_token_without_the_scope_opens_nothing(login: Door, login_stack: LocalStack) -> None:
+    pool = people.pool_of(login_stack)
+    token = people.sign_in(login_stack, login.http, people.other_app(login_stack, pool, "openid"))
+    assert "cafe/status.read" not in people.claims_of(token["access_token"])["scope"]
+    assert login.statuses(**bearer(token["access_token"])) == REFUSED
+
+
+def test_another_pools_token_opens_nothing(login: Door, login_stack: LocalStack) -> None:
+    assert login_stack.sign_in is not None
+    pool = people.other_pool(login_stack, **login_stack.sign_in)
+    token = people.sign_in(login_stack, login.http, people.other_app(login_stack, pool))["access_token"]
+    assert "cafe/status.read" in people.claims_of(token)["scope"]
+    assert login.statuses(**bearer(token)) == REFUSED
+
+
+def test_an_expired_token_opens_nothing(login: Door, login_stack: LocalStack, tokens: dict[str, str]) -> None:
+    # Signed by the pool itself: it is the time alone that is wrong.
+    (key,) = (
+        key
+        for key in people.keys_of_the_pool(login_stack)
+        if login.statuses(**bearer(people.signed(tokens["access_token"], key))) == LET_IN
+    )
+    expired = people.signed(tokens["access_token"], key, exp=people.an_hour_ago())
+    assert login.statuses(**bearer(expired)) == REFUSED
+
+
+def test_a_forged_token_opens_nothing(login: Door, tokens: dict[str, str]) -> None:
+    forger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    token = tokens["access_token"]
+    for forged in (
+        people.signed(token, forger),
+        people.unsigned(token),
+        token[:-8] + "AAAAAAAA",
+        "x.y.z",
+    ):
+        assert login.statuses(**bearer(forged)) == REFUSED
+
+
+def test_a_token_in_the_address_opens_nothing(login: Door, tokens: dict[str, str]) -> None:
+    for url in login.status_urls:
+        query = {"Authorization": tokens["access_token"], "access_token": tokens["access_token"]}
+        assert login.http.get(url, params=query).status_code == 401
+
+
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+def test_no_foreign_page_may_read_the_answer(login: Door, tokens: dict[str, str], method: str) -> None:
+    asking = {
+        "Origin": "https://evil.example",
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    if method == "GET":
+        asking |= bearer(tokens["access_token"])
+    for url in login.status_urls:
+        answer = login.http.request(method, url, headers=asking)
+        assert not [name for name in answer.headers if name.startswith("access-control-")], url
+
+
+def test_the_bucket_lets_nobody_in(login_stack: LocalStack) -> None:
+    (bucket,) = (found["Name"] for found in login_stack.client("s3").list_buckets()["Buckets"])
+    for key in ("", "order-status", "config.js"):
+        assert httpx.get(f"{login_stack.endpoint}/{bucket}/{key}").status_code == 403
+
+
+def test_ordering_stays_open_and_so_do_the_menu_and_the_page(login: Door) -> None:
+    assert login.http.post(f"{login.origin}/prod/orders", json={"item": "Tea", "quantity": 1}).is_success
+    assert [item["item"] for item in login.get("/prod/menu").json()["menu"]] == ["Coffee", "Latte", "Tea"]
+    assert login.get("/order-status").status_code == 200
+
+
+def test_a_code_is_of_no_use_to_who_did_not_begin_the_sign_in(login: Door, login_stack: LocalStack) -> None:
+    app, verifier = people.page_app(login_stack), secrets.token_urlsafe(48)
+    code = people.code_for(login_stack, login.http, app, verifier)
+    for guess in (secrets.token_urlsafe(48), ""):
+        assert people.exchange(login_stack, login.http, app, code, guess).status_code == 400
+    assert people.exchange(login_stack, login.http, app, code, verifier).status_code == 200
+    assert people.exchange(login_stack, login.http, app, code, verifier).status_code == 400
+
+
+def test_the_sign_in_sends_nobody_elsewhere(login: Door, login_stack: LocalStack) -> None:
+    page = people.page_app(login_stack)
+    elsewhere = people.App(client_id=page.client_id, redirect_uri="https://evil.example/order-status")
+    assert people.authorize(login_stack, login.http, elsewhere, "v" * 43).status_code == 400
+
+
+def test_passwords_are_for_the_sign_ins_own_page(login_stack: LocalStack) -> None:
+    page = people.page_app(login_stack)
+    client = login_stack.client("cognito-idp").describe_user_pool_client(
+        UserPoolId=people.pool_of(login_stack), ClientId=page.client_id
+    )["UserPoolClient"]
+    assert client["ExplicitAuthFlows"] == ["ALLOW_REFRESH_TOKEN_AUTH"]
+
+
+def test_the_operator_needs_no_sign_in(login_stack: LocalStack) -> None:
+    where = ["--directory", str(login_stack.directory)]
+    status = CliRunner().invoke(command, ["status", "--json", *where])
+    assert status.exit_code == 0, status.output
+    assert "metrics" in json.loads(status.stdout)
+    verified = CliRunner().invoke(command, ["verify", *where])
+    assert verified.exit_code == 0, verified.output
+    doctor = CliRunner().invoke(command, ["doctor", "--json", *where])
+    found = {finding["name"]: finding["state"] for finding in json.loads(doctor.stdout)["findings"]}
+    assert (found["page"], found["api"]) == ("ok", "ok")
+
+
+def test_a_person_signs_in_by_hand_sees_the_orders_and_signs_out(login_stack: LocalStack) -> None:
+    assert login_stack.sign_in is not None
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        page = browser.new_page()
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(login_stack.outputs["page_url"])
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_label("Username").fill(login_stack.sign_in["user"])
+        page.get_by_label("Password").fill(login_stack.sign_in["password"])
+        with page.expect_response(lambda answer: answer.url.endswith("/prod/order-status")) as told:
+            page.get_by_role("button", name="Sign in").click()
+        assert told.value.status == 200
+        expect(page).to_have_url(login_stack.outputs["page_url"])
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+        assert page.evaluate("sessionStorage.length") == 0
+        assert complaints == []
+        browser.close()

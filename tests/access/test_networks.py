@@ -1,0 +1,169 @@
+"""Where networks are limited, CloudFront's guard is the only way to the order status."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import sync_playwright
+from typer.testing import CliRunner
+
+from cli.main import app as command
+from infra import access
+from tests.access.conftest import Door
+from tests.browser.chromium import launch
+from tests.local_stack import LocalStack
+
+# Other spellings of the same path; the API understands some of them.
+SPELLINGS = [
+    "/prod/order-status",
+    "/prod/order-status/",
+    "/prod/order-status?x=1",
+    "/prod/order%2Dstatus",
+    "/prod/order%2dstatus",
+    "/%70rod/order-status",
+    "/prod//order-status",
+    "//prod/order-status",
+    "/prod/./order-status",
+    "/prod/menu/../order-status",
+    "/prod/ORDER-STATUS",
+    "/order-status",
+    "/",
+]
+
+
+def test_a_network_that_is_named_sees_the_page_and_the_status(inside: Door) -> None:
+    assert [inside.get(path).status_code for path in ("/", "/order-status", "/prod/order-status")] == [
+        200
+    ] * 3
+
+
+@pytest.mark.parametrize("path", SPELLINGS)
+def test_any_other_network_is_refused_however_the_path_is_spelt(outside: Door, path: str) -> None:
+    answer = outside.get(path)
+    assert answer.status_code == 403
+    assert answer.json() == {"message": "The order status is not open to your network."}
+
+
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-For", "X-Real-IP", "CloudFront-Viewer-Address", "True-Client-IP"]
+)
+def test_nobody_is_elsewhere_by_saying_so(outside: Door, header: str) -> None:
+    assert outside.get("/prod/order-status", **{header: "127.0.0.1"}).status_code == 403
+
+
+def test_the_apis_own_address_is_shut_to_everybody(inside: Door, networks_stack: LocalStack) -> None:
+    url, key = networks_stack.outputs["order_status_url"], networks_stack.outputs["orders_api_key"]
+    for headers in ({}, {"x-origin-secret": "guessed"}, {"x-origin-secret": key}, {"x-api-key": key}):
+        answer = inside.http.get(url, headers=headers)
+        assert answer.status_code == 403
+        assert list(answer.json()) == ["message"]
+
+
+def test_the_menu_and_the_order_form_stay_open(outside: Door) -> None:
+    assert outside.get("/prod/menu").status_code == 200
+    assert outside.get("/config.js").status_code == 200
+
+
+def test_orders_want_their_key(outside: Door, networks_stack: LocalStack) -> None:
+    order = {"item": "Tea", "quantity": 1}
+    key = {"x-api-key": networks_stack.outputs["orders_api_key"]}
+    for url in (f"{outside.origin}/prod/orders", networks_stack.outputs["orders_url"]):
+        for headers in ({}, {"x-api-key": "guessed-guessed-guessed"}):
+            refused = outside.http.post(url, json=order, headers=headers)
+            assert refused.status_code == 403
+            assert "x-api-key" in refused.json()["message"]
+        assert outside.http.post(url, json=order, headers=key).status_code == 202
+
+
+def test_the_operator_needs_neither_network_nor_key_at_hand(networks_stack: LocalStack) -> None:
+    where = ["--directory", str(networks_stack.directory)]
+    placed = CliRunner().invoke(command, ["order", "Latte", "--json", *where])
+    assert json.loads(placed.stdout)["accepted"] == 1, placed.output
+    assert networks_stack.outputs["orders_api_key"] not in placed.output
+    status = CliRunner().invoke(command, ["status", "--json", *where])
+    assert "metrics" in json.loads(status.stdout), status.output
+    verified = CliRunner().invoke(command, ["verify", *where])
+    assert verified.exit_code == 0, verified.output
+
+
+# The guard itself, which runs at CloudFront
+
+Guard = Callable[[list[str], list[dict[str, Any]]], list[bool]]
+
+
+@pytest.fixture(scope="module")
+def guard() -> Iterator[Guard]:
+    """Run the guard as written for some networks on requests, and tell which it lets in."""
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        page = browser.new_page()
+
+        def run(networks: list[str], requests: list[dict[str, Any]]) -> list[bool]:
+            code = access.guard_code(networks, ["/prod/orders"])
+            script = f"(events) => {{ {code}; return events.map((event) => !handler(event).statusCode); }}"
+            let_in: list[bool] = page.evaluate(script, requests)
+            return let_in
+
+        yield run
+        browser.close()
+
+
+def request(address: str, uri: str = "/prod/order-status") -> dict[str, Any]:
+    return {"viewer": {"ip": address}, "request": {"uri": uri}}
+
+
+def test_the_guard_agrees_with_pythons_ipaddress(guard: Guard) -> None:
+    chance = random.Random(4)  # noqa: S311 - nothing depends on its secrecy
+    networks = [
+        "203.0.113.0/24",
+        "198.51.100.7/32",
+        "10.32.0.0/11",
+        "2001:db8::/32",
+        "2001:db9:1:8::/61",
+        "::1/128",
+    ]
+    parsed = [ipaddress.ip_network(network) for network in networks]
+    addresses: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = []
+    for network in parsed:
+        first, last = network[0], network[-1]
+        addresses += [first, last]
+        for neighbour in (int(first) - 1, int(last) + 1):
+            if neighbour > 0:
+                addresses.append(type(first)(neighbour))
+    addresses += [ipaddress.IPv4Address(chance.getrandbits(32)) for _ in range(200)]
+    addresses += [ipaddress.IPv6Address((0x20010DB9 << 96) | chance.getrandbits(96)) for _ in range(200)]
+    # In full and in short, as an IPv6 address may be written.
+    for written in (str, lambda address: address.exploded):
+        wanted = [any(address in network for network in parsed) for address in addresses]
+        assert guard(networks, [request(written(address)) for address in addresses]) == wanted
+
+
+def test_the_guard_opens_what_is_named_and_shuts_the_rest(guard: Guard) -> None:
+    uris = ["/prod/orders", "/prod/orders/", "/prod/order-status", "/", "/order-status", "/new-page", ""]
+    assert guard(["203.0.113.0/24"], [request("192.0.2.1", uri) for uri in uris]) == [True] + [False] * 6
+
+
+def test_an_address_that_is_none_is_not_let_in(guard: Guard) -> None:
+    odd = [
+        "",
+        "unknown",
+        "203.0.113",
+        "203.0.113.1.1",
+        "203.0.113.999999999999",
+        "2001:db8",
+        "::ffff",
+        "1:2:3:4:5:6:7:8:9",
+        "2001::db8::",
+    ]
+    assert guard(["203.0.113.0/24", "2001:db8::/32"], [request(text) for text in odd]) == [False] * len(odd)
+
+
+def test_everything_but_the_dashboard_itself_is_open(networks_stack: LocalStack) -> None:
+    paths = access.open_paths("prod")
+    assert {"/prod/orders", "/prod/menu", "/config.js"} <= set(paths)
+    assert not {"/", "/order-status", "/prod/order-status"} & set(paths)
