@@ -118,6 +118,9 @@ class Deviations:
     def visitor(self, user: str) -> None:
         """Say that somebody may sign in whom the program did not invite."""
         self._note(f"{user} may sign in without an invitation, and nobody gets e-mails.")
+        self._note(
+            "Anybody may sign up with the user pool's API: on AWS only an invitation makes an account."
+        )
 
     def addresses(self, value: Any) -> Any:
         """Return a text with the local URLs of the page, the API and the sign-in in place of those on AWS."""

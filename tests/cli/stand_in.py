@@ -308,10 +308,12 @@ class FakeAws:
 
 
 class FakeFunctions:
-    """`ReconcileOrders` and the worker's mapping, in the place of a client of Lambda's.
+    """Functions and the worker's mapping, in the place of a client of Lambda's.
 
     Attributes
     ----------
+    status
+        What the function behind the status API answers, as API Gateway gets it.
     answers
         Answers to the next invocations: a document, or an exception to raise; when empty, `usual` answers.
     events
@@ -319,6 +321,7 @@ class FakeFunctions:
     """
 
     def __init__(self) -> None:
+        self.status: dict[str, Any] = {}
         self.answers: list[Any] = []
         self.events: list[dict[str, Any]] = []
         self.usual: Callable[[dict[str, Any]], Any] = lambda _event: {}
@@ -326,7 +329,9 @@ class FakeFunctions:
         self.last = "No records processed"
 
     def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
-        """Run `ReconcileOrders`."""
+        """Run `ReconcileOrders`, or the function behind the status API."""
+        if FunctionName == "GetOrderStatusLambda-dev":
+            return {"Payload": io.BytesIO(json.dumps(self.status).encode())}
         assert FunctionName == "ReconcileOrders-dev"
         event = json.loads(Payload)
         self.events.append(event)

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from local import stack
 from local.display import EXAMPLE_ORDER, Display
 
 cafe = CliRunner()
@@ -32,6 +33,25 @@ def test_a_directory_of_others_is_refused(tmp_path: Path, capfd: pytest.CaptureF
     assert result.exit_code == 1
     assert "choose an empty --directory" in result.output + capfd.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("entry", ["dashboardAccess", "=login", ""])
+def test_a_setting_without_key_or_value_is_wrong_usage(entry: str) -> None:
+    result = cafe.invoke(app, ["local", "--config", entry])
+    assert result.exit_code == 2
+    assert "KEY=VALUE" in result.output
+
+
+def test_a_setting_may_hold_an_equals_sign() -> None:
+    assert stack.parse_settings(['menu=["Tea=2"]', "a="]) == {"menu": '["Tea=2"]', "a": ""}
+
+
+def test_who_may_sign_in_is_shown_and_no_password_or_key(capsys: pytest.CaptureFixture[str]) -> None:
+    outputs = {"page_url": "http://p", "orders_url": "http://o", "orders_api_key": "s3cret"}
+    Display().finished(outputs, [], "Stop.", {"user": "barista@cafe.example", "password": "s3cret"})
+    shown = capsys.readouterr().out
+    assert "barista@cafe.example" in shown
+    assert "s3cret" not in shown
 
 
 def test_the_example_order_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,6 +40,17 @@ def test_defaults_and_overrides_become_text(tmp_path: Path) -> None:
     }
 
 
+def test_what_a_person_chose_stands_above_both(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text(PULUMI_YAML)
+    chosen = {"plain": "other", "deletionProtection": "true", "aws:region": "eu-west-1", "unknown": "1"}
+    configuration = project.load(tmp_path, chosen).configuration
+    assert configuration["shop:plain"] == "other"
+    assert configuration["shop:deletionProtection"] == "true"
+    assert configuration["aws:region"] == "eu-west-1"
+    # The program says that there is no such setting.
+    assert configuration["shop:unknown"] == "1"
+
+
 def test_a_project_without_settings_can_be_run(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: shop\n")
     declared = project.load(tmp_path)

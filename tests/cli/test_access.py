@@ -1,0 +1,106 @@
+"""The command where the order status is not public, and orders want a key."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from cli import stack
+from tests.cli.conftest import Cafe, Pulumi
+from tests.cli.stand_in import FakeApi, FakeAws, FakeFunctions, Reply
+
+STATUS: dict[str, Any] = {"metrics": [{"metric": "TOTAL_ORDERS", "count": 7}], "recent_orders": []}
+KEY = "k" * 32
+
+
+@pytest.fixture(params=["login", "cidrs"])
+def shut(
+    request: pytest.FixtureRequest, api: FakeApi, dev: FakeAws, pulumi: Pulumi, functions: FakeFunctions
+) -> FakeFunctions:
+    """A stack whose status API refuses everybody who just asks."""
+    api.status = Reply(status=401, body={"message": "Sign in."})
+    functions.status = {"statusCode": 200, "headers": {}, "body": json.dumps(STATUS)}
+    access = {"dashboard_access": request.param, "status_function": "GetOrderStatusLambda-dev"}
+    pulumi.prints(json.dumps(dev.outputs() | access))
+    return functions
+
+
+@pytest.mark.usefixtures("shut")
+def test_status_is_asked_of_the_function_itself(cafe: Cafe, api: FakeApi) -> None:
+    result = cafe("status", "--json", "--stack", "dev")
+    assert (result.exit_code, json.loads(result.stdout)) == (0, STATUS)
+    assert api.requests == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ({"statusCode": 503, "body": '{"message": "Nothing is known."}'}, "answered 503: Nothing is known."),
+        ({"errorMessage": "Task timed out", "errorType": "E"}, "answered Task timed out."),
+        ({"statusCode": 200, "body": "<html>"}, "GetOrderStatusLambda-dev answered"),
+        (None, "GetOrderStatusLambda-dev answered"),
+    ],
+)
+def test_a_function_that_does_not_answer_is_a_sentence(
+    cafe: Cafe, shut: FakeFunctions, answer: Any, sentence: str
+) -> None:
+    shut.status = answer
+    result = cafe("status", "--stack", "dev")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert sentence in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.usefixtures("shut")
+def test_the_doctor_asks_it_too(cafe: Cafe) -> None:
+    result = cafe("doctor", "--json", "--stack", "dev")
+    found = {finding["name"]: finding for finding in json.loads(result.stdout)["findings"]}
+    assert found["api"]["state"] == "ok"
+    assert found["api"]["detail"] == "GetOrderStatusLambda-dev answers"
+
+
+def test_a_page_that_is_shut_to_this_network_is_as_it_should_be(
+    cafe: Cafe, api: FakeApi, shut: FakeFunctions, dev: FakeAws
+) -> None:
+    api.page = Reply(status=403, body={"message": "Not your network."})
+    dev.left_out = {"row"}
+    shut.status["body"] = json.dumps(STATUS)
+    result = cafe("verify", "--json", "--stack", "dev", "--timeout", "1")
+    checks = {check["name"]: check for check in json.loads(result.stdout)["checks"]}
+    networks = stack.load("dev").outputs["dashboard_access"] == "cidrs"
+    assert checks["page_served"]["ok"] is networks
+
+
+def test_verify_finds_its_order_where_no_names_are_told(
+    cafe: Cafe, api: FakeApi, shut: FakeFunctions, dev: FakeAws
+) -> None:
+    def show(order_id: str, order: Any) -> None:
+        dev.work(order_id, order)
+        told = order | {"order_id": order_id, "customer_name": ""}
+        shut.status["body"] = json.dumps({"recent_orders": [told]})
+
+    api.on_order = show
+    result = cafe("verify", "--json", "--stack", "dev", "--timeout", "5")
+    checks = {check["name"]: check for check in json.loads(result.stdout)["checks"]}
+    assert checks["rds_row"]["ok"], checks["rds_row"]["detail"]
+
+
+def test_orders_are_sent_with_the_stacks_key(cafe: Cafe, api: FakeApi, dev: FakeAws, pulumi: Pulumi) -> None:
+    pulumi.prints(json.dumps(dev.outputs() | {"orders_api_key": KEY}))
+    result = cafe("order", "Tea", "--stack", "dev")
+    assert result.exit_code == 0, result.output
+    (order,) = api.orders
+    assert order.headers["x-api-key"] == KEY
+    assert KEY not in result.output
+
+
+def test_without_a_key_none_is_sent(cafe: Cafe, api: FakeApi, dev: FakeAws) -> None:
+    assert cafe("order", "Tea", "--stack", "dev").exit_code == 0
+    assert "x-api-key" not in {name.lower() for name in api.orders[0].headers}
+
+
+def test_a_key_is_not_shown_by_accident(dev: FakeAws, pulumi: Pulumi) -> None:
+    pulumi.prints(json.dumps(dev.outputs() | {"orders_api_key": KEY}))
+    assert KEY not in repr(stack.load("dev"))
