@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from pathlib import Path
@@ -34,8 +35,14 @@ def command(root: Path) -> list[str]:
 
 
 def search_path() -> str:
-    """Return the directories in which MiniStack finds programs."""
-    return os.defpath if shutil.which("sh", path=os.defpath) else "/usr/bin:/bin"
+    """Return the directories in which MiniStack finds programs: the system's, and Node.js's.
+
+    CloudFront Functions run by Node.js. Where the system has none, the one of the tests' browser library serves.
+    """
+    system = os.defpath if shutil.which("sh", path=os.defpath) else "/usr/bin:/bin"
+    library = importlib.util.find_spec("playwright")
+    places = (library and library.submodule_search_locations) or []
+    return os.pathsep.join([system, *(str(Path(place) / "driver") for place in places)])
 
 
 def environment(directory: Path, port: int, region: str) -> dict[str, str]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
-from local import ministack
 from local.deployer.archives import read_asset
 from local.deployer.cloud import Cloud
-from local.deployer.inputs import InputError, Inputs
+from local.deployer.inputs import Inputs
 from local.deployer.registry import Result, resource
 
 _EVERYWHERE = "one machine is all that serves the page"
@@ -103,9 +101,6 @@ def cache_policy(cloud: Cloud, name: str, inputs: Inputs) -> Result:
 
 @resource("aws:cloudfront/function:Function")
 def viewer_function(cloud: Cloud, name: str, inputs: Inputs) -> Result:
-    path = ministack.search_path()
-    if shutil.which("node", path=path) is None:
-        raise InputError(f"is JavaScript, which runs by Node.js here: install it, so that node is in {path}")
     client = cloud.client("cloudfront")
     physical = inputs.get("name", cloud.physical_name(name))
     created = client.create_function(

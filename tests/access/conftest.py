@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 from collections.abc import Iterator
 
@@ -10,7 +9,6 @@ import httpx
 import pytest
 
 from cli.http import LoopbackTransport
-from local import ministack
 from tests.local_stack import LocalStack, started
 
 OUTSIDE = "127.0.0.2"  # an address of this machine that is in none of the stack's networks
@@ -48,8 +46,6 @@ def login_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack
 
 @pytest.fixture(scope="session")
 def networks_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    if shutil.which("node", path=ministack.search_path()) is None:
-        pytest.skip("CloudFront Functions run by Node.js, which is not installed")
     settings = {
         "dashboardAccess": "cidrs",
         "dashboardCidrs": '["127.0.0.1/32", "2001:db8::/32"]',
