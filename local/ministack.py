@@ -37,7 +37,7 @@ def command(root: Path) -> list[str]:
 def search_path() -> str:
     """Return the directories in which MiniStack finds programs: the system's, and Node.js's.
 
-    CloudFront Functions run by Node.js. Where the system has none, the one of the tests' browser library serves.
+    CloudFront Functions run by it; where the system has none, the one of the tests' browser library serves.
     """
     system = os.defpath if shutil.which("sh", path=os.defpath) else "/usr/bin:/bin"
     library = importlib.util.find_spec("playwright")
