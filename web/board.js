@@ -19,7 +19,6 @@ const targets = [...document.querySelectorAll("[data-figure]")].map((target) => 
 /** @type {HTMLElement[]} */
 const hopElements = [...element("hops").children];
 
-/** @param {Status} status */
 function showFigures({ figures }) {
   for (const target of targets) {
     const figure = figures[/** @type {import("./status.js").FigureName} */ (target.dataset.figure)];
@@ -63,7 +62,6 @@ const rows = new Map();
 const placed = new WeakMap();
 const body = element("rows");
 
-/** @returns {HTMLTableRowElement} */
 function createRow() {
   const item = make("th");
   item.setAttribute("scope", "row");
@@ -76,10 +74,6 @@ function createRow() {
   return /** @type {HTMLTableRowElement} */ (row);
 }
 
-/**
- * @param {HTMLTableRowElement} row
- * @param {Order} order
- */
 function fillRow(row, { item, quantity, customer, createdAt }) {
   const [quantityCell, itemCell, customerCell, whenCell] = row.cells;
   write(quantityCell, quantity);
@@ -126,7 +120,7 @@ function arrange(orders) {
     if (row === next) next = row.nextElementSibling;
     else body.insertBefore(row, next);
   }
-  mark(element("table"), "data-names", String(orders.some(({ customer }) => customer !== "")));
+  mark(element("table"), "data-names", String(listed.size === 0 || orders.some(({ customer }) => customer !== "")));
   show(element("empty"), listed.size === 0);
   mark(element("orders"), "aria-busy", "false");
 }

@@ -9,17 +9,12 @@ const TOP = 14; // percent of the height above the highest bar, for its number
 const BOTTOM = 14; // percent below the bars, for the hours
 const LABEL_EVERY = 4; // hours
 
-/**
- * @param {string} name
- * @param {Record<string, string | number>} attributes
- */
 function shape(name, attributes) {
   const made = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
   return made;
 }
 
-/** @param {number} value */
 const percent = (value) => `${value.toFixed(2)}%`;
 
 /** What is drawn now, to draw nothing twice. */
@@ -38,10 +33,6 @@ export function showHours(hours) {
   listHours(element("hours-rows"), hours);
 }
 
-/**
- * @param {SVGElement} chart
- * @param {{ name: string, count: number }[]} hours
- */
 function drawHours(chart, hours) {
   const most = Math.max(1, ...hours.map(({ count }) => count));
   const step = 100 / Math.max(1, hours.length);
@@ -73,14 +64,6 @@ function drawHours(chart, hours) {
   chart.replaceChildren(...shapes);
 }
 
-/**
- * @param {string} words
- * @param {string} x
- * @param {string} y
- * @param {string} className
- * @param {number} index
- * @param {number} latest
- */
 function label(words, x, y, className, index, latest) {
   // At the edges a label leans inwards, so that none is cut off.
   const edge = index === latest ? "end" : index === 0 ? "start" : "middle";

@@ -33,7 +33,6 @@ let paused = false;
 
 const serverNow = () => Date.now() + ahead;
 
-/** @param {string | null} token */
 function request(token) {
   /** @type {Record<string, string>} */
   const headers = {};
@@ -163,7 +162,6 @@ function backAgain() {
   return welcome === undefined ? "" : "Back again: what you see is up to date.";
 }
 
-/** @param {News} news */
 function showNews(news) {
   const first = !element("door").hidden || lastNews === null;
   const changed = news.status !== status;
@@ -191,11 +189,6 @@ function showNews(news) {
   }
 }
 
-/**
- * @param {Error} error
- * @param {number} failures
- * @param {number} pause
- */
 function showFailure(error, failures, pause) {
   if (error instanceof SignInNeeded) {
     polling.stop();

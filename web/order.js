@@ -19,19 +19,10 @@ function newKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/**
- * @param {string} path
- * @param {RequestInit} [options]
- */
 const call = (path, options) => fetch(`${settings.apiBase}${path}`, { ...options, signal: AbortSignal.timeout(TIME_LIMIT) });
 
 // --- The menu ---
 
-/**
- * @param {string} value
- * @param {string} words
- * @param {string} price
- */
 function choice(value, words, price) {
   const input = /** @type {HTMLInputElement} */ (make("input"));
   input.type = "radio";
@@ -41,7 +32,6 @@ function choice(value, words, price) {
   return make("label", "", input, make("span", "item", words), make("span", "price", price === OTHER ? "" : price));
 }
 
-/** @param {any[]} menu */
 function showMenu(menu) {
   const choices = menu
     .filter((entry) => typeof entry?.item === "string")
@@ -75,7 +65,6 @@ function showOther() {
 
 // --- The order ---
 
-/** @returns {string} */
 const item = () => (element("other-label").hidden ? (chosen()?.value ?? "") : element("other").value.trim());
 
 /** @returns {number} not a number: it is none */
@@ -97,7 +86,6 @@ function check() {
   return wrong;
 }
 
-/** @param {string} field */
 function inputOf(field) {
   if (field !== "item") return element(field);
   return element("other-label").hidden ? element("menu").querySelector("input") : element("other");
@@ -176,7 +164,6 @@ element("form").addEventListener("input", () => {
   if (!shown && !element("other-label").hidden) element("other").focus();
 });
 
-/** @param {number} by */
 function step(by) {
   const next = (Number.isNaN(quantity()) ? 0 : quantity()) + by;
   element("quantity").value = String(Math.min(MOST, Math.max(1, next)));

@@ -17,13 +17,11 @@ export class SignInNeeded extends Error {}
  * @typedef {{ access: string, refresh: string | null, until: number }} Session
  */
 
-/** @param {Uint8Array} bytes */
 const base64url = (bytes) =>
   btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 
 const secret = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
 
-/** @param {string} text */
 const digest = async (text) =>
   base64url(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))));
 
@@ -151,10 +149,6 @@ export class SignIn {
     return null;
   }
 
-  /**
-   * @param {string} path
-   * @param {Record<string, string>} question
-   */
   #post(path, question) {
     return fetch(`${this.domain}/oauth2/${path}`, {
       method: "POST",

@@ -172,7 +172,7 @@ export const rdsWords = ({ rdsAsOf }) => (rdsAsOf ? `rows at ${timeText(rdsAsOf)
 export function syncWords({ inSync, driftSince, figures, degraded }) {
   if (inSync === null) return { agree: "unknown", words: degraded.length ? "cannot be told now" : "not compared yet" };
   if (inSync) return { agree: "yes", words: "in sync" };
-  const drift = figures.drift.value ?? (figures.inRds.value ?? 0) - (figures.counted.value ?? 0);
+  const drift = figures.drift.value || (figures.inRds.value ?? 0) - (figures.counted.value ?? 0);
   const words = drift ? `${numberText(Math.abs(drift))} apart` : "they differ";
   // An order is in one store a moment before the other: while some are under way, a difference is no alarm.
   const underWay = figures.waiting.value || figures.inFlight.value;
@@ -180,7 +180,6 @@ export function syncWords({ inSync, driftSince, figures, degraded }) {
   return { agree: "no", words: driftSince ? `${words} since ${sinceText(driftSince)}` : words };
 }
 
-/** @param {Date} date */
 function sinceText(date) {
   const today = dayText(date) === dayText(new Date());
   return today ? timeText(date) : `${dayText(date)}, ${timeText(date)}`;
@@ -227,7 +226,6 @@ export function verdict(status, now) {
   return { level: "good", words: figures.total.value === 0 ? "Ready for the first order." : "Every order is through.", hops };
 }
 
-/** @param {string} words */
 const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
 
 /**

@@ -67,7 +67,17 @@ def hourly(counts: list[int], now: datetime = NOON) -> list[Answer]:
 
 def busy_morning() -> Answer:
     """Return an answer as on a good day in the cafe, for pictures."""
-    names = ["Asha K.", "Tomás R.", "Mei L.", "Oluwaseun A.", "Freya S.", "Luca B.", "Zoë M.", "Kenji T.", "Nora"]
+    names = [
+        "Asha K.",
+        "Tomás R.",
+        "Mei L.",
+        "Oluwaseun A.",
+        "Freya S.",
+        "Luca B.",
+        "Zoë M.",
+        "Kenji T.",
+        "Nora",
+    ]
     menu = ["Flat white", "Latte", "Masala chai", "Espresso", "Almond croissant", "Cappuccino", "Tea"]
     orders = [
         order(

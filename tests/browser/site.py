@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlencode
 from infra.page import CONTENT_SECURITY_POLICY, CONTENT_TYPES, WEB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 API_PATH = "/prod/order-status"
@@ -100,6 +100,7 @@ class Site:
     url: str = ""
     settings: dict[str, Any] = field(default_factory=lambda: dict(SETTINGS))
     answer: Mapping[str, Any] | str = field(default_factory=dict)  # sent as JSON, or a text as it is
+    next_answer: Callable[[], Mapping[str, Any]] | None = None  # makes each answer, in place of `answer`
     status: int = HTTPStatus.OK
     headers: dict[str, str] = field(default_factory=dict)  # sent with the status, besides its own
     etags: bool = False  # whether the status has an ETag, and 304 is said
@@ -162,6 +163,8 @@ class Site:
 
     def body(self) -> bytes:
         """Return the API's answer now; one without a time of its own is of this moment."""
+        if self.next_answer:
+            self.answer = self.next_answer()
         if isinstance(self.answer, str):
             return self.answer.encode()
         return json.dumps({"generated_at": f"now {time.monotonic_ns()}", **self.answer}).encode()
