@@ -4,7 +4,7 @@ STACK ?= dev
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help local test lint format bench preview deploy destroy lock clean
+.PHONY: help local test lint format bench picture preview deploy destroy lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,10 @@ format: ## Format the sources, and repair what ruff can repair
 bench: ## Measure what an order costs (counts, and ratios within one run)
 	@scripts/setup python database
 	@PYTHONPATH=functions .venv/bin/python -m bench.worker $(ARGS)
+
+picture: ## Make the README's picture of the page (ARGS="--url ADDRESS": of a running one)
+	@scripts/setup python browser
+	@.venv/bin/python -m tests.browser.screenshot docs/order-status.png $(ARGS)
 
 preview: ## Show what a deploy would change on AWS (STACK=dev)
 	@scripts/setup python

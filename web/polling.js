@@ -1,6 +1,6 @@
 /** Asking again and again: one question at a time, more slowly while it fails, never in a hidden tab. */
 
-const EVERY = 2_000; // milliseconds from an answer to the next question
+const EVERY = 1_000; // milliseconds from an answer to the next question
 const AT_MOST = 30_000; // the longest pause between two tries
 
 /**
@@ -20,16 +20,18 @@ export function pauseAfter(failures) {
  * @param {() => Promise<T>} ask
  * @param {(answer: T) => void} onAnswer
  * @param {(error: Error, failures: number, pause: number) => void} onFailure with the milliseconds to the next try
+ * @returns {{ stop: () => void, start: () => void }} an answer that comes while stopped is not shown
  */
 export function poll(ask, onAnswer, onFailure) {
   let asking = false;
+  let stopped = false;
   let failures = 0;
   /** @type {number | undefined} */
   let timer;
 
   async function turn() {
     clearTimeout(timer);
-    if (asking || document.hidden) return;
+    if (asking || stopped || document.hidden) return;
     asking = true;
     /** @type {() => void} */
     let tell;
@@ -42,6 +44,7 @@ export function poll(ask, onAnswer, onFailure) {
       tell = () => onFailure(/** @type {Error} */ (error), failures, pause);
     }
     asking = false;
+    if (stopped) return;
     const pause = pauseAfter(failures);
     timer = setTimeout(turn, pause);
     tell(); // last: a mistake in showing an answer must not end the asking
@@ -50,4 +53,15 @@ export function poll(ask, onAnswer, onFailure) {
   document.addEventListener("visibilitychange", turn);
   window.addEventListener("online", turn);
   turn();
+  return {
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
+    start() {
+      stopped = false;
+      failures = 0;
+      turn();
+    },
+  };
 }

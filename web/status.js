@@ -1,5 +1,7 @@
 /** What the API's answers mean, and how the page says it: no DOM and no network in here. */
 
+import { dayText, exactTimeText, hourText, numberText, timeText } from "./formats.js";
+
 /**
  * A number, as far as it is known: `old` when the latest answer did not have it and an earlier one had.
  * @typedef {{ value: number | null, old: boolean }} Figure
@@ -8,19 +10,30 @@
  * @property {string} id
  * @property {string} item
  * @property {string} quantity
- * @property {string} customer
+ * @property {string} customer empty: not told
  * @property {Date | null} createdAt null: kept before orders had a time
  *
- * @typedef {"total" | "today" | "waiting" | "inFlight" | "deadLettered" | "inRds" | "counted"} FigureName
+ * @typedef {"total" | "today" | "yesterday" | "thisHour" | "waiting" | "inFlight" | "deadLettered" | "inRds"
+ *   | "counted" | "drift"} FigureName
  *
  * @typedef {object} Status
  * @property {Record<FigureName, Figure>} figures
  * @property {Order[] | null} orders null: not known yet
+ * @property {{ name: string, count: number }[]} hours the oldest first
+ * @property {{ item: string, quantity: number }[]} items what is ordered most, first
  * @property {Date | null} rdsAsOf when the rows in RDS were counted
  * @property {boolean | null} inSync null: cannot be told now
+ * @property {Date | null} driftSince
  * @property {string[]} degraded sources that could not be read, as the API names them
  * @property {string | null} generatedAt
+ * @property {number} movedAt milliseconds: when an order last got through, or none was under way
+ *
+ * @typedef {"good" | "busy" | "stuck" | "unknown"} Level
+ * @typedef {"sns" | "sqs" | "dlq" | "lambda" | "rds" | "sync" | "dynamodb"} Hop
  */
+
+/** After so long without an order getting through, those under way are stuck; SQS's figures lag by less. */
+const PATIENCE = 60_000; // milliseconds
 
 /** @type {Record<string, string>} */
 const SOURCES = {
@@ -29,54 +42,71 @@ const SOURCES = {
   sqs: "the queue (SQS)",
 };
 
-const number = new Intl.NumberFormat();
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-const clockWithSeconds = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const dayAndYear = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
-
 /**
  * What the page knows after an answer. What the answer leaves out is kept from before, and marked as old.
  * @param {any} answer parsed JSON, from a server that may be newer or older than this page
  * @param {Status | null} before
+ * @param {number} now milliseconds
  * @returns {Status}
  * @throws {TypeError} when the answer is no order status at all
  */
-export function learn(answer, before) {
+export function learn(answer, before, now) {
   if (answer === null || typeof answer !== "object" || !("recent_orders" in answer)) {
     throw new TypeError("not an order status");
   }
+  const degraded = list(answer.degraded)?.map(String) ?? [];
+  const hours = list(answer.hourly)?.filter((entry) => Number.isFinite(entry?.count)) ?? [];
+  const items = list(answer.top_items)?.filter((entry) => Number.isFinite(entry?.quantity)) ?? [];
+  // Without its source the API lists nothing; that does not mean that there is nothing.
+  const told = list(answer.recent_orders);
+  const orders = told && (told.length > 0 || !degraded.includes("rds")) ? told.map(readOrder) : before?.orders;
+  const keepHours = hours.length === 0 && degraded.includes("dynamodb") && before;
+  const keepItems = items.length === 0 && degraded.includes("rds") && before;
+  const figures = readFigures(answer, hours.at(-1)?.count, before);
+  const underWay = (figures.waiting.value ?? 0) + (figures.inFlight.value ?? 0) > 0;
+  const still = before !== null && underWay && before.figures.total.value === figures.total.value;
+  return {
+    figures,
+    orders: orders ?? null,
+    hours: keepHours ? before.hours : hours.map(({ hour, count }) => ({ name: String(hour), count })),
+    items: keepItems ? before.items : items.map(({ item, quantity }) => ({ item: String(item), quantity })),
+    rdsAsOf: moment(answer.sync?.rds_orders?.as_of) ?? before?.rdsAsOf ?? null,
+    inSync: typeof answer.sync?.in_sync === "boolean" ? answer.sync.in_sync : null,
+    driftSince: moment(answer.sync?.drift_since),
+    degraded,
+    generatedAt: answer.generated_at ?? null,
+    movedAt: still ? before.movedAt : now,
+  };
+}
+
+/**
+ * @param {any} answer
+ * @param {unknown} thisHour
+ * @param {Status | null} before
+ * @returns {Record<FigureName, Figure>}
+ */
+function readFigures(answer, thisHour, before) {
   /** @param {string} name */
   const metric = (name) => list(answer.metrics)?.find((entry) => entry?.metric === name)?.count;
   const sync = answer.sync ?? {};
   const numbers = {
     total: metric("TOTAL_ORDERS"),
-    today: metric("TODAY_ORDERS"),
+    today: answer.today?.count ?? metric("TODAY_ORDERS"),
+    yesterday: answer.today?.same_time_yesterday,
+    thisHour,
     waiting: sync.waiting,
     inFlight: sync.in_flight,
     deadLettered: sync.dead_lettered,
     inRds: sync.rds_orders?.count,
     counted: sync.dynamodb_orders,
+    drift: sync.drift,
   };
-  const degraded = list(answer.degraded)?.map(String) ?? [];
-  const told = list(answer.recent_orders);
-  // Without its database the API may list no orders; that does not mean that there are none.
-  const orders = told && (told.length > 0 || !degraded.includes("rds")) ? told.map(readOrder) : before?.orders;
-  const figures = Object.fromEntries(
-    Object.entries(numbers).map(([name, value]) => {
-      const known = before?.figures[/** @type {FigureName} */ (name)].value ?? null;
-      const now = Number.isFinite(value) ? value : null;
-      return [name, { value: now ?? known, old: now === null && known !== null }];
-    }),
-  );
-  return {
-    figures: /** @type {Record<FigureName, Figure>} */ (figures),
-    orders: orders ?? null,
-    rdsAsOf: moment(sync.rds_orders?.as_of) ?? before?.rdsAsOf ?? null,
-    inSync: typeof sync.in_sync === "boolean" ? sync.in_sync : null,
-    degraded,
-    generatedAt: answer.generated_at ?? null,
-  };
+  const figures = Object.entries(numbers).map(([name, value]) => {
+    const known = before?.figures[/** @type {FigureName} */ (name)].value ?? null;
+    const now = Number.isFinite(value) ? value : null;
+    return [name, { value: now ?? known, old: now === null && known !== null }];
+  });
+  return Object.fromEntries(figures);
 }
 
 /**
@@ -86,7 +116,7 @@ export function learn(answer, before) {
 function readOrder(order) {
   const createdAt = moment(order?.created_at);
   const [item, customer] = [order?.item ?? "–", order?.customer_name ?? "–"].map(String);
-  const quantity = Number.isFinite(order?.quantity) ? number.format(order.quantity) : "–";
+  const quantity = Number.isFinite(order?.quantity) ? numberText(order.quantity) : "–";
   const id = order?.order_id ?? [order?.created_at, customer, item, quantity].join();
   return { id: String(id), item, quantity, customer, createdAt };
 }
@@ -106,45 +136,97 @@ function moment(text) {
   return Number.isNaN(date.getTime()) ? null : date;
 }
 
-/** @param {number | null} value */
-export const figureText = (value) => (value === null ? "–" : number.format(value));
-
-/** @param {Date} date */
-export const timeText = (date) => clock.format(date);
-
-/** @param {Date} date */
-export const exactTimeText = (date) => clockWithSeconds.format(date);
-
 /**
- * The day, with its year when that is not the current one.
- * @param {Date} date
+ * A number with its noun.
+ * @param {number} count
+ * @param {string} one
+ * @param {string} many
  */
-export const dayText = (date) => (date.getFullYear() === new Date().getFullYear() ? day : dayAndYear).format(date);
+const counted = (count, one, many) => `${numberText(count)} ${count === 1 ? one : many}`;
 
 /**
- * The line under "In RDS".
+ * Today against yesterday up to the same time.
  * @param {Status} status
+ * @returns {{ trend: "up" | "down" | "same" | "unknown", words: string }}
  */
-export function rdsHint({ rdsAsOf }) {
-  return rdsAsOf ? `as of ${timeText(rdsAsOf)}` : "not counted yet";
+export function comparedWords({ figures: { today, yesterday } }) {
+  if (today.value === null || yesterday.value === null) return { trend: "unknown", words: "yesterday is not known" };
+  const more = today.value - yesterday.value;
+  const then = `than yesterday at this time (${numberText(yesterday.value)})`;
+  if (more > 0) return { trend: "up", words: `${numberText(more)} more ${then}` };
+  if (more < 0) return { trend: "down", words: `${numberText(-more)} fewer ${then}` };
+  return { trend: "same", words: "as many as yesterday at this time" };
 }
 
 /**
- * Whether both stores hold the same orders: a word for the style, an answer, and a line of explanation.
+ * The line under the figure of RDS.
  * @param {Status} status
- * @returns {{ agree: "yes" | "no" | "unknown", answer: string, hint: string }}
  */
-export function syncWords({ inSync, figures, degraded }) {
-  if (inSync === null) {
-    return { agree: "unknown", answer: "–", hint: degraded.length ? "cannot be told now" : "not compared yet" };
-  }
-  if (inSync) return { agree: "yes", answer: "Yes", hint: "both stores agree" };
-  const apart = Math.abs((figures.inRds.value ?? 0) - (figures.counted.value ?? 0));
-  const hint = apart ? `${number.format(apart)} apart` : "they differ";
+export const rdsWords = ({ rdsAsOf }) => (rdsAsOf ? `rows at ${timeText(rdsAsOf)}` : "not counted yet");
+
+/**
+ * Whether both stores hold the same orders.
+ * @param {Status} status
+ * @returns {{ agree: "yes" | "no" | "soon" | "unknown", words: string }}
+ */
+export function syncWords({ inSync, driftSince, figures, degraded }) {
+  if (inSync === null) return { agree: "unknown", words: degraded.length ? "cannot be told now" : "not compared yet" };
+  if (inSync) return { agree: "yes", words: "in sync" };
+  const drift = figures.drift.value || (figures.inRds.value ?? 0) - (figures.counted.value ?? 0);
+  const words = drift ? `${numberText(Math.abs(drift))} apart` : "they differ";
   // An order is in one store a moment before the other: while some are under way, a difference is no alarm.
-  if (figures.waiting.value || figures.inFlight.value) return { agree: "unknown", answer: "Not yet", hint };
-  return { agree: "no", answer: "No", hint };
+  const underWay = figures.waiting.value || figures.inFlight.value;
+  if (underWay && !driftSince) return { agree: "soon", words };
+  return { agree: "no", words: driftSince ? `${words} since ${sinceText(driftSince)}` : words };
 }
+
+function sinceText(date) {
+  const today = dayText(date) === dayText(new Date());
+  return today ? timeText(date) : `${dayText(date)}, ${timeText(date)}`;
+}
+
+/**
+ * Where orders are, and where they are stuck: a sentence, and a level for each hop that has one.
+ * @param {Status} status
+ * @param {number} now milliseconds
+ * @returns {{ level: Level, words: string, hops: Partial<Record<Hop, Level>> }}
+ */
+export function verdict(status, now) {
+  const { figures, degraded } = status;
+  const [waiting, inFlight, dead] = [figures.waiting, figures.inFlight, figures.deadLettered].map(({ value }) => value ?? 0);
+  const stalled = now - status.movedAt >= PATIENCE;
+  /** @type {Partial<Record<Hop, Level>>} */
+  const hops = {};
+  for (const [source, hop] of /** @type {[string, Hop][]} */ ([["rds", "rds"], ["dynamodb", "dynamodb"], ["sqs", "sqs"]])) {
+    if (degraded.includes(source)) hops[hop] = "unknown";
+  }
+  if (degraded.includes("sqs")) hops.lambda = hops.dlq = "unknown";
+  /** @type {string[]} */
+  const stuck = [];
+  if (dead > 0) {
+    hops.dlq = "stuck";
+    stuck.push(`${counted(dead, "order", "orders")} failed three times`);
+  }
+  if (inFlight > 0) hops.lambda = stalled ? "stuck" : "busy";
+  if (waiting > 0) hops.sqs = stalled && inFlight === 0 ? "stuck" : "busy";
+  if (hops.sqs === "stuck") stuck.push(`about ${counted(waiting, "order waits", "orders wait")}, and no worker takes them`);
+  if (hops.lambda === "stuck") stuck.push(`the worker has ${counted(inFlight, "order", "orders")} and gets none through`);
+  if (syncWords(status).agree === "no") {
+    hops.sync = "stuck";
+    stuck.push(`RDS and DynamoDB are ${syncWords(status).words.replace("they differ", "not the same")}`);
+  }
+  if (stuck.length) return { level: "stuck", words: sentence(stuck.join("; ")), hops };
+  if (degraded.includes("sqs") || figures.waiting.value === null) {
+    return { level: "unknown", words: "It cannot be told now whether orders are waiting.", hops };
+  }
+  if (waiting + inFlight > 0) {
+    return { level: "busy", words: `About ${counted(waiting + inFlight, "order is", "orders are")} on the way.`, hops };
+  }
+  if (degraded.length) return { level: "unknown", words: "No order is waiting, as far as can be told.", hops };
+  return { level: "good", words: figures.total.value === 0 ? "Ready for the first order." : "Every order is through.", hops };
+}
+
+const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
 
 /**
  * The sentence about sources that could not be read; empty when all could.
@@ -153,8 +235,7 @@ export function syncWords({ inSync, figures, degraded }) {
 export function degradedWords(degraded) {
   if (degraded.length === 0) return "";
   const names = new Intl.ListFormat("en").format(degraded.map((name) => SOURCES[name] ?? name));
-  const sentence = `${names} cannot be read right now. What was known before stays here.`;
-  return sentence[0].toUpperCase() + sentence.slice(1);
+  return `${sentence(`${names} cannot be read right now`)} What was known before stays here.`;
 }
 
 /**
@@ -165,4 +246,16 @@ export function degradedWords(degraded) {
 export function staleWords(reason, lastNews) {
   const seen = lastNews ? ` What you see is from ${exactTimeText(lastNews)}.` : "";
   return `${reason}.${seen} This page keeps trying by itself.`;
+}
+
+/**
+ * What the chart of hours says, in words.
+ * @param {{ name: string, count: number }[]} hours
+ */
+export function hoursWords(hours) {
+  if (hours.length === 0) return "not known yet";
+  const total = hours.reduce((sum, { count }) => sum + count, 0);
+  if (total === 0) return "none in the last 24 hours";
+  const most = hours.reduce((best, entry) => (entry.count > best.count ? entry : best));
+  return `${numberText(total)} in the last 24 hours, most at ${hourText(most.name, "clock")} (${numberText(most.count)})`;
 }

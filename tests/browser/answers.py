@@ -21,6 +21,7 @@ def answer(
     *,
     total: int | None = None,
     today: int | None = None,
+    yesterday: int | None = None,
     **changes: object,
 ) -> Answer:
     """Return an answer that fits these orders: all counted, nothing waiting, both stores in sync."""
@@ -32,6 +33,7 @@ def answer(
         "recent_orders": orders or [],
         "top_items": [],
         "hourly": [],
+        "today": {"count": today, "same_time_yesterday": yesterday},
         "sync": sync(rds_orders={"count": total, "as_of": NOON.isoformat()}, dynamodb_orders=total),
         "degraded": [],
         **changes,
@@ -41,7 +43,7 @@ def answer(
 def sync(**changes: object) -> Answer:
     """Return the figures of an order's way: nothing under way, nothing wrong."""
     quiet = {"waiting": 0, "in_flight": 0, "dead_lettered": 0, "rds_orders": None, "dynamodb_orders": None}
-    return {**quiet, "in_sync": True, **changes}
+    return {**quiet, "in_sync": True, "drift": 0, "drift_since": None, **changes}
 
 
 def unknown(*degraded: str) -> Answer:
@@ -56,9 +58,26 @@ def unknown(*degraded: str) -> Answer:
     }
 
 
+def hourly(counts: list[int], now: datetime = NOON) -> list[Answer]:
+    """Return counts as those of the last hours, the current one last."""
+    ago = range(len(counts) - 1, -1, -1)
+    hours = [f"{now - timedelta(hours=hours):%Y-%m-%dT%H}" for hours in ago]
+    return [{"hour": hour, "count": count} for hour, count in zip(hours, counts, strict=True)]
+
+
 def busy_morning() -> Answer:
     """Return an answer as on a good day in the cafe, for pictures."""
-    names = ["Asha", "Tomás", "Mei", "Oluwaseun", "Freya", "Luca", "Zoë", "Kenji", "Amélie", "Ravi", "Nora"]
+    names = [
+        "Asha K.",
+        "Tomás R.",
+        "Mei L.",
+        "Oluwaseun A.",
+        "Freya S.",
+        "Luca B.",
+        "Zoë M.",
+        "Kenji T.",
+        "Nora",
+    ]
     menu = ["Flat white", "Latte", "Masala chai", "Espresso", "Almond croissant", "Cappuccino", "Tea"]
     orders = [
         order(
@@ -68,9 +87,23 @@ def busy_morning() -> Answer:
             quantity=(1, 2, 1, 1, 3, 1, 2, 1, 1, 4)[number % 10],
             created_at=(NOON - timedelta(seconds=47 * number + number * number * 5)).isoformat(),
         )
-        for number in range(16)
+        for number in range(20)
     ]
-    total = 48_213
-    rds = {"count": total, "as_of": NOON.isoformat()}
-    figures = sync(waiting=2, in_flight=1, rds_orders=rds, dynamodb_orders=total)
-    return answer(orders, total=total, today=184, sync=figures)
+    counts = [28, 22, 25, 31, 27, 14, 6, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 17, 38, 52, 41, 24, 9]
+    total, today = 48_213, sum(counts[-12:])
+    rds = {"count": total - 3, "as_of": (NOON - timedelta(seconds=40)).isoformat()}
+    return answer(
+        orders,
+        total=total,
+        today=today,
+        hourly=hourly(counts),
+        top_items=[
+            {"item": "Latte", "quantity": 121},
+            {"item": "Flat white", "quantity": 96},
+            {"item": "Cappuccino", "quantity": 71},
+            {"item": "Almond croissant", "quantity": 44},
+            {"item": "Masala chai", "quantity": 19},
+        ],
+        yesterday=161,
+        sync=sync(waiting=2, in_flight=1, rds_orders=rds, dynamodb_orders=total),
+    )

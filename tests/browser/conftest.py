@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
+from infra.site import WEB
 from tests.browser.answers import NOON, answer
 from tests.browser.chromium import launch
-from tests.browser.site import API_PATH, Site, serve
+from tests.browser.site import API_PATH, MENU_PATH, ORDERS_PATH, PAGES, Site, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog
 
 PICTURES = Path(__file__).parents[2] / "test-results"
-POLL = 2_000  # milliseconds between two questions while all is well
+POLL = 1_000  # milliseconds between two questions while all is well
+
+# A thousand updates in seconds: the pause between two questions is left out.
+HURRY = f"""
+const pause = window.setTimeout;
+window.setTimeout = (call, after, ...more) => pause(call, after === {POLL} ? 0 : after, ...more);
+"""
 
 # What a page must never do, recorded from its first moment on.
 RECORD_VIOLATIONS = """
@@ -78,10 +84,18 @@ class Board:
         """The orders in the table."""
         return self.page.locator("#rows tr")
 
+    @property
+    def verdict(self) -> Locator:
+        """The sentence that says whether orders get through."""
+        return self.page.locator("#verdict")
+
     def figure(self, name: str) -> Locator:
-        """The number beside a label."""
-        label = self.page.locator("dt", has_text=re.compile(f"^{name}"))
-        return self.page.locator("dl > div").filter(has=label).locator("dd")
+        """One of the numbers, by the page's own name for it."""
+        return self.page.locator(f'[data-figure="{name}"]')
+
+    def hop(self, name: str) -> Locator:
+        """One of the stations on an order's way."""
+        return self.page.locator(f'[data-hop="{name}"]')
 
     def open(self, path: str = "/order-status") -> None:
         """Load the page; its first question is asked."""
@@ -118,10 +132,10 @@ class Board:
         self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
 
-# A module at a time: Playwright's event loop must not be running when other tests start theirs.
-@pytest.fixture(scope="module")
+# A package at a time: Playwright's event loop must not be running when other tests start theirs.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """A Chromium for the tests of one module."""
+    """A Chromium for all tests of the pages."""
     with sync_playwright() as playwright, launch(playwright) as chromium:
         yield chromium
 
@@ -134,28 +148,39 @@ def site() -> Iterator[Site]:
         yield server
 
 
+# The device is elsewhere and speaks otherwise: what it shows must be the cafe's.
+DEVICE: dict[str, Any] = {
+    "locale": "de-DE",
+    "timezone_id": "Asia/Tokyo",
+    "viewport": {"width": 1280, "height": 800},
+}
+
+
 @pytest.fixture
 def board(browser: Browser, site: Site) -> Iterator[Board]:
-    """The page, not opened yet, at noon in London; afterwards nothing forbidden may have happened."""
-    with browser.new_context(
-        locale="en-GB", timezone_id="Europe/London", viewport={"width": 1280, "height": 800}
-    ) as context:
+    """The page, not opened yet, at noon; afterwards nothing forbidden may have happened."""
+    with browser.new_context(**DEVICE) as context:
         page = context.new_page()
         page.set_default_timeout(5_000)
         page.clock.install(time=NOON)
         page.clock.pause_at(NOON + timedelta(seconds=1))
-        board = Board(page, site)
-        yield board
-        assert board.complaints == []
-        assert page.evaluate("violations") == []
-        assert set(site.requests) <= {
-            "/",
-            "/order-status",
-            "/order-status.css",
-            "/order-status.js",
-            "/polling.js",
-            "/status.js",
-            "/config.js",
-            "/favicon.svg",
-            API_PATH,
-        }
+        yield from _watched(Board(page, site))
+
+
+@pytest.fixture
+def running_board(browser: Browser, site: Site) -> Iterator[Board]:
+    """The same with a clock that runs, and no pause between two questions."""
+    with browser.new_context(**DEVICE) as context:
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.add_init_script(HURRY)
+        yield from _watched(Board(page, site))
+
+
+def _watched(board: Board) -> Iterator[Board]:
+    yield board
+    assert board.complaints == []
+    assert board.page.evaluate("violations") == []
+    files = {f"/{file.name}" for file in WEB.iterdir()}
+    known = {*PAGES, *files, "/config.js", API_PATH, MENU_PATH, ORDERS_PATH}
+    assert {path for path in board.site.requests if not path.startswith("/pool/")} <= known

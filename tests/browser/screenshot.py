@@ -1,4 +1,4 @@
-"""Make the README's picture of the page: python -m tests.browser.screenshot docs/order-status.png."""
+"""Make the README's picture of the page: make picture."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.browser import answers
 from tests.browser.chromium import launch
 from tests.browser.site import serve
 
-WIDTH, HEIGHT = 1280, 800
+WIDTH, HEIGHT = 1440, 984
 
 
 def screenshot(target: Path, url: str | None = None, *, dark: bool = False) -> None:
-    """Write a picture of the page to `target` (PNG, 1280 × 800).
+    """Write a picture of the page to `target` (PNG, 1440 × 984).
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def screenshot(target: Path, url: str | None = None, *, dark: bool = False) -> N
 
 def main() -> None:
     """Read the command line and make the picture."""
-    parser = argparse.ArgumentParser(description="Make a picture of the order-status page (1280 × 800).")
+    parser = argparse.ArgumentParser(description="Make a picture of the order-status page (1440 × 984).")
     parser.add_argument("target", type=Path, metavar="OUT.png")
     parser.add_argument("--url", help="address of a running page; without it, made-up orders are shown")
     parser.add_argument("--dark", action="store_true", help="dark colours")

@@ -1,7 +1,9 @@
-"""A small web server that shows web/ as CloudFront does: paths, content types and security headers."""
+"""A small web server that shows web/ as CloudFront does, with the API and a user pool that a test sets up."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import threading
 import time
@@ -10,21 +12,85 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlencode
 
 from infra.site import CONTENT_SECURITY_POLICY, CONTENT_TYPES, WEB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 API_PATH = "/prod/order-status"
-PAGE_PATHS = ("/", "/order-status")
+MENU_PATH = "/prod/menu"
+ORDERS_PATH = "/prod/orders"
+PAGES = {"/": "order-status.html", "/order-status": "order-status.html", "/order": "order.html"}
 SECURITY_HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
 HELD_AT_MOST = 10  # seconds; a test that forgets to let an answer go does not hang
+SETTINGS: dict[str, Any] = {
+    "apiBase": "/prod",
+    "timeZone": "Europe/London",
+    "locale": "en-GB",
+    "access": "public",
+    "signIn": None,
+    "ordersApiKey": False,
+}
+MENU = [{"item": "Coffee", "price": 3}, {"item": "Latte", "price": 5}, {"item": "Tea", "price": 2}]
+
+
+@dataclass
+class UserPool:
+    """A sign-in service that signs everybody in at once, and checks what OAuth 2 with PKCE demands."""
+
+    client_id: str = "the-page"
+    lifetime: int = 3600  # seconds that an access token is good for
+    says_no: str = ""  # why it refuses to sign in; empty: it does not
+    forgets: bool = False  # refresh tokens are good for nothing
+    unreachable: bool = False
+    state: str | None = None  # sent back in place of the one that was asked with
+    access: str = ""  # the access token that the API takes now
+    given: int = 0  # how many access tokens it gave
+    grants: list[str] = field(default_factory=list)  # what each was given for
+    asked: list[dict[str, str]] = field(default_factory=list)  # the questions to the sign-in page
+    signed_out: list[dict[str, str]] = field(default_factory=list)
+    revoked: list[str] = field(default_factory=list)
+
+    def authorize(self, question: dict[str, str]) -> str:
+        """Return the address to which the sign-in page sends the browser back."""
+        self.asked.append(question)
+        state = question["state"] if self.state is None else self.state
+        answer = {"code": f"code-{len(self.asked)}", "state": state}
+        if self.says_no:
+            answer = {"error": "access_denied", "error_description": self.says_no, "state": state}
+        return f"{question['redirect_uri']}?{urlencode(answer)}"
+
+    def tokens(self, question: dict[str, str]) -> dict[str, Any] | None:
+        """Return tokens for a code or a refresh token, or None: refused."""
+        grant = question["grant_type"]
+        self.grants.append(grant)
+        if question["client_id"] != self.client_id:
+            return None
+        if grant == "authorization_code" and not self._proves(question):
+            return None
+        if grant == "refresh_token" and (self.forgets or question["refresh_token"] != "refresh"):
+            return None
+        self.given += 1
+        self.access = f"access-{self.given}"
+        tokens = {"access_token": self.access, "expires_in": self.lifetime, "token_type": "Bearer"}
+        return tokens if grant == "refresh_token" else {**tokens, "refresh_token": "refresh"}
+
+    def _proves(self, question: dict[str, str]) -> bool:
+        asked = self.asked[-1]
+        digest = hashlib.sha256(question["code_verifier"].encode()).digest()
+        challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        return (
+            question["code"] == f"code-{len(self.asked)}"
+            and asked["code_challenge_method"] == "S256"
+            and challenge == asked["code_challenge"]
+            and question["redirect_uri"] == asked["redirect_uri"]
+        )
 
 
 @dataclass
@@ -32,10 +98,24 @@ class Site:
     """What the server answers, set by a test at any time, and what it was asked."""
 
     url: str = ""
+    settings: dict[str, Any] = field(default_factory=lambda: dict(SETTINGS))
     answer: Mapping[str, Any] | str = field(default_factory=dict)  # sent as JSON, or a text as it is
+    next_answer: Callable[[], Mapping[str, Any]] | None = None  # makes each answer, in place of `answer`
     status: int = HTTPStatus.OK
+    headers: dict[str, str] = field(default_factory=dict)  # sent with the status, besides its own
+    etags: bool = False  # whether the status has an ETag, and 304 is said
     unreachable: bool = False  # close the connection instead of answering
+    menu: Any = field(default_factory=lambda: {"menu": MENU})
+    menu_status: int = HTTPStatus.OK
+    order_status: int = HTTPStatus.ACCEPTED
+    order_answer: Mapping[str, Any] | str = field(
+        default_factory=lambda: {"orderId": "3f2a9c04-7d1e-4b6a", "message": "Order accepted"}
+    )
+    user_pool: UserPool | None = None
     requests: list[str] = field(default_factory=list)  # every path asked for, in order
+    tokens: list[str] = field(default_factory=list)  # every Authorization that the status was asked with
+    not_modified: int = 0  # how often 304 was said
+    orders: list[tuple[dict[str, Any], dict[str, str]]] = field(default_factory=list)  # with their headers
     most_at_once: int = 0  # the highest number of questions to the API under way at the same time
 
     def __post_init__(self) -> None:
@@ -48,6 +128,13 @@ class Site:
     def questions(self) -> int:
         """How often the API was asked."""
         return self.requests.count(API_PATH)
+
+    def ask_for_sign_in(self) -> UserPool:
+        """Let only those see the status whom a user pool has signed in."""
+        self.user_pool = UserPool()
+        sign_in = {"domain": f"{self.url}/pool", "clientId": "the-page", "scope": "openid cafe/status.read"}
+        self.settings |= {"access": "login", "signIn": sign_in}
+        return self.user_pool
 
     def hold(self) -> None:
         """Keep the API's answers back until `let_go`."""
@@ -70,8 +157,14 @@ class Site:
             with self._lock:
                 self._under_way -= 1
 
+    def etag(self) -> str:
+        """Return what stands for the answer now."""
+        return f'"{hashlib.sha256(json.dumps(self.answer).encode()).hexdigest()[:16]}"'
+
     def body(self) -> bytes:
         """Return the API's answer now; one without a time of its own is of this moment."""
+        if self.next_answer:
+            self.answer = self.next_answer()
         if isinstance(self.answer, str):
             return self.answer.encode()
         return json.dumps({"generated_at": f"now {time.monotonic_ns()}", **self.answer}).encode()
@@ -79,11 +172,11 @@ class Site:
 
 def _file_for(path: str) -> Path | None:
     """Return the file under web/ that a path shows, or None: only files at the top are shown."""
-    if path in PAGE_PATHS:
-        return WEB / "order-status.html"
+    if path in PAGES:
+        return WEB / PAGES[path]
     file = WEB / path.removeprefix("/")
     shown = file.parent == WEB and file.suffix in CONTENT_TYPES and file.is_file()
-    return file if shown else None
+    return file if shown and file.name not in PAGES.values() else None
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -91,35 +184,94 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:  # the name is the standard library's
-        path = self.path.partition("?")[0]
-        self.server.site.requests.append(path)
+        site = self.server.site
+        path, _, query = self.path.partition("?")
+        site.requests.append(path)
         if path == API_PATH:
-            self._answer_question(self.server.site)
+            self._answer_question(site)
+        elif path == MENU_PATH:
+            self._send_json(site.menu_status, site.menu)
         elif path == "/config.js":
-            self._send(HTTPStatus.OK, CONTENT_TYPES[".js"], b'export const apiBase = "/prod";\n')
+            text = f"export const settings = {json.dumps(site.settings)};\n"
+            self._send(HTTPStatus.OK, CONTENT_TYPES[".js"], text.encode())
+        elif path.startswith("/pool/") and site.user_pool:
+            self._at_the_user_pool(site.user_pool, path, _fields(query))
         elif file := _file_for(path):
             self._send(HTTPStatus.OK, CONTENT_TYPES[file.suffix], file.read_bytes())
         else:
             # A private bucket says 403 about what it does not have.
             self._send(HTTPStatus.FORBIDDEN, "application/xml", b"<Error><Code>AccessDenied</Code></Error>")
 
+    def do_POST(self) -> None:  # the name is the standard library's
+        site = self.server.site
+        site.requests.append(self.path)
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if self.path == ORDERS_PATH:
+            with site.question():
+                site.orders.append((json.loads(body), {k.lower(): v for k, v in self.headers.items()}))
+                if site.unreachable:
+                    self.close_connection = True
+                    return
+                self._send_json(site.order_status, site.order_answer)
+        elif site.user_pool and not site.user_pool.unreachable:
+            self._give_tokens(site.user_pool, _fields(body))
+        else:
+            self.close_connection = True
+
     def _answer_question(self, site: Site) -> None:
         with site.question():
             if site.unreachable:
                 self.close_connection = True
                 return
-            self._send(site.status, "application/json", site.body())
+            token = self.headers.get("Authorization", "")
+            site.tokens.append(token)
+            if site.user_pool and token != f"Bearer {site.user_pool.access}":
+                self._send_json(HTTPStatus.UNAUTHORIZED, {"message": "Unauthorized"})
+            elif site.etags and self.headers.get("If-None-Match") == site.etag():
+                site.not_modified += 1
+                self._send(HTTPStatus.NOT_MODIFIED, "application/json", b"", site.headers)
+            else:
+                headers = {**site.headers, **({"ETag": site.etag()} if site.etags else {})}
+                self._send(site.status, "application/json", site.body(), headers)
 
-    def _send(self, status: int, content_type: str, body: bytes) -> None:
+    def _at_the_user_pool(self, pool: UserPool, path: str, question: dict[str, str]) -> None:
+        if path == "/pool/logout":
+            pool.signed_out.append(question)
+            target = question["logout_uri"]
+        else:
+            target = pool.authorize(question)
+        self._send(HTTPStatus.FOUND, "text/html", b"", {"Location": target})
+
+    def _give_tokens(self, pool: UserPool, question: dict[str, str]) -> None:
+        if self.path == "/pool/oauth2/revoke":
+            pool.revoked.append(question["token"])
+            self._send(HTTPStatus.OK, "text/plain", b"")
+        elif tokens := pool.tokens(question):
+            self._send_json(HTTPStatus.OK, tokens)
+        else:
+            self._send_json(HTTPStatus.BAD_REQUEST, {"error": "invalid_grant"})
+
+    def _send_json(self, status: int, body: object) -> None:
+        text = body if isinstance(body, str) else json.dumps(body)
+        self._send(status, "application/json", text.encode())
+
+    def _send(
+        self, status: int, content_type: str, body: bytes, more: Mapping[str, str] | None = None
+    ) -> None:
         headers = {"Content-Type": content_type, "Content-Length": str(len(body)), **SECURITY_HEADERS}
+        headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         self.send_response(status)
-        for name, value in headers.items():
+        for name, value in {**headers, **(more or {})}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
         """Say nothing: the tests look at `Site.requests`."""
+
+
+def _fields(query: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(query).items()}
 
 
 class _Server(ThreadingHTTPServer):

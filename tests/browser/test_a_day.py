@@ -1,0 +1,111 @@
+"""A page that is left open all day: it takes no more memory, and it does not stutter."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from playwright.sync_api import expect
+
+from tests.browser.answers import answer, busy_morning, hourly, order
+from tests.browser.conftest import PICTURES
+
+if TYPE_CHECKING:
+    from playwright.sync_api import CDPSession
+
+    from tests.browser.conftest import Board
+
+WARM = 100  # updates until everything that is made once is made
+UPDATES = 1_000
+KEPT = 300_000  # bytes that the page may hold more after the others: far below 1 kB an update
+IDLE = 300  # questions that bring no news
+LONG = 50  # milliseconds that a task may take before a person notices
+
+WATCH_LONG_TASKS = """
+window.longTasks = [];
+new PerformanceObserver((list) => longTasks.push(...list.getEntries().map(({ duration }) => duration)))
+    .observe({ type: "longtask" });
+"""
+
+
+class Day:
+    """A busy day: every answer has another order, another hour and other figures."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def next(self) -> dict[str, Any]:
+        """Return the next answer."""
+        self.count += 1
+        orders = [order(f"{self.count - ago}", f"Item {(self.count - ago) % 17}") for ago in range(20)]
+        slow = self.count // 10  # charts change now and then
+        hours = hourly([(slow + hour) % 50 for hour in range(24)])
+        items = [{"item": f"Item {(slow + n) % 9}", "quantity": 50 - n} for n in range(5)]
+        degraded = ["sqs"] if self.count % 10 == 0 else []
+        return answer(orders, total=self.count, hourly=hours, top_items=items, degraded=degraded)
+
+
+def measured(cdp: CDPSession) -> dict[str, float]:
+    """Return what the page holds once everything that can be thrown away is."""
+    cdp.send("HeapProfiler.collectGarbage")
+    counters = cdp.send("Memory.getDOMCounters")
+    return {**counters, "heap": cdp.send("Runtime.getHeapUsage")["usedSize"]}
+
+
+def work(cdp: CDPSession) -> dict[str, float]:
+    """Return seconds that the page has worked since it was opened."""
+    return {entry["name"]: entry["value"] for entry in cdp.send("Performance.getMetrics")["metrics"]}
+
+
+def report(name: str, figures: dict[str, object]) -> None:
+    """Keep figures next to the pictures."""
+    PICTURES.mkdir(exist_ok=True)
+    (PICTURES / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def test_a_thousand_updates_leave_nothing_behind(running_board: Board) -> None:
+    board, day = running_board, Day()
+    # Without motion: a highlight that is still fading would count as something that is kept.
+    board.page.emulate_media(reduced_motion="reduce")
+    board.page.set_viewport_size({"width": 320, "height": 240})  # less to paint
+    board.site.next_answer = day.next
+    board.open()
+    cdp = board.page.context.new_cdp_session(board.page)
+    reached = """(total) => {
+        const shown = document.querySelector("[data-figure=total]").textContent;
+        return Number(shown.replace(",", "")) >= total;
+    }"""
+    board.page.wait_for_function(reached, arg=WARM, timeout=30_000)
+    before = measured(cdp)
+    board.page.wait_for_function(reached, arg=WARM + UPDATES, timeout=60_000)
+    after = measured(cdp)
+    report("a-thousand-updates", {"before": before, "after": after})
+    assert board.page.locator("#rows tr").count() == 20
+    assert after["nodes"] < before["nodes"] + 200
+    assert after["jsEventListeners"] < before["jsEventListeners"] + 50
+    assert after["documents"] == before["documents"]
+    assert after["heap"] < before["heap"] + KEPT
+
+
+def test_asking_for_no_news_is_hardly_work(running_board: Board) -> None:
+    board = running_board
+    board.site.etags = True
+    board.site.answer = busy_morning()
+    board.open()
+    expect(board.rows).to_have_count(20)
+    cdp = board.page.context.new_cdp_session(board.page)
+    cdp.send("Performance.enable")
+    board.page.evaluate(WATCH_LONG_TASKS)
+    before, asked = work(cdp), board.site.not_modified
+    while board.site.not_modified < asked + IDLE:
+        board.page.evaluate("new Promise((done) => requestAnimationFrame(done))")
+    after, asked = work(cdp), board.site.not_modified - asked
+    long_tasks = board.page.evaluate("longTasks")
+    each = {
+        name: round((after[name] - before[name]) / asked * 1000, 3)
+        for name in ("TaskDuration", "ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
+    }
+    report("idle", {"questions": asked, "milliseconds each": each, f"tasks over {LONG} ms": long_tasks})
+    # A machine that does other things may stop any task; the page's own work is far from that.
+    assert each["TaskDuration"] < LONG / 2
+    assert len(long_tasks) <= asked // 100

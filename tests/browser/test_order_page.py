@@ -1,0 +1,204 @@
+"""The page on which an order is placed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.test_order_status_page import HOSTILE
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator
+
+    from tests.browser.conftest import Board
+
+
+@pytest.fixture
+def form(board: Board) -> Board:
+    """The page, opened, with its menu."""
+    board.open("/order")
+    expect(board.page.get_by_label("Latte")).to_be_visible()
+    return board
+
+
+def send(board: Board) -> None:
+    """Press the button."""
+    board.page.get_by_role("button", name="Place the order").click()
+
+
+def trouble(board: Board) -> Locator:
+    """The sentence about what is wrong with no field."""
+    return board.page.get_by_role("alert")
+
+
+def test_an_order_is_placed_and_has_a_number(form: Board) -> None:
+    expect(form.page).to_have_title("Place an order · Cafe orders")
+    form.page.get_by_label("Latte").check()
+    form.page.get_by_role("button", name="One more").click()
+    expect(form.page.get_by_text("Together 10")).to_be_visible()
+    form.page.get_by_label("Your name").fill("  Ada Lovelace ")
+    form.picture("order")
+    send(form)
+    expect(form.page.get_by_role("heading", name="Thank you, your order is placed")).to_be_focused()
+    expect(form.page.get_by_text("3f2a9c04-7d1e-4b6a")).to_be_visible()
+    expect(form.page.get_by_text("2 × Latte")).to_be_visible()
+    expect(form.page.get_by_role("link", name="See it come in")).to_have_attribute("href", "/order-status")
+    [(order, headers)] = form.site.orders
+    assert order == {"item": "Latte", "quantity": 2, "customer_name": "Ada Lovelace"}
+    assert headers["content-type"] == "application/json"
+    assert len(headers["idempotency-key"]) == 32
+    assert "x-api-key" not in headers
+
+
+def test_an_order_by_keyboard_alone(form: Board) -> None:
+    keyboard = form.page.keyboard
+    for key in ("Tab", "Tab", "ArrowDown", "Enter"):
+        keyboard.press(key)
+    expect(form.page.get_by_role("heading", name="Thank you")).to_be_focused()
+    assert form.site.orders[0][0]["item"] == "Latte"
+
+
+def test_the_next_order_is_another_one(form: Board) -> None:
+    form.page.get_by_label("Your name").fill("Ada")
+    for _ in range(2):
+        form.page.get_by_label("Tea").check()
+        send(form)
+        form.page.get_by_role("button", name="Another order").click()
+    expect(form.page.get_by_label("Coffee")).to_be_focused()
+    expect(form.page.get_by_label("Your name")).to_have_value("Ada")
+    expect(form.page.get_by_label("Tea")).not_to_be_checked()
+    keys = [headers["idempotency-key"] for _, headers in form.site.orders]
+    assert len(set(keys)) == 2
+
+
+def test_an_order_sent_again_is_the_same_one(form: Board) -> None:
+    form.page.get_by_label("Tea").check()
+    form.site.unreachable = True
+    send(form)
+    expect(trouble(form)).to_have_text(
+        "The cafe cannot be reached. Please send the order again: it is counted once."
+    )
+    form.site.unreachable = False
+    send(form)
+    expect(form.page.get_by_role("heading", name="Thank you")).to_be_visible()
+    keys = [headers["idempotency-key"] for _, headers in form.site.orders]
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+
+
+def test_two_clicks_are_one_order(form: Board) -> None:
+    form.page.get_by_label("Tea").check()
+    form.site.hold()
+    send(form)
+    expect(form.page.get_by_role("button", name="On its way …")).to_be_disabled()
+    form.page.get_by_label("Your name").press("Enter")
+    form.site.let_go()
+    expect(form.page.get_by_role("heading", name="Thank you")).to_be_visible()
+    assert len(form.site.orders) == 1
+
+
+def test_what_is_wrong_stands_next_to_its_field(form: Board) -> None:
+    quantity = form.page.get_by_label("How many?")
+    quantity.fill("0")
+    send(form)
+    expect(form.page.get_by_label("Coffee")).to_be_focused()  # the first wrong field
+    expect(form.page.get_by_role("group", name="What would you like?")).to_have_accessible_description(
+        "Please choose something."
+    )
+    expect(quantity).to_have_attribute("aria-invalid", "true")
+    expect(quantity).to_have_accessible_description("Please give a number from 1 to 1,000.")
+    assert form.site.orders == []
+    form.page.get_by_label("Tea").check()
+    for text in ("1001", "1.5", "-1", "two", ""):
+        quantity.fill(text)
+        send(form)
+        expect(quantity).to_be_focused()
+    assert form.site.orders == []
+    quantity.fill("1000")
+    send(form)
+    expect(form.page.get_by_role("heading", name="Thank you")).to_be_visible()
+
+
+def test_what_the_api_finds_wrong_stands_there_too(form: Board) -> None:
+    form.site.order_status = 400
+    form.site.order_answer = {
+        "message": "No order.",
+        "errors": {"customer_name": HOSTILE[0], "orderId": "The number is wrong."},
+    }
+    form.page.get_by_label("Tea").check()
+    send(form)
+    name = form.page.get_by_label("Your name")
+    expect(name).to_be_focused()
+    expect(name).to_have_accessible_description(HOSTILE[0])
+    expect(trouble(form)).to_have_text("The number is wrong.")
+
+
+def test_a_refusal_is_a_clear_sentence(form: Board) -> None:
+    form.page.get_by_label("Tea").check()
+    answers: list[tuple[int, dict[str, str] | str, str]] = [
+        (413, {"message": "The body must not be larger."}, "The body must not be larger."),
+        (429, {"message": "Throttled"}, "Too many orders at once: please try again in a moment."),
+        (503, "<html>", "could not be taken just now (503). Please send it again: it is counted once."),
+        (202, "not JSON", "could not be taken just now (202)"),
+    ]
+    for form.site.order_status, form.site.order_answer, words in answers:
+        send(form)
+        expect(trouble(form)).to_contain_text(words)
+        expect(form.page.get_by_role("button", name="Place the order")).to_be_enabled()
+
+
+def test_something_that_is_not_on_the_menu(form: Board) -> None:
+    form.page.get_by_role("radio", name="Something else").check()
+    other = form.page.get_by_role("textbox", name="Something else")
+    expect(other).to_be_focused()
+    send(form)
+    expect(other).to_have_accessible_description("Please say what you would like.")
+    other.fill("Masala chai")
+    send(form)
+    expect(form.page.get_by_text("1 × Masala chai")).to_be_visible()
+    assert form.site.orders[0][0] == {"item": "Masala chai", "quantity": 1}
+
+
+def test_without_a_menu_there_is_a_field(board: Board) -> None:
+    for board.site.menu_status, board.site.menu, words in (
+        (503, {}, "The menu cannot be read just now: type what you would like."),
+        (200, {"menu": []}, "There is no menu yet: type what you would like."),
+        (200, "not JSON", "The menu cannot be read just now: type what you would like."),
+    ):
+        board.open("/order")
+        expect(board.page.get_by_text(words)).to_be_visible()
+    board.page.get_by_role("textbox", name="Something else").fill("Latte")
+    send(board)
+    expect(board.page.get_by_text("1 × Latte")).to_be_visible()
+
+
+def test_a_hostile_menu_stays_text(board: Board) -> None:
+    board.site.menu = {"menu": [{"item": text, "price": 1} for text in HOSTILE] + [None, {"price": 2}]}
+    board.open("/order")
+    names = board.page.locator("#menu .item")
+    expect(names).to_have_count(len(HOSTILE) + 1)
+    assert names.all_text_contents() == [*HOSTILE, "Something else"]
+    expect(board.page.locator("img, script, style")).to_have_count(2)
+    board.page.locator("#menu input").first.check()
+    send(board)
+    expect(board.page.get_by_text(f"1 × {HOSTILE[0]}")).to_be_visible()
+
+
+def test_the_key_of_a_closed_api_is_asked_for_and_sent(board: Board) -> None:
+    board.site.settings["ordersApiKey"] = True
+    board.open("/order")
+    board.page.get_by_label("Tea").check()
+    send(board)
+    key = board.page.get_by_label("API key")
+    expect(key).to_have_accessible_description("Please give the cafe’s API key.")
+    key.fill("wrong")
+    board.site.order_status, board.site.order_answer = 403, {"message": "Forbidden"}
+    send(board)
+    expect(key).to_have_accessible_description("This key is not the cafe’s.")
+    key.fill("right")
+    board.site.order_status, board.site.order_answer = 202, {"orderId": "o-1"}
+    send(board)
+    expect(board.page.get_by_text("o-1")).to_be_visible()
+    assert board.site.orders[-1][1]["x-api-key"] == "right"

@@ -1,0 +1,127 @@
+"""The way of an order: a person sees at a glance where orders are, and where they are stuck."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.answers import answer, order, sync
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Board
+
+COUNTED = {"rds_orders": {"count": 1_005, "as_of": "2026-11-22T11:59:00+00:00"}, "dynamodb_orders": 1_000}
+
+
+def test_every_hop_has_its_figure(board: Board) -> None:
+    figures = sync(waiting=12, in_flight=3, dead_lettered=1, **COUNTED)
+    board.site.answer = answer([order("a")], sync=figures, hourly=[{"hour": "2026-11-22T12", "count": 9}])
+    board.open()
+    hops = board.page.get_by_role("region", name="The way of an order").get_by_role("listitem")
+    expect(hops).to_contain_text(
+        [
+            "API Gateway",
+            re.compile(r"SNS\s+9 came this hour"),
+            re.compile(r"SQS\s+12 waiting"),
+            re.compile(r"Dead letters\s+1 failed 3 times"),
+            re.compile(r"Lambda\s+3 in flight"),
+            re.compile(r"RDS\s+1,005 rows at 11:59"),
+            "in sync",
+            re.compile(r"DynamoDB\s+1,000 counted"),
+        ]
+    )
+    expect(board.page.get_by_text("Why SQS’s figure is no count of orders")).to_be_visible()
+
+
+def test_all_is_well(board: Board) -> None:
+    board.site.answer = answer([order("a")])
+    board.open()
+    expect(board.verdict).to_have_text("Every order is through.")
+    expect(board.verdict).to_have_attribute("data-level", "good")
+    expect(board.page.locator('[data-hop]:not([data-level=""])')).to_have_count(0)
+    board.picture("light")
+
+
+def test_orders_on_the_way_are_no_trouble(board: Board) -> None:
+    board.site.answer = answer([order("a")], sync=sync(waiting=2, in_flight=1, in_sync=False, **COUNTED))
+    board.open()
+    expect(board.verdict).to_have_text("About 3 orders are on the way.")
+    expect(board.hop("sqs")).to_contain_text("on the way")
+    expect(board.hop("lambda")).to_contain_text("on the way")
+    expect(board.hop("sync")).to_contain_text("5 apart")
+    expect(board.page.locator("#sync-words")).to_have_attribute("data-agree", "soon")
+
+
+def test_dead_letters_are_stuck(board: Board) -> None:
+    board.site.answer = answer([order("a")], sync=sync(dead_lettered=1, **COUNTED))
+    board.open()
+    expect(board.verdict).to_have_text("1 order failed three times.")
+    expect(board.verdict).to_have_attribute("data-level", "stuck")
+    expect(board.hop("dlq")).to_contain_text("stuck here")
+    expect(board.page.locator("#announcement")).to_have_text("1 order failed three times.")
+
+
+@pytest.mark.parametrize(
+    ("waiting", "in_flight", "hop", "words"),
+    [
+        (12, 0, "sqs", "About 12 orders wait, and no worker takes them."),
+        (5, 3, "lambda", "The worker has 3 orders and gets none through."),
+    ],
+)
+def test_orders_that_do_not_move_are_stuck(
+    board: Board, waiting: int, in_flight: int, hop: str, words: str
+) -> None:
+    board.site.etags = True
+    board.site.answer = answer([order("a")], sync=sync(waiting=waiting, in_flight=in_flight, **COUNTED))
+    board.open()
+    expect(board.verdict).to_have_attribute("data-level", "busy")
+    board.page.clock.fast_forward(61_000)
+    expect(board.verdict).to_have_text(words)
+    expect(board.hop(hop)).to_contain_text("stuck here")
+    board.picture(f"stuck-{hop}")
+    orders = [order("b"), order("a")]
+    board.site.answer = answer(orders, sync=sync(waiting=waiting - 1, in_flight=in_flight, **COUNTED))
+    board.wait(2_000)
+    expect(board.verdict).to_have_attribute("data-level", "busy")  # one got through
+
+
+def test_a_drift_is_told_with_its_beginning(board: Board) -> None:
+    drift = sync(in_sync=False, drift=-5, drift_since="2026-11-22T11:40:00Z", waiting=1, **COUNTED)
+    board.site.answer = answer([order("a")], sync=drift)
+    board.open()
+    expect(board.verdict).to_have_text("RDS and DynamoDB are 5 apart since 11:40.")
+    expect(board.hop("sync")).to_contain_text("5 apart since 11:40")
+    expect(board.page.locator("#sync-words")).to_have_attribute("data-agree", "no")
+
+
+def test_a_drift_of_days_names_the_day(board: Board) -> None:
+    board.site.answer = answer(
+        [order("a")], sync=sync(in_sync=False, drift=5, drift_since="2026-11-20T11:40:00Z", **COUNTED)
+    )
+    board.open()
+    expect(board.hop("sync")).to_contain_text("5 apart since 20 Nov, 11:40")
+
+
+def test_stores_that_differ_with_nothing_under_way_are_not_in_sync(board: Board) -> None:
+    board.site.answer = answer([order("a")], sync=sync(in_sync=False, drift=None))
+    board.open()
+    expect(board.verdict).to_have_text("RDS and DynamoDB are not the same.")
+
+
+def test_stores_that_were_not_compared_yet_are_neither(board: Board) -> None:
+    board.site.answer = answer([order("a")], sync=sync(in_sync=None))
+    board.open()
+    expect(board.hop("sync")).to_contain_text("not compared yet")
+    expect(board.hop("rds")).to_contain_text("not counted yet")
+
+
+def test_a_hop_that_cannot_be_read_says_so(board: Board) -> None:
+    unread = sync(waiting=None, in_flight=None, dead_lettered=None)
+    board.site.answer = answer([order("a")], degraded=["sqs"], sync=unread)
+    board.open()
+    expect(board.verdict).to_have_text("It cannot be told now whether orders are waiting.")
+    for hop in ("sqs", "lambda", "dlq"):
+        expect(board.hop(hop)).to_contain_text("cannot be read")

@@ -1,0 +1,211 @@
+/** The board: a status becomes figures, a picture and a table, and nothing moves under a reader. */
+
+import { showHours, showItems } from "./charts.js";
+import { element, make, mark, show, write } from "./dom.js";
+import { ageText, dayText, locale, numberText, timeText } from "./formats.js";
+import { comparedWords, rdsWords, syncWords, verdict } from "./status.js";
+
+const READING = 8_000; // milliseconds after the last movement over the table in which its rows stay where they are
+const READING_AT_MOST = 60_000; // a text that stays selected holds the rows no longer than this
+
+/** @type {Record<string, string>} */
+const CHIPS = { busy: "on the way", stuck: "stuck here", unknown: "cannot be read" };
+
+/** @typedef {import("./status.js").Status} Status */
+/** @typedef {import("./status.js").Order} Order */
+
+/** @type {HTMLElement[]} */
+const targets = [...document.querySelectorAll("[data-figure]")].map((target) => /** @type {HTMLElement} */ (target));
+/** @type {HTMLElement[]} */
+const hopElements = [...element("hops").children];
+
+function showFigures({ figures }) {
+  for (const target of targets) {
+    const figure = figures[/** @type {import("./status.js").FigureName} */ (target.dataset.figure)];
+    const text = numberText(figure.value);
+    write(target, text);
+    mark(target, "data-old", String(figure.old));
+    // The style makes long numbers smaller, so that each fits where it stands.
+    if (target.style.getPropertyValue("--digits") !== String(text.length)) {
+      target.style.setProperty("--digits", String(text.length));
+    }
+  }
+  document.title = figures.today.value === null ? "Cafe orders" : `${numberText(figures.today.value)} today · Cafe orders`;
+}
+
+/**
+ * The picture of an order's way; it follows from the time, too: what does not move is stuck after a while.
+ * @param {Status} status
+ * @param {number} now milliseconds
+ * @returns {{ level: string, words: string }}
+ */
+export function showWay(status, now) {
+  const { level, words, hops } = verdict(status, now);
+  mark(element("verdict"), "data-level", level);
+  write(element("verdict"), words);
+  for (const hop of hopElements) {
+    const its = hops[/** @type {import("./status.js").Hop} */ (hop.dataset.hop)] ?? "";
+    mark(hop, "data-level", its);
+    const chip = hop.querySelector(".chip");
+    if (chip) write(chip, CHIPS[its] ?? "");
+  }
+  const { agree, words: together } = syncWords(status);
+  mark(element("sync-words"), "data-agree", agree);
+  write(element("sync-words"), together);
+  write(element("rds-as-of"), rdsWords(status));
+  return { level, words };
+}
+
+/** The rows on the page by order. @type {Map<string, HTMLTableRowElement>} */
+const rows = new Map();
+/** When each row's order was placed. @type {WeakMap<Element, Date>} */
+const placed = new WeakMap();
+const body = element("rows");
+
+function createRow() {
+  const item = make("th");
+  item.setAttribute("scope", "row");
+  const time = make("time");
+  time.lang = locale;
+  const age = make("small", "age");
+  age.lang = locale;
+  const row = make("tr", "", make("td", "quantity"), item, make("td", "customer"), make("td", "when", time, " ", age));
+  row.addEventListener("animationend", () => row.classList.remove("new"));
+  return /** @type {HTMLTableRowElement} */ (row);
+}
+
+function fillRow(row, { item, quantity, customer, createdAt }) {
+  const [quantityCell, itemCell, customerCell, whenCell] = row.cells;
+  write(quantityCell, quantity);
+  write(itemCell, item);
+  write(customerCell, customer);
+  const [time, age] = whenCell.children;
+  mark(time, "datetime", createdAt?.toISOString() ?? "");
+  write(time, createdAt ? `${dayText(createdAt)}, ${timeText(createdAt)}` : "time unknown");
+  if (createdAt) placed.set(age, createdAt);
+}
+
+/**
+ * Write how long ago each order was placed.
+ * @param {number} now milliseconds
+ */
+export function showAges(now) {
+  for (const age of body.getElementsByClassName("age")) {
+    const date = placed.get(age);
+    if (date) write(age, ageText(date, now));
+  }
+}
+
+/**
+ * Bring the table to these orders; a row keeps its place in the document as long as its order is listed.
+ * @param {Order[]} orders
+ */
+function arrange(orders) {
+  const first = element("orders").getAttribute("aria-busy") === "true";
+  const listed = new Map(orders.map((order) => [order.id, order]));
+  for (const [id, row] of rows) {
+    if (listed.has(id)) continue;
+    row.remove();
+    rows.delete(id);
+  }
+  let next = body.firstElementChild;
+  for (const [id, order] of listed) {
+    let row = rows.get(id);
+    if (!row) {
+      row = createRow();
+      row.classList.toggle("new", !first);
+      rows.set(id, row);
+    }
+    fillRow(row, order);
+    if (row === next) next = row.nextElementSibling;
+    else body.insertBefore(row, next);
+  }
+  mark(element("table"), "data-names", String(listed.size === 0 || orders.some(({ customer }) => customer !== "")));
+  show(element("empty"), listed.size === 0);
+  mark(element("orders"), "aria-busy", "false");
+}
+
+let readUntil = 0;
+/** Since when rows are held back for a reader. @type {number | null} */
+let heldSince = null;
+
+/** A pointer moves over the table: somebody points at a row, and it should not slip away. */
+function point() {
+  readUntil = Date.now() + READING;
+}
+
+/** @param {number} now by this device's clock */
+function isRead(now) {
+  const selection = document.getSelection();
+  const selected = selection !== null && !selection.isCollapsed && body.contains(selection.anchorNode);
+  if (!selected && now >= readUntil) heldSince = null;
+  else heldSince ??= now;
+  return heldSince !== null && now - heldSince < READING_AT_MOST;
+}
+
+/** The orders to show, maybe not shown yet. @type {Order[] | null} */
+let latest = null;
+/** What the table shows. @type {Order[] | null} */
+let shown = null;
+
+/**
+ * @param {Order[] | null} orders
+ * @returns {number} how many orders were not there before
+ */
+function showOrders(orders) {
+  if (orders === null) return 0;
+  const known = new Set((latest ?? orders).map(({ id }) => id));
+  const arrived = orders.filter(({ id }) => !known.has(id)).length;
+  latest = orders;
+  const waiting = shown === null ? 0 : orders.filter(({ id }) => !rows.has(id)).length;
+  const held = waiting > 0 && rows.size > 0 && isRead(Date.now());
+  if (held) write(element("newer"), `Show ${numberText(waiting)}${waiting === orders.length ? " or more" : ""} newer`);
+  else bringUpToDate();
+  show(element("newer"), held);
+  return arrived;
+}
+
+/** Show what was held back. */
+function bringUpToDate() {
+  show(element("newer"), false);
+  if (latest === null || latest === shown) return;
+  arrange(latest);
+  shown = latest;
+}
+
+/**
+ * @param {Status} status
+ * @param {number} now milliseconds, by the server's clock
+ * @returns {{ arrived: number, level: string, words: string }} orders that are new, and how orders get through
+ */
+export function showBoard(status, now) {
+  showFigures(status);
+  const { trend, words } = comparedWords(status);
+  mark(element("compared"), "data-trend", trend);
+  write(element("compared"), words);
+  showHours(status.hours);
+  showItems(status.items, !status.degraded.includes("rds"));
+  const arrived = showOrders(status.orders);
+  showAges(now);
+  return { arrived, ...showWay(status, Date.now()) };
+}
+
+/** Once a second, too, while nothing new comes: rows that were held back are shown when the reader is gone. */
+export function settle() {
+  if (latest !== shown && !isRead(Date.now())) bringUpToDate();
+}
+
+/** Show nobody's name any more. */
+export function clearBoard() {
+  for (const row of rows.values()) row.remove();
+  rows.clear();
+  latest = shown = null;
+  element("orders").setAttribute("aria-busy", "true");
+}
+
+body.addEventListener("pointermove", point, { passive: true });
+element("newer").addEventListener("click", () => {
+  readUntil = 0;
+  document.getSelection()?.removeAllRanges();
+  bringUpToDate();
+});
