@@ -35,7 +35,6 @@ function showFigures({ figures }) {
 
 /**
  * The picture of an order's way; it follows from the time, too: what does not move is stuck after a while.
- * @param {Status} status
  * @param {number} now milliseconds
  * @returns {{ level: string, words: string }}
  */
@@ -98,7 +97,6 @@ export function showAges(now) {
 
 /**
  * Bring the table to these orders; a row keeps its place in the document as long as its order is listed.
- * @param {Order[]} orders
  */
 function arrange(orders) {
   const first = element("orders").getAttribute("aria-busy") === "true";
@@ -108,12 +106,14 @@ function arrange(orders) {
     row.remove();
     rows.delete(id);
   }
+  // Where every row is new, a highlight of all would tell nothing, and be anything but calm.
+  const calm = !first && (body.childElementCount > 0 || shown?.length === 0);
   let next = body.firstElementChild;
   for (const [id, order] of listed) {
     let row = rows.get(id);
     if (!row) {
       row = createRow();
-      row.classList.toggle("new", !first);
+      row.classList.toggle("new", calm);
       rows.set(id, row);
     }
     fillRow(row, order);
@@ -149,7 +149,6 @@ let latest = null;
 let shown = null;
 
 /**
- * @param {Order[] | null} orders
  * @returns {number} how many orders were not there before
  */
 function showOrders(orders) {
@@ -174,7 +173,6 @@ function bringUpToDate() {
 }
 
 /**
- * @param {Status} status
  * @param {number} now milliseconds, by the server's clock
  * @returns {{ arrived: number, level: string, words: string }} orders that are new, and how orders get through
  */

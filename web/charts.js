@@ -75,8 +75,6 @@ function label(words, x, y, className, index, latest) {
 
 /**
  * The same as a table, the latest hour first.
- * @param {HTMLElement} body
- * @param {{ name: string, count: number }[]} hours
  */
 function listHours(body, hours) {
   while (body.childElementCount > hours.length) body.lastElementChild?.remove();
@@ -94,8 +92,6 @@ function listHours(body, hours) {
 
 /**
  * What is ordered most: a list that is its own text, with a bar to each line.
- * @param {{ item: string, quantity: number }[]} items
- * @param {boolean} known
  */
 export function showItems(items, known) {
   const list = element("items");

@@ -89,9 +89,6 @@ let announcedLevel = "good";
 
 /**
  * Tell a screen reader about new orders, several at once when they come fast, and about trouble.
- * @param {number} arrived
- * @param {string} level
- * @param {string} words
  */
 function announce(arrived, level, words) {
   unannounced += arrived;
@@ -106,7 +103,6 @@ function announce(arrived, level, words) {
 
 /**
  * @param {"live" | "partial" | "stale" | "offline" | "paused" | "door"} state for the style
- * @param {string} words
  * @param {string} notice empty: nothing to say
  */
 function showState(state, words, notice) {
@@ -125,7 +121,6 @@ function showUpdated() {
 /**
  * Show the board, or the door before it.
  * @param {string | null} title null: the board
- * @param {string} words
  * @param {boolean} mayTry whether signing in may help
  */
 function showDoor(title, words = "", mayTry = false) {

@@ -93,7 +93,6 @@ function inputOf(field) {
 
 /**
  * Say what is wrong next to each field, and go to the first.
- * @param {Record<string, string>} wrong
  */
 function showWrong(wrong) {
   for (const field of FIELDS) {
@@ -109,8 +108,6 @@ function showWrong(wrong) {
 }
 
 /**
- * @param {number} status
- * @param {any} answer
  * @returns {Record<string, string>}
  */
 function refusal(status, answer) {

@@ -169,9 +169,9 @@ export const rdsWords = ({ rdsAsOf }) => (rdsAsOf ? `rows at ${timeText(rdsAsOf)
  * @param {Status} status
  * @returns {{ agree: "yes" | "no" | "soon" | "unknown", words: string }}
  */
-export function syncWords({ inSync, driftSince, figures, degraded }) {
+export function syncWords({ inSync, driftSince, figures, degraded, rdsAsOf }) {
   if (inSync === null) return { agree: "unknown", words: degraded.length ? "cannot be told now" : "not compared yet" };
-  if (inSync) return { agree: "yes", words: "in sync" };
+  if (inSync) return { agree: "yes", words: rdsAsOf ? `in sync at ${timeText(rdsAsOf)}` : "in sync" };
   const drift = figures.drift.value || (figures.inRds.value ?? 0) - (figures.counted.value ?? 0);
   const words = drift ? `${numberText(Math.abs(drift))} apart` : "they differ";
   // An order is in one store a moment before the other: while some are under way, a difference is no alarm.

@@ -101,9 +101,14 @@ def test_times_are_the_cafes_wherever_the_screen_is(board: Board) -> None:
 
 def test_times_and_numbers_follow_the_settings(board: Board) -> None:
     board.site.settings |= {"locale": "en-US", "timeZone": "America/New_York"}
-    board.site.answer = answer([order("a")], total=1_234, hourly=hourly([3, 1]))
+    old = order("b", created_at="2025-12-31T23:30:00+00:00")
+    board.site.answer = answer([order("a"), old], total=1_234, hourly=hourly([3, 1]))
     board.open()
-    expect(board.rows).to_contain_text(["Nov 22, 7:00\u202fAM"])
+    expect(board.rows).to_contain_text(["Nov 22, 7:00\u202fAM", "Dec 31, 2025, 6:30\u202fPM"])
+    cut_off = "cells => cells.filter((cell) => cell.scrollWidth > cell.clientWidth).length"
+    for width in (1920, 1280, 820, 360):
+        board.page.set_viewport_size({"width": width, "height": 800})
+        assert board.page.locator("#rows td").evaluate_all(cut_off) == 0
     expect(board.page.locator("#hours text.hour")).to_have_text(["12\u202fPM"])
     expect(board.page.get_by_text("Times are those of America/New York.")).to_be_visible()
 
@@ -246,6 +251,18 @@ def test_new_orders_are_highlighted_and_the_first_ones_are_not(board: Board) -> 
     expect(board.page.locator("tr.new")).to_contain_text(["Tea"])
     expect(board.page.locator("#announcement")).to_have_text("A new order.")
     board.page.evaluate("document.getAnimations().forEach((animation) => animation.finish())")
+    expect(board.page.locator("tr.new")).to_have_count(0)
+
+
+def test_when_every_row_is_new_none_is_highlighted(board: Board) -> None:
+    board.open()
+    expect(board.page.locator("#empty")).to_be_visible()
+    board.site.answer = answer([order("a")])
+    board.update()
+    expect(board.page.locator("tr.new")).to_have_count(1)  # the very first one is
+    board.site.answer = answer([order(str(number)) for number in range(20)])
+    board.update()
+    expect(board.rows).to_have_count(20)
     expect(board.page.locator("tr.new")).to_have_count(0)
 
 
