@@ -81,9 +81,10 @@ def run(options: Options, display: Display, *, on_ready: Callable[[], None], how
         control: Control | None = None
         code, keep_logs = 1, True
         try:
+            # Listens before anybody is told that the stack is there.
+            control = Control(directory.path, lambda request: inbox.put(Asked(request=request)))
             started = _start(options, directory, processes)
             _until_finished(inbox, directory, started.endpoint, display, how_to_stop)
-            control = Control(directory.path, lambda request: inbox.put(Asked(request=request)))
             on_ready()
             _until_interrupted(inbox, started.database)
             code, keep_logs = 0, False
