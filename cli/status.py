@@ -32,19 +32,19 @@ class Answer(BaseModel):
 
 
 class Metric(Answer):
-    """A counter, `TOTAL_ORDERS` for one."""
+    """A counter, `TOTAL_ORDERS` for one; the count is `None` where it is not known at the moment."""
 
     metric: str
-    count: int
+    count: int | None
 
 
 class RecentOrder(Answer):
-    """An order of the source of truth; the time of orders older than the column is unknown."""
+    """An order of the source of truth; of rows older than this system any part may be unknown."""
 
     order_id: str | None = None
     customer_name: str | None = None
-    item: str
-    quantity: int
+    item: str | None = None
+    quantity: int | None = None
     created_at: datetime | None = None
 
 
@@ -53,6 +53,13 @@ class TopItem(Answer):
 
     item: str
     quantity: int
+
+
+class Today(Answer):
+    """The day's orders so far, and how many there were yesterday by the same time."""
+
+    count: int | None = None
+    same_time_yesterday: int | None = None
 
 
 class RdsOrders(Answer):
@@ -77,6 +84,7 @@ class OrderStatus(Answer):
     """The whole answer."""
 
     metrics: list[Metric] = Field(default_factory=list)
+    today: Today = Today()
     recent_orders: list[RecentOrder] = Field(default_factory=list)
     top_items: list[TopItem] = Field(default_factory=list)
     sync: Sync = Sync()
@@ -185,7 +193,8 @@ def _table(title: str, *columns: str) -> Table:
 def _metrics(status: OrderStatus) -> Table:
     table = _table("Metrics", "Metric", "Count")
     for metric in status.metrics:
-        table.add_row(Text(plain(metric.metric)), f"{metric.count:,}")
+        table.add_row(Text(plain(metric.metric)), _known(metric.count))
+    table.add_row("Yesterday by now", _known(status.today.same_time_yesterday))
     return table
 
 
@@ -226,8 +235,8 @@ def _recent(orders: list[RecentOrder]) -> Table:
         table.add_row(
             "unknown" if order.created_at is None else _time(order.created_at),
             Text(plain(order.customer_name or "")),
-            Text(plain(order.item)),
-            f"{order.quantity:,}",
+            Text(plain(order.item or "")),
+            _known(order.quantity),
             Text(plain(order.order_id or "")),
         )
     return table

@@ -247,8 +247,8 @@ class Verification:
             f"Not among the status API's {len(answer.recent_orders)} recent orders after {self._timeout:g} s."
         )
 
-    def _compare(self, customer_name: str | None, item: str, quantity: int) -> str:
-        found = Order(item=item, quantity=quantity, customer_name=customer_name)
+    def _compare(self, customer_name: str | None, item: str | None, quantity: int | None) -> str:
+        found = Order(item=item or "", quantity=quantity or 0, customer_name=customer_name)
         if found != self._order:
             raise FailedError(f"It differs: {found.body()} instead of {self._order.body()}.")
         return f"{quantity} × {item} for {customer_name}"

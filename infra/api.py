@@ -29,7 +29,7 @@ GATEWAY_ANSWERS = {
     "INVALID_API_KEY": ("403", "This cafe takes orders with its API key only: send it as x-api-key."),
     "THROTTLED": ("429", "Too many requests at once: try again in a second."),
 }
-# Bytes from which on an answer is compressed for whoever can read that; CloudFront keeps it as it is.
+# Bytes from which on an answer is compressed for whoever can read that.
 COMPRESSED_FROM = 1024
 ACCESS_LOG = {
     "requestId": "$context.requestId",

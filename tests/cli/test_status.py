@@ -21,6 +21,7 @@ def answer() -> dict[str, Any]:
     """An answer of the status API with something in every part."""
     return {
         "metrics": [{"metric": "TOTAL_ORDERS", "count": 1234}, {"metric": "TODAY_ORDERS", "count": 56}],
+        "today": {"count": 56, "same_time_yesterday": 48},
         "recent_orders": [
             {
                 "order_id": "o-2",
@@ -64,8 +65,9 @@ def test_counts_hops_and_orders_are_shown(shown: Any) -> None:
     text = shown()
 
     for row in (
-        r"TOTAL_ORDERS │ 1,234",
-        r"TODAY_ORDERS │ +56",
+        r"TOTAL_ORDERS +│ +1,234",
+        r"TODAY_ORDERS +│ +56",
+        r"Yesterday by now │ +48",
         r"Waiting in the queue .*│ +4",
         r"With the worker .*│ +5",
         r"Dead-lettered .*│ +6",
@@ -101,12 +103,21 @@ def test_in_a_narrow_terminal_an_id_is_cut_but_no_time(
 def test_degraded_sources_are_named(shown: Any, answer: dict[str, Any]) -> None:
     answer["degraded"] = ["rds", "sqs"]
     answer["sync"] = {"waiting": None, "in_sync": None}
+    answer["metrics"][0]["count"] = None
 
     text = shown()
+
+    assert re.search(r"TOTAL_ORDERS +│ +unknown", text)
 
     assert "part of this is missing: rds, sqs" in text
     assert re.search(r"Waiting in the queue +│ unknown", text)
     assert re.search(r"In sync +│ unknown", text)
+
+
+def test_an_old_row_without_an_item_is_shown_without_it(shown: Any, answer: dict[str, Any]) -> None:
+    answer["recent_orders"][0] |= {"item": None, "quantity": None}
+
+    assert re.search(r"Ada +│ +│ +unknown │ o-2", shown())
 
 
 def test_names_are_shown_as_text_never_as_markup_or_terminal_controls(
