@@ -104,7 +104,9 @@ class RunDirectory:
         return int(text) if text.isdigit() else None
 
     def _check_ours(self) -> None:
-        if self.path.is_dir() and any(self.path.iterdir()) and not self._lock.exists():
+        # One look at all names: a run that is ending removes its lock last, and perhaps between two looks.
+        names = [entry.name for entry in self.path.iterdir()] if self.path.is_dir() else []
+        if names and LOCK not in names:
             raise LocalError(
                 f"{self.path} holds files that local mode did not make; choose an empty --directory."
             )
