@@ -24,7 +24,8 @@ from cli.terminal import err, note, plain, print_json, say
 
 if TYPE_CHECKING:
     from cli.chaos.books import Check
-    from cli.chaos.run import ChaosRun, Figures
+    from cli.chaos.figures import Figures
+    from cli.chaos.run import ChaosRun
 
 REFRESH = 0.2  # seconds
 SEEDS = 2**32
@@ -115,7 +116,7 @@ def chaos_command(
 
 def _watched(run: "ChaosRun") -> "list[Check] | None":
     """Run in another thread and show what goes on, until the end or until Ctrl-C has been obeyed: `None`."""
-    from cli.chaos.run import StoppedError
+    from cli.chaos.schedule import StoppedError
 
     ended: list[list[Check] | BaseException] = []
 

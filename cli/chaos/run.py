@@ -5,31 +5,26 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import aws, http
 from cli.chaos.books import Books, Check, depth
 from cli.chaos.faults import Breakables, Fault, repeating
-from cli.chaos.orders import Door, Plan, Sending
-from cli.errors import AnswerError
-from cli.order import Counter, Order
+from cli.chaos.figures import Figures, Progress
+from cli.chaos.orders import Plan
+from cli.chaos.publisher import HANDS, Publisher
+from cli.chaos.schedule import MOMENT, Lane, Planned, StoppedError, schedule
 from cli.stack import Stack
 
-BATCH = 10  # messages that SNS and SQS take at once
-HANDS = 4  # batches under way at once
 # MiniStack looks through the whole queue for every batch that it hands out, so the queue is kept short.
 LONGEST_QUEUE = 2000
 CHECKED_EVERY = 200  # messages
-MESSAGES_PER_FAULT = 400
-SHORTEST, LONGEST = 0.4, 1.4  # seconds that a fault lasts
 # Seconds more that it lasts, at most, while it has harmed nobody: MiniStack pauses after a worker died.
 GRACE = 5.0
 RECONCILED_EVERY = 2.0  # seconds, instead of a minute
@@ -39,12 +34,7 @@ PATIENCE = 75.0
 FRUITLESS_RUNS = 3
 OUTAGE_PATIENCE = 120.0
 BEAT = 0.25  # seconds between two looks
-MOMENT = 0.02
 KIBIBYTE = 1024
-
-
-class StoppedError(Exception):
-    """Somebody asked the run to end early."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,81 +46,6 @@ class Settings:
     run: str
     outage: bool
     keep: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A fault, after how many messages it begins, and how long it lasts, in seconds."""
-
-    at: int
-    fault: Fault
-    seconds: float
-
-
-@dataclass(kw_only=True)
-class Progress:
-    """What is going on just now; read while others write."""
-
-    phase: str = "Waiting until the stack is quiet"
-    messages: int = 0
-    sent: int = 0
-    broken: str | None = None
-    waiting: int = 0
-    dead: int = 0
-
-
-@dataclass(kw_only=True)
-class Figures:
-    """What was done and seen.
-
-    Attributes
-    ----------
-    doors
-        Messages by the way they were sent.
-    faults
-        How often each fault was made, and for how many seconds in all.
-    dead_at_most
-        The longest that `OrderDLQ` was seen.
-    brought_back
-        Good orders that `ReconcileOrders` recorded from `OrderDLQ`.
-    repaired
-        Orders that it found in RDS and not in DynamoDB.
-    dead_in_outage
-        How many messages were in `OrderDLQ` when the database came back, in a run with an outage.
-    memory
-        The most that this process held, in MiB.
-    """
-
-    doors: dict[Door, int] = field(default_factory=lambda: {"topic": 0, "queue": 0, "http": 0})
-    refused_at_door: int = 0
-    faults: dict[str, int] = field(default_factory=dict)
-    broken_seconds: dict[str, float] = field(default_factory=dict)
-    workers_killed: int = 0
-    databases_killed: int = 0
-    calls_refused: int = 0
-    answers_lost: int = 0
-    dead_at_most: int = 0
-    reconciliations: int = 0
-    brought_back: int = 0
-    repaired: int = 0
-    dead_in_outage: int | None = None
-    outage_seconds: float | None = None
-    sending_seconds: float = 0.0
-    settling_seconds: float = 0.0
-    audit_seconds: float = 0.0
-    memory: float = 0.0
-
-
-def schedule(faults: Sequence[Fault], plan: Plan, messages: int) -> list[Planned]:
-    """Spread faults over a run, all kinds equally often, in an order and for times that the seed decides."""
-    numbers = plan.chance("faults", 0)
-    rounds = max(1, messages // MESSAGES_PER_FAULT // len(faults))
-    kinds = [fault for _ in range(rounds) for fault in numbers.sample(faults, len(faults))]
-    step = messages / (len(kinds) + 1)
-    return [
-        Planned(at=round((index + 0.5) * step), fault=fault, seconds=numbers.uniform(SHORTEST, LONGEST))
-        for index, fault in enumerate(kinds)
-    ]
 
 
 class ChaosRun:
@@ -242,9 +157,9 @@ class ChaosRun:
             self.figures.outage_seconds = time.monotonic() - began
 
     @contextmanager
-    def _publisher(self) -> "Iterator[_Publisher]":
+    def _publisher(self) -> "Iterator[Publisher]":
         with http.client(HANDS) as client:
-            publisher = _Publisher(self._stack, self._clients, client, self.progress, self.figures)
+            publisher = Publisher(self._stack, self._clients, client, self.progress, self.figures)
             try:
                 yield publisher
             finally:
@@ -328,174 +243,3 @@ class ChaosRun:
         self.progress.dead = dead
         self.figures.dead_at_most = max(self.figures.dead_at_most, dead - self._ordinary_dead)
         return dead
-
-
-class Lane:
-    """Makes planned faults one after the other, in a thread of its own, no earlier than at their message.
-
-    The sender waits for a fault that is due: each has its share of the messages, however fast they are sent.
-    """
-
-    def __init__(
-        self, planned: Sequence[Planned], make: Callable[[Planned], None], pause: Callable[[float], None]
-    ) -> None:
-        self._planned = planned
-        self._make = make
-        self._pause = pause
-        self._closing = False
-        self._begun = [threading.Event() for _ in planned]
-        self._due = threading.Semaphore(0)
-        self._next = 0
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, daemon=True)
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Be at work in the `with` statement; what is broken at its end, however it comes, is mended."""
-        self._thread.start()
-        try:
-            yield
-        finally:
-            self._closing = True
-            self._due.release()
-            self._thread.join()
-
-    def reach(self, position: int) -> None:
-        """Say which message is next; waits until a fault that is due has begun."""
-        while self._next < len(self._planned) and self._planned[self._next].at <= position:
-            self._due.release()
-            while not self._begun[self._next].is_set():
-                self._check()
-            self._next += 1
-
-    def finish(self) -> None:
-        """Wait until the last fault is over."""
-        while self._thread.is_alive():
-            self._check()
-
-    def _check(self) -> None:
-        self._pause(MOMENT)
-        if self._failure is not None:
-            raise AnswerError(f"A fault could not be made or mended: {self._failure}") from self._failure
-
-    def _work(self) -> None:
-        for planned, begun in zip(self._planned, self._begun, strict=True):
-            self._due.acquire()
-            if self._closing:
-                return
-            begun.set()
-            try:
-                self._make(planned)
-            except StoppedError:
-                return
-            except Exception as error:  # noqa: BLE001  # the sender raises it
-                self._failure = error
-                return
-
-
-@dataclass(frozen=True, kw_only=True)
-class _AnyOrder(Order):
-    """An order whose body is written already."""
-
-    text: str
-
-    def body(self) -> dict[str, object]:
-        body: dict[str, object] = json.loads(self.text)
-        return body
-
-
-class _Publisher:
-    """Sends messages by all three doors, in batches, a few at once."""
-
-    def __init__(
-        self, stack: Stack, clients: aws.Clients, client: httpx.Client, progress: Progress, figures: Figures
-    ) -> None:
-        self._topic = stack.output("topic_arn")
-        self._queue = stack.output("queue_url")
-        self._orders = stack.output("orders_url")
-        self._sns, self._sqs = clients.sns, clients.sqs
-        self._client = client
-        self._door = Counter(client, self._orders, api_key=stack.orders_api_key)
-        self._headers = {"Content-Type": "application/json"}
-        if stack.orders_api_key:
-            self._headers["x-api-key"] = stack.orders_api_key
-        self._progress = progress
-        self._figures = figures
-        self._batches: dict[Door, list[str]] = {"topic": [], "queue": []}
-        self._pool = ThreadPoolExecutor(HANDS)
-        self._under_way: set[Future[None]] = set()
-        self._lock = threading.Lock()
-
-    def send(self, sending: Sending) -> None:
-        """Send a message, perhaps a few messages later; waits while enough is under way."""
-        self._figures.doors[sending.door] += 1
-        if sending.door == "http":
-            self._start(1, self._post, sending)
-            return
-        batch = self._batches[sending.door]
-        batch.append(sending.body)
-        if len(batch) == BATCH:
-            self._send_batch(sending.door)
-
-    def flush(self) -> None:
-        """Send what is left, and wait until everything is sent."""
-        for door in ("topic", "queue"):
-            if self._batches[door]:
-                self._send_batch(door)
-        self._wait(0)
-
-    def close(self) -> None:
-        """Send nothing more; what is under way ends first."""
-        self._door.close()
-        self._pool.shutdown(cancel_futures=True)
-
-    def _send_batch(self, door: Door) -> None:
-        batch, self._batches[door] = self._batches[door], []
-        self._start(len(batch), self._publish if door == "topic" else self._enqueue, batch)
-
-    def _start(self, messages: int, work: Any, given: Any) -> None:
-        self._wait(HANDS - 1)
-
-        def send() -> None:
-            work(given)
-            with self._lock:
-                self._progress.sent += messages
-
-        self._under_way.add(self._pool.submit(send))
-
-    def _wait(self, at_most: int) -> None:
-        while len(self._under_way) > at_most:
-            done, self._under_way = wait(self._under_way, return_when=FIRST_COMPLETED)
-            for future in done:
-                future.result()
-
-    def _publish(self, bodies: list[str]) -> None:
-        answer = self._sns.publish_batch(
-            TopicArn=self._topic,
-            PublishBatchRequestEntries=[
-                {"Id": str(index), "Message": body} for index, body in enumerate(bodies)
-            ],
-        )
-        _require_all(answer.get("Failed"), "The topic")
-
-    def _enqueue(self, bodies: list[str]) -> None:
-        answer = self._sqs.send_message_batch(
-            QueueUrl=self._queue,
-            Entries=[{"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies)],
-        )
-        _require_all(answer.get("Failed"), "The queue")
-
-    def _post(self, sending: Sending) -> None:
-        if sending.fate == "valid":
-            self._door.place(_AnyOrder(item="", text=sending.body))
-            return
-        response = self._client.post(self._orders, content=sending.body.encode(), headers=self._headers)
-        if response.status_code != httpx.codes.BAD_REQUEST:
-            raise AnswerError(f"A malformed order was answered with {http.message_of(response)}.")
-        with self._lock:
-            self._figures.refused_at_door += 1
-
-
-def _require_all(failed: Any, who: str) -> None:
-    if failed:
-        raise AnswerError(f"{who} did not take {len(failed)} messages: {failed[0].get('Message', '?')}")

@@ -16,7 +16,7 @@ import pytest
 
 from cli.chaos.faults import Fault
 from cli.chaos.orders import Plan
-from cli.chaos.run import schedule
+from cli.chaos.schedule import schedule
 from local.directory import CHAOS_FILE
 from tests.cafe import Cafe, eventually
 

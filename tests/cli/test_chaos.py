@@ -18,8 +18,9 @@ from typer.testing import CliRunner
 from cli import main
 from cli.chaos.books import Seen
 from cli.chaos.faults import Fault
+from cli.chaos.figures import Figures
 from cli.chaos.orders import Plan, Sending
-from cli.chaos.run import LONGEST, SHORTEST, Figures, Lane, Planned, StoppedError, schedule
+from cli.chaos.schedule import LONGEST, SHORTEST, Lane, Planned, StoppedError, schedule
 from cli.errors import AnswerError
 from orders.message import parse_batch
 from orders.request import place
