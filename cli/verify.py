@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_exponential
 
 from cli import aws, http, status
+from cli.database import connect
 from cli.errors import CafeError
 from cli.order import Counter, Order, Receipt
 from cli.stack import NETWORKS, Database, Stack
@@ -211,17 +212,7 @@ class Verification:
         return self._poll(lambda: self._row_in_status(order_id))
 
     def _row_in_database(self, order_id: str, database: Database) -> str:
-        connection = pymysql.connect(
-            host=database.host,
-            port=database.port,
-            user=database.user,
-            password=database.password,
-            database=database.name,
-            ssl_ca=database.ca,
-            connect_timeout=5,
-            read_timeout=10,
-            autocommit=True,
-        )
+        connection = connect(database)
 
         def row() -> str:
             with connection.cursor() as cursor:

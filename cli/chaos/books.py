@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import pymysql
-
 from cli import aws
 from cli.chaos.orders import Plan, Wanted
+from cli.database import connect
 from cli.stack import Database, Stack
 
 PAGE = 2000  # rows read at once
+READ_TIMEOUT = 60  # seconds for a page
 BATCH = 10  # messages of a queue at once, at most
 HIDDEN = 60  # seconds for which a message that was looked at is nobody else's
 EXAMPLES = 3
@@ -129,13 +129,13 @@ class Books:
     # RDS
 
     def _max_id(self) -> int:
-        with self._connect() as connection, connection.cursor() as cursor:
+        with connect(self._database, read_timeout=READ_TIMEOUT) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT COALESCE(MAX(id), 0) FROM orders")
             return int((cursor.fetchone() or (0,))[0])
 
     def _read_rows(self) -> tuple[Rows, Seen]:
         rows, seen, last = Rows(), Seen(self._plan), self._last_id
-        with self._connect() as connection, connection.cursor() as cursor:
+        with connect(self._database, read_timeout=READ_TIMEOUT) as connection, connection.cursor() as cursor:
             while True:
                 cursor.execute(
                     "SELECT id, item, quantity, customer_name, attributes FROM orders WHERE id > %s"
@@ -150,20 +150,6 @@ class Books:
                     rows.menu[item] += quantity
                     if customer == self._plan.customer:
                         seen.see(json.loads(attributes or "{}").get("number"), item, quantity)
-
-    def _connect(self) -> "pymysql.Connection[pymysql.cursors.Cursor]":
-        database = self._database
-        return pymysql.connect(
-            host=database.host,
-            port=database.port,
-            user=database.user,
-            password=database.password,
-            database=database.name,
-            ssl_ca=database.ca,
-            connect_timeout=5,
-            read_timeout=60,
-            autocommit=True,
-        )
 
     # DynamoDB
 

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pymysql.cursors import Cursor
 
 from cli import aws
+from cli.database import connect
 from cli.errors import AnswerError, SetUpError
 from cli.stack import Database, Stack
 from local import control
@@ -26,6 +27,7 @@ from local.workers import Workers
 
 # Seconds: for the database to be gone, or back. It takes a tenth of one.
 PATIENCE = 30.0
+READ_TIMEOUT = 30  # seconds for a statement
 # The smallest that the server takes.
 FEWEST_CONNECTIONS = 10
 ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"
@@ -327,16 +329,7 @@ class Breakables:
             yield cursor
 
     def _connect(self, user: str, password: str) -> "pymysql.Connection[Cursor]":
-        return pymysql.connect(
-            host=self._database.host,
-            port=self._database.port,
-            user=user,
-            password=password,
-            ssl_ca=self._database.ca,
-            connect_timeout=5,
-            read_timeout=30,
-            autocommit=True,
-        )
+        return connect(self._database, user=user, password=password, read_timeout=READ_TIMEOUT)
 
     def _read_master(self) -> tuple[str, str]:
         """Read the master user's login, which RDS keeps in a secret of its own."""

@@ -1,0 +1,36 @@
+"""The local stack's database, as the command looks into it."""
+
+import pymysql
+from pymysql.cursors import Cursor
+
+from cli.stack import Database
+
+CONNECT_TIMEOUT = 5  # seconds
+
+
+def connect(
+    database: Database, *, user: str = "", password: str = "", read_timeout: int = 10
+) -> "pymysql.Connection[Cursor]":
+    """Log in over TLS, as the tools' user or as another; each statement is a transaction.
+
+    Parameters
+    ----------
+    read_timeout
+        Seconds for a statement.
+
+    Raises
+    ------
+    pymysql.OperationalError
+        If the database does not let it in, or is away.
+    """
+    return pymysql.connect(
+        host=database.host,
+        port=database.port,
+        user=user or database.user,
+        password=password or database.password,
+        database=database.name,
+        ssl_ca=database.ca,
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=read_timeout,
+        autocommit=True,
+    )
