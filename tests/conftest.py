@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pytest
     from xdist.remote import Producer  # type: ignore[import-untyped]
 
-pytest_plugins = ["tests.local_stack", "tests.stores"]
+pytest_plugins = ["tests.chromium", "tests.local_stack", "tests.stores"]
 
 # These look at or change the one local stack, and must not meet.
 ON_THE_LOCAL_STACK = ("end_to_end", "local")

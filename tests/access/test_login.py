@@ -8,13 +8,12 @@ import secrets
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Browser, expect
 from typer.testing import CliRunner
 
 from cli.main import app as command
 from tests.access import people
 from tests.access.conftest import Door, visitor
-from tests.browser.chromium import launch
 from tests.local_stack import LocalStack
 
 REFUSED = [401, 401]
@@ -158,11 +157,11 @@ def test_the_operator_needs_no_sign_in(login_stack: LocalStack) -> None:
     assert (found["page"], found["api"]) == ("ok", "ok")
 
 
-def test_a_person_signs_in_by_hand_sees_the_orders_and_signs_out(login_stack: LocalStack) -> None:
+def test_a_person_signs_in_by_hand_sees_the_orders_and_signs_out(
+    login_stack: LocalStack, browser: Browser
+) -> None:
     assert login_stack.sign_in is not None
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        page = browser.new_page()
+    with browser.new_page() as page:
         complaints: list[str] = []
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(login_stack.outputs["page_url"])
@@ -177,4 +176,3 @@ def test_a_person_signs_in_by_hand_sees_the_orders_and_signs_out(login_stack: Lo
         expect(page.get_by_role("button", name="Sign in")).to_be_visible()
         assert page.evaluate("sessionStorage.length") == 0
         assert complaints == []
-        browser.close()

@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 from typer.testing import CliRunner
 
 from cli.main import app as command
 from infra import access
 from tests.access.conftest import Door
-from tests.browser.chromium import launch
 from tests.local_stack import LocalStack
 
 # Other spellings of the same path; the API understands some of them.
@@ -96,12 +95,10 @@ def test_the_operator_needs_neither_network_nor_key_at_hand(networks_stack: Loca
 Guard = Callable[[list[str], list[dict[str, Any]]], list[bool]]
 
 
-@pytest.fixture(scope="module")
-def guard() -> Iterator[Guard]:
+@pytest.fixture
+def guard(browser: Browser) -> Iterator[Guard]:
     """Run the guard as written for some networks on requests, and tell which it lets in."""
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        page = browser.new_page()
+    with browser.new_page() as page:
 
         def run(networks: list[str], requests: list[dict[str, Any]]) -> list[bool]:
             code = access.guard_code(networks, ["/prod/orders"])
@@ -110,7 +107,6 @@ def guard() -> Iterator[Guard]:
             return let_in
 
         yield run
-        browser.close()
 
 
 def request(address: str, uri: str = "/prod/order-status") -> dict[str, Any]:

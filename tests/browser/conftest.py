@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 
 from infra.site import WEB
 from tests.browser.answers import NOON, answer
-from tests.browser.chromium import launch
 from tests.browser.site import API_PATH, MENU_PATH, ORDERS_PATH, PAGES, Site, serve
 
 if TYPE_CHECKING:
@@ -130,14 +129,6 @@ class Board:
     def picture(self, name: str) -> None:
         """Keep what the page looks like now, for a person."""
         self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
-
-
-# A package at a time: Playwright's event loop must not be running when other tests start theirs.
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    """A Chromium for all tests of the pages."""
-    with sync_playwright() as playwright, launch(playwright) as chromium:
-        yield chromium
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from typing import Literal
 from playwright.sync_api import sync_playwright
 
 from tests.browser import answers
-from tests.browser.chromium import launch
 from tests.browser.site import serve
+from tests.chromium import launch
 
 WIDTH, HEIGHT = 1440, 984
 

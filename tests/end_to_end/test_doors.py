@@ -10,9 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from tests.browser.chromium import launch
 from tests.cafe import Cafe, eventually
 
 NewId = Callable[[], str]
@@ -48,11 +47,11 @@ def test_the_bucket_lets_nobody_in(cafe: Cafe) -> None:
     assert cafe.http.get(f"{cafe.stack.endpoint}/{bucket}/order-status").status_code == 403
 
 
-def test_orders_appear_on_the_page_without_a_reload_and_texts_stay_text(cafe: Cafe, new_id: NewId) -> None:
+def test_orders_appear_on_the_page_without_a_reload_and_texts_stay_text(
+    cafe: Cafe, browser: Browser, new_id: NewId
+) -> None:
     hostile = f"<img src=x onerror=alert(1)> {new_id()[:12]}"
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        page = browser.new_page()
+    with browser.new_page() as page:
         complaints: list[str] = []
         page.on("dialog", lambda dialog: complaints.append(dialog.message))
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -62,7 +61,6 @@ def test_orders_appear_on_the_page_without_a_reload_and_texts_stay_text(cafe: Ca
         expect(page.get_by_text(hostile).first).to_be_visible(timeout=20_000)
         assert page.evaluate("window.sameDocument") is True
         assert complaints == []
-        browser.close()
 
 
 def command(cafe: Cafe, *words: str) -> subprocess.CompletedProcess[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Playwright
+import pytest
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 # What Debian, Ubuntu, Fedora and Google call it, the fastest first; on macOS it is an application and not on
 # the PATH.
@@ -48,3 +48,11 @@ def launch(playwright: Playwright) -> Browser:
     # Chromium's sandbox does not start for root, as in most containers.
     sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     return playwright.chromium.launch(executable_path=find_chromium(), args=[*QUIET, *sandbox])
+
+
+# A module at a time: Playwright's event loop must not be running when other tests start one.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start Chromium for the tests of a module."""
+    with sync_playwright() as playwright, launch(playwright) as chromium:
+        yield chromium
