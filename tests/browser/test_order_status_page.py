@@ -64,6 +64,7 @@ def test_orders_and_counts_appear(board: Board) -> None:
 
 def test_today_is_compared_with_yesterday(board: Board) -> None:
     board.open()
+    expect(board.state).to_have_text("Live")
     compared = board.page.locator("#compared")
     for today, yesterday, trend, words in (
         (184, 161, "up", "23 more than yesterday at this time (161)"),

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import functools
 import json
-import os
-import subprocess
-import sys
+import multiprocessing
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from tests.program.record import ROOT
+from tests.program.record import record
 
 # The most that there may be, in the longest form.
 NETWORKS = [f"2001:db8:ffff:ffff:ffff:ffff:ffff:{number:x}00/120" for number in range(0xC0, 0xF2)]
@@ -60,32 +59,23 @@ class Program:
         return found[0]
 
 
-def run(stack: str, *changes: str) -> subprocess.CompletedProcess[str]:
-    """Run the recorder."""
-    return subprocess.run(
-        [sys.executable, "-m", "tests.program.record", stack, *changes],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+# Each run is forked from a process that has imported what takes the longest.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["tests.program.record", "tests.program.services"])
 
 
-def recorded(stack: str, *changes: str) -> Program:
-    """Record a run that is to succeed."""
-    process = run(stack, *changes)
-    assert process.returncode == 0, process.stderr
-    document = json.loads(process.stdout)
-    return Program(
-        [Resource(**resource) for resource in document["resources"]], document["outputs"], process.stderr
-    )
+def recorded(stack: str, **changes: str) -> Program:
+    """Record a run of the program with some settings changed."""
+    with ProcessPoolExecutor(1, FORKS) as apart:
+        document = apart.submit(record, stack, changes).result()
+    resources = [Resource(**resource) for resource in document["resources"]]
+    return Program(resources, document["outputs"], document["warnings"])
 
 
 @functools.cache
-def changed(*changes: str) -> Program:
+def changed(**changes: str) -> Program:
     """Record `dev` with other settings, the same ones only once."""
-    return recorded("dev", *changes)
+    return recorded("dev", **changes)
 
 
 @pytest.fixture(scope="session")
@@ -108,23 +98,23 @@ def program(request: pytest.FixtureRequest) -> Program:
 @pytest.fixture
 def with_settings() -> Callable[..., Program]:
     """Record `dev` with other settings."""
-    return lambda **changes: changed(*(f"{key}={value}" for key, value in changes.items()))
+    return changed
 
 
 @pytest.fixture(scope="session")
 def limited() -> Program:
     """`dev`, but its status is for as many networks as there may be, and its orders want a key."""
     return changed(
-        "dashboardAccess=cidrs",
-        f"dashboardCidrs={json.dumps(NETWORKS)}",
-        "ordersApiKey=true",
-        "customerNames=none",
-        "timeZone=Europe/Berlin",
-        "locale=de-DE",
+        dashboardAccess="cidrs",
+        dashboardCidrs=json.dumps(NETWORKS),
+        ordersApiKey="true",
+        customerNames="none",
+        timeZone="Europe/Berlin",
+        locale="de-DE",
     )
 
 
 @pytest.fixture(scope="session")
 def invited() -> Program:
     """`dev`, but two people may sign in."""
-    return changed("dashboardAccess=login", 'dashboardUsers=["ada@example.org", "BO@example.org"]')
+    return changed(dashboardAccess="login", dashboardUsers='["ada@example.org", "BO@example.org"]')

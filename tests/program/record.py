@@ -1,18 +1,15 @@
-"""Run the Pulumi program of a stack under mocks and print what it registers, as one JSON document.
-
-    python -m tests.program.record STACK [KEY=VALUE ...]
-
-In a process of its own: the program is a script, and Pulumi keeps its state in the process.
-"""
+"""Run the Pulumi program of a stack under mocks, and tell what it registers."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import io
 import json
 import logging
+import os
 import runpy
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -126,8 +123,7 @@ def configuration(stack: str) -> dict[str, str]:
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
 
-async def record(stack: str, settings: Mapping[str, str]) -> dict[str, Any]:
-    """Run the program and tell what it registered and what it exports."""
+async def _record(stack: str, settings: Mapping[str, str]) -> dict[str, Any]:
     monitor = Recorder()
     # What Pulumi says of the program, such as that a resource type is deprecated, goes to standard error.
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -147,12 +143,19 @@ async def record(stack: str, settings: Mapping[str, str]) -> dict[str, Any]:
     return {"resources": monitor.recorded, "outputs": outputs}
 
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
-    name, *changes = sys.argv[1:]
-    changed = {f"{PROJECT}:{key}": value for key, _, value in (change.partition("=") for change in changes)}
-    try:
-        recorded = asyncio.run(record(name, {**configuration(name), **changed}))
-    except pulumi.RunError as error:
-        sys.exit(str(error))
-    json.dump(recorded, sys.stdout)
+def record(stack: str, changes: Mapping[str, str]) -> dict[str, Any]:
+    """Run the program with some settings changed; tell its resources, outputs and warnings.
+
+    In a process of its own: the program is a script, and Pulumi keeps its state in the process.
+
+    Raises
+    ------
+    pulumi.RunError
+        The program stopped with a sentence.
+    """
+    for name in os.environ.keys() - {"PATH", "HOME"}:
+        del os.environ[name]
+    changed = {f"{PROJECT}:{key}": value for key, value in changes.items()}
+    with contextlib.redirect_stderr(io.StringIO()) as warnings:
+        recorded = asyncio.run(_record(stack, {**configuration(stack), **changed}))
+    return {**recorded, "warnings": warnings.getvalue()}
