@@ -147,7 +147,7 @@ def _reconcile(
         swept, remaining, reason = _sweep(left)
         outcome.reason = outcome.reason or reason
     if outcome.reason:
-        log("ERROR", "Not all was reconciled", reason=outcome.reason)
+        log("ERROR", "Not all was reconciled", reason=outcome.reason, askedBy=asked_by)
     answer: dict[str, Any] = {
         "checked": outcome.checked,
         "repaired": outcome.repaired,

@@ -12,7 +12,7 @@ def test_the_clock_runs_the_reconciler(cafe: Cafe) -> None:
     (group,) = logs.describe_log_groups(logGroupNamePrefix="ReconcileOrders")["logGroups"]
 
     def is_scheduled() -> bool:
-        lines = logs.filter_log_events(logGroupName=group["logGroupName"], filterPattern='"Reconciled"')
-        return any(json.loads(event["message"]).get("askedBy") == "aws.events" for event in lines["events"])
+        lines = logs.filter_log_events(logGroupName=group["logGroupName"], filterPattern='"askedBy"')
+        return any(json.loads(event["message"])["askedBy"] == "aws.events" for event in lines["events"])
 
     eventually(is_scheduled, patience=75)
