@@ -208,6 +208,9 @@ def test_axe_finds_nothing_on_the_board(running_board: Board) -> None:
     board.site.unreachable = True
     expect(board.notice).to_contain_text("cannot be reached")
     found["stale"] = everything_wrong(board.page)
+    board.page.context.set_offline(True)
+    expect(board.notice).to_contain_text("offline")
+    found["offline"] = everything_wrong(board.page)
     assert {state: wrong for state, wrong in found.items() if wrong} == {}
 
 
@@ -215,6 +218,13 @@ def test_axe_finds_nothing_at_the_door(running_board: Board) -> None:
     running_board.site.ask_for_sign_in()
     running_board.open("/order-status?kiosk")
     expect(running_board.page.locator("#door")).to_be_visible()
+    assert everything_wrong(running_board.page) == []
+
+
+def test_axe_finds_nothing_where_one_may_not_enter(running_board: Board) -> None:
+    running_board.site.status = 403
+    running_board.open()
+    expect(running_board.page.get_by_role("heading", name="No access from here")).to_be_visible()
     assert everything_wrong(running_board.page) == []
 
 

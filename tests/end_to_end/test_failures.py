@@ -11,6 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from tests import openapi
 from tests.cafe import Cafe, eventually
 
 NewId = Callable[[], str]
@@ -59,6 +60,39 @@ def test_while_the_database_is_away_the_status_says_so_and_no_order_is_lost(
             assert cafe.item("orders_table", orderId=order_id) is None
     eventually(lambda: cafe.is_recorded(order_id) or redrive(cafe, order_id))
     assert eventually(lambda: not cafe.status()["degraded"])
+
+
+@pytest.mark.parametrize("service", ["dynamodb", "sqs"])
+def test_while_another_source_is_away_the_status_tells_what_the_others_know(
+    cafe: Cafe, new_id: NewId, service: str
+) -> None:
+    order_id = new_id()
+    cafe.post({"orderId": order_id, "item": "Tea", "quantity": 1})
+    eventually(lambda: cafe.is_recorded(order_id))
+    with unreachable(cafe, service):
+        answer = eventually(lambda: (found := cafe.status())["degraded"] and found)
+    openapi.check_schema(answer, openapi.read()["components"]["schemas"]["OrderStatus"], closed=True)
+    known = {
+        "rds": answer["recent_orders"][0]["order_id"] == order_id,
+        "dynamodb": answer["metrics"][0]["count"] == cafe.total(),
+        "sqs": answer["sync"]["waiting"] is not None,
+    }
+    assert [source for source, is_known in known.items() if not is_known] == answer["degraded"] == [service]
+    assert eventually(lambda: not cafe.status()["degraded"])
+
+
+@contextmanager
+def unreachable(cafe: Cafe, service: str) -> Iterator[None]:
+    """Send what `GetOrderStatus` asks a service to a port at which nobody listens."""
+    functions = cafe.stack.client("lambda")
+    name = function(functions, "GetOrderStatus")
+    before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+
+    def put(variables: dict[str, str]) -> None:
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+
+    with replaced(put, {**before, f"AWS_ENDPOINT_URL_{service.upper()}": "http://127.0.0.1:1"}, before):
+        yield
 
 
 def redrive(cafe: Cafe, order_id: str) -> bool:
@@ -111,12 +145,15 @@ def replaced(put: Callable[[Any], Any], value: Any, before: Any) -> Iterator[Non
 
 def refresh(functions: Any) -> None:
     """Start PlaceOrder anew, with fresh credentials."""
-    name = next(
-        f["FunctionName"]
-        for f in functions.list_functions()["Functions"]
-        if "PlaceOrder" in f["FunctionName"]
+    functions.update_function_configuration(
+        FunctionName=function(functions, "PlaceOrder"), Description="fresh"
     )
-    functions.update_function_configuration(FunctionName=name, Description="fresh")
+
+
+def function(functions: Any, kind: str) -> str:
+    """Find the name that a function has in this stack."""
+    names: list[str] = [found["FunctionName"] for found in functions.list_functions()["Functions"]]
+    return next(name for name in names if kind in name)
 
 
 def test_a_repeated_deploy_sets_no_counter_back(cafe: Cafe, new_id: NewId) -> None:
@@ -132,9 +169,7 @@ def test_a_repeated_deploy_sets_no_counter_back(cafe: Cafe, new_id: NewId) -> No
 
 def migrate(cafe: Cafe, menu: dict[str, str]) -> Any:
     functions = cafe.stack.client("lambda")
-    name = next(
-        f["FunctionName"] for f in functions.list_functions()["Functions"] if "Migrate" in f["FunctionName"]
-    )
+    name = function(functions, "MigrateDatabase")
     answer = functions.invoke(FunctionName=name, Payload=json.dumps({"menu": menu}))
     assert "FunctionError" not in answer
     return json.loads(answer["Payload"].read())
