@@ -33,6 +33,8 @@ ALWAYS = (
     f"({platform.machine()}), whatever runtime and architecture they name.",
     "Accepted but not enforced: security groups and endpoints, API Gateway's permission to invoke, "
     "the queue permissions of an event source, permissions to write logs, keys of KMS.",
+    "Whoever is logged in on this machine can act as the administrator, whose key (test) is well known; "
+    "foreign web pages are refused.",
     "Answers are neither compressed nor kept by CloudFront: each one comes from its function.",
 )
 

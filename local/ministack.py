@@ -15,11 +15,11 @@ SECRET_KEY = "test"  # noqa: S105  # the emulator's well-known key, of use on th
 ACCOUNT = "000000000000"
 HEALTH_PATH = "/_ministack/health"
 
-INSTALL_HINT = "MiniStack, which stands in for AWS, is missing: run `make setup`."
+INSTALL_HINT = "MiniStack, which stands in for AWS, is missing: run `scripts/setup ministack`."
 
 
 def command(root: Path) -> list[str]:
-    """Return the command that runs MiniStack with the interpreter of its own virtual environment.
+    """Return the command that runs MiniStack, guarded, with the interpreter of its own virtual environment.
 
     The functions run with that interpreter too: what they import must be in their archives.
 
@@ -31,7 +31,8 @@ def command(root: Path) -> list[str]:
     python = root / ".venv-ministack" / "bin" / "python"
     if not python.exists():
         raise LocalError(INSTALL_HINT)
-    return [str(python), "-m", "ministack"]
+    # Not in the file's own directory (-P): modules of ours could be taken for others.
+    return [str(python), "-P", str(root / "local" / "gateway.py")]
 
 
 def search_path() -> str:

@@ -121,6 +121,24 @@ def test_a_stranger_is_refused(local_stack: LocalStack) -> None:
         sns.publish(TopicArn=local_stack.outputs["topic_arn"], Message="{}")
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({}, 200), ({"Origin": "https://evil.example"}, 403), ({"Host": "evil.example"}, 403)],
+)
+def test_a_foreign_web_page_is_refused_though_it_names_the_administrator(
+    local_stack: LocalStack, headers: dict[str, str], status: int
+) -> None:
+    # MiniStack does not check its administrator's signature.
+    signed = "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/sqs/aws4_request, Signature=0"
+    answer = httpx.post(
+        local_stack.endpoint,
+        data={"Action": "ListQueues", "Version": "2012-11-05"},
+        headers={"Authorization": signed, **headers},
+    )
+    assert answer.status_code == status
+    assert status == 200 or "Access-Control-Allow-Origin" not in answer.headers
+
+
 def test_anybody_is_refused_by_the_bucket(local_stack: LocalStack) -> None:
     bucket = local_stack.client("s3").list_buckets()["Buckets"][0]["Name"]
     answer = httpx.get(f"{local_stack.endpoint}/{bucket}/order-status")
