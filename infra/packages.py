@@ -83,7 +83,9 @@ def _vendored(package: str) -> Files:
 def _root(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
-        raise pulumi.RunError(f"The Python package {package} is not installed; `make setup` installs it.")
+        raise pulumi.RunError(
+            f"The Python package {package} is not installed; `scripts/setup python` installs it."
+        )
     return Path(spec.origin).parent
 
 

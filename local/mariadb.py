@@ -15,7 +15,7 @@ from local.errors import LocalError
 ADMINISTRATOR = "cafe_local_admin"
 
 INSTALL_HINT = (
-    "MariaDB's server is missing: run `make setup`, or install it yourself "
+    "MariaDB's server is missing: run `scripts/setup database`, or install it yourself "
     "(Debian and Ubuntu: `apt-get install mariadb-server-core`; macOS: `brew install mariadb`)."
 )
 

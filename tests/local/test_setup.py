@@ -96,7 +96,9 @@ def test_a_missing_mariadb_is_said_with_the_way_to_get_it(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(mariadb, "_PROGRAM_DIRECTORIES", ())
-    with pytest.raises(LocalError, match=r"`make setup`.*apt-get install mariadb-server-core.*brew install"):
+    with pytest.raises(
+        LocalError, match=r"`scripts/setup database`.*apt-get install mariadb-server-core.*brew install"
+    ):
         mariadb.find()
 
 
@@ -110,7 +112,7 @@ def test_a_mariadb_without_its_sql_files_is_said(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_missing_ministack_is_said_with_the_way_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(LocalError, match="`make setup`"):
+    with pytest.raises(LocalError, match="`scripts/setup ministack`"):
         ministack.command(tmp_path)
 
 
