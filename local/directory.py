@@ -128,6 +128,7 @@ class RunDirectory:
     def _try_to_acquire(self) -> int | None:
         self._check_ours()
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.chmod(0o700)  # It may have been there: services write keys of theirs into it.
         descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
         if _try_lock(descriptor) and self._is_current(descriptor):
             os.ftruncate(descriptor, 0)

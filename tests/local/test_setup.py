@@ -26,6 +26,14 @@ def test_a_new_directory_is_private_and_gone_after_its_release(tmp_path: Path) -
     assert not directory.path.exists()
 
 
+def test_an_empty_directory_that_others_can_read_becomes_private(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    directory = RunDirectory(tmp_path)
+    directory.hold()
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
+    directory.release(keep_logs=False)
+
+
 def test_logs_can_stay_and_the_next_run_removes_them(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path / "run")
     directory.hold()
