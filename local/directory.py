@@ -61,7 +61,9 @@ class RunDirectory:
             self.clear()
             self.logs.mkdir(mode=0o700)
         except OSError as error:
-            raise LocalError(f"The run directory {self.path} cannot be used: {error.strerror}.") from error
+            raise LocalError(
+                f"The run directory {self.path} cannot be used: {error.strerror}; choose another --directory."
+            ) from error
         return stale
 
     def release(self, *, keep_logs: bool) -> None:

@@ -172,6 +172,18 @@ def test_an_environment_that_was_moved_is_made_anew(checkout: Path, tools: Path,
     assert "Python 3.11 or newer is missing" in result.stderr
 
 
+def test_an_environment_of_another_users_is_named_in_one_line(checkout: Path, tools: Path) -> None:
+    program(checkout / ".venv/bin/python", "exit 126")
+    (tools / "rm").unlink()
+    program(tools / "rm", "echo \"rm: cannot remove '$2/pyvenv.cfg'\" >&2; exit 1")
+
+    result = run(checkout, tools, "setup", "python")
+
+    assert result.returncode == 2
+    (sentence,) = result.stderr.splitlines()
+    assert f"{checkout}/.venv must be made anew, and it is another user's" in sentence
+
+
 @pytest.mark.parametrize("words", [[], ["everything"]])
 def test_an_unknown_part_is_wrong_usage(checkout: Path, tools: Path, words: list[str]) -> None:
     result = run(checkout, tools, "setup", *words)
