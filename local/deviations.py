@@ -35,6 +35,7 @@ ALWAYS = (
     "the queue permissions of an event source, permissions to write logs, keys of KMS.",
     "Whoever is logged in on this machine can act as the administrator, whose key (test) is well known; "
     "foreign web pages are refused.",
+    "Unless --config says otherwise, everybody may read the order status, and no data is protected.",
     "Answers are neither compressed nor kept by CloudFront: each one comes from its function.",
 )
 
