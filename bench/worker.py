@@ -11,12 +11,10 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,19 +27,16 @@ from rich.console import Console
 from rich.table import Table
 
 import stores.mysql
-from local import certificates, ending, mariadb, ports
-from local.database import Database
 from orders.ledger import Ledger
 from orders.order import Order
 from stores import migrations
 from stores.database import OrdersDatabase
 from stores.mysql import MySql
 from stores.secret import Login
-from stores.tables import OrdersTables, TableNames
+from stores.tables import OrdersTables
+from tests.stores import MIGRATIONS, NAMES, FixedLogin, running_server
 
-MIGRATIONS = Path(__file__).parent.parent / "functions" / "migrations"
 WRITE, TRANSACTION = 0.004, 0.012  # seconds; a transaction is two rounds
-NAMES = TableNames("Orders", "CafeMenu", "CafeOrderMetrics")
 ITEMS = ("Latte", "Tea", "Coffee", "Mocha")
 
 
@@ -60,42 +55,20 @@ class DynamoDb:
         time.sleep(TRANSACTION)
 
 
-@dataclass
-class FixedLogin:
-    """The administrator's login."""
-
-    login: Login
-
-    def get(self) -> Login:
-        return self.login
-
-    def forget(self) -> None:
-        """It does not change."""
-
-
 @contextmanager
 def database() -> Iterator[Login]:
     """Run a MariaDB with the schema."""
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        tls = certificates.create(directory / "tls")
-        administrator, port = mariadb.Administrator(), ports.choose(0, "")
-        command = mariadb.command(mariadb.find(), directory, port, administrator, tls)
-        with (directory / "log").open("wb") as log:
-            process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log, start_new_session=True)
-        try:
-            server = Database(port=port, administrator=administrator, authority=tls.authority)
-            server.wait(60)
-            login = Login("127.0.0.1", port, administrator.user, administrator.password, "cafe_db")
-            with mock.patch.object(stores.mysql, "CERTIFICATE_AUTHORITY", tls.authority):
-                server.create("cafe_db", user="bench", password="bench", parameters={})
-                mysql = MySql(FixedLogin(login), client_flag=CLIENT.MULTI_STATEMENTS)
-                migrations.migrate(mysql, migrations.read(MIGRATIONS))
-                mysql.close()
-                yield login
-        finally:
-            ending.end_groups([process.pid])
-            process.wait()
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        running_server(Path(directory)) as server,
+        mock.patch.object(stores.mysql, "CERTIFICATE_AUTHORITY", server.authority),
+    ):
+        with server.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("CREATE DATABASE cafe_db")
+        mysql = MySql(FixedLogin(server.login), client_flag=CLIENT.MULTI_STATEMENTS)
+        migrations.migrate(mysql, migrations.read(MIGRATIONS))
+        mysql.close()
+        yield server.login
 
 
 @contextmanager

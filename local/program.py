@@ -73,7 +73,6 @@ def _take_standard_output() -> Report:
 
 
 async def _deploy(assignment: Assignment, report: Report) -> Finished:
-    began = time.monotonic()
     root = Path(assignment.program)
     declared = project.load(root, assignment.settings)
     database = Database(
@@ -92,12 +91,12 @@ async def _deploy(assignment: Assignment, report: Report) -> Finished:
 
     def watch_database() -> None:
         version = database.wait(START_TIMEOUT)
-        report(Ready(service=f"MariaDB {version}", seconds=time.monotonic() - began))
+        report(Ready(service=f"MariaDB {version}"))
 
     watching = threading.Thread(target=_reported(watch_database, report), daemon=True)
     watching.start()
     _wait_for_gateway(assignment.gateway_port)
-    report(Ready(service="MiniStack", seconds=time.monotonic() - began))
+    report(Ready(service="MiniStack"))
     outputs = await run(root, declared, Deployer(cloud, report))
     watching.join(START_TIMEOUT)
     login = database.login

@@ -26,7 +26,6 @@ class Ready:
     """A service answers."""
 
     service: str
-    seconds: float  # since the program's process began
 
 
 @dataclass(frozen=True, kw_only=True)

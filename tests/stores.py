@@ -98,10 +98,9 @@ class Server:
         )
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A MariaDB of its own, over TLS as on AWS."""
-    directory = tmp_path_factory.mktemp("mariadb")
+@contextmanager
+def running_server(directory: Path) -> Iterator[Server]:
+    """Run a MariaDB of its own in a directory, over TLS as on AWS."""
     tls = certificates.create(directory / "tls")
     administrator = mariadb.Administrator()
     port = ports.choose(0, "")
@@ -115,6 +114,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     finally:
         ending.end_groups([process.pid])
         process.wait()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A MariaDB that tests share."""
+    with running_server(tmp_path_factory.mktemp("mariadb")) as running:
+        yield running
 
 
 def number_of(database: OrdersDatabase) -> int:

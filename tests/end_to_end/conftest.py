@@ -12,7 +12,7 @@ from cli.http import client as http_client
 from tests.cafe import Cafe, eventually
 from tests.local_stack import LocalStack
 
-GIVEN_UP = 8.0  # seconds without progress
+GIVEN_UP = 20.0  # seconds without progress; a cold start on a busy machine takes several
 
 
 @pytest.fixture(scope="session")

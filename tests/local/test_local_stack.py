@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import boto3
@@ -14,29 +15,9 @@ from pymysql.constants import ER
 
 from tests.local.runs import children
 from tests.local_stack import LocalStack
+from tests.program.test_inventory import OUTPUTS
 
 ER_SECURE_TRANSPORT_REQUIRED = 3159
-
-OUTPUTS = {
-    "api_url",
-    "dead_letter_queue_url",
-    "menu_table",
-    "metrics_table",
-    "order_status_url",
-    "orders_table",
-    "orders_url",
-    "page_url",
-    "queue_url",
-    "topic_arn",
-    "worker_log_group",
-    "subscription_dead_letter_queue_url",
-    "worker_mapping",
-    "reconcile_function",
-    "alarm_topic_arn",
-    "menu_url",
-    "dashboard_access",
-    "status_function",
-}
 
 
 def test_the_stack_file_is_private_and_holds_what_tools_need(local_stack: LocalStack) -> None:
@@ -56,13 +37,11 @@ def test_urls_lead_to_this_machine(local_stack: LocalStack) -> None:
 
 
 def test_nothing_listens_beyond_the_loopback(local_stack: LocalStack) -> None:
-    processes = list(children(local_stack.directory, ""))
-    addresses = {
-        connection.laddr.ip
-        for process in processes
-        for connection in process.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
-    }
+    addresses = set()
+    for process in children(local_stack.directory, ""):
+        with contextlib.suppress(psutil.NoSuchProcess):  # a function's that has ended just now
+            listening = [c for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+            addresses |= {connection.laddr.ip for connection in listening}
     assert addresses == {"127.0.0.1"}
 
 
