@@ -64,7 +64,7 @@ def test_ctrl_c_stops_a_running_stack_and_a_second_start_says_where_it_is(
 def test_a_signal_during_the_start_leaves_nothing(
     start: Start, directory: Path, number: int, moment: str
 ) -> None:
-    run = start()
+    run = start("import threading\nthreading.Event().wait()")  # so that it is never too late for the signal
     run.wait_for(moment)
     assert run.end(number) == 128 + number
     assert "Traceback" not in run.output
