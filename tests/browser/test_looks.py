@@ -67,6 +67,13 @@ def test_nothing_sticks_out_at_any_width(board: Board, path: str) -> None:
         board.page.set_viewport_size({"width": width, "height": 800})
         assert board.page.evaluate("document.documentElement.scrollWidth") <= width
         assert overflowing(board.page) == []
+        # A number that is cut off would be another number.
+        cut_off = "cells => cells.filter((cell) => cell.scrollWidth > cell.clientWidth).length"
+        assert board.page.locator(".quantity").evaluate_all(cut_off) == 0, width
+        past_the_card = """list => [...list.querySelectorAll("b")].filter((number) =>
+            number.getBoundingClientRect().right > list.getBoundingClientRect().right).length"""
+        for figures in board.page.locator("#items, #hops").all():
+            assert figures.evaluate(past_the_card) == 0, width
 
 
 def test_today_is_seen_first(board: Board) -> None:
