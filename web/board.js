@@ -2,26 +2,19 @@
 
 import { showHours, showItems } from "./charts.js";
 import { element, make, mark, show, write } from "./dom.js";
-import { ageText, dayText, locale, numberText, timeText } from "./formats.js";
+import { ageText, dayText, locale, now, numberText, timeText } from "./formats.js";
 import { comparedWords, rdsWords, syncWords, verdict } from "./status.js";
 
 const READING = 8_000; // milliseconds after the last movement over the table in which its rows stay where they are
 const READING_AT_MOST = 60_000; // a text that stays selected holds the rows no longer than this
 
-/** @type {Record<string, string>} */
 const CHIPS = { busy: "on the way", stuck: "stuck here", unknown: "cannot be read" };
 
-/** @typedef {import("./status.js").Status} Status */
-/** @typedef {import("./status.js").Order} Order */
-
-/** @type {HTMLElement[]} */
-const targets = [...document.querySelectorAll("[data-figure]")].map((target) => /** @type {HTMLElement} */ (target));
-/** @type {HTMLElement[]} */
-const hopElements = [...element("hops").children];
+const targets = document.querySelectorAll("[data-figure]");
 
 function showFigures({ figures }) {
   for (const target of targets) {
-    const figure = figures[/** @type {import("./status.js").FigureName} */ (target.dataset.figure)];
+    const figure = figures[target.dataset.figure];
     const text = numberText(figure.value);
     write(target, text);
     mark(target, "data-old", String(figure.old));
@@ -33,31 +26,27 @@ function showFigures({ figures }) {
   document.title = figures.today.value === null ? "Cafe orders" : `${numberText(figures.today.value)} today · Cafe orders`;
 }
 
-/**
- * The picture of an order's way; it follows from the time, too: what does not move is stuck after a while.
- * @param {number} now milliseconds
- * @returns {{ level: string, words: string }}
- */
-export function showWay(status, now) {
-  const { level, words, hops } = verdict(status, now);
+/** The picture of an order's way; it follows from the time, too: what does not move is stuck after a while. */
+export function showWay(status) {
+  const { level, words, hops } = verdict(status, now());
   mark(element("verdict"), "data-level", level);
   write(element("verdict"), words);
-  for (const hop of hopElements) {
-    const its = hops[/** @type {import("./status.js").Hop} */ (hop.dataset.hop)] ?? "";
+  for (const hop of element("hops").children) {
+    const its = hops[hop.dataset.hop] ?? "";
     mark(hop, "data-level", its);
     const chip = hop.querySelector(".chip");
     if (chip) write(chip, CHIPS[its] ?? "");
   }
-  const { agree, words: together } = syncWords(status);
+  const { agree, words: together } = syncWords(status, now());
   mark(element("sync-words"), "data-agree", agree);
   write(element("sync-words"), together);
   write(element("rds-as-of"), rdsWords(status));
   return { level, words };
 }
 
-/** The rows on the page by order. @type {Map<string, HTMLTableRowElement>} */
+/** The rows on the page, by the order's id. */
 const rows = new Map();
-/** When each row's order was placed. @type {WeakMap<Element, Date>} */
+/** When each row's order was placed. */
 const placed = new WeakMap();
 const body = element("rows");
 
@@ -70,7 +59,7 @@ function createRow() {
   age.lang = locale;
   const row = make("tr", "", make("td", "quantity"), item, make("td", "customer"), make("td", "when", time, " ", age));
   row.addEventListener("animationend", () => row.classList.remove("new"));
-  return /** @type {HTMLTableRowElement} */ (row);
+  return row;
 }
 
 function fillRow(row, { item, quantity, customer, createdAt }) {
@@ -84,20 +73,15 @@ function fillRow(row, { item, quantity, customer, createdAt }) {
   if (createdAt) placed.set(age, createdAt);
 }
 
-/**
- * Write how long ago each order was placed.
- * @param {number} now milliseconds
- */
-export function showAges(now) {
+/** Write how long ago each order was placed. */
+export function showAges() {
   for (const age of body.getElementsByClassName("age")) {
     const date = placed.get(age);
-    if (date) write(age, ageText(date, now));
+    if (date) write(age, ageText(date));
   }
 }
 
-/**
- * Bring the table to these orders; a row keeps its place in the document as long as its order is listed.
- */
+/** Bring the table to these orders; a row keeps its place in the document as long as its order is listed. */
 function arrange(orders) {
   const first = element("orders").getAttribute("aria-busy") === "true";
   const listed = new Map(orders.map((order) => [order.id, order]));
@@ -126,38 +110,36 @@ function arrange(orders) {
 }
 
 let readUntil = 0;
-/** Since when rows are held back for a reader. @type {number | null} */
+/** Since when rows are held back for a reader. */
 let heldSince = null;
 
 /** A pointer moves over the table: somebody points at a row, and it should not slip away. */
 function point() {
-  readUntil = Date.now() + READING;
+  readUntil = now() + READING;
 }
 
-/** @param {number} now by this device's clock */
-function isRead(now) {
+/** Whether somebody may be reading the table. */
+export function isRead() {
   const selection = document.getSelection();
   const selected = selection !== null && !selection.isCollapsed && body.contains(selection.anchorNode);
-  if (!selected && now >= readUntil) heldSince = null;
-  else heldSince ??= now;
-  return heldSince !== null && now - heldSince < READING_AT_MOST;
+  if (!selected && now() >= readUntil) heldSince = null;
+  else heldSince ??= now();
+  return heldSince !== null && now() - heldSince < READING_AT_MOST;
 }
 
-/** The orders to show, maybe not shown yet. @type {Order[] | null} */
+/** The orders to show, maybe not shown yet. */
 let latest = null;
-/** What the table shows. @type {Order[] | null} */
+/** What the table shows. */
 let shown = null;
 
-/**
- * @returns {number} how many orders were not there before
- */
+/** Show the orders, or keep them for later; returns how many were not there before. */
 function showOrders(orders) {
   if (orders === null) return 0;
   const known = new Set((latest ?? orders).map(({ id }) => id));
   const arrived = orders.filter(({ id }) => !known.has(id)).length;
   latest = orders;
   const waiting = shown === null ? 0 : orders.filter(({ id }) => !rows.has(id)).length;
-  const held = waiting > 0 && rows.size > 0 && isRead(Date.now());
+  const held = waiting > 0 && rows.size > 0 && isRead();
   if (held) write(element("newer"), `Show ${numberText(waiting)}${waiting === orders.length ? " or more" : ""} newer`);
   else bringUpToDate();
   show(element("newer"), held);
@@ -172,11 +154,8 @@ function bringUpToDate() {
   shown = latest;
 }
 
-/**
- * @param {number} now milliseconds, by the server's clock
- * @returns {{ arrived: number, level: string, words: string }} orders that are new, and how orders get through
- */
-export function showBoard(status, now) {
+/** Show a status; returns how many orders are new, and how orders get through. */
+export function showBoard(status) {
   showFigures(status);
   const { trend, words } = comparedWords(status);
   mark(element("compared"), "data-trend", trend);
@@ -184,13 +163,13 @@ export function showBoard(status, now) {
   showHours(status.hours);
   showItems(status.items, !status.degraded.includes("rds"));
   const arrived = showOrders(status.orders);
-  showAges(now);
-  return { arrived, ...showWay(status, Date.now()) };
+  showAges();
+  return { arrived, ...showWay(status) };
 }
 
 /** Once a second, too, while nothing new comes: rows that were held back are shown when the reader is gone. */
 export function settle() {
-  if (latest !== shown && !isRead(Date.now())) bringUpToDate();
+  if (latest !== shown && !isRead()) bringUpToDate();
 }
 
 /** Show nobody's name any more. */

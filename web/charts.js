@@ -40,7 +40,6 @@ function drawHours(chart, hours) {
   const latest = hours.length - 1;
   const peak = hours.findIndex(({ count }) => count === most);
   const floor = 100 - BOTTOM;
-  /** @type {Element[]} */
   const shapes = [shape("line", { x1: "0", x2: "100%", y1: percent(floor), y2: percent(floor), class: "axis" })];
   hours.forEach(({ name, count }, index) => {
     const height = count === 0 ? 0 : Math.max(1.5, (count / most) * (floor - TOP));
@@ -105,7 +104,7 @@ export function showItems(items, known) {
   items.forEach(({ item, quantity }, index) => {
     const [name, bar, number] = list.children[index].children;
     write(name, item);
-    mark(/** @type {Element} */ (bar.firstElementChild), "width", percent((quantity / most) * 100));
+    mark(bar.firstElementChild, "width", percent((quantity / most) * 100));
     write(number, numberText(quantity));
   });
   show(element("no-items"), known && items.length === 0);

@@ -16,33 +16,34 @@ const hour = new Intl.DateTimeFormat(locale, { hour: "numeric", timeZone: "UTC" 
 const clockHour = new Intl.DateTimeFormat(locale, { timeStyle: "short", timeZone: "UTC" });
 const dayOfHour = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone: "UTC" });
 
+/** How far the server's clock is ahead of this device's, in milliseconds. */
+let ahead = 0;
+
+/** The time in milliseconds, by the server's clock: a device's own may be wrong, and be put right at any time. */
+export const now = () => Date.now() + ahead;
+
+/** Take the time from an answer, which tells whole seconds: smaller differences are none. */
+export function setClock(time) {
+  if (Math.abs(time - now()) > 2_000) ahead = time - Date.now();
+}
+
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** @param {number | null} value null: not known */
+/** A number; null: not known. */
 export const numberText = (value) => (value === null ? "–" : plain.format(value));
 
-/** @param {Date} date */
 export const timeText = (date) => clock.format(date);
-
-/** @param {Date} date */
 export const exactTimeText = (date) => clockWithSeconds.format(date);
 
-/**
- * The day, with its year when that is not the current one.
- * @param {Date} date
- */
+/** The day, with its year when that is not the current one. */
 export const dayText = (date) =>
-  (year.format(date) === year.format(new Date()) ? day : dayAndYear).format(date);
+  (year.format(date) === year.format(now()) ? day : dayAndYear).format(date);
 
-/**
- * How long ago: "now", "2 min ago", "3 hr ago", "yesterday".
- * @param {Date} date
- * @param {number} now milliseconds
- */
-export function ageText(date, now) {
-  const ago = Math.max(0, now - date.getTime());
+/** How long ago: "now", "2 min ago", "3 hr ago", "yesterday". */
+export function ageText(date) {
+  const ago = Math.max(0, now() - date.getTime());
   if (ago < MINUTE) return relative.format(0, "second");
   if (ago < HOUR) return relative.format(-Math.floor(ago / MINUTE), "minute");
   if (ago < DAY) return relative.format(-Math.floor(ago / HOUR), "hour");
@@ -57,6 +58,9 @@ export function ageText(date, now) {
 export function hourText(name, style) {
   const begin = new Date(`${name}:00:00Z`);
   if (Number.isNaN(begin.getTime())) return name;
-  if (style === "short") return hour.format(begin);
+  if (style === "short") {
+    const parts = hour.formatToParts(begin).filter(({ type }) => type !== "literal");
+    return parts.map(({ value }) => value).join("\u202f");
+  }
   return style === "clock" ? clockHour.format(begin) : `${dayOfHour.format(begin)}, ${clockHour.format(begin)}`;
 }

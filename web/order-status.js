@@ -3,7 +3,7 @@
 import { clearBoard, settle, showAges, showBoard, showWay } from "./board.js";
 import { settings } from "./config.js";
 import { element, mark, show, write } from "./dom.js";
-import { ageText, exactTimeText, numberText, timeZone } from "./formats.js";
+import { ageText, exactTimeText, now, numberText, setClock, timeZone } from "./formats.js";
 import { poll } from "./polling.js";
 import { SignIn, SignInNeeded } from "./sign-in.js";
 import { degradedWords, learn, staleWords } from "./status.js";
@@ -14,27 +14,20 @@ const QUIET = 20_000; // at least this long between two announcements to a scree
 const WELCOME = 6_000; // how long the page says that it is back
 const TICK = 1_000;
 
-/** @typedef {import("./status.js").Status} Status */
-
 /** The service answers, and says no. */
 class Refused extends Error {}
 
 const signIn = settings.signIn ? new SignIn(settings.signIn) : null;
 
-/** @type {Status | null} */
+/** What the board shows. */
 let status = null;
-/** What the status was read from, for the next question. @type {string | null} */
+/** What the status was read from, for the next question. */
 let etag = null;
-/** When the figures were last true, by this device's clock. @type {Date | null} */
+/** When the figures were last true. */
 let lastNews = null;
-/** How far the server's clock is ahead of this device's, in milliseconds. */
-let ahead = 0;
 let paused = false;
 
-const serverNow = () => Date.now() + ahead;
-
 function request(token) {
-  /** @type {Record<string, string>} */
   const headers = {};
   if (etag !== null && status !== null) headers["If-None-Match"] = etag;
   if (token !== null) headers.Authorization = `Bearer ${token}`;
@@ -44,17 +37,13 @@ function request(token) {
   });
 }
 
-/** @returns {Promise<Response>} */
 async function signedInRequest() {
   if (signIn === null) return request(null);
   const response = await request(await signIn.token());
   return response.status === 401 ? request(await signIn.renew()) : response;
 }
 
-/**
- * @typedef {{ status: Status, etag: string | null, repeated: boolean }} News
- * @returns {Promise<News>}
- */
+/** Ask for news: the status, its tag, and whether this was only said again by a cache. */
 async function ask() {
   let response;
   try {
@@ -64,7 +53,9 @@ async function ask() {
     throw new Error(navigator.onLine ? "The order service cannot be reached" : "This device is offline");
   }
   // A cache that is cut off from the service may go on repeating what it has.
-  const tooOld = Number(response.headers.get("Age")) * 1000 > OLD_NEWS;
+  const age = Number(response.headers.get("Age")) * 1000;
+  const tooOld = age > OLD_NEWS;
+  setClock(Date.parse(response.headers.get("Date")) + age);
   if (response.status === 304 && status !== null) return { status, etag, repeated: tooOld };
   if (response.status === 401) {
     signIn?.forget();
@@ -73,7 +64,7 @@ async function ask() {
   if (response.status === 403) throw new Refused();
   if (!response.ok) throw new Error(`The order service reports an error (${response.status})`);
   try {
-    const news = learn(await response.json(), status, Date.now());
+    const news = learn(await response.json(), status, now());
     const same = status !== null && news.generatedAt !== null && news.generatedAt === status.generatedAt;
     return { status: news, etag: response.headers.get("ETag"), repeated: tooOld || same };
   } catch {
@@ -87,24 +78,24 @@ let unannounced = 0;
 let announcedAt = 0;
 let announcedLevel = "good";
 
-/**
- * Tell a screen reader about new orders, several at once when they come fast, and about trouble.
- */
+/** Tell a screen reader about new orders, several at once when they come fast, and about trouble. */
 function announce(arrived, level, words) {
   unannounced += arrived;
   const trouble = level !== announcedLevel && (level === "stuck" || announcedLevel === "stuck");
-  if (!trouble && (unannounced === 0 || Date.now() - announcedAt < QUIET)) return;
+  const since = now() - announcedAt;
+  if (!trouble && (unannounced === 0 || since < QUIET)) {
+    // The same words again are heard only where there were none in between.
+    if (since > QUIET / 2) write(element("announcement"), "");
+    return;
+  }
   const orders = unannounced === 1 ? "A new order." : unannounced ? `${numberText(unannounced)} new orders.` : "";
   write(element("announcement"), `${orders} ${trouble ? words : ""}`.trim());
   if (trouble) announcedLevel = level;
   unannounced = 0;
-  announcedAt = Date.now();
+  announcedAt = now();
 }
 
-/**
- * @param {"live" | "partial" | "stale" | "offline" | "paused" | "door"} state for the style
- * @param {string} notice empty: nothing to say
- */
+/** Say how the page is: by its style, by a word, and by a sentence where there is something to say. */
 function showState(state, words, notice) {
   mark(document.body, "data-state", state);
   write(element("state"), words);
@@ -113,8 +104,8 @@ function showState(state, words, notice) {
 }
 
 function showUpdated() {
-  const old = lastNews !== null && Date.now() - lastNews.getTime() > OLD_NEWS && !paused;
-  const age = lastNews && old ? `, ${ageText(lastNews, Date.now())}` : "";
+  const old = lastNews !== null && now() - lastNews > OLD_NEWS && !paused;
+  const age = old ? `, ${ageText(lastNews)}` : "";
   write(element("updated"), lastNews ? `updated ${exactTimeText(lastNews)}${age}` : "no figures yet");
 }
 
@@ -142,10 +133,9 @@ function showDoor(title, words = "", mayTry = false) {
   show(element("sign-out"), signIn?.session != null);
 }
 
-/** @type {number | undefined} */
 let welcome;
 
-/** @returns {string} a word after a time without news, until it was seen for a while */
+/** A word after a time without news, until it was seen for a while. */
 function backAgain() {
   if (["stale", "offline"].includes(document.body.dataset.state ?? "") && lastNews !== null) {
     clearTimeout(welcome);
@@ -161,21 +151,17 @@ function showNews(news) {
   const first = !element("door").hidden || lastNews === null;
   const changed = news.status !== status;
   const words = backAgain();
-  if (!news.repeated || lastNews === null) lastNews = new Date();
+  if (!news.repeated || lastNews === null) lastNews = new Date(now());
   ({ status, etag } = news);
-  if (changed && !news.repeated && status.generatedAt !== null) {
-    const told = Date.parse(status.generatedAt);
-    if (!Number.isNaN(told)) ahead = told - Date.now();
-  }
   if (first) showDoor(null);
   if (changed) {
-    const { arrived, level, words: way } = showBoard(status, serverNow());
+    const { arrived, level, words: way } = showBoard(status);
     announce(arrived, level, way);
   } else {
-    const { level, words: way } = showWay(status, Date.now());
+    const { level, words: way } = showWay(status);
     announce(0, level, way);
   }
-  if (Date.now() - lastNews.getTime() > OLD_NEWS) {
+  if (now() - lastNews > OLD_NEWS) {
     showState("stale", "Old news", staleWords("The order service repeats an old answer", lastNews));
   } else if (status.degraded.length) {
     showState("partial", "Live, in part", degradedWords(status.degraded));
@@ -197,11 +183,11 @@ function showFailure(error, failures, pause) {
     return;
   }
   if (!element("door").hidden) return;
-  const nextTry = exactTimeText(new Date(Date.now() + pause));
+  const nextTry = `Next try ${exactTimeText(new Date(now() + pause))}`;
+  if (!navigator.onLine) showState("offline", "Offline", staleWords(error.message, lastNews));
   // One failure is no news: most are over at the next try. With nothing to show, it is.
-  const notice = failures > 1 || !lastNews || !navigator.onLine ? staleWords(error.message, lastNews) : "";
-  if (!navigator.onLine) showState("offline", "Offline", notice);
-  else showState("stale", `Next try ${nextTry}`, notice);
+  else if (failures === 1 && lastNews) write(element("state"), nextTry);
+  else showState("stale", nextTry, staleWords(error.message, lastNews));
 }
 
 // --- What a person may do ---
@@ -221,7 +207,7 @@ function togglePause() {
 function tick() {
   if (document.hidden || paused || status === null) return;
   settle();
-  showAges(serverNow());
+  showAges();
   showUpdated();
 }
 
@@ -256,7 +242,7 @@ let signInWords = "";
 try {
   await signIn?.finish();
 } catch (error) {
-  signInWords = /** @type {Error} */ (error).message;
+  signInWords = error.message;
 }
 const polling = poll(ask, showNews, showFailure);
 setInterval(tick, TICK);

@@ -9,7 +9,6 @@ const MOST = 1000; // pieces in one order
 const FIELDS = ["item", "quantity", "customer_name", "key"];
 const OTHER = "other"; // the value of the choice that is not on the menu
 
-/** @type {Map<string, number>} */
 const prices = new Map();
 
 /** Makes a repeated try the same order; the next order gets another. */
@@ -24,7 +23,7 @@ const call = (path, options) => fetch(`${settings.apiBase}${path}`, { ...options
 // --- The menu ---
 
 function choice(value, words, price) {
-  const input = /** @type {HTMLInputElement} */ (make("input"));
+  const input = make("input");
   input.type = "radio";
   input.name = "item";
   input.value = value;
@@ -78,7 +77,6 @@ function showSum() {
 
 /** @returns {Record<string, string>} a sentence for each wrong field */
 function check() {
-  /** @type {Record<string, string>} */
   const wrong = {};
   if (item() === "") wrong.item = element("other-label").hidden ? "Please choose something." : "Please say what you would like.";
   if (!(quantity() >= 1 && quantity() <= MOST)) wrong.quantity = `Please give a number from 1 to ${numberText(MOST)}.`;
@@ -120,7 +118,6 @@ function refusal(status, answer) {
 
 async function send() {
   const order = { item: item(), quantity: quantity(), customer_name: element("customer_name").value.trim() || undefined };
-  /** @type {Record<string, string>} */
   const headers = { "Content-Type": "application/json", "Idempotency-Key": idempotencyKey };
   if (settings.ordersApiKey) headers["x-api-key"] = element("key").value;
   let response;
@@ -142,7 +139,7 @@ async function send() {
 
 // --- What a person may do ---
 
-element("form").addEventListener("submit", async (/** @type {SubmitEvent} */ event) => {
+element("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const wrong = check();
   showWrong(wrong);

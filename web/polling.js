@@ -26,14 +26,12 @@ export function poll(ask, onAnswer, onFailure) {
   let asking = false;
   let stopped = false;
   let failures = 0;
-  /** @type {number | undefined} */
   let timer;
 
   async function turn() {
     clearTimeout(timer);
     if (asking || stopped || document.hidden) return;
     asking = true;
-    /** @type {() => void} */
     let tell;
     try {
       const answer = await ask();
@@ -41,7 +39,7 @@ export function poll(ask, onAnswer, onFailure) {
       tell = () => onAnswer(answer);
     } catch (error) {
       failures += 1;
-      tell = () => onFailure(/** @type {Error} */ (error), failures, pause);
+      tell = () => onFailure(error, failures, pause);
     }
     asking = false;
     if (stopped) return;

@@ -34,7 +34,6 @@ export class SignIn {
     this.domain = domain;
     this.clientId = clientId;
     this.scope = scope;
-    /** @type {Session | null} */
     this.session = JSON.parse(sessionStorage.getItem(SESSION) ?? "null");
   }
 

@@ -13,11 +13,8 @@ import { dayText, exactTimeText, hourText, numberText, timeText } from "./format
  * @property {string} customer empty: not told
  * @property {Date | null} createdAt null: kept before orders had a time
  *
- * @typedef {"total" | "today" | "yesterday" | "thisHour" | "waiting" | "inFlight" | "deadLettered" | "inRds"
- *   | "counted" | "drift"} FigureName
- *
  * @typedef {object} Status
- * @property {Record<FigureName, Figure>} figures
+ * @property {Record<string, Figure>} figures by their names: see readFigures
  * @property {Order[] | null} orders null: not known yet
  * @property {{ name: string, count: number }[]} hours the oldest first
  * @property {{ item: string, quantity: number }[]} items what is ordered most, first
@@ -29,13 +26,13 @@ import { dayText, exactTimeText, hourText, numberText, timeText } from "./format
  * @property {number} movedAt milliseconds: when an order last got through, or none was under way
  *
  * @typedef {"good" | "busy" | "stuck" | "unknown"} Level
- * @typedef {"sns" | "sqs" | "dlq" | "lambda" | "rds" | "sync" | "dynamodb"} Hop
  */
 
 /** After so long without an order getting through, those under way are stuck; SQS's figures lag by less. */
 const PATIENCE = 60_000; // milliseconds
+/** The stores are compared every minute; after so long without, nobody does. */
+const LATE = 5 * 60_000; // milliseconds
 
-/** @type {Record<string, string>} */
 const SOURCES = {
   rds: "the order history (RDS)",
   dynamodb: "the counters (DynamoDB)",
@@ -63,8 +60,8 @@ export function learn(answer, before, now) {
   const keepHours = hours.length === 0 && degraded.includes("dynamodb") && before;
   const keepItems = items.length === 0 && degraded.includes("rds") && before;
   const figures = readFigures(answer, hours.at(-1)?.count, before);
-  const underWay = (figures.waiting.value ?? 0) + (figures.inFlight.value ?? 0) > 0;
-  const still = before !== null && underWay && before.figures.total.value === figures.total.value;
+  const still = before !== null && underWay(before.figures) > 0 && underWay(figures) > 0
+    && before.figures.total.value === figures.total.value;
   return {
     figures,
     orders: orders ?? null,
@@ -79,14 +76,9 @@ export function learn(answer, before, now) {
   };
 }
 
-/**
- * @param {any} answer
- * @param {unknown} thisHour
- * @param {Status | null} before
- * @returns {Record<FigureName, Figure>}
- */
+const underWay = ({ waiting, inFlight }) => (waiting.value ?? 0) + (inFlight.value ?? 0);
+
 function readFigures(answer, thisHour, before) {
-  /** @param {string} name */
   const metric = (name) => list(answer.metrics)?.find((entry) => entry?.metric === name)?.count;
   const sync = answer.sync ?? {};
   const numbers = {
@@ -102,17 +94,14 @@ function readFigures(answer, thisHour, before) {
     drift: sync.drift,
   };
   const figures = Object.entries(numbers).map(([name, value]) => {
-    const known = before?.figures[/** @type {FigureName} */ (name)].value ?? null;
+    const known = before?.figures[name].value ?? null;
     const now = Number.isFinite(value) ? value : null;
     return [name, { value: now ?? known, old: now === null && known !== null }];
   });
   return Object.fromEntries(figures);
 }
 
-/**
- * @param {any} order
- * @returns {Order}
- */
+/** @returns {Order} */
 function readOrder(order) {
   const createdAt = moment(order?.created_at);
   const [item, customer] = [order?.item ?? "–", order?.customer_name ?? "–"].map(String);
@@ -121,32 +110,19 @@ function readOrder(order) {
   return { id: String(id), item, quantity, customer, createdAt };
 }
 
-/**
- * @param {unknown} value
- * @returns {any[] | null}
- */
 const list = (value) => (Array.isArray(value) ? value : null);
 
-/**
- * @param {unknown} text
- * @returns {Date | null}
- */
+/** @returns {Date | null} */
 function moment(text) {
   const date = new Date(typeof text === "string" ? text : NaN);
   return Number.isNaN(date.getTime()) ? null : date;
 }
 
-/**
- * A number with its noun.
- * @param {number} count
- * @param {string} one
- * @param {string} many
- */
+/** A number with its noun. */
 const counted = (count, one, many) => `${numberText(count)} ${count === 1 ? one : many}`;
 
 /**
  * Today against yesterday up to the same time.
- * @param {Status} status
  * @returns {{ trend: "up" | "down" | "same" | "unknown", words: string }}
  */
 export function comparedWords({ figures: { today, yesterday } }) {
@@ -158,50 +134,42 @@ export function comparedWords({ figures: { today, yesterday } }) {
   return { trend: "same", words: "as many as yesterday at this time" };
 }
 
-/**
- * The line under the figure of RDS.
- * @param {Status} status
- */
+/** The line under the figure of RDS. */
 export const rdsWords = ({ rdsAsOf }) => (rdsAsOf ? `rows at ${timeText(rdsAsOf)}` : "not counted yet");
 
 /**
  * Whether both stores hold the same orders.
- * @param {Status} status
  * @returns {{ agree: "yes" | "no" | "soon" | "unknown", words: string }}
  */
-export function syncWords({ inSync, driftSince, figures, degraded, rdsAsOf }) {
+export function syncWords({ inSync, driftSince, figures, degraded, rdsAsOf }, now) {
   if (inSync === null) return { agree: "unknown", words: degraded.length ? "cannot be told now" : "not compared yet" };
-  if (inSync) return { agree: "yes", words: rdsAsOf ? `in sync at ${timeText(rdsAsOf)}` : "in sync" };
+  if (inSync && rdsAsOf === null) return { agree: "yes", words: "in sync" };
+  if (inSync && now - rdsAsOf > LATE) return { agree: "unknown", words: `not compared since ${sinceText(rdsAsOf, now)}` };
+  if (inSync) return { agree: "yes", words: `in sync at ${timeText(rdsAsOf)}` };
   const drift = figures.drift.value || (figures.inRds.value ?? 0) - (figures.counted.value ?? 0);
   const words = drift ? `${numberText(Math.abs(drift))} apart` : "they differ";
   // An order is in one store a moment before the other: while some are under way, a difference is no alarm.
-  const underWay = figures.waiting.value || figures.inFlight.value;
-  if (underWay && !driftSince) return { agree: "soon", words };
-  return { agree: "no", words: driftSince ? `${words} since ${sinceText(driftSince)}` : words };
+  if (underWay(figures) && !driftSince) return { agree: "soon", words };
+  return { agree: "no", words: driftSince ? `${words} since ${sinceText(driftSince, now)}` : words };
 }
 
-function sinceText(date) {
-  const today = dayText(date) === dayText(new Date());
+function sinceText(date, now) {
+  const today = dayText(date) === dayText(new Date(now));
   return today ? timeText(date) : `${dayText(date)}, ${timeText(date)}`;
 }
 
 /**
  * Where orders are, and where they are stuck: a sentence, and a level for each hop that has one.
- * @param {Status} status
- * @param {number} now milliseconds
- * @returns {{ level: Level, words: string, hops: Partial<Record<Hop, Level>> }}
+ * @returns {{ level: Level, words: string, hops: Record<string, Level> }} hops by their names
  */
 export function verdict(status, now) {
   const { figures, degraded } = status;
-  const [waiting, inFlight, dead] = [figures.waiting, figures.inFlight, figures.deadLettered].map(({ value }) => value ?? 0);
+  const dead = figures.deadLettered.value ?? 0; // known before or now: no alarm ends because nobody can look
+  const [waiting, inFlight] = [figures.waiting, figures.inFlight].map(({ value, old }) => (old ? 0 : (value ?? 0)));
   const stalled = now - status.movedAt >= PATIENCE;
-  /** @type {Partial<Record<Hop, Level>>} */
-  const hops = {};
-  for (const [source, hop] of /** @type {[string, Hop][]} */ ([["rds", "rds"], ["dynamodb", "dynamodb"], ["sqs", "sqs"]])) {
-    if (degraded.includes(source)) hops[hop] = "unknown";
-  }
+  const sync = syncWords(status, now);
+  const hops = Object.fromEntries(degraded.map((source) => [source, "unknown"]));
   if (degraded.includes("sqs")) hops.lambda = hops.dlq = "unknown";
-  /** @type {string[]} */
   const stuck = [];
   if (dead > 0) {
     hops.dlq = "stuck";
@@ -211,9 +179,9 @@ export function verdict(status, now) {
   if (waiting > 0) hops.sqs = stalled && inFlight === 0 ? "stuck" : "busy";
   if (hops.sqs === "stuck") stuck.push(`about ${counted(waiting, "order waits", "orders wait")}, and no worker takes them`);
   if (hops.lambda === "stuck") stuck.push(`the worker has ${counted(inFlight, "order", "orders")} and gets none through`);
-  if (syncWords(status).agree === "no") {
+  if (sync.agree === "no") {
     hops.sync = "stuck";
-    stuck.push(`RDS and DynamoDB are ${syncWords(status).words.replace("they differ", "not the same")}`);
+    stuck.push(`RDS and DynamoDB are ${sync.words.replace("they differ", "not the same")}`);
   }
   if (stuck.length) return { level: "stuck", words: sentence(stuck.join("; ")), hops };
   if (degraded.includes("sqs") || figures.waiting.value === null) {
@@ -223,17 +191,14 @@ export function verdict(status, now) {
     return { level: "busy", words: `About ${counted(waiting + inFlight, "order is", "orders are")} on the way.`, hops };
   }
   if (degraded.length) return { level: "unknown", words: "No order is waiting, as far as can be told.", hops };
+  if (sync.agree === "unknown" && status.inSync) return { level: "unknown", words: `RDS and DynamoDB were ${sync.words}.`, hops };
   return { level: "good", words: figures.total.value === 0 ? "Ready for the first order." : "Every order is through.", hops };
 }
 
 const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
 
-/**
- * The sentence about sources that could not be read; empty when all could.
- * @param {string[]} degraded
- */
+/** The sentence about sources that could not be read. */
 export function degradedWords(degraded) {
-  if (degraded.length === 0) return "";
   const names = new Intl.ListFormat("en").format(degraded.map((name) => SOURCES[name] ?? name));
   return `${sentence(`${names} cannot be read right now`)} What was known before stays here.`;
 }
@@ -248,10 +213,7 @@ export function staleWords(reason, lastNews) {
   return `${reason}.${seen} This page keeps trying by itself.`;
 }
 
-/**
- * What the chart of hours says, in words.
- * @param {{ name: string, count: number }[]} hours
- */
+/** What the chart of hours says, in words. */
 export function hoursWords(hours) {
   if (hours.length === 0) return "not known yet";
   const total = hours.reduce((sum, { count }) => sum + count, 0);

@@ -36,6 +36,7 @@ SETTINGS: dict[str, Any] = {
     "access": "public",
     "signIn": None,
     "ordersApiKey": False,
+    "version": "1",
 }
 MENU = [{"item": "Coffee", "price": 3}, {"item": "Latte", "price": 5}, {"item": "Tea", "price": 2}]
 
@@ -102,7 +103,7 @@ class Site:
     answer: Mapping[str, Any] | str = field(default_factory=dict)  # sent as JSON, or a text as it is
     next_answer: Callable[[], Mapping[str, Any]] | None = None  # makes each answer, in place of `answer`
     status: int = HTTPStatus.OK
-    headers: dict[str, str] = field(default_factory=dict)  # sent with the status, besides its own
+    headers: dict[str, str] = field(default_factory=dict)  # sent with the status, besides its own; no Date
     etags: bool = False  # whether the status has an ETag, and 304 is said
     unreachable: bool = False  # close the connection instead of answering
     menu: Any = field(default_factory=lambda: {"menu": MENU})
@@ -260,7 +261,8 @@ class _Handler(BaseHTTPRequestHandler):
     ) -> None:
         headers = {"Content-Type": content_type, "Content-Length": str(len(body)), **SECURITY_HEADERS}
         headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        self.send_response(status)
+        # Without the time of this machine, which is not the test's.
+        self.send_response_only(status)
         for name, value in {**headers, **(more or {})}.items():
             self.send_header(name, value)
         self.end_headers()

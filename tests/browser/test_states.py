@@ -51,7 +51,9 @@ def test_a_failing_api_is_said_and_what_is_known_stays(board: Board) -> None:
     board.fail()
     expect(board.state).to_contain_text("Next try")
     expect(board.notice).to_be_empty()  # one failure is no news
+    expect(board.page.locator("body")).to_have_attribute("data-state", "live")
     board.fail(2_000)
+    expect(board.page.locator("body")).to_have_attribute("data-state", "stale")
     expect(board.notice).to_have_text(
         "The order service cannot be reached. "
         "What you see is from 12:00:01. This page keeps trying by itself."
@@ -70,6 +72,17 @@ def test_a_failing_api_is_said_and_what_is_known_stays(board: Board) -> None:
     expect(board.notice).to_have_text("Back again: what you see is up to date.")
     expect(board.figure("today")).to_have_text("8")
     board.wait(7_000)
+    expect(board.notice).to_be_empty()
+
+
+def test_after_one_failure_nothing_is_said(board: Board) -> None:
+    board.open()
+    expect(board.state).to_have_text("Live")
+    board.site.unreachable = True
+    board.fail()
+    board.site.unreachable = False
+    board.wait(2_000)
+    expect(board.state).to_have_text("Live")
     expect(board.notice).to_be_empty()
 
 

@@ -88,6 +88,42 @@ def test_orders_that_do_not_move_are_stuck(
     expect(board.verdict).to_have_attribute("data-level", "busy")  # one got through
 
 
+def test_an_order_after_a_long_rest_is_not_stuck(board: Board) -> None:
+    board.site.etags = True
+    board.site.answer = answer([order("a")])
+    board.open()
+    expect(board.verdict).to_have_attribute("data-level", "good")
+    board.page.clock.fast_forward(120_000)
+    board.site.answer = answer([order("a")], sync=sync(waiting=1, **COUNTED))
+    board.wait(1_000)
+    expect(board.verdict).to_have_text("About 1 order is on the way.")
+
+
+def test_orders_of_a_queue_that_cannot_be_read_are_neither_on_the_way_nor_stuck(board: Board) -> None:
+    board.site.answer = answer([order("a")], sync=sync(waiting=2, in_flight=1, dead_lettered=1, **COUNTED))
+    board.open()
+    expect(board.hop("lambda")).to_contain_text("on the way")
+    board.site.answer = answer([order("a")], degraded=["sqs"], sync=dict.fromkeys(sync()))
+    for _ in range(2):
+        board.wait(1_000)
+        for hop in ("sqs", "lambda"):
+            expect(board.hop(hop)).to_contain_text("cannot be read")
+        expect(board.verdict).to_have_text("1 order failed three times.")  # that does not end by itself
+        board.page.clock.fast_forward(61_000)
+
+
+def test_stores_that_nobody_compares_are_not_in_sync(board: Board) -> None:
+    board.site.etags = True
+    board.site.answer = answer([order("a")])
+    board.open()
+    expect(board.hop("sync")).to_contain_text("in sync at 12:00")
+    board.page.clock.fast_forward(301_000)
+    board.wait(1_000)
+    expect(board.hop("sync")).to_contain_text("not compared since 12:00")
+    expect(board.verdict).to_have_text("RDS and DynamoDB were not compared since 12:00.")
+    expect(board.verdict).to_have_attribute("data-level", "unknown")
+
+
 def test_a_drift_is_told_with_its_beginning(board: Board) -> None:
     drift = sync(in_sync=False, drift=-5, drift_since="2026-11-22T11:40:00Z", waiting=1, **COUNTED)
     board.site.answer = answer([order("a")], sync=drift)
