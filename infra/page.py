@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,8 +93,10 @@ class Page(pulumi.ComponentResource):
         self.register_outputs({"url": self.url})
 
     def _upload(self, bucket: aws.s3.Bucket, args: PageArgs) -> None:
-        for key, path in site.files().items():
+        uploaded = [
             self._object(bucket, key, path.suffix, source=pulumi.FileAsset(str(path)))
+            for key, path in site.files().items()
+        ]
         settings = pulumi.Output.json_dumps(
             {
                 "apiBase": f"/{args.stage}",
@@ -102,20 +105,29 @@ class Page(pulumi.ComponentResource):
                 "access": args.access.mode,
                 "signIn": args.access.sign_in(self.url),
                 "ordersApiKey": args.orders_api_key,
+                "version": site.version(),
             }
         )
         script = pulumi.Output.concat("export const settings = ", settings, ";\n")
-        self._object(bucket, site.SETTINGS, ".js", content=script)
+        # The last one: open pages load themselves anew when it changes, and want the other files, too.
+        self._object(bucket, site.SETTINGS, ".js", after=uploaded, content=script)
 
-    def _object(self, bucket: aws.s3.Bucket, key: str, suffix: str, **content: Any) -> None:
-        aws.s3.BucketObjectv2(
+    def _object(
+        self,
+        bucket: aws.s3.Bucket,
+        key: str,
+        suffix: str,
+        after: Sequence[pulumi.Resource] = (),
+        **content: Any,
+    ) -> aws.s3.BucketObjectv2:
+        return aws.s3.BucketObjectv2(
             key,
             bucket=bucket.id,
             key=key,
             content_type=site.CONTENT_TYPES[suffix],
             # Asked for again each time, answered with 304 while nothing changed: a deploy shows at once.
             cache_control="no-cache",
-            opts=self._child,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
             **content,
         )
 

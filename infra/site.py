@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pulumi
@@ -44,3 +45,8 @@ def files(directory: Path = WEB) -> dict[str, Path]:
             )
         found[path.stem if path.suffix == ".html" else path.name] = path
     return found
+
+
+def version() -> str:
+    """Name what the files say now, so that a page that was opened before learns that they changed."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files().values())).hexdigest()[:12]

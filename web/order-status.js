@@ -1,6 +1,6 @@
 /** The order board: asks the API every second and shows what it says. */
 
-import { clearBoard, settle, showAges, showBoard, showWay } from "./board.js";
+import { clearBoard, isRead, settle, showAges, showBoard, showWay } from "./board.js";
 import { settings } from "./config.js";
 import { element, mark, show, write } from "./dom.js";
 import { ageText, exactTimeText, now, numberText, setClock, timeZone } from "./formats.js";
@@ -13,6 +13,7 @@ const OLD_NEWS = 15_000; // a cache on the way may repeat an answer; after this 
 const QUIET = 20_000; // at least this long between two announcements to a screen reader
 const WELCOME = 6_000; // how long the page says that it is back
 const TICK = 1_000;
+const RENEW = 10 * 60_000; // how often the page looks for a deploy after its own
 
 /** The service answers, and says no. */
 class Refused extends Error {}
@@ -211,6 +212,18 @@ function tick() {
   showUpdated();
 }
 
+/** A screen that stays on for months takes the next deploy by itself, as soon as nobody reads it. */
+async function renew() {
+  if (document.hidden || paused || isRead() || document.querySelector("[open]")) return;
+  try {
+    const response = await fetch("/config.js", { cache: "no-store", signal: AbortSignal.timeout(TIME_LIMIT) });
+    const [deployed] = /{.*}/s.exec(await response.text());
+    if (response.ok && JSON.stringify(JSON.parse(deployed)) !== JSON.stringify(settings)) location.reload();
+  } catch {
+    // What cannot be read is no deploy.
+  }
+}
+
 async function stayAwake() {
   try {
     // A screen on the wall must not go dark; it lasts until the page is hidden.
@@ -246,3 +259,4 @@ try {
 }
 const polling = poll(ask, showNews, showFailure);
 setInterval(tick, TICK);
+setInterval(renew, RENEW);

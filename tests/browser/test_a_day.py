@@ -20,6 +20,7 @@ UPDATES = 1_000
 KEPT = 300_000  # bytes that the page may hold more after the others: far below 1 kB an update
 IDLE = 300  # questions that bring no news
 LONG = 50  # milliseconds that a task may take before a person notices
+TEN_MINUTES = 600_000  # milliseconds between two looks for a deploy
 
 WATCH = """
 window.longTasks = [];
@@ -113,3 +114,40 @@ def test_asking_for_no_news_changes_no_more_than_the_time(running_board: Board) 
     report("idle", {"questions": asked, "each": each, f"tasks over {LONG} ms": long_tasks})
     assert set(changed) - {"rows"} == {"updated"}  # what is minutes old grows older in its row
     assert each["LayoutCount"] < 2
+
+
+# --- A screen that stays on longer than a deploy lasts ---
+
+
+def test_the_next_deploy_is_taken_by_itself(board: Board) -> None:
+    board.site.answer = answer([order("a")])
+    board.open("/order-status?kiosk")
+    expect(board.rows).to_have_count(1)
+    board.page.clock.fast_forward(TEN_MINUTES)
+    expect(board.rows).to_have_count(1)
+    assert board.site.requests.count("/order-status") == 1  # nothing changed
+    board.site.settings["version"] = "2"
+    with board.page.expect_navigation():
+        board.page.clock.fast_forward(TEN_MINUTES)
+    expect(board.rows).to_have_count(1)
+    expect(board.page).to_have_url(f"{board.site.url}/order-status?kiosk")
+
+
+def test_a_deploy_waits_for_those_who_read(board: Board) -> None:
+    board.site.answer = answer([order("a")])
+    board.open()
+    expect(board.rows).to_have_count(1)
+    board.site.settings["version"] = "2"
+    loaded = board.site.requests.count("/config.js")
+    board.page.get_by_role("button", name="Pause").click()
+    board.page.clock.fast_forward(TEN_MINUTES)
+    board.page.get_by_role("button", name="Go on").click()
+    board.page.get_by_text("As a table").click()
+    board.page.clock.fast_forward(TEN_MINUTES)
+    board.page.get_by_text("As a table").click()
+    board.set_hidden(True)
+    board.page.clock.fast_forward(TEN_MINUTES)
+    board.set_hidden(False)
+    assert board.site.requests.count("/config.js") == loaded
+    with board.page.expect_navigation():
+        board.page.clock.fast_forward(TEN_MINUTES)

@@ -150,7 +150,14 @@ def test_the_page_is_told_the_stacks_settings(limited: Program) -> None:
         "access": "cidrs",
         "signIn": None,
         "ordersApiKey": True,
+        "version": site.version(),
     }
+
+
+def test_open_pages_hear_of_a_deploy_when_all_its_files_are_there(program: Program) -> None:
+    settings = program.one("s3/bucketObjectv2:BucketObjectv2", "config.js")
+    files = [program.one("s3/bucketObjectv2:BucketObjectv2", name).urn for name in site.files()]
+    assert set(files) <= set(settings.depends_on)
 
 
 def test_a_file_of_an_unknown_type_stops_the_deploy(tmp_path: Path) -> None:
