@@ -34,7 +34,8 @@ const DAY = 24 * HOUR;
 /** A number; null: not known. */
 export const numberText = (value) => (value === null ? "–" : plain.format(value));
 
-export const timeText = (date) => clock.format(date);
+/** A time, which no line breaks into two. */
+export const timeText = (date) => clock.format(date).replace(/\s/g, "\u00a0");
 export const exactTimeText = (date) => clockWithSeconds.format(date);
 
 /** The day, with its year when that is not the current one. */

@@ -106,6 +106,19 @@ def test_a_wall_screen_shows_everything_at_once(board: Board) -> None:
             board.picture("wall")
 
 
+def test_on_a_wall_screen_a_notice_hides_nothing(board: Board) -> None:
+    board.site.answer = busy_morning()
+    board.open("/order-status?kiosk")
+    board.site.answer = unknown("rds", "dynamodb", "sqs")
+    board.update()
+    for width, height in ((1280, 720), (3840, 2160), (1024, 768)):
+        board.page.set_viewport_size({"width": width, "height": height})
+        notice, main = board.notice.bounding_box(), board.page.locator("main").bounding_box()
+        assert notice
+        assert main
+        assert 0 <= notice["y"] < notice["y"] + notice["height"] <= main["y"]
+
+
 def test_a_figure_of_any_length_fits(board: Board) -> None:
     board.site.answer = answer([order("a")], total=1_234_567_890, today=123_456_789, yesterday=1)
     board.open()

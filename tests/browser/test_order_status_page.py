@@ -112,6 +112,7 @@ def test_times_and_numbers_follow_the_settings(board: Board) -> None:
         board.page.set_viewport_size({"width": width, "height": 800})
         assert board.page.locator("#rows td").evaluate_all(cut_off) == 0
         assert board.rows.first.evaluate(one_line) == (width > 360)
+    expect(board.rows.first.locator("time")).to_have_js_property("textContent", "Nov 22, 7:00\u00a0AM")
     expect(board.page.locator("#hours text.hour")).to_have_text(["12\u202fPM"])
     board.site.settings |= {"locale": "de-DE"}
     board.open()
