@@ -68,9 +68,10 @@ function fillRow(row, { item, quantity, customer, createdAt }) {
   write(itemCell, item);
   write(customerCell, customer);
   const [time, age] = whenCell.children;
-  mark(time, "datetime", createdAt?.toISOString() ?? "");
   write(time, createdAt ? `${dayText(createdAt)}, ${timeText(createdAt)}` : "time unknown");
-  if (createdAt) placed.set(age, createdAt);
+  if (!createdAt) return;
+  mark(time, "datetime", createdAt.toISOString());
+  placed.set(age, createdAt);
 }
 
 /** Write how long ago each order was placed. */

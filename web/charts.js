@@ -20,10 +20,7 @@ const percent = (value) => `${value.toFixed(2)}%`;
 /** What is drawn now, to draw nothing twice. */
 let drawn = "";
 
-/**
- * Bars, one an hour; the last one is the hour that is not over yet.
- * @param {{ name: string, count: number }[]} hours the oldest first
- */
+/** Bars, one an hour, the oldest first; the last one is the hour that is not over yet. */
 export function showHours(hours) {
   const key = JSON.stringify(hours);
   if (key === drawn) return;
@@ -72,9 +69,7 @@ function label(words, x, y, className, index, latest) {
   return text;
 }
 
-/**
- * The same as a table, the latest hour first.
- */
+/** The same as a table, the latest hour first. */
 function listHours(body, hours) {
   while (body.childElementCount > hours.length) body.lastElementChild?.remove();
   while (body.childElementCount < hours.length) {
@@ -89,9 +84,7 @@ function listHours(body, hours) {
   });
 }
 
-/**
- * What is ordered most: a list that is its own text, with a bar to each line.
- */
+/** What is ordered most: a list that is its own text, with a bar to each line. */
 export function showItems(items, known) {
   const list = element("items");
   const most = Math.max(1, ...items.map(({ quantity }) => quantity));

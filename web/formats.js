@@ -10,7 +10,9 @@ const clockWithSeconds = new Intl.DateTimeFormat(locale, { timeStyle: "medium", 
 const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone });
 const dayAndYear = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone });
 const year = new Intl.DateTimeFormat("en", { year: "numeric", timeZone });
-const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
+const nowText = new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(0, "second");
+// And not "yesterday", which may be the day before by the calendar.
+const relative = new Intl.RelativeTimeFormat(locale, { style: "short" });
 // The API names hours by the cafe's own clock already: they are only written, not moved to a zone.
 const hour = new Intl.DateTimeFormat(locale, { hour: "numeric", timeZone: "UTC" });
 const clockHour = new Intl.DateTimeFormat(locale, { timeStyle: "short", timeZone: "UTC" });
@@ -42,10 +44,10 @@ export const exactTimeText = (date) => clockWithSeconds.format(date);
 export const dayText = (date) =>
   (year.format(date) === year.format(now()) ? day : dayAndYear).format(date);
 
-/** How long ago: "now", "2 min ago", "3 hr ago", "yesterday". */
+/** How long ago: "now", "2 min ago", "3 hr ago", "1 day ago". */
 export function ageText(date) {
   const ago = Math.max(0, now() - date.getTime());
-  if (ago < MINUTE) return relative.format(0, "second");
+  if (ago < MINUTE) return nowText;
   if (ago < HOUR) return relative.format(-Math.floor(ago / MINUTE), "minute");
   if (ago < DAY) return relative.format(-Math.floor(ago / HOUR), "hour");
   return relative.format(-Math.floor(ago / DAY), "day");
@@ -53,7 +55,6 @@ export function ageText(date) {
 
 /**
  * An hour, as the API names it by the cafe's clock: 2026-11-22T14.
- * @param {string} name
  * @param {"short" | "clock" | "full"} style "14", "14:00" or "22 Nov, 14:00"
  */
 export function hourText(name, style) {

@@ -47,14 +47,18 @@ async function readMenu() {
   try {
     const response = await call("/menu");
     if (!response.ok) throw new Error();
-    showMenu((await response.json()).menu);
+    const { menu } = await response.json();
+    // Nothing changes under the fingers of somebody who chooses already.
+    if (element("form").hidden || element("menu").childElementCount === 0) showMenu(menu);
   } catch {
-    write(element("menu-words"), "The menu cannot be read just now: type what you would like.");
+    // An older menu stays.
+    if (element("menu").childElementCount === 0) {
+      write(element("menu-words"), "The menu cannot be read just now: type what you would like.");
+    }
   }
   showOther();
 }
 
-/** @returns {HTMLInputElement | null} */
 const chosen = () => element("menu").querySelector(":checked");
 
 function showOther() {
@@ -66,7 +70,7 @@ function showOther() {
 
 const item = () => (element("other-label").hidden ? (chosen()?.value ?? "") : element("other").value.trim());
 
-/** @returns {number} not a number: it is none */
+/** Not a number: it is none. */
 const quantity = () => (/^\d{1,9}$/.test(element("quantity").value.trim()) ? Number(element("quantity").value) : NaN);
 
 function showSum() {
@@ -75,7 +79,7 @@ function showSum() {
   write(element("sum"), sum && `Together ${sum}`);
 }
 
-/** @returns {Record<string, string>} a sentence for each wrong field */
+/** A sentence for each wrong field. */
 function check() {
   const wrong = {};
   if (item() === "") wrong.item = element("other-label").hidden ? "Please choose something." : "Please say what you would like.";
@@ -89,9 +93,7 @@ function inputOf(field) {
   return element("other-label").hidden ? element("menu").querySelector("input") : element("other");
 }
 
-/**
- * Say what is wrong next to each field, and go to the first.
- */
+/** Say what is wrong next to each field, and go to the first. */
 function showWrong(wrong) {
   for (const field of FIELDS) {
     write(element(`${field}-wrong`), wrong[field] ?? "");
@@ -105,9 +107,7 @@ function showWrong(wrong) {
   if (first) inputOf(first)?.focus();
 }
 
-/**
- * @returns {Record<string, string>}
- */
+/** What an answer that is no acceptance says, by field. */
 function refusal(status, answer) {
   if (answer?.errors && Object.keys(answer.errors).length) return answer.errors;
   if (status === 403 && settings.ordersApiKey) return { key: "This key is not the cafe’s." };
@@ -135,6 +135,7 @@ async function send() {
   show(element("form"), false);
   show(element("placed"), true);
   element("placed-title").focus();
+  readMenu(); // for the next order: a tablet on the counter is not loaded anew for months
 }
 
 // --- What a person may do ---

@@ -6,8 +6,6 @@ const AT_MOST = 30_000; // the longest pause between two tries
 /**
  * The pause after a number of failures in a row: twice as long each time, and a little random,
  * so that all the screens of a cafe do not come back in the same moment.
- * @param {number} failures
- * @returns {number} milliseconds
  */
 export function pauseAfter(failures) {
   if (failures === 0) return EVERY;
@@ -15,12 +13,8 @@ export function pauseAfter(failures) {
 }
 
 /**
- * Ask until the page is closed.
- * @template T
- * @param {() => Promise<T>} ask
- * @param {(answer: T) => void} onAnswer
- * @param {(error: Error, failures: number, pause: number) => void} onFailure with the milliseconds to the next try
- * @returns {{ stop: () => void, start: () => void }} an answer that comes while stopped is not shown
+ * Ask until the page is closed; an answer that comes while stopped is not shown.
+ * `onFailure` gets the error, how many there were in a row, and the milliseconds to the next try.
  */
 export function poll(ask, onAnswer, onFailure) {
   let asking = false;

@@ -12,11 +12,6 @@ const TIME_LIMIT = 10_000; // milliseconds for one answer
 /** Nobody is signed in, or not any more. */
 export class SignInNeeded extends Error {}
 
-/**
- * @typedef {{ domain: string, clientId: string, scope: string }} SignInSettings
- * @typedef {{ access: string, refresh: string | null, until: number }} Session
- */
-
 const base64url = (bytes) =>
   btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 
@@ -29,7 +24,7 @@ const digest = async (text) =>
 const here = () => location.origin + location.pathname;
 
 export class SignIn {
-  /** @param {SignInSettings} settings */
+  /** Take config.js's `signIn`. */
   constructor({ domain, clientId, scope }) {
     this.domain = domain;
     this.clientId = clientId;
@@ -80,7 +75,6 @@ export class SignIn {
 
   /**
    * An access token that is good for the next question.
-   * @returns {Promise<string>}
    * @throws {SignInNeeded} when nobody is signed in
    */
   async token() {
@@ -91,7 +85,6 @@ export class SignIn {
 
   /**
    * Another access token, because the one there is was refused or is about to end.
-   * @returns {Promise<string>}
    * @throws {SignInNeeded} when the sign-in itself has ended
    */
   async renew() {
@@ -121,11 +114,7 @@ export class SignIn {
     location.assign(`${this.domain}/logout?${new URLSearchParams({ client_id: this.clientId, logout_uri: here() })}`);
   }
 
-  /**
-   * @param {any} tokens
-   * @param {string | null} refresh the refresh token so far: a new one comes only where they rotate
-   * @returns {string}
-   */
+  /** Keep tokens, and the refresh token so far: a new one comes only where they rotate. */
   #keep(tokens, refresh) {
     this.session = {
       access: tokens.access_token,
@@ -137,8 +126,7 @@ export class SignIn {
   }
 
   /**
-   * @param {Record<string, string>} question
-   * @returns {Promise<any>} null: refused
+   * Tokens, or null: refused.
    * @throws {Error} when the user pool does not answer, which says nothing of the sign-in
    */
   async #tokens(question) {

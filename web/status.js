@@ -43,7 +43,6 @@ const SOURCES = {
  * What the page knows after an answer. What the answer leaves out is kept from before, and marked as old.
  * @param {any} answer parsed JSON, from a server that may be newer or older than this page
  * @param {Status | null} before
- * @param {number} now milliseconds
  * @returns {Status}
  * @throws {TypeError} when the answer is no order status at all
  */
@@ -203,11 +202,7 @@ export function degradedWords(degraded) {
   return `${sentence(`${names} cannot be read right now`)} What was known before stays here.`;
 }
 
-/**
- * The sentence for a page that gets no news.
- * @param {string} reason such as "The order service cannot be reached"
- * @param {Date | null} lastNews null: there were none yet
- */
+/** The sentence for a page that gets no news, with the reason, and when there were some. */
 export function staleWords(reason, lastNews) {
   const seen = lastNews ? ` What you see is from ${exactTimeText(lastNews)}.` : "";
   return `${reason}.${seen} This page keeps trying by itself.`;

@@ -73,6 +73,17 @@ def test_the_next_order_is_another_one(form: Board) -> None:
     assert len(set(keys)) == 2
 
 
+def test_the_next_order_is_from_the_menu_of_then(form: Board) -> None:
+    for form.site.menu_status, form.site.menu in ((200, {"menu": [{"item": "Chai", "price": 4}]}), (503, {})):
+        form.page.get_by_role("radio").first.check()
+        with form.page.expect_response("**/menu"):
+            send(form)
+        expect(form.page.locator("#menu .item").first).to_have_text("Chai")
+        form.page.get_by_role("button", name="Another order").click()
+        expect(form.page.get_by_label("Chai")).to_be_focused()
+        expect(form.page.get_by_text("The menu cannot be read")).to_be_hidden()
+
+
 def test_an_order_sent_again_is_the_same_one(form: Board) -> None:
     form.page.get_by_label("Tea").check()
     form.site.unreachable = True

@@ -129,6 +129,8 @@ def test_ages_grow_by_themselves(board: Board) -> None:
     board.page.clock.fast_forward(120_000)
     board.wait(1_000)
     expect(age).to_have_text("2 min ago")
+    board.page.clock.fast_forward(46 * 3_600_000)
+    expect(age).to_have_text("1 day ago")  # which was not yesterday
 
 
 def test_times_go_by_the_servers_clock(board: Board) -> None:
