@@ -117,6 +117,9 @@ def test_on_a_wall_screen_a_notice_hides_nothing(board: Board) -> None:
         assert notice
         assert main
         assert 0 <= notice["y"] < notice["y"] + notice["height"] <= main["y"]
+    board.page.keyboard.press("Tab")  # and no button, either
+    board.page.get_by_role("button", name="Pause").click()
+    expect(board.state).to_have_text("Paused")
 
 
 def test_a_figure_of_any_length_fits(board: Board) -> None:
