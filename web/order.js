@@ -93,14 +93,16 @@ function inputOf(field) {
   return element("other-label").hidden ? element("menu").querySelector("input") : element("other");
 }
 
+/** Say what is wrong with a field, or that nothing is. */
+function tell(field, words = "") {
+  write(element(`${field}-wrong`), words);
+  const inputs = field === "item" ? element("item-field").querySelectorAll("input") : [element(field)];
+  for (const input of inputs) mark(input, "aria-invalid", String(words !== ""));
+}
+
 /** Say what is wrong next to each field, and go to the first. */
 function showWrong(wrong) {
-  for (const field of FIELDS) {
-    write(element(`${field}-wrong`), wrong[field] ?? "");
-    const input = inputOf(field);
-    if (input) mark(input, "aria-invalid", String(field in wrong));
-  }
-  mark(element("menu"), "data-wrong", String("item" in wrong));
+  for (const field of FIELDS) tell(field, wrong[field]);
   const others = Object.entries(wrong).filter(([field]) => !FIELDS.includes(field));
   write(element("trouble"), others.map(([, words]) => words).join(" "));
   const first = FIELDS.find((field) => field in wrong);
@@ -152,8 +154,9 @@ element("form").addEventListener("submit", async (event) => {
   write(element("send"), "Place the order");
 });
 
-element("form").addEventListener("input", () => {
+element("form").addEventListener("input", ({ target }) => {
   const shown = !element("other-label").hidden;
+  tell(target.name === OTHER ? "item" : target.name); // what was wrong is being corrected
   showOther();
   showSum();
   if (!shown && !element("other-label").hidden) element("other").focus();
@@ -162,6 +165,7 @@ element("form").addEventListener("input", () => {
 function step(by) {
   const next = (Number.isNaN(quantity()) ? 0 : quantity()) + by;
   element("quantity").value = String(Math.min(MOST, Math.max(1, next)));
+  tell("quantity");
   showSum();
 }
 element("fewer").addEventListener("click", () => step(-1));

@@ -132,6 +132,20 @@ def test_what_is_wrong_stands_next_to_its_field(form: Board) -> None:
     expect(form.page.get_by_role("heading", name="Thank you")).to_be_visible()
 
 
+def test_what_was_wrong_is_no_longer_said_once_it_is_corrected(form: Board) -> None:
+    quantity = form.page.get_by_label("How many?")
+    quantity.fill("0")
+    send(form)
+    expect(quantity).to_have_attribute("aria-invalid", "true")
+    expect(form.page.get_by_text("Please choose something.")).to_be_visible()
+    form.page.get_by_label("Tea").check()
+    expect(form.page.get_by_text("Please choose something.")).to_be_hidden()
+    expect(form.page.locator('#menu [aria-invalid="true"]')).to_have_count(0)
+    form.page.get_by_role("button", name="One more").click()
+    expect(quantity).to_have_attribute("aria-invalid", "false")
+    expect(form.page.locator("#quantity-wrong")).to_be_empty()
+
+
 def test_what_the_api_finds_wrong_stands_there_too(form: Board) -> None:
     form.site.order_status = 400
     form.site.order_answer = {
