@@ -28,6 +28,7 @@ class DatabaseArgs:
     multi_az: bool
     backup_days: int
     deletion_protection: bool
+    final_snapshot: bool  # whether one stays after a destroy
 
     @classmethod
     def of(cls, settings: Settings, network: Network) -> DatabaseArgs:
@@ -39,6 +40,7 @@ class DatabaseArgs:
             multi_az=settings.database_multi_az,
             backup_days=settings.database_backup_days,
             deletion_protection=settings.deletion_protection,
+            final_snapshot=settings.database_final_snapshot,
         )
 
 
@@ -87,8 +89,10 @@ class Database(pulumi.ComponentResource):
             multi_az=args.multi_az,
             backup_retention_period=args.backup_days,
             copy_tags_to_snapshot=True,
+            # A deploy does what it says, and leaves nothing to a maintenance window; orders wait meanwhile.
+            apply_immediately=True,
             deletion_protection=args.deletion_protection,
-            skip_final_snapshot=not args.deletion_protection,
+            skip_final_snapshot=not args.final_snapshot,
             final_snapshot_identifier=pulumi.Output.concat(
                 f"{pulumi.get_project()}-{pulumi.get_stack()}-", snapshot.hex
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -83,6 +84,20 @@ def test_prod_protects_what_holds_data(prod: Program) -> None:
     assert all(
         table.inputs["deletionProtectionEnabled"] is True for table in prod.all("dynamodb/table:Table")
     )
+
+
+def test_a_last_snapshot_stays_also_where_the_protection_was_taken_off(
+    with_settings: Callable[..., Program],
+) -> None:
+    """A destroy needs the protection off: what depended on it would never be there."""
+    inputs = database(with_settings(deletionProtection="false", databaseFinalSnapshot="true")).inputs
+    assert inputs["deletionProtection"] is False
+    assert inputs["skipFinalSnapshot"] is False
+
+
+def test_a_deploy_changes_the_database_at_once(program: Program) -> None:
+    # Otherwise AWS waits for its maintenance window, and each deploy until then shows the change again.
+    assert database(program).inputs["applyImmediately"] is True
 
 
 def test_dev_can_be_destroyed(dev: Program) -> None:
