@@ -33,8 +33,9 @@ LOG_RETENTION_DAYS = frozenset(
 )
 # More batch size than this needs a batching window, says Lambda.
 MAX_BATCH_SIZE_WITHOUT_WINDOW = 10
-# The stack's name is part of every physical name; S3 and RDS allow few characters, IAM 64 in all.
-STACK_NAME = re.compile(r"[a-z][a-z0-9-]{0,15}")
+# The stack's name is part of every physical name; S3 and RDS allow few characters (RDS no two hyphens in a
+# row), IAM 64 in all.
+STACK_NAME = re.compile(r"(?=.{1,16}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -221,7 +222,7 @@ def parse(stack: str, configuration: Mapping[str, str]) -> Settings:
     """
     wrong = []
     if not STACK_NAME.fullmatch(stack):
-        wrong.append(f"stack name {stack!r}: must be 1 to 16 of a-z, 0-9 and hyphens, a letter first")
+        wrong.append(f"stack name {stack!r}: must be 1 to 16 of a-z, 0-9 and single hyphens, a letter first")
     try:
         settings = Settings.model_validate(dict(configuration))
     except ValidationError as error:

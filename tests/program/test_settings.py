@@ -130,9 +130,14 @@ def test_a_misspelt_setting_is_found() -> None:
     assert "batchsize: there is no such setting" in complaint(batchsize="5")
 
 
-@pytest.mark.parametrize("stack", ["Prod", "a" * 17, "1st", "my_stack"])
+@pytest.mark.parametrize("stack", ["Prod", "a" * 17, "1st", "my_stack", "prod-", "my--stack", ""])
 def test_a_stacks_name_becomes_part_of_physical_names(stack: str) -> None:
     assert repr(stack) in complaint(stack)
+
+
+@pytest.mark.parametrize("stack", ["a", "prod", "cafe-1-berlin", "a" * 16])
+def test_a_stack_can_have_a_short_plain_name(stack: str) -> None:
+    assert parse(stack)
 
 
 def test_all_wrong_settings_are_listed_at_once() -> None:
