@@ -47,9 +47,9 @@ schema = Schema("schema", SchemaArgs.of(cafe, migrate_database, database, networ
 mapping = functions.start_worker(given, order_processor, schema)
 Schedule("ReconcileOrders", ScheduleArgs(function=reconcile_orders, rate="rate(1 minute)", schema=schema))
 
-paths = {"place_order": place_order, "get_order_status": get_order_status, "get_menu": get_menu}
-api = Api("api", ApiArgs.of(cafe, access, **paths))
+api = Api("api", ApiArgs.of(cafe))
 page = Page("page", PageArgs.of(cafe, region, access, api))
+api.open(access, place_order=place_order, get_order_status=get_order_status, get_menu=get_menu)
 
 alarms = Alarms("alarms", AlarmsArgs.of(given, order_processor, reconcile_orders, api))
 roles = {"worker": order_processor, "reconciler": reconcile_orders, "status": get_order_status}

@@ -48,7 +48,6 @@ class AccessArgs:
     users: Sequence[str]  # e-mail addresses, for `login`
     stage: str  # the API's
     region: str
-    deletion_protection: bool
 
     @classmethod
     def of(cls, settings: Settings, region: str) -> AccessArgs:
@@ -59,7 +58,6 @@ class AccessArgs:
             users=settings.dashboard_users,
             stage=settings.api_stage,
             region=region,
-            deletion_protection=settings.deletion_protection,
         )
 
 
@@ -70,18 +68,20 @@ class Access(pulumi.ComponentResource):
     guard: aws.cloudfront.Function | None = None
     """Answers viewers from other networks in CloudFront's place."""
     origin_secret: pulumi.Output[str] | None = None
-    user_pool: aws.cognito.UserPool | None = None
     sign_in_url: pulumi.Output[str] | None = None
+    user_pool: aws.cognito.UserPool | None = None
+    """There once there is a page to invite people to (`invite`)."""
 
     def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Access", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
+        self._args = args
         self.mode = args.mode
         match args.mode:
             case "cidrs":
                 self._guard(args)
             case "login":
-                self._invite(args)
+                self._name_sign_in(args)
         self.register_outputs({})
 
     @property
@@ -92,33 +92,34 @@ class Access(pulumi.ComponentResource):
         digest = self.origin_secret.apply(lambda secret: hashlib.sha256(secret.encode()).hexdigest())
         return pulumi.Output.unsecret(digest)
 
-    def sign_in(self, page_url: pulumi.Output[str]) -> SignIn | None:
-        """Let the page at an address send people to the sign-in, None where there is none."""
-        if self.user_pool is None or self.sign_in_url is None:
+    def invite(self, page_url: pulumi.Output[str]) -> SignIn | None:
+        """Let people sign in on the page at an address; None where nobody has to."""
+        if self.sign_in_url is None:
             return None
-        # The page is served at `/`, too; and the browser comes back to where it was.
-        pages = [page_url, page_url.apply(lambda url: url.removesuffix(site.INDEX))]
-        client = aws.cognito.UserPoolClient(
-            "page",
-            user_pool_id=self.user_pool.id,
-            # A page keeps no secret: PKCE takes its place.
-            generate_secret=False,
-            allowed_oauth_flows_user_pool_client=True,
-            allowed_oauth_flows=["code"],
-            allowed_oauth_scopes=SCOPES,
-            callback_urls=pages,
-            logout_urls=pages,
-            supported_identity_providers=["COGNITO"],
-            # Signing in happens on Cognito's own pages; the API for it takes no password.
-            explicit_auth_flows=["ALLOW_REFRESH_TOKEN_AUTH"],
-            access_token_validity=ACCESS_MINUTES,
-            id_token_validity=ACCESS_MINUTES,
-            refresh_token_validity=REFRESH_DAYS,
-            token_validity_units={"access_token": "minutes", "id_token": "minutes", "refresh_token": "days"},
-            enable_token_revocation=True,
-            prevent_user_existence_errors="ENABLED",
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._resource_server]),
+        pool = self.user_pool = self._pool(page_url)
+        domain = aws.cognito.UserPoolDomain(
+            "cafe", domain=self._domain, user_pool_id=pool.id, opts=self._child
         )
+        resource_server = aws.cognito.ResourceServer(
+            "cafe",
+            identifier=RESOURCE,
+            name=RESOURCE,
+            scopes=[{"scope_name": SCOPE, "scope_description": "Read the order status"}],
+            user_pool_id=pool.id,
+            opts=self._child,
+        )
+        for address in self._args.users:
+            aws.cognito.User(
+                # Not by its place in the list: who is removed must not replace the others.
+                f"user-{hashlib.sha256(address.encode()).hexdigest()[:12]}",
+                user_pool_id=pool.id,
+                username=address,
+                attributes={"email": address, "email_verified": "true"},
+                desired_delivery_mediums=["EMAIL"],
+                # Who follows the invitation at once finds where to sign in.
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[domain]),
+            )
+        client = self._client(page_url, pool, resource_server)
         return {"domain": self.sign_in_url, "clientId": client.id, "scope": " ".join(SCOPES)}
 
     def _guard(self, args: AccessArgs) -> None:
@@ -135,10 +136,24 @@ class Access(pulumi.ComponentResource):
             "origin", length=40, special=False, opts=self._child
         ).result
 
-    def _invite(self, args: AccessArgs) -> None:
-        self.user_pool = aws.cognito.UserPool(
+    def _name_sign_in(self, args: AccessArgs) -> None:
+        # Unique in the whole region, whoever's account it is; a stack's name may hold words that it must not.
+        suffix = random.RandomId("sign-in", byte_length=6, opts=self._child)
+        self._domain = pulumi.Output.concat(f"{pulumi.get_project()}-", suffix.hex)
+        self.sign_in_url = pulumi.Output.concat(
+            "https://", self._domain, f".auth.{args.region}.amazoncognito.com"
+        )
+
+    def _pool(self, page_url: pulumi.Output[str]) -> aws.cognito.UserPool:
+        return aws.cognito.UserPool(
             "cafe",
-            admin_create_user_config={"allow_admin_create_user_only": True},
+            admin_create_user_config={
+                "allow_admin_create_user_only": True,
+                "invite_message_template": {
+                    "email_subject": "You may read the cafe's order status",
+                    "email_message": page_url.apply(invitation),
+                },
+            },
             username_attributes=["email"],
             username_configuration={"case_sensitive": False},
             auto_verified_attributes=["email"],
@@ -153,38 +168,48 @@ class Access(pulumi.ComponentResource):
                 "require_symbols": True,
                 "temporary_password_validity_days": INVITATION_DAYS,
             },
-            deletion_protection="ACTIVE" if args.deletion_protection else "INACTIVE",
-            opts=pulumi.ResourceOptions(parent=self, protect=args.deletion_protection),
-        )
-        # Unique in the whole region, whoever's account it is; a stack's name may hold words that it must not.
-        suffix = random.RandomId("sign-in", byte_length=6, opts=self._child)
-        domain = aws.cognito.UserPoolDomain(
-            "cafe",
-            domain=pulumi.Output.concat(f"{pulumi.get_project()}-", suffix.hex),
-            user_pool_id=self.user_pool.id,
             opts=self._child,
         )
-        self.sign_in_url = pulumi.Output.concat(
-            "https://", domain.domain, f".auth.{args.region}.amazoncognito.com"
+
+    def _client(
+        self,
+        page_url: pulumi.Output[str],
+        pool: aws.cognito.UserPool,
+        resource_server: aws.cognito.ResourceServer,
+    ) -> aws.cognito.UserPoolClient:
+        # The page is served at `/`, too; and the browser comes back to where it was.
+        pages = [page_url, page_url.apply(lambda url: url.removesuffix(site.INDEX))]
+        return aws.cognito.UserPoolClient(
+            "page",
+            user_pool_id=pool.id,
+            # A page keeps no secret: PKCE takes its place.
+            generate_secret=False,
+            allowed_oauth_flows_user_pool_client=True,
+            allowed_oauth_flows=["code"],
+            allowed_oauth_scopes=SCOPES,
+            callback_urls=pages,
+            logout_urls=pages,
+            supported_identity_providers=["COGNITO"],
+            # Signing in happens on Cognito's own pages; the API for it takes no password.
+            explicit_auth_flows=["ALLOW_REFRESH_TOKEN_AUTH"],
+            access_token_validity=ACCESS_MINUTES,
+            id_token_validity=ACCESS_MINUTES,
+            refresh_token_validity=REFRESH_DAYS,
+            token_validity_units={"access_token": "minutes", "id_token": "minutes", "refresh_token": "days"},
+            enable_token_revocation=True,
+            prevent_user_existence_errors="ENABLED",
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[resource_server]),
         )
-        self._resource_server = aws.cognito.ResourceServer(
-            "cafe",
-            identifier=RESOURCE,
-            name=RESOURCE,
-            scopes=[{"scope_name": SCOPE, "scope_description": "Read the order status"}],
-            user_pool_id=self.user_pool.id,
-            opts=self._child,
-        )
-        for address in args.users:
-            aws.cognito.User(
-                # Not by its place in the list: who is removed must not replace the others.
-                f"user-{hashlib.sha256(address.encode()).hexdigest()[:12]}",
-                user_pool_id=self.user_pool.id,
-                username=address,
-                attributes={"email": address, "email_verified": "true"},
-                desired_delivery_mediums=["EMAIL"],
-                opts=self._child,
-            )
+
+
+def invitation(page_url: str) -> str:
+    """Write the e-mail to who may sign in; Cognito fills in what is in braces, and wants both."""
+    return (
+        f'<p>You may read the cafe\'s order status: <a href="{page_url}">{page_url}</a></p>'
+        "<p>Sign in there with your e-mail address and this password, then choose one of your own:</p>"
+        "<p>{####}</p>"
+        f"<p>It is good for {INVITATION_DAYS} days. Your account: {{username}}</p>"
+    )
 
 
 def open_paths(stage: str) -> list[str]:

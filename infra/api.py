@@ -47,14 +47,9 @@ ACCESS_LOG = {
 class ApiArgs:
     """What the API needs from outside."""
 
-    # Paths
-    place_order: Function
-    get_order_status: Function
-    get_menu: Function
     stage: str
 
-    # Who may use them
-    access: Access
+    # Who may use it
     orders_api_key: bool
     rate_limit: int  # requests per second
     burst_limit: int  # requests at once
@@ -64,22 +59,10 @@ class ApiArgs:
     manage_account: bool  # whether this stack sets API Gateway's log role, one per account and region
 
     @classmethod
-    def of(
-        cls,
-        settings: Settings,
-        access: Access,
-        *,
-        place_order: Function,
-        get_order_status: Function,
-        get_menu: Function,
-    ) -> ApiArgs:
-        """Take the rest from the stack's settings."""
+    def of(cls, settings: Settings) -> ApiArgs:
+        """Take them from the stack's settings."""
         return cls(
-            place_order=place_order,
-            get_order_status=get_order_status,
-            get_menu=get_menu,
             stage=settings.api_stage,
-            access=access,
             orders_api_key=settings.orders_api_key,
             rate_limit=settings.api_rate_limit,
             burst_limit=settings.api_burst_limit,
@@ -99,7 +82,7 @@ class Api(pulumi.ComponentResource):
     def __init__(self, name: str, args: ApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Api", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
-        self._stage_name = args.stage
+        self._args = args
         self._parts: list[pulumi.Resource] = []  # what a deployment is a picture of
         self._definition: list[pulumi.Input[object]] = []  # the same, as text to compare
 
@@ -109,15 +92,25 @@ class Api(pulumi.ComponentResource):
             minimum_compression_size=str(COMPRESSED_FROM),
             opts=self._child,
         )
-        self._route("POST", "orders", args.place_order, api_key_required=args.orders_api_key, **self._body())
-        self._route("GET", "menu", args.get_menu)
-        self._route("GET", "order-status", args.get_order_status, **self._readers(args.access))
+        self.register_outputs({})
+
+    def open(
+        self, access: Access, *, place_order: Function, get_order_status: Function, get_menu: Function
+    ) -> None:
+        """Lead the paths to their functions.
+
+        Apart from the making of the API, because who may read the status is invited to the page, and the page
+        has to know where the API is.
+        """
+        keyed = self._args.orders_api_key
+        self._route("POST", "orders", place_order, api_key_required=keyed, **self._body())
+        self._route("GET", "menu", get_menu)
+        self._route("GET", "order-status", get_order_status, **self._readers(access))
         for answer, (status, message) in GATEWAY_ANSWERS.items():
             self._answer(answer, status, message)
-        self.stage = self._deploy(args)
-        if args.orders_api_key:
+        self.stage = self._deploy(self._args)
+        if keyed:
             self.orders_key = self._key()
-        self.register_outputs({"url": self.stage.invoke_url})
 
     def url(self, path: str) -> pulumi.Output[str]:
         """Address a path of the API, such as `/orders`."""
@@ -211,7 +204,7 @@ class Api(pulumi.ComponentResource):
             function=function.function.name,
             principal="apigateway.amazonaws.com",
             source_arn=pulumi.Output.concat(
-                self.rest_api.execution_arn, f"/{self._stage_name}/{verb}/{path}"
+                self.rest_api.execution_arn, f"/{self._args.stage}/{verb}/{path}"
             ),
             opts=self._child,
         )

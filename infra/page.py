@@ -55,7 +55,8 @@ class PageArgs:
 class Page(pulumi.ComponentResource):
     """One origin for the browser: `/` and `/order-status` from the bucket, `/<stage>/*` from the API.
 
-    So the page needs no CORS, and the bucket lets in nobody but this distribution.
+    So the page needs no CORS, and the bucket lets in nobody but this distribution. Once it has an address,
+    those who may sign in are invited to it.
     """
 
     url: pulumi.Output[str]
@@ -103,7 +104,7 @@ class Page(pulumi.ComponentResource):
                 "timeZone": args.time_zone,
                 "locale": args.locale,
                 "access": args.access.mode,
-                "signIn": args.access.sign_in(self.url),
+                "signIn": args.access.invite(self.url),
                 "ordersApiKey": args.orders_api_key,
                 "version": site.version(),
             }
@@ -218,7 +219,7 @@ class Page(pulumi.ComponentResource):
             max_ttl=1,
             parameters_in_cache_key_and_forwarded_to_origin={
                 "cookies_config": {"cookie_behavior": "none"},
-                "headers_config": by_token if access.user_pool else {"header_behavior": "none"},
+                "headers_config": by_token if access.mode == "login" else {"header_behavior": "none"},
                 "query_strings_config": {"query_string_behavior": "none"},
                 "enable_accept_encoding_gzip": True,
                 "enable_accept_encoding_brotli": True,

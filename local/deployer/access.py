@@ -39,17 +39,17 @@ _CLIENT = {
     "aws:cognito/userPool:UserPool",
     {
         "accountRecoverySetting": _LETTERS,
-        "deletionProtection": "what is on this machine is thrown away",
+        "adminCreateUserConfig.inviteMessageTemplate": _LETTERS,
     },
 )
 def user_pool(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     client = cloud.client("cognito-idp")
     physical = inputs.get("name", cloud.physical_name(name))
-    invitations = inputs.section("adminCreateUserConfig").flag("allowAdminCreateUserOnly")
+    invited = inputs.section("adminCreateUserConfig")
     mfa = inputs.get("mfaConfiguration", "OFF")
     created = client.create_user_pool(
         PoolName=physical,
-        AdminCreateUserConfig={"AllowAdminCreateUserOnly": invitations},
+        AdminCreateUserConfig={"AllowAdminCreateUserOnly": invited.flag("allowAdminCreateUserOnly")},
         UsernameAttributes=inputs.texts("usernameAttributes"),
         UsernameConfiguration={
             "CaseSensitive": inputs.section("usernameConfiguration").flag("caseSensitive")

@@ -118,18 +118,32 @@ def test_an_answer_for_one_who_signed_in_is_kept_for_that_token_alone(dev: Progr
 
 def test_nobody_signs_up_by_themselves(prod: Program) -> None:
     pool = prod.one("cognito/userPool:UserPool")
-    assert pool.inputs["adminCreateUserConfig"] == {"allowAdminCreateUserOnly": True}
+    assert pool.inputs["adminCreateUserConfig"]["allowAdminCreateUserOnly"] is True
     assert pool.inputs["mfaConfiguration"] == "OPTIONAL"
     assert pool.inputs["softwareTokenMfaConfiguration"] == {"enabled": True}
     assert pool.inputs["passwordPolicy"]["minimumLength"] >= 12
-    assert pool.inputs["deletionProtection"] == "ACTIVE"
-    assert pool.protect
 
 
-def test_a_pool_can_be_destroyed_where_everything_can(invited: Program) -> None:
-    pool = invited.one("cognito/userPool:UserPool")
-    assert pool.inputs["deletionProtection"] == "INACTIVE"
-    assert not pool.protect
+def test_another_way_of_access_can_be_chosen_without_unprotecting_the_database(prod: Program) -> None:
+    """What only `login` has goes when it is left: none of it may refuse to."""
+    of_login = [resource for resource in prod.resources if "cafe:orders:Access$" in resource.urn]
+    assert of_login
+    assert not any(resource.protect for resource in of_login)
+    assert "deletionProtection" not in prod.one("cognito/userPool:UserPool").inputs
+
+
+def test_an_invitation_tells_the_pages_address_and_what_cognito_wants_in_it(invited: Program) -> None:
+    config = invited.one("cognito/userPool:UserPool").inputs["adminCreateUserConfig"]
+    message = config["inviteMessageTemplate"]["emailMessage"]
+    assert f'<a href="{invited.outputs["page_url"]}">' in message
+    assert "{username}" in message
+    assert "{####}" in message
+
+
+def test_who_follows_an_invitation_finds_where_to_sign_in(invited: Program) -> None:
+    domain = invited.one("cognito/userPoolDomain:UserPoolDomain")
+    for user in invited.all("cognito/user:User"):
+        assert domain.urn in user.depends_on
 
 
 def test_the_page_gets_a_short_token_by_a_code_without_keeping_a_secret(prod: Program) -> None:
