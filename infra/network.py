@@ -11,6 +11,9 @@ import pulumi_aws as aws
 
 HTTPS = 443
 MYSQL = 3306
+# Lambda lets go of a deleted function's network interfaces up to 20 minutes later, and by then a destroy
+# would have given up on what they are in.
+LETTING_GO = pulumi.CustomTimeouts(delete="45m")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +111,7 @@ class Network(pulumi.ComponentResource):
                 vpc_id=vpc.id,
                 availability_zone=zone,
                 cidr_block=str(block),
-                opts=self._child,
+                opts=pulumi.ResourceOptions(parent=self, custom_timeouts=LETTING_GO),
             )
             aws.ec2.RouteTableAssociation(
                 f"private-{number}", subnet_id=subnet.id, route_table_id=routes.id, opts=self._child
@@ -118,7 +121,8 @@ class Network(pulumi.ComponentResource):
 
     def _security_group(self, name: str, vpc: aws.ec2.Vpc, description: str) -> aws.ec2.SecurityGroup:
         # The provider takes the rule away that lets everything out and that EC2 gives to a new group.
-        return aws.ec2.SecurityGroup(name, vpc_id=vpc.id, description=description, opts=self._child)
+        opts = pulumi.ResourceOptions(parent=self, custom_timeouts=LETTING_GO)
+        return aws.ec2.SecurityGroup(name, vpc_id=vpc.id, description=description, opts=opts)
 
     def _connect(
         self, name: str, source: aws.ec2.SecurityGroup, target: aws.ec2.SecurityGroup, port: int

@@ -28,6 +28,8 @@ class Resource:
     custom: bool
     parent: str
     protect: bool
+    retained: bool
+    delete_timeout: str
     depends_on: list[str]
     ignore_changes: list[str]
     secret_inputs: list[str]

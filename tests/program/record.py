@@ -42,6 +42,8 @@ class Recorder(mocks.MockMonitor):
                 "custom": request.custom,
                 "parent": request.parent,
                 "protect": request.protect,
+                "retained": request.retainOnDelete,
+                "delete_timeout": request.customTimeouts.delete,
                 "depends_on": sorted(request.dependencies),
                 "ignore_changes": sorted(request.ignoreChanges),
                 "secret_inputs": sorted(

@@ -159,6 +159,11 @@ def test_security_groups_name_each_other_and_nothing_wider(program: Program) -> 
     assert not any("egress" in group.inputs for group in program.all("ec2/securityGroup:SecurityGroup"))
 
 
+def test_a_destroy_waits_until_lambda_lets_go_of_the_network(program: Program) -> None:
+    for kind in ("ec2/subnet:Subnet", "ec2/securityGroup:SecurityGroup"):
+        assert {resource.delete_timeout for resource in program.all(kind)} == {"45m"}
+
+
 def test_a_changed_migration_has_another_fingerprint(tmp_path: pytest.TempPathFactory) -> None:
     from pathlib import Path
 
