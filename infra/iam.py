@@ -138,12 +138,12 @@ def accept_from(
     return statement | {"Condition": conditions} if conditions else statement
 
 
-def refuse_plain_http(service: str, resource: pulumi.Input[str]) -> Statement:
+def refuse_plain_http(service: str, *resources: pulumi.Input[str]) -> Statement:
     """A resource's policy: nothing travels unencrypted."""
     return {
         "Effect": "Deny",
         "Principal": "*",
         "Action": f"{service}:*",
-        "Resource": resource,
+        "Resource": list(resources),
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }

@@ -78,6 +78,7 @@ class Page(pulumi.ComponentResource):
         distribution = self._distribution(bucket, args)
         self.url = pulumi.Output.concat("https://", distribution.domain_name, f"/{site.INDEX}")
         self._upload(bucket, args)
+        objects = pulumi.Output.concat(bucket.arn, "/*")
         aws.s3.BucketPolicy(
             "page",
             bucket=bucket.id,
@@ -85,9 +86,10 @@ class Page(pulumi.ComponentResource):
                 iam.accept_from(
                     {"Service": "cloudfront.amazonaws.com"},
                     ["s3:GetObject"],
-                    pulumi.Output.concat(bucket.arn, "/*"),
+                    objects,
                     StringEquals={"AWS:SourceArn": distribution.arn},
-                )
+                ),
+                iam.refuse_plain_http("s3", bucket.arn, objects),
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[closed]),
         )

@@ -124,7 +124,14 @@ def test_the_bucket_lets_in_this_distribution_alone(program: Program) -> None:
             "Resource": ["arn:Bucket.order-status-page/*"],
             "Principal": {"Service": "cloudfront.amazonaws.com"},
             "Condition": {"StringEquals": {"AWS:SourceArn": "arn:Distribution.page"}},
-        }
+        },
+        {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": ["arn:Bucket.order-status-page", "arn:Bucket.order-status-page/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
     ]
 
 
