@@ -15,6 +15,7 @@ from infra.access import RESOURCE, SCOPE, Access
 from infra.function import Function
 from infra.settings import Settings
 
+SIGN_IN = "The order status is told to those who have signed in: sign in on its page."
 # Answers that API Gateway gives by itself: type, status and a sentence that says what to do.
 GATEWAY_ANSWERS = {
     "BAD_REQUEST_BODY": (
@@ -25,7 +26,9 @@ GATEWAY_ANSWERS = {
         "404",
         "There is nothing here: use POST /orders, GET /menu or GET /order-status.",
     ),
-    "UNAUTHORIZED": ("401", "The order status is told to those who have signed in: sign in on its page."),
+    "UNAUTHORIZED": ("401", SIGN_IN),
+    # A 403 by itself, after which a page would not ask for another token.
+    "EXPIRED_TOKEN": ("401", SIGN_IN),
     "INVALID_API_KEY": ("403", "This cafe takes orders with its API key only: send it as x-api-key."),
     "THROTTLED": ("429", "Too many requests at once: try again in a second."),
 }
@@ -209,8 +212,7 @@ class Api(pulumi.ComponentResource):
             opts=self._child,
         )
         self._parts += [method, integration]
-        needs = [authorization, request.get("api_key_required", False), sorted(request)]
-        self._definition.append([verb, path, needs, function.function.invoke_arn])
+        self._definition.append([verb, path, authorization, request, function.function.invoke_arn])
 
     def _answer(self, response_type: str, status: str, message: str) -> None:
         template = json.dumps({"message": message})
@@ -262,23 +264,25 @@ class Api(pulumi.ComponentResource):
     def _log_role(self) -> list[pulumi.Resource]:
         """Let API Gateway write logs at all: a setting of the account and region, not of one API.
 
+        It stays when the stack goes, because other APIs may log by it.
         https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
         """
+        stays = pulumi.ResourceOptions(parent=self, retain_on_delete=True)
         role = aws.iam.Role(
             "api-gateway-logs",
             assume_role_policy=iam.assumed_by("apigateway.amazonaws.com"),
-            opts=self._child,
+            opts=stays,
         )
         policy = aws.iam.RolePolicyAttachment(
             "api-gateway-logs",
             role=role.name,
             policy_arn="arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",
-            opts=self._child,
+            opts=stays,
         )
         return [
             aws.apigateway.Account(
                 "account",
                 cloudwatch_role_arn=role.arn,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+                opts=pulumi.ResourceOptions.merge(stays, pulumi.ResourceOptions(depends_on=[policy])),
             )
         ]

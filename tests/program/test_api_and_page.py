@@ -104,6 +104,22 @@ def test_the_stage_throttles_and_logs(program: Program) -> None:
     assert json.loads(log["format"])["status"] == "$context.status"
 
 
+def test_the_log_role_of_the_account_outlives_the_stack(program: Program) -> None:
+    """Another stack's API may log by it."""
+    assert {resource.name for resource in program.resources if resource.retained} == {
+        "api-gateway-logs",
+        "account",
+    }
+    assert program.one("apigateway/account:Account").retained
+    assert program.one("iam/role:Role", "api-gateway-logs").retained
+    assert program.one("iam/rolePolicyAttachment:RolePolicyAttachment").retained
+
+
+def test_who_has_an_expired_token_is_asked_to_sign_in(program: Program) -> None:
+    statuses = {r.name: r.inputs["statusCode"] for r in program.all("apigateway/response:Response")}
+    assert statuses["EXPIRED_TOKEN"] == statuses["UNAUTHORIZED"] == "401"
+
+
 def test_a_second_stack_of_an_account_leaves_its_log_role_alone(
     with_settings: Callable[..., Program],
 ) -> None:
