@@ -43,6 +43,7 @@ ACCESS_LOG = {
     "status": "$context.status",
     "latency": "$context.responseLatency",
     "error": "$context.error.message",
+    "cause": "$context.integration.error",
 }
 
 
