@@ -28,6 +28,7 @@ class DatabaseArgs:
     multi_az: bool
     backup_days: int
     deletion_protection: bool
+    snapshot: str  # what the database is made from; empty for a new one
     final_snapshot: bool  # whether one stays after a destroy
 
     @classmethod
@@ -40,6 +41,7 @@ class DatabaseArgs:
             multi_az=settings.database_multi_az,
             backup_days=settings.database_backup_days,
             deletion_protection=settings.deletion_protection,
+            snapshot=settings.database_snapshot,
             final_snapshot=settings.database_final_snapshot,
         )
 
@@ -68,7 +70,10 @@ class Database(pulumi.ComponentResource):
             parameters=[{"name": "require_secure_transport", "value": "1"}],
             opts=child,
         )
-        snapshot = random.RandomId("final-snapshot", byte_length=4, opts=child)
+        # Another one for a database that takes this one's place: a snapshot's name can be used once.
+        last = random.RandomId(
+            "final-snapshot", byte_length=4, keepers={"snapshot": args.snapshot}, opts=child
+        )
         self.instance = aws.rds.Instance(
             "cafe-db",
             engine="mysql",
@@ -77,6 +82,7 @@ class Database(pulumi.ComponentResource):
             allocated_storage=args.storage,
             storage_type="gp3",
             storage_encrypted=True,
+            snapshot_identifier=args.snapshot or None,
             db_name=DATABASE_NAME,
             username=MASTER_USER,
             manage_master_user_password=True,
@@ -94,7 +100,7 @@ class Database(pulumi.ComponentResource):
             deletion_protection=args.deletion_protection,
             skip_final_snapshot=not args.final_snapshot,
             final_snapshot_identifier=pulumi.Output.concat(
-                f"{pulumi.get_project()}-{pulumi.get_stack()}-", snapshot.hex
+                f"{pulumi.get_project()}-{pulumi.get_stack()}-", last.hex
             ),
             opts=keep,
         )

@@ -170,6 +170,7 @@ class Settings(BaseModel):
     database_storage: int = Field(ge=20, le=65_536)
     database_multi_az: bool
     database_backup_days: int = Field(ge=1, le=35)
+    database_snapshot: str = Field(pattern=r"^$|^[A-Za-z][A-Za-z0-9:-]{0,254}$|^arn:aws[a-z-]*:rds:.+$")
     database_final_snapshot: bool
     network_cidr: Annotated[str, AfterValidator(_network)]
     deletion_protection: bool

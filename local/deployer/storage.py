@@ -28,6 +28,7 @@ _INSTANCE_WITHOUT_MEANING = {
     "applyImmediately": "the local stack is made anew for each change",
     "skipFinalSnapshot": _BACKUP,
     "finalSnapshotIdentifier": _BACKUP,
+    "snapshotIdentifier": _BACKUP,
     "deletionProtection": _BACKUP,
 }
 
@@ -182,7 +183,7 @@ def random_text(length: int) -> str:
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))
 
 
-@resource("random:index/randomId:RandomId")
+@resource("random:index/randomId:RandomId", {"keepers": "each local stack is made anew"})
 def random_id(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     value = secrets.token_bytes(inputs.require("byteLength"))
     encoded = base64.urlsafe_b64encode(value).rstrip(b"=").decode()

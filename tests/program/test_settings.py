@@ -87,6 +87,7 @@ def test_a_stacks_file_names_settings_that_exist(stack: str) -> None:
         ("queueSenders", '["*"]', "arn:aws"),
         ("apiStage", "a/b", "A-Za-z0-9-"),
         ("databaseMultiAz", "perhaps", "valid boolean"),
+        ("databaseSnapshot", "a snapshot", "pattern"),
         ("dashboardAccess", "everybody", "'public', 'cidrs' or 'login'"),
         ("dashboardCidrs", '["10.0.0.1/8"]', "203.0.113.0/24 or 2001:db8::/32"),
         ("dashboardCidrs", '["0.0.0.0/0"]', "must not be everybody"),

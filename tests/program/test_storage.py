@@ -95,6 +95,24 @@ def test_a_last_snapshot_stays_also_where_the_protection_was_taken_off(
     assert inputs["skipFinalSnapshot"] is False
 
 
+def test_a_database_can_be_made_from_a_snapshot(with_settings: Callable[..., Program], dev: Program) -> None:
+    restored = with_settings(databaseSnapshot="cafe-orders-prod-0a1b2c3d")
+    assert database(restored).inputs["snapshotIdentifier"] == "cafe-orders-prod-0a1b2c3d"
+    assert "snapshotIdentifier" not in database(dev).inputs
+
+
+def test_each_database_has_a_last_snapshot_of_its_own(
+    with_settings: Callable[..., Program], dev: Program
+) -> None:
+    """RDS refuses a name that it has, and with it the destroy."""
+
+    def keepers(program: Program) -> object:
+        (name,) = [r for r in program.resources if r.name == "final-snapshot"]
+        return name.inputs["keepers"]
+
+    assert keepers(with_settings(databaseSnapshot="cafe-orders-prod-0a1b2c3d")) != keepers(dev)
+
+
 def test_a_deploy_changes_the_database_at_once(program: Program) -> None:
     # Otherwise AWS waits for its maintenance window, and each deploy until then shows the change again.
     assert database(program).inputs["applyImmediately"] is True
