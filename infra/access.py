@@ -46,6 +46,7 @@ class AccessArgs:
     mode: Literal["public", "cidrs", "login"]
     networks: Sequence[str]  # IPv4 and IPv6, for `cidrs`
     users: Sequence[str]  # e-mail addresses, for `login`
+    second_factor: bool  # whether they need an authenticator app, too
     stage: str  # the API's
     region: str
 
@@ -56,6 +57,7 @@ class AccessArgs:
             mode=settings.dashboard_access,
             networks=settings.dashboard_cidrs,
             users=settings.dashboard_users,
+            second_factor=settings.dashboard_second_factor,
             stage=settings.api_stage,
             region=region,
         )
@@ -158,8 +160,9 @@ class Access(pulumi.ComponentResource):
             username_configuration={"case_sensitive": False},
             auto_verified_attributes=["email"],
             account_recovery_setting={"recovery_mechanisms": [{"name": "verified_email", "priority": 1}]},
-            mfa_configuration="OPTIONAL",
-            software_token_mfa_configuration={"enabled": True},
+            # Not optional: the sign-in would then never ask anybody to set one up.
+            mfa_configuration="ON" if self._args.second_factor else "OFF",
+            software_token_mfa_configuration={"enabled": True} if self._args.second_factor else None,
             password_policy={
                 "minimum_length": 12,
                 "require_lowercase": True,

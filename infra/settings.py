@@ -147,6 +147,7 @@ class Settings(BaseModel):
     dashboard_users: Annotated[
         list[Annotated[str, AfterValidator(_user)]], AfterValidator(_each_once), BeforeValidator(_from_json)
     ]
+    dashboard_second_factor: bool
     customer_names: Literal["full", "initial", "none"]
     orders_api_key: bool
     locale: str = Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")

@@ -11,6 +11,7 @@ from local.deployer.storage import random_text
 
 VISITOR = "barista@cafe.example"
 _LETTERS = "this machine sends no e-mails"
+_ONE_FACTOR = "who signs in here has no authenticator app"
 _UNITS = {"accessToken": "AccessToken", "idToken": "IdToken", "refreshToken": "RefreshToken"}
 _PASSWORD_POLICY = {
     "minimumLength": "MinimumLength",
@@ -39,6 +40,8 @@ _CLIENT = {
     "aws:cognito/userPool:UserPool",
     {
         "accountRecoverySetting": _LETTERS,
+        "mfaConfiguration": _ONE_FACTOR,
+        "softwareTokenMfaConfiguration": _ONE_FACTOR,
         "adminCreateUserConfig.inviteMessageTemplate": _LETTERS,
     },
 )
@@ -46,7 +49,6 @@ def user_pool(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     client = cloud.client("cognito-idp")
     physical = inputs.get("name", cloud.physical_name(name))
     invited = inputs.section("adminCreateUserConfig")
-    mfa = inputs.get("mfaConfiguration", "OFF")
     created = client.create_user_pool(
         PoolName=physical,
         AdminCreateUserConfig={"AllowAdminCreateUserOnly": invited.flag("allowAdminCreateUserOnly")},
@@ -57,12 +59,6 @@ def user_pool(cloud: Cloud, name: str, inputs: Inputs) -> Result:
         AutoVerifiedAttributes=inputs.texts("autoVerifiedAttributes"),
         Policies={"PasswordPolicy": inputs.section("passwordPolicy").renamed(_PASSWORD_POLICY)},
     )["UserPool"]
-    token = inputs.section("softwareTokenMfaConfiguration").flag("enabled")
-    client.set_user_pool_mfa_config(
-        UserPoolId=created["Id"],
-        SoftwareTokenMfaConfiguration={"Enabled": token},
-        MfaConfiguration=mfa,
-    )
     cloud.visitor = _visitor(cloud, created["Id"])
     return created["Id"], {"name": physical, "arn": created["Arn"]}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -119,9 +120,20 @@ def test_an_answer_for_one_who_signed_in_is_kept_for_that_token_alone(dev: Progr
 def test_nobody_signs_up_by_themselves(prod: Program) -> None:
     pool = prod.one("cognito/userPool:UserPool")
     assert pool.inputs["adminCreateUserConfig"]["allowAdminCreateUserOnly"] is True
-    assert pool.inputs["mfaConfiguration"] == "OPTIONAL"
-    assert pool.inputs["softwareTokenMfaConfiguration"] == {"enabled": True}
     assert pool.inputs["passwordPolicy"]["minimumLength"] >= 12
+
+
+def test_a_second_factor_is_wanted_of_everybody_or_nobody(
+    invited: Program, with_settings: Callable[..., Program]
+) -> None:
+    """Cognito's sign-in offers nobody to set up one that is optional."""
+    strict = with_settings(dashboardAccess="login", dashboardSecondFactor="true")
+    pool = strict.one("cognito/userPool:UserPool").inputs
+    assert pool["mfaConfiguration"] == "ON"
+    assert pool["softwareTokenMfaConfiguration"] == {"enabled": True}
+    pool = invited.one("cognito/userPool:UserPool").inputs
+    assert pool["mfaConfiguration"] == "OFF"
+    assert "softwareTokenMfaConfiguration" not in pool
 
 
 def test_another_way_of_access_can_be_chosen_without_unprotecting_the_database(prod: Program) -> None:
