@@ -57,10 +57,15 @@ def handler(event: dict[str, Any], context: object) -> HttpAnswer:
 
 
 def _is_let_in(event: dict[str, Any]) -> bool:
-    """Where only CloudFront may ask over HTTP, tell whether the request has the secret that it adds."""
-    wanted = os.environ.get("ORIGIN_SECRET_SHA256")
+    """Tell whether a request came the one way that the stack allows, also while a deploy changes it."""
     # Every request over HTTP has a context, which API Gateway writes and no client can leave out.
-    if not wanted or "requestContext" not in event:
+    if "requestContext" not in event:
+        return True
+    if "SIGNED_IN_ONLY" in os.environ and not (event["requestContext"].get("authorizer") or {}).get("claims"):
+        return False
+    # Where only CloudFront may ask, it adds a secret.
+    wanted = os.environ.get("ORIGIN_SECRET_SHA256")
+    if not wanted:
         return True
     said = header(event, "x-origin-secret") or ""
     return hmac.compare_digest(hashlib.sha256(said.encode(errors="replace")).hexdigest(), wanted)

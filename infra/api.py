@@ -140,8 +140,10 @@ class Api(pulumi.ComponentResource):
 
     def _readers(self, access: Access) -> dict[str, Any]:
         """Let in who has signed in, where signing in is wanted."""
-        if access.user_pool is None:
+        if access.mode != "login":
             return {}
+        if access.user_pool is None:
+            raise RuntimeError("the page comes before the API's paths: it makes the pool of who may sign in")
         authorizer = aws.apigateway.Authorizer(
             "readers",
             rest_api=self.rest_api.id,

@@ -118,6 +118,8 @@ def get_order_status(given: Surroundings) -> Function:
                 "CUSTOMER_NAMES": given.settings.customer_names,
                 # Where networks are limited, only what came through CloudFront is answered.
                 **({"ORIGIN_SECRET_SHA256": secret} if secret else {}),
+                # Where people sign in, a deploy opens nothing before the API has its authorizer.
+                **({"SIGNED_IN_ONLY": "true"} if given.access.mode == "login" else {}),
             },
             statements=[
                 given.login,

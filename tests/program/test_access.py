@@ -123,6 +123,18 @@ def test_nobody_signs_up_by_themselves(prod: Program) -> None:
     assert pool.inputs["passwordPolicy"]["minimumLength"] >= 12
 
 
+def test_the_function_itself_answers_nobody_else_where_people_sign_in(
+    dev: Program, limited: Program, prod: Program
+) -> None:
+    """A deploy that leaves another way of access changes the function before the API."""
+
+    def knows(program: Program) -> bool:
+        environment = program.one("lambda/function:Function", "GetOrderStatusLambda").inputs["environment"]
+        return "SIGNED_IN_ONLY" in environment["variables"]
+
+    assert [knows(program) for program in (dev, limited, prod)] == [False, False, True]
+
+
 def test_a_second_factor_is_wanted_of_everybody_or_nobody(
     invited: Program, with_settings: Callable[..., Program]
 ) -> None:

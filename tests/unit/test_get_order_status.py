@@ -254,6 +254,20 @@ def test_with_cloudfronts_secret_all_is_told(name: str) -> None:
     assert ask(**{name: SECRET})["statusCode"] == 200
 
 
+@pytest.mark.parametrize(
+    ("context", "status"),
+    [({}, 403), ({"authorizer": None}, 403), ({"authorizer": {"claims": {"sub": "ada"}}}, 200)],
+)
+@pytest.mark.usefixtures("known")
+def test_where_people_sign_in_only_who_did_is_told(
+    context: dict[str, Any], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNED_IN_ONLY", "true")
+    event = {"headers": {}, "requestContext": context}
+    assert get_order_status.handler(event, None)["statusCode"] == status
+    assert get_order_status.handler({}, None)["statusCode"] == 200
+
+
 @pytest.mark.usefixtures("through_cloudfront_alone")
 def test_an_operator_who_calls_the_function_itself_needs_no_secret() -> None:
     assert get_order_status.handler({}, None)["statusCode"] == 200
