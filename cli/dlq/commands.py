@@ -17,7 +17,7 @@ from cli.times import spoken
 
 # boto3 takes longer to import than most commands run, so each command imports its own.
 if TYPE_CHECKING:
-    from cli.dlq.dead_letters import DeadLetters, Listing, Moved, Purged
+    from cli.dlq.dead_letters import Listing, Moved, Purged
     from cli.messages import Message
 
 app = typer.Typer(
@@ -58,7 +58,7 @@ def list_command(
             }
         )
     elif listing.messages:
-        out.print(shown.table(listing.messages))
+        out.print(shown.table(listing.messages, out.width))
     if stopped:
         note(f"Stopped: {shown.messages(len(listing.messages))} read, and all are visible again.")
         raise typer.Exit(130)
@@ -172,12 +172,12 @@ def edit_command(
         corrected = _corrected(message, _text_of(file))
     else:
         note(f"Message {message.message_id}: {plain(shown.reason(message))}")
-        text = editor.edit(before)
-        while isinstance(corrected := _corrected(message, text), str):
+        offered, text = before, editor.edit(before)
+        while isinstance(corrected := _corrected(message, text), str) and text != offered and not yes:
             note(plain(corrected), style="red")
             confirm("Correct it again?", yes=False)
-            text = editor.edit(text)
-        if text == before and message.order is None:
+            offered, text = text, editor.edit(text)
+        if isinstance(corrected, str) and text == offered:
             raise AnswerError("Nothing was changed, and nothing was sent.")
     if isinstance(corrected, str):
         raise AnswerError(f"{corrected} Nothing was sent.")
@@ -259,14 +259,8 @@ def purge_command(
         if letters.stop.is_set():
             raise KeyboardInterrupt
     chosen = [message for message in found if message.order is None or not invalid]
-    orders = sum(message.order is not None for message in chosen)
     if chosen:
-        lost = (
-            f", {orders:,} of them with an order in it that is then lost"
-            if orders
-            else ", none of them an order"
-        )
-        confirm(f"Delete {shown.messages(len(chosen))} from “{queue.value}” for good{lost}?", yes=yes)
+        confirm(shown.purge_question(chosen, queue.value), yes=yes)
     with opened(stack_name, directory, queue) as letters, counting("Deleted", len(chosen)) as advance:
         purged = letters.purge({message.message_id for message in chosen}, advance=advance)
     if as_json:
@@ -286,10 +280,3 @@ def _end_purge(purged: "Purged", chosen: int, *, quiet: bool) -> None:
         reason = plain(shown.first(purged.failures))
         note(f"{shown.messages(len(purged.failures))} not deleted: {reason}", style="red")
         raise typer.Exit(1)
-
-
-def _all_of(letters: "DeadLetters") -> "list[Message]":
-    from cli.queues import PASS
-
-    with counting("Read", letters.depth().total) as advance:
-        return letters.listed(None, hold=PASS, advance=advance).messages

@@ -40,6 +40,7 @@ def export_command(
     from cli.dlq import files
     from cli.queues import PASS
 
+    files.check(file)
     if file.exists():
         confirm(f"Overwrite {plain(file)}?", yes=yes)
     with opened(stack_name, directory, queue) as letters:

@@ -41,6 +41,12 @@ def document(message: Message) -> dict[str, Any]:
     }
 
 
+def check(path: Path) -> None:
+    """Raise a `SetUpError` if a file would take the place of what is none: a device, a pipe, a directory."""
+    if path.exists() and not path.is_file():
+        raise SetUpError(f"{path} is no ordinary file; `cafe dlq list --json` prints the messages.")
+
+
 def write(path: Path, messages: Iterable[Message]) -> None:
     """Write messages to a file that only its owner may read; it appears whole or not at all.
 
@@ -49,6 +55,7 @@ def write(path: Path, messages: Iterable[Message]) -> None:
     SetUpError
         It cannot be written.
     """
+    path = path.resolve()  # a link keeps leading to the file
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -17,23 +18,28 @@ if TYPE_CHECKING:
     from cli.messages import Message
 
 BODY = 200  # characters of a body in the list
+SHORT_ID = 8  # characters of an id in a narrow terminal
+WIDE = 120  # columns from which on ids are shown whole
 
 
-def table(messages: list[Message]) -> Table:
-    """Return a list of messages."""
-    lines = Table(title="Dead letters", title_justify="left", title_style="bold")
-    lines.add_column("Message", no_wrap=True, overflow="ellipsis", min_width=8)
+def table(messages: list[Message], width: int) -> Table:
+    """Return a list of messages for a terminal of so many columns."""
+    # Where there is little room, it is for what is wrong; the beginning of an id is as good as the whole.
+    id_length = None if width >= WIDE else SHORT_ID
+    lines = Table(title="Dead letters", title_justify="left", title_style="bold", expand=True)
+    lines.add_column("Message", no_wrap=True)
     lines.add_column("Age", no_wrap=True)
     lines.add_column("Receives", justify="right", no_wrap=True)
-    lines.add_column("Reason", overflow="fold", ratio=2)
-    lines.add_column("Body", no_wrap=True, overflow="ellipsis", ratio=3)
+    lines.add_column("Reason and body", overflow="fold", ratio=1)
     for message in messages:
         lines.add_row(
-            plain(message.message_id),
+            plain(message.message_id)[:id_length],
             _age(message),
             str(message.receives),
-            Text(plain(reason(message))),
-            Text(plain(message.text[:BODY])),
+            Group(
+                Text(plain(reason(message))),
+                Text(plain(message.text[:BODY]), style="dim", no_wrap=True, overflow="ellipsis"),
+            ),
         )
     return lines
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 from pathlib import Path
@@ -70,6 +71,20 @@ def test_the_list_tells_reason_age_receives_and_body(
     assert "\u202e" not in result.stdout
     assert '{"item": "Latte", "quantity": 2}' in result.stdout  # not its envelope
     assert "3 messages." in result.stdout
+
+
+def test_a_long_body_takes_no_room_from_the_rest_in_a_narrow_terminal(
+    dlq: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal.out, "_width", 60)
+    message_id = dev.put("x" * 5000)
+
+    lines = dlq("list").stdout.splitlines()
+
+    first = next(line for line in lines if message_id[:8] in line)
+    assert [cell.strip() for cell in first.split("│")][3] == "0"
+    assert "The order must be a" in first
+    assert {len(line) for line in lines if "│" in line} == {60}
 
 
 def test_looking_uses_no_place_up(dlq: Cafe, dev: FakeAws) -> None:
@@ -300,6 +315,33 @@ def test_an_order_that_is_still_wrong_is_not_sent(dlq: Cafe, dev: FakeAws, edito
     assert (sent(dev), dev.bodies(dev.dead_letter_queue_url)) == ([], [BAD])
 
 
+def test_who_says_yes_to_all_is_not_asked_to_correct_it_again(dlq: Cafe, dev: FakeAws, editor: Path) -> None:
+    message_id = dev.put(BAD)
+    editor.write_text('s/"quantity": 0/"quantity": -1/')
+
+    result = dlq("edit", message_id, "--yes")
+
+    assert result.exit_code == 1
+    assert result.stderr.endswith("quantity must be an integer from 1 to 1000. Nothing was sent.\n")
+
+
+def test_ctrl_c_is_the_editors_and_what_it_paints_is_no_result(
+    dlq: Cafe,
+    dev: FakeAws,
+    editor: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    message_id = dev.put(BAD)
+    editor.write_text('echo painted\nkill -INT $PPID\nsed -i s/0/3/ "$1"')
+    monkeypatch.setenv("EDITOR", f"sh '{editor}'")
+
+    result = dlq("edit", message_id, "--yes", "--json")
+
+    assert result.exit_code == 0, result.output
+    assert capfd.readouterr() == ("", "painted\n")
+
+
 def test_a_no_sends_nothing(dlq: Cafe, dev: FakeAws, editor: Path) -> None:
     message_id = dev.put(BAD)
     editor.write_text('s/"quantity": 0/"quantity": 3/')
@@ -324,15 +366,22 @@ def test_a_file_stands_in_for_the_editor(dlq: Cafe, dev: FakeAws, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("command", "sentence"),
-    [("/nowhere/editor", "/nowhere/editor is not there"), ("/bin/false", "ended with 1")],
+    [
+        ("/nowhere/editor", "/nowhere/editor is not there"),
+        ("/bin/false", "ended with 1"),
+        ("vi 'unclosed", "vi 'unclosed cannot be started"),
+        ("/bin/true", "Nothing was changed, and nothing was sent."),
+        ("", "No editor can be opened here, because this is no terminal"),
+    ],
 )
 def test_an_editor_that_fails_changes_nothing(
     dlq: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch, command: str, sentence: str
 ) -> None:
     message_id = dev.put(BAD)
     monkeypatch.setenv("VISUAL", command)
+    monkeypatch.delenv("EDITOR", raising=False)
 
-    result = dlq("edit", message_id, "--yes")
+    result = dlq("edit", message_id)
 
     assert result.exit_code in {1, 2}
     assert sentence in result.stderr
@@ -418,6 +467,22 @@ def test_a_file_is_overwritten_only_on_request(dlq: Cafe, dev: FakeAws, tmp_path
     assert file.read_text() == "mine"
     assert dlq("export", str(file), "--yes").exit_code == 0
     assert file.read_text() == ""
+
+
+def test_what_is_no_ordinary_file_is_not_replaced(dlq: Cafe, dev: FakeAws, tmp_path: Path) -> None:
+    pipe, link, file = tmp_path / "pipe", tmp_path / "link", tmp_path / "file"
+    os.mkfifo(pipe)
+    file.touch()
+    link.symlink_to(file)
+    dev.put(GOOD)
+
+    result = dlq("export", str(pipe), "--yes")
+
+    assert (result.exit_code, pipe.is_fifo()) == (2, True)
+    assert f"{pipe} is no ordinary file" in result.stderr
+    assert dlq("export", str(link), "--yes").exit_code == 0
+    assert link.is_symlink()
+    assert json.loads(file.read_text())["body"] == GOOD
 
 
 def lines(*documents: object) -> str:
