@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from cli import http, local, operate, stack, worker
+from cli import local, operate, stack, worker
 from cli.chaos import command as chaos
 from cli.dlq import commands as dlq
 from cli.errors import AnswerError
@@ -21,7 +21,7 @@ from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, 
 from cli.progress import sending
 from cli.terminal import note, out, plain, plain_lines, print_json, say
 
-# boto3, PyMySQL and Pydantic take longer to import than most commands run, so each command imports its own.
+# boto3, httpx and others take longer to import than most commands run, so each command imports its own.
 if TYPE_CHECKING:
     from cli import order, verify
 
@@ -35,6 +35,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Run, use and check the cafe's order system: on this machine, or a stack on AWS.",
+    epilog=(
+        "Exit codes: 0 done; 1 the answer is no; 2 wrong usage, or something is missing that the command "
+        "needs; 130 stopped by Ctrl-C. With --json, an error is a document with the field error."
+    ),
 )
 
 
@@ -79,7 +83,7 @@ def order_command(
     An order that the API does not take at once is sent again, for up to a minute, and never becomes two.
     Exit code 1: the API did not take all of them.
     """
-    from cli import order
+    from cli import http, order
 
     target = stack.load(stack_name, directory)
     url = target.output("orders_url")
@@ -138,7 +142,7 @@ def status_command(
     Where the status is not public, your AWS credentials open it: they have to allow calling its function.
     Exit code 1: the status API does not answer.
     """
-    from cli import status
+    from cli import http, status
 
     if watch and as_json:
         raise typer.BadParameter("--json prints one document: leave out --watch.", param_hint="--watch")
@@ -195,7 +199,7 @@ def verify_command(
     It is accepted, the worker takes it from the queue, its row is in RDS, both counters grew, the worker
     logged it, and the page is served. The order stays in the stack's counts. Exit code 1: a check failed.
     """
-    from cli import aws, verify
+    from cli import aws, http, verify
 
     target = stack.load(stack_name, directory)
     clients = aws.Clients(target)

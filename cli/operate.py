@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import http, stack, times
+from cli import stack, times
 from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples
 from cli.progress import counting, waiting
 from cli.terminal import confirm, note, plain, print_json, say
@@ -36,7 +36,7 @@ def doctor_command(
 
     It changes nothing, and places no order: `cafe verify` does. Exit code 1: something is bad.
     """
-    from cli import aws, doctor
+    from cli import aws, doctor, http
 
     target = stack.load(stack_name, directory)
     found: list[Finding] = []
@@ -201,7 +201,7 @@ def replay_command(
 def _moment(text: str, option: str) -> datetime:
     try:
         return times.moment(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter: a year that is none in UTC
         raise typer.BadParameter(
             f"{text!r} is no date or time such as 2026-11-22 or 2026-11-22T14:00Z.", param_hint=option
         ) from None

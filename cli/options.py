@@ -66,9 +66,15 @@ class SentenceGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that the arguments name."""
+        # Read before the arguments are: a wrong one may keep `--json` from being understood.
+        wants_json = ctx.parent is None and "--json" in ctx.args
         try:
             return super().invoke(ctx)
-        except (typer.TyperException, typer.Exit, typer.Abort, BrokenPipeError):
+        except typer.TyperException as error:
+            if wants_json:
+                print_json({"error": error.format_message()})
+            raise
+        except (typer.Exit, typer.Abort, BrokenPipeError):
             raise  # Typer's own ways to end
         except KeyboardInterrupt:
             note("Stopped.")

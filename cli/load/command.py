@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import http, stack
+from cli import stack
 from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples
 from cli.terminal import confirm, err, note, plain, print_json, say
 
@@ -27,6 +27,7 @@ class Through(StrEnum):
 # Requests at once, and how many a second each of them is good for.
 HANDS = {Through.HTTP: 8, Through.TOPIC: 4}
 MOST_HANDS = 64
+MOST_ORDERS = 1_000_000  # the plan of a run is kept in memory, a few hundred bytes an order
 PER_HAND = {Through.HTTP: 10, Through.TOPIC: 100}
 Percent = Annotated[float, typer.Option(min=0, max=100, help="Percent of the orders, on top of them.")]
 
@@ -39,7 +40,7 @@ Percent = Annotated[float, typer.Option(min=0, max=100, help="Percent of the ord
     ),
 )
 def load_command(
-    orders: Annotated[int, typer.Option(min=1, help="How many orders.")] = 1000,
+    orders: Annotated[int, typer.Option(min=1, max=MOST_ORDERS, help="How many orders.")] = 1000,
     rate: Annotated[
         float | None,
         typer.Option(min=0.1, help="A second, at most; as fast as it goes unless given.", show_default=False),
@@ -61,7 +62,7 @@ def load_command(
     They are of the items “Load test 1” to “3” and stay in the stack's counts. Latency is from before an order
     is sent to when both stores have it, of a sample, to a tenth of a second. Exit code 1: a check says no.
     """
-    from cli import aws
+    from cli import aws, http
     from cli.load import run as load
     from cli.load.checks import Checks, Counters
     from cli.load.plan import Plan

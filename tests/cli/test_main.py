@@ -34,6 +34,24 @@ def test_help_lists_the_commands(cafe: Cafe) -> None:
     assert all(command in cafe("--help").stdout for command in COMMANDS)
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["order"], "Missing argument 'ITEM'."),
+        (["order", "Tea", "--quantity", "many"], "Invalid value for '--quantity'"),
+        (["dlq", "redrive", "--rate", "0"], "Invalid value for '--rate'"),
+        (["dlq", "nothing"], "No such command 'nothing'."),
+        (["load", "--orders", "100000000"], "less than or equal to 1000000"),
+        (["replay", "--from", "0001-01-01T00:00+14:00"], "is no date or time"),
+    ],
+)
+def test_wrong_usage_is_one_json_document_too(cafe: Cafe, words: list[str], sentence: str) -> None:
+    result = cafe(*words, "--json")
+
+    assert result.exit_code == 2
+    assert sentence in json.loads(result.stdout)["error"]
+
+
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mistake in the command itself."""
