@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -86,6 +86,11 @@ class Clients:
         """AWS Secrets Manager."""
         return self._session.client("secretsmanager", endpoint_url=self._endpoint, config=self._config)
 
+    @cached_property
+    def sts(self) -> Any:
+        """AWS STS, which tells whose credentials these are."""
+        return self._session.client("sts", endpoint_url=self._endpoint, config=self._config)
+
     @staticmethod
     def _local(region: str) -> boto3.Session:
         return boto3.Session(
@@ -102,6 +107,17 @@ class Clients:
                 "No AWS credentials were found: type `aws configure` or `aws sso login`, or set AWS_PROFILE."
             )
         return session
+
+
+# What services answer when something does not exist.
+NOT_THERE = frozenset(
+    {"ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
+)
+
+
+def is_not_there(error: BaseException | None) -> bool:
+    """Whether AWS says that what it was asked about does not exist."""
+    return isinstance(error, ClientError) and error.response["Error"].get("Code") in NOT_THERE
 
 
 def problem(error: BotoCoreError | ClientError) -> str:

@@ -13,6 +13,7 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import aws, http, queues, status, times
+from cli.dlq.shown import messages
 from cli.errors import CafeError, SetUpError
 from cli.reconciler import Check, Reconciler
 from cli.stack import LOCAL, REPOSITORY, Stack
@@ -21,6 +22,7 @@ from cli.verify import TITLE, is_shut_to_this_network
 OLD, TOO_OLD = timedelta(minutes=1), timedelta(minutes=10)  # an order that waits for the worker
 SILENT = timedelta(minutes=5)  # the reconciler runs every minute
 METRIC_WINDOW = timedelta(minutes=15)
+ACCESS_DENIED = "1045"  # MySQL's number of a login that is refused
 PAUSE = 2.0  # seconds between two looks at a queue whose age nobody knows
 
 
@@ -83,22 +85,25 @@ class Doctor:
             ("drift", "Drift", self._drift, self._command("reconcile")),
             ("last_order", "Last order", self._last_order, self._command("verify")),
         ]
-        for name, title, look, else_next in parts:
-            try:
-                state, detail, command = look()
-            except SetUpError as error:
-                state, detail, command = State.BAD, str(error), self._deploy
-            except CafeError as error:
-                state, detail, command = State.BAD, str(error), else_next
-            except (BotoCoreError, ClientError) as error:
-                state, detail, command = State.BAD, aws.problem(error), else_next
-            yield Finding(
-                name=name,
-                title=title,
-                state=state,
-                detail=detail,
-                next=None if state is State.OK else command,
-            )
+        if self._stack.endpoint is None:
+            credentials = self._finding("credentials", "Credentials", self._credentials, "aws sso login")
+            yield credentials
+            if credentials.state is State.BAD:
+                return  # every other part would say the same
+        for part in parts:
+            yield self._finding(*part)
+
+    def _finding(self, name: str, title: str, look: Callable[[], Verdict], else_next: str | None) -> Finding:
+        try:
+            state, detail, command = look()
+        except SetUpError as error:
+            state, detail, command = State.BAD, str(error), self._deploy
+        except (CafeError, BotoCoreError, ClientError) as error:
+            cause = error.__cause__ if isinstance(error, CafeError) else error
+            detail = str(error) if isinstance(error, CafeError) else aws.problem(error)
+            state, command = State.BAD, self._deploy if aws.is_not_there(cause) else else_next
+        next_command = None if state is State.OK else command
+        return Finding(name=name, title=title, state=state, detail=detail, next=next_command)
 
     def _command(self, words: str, *options: str) -> str:
         where = () if self._stack.name == LOCAL else ("--stack", self._stack.name)
@@ -108,6 +113,14 @@ class Doctor:
     def _deploy(self) -> str:
         local = self._stack.name == LOCAL
         return "cafe local stop && make local" if local else f"make deploy STACK={self._stack.name}"
+
+    def _credentials(self) -> Verdict:
+        mine = self._clients.sts.get_caller_identity()["Account"]
+        account = self._stack.output("topic_arn").split(":")[4]
+        if mine != account:
+            text = f"they are of account {mine}, and the stack is in account {account}: set AWS_PROFILE"
+            return State.BAD, text, "aws configure list-profiles"
+        return State.OK, f"of account {mine}", None
 
     # The doors
 
@@ -186,20 +199,34 @@ class Doctor:
         if state != "Enabled":
             return State.WARN, f"is not ready: {state}", self._command("doctor")
         if last.startswith("PROBLEM"):
-            return State.WARN, f"takes orders, but the last time: {last}", self._command("status")
+            return State.WARN, f"takes orders, but the last time: {last}", self._worker_log
         return State.OK, "takes orders from the queue", None
 
+    @property
+    def _worker_log(self) -> str:
+        if self._stack.name == LOCAL:
+            return "cafe verify"
+        group = self._stack.output("worker_log_group")
+        return f"aws logs tail {group} --since 15m --region {self._stack.region}"
+
     def _dead_letters(self) -> Verdict:
-        return self._letters("dead_letter_queue_url", self._command("dlq list"))
+        return self._letters(
+            "dead_letter_queue_url",
+            "ReconcileOrders records the orders among them within minutes; what stays holds none",
+            self._command("dlq list"),
+        )
 
     def _undelivered(self) -> Verdict:
-        command = self._command("dlq list", "--queue subscription")
-        return self._letters("subscription_dead_letter_queue_url", command)
+        return self._letters(
+            "subscription_dead_letter_queue_url",
+            "nobody tries them again by itself",
+            self._command("dlq list", "--queue subscription"),
+        )
 
-    def _letters(self, output: str, command: str) -> Verdict:
+    def _letters(self, output: str, meaning: str, command: str) -> Verdict:
         number = queues.depth(self._clients.sqs, self._stack.output(output)).total
         if number:
-            return State.BAD, f"{number:,} messages that nobody will try again by itself", command
+            return State.BAD, f"{messages(number)}: {meaning}", command
         return State.OK, "none", None
 
     # What only the function in the VPC sees
@@ -221,12 +248,23 @@ class Doctor:
         database = self._known().database
         if database.reachable:
             return State.OK, "answers", None
-        return State.BAD, f"does not answer: {database.reason}", self._command("doctor")
+        return State.BAD, f"does not answer: {database.reason}", self._database_next
+
+    @property
+    def _database_next(self) -> str:
+        """Who refuses a login has another password than the secret; else the database itself tells why."""
+        if ACCESS_DENIED in str(self._known().database.reason):
+            return self._deploy
+        if self._stack.name == LOCAL:
+            return "cafe chaos --mend"
+        where = f"--region {self._stack.region}"
+        return f"aws rds describe-events --source-type db-instance --duration 120 {where}"
 
     def _schema(self) -> Verdict:
         version, wanted = self._known().database.version, _migrations()
         if version is None:
-            return State.WARN, "not known", self._command("doctor")
+            reachable = self._known().database.reachable
+            return State.WARN, "not known", self._deploy if reachable else self._database_next
         if wanted and version != wanted:
             return State.BAD, f"version {version}, and these sources need {wanted}", self._deploy
         return State.OK, f"version {version}", None
@@ -245,6 +283,8 @@ class Doctor:
 
     def _last_order(self) -> Verdict:
         last = self._known().last_order_at
+        if not self._known().database.reachable:
+            return State.WARN, "not known", self._database_next
         if last is None:
             return State.OK, "none yet", None
         ago = max(0.0, times.ago(last).total_seconds())

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import signal
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
@@ -283,7 +285,7 @@ def test_when_all_is_well_every_line_says_so(dev_cafe: Cafe, healthy: FakeFuncti
     result = dev_cafe("doctor")
 
     assert result.exit_code == 0, result.output
-    assert [line[0] for line in result.stdout.splitlines()[:-1]] == ["✓"] * 10
+    assert [line[0] for line in result.stdout.splitlines()[:-1]] == ["✓"] * 11
     assert result.stdout.splitlines()[-1] == "All is well."
     assert healthy.events == [{"command": "check"}]
 
@@ -301,6 +303,9 @@ def test_each_bad_line_has_the_next_command(dev_cafe: Cafe, healthy: FakeFunctio
     assert result.stdout.endswith("2 bad, 0 to look at.\n")
 
 
+EVENTS = "aws rds describe-events --source-type db-instance --duration 120 --region eu-central-1"
+
+
 @pytest.mark.parametrize(
     ("different", "expected"),
     [
@@ -309,7 +314,11 @@ def test_each_bad_line_has_the_next_command(dev_cafe: Cafe, healthy: FakeFunctio
         ({"as_of": "2026-11-22T00:00:00Z"}, {"drift": ("bad", "cafe reconcile --stack dev")}),
         (
             {"database": {"reachable": False, "reason": "refused", "schema": None}},
-            {"database": ("bad", "cafe doctor --stack dev"), "schema": ("warn", "cafe doctor --stack dev")},
+            {"database": ("bad", EVENTS), "schema": ("warn", EVENTS), "last_order": ("warn", EVENTS)},
+        ),
+        (
+            {"database": {"reachable": False, "reason": "MySQL error 1045", "schema": 2}},
+            {"database": ("bad", "make deploy STACK=dev"), "last_order": ("warn", "make deploy STACK=dev")},
         ),
         (
             {"database": {"reachable": True, "reason": None, "schema": 1}},
@@ -386,6 +395,39 @@ def test_the_workers_mapping_is_judged(
     healthy.state, healthy.last = state, last
 
     assert findings(dev_cafe)["worker"][0] == expected
+
+
+def test_what_is_not_there_is_deployed_again(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:
+    gone = ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "no"}}, "Invoke")
+    healthy.answers = [gone]
+    dev.sqs.delete_queue(QueueUrl=dev.dead_letter_queue_url)
+
+    deploy = ("bad", "make deploy STACK=dev")
+    assert findings(dev_cafe) == dict.fromkeys(
+        ["dead_letters", "database", "schema", "drift", "last_order"], deploy
+    )
+
+
+def test_credentials_of_another_account_are_the_only_finding(
+    dev_cafe: Cafe, healthy: FakeFunctions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", "210987654321")
+
+    result = dev_cafe("doctor")
+
+    assert result.exit_code == 1
+    assert "of account 210987654321, and the stack is in account 123456789012" in result.stdout
+    assert result.stdout.endswith("1 bad, 0 to look at.\n")
+
+
+def test_credentials_that_are_refused_are_the_only_finding(
+    dev_cafe: Cafe, healthy: FakeFunctions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expired = ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "GetCallerIdentity")
+    sts = SimpleNamespace(get_caller_identity=Mock(side_effect=expired))
+    monkeypatch.setattr(administrator(), "sts", sts)
+
+    assert findings(dev_cafe) == {"credentials": ("bad", "aws sso login")}
 
 
 def test_the_doors_are_judged(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:
