@@ -112,7 +112,12 @@ class Doctor:
     @property
     def _deploy(self) -> str:
         local = self._stack.name == LOCAL
-        return "cafe local stop && make local" if local else f"make deploy STACK={self._stack.name}"
+        # What was deleted by hand is only seen, and put back, after a look.
+        return (
+            "cafe local stop && make local"
+            if local
+            else f"make deploy STACK={self._stack.name} ARGS=--refresh"
+        )
 
     def _credentials(self) -> Verdict:
         mine = self._clients.sts.get_caller_identity()["Account"]
@@ -253,10 +258,10 @@ class Doctor:
     @property
     def _database_next(self) -> str:
         """Who refuses a login has another password than the secret; else the database itself tells why."""
-        if ACCESS_DENIED in str(self._known().database.reason):
-            return self._deploy
         if self._stack.name == LOCAL:
             return "cafe chaos --mend"
+        if ACCESS_DENIED in str(self._known().database.reason):
+            return f"make deploy STACK={self._stack.name} ARGS='--replace **application-user'"
         where = f"--region {self._stack.region}"
         return f"aws rds describe-events --source-type db-instance --duration 120 {where}"
 

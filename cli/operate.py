@@ -1,8 +1,10 @@
 """`cafe doctor`, `reconcile` and `replay`: what can be typed, and what is then printed."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -123,6 +125,13 @@ def _say_report(report: "Report") -> None:
         say(f"Dead letters: {report.swept:,} recorded, {report.left:,} that hold no order (`cafe dlq list`).")
 
 
+class Source(StrEnum):
+    """Where a replay finds the orders."""
+
+    RDS = "rds"
+    DYNAMODB = "dynamodb"
+
+
 # --- replay ----------------------------------------------------------------------------------------------
 
 
@@ -131,6 +140,7 @@ def _say_report(report: "Report") -> None:
     epilog=examples(
         "cafe replay --from 2026-11-22 --to 2026-11-23",
         "cafe replay --from 2026-11-22T14:00Z --to 2026-11-22T15:00Z --rate 50 --stack prod",
+        "cafe replay --from 2026-11-22T09:00Z --source dynamodb",
         "cafe replay --from 2026-11-22 --send-to https://sqs.eu-central-1.amazonaws.com/123456789012/other",
     ),
 )
@@ -149,6 +159,10 @@ def replay_command(
         float | None,
         typer.Option(min=0.01, help="Orders a second, at most.", show_default=False),
     ] = None,
+    source: Annotated[
+        Source,
+        typer.Option(help="`dynamodb`: the orders that the table Orders has, all of which is read."),
+    ] = Source.RDS,
     send_to: Annotated[
         str,
         typer.Option(
@@ -163,7 +177,8 @@ def replay_command(
 ) -> None:
     """Send the orders of a period again, each under its own id and time; the worker counts none twice.
 
-    It rebuilds another consumer of the orders, or repairs after a bug. Exit code 1: not all could be sent.
+    It rebuilds another consumer of the orders, or repairs after a bug; `--source dynamodb` brings rows back
+    that a restored database has not. Exit code 1: not all could be sent.
     """
     from cli import aws, replay
     from cli.reconciler import Reconciler
@@ -174,16 +189,21 @@ def replay_command(
         raise typer.BadParameter("It must be before --to.", param_hint="--from")
     target = stack.load(stack_name, directory)
     clients = aws.Clients(target)
-    reconciler = Reconciler(functions=clients.functions, name=target.output("reconcile_function"))
+    if source is Source.RDS:
+        reconciler = Reconciler(functions=clients.functions, name=target.output("reconcile_function"))
+        read = functools.partial(reconciler.orders, since, until)
+    else:
+        table = target.output("orders_table")
+        read = functools.partial(replay.from_dynamodb, clients.dynamodb, table, since, until)
     send, body = _destination(target, clients, send_to)
     with waiting("Counting"):
-        count = sum(map(len, reconciler.orders(since, until)))
+        count = sum(map(len, read()))
     where = {"queue": "the worker", "topic": "all subscribers"}.get(send_to, plain(send_to))
     period = f"{times.spoken(since)} to {times.spoken(until)}"
     if count:
         confirm(f"Send {count:,} orders of {period} to {where} of stack {target.name} again?", yes=yes)
     with stopping() as stop, counting("Sent again", count) as advance:
-        pages = reconciler.orders(since, until) if count else []
+        pages = read() if count else []
         replayed = replay.replay(pages, body, send, stop=stop, rate=rate, advance=advance)
     if as_json:
         print_json(asdict(replayed) | {"found": count})

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
-from cli import queues, times
+from boto3.dynamodb.types import TypeDeserializer
+
+from cli import aws, queues, times
 from cli.messages import enveloped
 from cli.queues import Outgoing, Send
 from cli.stopping import Pace
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 @dataclass(kw_only=True)
@@ -23,9 +30,35 @@ class Replayed:
     interrupted: bool = False
 
 
+def from_dynamodb(
+    dynamodb: DynamoDBClient, table: str, start: datetime, end: datetime
+) -> Iterator[list[dict[str, Any]]]:
+    """Read the orders of a period from the table `Orders`, page by page; every item there is looked at."""
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=table,
+        FilterExpression="created_at >= :start AND created_at < :end",
+        ExpressionAttributeValues={
+            ":start": {"S": start.isoformat(timespec="milliseconds")},
+            ":end": {"S": end.isoformat(timespec="milliseconds")},
+        },
+    )
+    read = TypeDeserializer().deserialize
+    with aws.asking():
+        for page in pages:
+            yield [{name: read(value) for name, value in item.items()} for item in page["Items"]]
+
+
+def _number(value: object) -> int | float:
+    """Write a number as JSON does; DynamoDB's are decimals."""
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{value!r} cannot be in a message")
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
 def bare(order: dict[str, Any]) -> str:
     """Return an order as its publisher would say it, with its id."""
-    return json.dumps({name: value for name, value in order.items() if name != "created_at"}, sort_keys=True)
+    said = {name: value for name, value in order.items() if name != "created_at"}
+    return json.dumps(said, sort_keys=True, default=_number)
 
 
 def in_envelope(order: dict[str, Any]) -> str:

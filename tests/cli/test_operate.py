@@ -193,6 +193,32 @@ def test_a_period_is_sent_again_under_its_ids_and_times(
     assert json.loads(bodies["O-7"]["Message"]) == said
 
 
+def test_orders_that_only_dynamodb_has_are_sent_under_their_ids_and_times(
+    dev_cafe: Cafe, functions: FakeFunctions, dev: FakeAws
+) -> None:
+    def put(number: int, created_at: dict[str, Any]) -> None:
+        item: dict[str, Any] = {
+            "orderId": {"S": f"O-{number}"},
+            "item": {"S": "Latte"},
+            "quantity": {"N": "2"},
+        }
+        item |= {"price": {"N": "2.5"}, "notes": {"L": [{"N": "1"}]}}
+        dev.dynamodb.put_item(TableName="Orders-dev", Item=item | created_at)
+
+    put(1, {"created_at": {"S": "2026-11-22T23:59:59.999+00:00"}})
+    put(2, {"created_at": {"S": "2026-11-23T00:00:00.000+00:00"}})  # not in the period
+    put(3, {})  # of an older system
+
+    result = replay(dev_cafe, "--source", "dynamodb", "--yes")
+
+    assert result.exit_code == 0, result.output
+    assert functions.events == []
+    (body,) = map(json.loads, dev.bodies(dev.queue_url))
+    assert (body["MessageId"], body["Timestamp"]) == ("O-1", "2026-11-22T23:59:59.999Z")
+    said = {"orderId": "O-1", "item": "Latte", "quantity": 2, "price": 2.5, "notes": [1]}
+    assert json.loads(body["Message"]) == said
+
+
 def test_the_question_has_the_number_and_a_no_sends_nothing(
     dev_cafe: Cafe, recorded: FakeFunctions, dev: FakeAws
 ) -> None:
@@ -303,6 +329,7 @@ def test_each_bad_line_has_the_next_command(dev_cafe: Cafe, healthy: FakeFunctio
     assert result.stdout.endswith("2 bad, 0 to look at.\n")
 
 
+NEW_PASSWORD = "make deploy STACK=dev ARGS='--replace **application-user'"
 EVENTS = "aws rds describe-events --source-type db-instance --duration 120 --region eu-central-1"
 
 
@@ -318,11 +345,11 @@ EVENTS = "aws rds describe-events --source-type db-instance --duration 120 --reg
         ),
         (
             {"database": {"reachable": False, "reason": "MySQL error 1045", "schema": 2}},
-            {"database": ("bad", "make deploy STACK=dev"), "last_order": ("warn", "make deploy STACK=dev")},
+            {"database": ("bad", NEW_PASSWORD), "last_order": ("warn", NEW_PASSWORD)},
         ),
         (
             {"database": {"reachable": True, "reason": None, "schema": 1}},
-            {"schema": ("bad", "make deploy STACK=dev")},
+            {"schema": ("bad", "make deploy STACK=dev ARGS=--refresh")},
         ),
     ],
 )
@@ -402,7 +429,7 @@ def test_what_is_not_there_is_deployed_again(dev_cafe: Cafe, healthy: FakeFuncti
     healthy.answers = [gone]
     dev.sqs.delete_queue(QueueUrl=dev.dead_letter_queue_url)
 
-    deploy = ("bad", "make deploy STACK=dev")
+    deploy = ("bad", "make deploy STACK=dev ARGS=--refresh")
     assert findings(dev_cafe) == dict.fromkeys(
         ["dead_letters", "database", "schema", "drift", "last_order"], deploy
     )
@@ -444,7 +471,7 @@ def test_a_stack_that_is_older_than_the_command_is_told_to_deploy(
     del outputs["worker_mapping"]
     pulumi.prints(json.dumps(outputs))
 
-    assert findings(dev_cafe) == {"worker": ("bad", "make deploy STACK=dev")}
+    assert findings(dev_cafe) == {"worker": ("bad", "make deploy STACK=dev ARGS=--refresh")}
 
 
 # worker

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from cli import queues
 from cli.main import app
 from tests.cafe import Cafe, eventually
+from tests.end_to_end.test_failures import master
 
 NewId = Callable[[], str]
 Operator = Callable[..., Result]
@@ -161,6 +162,26 @@ def test_a_replay_counts_nothing_twice(cafe: Cafe, operator: Operator, new_id: N
     assert replayed["sent"] == replayed["found"] >= 1
     eventually(lambda: cafe.depth() == 0)
     assert (cafe.total(), cafe.ordered(item), created_at(cafe, order_id)) == (before, 2, moment)
+
+
+def test_a_row_that_a_restored_database_has_not_comes_back_from_dynamodb(
+    cafe: Cafe, operator: Operator, new_id: NewId
+) -> None:
+    item = new_id()
+    order_id = cafe.post({"item": item, "quantity": 2, "table_number": 4}).json()["orderId"]
+    eventually(lambda: cafe.is_recorded(order_id) and cafe.depth() == 0)
+    before, moment = cafe.total(), created_at(cafe, order_id)
+    login = master(cafe)
+    with cafe.database(login["username"], login["password"]) as cursor:
+        cursor.execute("DELETE FROM orders WHERE order_id = %s", (order_id,))
+        cursor.connection.commit()
+
+    done(operator("replay", "--source", "dynamodb", "--from", moment.isoformat(), "--yes", "--json"))
+
+    query = "SELECT item, quantity, created_at FROM orders WHERE order_id = %s"
+    rows = eventually(lambda: cafe.rows(query, order_id))
+    assert rows == [(item, 2, moment.replace(tzinfo=None))]
+    assert (cafe.total(), cafe.ordered(item)) == (before, 2)
 
 
 @pytest.mark.parametrize(
