@@ -14,7 +14,7 @@ import pymysql
 from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_exponential
 
-from cli import aws, http, status
+from cli import aws, http, queues, status
 from cli.database import connect
 from cli.errors import CafeError
 from cli.order import Counter, Order, Receipt
@@ -179,7 +179,7 @@ class Verification:
         while (waiting := self._queue_length()) and time.monotonic() < patience:
             time.sleep(0.1)
         return (
-            f"taken; {waiting} messages of other orders are in the queue" if waiting else "the queue is empty"
+            f"taken; what is in the queue ({waiting}) is of other orders" if waiting else "the queue is empty"
         )
 
     def _is_recorded(self, order_id: str) -> bool:
@@ -193,11 +193,7 @@ class Verification:
         return "Item" in found
 
     def _queue_length(self, output: str = "queue_url") -> int:
-        attributes = self._clients.sqs.get_queue_attributes(
-            QueueUrl=self._stack.output(output),
-            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-        )["Attributes"]
-        return sum(int(number) for number in attributes.values())
+        return queues.depth(self._clients.sqs, self._stack.output(output)).total
 
     def _depths(self) -> str:
         queue, dead = self._queue_length(), self._queue_length("dead_letter_queue_url")

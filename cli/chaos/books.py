@@ -1,20 +1,22 @@
 """Whether what `cafe chaos` sent is where it belongs: orders once in all counts, the rest dead-lettered."""
 
+import itertools
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli import aws
+from cli import aws, queues
 from cli.chaos.orders import Plan, Wanted
 from cli.database import connect
+from cli.messages import Message
 from cli.stack import Database, Stack
 
 PAGE = 2000  # rows read at once
 READ_TIMEOUT = 60  # seconds for a page
-BATCH = 10  # messages of a queue at once, at most
 HIDDEN = 60  # seconds for which a message that was looked at is nobody else's
 EXAMPLES = 3
 PATIENCE = 20.0  # seconds; the reconciler may have dead letters in its hands
@@ -183,29 +185,27 @@ class Books:
     # Queues
 
     def _dead_letters(self, expected: int, *, keep: bool) -> Check:
-        """Look at every dead letter; take this run's malformed orders away, the rest back at once."""
-        times: Counter[int] = Counter()
-        strangers = 0
+        """Look at all dead letters, until those that should be are there; take this run's malformed ones."""
+        url = self._stack.output("dead_letter_queue_url")
         deadline = time.monotonic() + PATIENCE
-        back: list[str] = []
-        while len(times) < expected or not strangers + len(times):
-            messages = self._receive()
-            for message in messages:
-                number = self._plan.number_of_malformed(message["Body"])
-                ours = self._plan.customer in message["Body"]
-                if number is not None:
-                    times[number] += 1
-                strangers += ours and number is None
-                if number is None or keep:
-                    back.append(message["ReceiptHandle"])
-                else:
-                    self._delete(message["ReceiptHandle"])
-            if not messages and (len(times) >= expected or time.monotonic() > deadline):
+        while True:
+            malformed: list[Message] = []
+            times: Counter[int] = Counter()
+            strangers = 0
+            with queues.looking(self._clients.sqs, url, threading.Event(), hold=HIDDEN) as look:
+                for message in itertools.chain.from_iterable(look.batches()):
+                    number = self._plan.number_of_malformed(message.body)
+                    if number is not None:
+                        malformed.append(message)
+                        times[number] += 1
+                    else:
+                        strangers += self._plan.customer in message.body
+                is_over = len(times) >= expected or time.monotonic() > deadline
+                if is_over and not keep:
+                    look.delete(malformed)
+            if is_over:
                 break
-            if not messages:
-                time.sleep(0.5)
-        for handle in back:
-            self._show(handle)
+            time.sleep(0.5)
         wrong = sum(1 for number in times if self._plan.wanted(number).fate != "malformed")
         ok = len(times) == expected == sum(times.values()) and not strangers and not wrong
         detail = (
@@ -218,42 +218,17 @@ class Books:
         )
         return Check(name="dead_letters", title="Every malformed order is in the DLQ", ok=ok, detail=detail)
 
-    def _receive(self) -> list[Any]:
-        answer = self._clients.sqs.receive_message(
-            QueueUrl=self._stack.output("dead_letter_queue_url"),
-            MaxNumberOfMessages=BATCH,
-            VisibilityTimeout=HIDDEN,
-        )
-        return list(answer.get("Messages", []))
-
-    def _delete(self, handle: str) -> None:
-        self._clients.sqs.delete_message(
-            QueueUrl=self._stack.output("dead_letter_queue_url"), ReceiptHandle=handle
-        )
-
-    def _show(self, handle: str) -> None:
-        self._clients.sqs.change_message_visibility(
-            QueueUrl=self._stack.output("dead_letter_queue_url"), ReceiptHandle=handle, VisibilityTimeout=0
-        )
-
     def _nothing_left(self) -> Check:
-        left = depth(self._clients, self._stack.output("queue_url"))
-        undelivered = depth(self._clients, self._stack.output("subscription_dead_letter_queue_url"))
+        left, undelivered = (
+            queues.depth(self._clients.sqs, self._stack.output(name)).total
+            for name in ("queue_url", "subscription_dead_letter_queue_url")
+        )
         return Check(
             name="nothing_left",
             title="Nothing is left on the way",
             ok=not left and not undelivered,
             detail=f"{left:,} in the queue, {undelivered:,} undelivered by the topic",
         )
-
-
-def depth(clients: aws.Clients, queue_url: str) -> int:
-    """Count the messages of a queue, those in somebody's hands included."""
-    attributes = clients.sqs.get_queue_attributes(
-        QueueUrl=queue_url,
-        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-    )["Attributes"]
-    return sum(int(number) for number in attributes.values())
 
 
 def _books(name: str, title: str, seen: Seen, expected: int) -> Check:

@@ -13,8 +13,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import aws, http
-from cli.chaos.books import Books, Check, depth
+from cli import aws, http, queues
+from cli.chaos.books import Books, Check
 from cli.chaos.faults import Breakables, Fault, repeating
 from cli.chaos.figures import Figures, Progress
 from cli.chaos.orders import Plan
@@ -234,12 +234,15 @@ class ChaosRun:
         self.figures.repaired += int(result["repaired"])
         return int(result["swept"]) + int(result["repaired"]) + int(result["drift"])
 
+    def _depth(self, output: str) -> int:
+        return queues.depth(self._clients.sqs, self._stack.output(output)).total
+
     def _queued(self) -> int:
-        self.progress.waiting = depth(self._clients, self._stack.output("queue_url"))
+        self.progress.waiting = self._depth("queue_url")
         return self.progress.waiting
 
     def _dead(self) -> int:
-        dead = depth(self._clients, self._stack.output("dead_letter_queue_url"))
+        dead = self._depth("dead_letter_queue_url")
         self.progress.dead = dead
         self.figures.dead_at_most = max(self.figures.dead_at_most, dead - self._ordinary_dead)
         return dead

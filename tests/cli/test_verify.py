@@ -119,7 +119,7 @@ def test_orders_of_others_in_the_queue_are_no_failure_but_are_told(dev: FakeAws)
     checks = run(dev)
 
     assert failed(checks) == []
-    assert checks["queue_drained"].detail == "taken; 1 messages of other orders are in the queue"
+    assert checks["queue_drained"].detail == "taken; what is in the queue (1) is of other orders"
 
 
 def test_a_missing_row_is_noticed(dev: FakeAws) -> None:
