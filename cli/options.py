@@ -64,6 +64,14 @@ def examples(*lines: str) -> str:
 class SentenceGroup(TyperGroup):
     """Runs a sub-command; whatever it raises ends in a sentence on standard error, never in a traceback."""
 
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a sub-command, with help that is wrapped to the terminal and not as its source is."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None and command.help:
+            paragraphs = command.help.split("\n\n")
+            command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+        return command
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command that the arguments name."""
         # Read before the arguments are: a wrong one may keep `--json` from being understood.

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer.rich_utils
 
 from cli import stack
 from tests.cli.conftest import Cafe
@@ -28,6 +29,13 @@ def test_every_command_explains_itself_with_examples(cafe: Cafe, command: str) -
     assert f"cafe {command}" in result.stdout
     for option in ("--stack", "--directory", "--json", "--debug"):
         assert option in result.stdout
+
+
+def test_help_is_wrapped_to_the_terminal(cafe: Cafe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typer.rich_utils, "MAX_WIDTH", 250)
+
+    assert "never becomes two. Exit code 1" in cafe("order", "--help").stdout
+    assert "so Ctrl-C and a second run are safe" in cafe("dlq", "redrive", "--help").stdout
 
 
 def test_help_lists_the_commands(cafe: Cafe) -> None:
