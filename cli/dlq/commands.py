@@ -69,10 +69,7 @@ def list_command(
 def _say_what_is_missing(listing: "Listing", total: int, queue: QueueName) -> None:
     seen = len(listing.messages)
     if listing.held_by_others:
-        note(
-            f"Somebody else holds {shown.messages(listing.held_by_others)} just now; those are not listed.",
-            style="yellow",
-        )
+        note(shown.held_by_others(listing.held_by_others, "not listed"), style="yellow")
     if not listing.complete:
         say(f"These are {seen} of about {max(total, seen)}: `--limit` shows more.")
     elif seen:
@@ -134,11 +131,14 @@ def redrive_command(
     a second run are safe. What holds no order stays. Exit code 1: something could not be sent.
     """
     with opened(stack_name, directory, queue) as letters:
-        total = 1 if message_id else letters.depth().total
-        with counting("Sent again", total) as advance:
+        depth = letters.depth()
+        with counting("Sent again", 1 if message_id else depth.total) as advance:
             moved = letters.redrive(rate=rate, name=message_id, everything=everything, advance=advance)
+    held = 0 if message_id else depth.in_flight
     if as_json:
-        print_json(shown.moved_document(moved))
+        print_json(shown.moved_document(moved) | {"held_by_others": held})
+    if held:
+        note(shown.held_by_others(held, "not sent, unless they came back meanwhile"), style="yellow")
     _end(moved, quiet=as_json, chosen=message_id is not None)
 
 
@@ -252,19 +252,22 @@ def purge_command(
 
     with opened(stack_name, directory, queue) as letters:
         if message_id:
-            found = [letters.find(message_id)]
+            found, held = [letters.find(message_id)], 0
         else:
             with counting("Read", letters.depth().total) as advance:
-                found = letters.listed(None, hold=PASS, advance=advance).messages
+                listing = letters.listed(None, hold=PASS, advance=advance)
+            found, held = listing.messages, listing.held_by_others
         if letters.stop.is_set():
             raise KeyboardInterrupt
     chosen = [message for message in found if message.order is None or not invalid]
+    if held:
+        note(shown.held_by_others(held, "not deleted"), style="yellow")
     if chosen:
         confirm(shown.purge_question(chosen, queue.value), yes=yes)
     with opened(stack_name, directory, queue) as letters, counting("Deleted", len(chosen)) as advance:
         purged = letters.purge({message.message_id for message in chosen}, advance=advance)
     if as_json:
-        print_json(asdict(purged))
+        print_json(asdict(purged) | {"held_by_others": held})
     _end_purge(purged, len(chosen), quiet=as_json)
 
 

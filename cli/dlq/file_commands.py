@@ -57,10 +57,7 @@ def export_command(
     else:
         say(f"{shown.messages(len(listing.messages))} written to {plain(file)}.")
     if listing.held_by_others:
-        note(
-            f"Somebody else holds {shown.messages(listing.held_by_others)} just now: not in the file.",
-            style="yellow",
-        )
+        note(shown.held_by_others(listing.held_by_others, "not in the file"), style="yellow")
 
 
 @app.command(
@@ -113,7 +110,8 @@ def import_command(
             advance=advance,
         )
     if as_json:
-        print_json(asdict(imported) | {"bad_lines": contents.bad})
+        seconds = round(imported.seconds, 3)
+        print_json(asdict(imported) | {"seconds": seconds, "bad_lines": contents.bad})
     _end_import(imported, count, quiet=as_json)
     if contents.bad:
         raise typer.Exit(1)

@@ -79,6 +79,11 @@ def lines(count: int) -> str:
     return "1 line" if count == 1 else f"{count:,} lines"
 
 
+def held_by_others(count: int, so: str) -> str:
+    """Say what was out of reach."""
+    return f"Somebody else holds {messages(count)} just now: {so}."
+
+
 def facts(message: Message, logged: str | None) -> Iterator[tuple[str, str]]:
     """Yield what is known of a message: a name and a value each."""
     yield "Message", message.message_id

@@ -119,11 +119,19 @@ def test_an_empty_queue_says_so(dlq: Cafe) -> None:
     assert "subscription" in dlq("list", "--queue", "subscription").stdout
 
 
-def test_what_somebody_else_holds_is_told(dlq: Cafe, dev: FakeAws) -> None:
+@pytest.mark.parametrize(
+    ("words", "so"),
+    [
+        (("list",), "not listed"),
+        (("redrive",), "not sent, unless they came back meanwhile"),
+        (("purge", "--yes"), "not deleted"),
+    ],
+)
+def test_what_somebody_else_holds_is_told(dlq: Cafe, dev: FakeAws, words: tuple[str, ...], so: str) -> None:
     dev.put(GOOD)
     dev.sqs.receive_message(QueueUrl=dev.dead_letter_queue_url)
 
-    assert "Somebody else holds 1 message just now" in dlq("list").stderr
+    assert f"Somebody else holds 1 message just now: {so}." in dlq(*words).stderr
 
 
 def test_one_message_is_shown_with_what_the_worker_said(dlq: Cafe, dev: FakeAws) -> None:
