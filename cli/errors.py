@@ -10,6 +10,7 @@ class CafeError(Exception):
         Shown on standard error as it is, after control characters are made visible.
     exit_code
         1: the system says no. 2: the command was used wrongly, or something it needs is not there.
+        130: Ctrl-C.
     """
 
     def __init__(self, sentence: str, *, exit_code: int) -> None:

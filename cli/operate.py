@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import stack, times
+from cli.errors import CafeError
 from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples
 from cli.progress import counting, waiting
 from cli.terminal import confirm, note, plain, print_json, say
@@ -101,8 +102,10 @@ def reconcile_command(
         with waiting("Comparing") as tell:
             report = reconciler.run(command, lambda so_far: tell(f"Compared {so_far.checked:,} orders"))
     except KeyboardInterrupt:
-        note("Stopped waiting; the run under way goes on to its end, and what it repaired stays repaired.")
-        raise typer.Exit(130) from None
+        raise CafeError(
+            "Stopped waiting; the run under way goes on to its end, and what it repaired stays repaired.",
+            exit_code=130,
+        ) from None
     if as_json:
         print_json(asdict(report) | {"stack": target.name, "ok": not report.remaining and not report.reason})
     else:

@@ -84,9 +84,8 @@ class SentenceGroup(TyperGroup):
             raise
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise  # Typer's own ways to end
-        except KeyboardInterrupt:
-            note("Stopped.")
-            raise typer.Exit(130) from None
+        except KeyboardInterrupt as error:
+            raise self._end(ctx, "Stopped.", 130) from error
         except CafeError as error:
             raise self._end(ctx, str(error), error.exit_code) from error
         except Exception as error:

@@ -9,6 +9,7 @@ import typer
 from cli import stack
 from cli.dlq import shown
 from cli.dlq.options import QueueName, Rate, WhichQueue, opened
+from cli.errors import CafeError
 from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples
 from cli.progress import counting
 from cli.terminal import confirm, note, plain, print_json, say
@@ -47,8 +48,9 @@ def export_command(
         with counting("Read", letters.depth().total) as advance:
             listing = letters.listed(None, hold=PASS, advance=advance)
         if letters.stop.is_set():
-            note(f"Stopped: {plain(file)} was not written, and all messages are visible again.")
-            raise typer.Exit(130)
+            raise CafeError(
+                f"Stopped: {file} was not written, and all messages are visible again.", exit_code=130
+            )
         files.write(file, listing.messages)
     if as_json:
         print_json(

@@ -102,9 +102,10 @@ def test_ctrl_c_at_any_other_moment_ends_with_130(cafe: Cafe, monkeypatch: pytes
 
     monkeypatch.setattr(stack, "load", load)
 
-    result = cafe("status")
+    result, in_script = cafe("status"), cafe("status", "--json")
 
-    assert (result.exit_code, result.stderr) == (130, "Stopped.\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Stopped.\n")
+    assert (in_script.exit_code, json.loads(in_script.stdout)) == (130, {"error": "Stopped."})
 
 
 def test_the_installed_command_works_in_a_terminal_that_knows_ascii_only(
