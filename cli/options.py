@@ -1,6 +1,7 @@
 """The options that the sub-commands share, and the one place where errors become sentences and exit codes."""
 
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -96,7 +97,8 @@ class SentenceGroup(TyperGroup):
     def _end(ctx: Any, sentence: str, exit_code: int) -> typer.Exit:
         if ctx.meta.get(DEBUG):
             note(plain_lines(traceback.format_exc()))
-        if ctx.meta.get(JSON):
-            print_json({"error": sentence})
         note(plain_lines(sentence), style="red")
+        if ctx.meta.get(JSON):
+            with suppress(OSError):  # standard output may be what is wrong: a full disk
+                print_json({"error": sentence})
         return typer.Exit(exit_code)

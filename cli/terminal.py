@@ -17,12 +17,14 @@ from cli.errors import AnswerError, SetUpError
 # Columns of a table that goes into a file or a pipe: wide enough that nothing of it is cut off.
 FILE_WIDTH = 160
 
+LONGEST_ANSWER = 100  # characters; standard input may be anything
+
 # Rich resolves standard output and standard error at each print, so that tests can replace them.
 out = Console(
     markup=False,
     highlight=False,
     emoji=False,
-    width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else FILE_WIDTH,
+    width=None if (sys.stdout and sys.stdout.isatty()) or "COLUMNS" in os.environ else FILE_WIDTH,
 )
 err = Console(markup=False, highlight=False, emoji=False, stderr=True)
 
@@ -75,7 +77,7 @@ def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     err.print(f"{plain_lines(question)} [y/N] ", end="", soft_wrap=True)
-    answer = sys.stdin.readline()
+    answer = sys.stdin.readline(LONGEST_ANSWER) if sys.stdin else ""
     if not answer:
         err.print()
         raise SetUpError("Nothing was done, because nobody answered: `--yes` answers yes.")

@@ -124,3 +124,30 @@ def test_the_installed_command_works_in_a_terminal_that_knows_ascii_only(
     assert (run.returncode, run.stderr) == (0, "")
     assert json.loads(run.stdout)["order_ids"] == ["order-1"]
     assert api.orders[0].body["item"] == "Café"
+
+
+needs_full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="macOS has no /dev/full")
+
+
+@pytest.mark.parametrize(
+    ("redirection", "exit_code", "sentence"),
+    [
+        pytest.param(">/dev/full", 1, "No space left on device", marks=needs_full_device),
+        (">&-", 0, ""),
+    ],
+)
+def test_a_standard_output_that_takes_nothing_is_no_traceback(
+    api: FakeApi, local_stack: Path, redirection: str, exit_code: int, sentence: str
+) -> None:
+    program = Path(sys.executable).with_name("cafe")
+    run = subprocess.run(
+        ["/bin/sh", "-c", f"'{program}' order Tea --json --directory '{local_stack}' {redirection}"],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert run.returncode == exit_code
+    assert sentence in run.stderr
+    assert "Traceback" not in run.stderr
