@@ -153,8 +153,8 @@ def _is_storable_number(number: Decimal) -> bool:
         return False
     if not number:
         return True
-    digits = "".join(map(str, number.as_tuple().digits)).strip("0")
-    return len(digits) <= MAX_DIGITS and MIN_EXPONENT <= number.adjusted() <= MAX_EXPONENT
+    # Zeros at the end count as well: boto3 rounds nothing, not even them.
+    return len(number.as_tuple().digits) <= MAX_DIGITS and MIN_EXPONENT <= number.adjusted() <= MAX_EXPONENT
 
 
 def _is_unicode(text: str) -> bool:

@@ -113,6 +113,7 @@ def test_further_fields_are_kept_as_they_are() -> None:
         1e200,
         1e-200,
         int("1" * 39),
+        10**38,
         "\ud800",
         json.loads("[" * 17 + "]" * 17),
         {"": 1},
