@@ -84,7 +84,9 @@ def unwrap(body: object) -> tuple[Envelope | None, object]:
     """
     message = decode_twice(body)
     if isinstance(message, dict) and message.get("Type") == "Notification" and "Message" in message:
-        return Envelope(str(message.get("MessageId")), str(message.get("Timestamp"))), message["Message"]
+        # What is no text would be a text to `str`, and the same one for every order.
+        said = (message.get(name) for name in ("MessageId", "Timestamp"))
+        return Envelope(*(value if isinstance(value, str) else "" for value in said)), message["Message"]
     return None, message
 
 

@@ -24,7 +24,7 @@ def record(body: str, **attributes: str) -> dict[str, Any]:
     return {"messageId": MESSAGE_ID, "body": body, "attributes": {"SentTimestamp": sent, **attributes}}
 
 
-def envelope(message: str, **more: str) -> str:
+def envelope(message: str, **more: object) -> str:
     notification = {
         "Type": "Notification",
         "MessageId": NOTIFICATION_ID,
@@ -95,6 +95,8 @@ def test_an_order_that_talks_of_a_message_is_no_envelope() -> None:
         (json.dumps(json.dumps(BARE)), "body"),
         (envelope("not json"), "body"),
         (envelope(BARE, MessageId="a b"), "MessageId"),
+        (envelope(BARE, MessageId=None), "MessageId"),
+        (envelope(BARE, MessageId=7), "MessageId"),
         (envelope(BARE, Timestamp="yesterday"), "Timestamp"),
         (envelope(BARE, Timestamp="1901-01-01T00:00:00Z"), "Timestamp"),
         (envelope(BARE, Timestamp="9999-12-31T23:59:59-23:59"), "Timestamp"),
