@@ -9,6 +9,7 @@ from typing import Any
 
 from pymysql.cursors import Cursor
 
+from orders.ledger import OrderRefusedError
 from orders.order import DEFAULT_CUSTOMER, Order
 from stores.mysql import MySql
 
@@ -39,7 +40,10 @@ class OrdersDatabase:
         added = self._mysql.run(lambda cursor: _insert(cursor, orders))
         if added == len(orders):
             return list(orders)
-        return self._mysql.run(lambda cursor: _select(cursor, [order.order_id for order in orders]))
+        kept = self._mysql.run(lambda cursor: _select(cursor, [order.order_id for order in orders]))
+        if len(kept) < len(orders):
+            raise OrderRefusedError("MySQL has a row under this id that is no order")
+        return kept
 
     def recent(self, limit: int) -> list[dict[str, Any]]:
         """Read the latest orders; `created_at` and `order_id` are None in rows that never had them."""
@@ -101,7 +105,10 @@ def _insert(cursor: Cursor, orders: Sequence[Order]) -> int:
 
 def _select(cursor: Cursor, order_ids: Sequence[str]) -> list[Order]:
     marks = ", ".join(["%s"] * len(order_ids))
-    cursor.execute(f"SELECT {COLUMNS} FROM orders WHERE order_id IN ({marks})", order_ids)  # noqa: S608
+    cursor.execute(
+        f"SELECT {COLUMNS} FROM orders WHERE order_id IN ({marks}) AND {IS_COUNTED}",  # noqa: S608
+        order_ids,
+    )
     return [order_of(row) for row in cursor.fetchall()]
 
 

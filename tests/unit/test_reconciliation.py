@@ -264,6 +264,17 @@ def test_a_row_whose_name_a_publisher_took_gets_another(books: Books) -> None:
     assert name.startswith("row-2-")
 
 
+@pytest.mark.parametrize(("item", "quantity"), [(None, 2), ("", 2), ("Tea", None)])
+def test_an_order_under_the_id_of_a_row_that_is_no_order_does_not_take_its_neighbours_with_it(
+    books: Books, item: str | None, quantity: int | None
+) -> None:
+    books.sql("INSERT INTO orders (item, quantity) VALUES (%s, %s)", item, quantity)
+    books.rows.name()
+    assert set(books.ledger.record(orders("o1", "row-1", "z9"))) == {"row-1"}
+    assert books.counted() == books.expected()
+    assert books.kept() == 2
+
+
 @pytest.fixture
 def wrong_books(books: Books) -> Books:
     """Books with every kind of wrong counter."""
