@@ -267,6 +267,9 @@ class Reconciler:
         """Compare the rows after the settled id; False if another run has written in the meantime."""
         self._rows.name()
         now, newest = self._clock.now(), self._rows.last_id()
+        if newest < before.settled_id:
+            # An older backup was restored, say. The next ids were in use before, and settled.
+            before = replace(before, settled_id=0, settled_count=0, marks=())
         settling = max((mark.id for mark in before.marks if now - mark.at >= SETTLES_AFTER), default=0)
         known_id = max((mark.id for mark in before.marks if now - mark.at >= GRACE), default=0)
         way = _Pass(before.settled_id)
