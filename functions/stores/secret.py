@@ -52,6 +52,7 @@ class LoginSecret:
                 database=value["dbname"],
             )
         except (KeyError, TypeError, ValueError):
+            self.forget()
             raise StoreUnavailableError("The database's secret lacks a key") from None
 
     def values(self) -> dict[str, Any]:
@@ -64,6 +65,9 @@ class LoginSecret:
                 )
             except (BotoCoreError, ClientError) as error:
                 raise StoreUnavailableError(f"The database's secret: {error}") from error
+            except (KeyError, ValueError):
+                # Without the cause, which holds what the secret says.
+                raise StoreUnavailableError("The database's secret is not JSON") from None
         return self._value
 
     def forget(self) -> None:
