@@ -130,7 +130,8 @@ class MySql:
             time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311
             return True
         self.close()
-        if code in LOGIN_REFUSED:
+        # The login may be another one by now, and after a restore the host, too.
+        if code in LOGIN_REFUSED or code == CR.CR_CONN_HOST_ERROR:
             self._login.forget()
         return code in LOST | LOGIN_REFUSED
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from orders.ledger import OrderRefusedError, StoreUnavailableError
 from orders.order import Order
 from stores.database import OrdersDatabase
 from stores.mysql import MySql
+from stores.secret import Login
 from tests.stores import FixedLogin, Server, number_of
 
 NOW = datetime(2026, 11, 22, 14, 5, 6, 789000, UTC)
@@ -189,6 +191,17 @@ def test_a_password_that_was_changed_is_fetched_again(empty_database: Server, my
     login = Rotated(empty_database.login)
     assert number_of(OrdersDatabase(MySql(login))) == 0
     assert login.forgotten == 1
+
+
+def test_a_database_that_moved_is_found_by_the_next_batch(empty_database: Server, mysql: MySql) -> None:
+    class Moved(FixedLogin):
+        def get(self) -> Login:
+            return self.login if self.forgotten else dataclasses.replace(self.login, port=1)
+
+    database = OrdersDatabase(MySql(Moved(empty_database.login)))
+    with pytest.raises(StoreUnavailableError):
+        number_of(database)
+    assert number_of(database) == 0
 
 
 def test_a_database_that_is_away_is_reported_without_its_address(mysql: MySql, server: Server) -> None:
