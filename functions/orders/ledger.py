@@ -70,9 +70,13 @@ class Ledger:
         first = {order.order_id: order for order in reversed(orders)}
         # In the order of their ids, so that concurrent workers take locks in the same order.
         kept, failures = _write([first[order_id] for order_id in sorted(first)], self._database.insert)
-        for group in self._tables.transactions(kept):
+        groups = iter(self._tables.transactions(kept))
+        for group in groups:
             _, uncounted = _write(group, self._count)
             failures |= uncounted
+            if away := next((why for why in uncounted.values() if not isinstance(why, Refused)), None):
+                # Waiting for an answer once for each group would outlast the worker's time.
+                failures |= {order.order_id: away for rest in groups for order in rest}
         return failures
 
     def _count(self, orders: Sequence[Order]) -> list[Order]:

@@ -83,6 +83,14 @@ def test_orders_that_are_not_counted_are_reported(ledger: Ledger, tables: Tables
     assert set(ledger.record(orders(3))) == {"o0", "o1", "o2"}
 
 
+def test_tables_that_are_down_are_asked_once_for_a_batch_of_many_transactions(
+    ledger: Ledger, tables: Tables
+) -> None:
+    tables.down = True
+    assert ledger.record(orders(30)) == {f"o{number}": "down" for number in range(30)}
+    assert len(tables.calls) == 1
+
+
 @pytest.mark.parametrize("store", ["database", "tables"])
 def test_an_order_that_a_store_refuses_does_not_take_its_neighbours_with_it(
     ledger: Ledger, database: Database, tables: Tables, store: str
