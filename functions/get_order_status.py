@@ -22,7 +22,7 @@ from stores.database import OrdersDatabase
 from stores.mysql import MySql
 from stores.queues import OrderQueues
 from stores.secret import LoginSecret
-from stores.tables import OrdersTables, TableNames
+from stores.tables import QUICKER, OrdersTables, TableNames
 
 # Seconds: a database that is stuck must leave time to tell what the others know.
 PATIENCE = 2
@@ -36,7 +36,7 @@ def ask() -> Callable[[], tuple[dict[str, Any], dict[str, str]]]:
         MySql(LoginSecret(os.environ["DATABASE_SECRET"]), timeout=PATIENCE, patience=PATIENCE)
     )
     names = TableNames(os.environ["ORDERS_TABLE"], os.environ["MENU_TABLE"], os.environ["METRICS_TABLE"])
-    tables = OrdersTables(names, zone)
+    tables = OrdersTables(names, zone, config=QUICKER)
     queues = OrderQueues(os.environ["QUEUE_URL"], os.environ["DEAD_LETTER_QUEUE_URL"])
     told = CustomerNames(os.environ.get("CUSTOMER_NAMES", CustomerNames.INITIAL))
     return lambda: order_status(database, tables, queues, zone, told, datetime.now(UTC))

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from orders.ledger import StoreUnavailableError
 
-QUICK = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 2})
+QUICK = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
 
 
 @dataclass(frozen=True, slots=True)

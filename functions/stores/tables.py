@@ -38,6 +38,8 @@ PASSING = {
 }
 # boto3 tries again after a time-out or a 5xx with the same request token, so that DynamoDB writes once.
 QUICK = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3})
+# For who has to tell, before its reader gives up, what others know.
+QUICKER = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +62,22 @@ class OrdersTables:
         The cafe's time zone, in which days are counted.
     max_actions
         Actions of one transaction, at most; only tests set it.
+    config
+        How long DynamoDB has for its answers.
     """
 
     def __init__(
-        self, names: TableNames, zone: tzinfo, client: Any = None, max_actions: int = MAX_ACTIONS
+        self,
+        names: TableNames,
+        zone: tzinfo,
+        client: Any = None,
+        max_actions: int = MAX_ACTIONS,
+        config: Config = QUICK,
     ) -> None:
         self._names = names
         self._zone = zone
         self._max_actions = max_actions
-        self._client: Any = client or boto3.client("dynamodb", config=QUICK)
+        self._client: Any = client or boto3.client("dynamodb", config=config)
 
     def transactions(self, orders: Sequence[Order]) -> list[list[Order]]:
         """Split orders into groups that fit one transaction each, with their counters."""

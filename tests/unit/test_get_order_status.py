@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -72,6 +74,27 @@ def sources(books: Books, empty_database: Server, monkeypatch: pytest.MonkeyPatc
     get_order_status.ask.cache_clear()
     yield Sources(books, sqs, secrets, login, queues["OrderQueue"])
     get_order_status.ask.cache_clear()
+
+
+def test_a_source_that_hangs_leaves_time_to_tell_what_the_others_know(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make: Any = boto3.client
+    waits: dict[str, float] = {}
+
+    def watch(service: str, config: Any) -> Any:
+        waits[service] = config.retries["total_max_attempts"] * max(
+            config.connect_timeout, config.read_timeout
+        )
+        return make(service, config=config)
+
+    monkeypatch.setattr("boto3.client", watch)
+    get_order_status.ask()()
+    page = (Path(__file__).parents[2] / "web" / "order-status.js").read_text()
+    limit = re.search(r"const TIME_LIMIT = ([\d_]+);", page)
+    assert limit is not None
+    assert set(waits) == {"secretsmanager", "dynamodb", "sqs"}
+    assert 2 * max(waits.values()) < int(limit[1]) / 1000
 
 
 def ask(**headers: str) -> Any:
