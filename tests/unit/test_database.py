@@ -140,6 +140,14 @@ def test_a_connection_that_was_cut_is_made_again(
     assert number_of(database) == 1
 
 
+def test_a_connection_that_a_lost_process_left_behind_ends_within_minutes(mysql: MySql) -> None:
+    def idle(cursor: Cursor) -> int:
+        cursor.execute("SELECT @@SESSION.wait_timeout")
+        return int((cursor.fetchone() or (0,))[0])
+
+    assert mysql.run(idle) <= 600
+
+
 def test_a_commit_whose_answer_got_lost_is_not_written_twice(mysql: MySql, database: OrdersDatabase) -> None:
     connection: Any = mysql.run(lambda cursor: cursor.connection)
     commit, connection.commit = connection.commit, None
