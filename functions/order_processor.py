@@ -16,6 +16,8 @@ from stores.mysql import MySql
 from stores.secret import LoginSecret
 from stores.tables import OrdersTables, TableNames
 
+MAX_REASON = 1000  # characters; a message may have ten thousand wrong fields, each with its sentence
+
 
 class BatchResponse(TypedDict):
     """Which messages stay on the queue.
@@ -40,7 +42,7 @@ def handler(event: dict[str, Any], context: object) -> BatchResponse:
     """Write a batch of orders to both stores; report the messages that failed, and only those."""
     received, rejected = parse_batch(event["Records"])
     for bad in rejected:
-        log("ERROR", "Message rejected", messageId=bad.message_id, reason=bad.reason)
+        log("ERROR", "Message rejected", messageId=bad.message_id, reason=bad.reason[:MAX_REASON])
     failures = ledger().record([message.order for message in received])
     failed = []
     for message in received:

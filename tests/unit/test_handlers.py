@@ -44,6 +44,17 @@ def log_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
+def test_a_message_that_is_wrong_all_over_has_a_line_of_the_log_and_not_a_page(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(order_processor, "ledger", lambda: LedgerStandIn({}))
+    said = {"item": "Tea", "quantity": 1, **{f"field {n}": {"": 1} for n in range(9999)}}
+    order_processor.handler({"Records": [record("m1", json.dumps(said))]}, None)
+    (line,) = log_lines(capsys)
+    assert line["message"] == "Message rejected"
+    assert len(json.dumps(line)) < 2000
+
+
 def test_only_the_messages_that_failed_stay_on_the_queue(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
