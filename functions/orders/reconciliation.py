@@ -419,14 +419,15 @@ def _progress(before: RdsOrders, way: _Pass, settling: int, newest: Mark) -> dic
     return {
         "settled_id": settled_id,
         "settled_count": before.settled_count + way.settled,
-        "marks": _marks(before.marks, newest, settled_id),
+        # Of those that may be settled the newest is all that the next run needs.
+        "marks": _marks(before.marks, newest, max(settled_id, settling - 1)),
     }
 
 
-def _marks(marks: Sequence[Mark], new: Mark, settled_id: int) -> tuple[Mark, ...]:
-    """Remember when which id was first seen, as long as it is not settled."""
-    kept = [mark for mark in marks if mark.id > settled_id]
-    is_news = new.id > max((mark.id for mark in kept), default=settled_id)
+def _marks(marks: Sequence[Mark], new: Mark, after: int) -> tuple[Mark, ...]:
+    """Remember when which id was first seen, for those after one that needs no mark."""
+    kept = [mark for mark in marks if mark.id > after]
+    is_news = new.id > max((mark.id for mark in kept), default=after)
     return (*kept, new) if is_news else tuple(kept)
 
 

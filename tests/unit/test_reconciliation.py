@@ -425,6 +425,22 @@ def test_what_cannot_be_repaired_now_is_not_settled(
     assert books.reconciler.window().repaired == 1
 
 
+def test_a_long_outage_leaves_a_few_marks_behind(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(orders: Sequence[Order]) -> None:
+        raise StoreUnavailableError("DynamoDB: throttled")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(books.tables, "count", refuse)
+        for order_id in ids(20):
+            books.database.insert(orders(order_id))
+            books.reconciler.window()
+            books.time.pass_by(timedelta(minutes=1))
+    state = books.counts.rds_orders()
+    assert (state.settled_id, len(state.marks)) == (0, 6)
+    assert books.reconciler.window().repaired == 20
+    assert books.counts.rds_orders().settled_count == 16
+
+
 def test_a_run_that_another_has_overtaken_leaves_the_others_figures(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
