@@ -81,10 +81,18 @@ def test_the_fresh_secret_a_rotation_costs_no_receive(cafe: Cafe) -> None:
     cafe.check()
 
 
-@pytest.mark.parametrize("fault", THROTTLES, ids=str)
-def test_the_patience_a_throttle_that_passes_costs_no_receive(cafe: Cafe, fault: Fault) -> None:
+@pytest.mark.parametrize(
+    ("place", "fault"),
+    [
+        (Place.STATEMENT, Fault.DEADLOCK),
+        (Place.STATEMENT, Fault.LOCK_WAIT_TIMEOUT),
+        *((Place.WRITE, throttle) for throttle in THROTTLES),
+    ],
+    ids=str,
+)
+def test_the_patience_what_passes_costs_no_receive(cafe: Cafe, place: Place, fault: Fault) -> None:
     order = cafe.publish(Said("A1"))
-    cafe.receive(0, [order], before(Place.WRITE), fault)
+    cafe.receive(0, [order], before(place), fault)
     cafe.work(0)
     assert order in cafe.queue.deleted
     cafe.check()
