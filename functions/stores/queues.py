@@ -72,7 +72,10 @@ class DeadLetters:
         self._receipts: dict[str, str] = {}
 
     def take(self) -> list[dict[str, Any]]:
-        """Take up to ten messages, as records of an SQS event; none means that there are no more."""
+        """Take up to ten messages, as records of an SQS event.
+
+        None means that there are no more, as a rule: SQS looks at a few of its servers, each time at others.
+        """
         answer = self._call(
             "receive_message",
             MaxNumberOfMessages=MAX_BATCH,
