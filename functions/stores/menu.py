@@ -9,7 +9,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orders.ledger import StoreUnavailableError
-from stores.tables import QUICK
+from stores.tables import QUICKER
 
 
 class Menu:
@@ -22,7 +22,7 @@ class Menu:
     def __init__(self, table: str, index: str, client: Any = None) -> None:
         self._table = table
         self._index = index
-        self._client: Any = client or boto3.client("dynamodb", config=QUICK)
+        self._client: Any = client or boto3.client("dynamodb", config=QUICKER)
 
     def prices(self) -> dict[str, Decimal]:
         """Read what each item costs, sorted by item.

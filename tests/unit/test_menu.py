@@ -42,6 +42,17 @@ def test_the_menu_has_items_and_prices_by_name(menu: Menu, tables: OrdersTables)
     }
 
 
+def test_a_table_that_hangs_leaves_the_function_time_to_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    def watch(service: str, config: Any) -> None:
+        waits.append(config.retries["total_max_attempts"] * max(config.connect_timeout, config.read_timeout))
+
+    monkeypatch.setattr("boto3.client", watch)
+    Menu(NAMES.menu, MENU_INDEX)
+    assert 2 * waits.pop() < 10  # seconds, of the function
+
+
 def test_what_was_only_ordered_is_not_on_it(menu: Menu, tables: OrdersTables) -> None:
     tables.set_up({"Latte": Decimal(5)})
     tables.count([*orders("o1", item="Water"), *orders("o2", item="Latte")])
