@@ -37,7 +37,7 @@ PASSING = {
     "InternalServerError",
 }
 # boto3 tries again after a time-out or a 5xx with the same request token, so that DynamoDB writes once.
-QUICK = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3})
+QUICK = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 2})
 # For who has to answer somebody that waits, whatever DynamoDB does.
 QUICKER = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
 

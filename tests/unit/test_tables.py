@@ -141,6 +141,14 @@ def test_a_conflict_that_does_not_end_is_reported(faulty: Any, dynamodb: Any) ->
     assert total(dynamodb) == -1
 
 
+def test_throttling_that_does_not_end_leaves_a_worker_of_the_shortest_timeout_time_to_say_so() -> None:
+    config: Any = stores.tables.QUICK
+    # At the longest: boto3 waits a second before its second attempt, two before its third.
+    boto3s = sum(2**retry for retry in range(config.retries["total_max_attempts"] - 1))
+    ours = sum(min(1.0, 0.02 * 2**attempt) for attempt in range(stores.tables.ATTEMPTS))
+    assert stores.tables.ATTEMPTS * boto3s + ours < 15  # seconds
+
+
 def test_an_answer_that_got_lost_does_not_count_twice(faulty: Any, dynamodb: Any) -> None:
     store, _ = faulty(ReadTimeoutError(endpoint_url="http://dynamodb"), write_first=True)
     with pytest.raises(StoreUnavailableError):
