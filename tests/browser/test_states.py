@@ -86,15 +86,17 @@ def test_after_one_failure_nothing_is_said(board: Board) -> None:
     expect(board.notice).to_be_empty()
 
 
-def test_it_asks_less_and_less_often_while_it_fails(board: Board) -> None:
+@pytest.mark.parametrize(("chance", "share"), [(0, 1), (0.8, 0.8)])
+def test_it_asks_less_and_less_often_while_it_fails(board: Board, chance: float, share: float) -> None:
+    board.page.add_init_script(f"Math.random = () => {chance}")
     board.site.unreachable = True
     board.open()
     expect(board.state).to_contain_text("Next try")
     for longest in (2_000, 4_000, 8_000, 16_000, 30_000, 30_000):
-        asked = board.site.questions
-        board.wait(longest * 3 // 4 - 1)
+        asked, pause = board.site.questions, int(longest * share)
+        board.wait(pause - 1)
         assert board.site.questions == asked
-        board.fail(longest // 4 + 1)
+        board.fail(1)
         assert board.site.questions == asked + 1
 
 

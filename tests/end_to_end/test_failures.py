@@ -177,7 +177,8 @@ def migrate(cafe: Cafe, menu: dict[str, str]) -> Any:
 
 def test_the_worker_logs_what_it_did_without_the_customers_name(cafe: Cafe, new_id: NewId) -> None:
     order_id, customer = new_id(), new_id()
-    cafe.post({"orderId": order_id, "item": "Tea", "quantity": 1, "customer_name": customer})
+    placed = cafe.post({"orderId": order_id, "item": "Tea", "quantity": 1, "customer_name": customer})
+    assert placed.status_code == 202
     eventually(lambda: logged(cafe, order_id, "Order processed successfully"))
     events = cafe.stack.client("logs").filter_log_events(logGroupName=cafe.outputs["worker_log_group"])[
         "events"
