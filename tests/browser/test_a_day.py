@@ -123,7 +123,8 @@ def test_the_next_deploy_is_taken_by_itself(board: Board) -> None:
     board.site.answer = answer([order("a")])
     board.open("/order-status?kiosk")
     expect(board.rows).to_have_count(1)
-    board.page.clock.fast_forward(TEN_MINUTES)
+    with board.page.expect_response("**/config.js"):
+        board.page.clock.fast_forward(TEN_MINUTES)
     expect(board.rows).to_have_count(1)
     assert board.site.requests.count("/order-status") == 1  # nothing changed
     board.site.settings["version"] = "2"

@@ -140,9 +140,8 @@ def test_times_go_by_the_servers_clock(board: Board) -> None:
     board.open()  # on a device whose clock is two hours slow
     expect(board.page.locator(".age")).to_have_text("5 min ago")
     expect(board.updated).to_have_text("updated 14:05:00")
-    board.page.clock.fast_forward(7_200_000)  # somebody puts it right
     board.site.headers = {"Date": "Sun, 22 Nov 2026 14:05:30 GMT"}
-    board.wait(1_000)
+    board.page.clock.fast_forward(7_200_000)  # somebody puts it right
     expect(board.updated).to_have_text("updated 14:05:30")
     board.wait(1_000)
     expect(board.page.locator(".age")).to_have_text("5 min ago")
@@ -312,13 +311,14 @@ def test_a_screen_reader_hears_the_same_words_again(board: Board) -> None:
     board.site.answer = answer(orders)
     board.open()
     expect(board.rows).to_have_count(1)
-    for number in range(1, 4):
+    for number in (1, 2):
         board.site.answer = answer([order(str(number)), *orders])
         board.wait(POLL)
         expect(board.page.locator("#announcement")).to_have_text("A new order.")
         board.page.clock.fast_forward(11_000)
         expect(board.page.locator("#announcement")).to_be_empty()  # or else nothing would be new in it
         board.page.clock.fast_forward(11_000)
+        expect(board.updated).to_have_text(f"updated 12:00:{1 + 23 * number}")
 
 
 def test_the_row_under_a_pointer_does_not_slip_away(board: Board) -> None:

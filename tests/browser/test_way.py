@@ -94,6 +94,7 @@ def test_an_order_after_a_long_rest_is_not_stuck(board: Board) -> None:
     board.open()
     expect(board.verdict).to_have_attribute("data-level", "good")
     board.page.clock.fast_forward(120_000)
+    expect(board.updated).to_have_text("updated 12:02:01")
     board.site.answer = answer([order("a")], sync=sync(waiting=1, **COUNTED))
     board.wait(1_000)
     expect(board.verdict).to_have_text("About 1 order is on the way.")
