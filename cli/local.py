@@ -11,6 +11,7 @@ from cli.options import Directory
 from cli.terminal import note, say
 from local import stack
 from local.display import Display
+from local.engines import Engine
 from local.errors import LocalError
 
 HIGHEST_PORT = 65_535
@@ -29,6 +30,13 @@ def start(
     database_port: Annotated[
         int, typer.Option(min=0, max=HIGHEST_PORT, help="Port of the database; 0 is any free one.")
     ] = 0,
+    database_server: Annotated[
+        Engine,
+        typer.Option(
+            envvar="CAFE_DATABASE_SERVER",
+            help="The server in place of RDS: MariaDB, which starts faster, or MySQL, if it is installed.",
+        ),
+    ] = Engine.MARIADB,
     config: Annotated[
         list[str] | None,
         typer.Option(
@@ -47,7 +55,11 @@ def start(
     except ValueError as error:
         raise typer.BadParameter(f"{error}.", param_hint="--config") from None
     options = stack.Options(
-        directory=_run_directory(directory), port=port, database_port=database_port, settings=settings
+        directory=_run_directory(directory),
+        port=port,
+        database_port=database_port,
+        database_server=database_server,
+        settings=settings,
     )
     if detach:
         raise typer.Exit(stack.detach(options))

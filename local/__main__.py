@@ -9,6 +9,7 @@ from pathlib import Path
 
 from local import stack
 from local.display import Display
+from local.engines import Engine
 
 
 def main() -> int:
@@ -17,6 +18,7 @@ def main() -> int:
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--port", type=int, default=stack.DEFAULT_PORT)
     parser.add_argument("--database-port", type=int, default=0)
+    parser.add_argument("--database-server", type=Engine, default=Engine.MARIADB)
     parser.add_argument("--program", type=Path, default=stack.ROOT)
     parser.add_argument("--config", action="append", default=[])
     parser.add_argument("--ready-descriptor", type=int)
@@ -25,6 +27,7 @@ def main() -> int:
         directory=arguments.directory,
         port=arguments.port,
         database_port=arguments.database_port,
+        database_server=arguments.database_server,
         program=arguments.program,
         settings=stack.parse_settings(arguments.config),
     )

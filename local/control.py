@@ -1,7 +1,8 @@
 """The way in for tools that break a running local stack on purpose: a named pipe in its run directory.
 
-Only the stack's owner can write to it. It takes a line for each request, `kill MariaDB` and `start MariaDB`;
-whoever asks sees at the database's port that it was done. A pipe, because a socket's path has to be short.
+Only the stack's owner can write to it. It takes a line for each request, `kill database` or `start
+database`; whoever asks sees at the database's port that it was done. A pipe, because a socket's path has to
+be short.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from local.errors import LocalError
 class Request(enum.Enum):
     """What a running stack does when it is asked to."""
 
-    KILL_DATABASE = "kill MariaDB"  # as the kernel would: nothing is written, nobody is told
-    START_DATABASE = "start MariaDB"  # again, on the same data and the same port
+    KILL_DATABASE = "kill database"  # as the kernel would: nothing is written, nobody is told
+    START_DATABASE = "start database"  # again, on the same data and the same port
 
 
 def ask(directory: Path, request: Request) -> None:

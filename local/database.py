@@ -1,4 +1,4 @@
-"""The deployer's login to MariaDB: does what RDS does when it makes an instance."""
+"""The deployer's login to the database server: does what RDS does when it makes an instance."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any
 import pymysql
 from pymysql.constants import ER
 
+from local.database_server import Administrator
 from local.errors import LocalError
-from local.mariadb import Administrator
 
 # Error numbers of a server that does not listen yet, or breaks off.
 _NOT_YET = (2002, 2003, 2013)
@@ -35,23 +35,35 @@ class Login:
 
 
 class Database:
-    """The local database server."""
+    """The local database server.
+
+    Parameters
+    ----------
+    parameters
+        What the server reads at every start; without it, parameters last until it ends.
+    """
 
     host = "127.0.0.1"
 
     def __init__(
-        self, *, port: int, administrator: Administrator, authority: Path, parameters: Path | None = None
+        self,
+        *,
+        port: int,
+        administrator: Administrator,
+        authority: Path,
+        parameters: Path | None = None,
     ) -> None:
         self.port = port
+        # Such as MySQL 9.7.0, once an instance exists.
+        self.product = ""
         # A login for tools and tests, once an instance exists.
         self.login: Login | None = None
         self._administrator = administrator
         self._authority = authority
-        # What the server reads at every start; without it, parameters last until it ends.
         self._parameters = parameters
 
     def wait(self, timeout: float) -> str:
-        """Wait until the server answers, at most `timeout` seconds, and return its version.
+        """Wait until the server answers, at most `timeout` seconds, and return its product and version.
 
         Raises
         ------
@@ -63,7 +75,8 @@ class Database:
             try:
                 with self._connect() as connection, connection.cursor() as cursor:
                     cursor.execute("SELECT VERSION()")
-                    return "".join(map(str, cursor.fetchone() or ()))
+                    version = "".join(map(str, cursor.fetchone() or ()))
+                    return f"{'MariaDB' if 'MariaDB' in version else 'MySQL'} {version}"
             except pymysql.err.OperationalError as error:
                 if error.args[0] not in _NOT_YET or time.monotonic() > deadline:
                     raise LocalError(f"The database does not answer: {error.args[1]}") from error
@@ -81,7 +94,7 @@ class Database:
             name=name,
             ca=str(self._authority),
         )
-        self.wait(timeout=60)
+        self.product = self.wait(timeout=60)
         with self._connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE `{name}`")
             cursor.execute("CREATE USER %s@'127.0.0.1' IDENTIFIED BY %s", (user, password))

@@ -55,9 +55,9 @@ class Deviations:
         with self._lock:
             return list(self._noted)
 
-    def database_address(self, host: str, port: int) -> tuple[str, int]:
+    def database_address(self, product: str, host: str, port: int) -> tuple[str, int]:
         """Say where the database is, instead of RDS's host name and port."""
-        self._note(f"The database is MariaDB at {host}:{port}, not MySQL on RDS.")
+        self._note(f"The database is {product} at {host}:{port}, not MySQL 8.4 on RDS.")
         return host, port
 
     def archive_replacements(self) -> dict[str, bytes]:

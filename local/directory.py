@@ -22,7 +22,7 @@ CONTROL = "control"  # the pipe of `local.control`
 # What `cafe chaos` has changed, and how it was before.
 CHAOS_FILE = "chaos.json"
 # All that local mode ever makes in a run directory. Nothing else is ever removed from it.
-CONTENTS = (STACK_FILE, "stack.partial", LOGS, CONTROL, CHAOS_FILE, "mariadb", "ministack", "tls")
+CONTENTS = (STACK_FILE, "stack.partial", LOGS, CONTROL, CHAOS_FILE, "database", "ministack", "tls")
 
 # How long a watchdog may need to clean up after a killed run, in seconds.
 CLEAN_UP_TIMEOUT = 15.0

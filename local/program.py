@@ -28,11 +28,11 @@ from pulumi.runtime.stack import wait_for_rpcs
 
 from local import ministack, project
 from local.database import Database
+from local.database_server import Administrator
 from local.deployer import Cloud, Deployer
 from local.deployer.naming import Naming
 from local.deployer.outputs import refuse_marks
 from local.errors import LocalError
-from local.mariadb import Administrator
 from local.progress import Assignment, Event, Failed, Finished, Ready, encode
 
 # Seconds until a service must answer; on an idle machine they take one or two.
@@ -90,8 +90,7 @@ async def _deploy(assignment: Assignment, report: Report) -> Finished:
     )
 
     def watch_database() -> None:
-        version = database.wait(START_TIMEOUT)
-        report(Ready(service=f"MariaDB {version}"))
+        report(Ready(service=database.wait(START_TIMEOUT)))
 
     watching = threading.Thread(target=_reported(watch_database, report), daemon=True)
     watching.start()

@@ -18,12 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import certificates, children, mariadb, ministack, ports, project
+from local import certificates, children, database_server, ministack, ports, project
 from local.children import Asked, Children, Ended, Inbox, Interrupted
 from local.control import Control, Request
 from local.directory import RunDirectory
 from local.display import Display
 from local.ending import is_alive
+from local.engines import Engine
 from local.errors import AlreadyRunningError, LocalError
 from local.progress import Assignment, Created, Failed, Finished, Ready
 from local.watchdog import Watchdog
@@ -41,6 +42,7 @@ class Options:
     directory: Path = DEFAULT_DIRECTORY
     port: int = DEFAULT_PORT
     database_port: int = 0
+    database_server: Engine = Engine.MARIADB
     program: Path = ROOT  # directory of the Pulumi project
     settings: Mapping[str, str] = field(default_factory=dict)  # as `pulumi up --config` sets them
 
@@ -84,7 +86,7 @@ def run(options: Options, display: Display, *, on_ready: Callable[[], None], how
             # Listens before anybody is told that the stack is there.
             control = Control(directory.path, lambda request: inbox.put(Asked(request=request)))
             started = _start(options, directory, processes)
-            _until_finished(inbox, directory, started.endpoint, display, how_to_stop)
+            _until_finished(inbox, directory, started, display, how_to_stop)
             on_ready()
             _until_interrupted(inbox, started.database)
             code, keep_logs = 0, False
@@ -143,6 +145,7 @@ def detach(options: Options) -> int:
         *("--directory", str(options.directory.absolute())),
         *("--port", str(options.port)),
         *("--database-port", str(options.database_port)),
+        *("--database-server", options.database_server),
         *("--program", str(options.program.absolute())),
         *(word for key, value in options.settings.items() for word in ("--config", f"{key}={value}")),
         *("--ready-descriptor", str(writer)),
@@ -188,16 +191,15 @@ def _signals(handle: Callable[[int], None]) -> Iterator[None]:
 class _Database:
     """The database's process, which can be killed and started again on what is left of it."""
 
-    NAME = "MariaDB"
-
-    def __init__(self, processes: Children, directory: Path, restart: Sequence[str]) -> None:
+    def __init__(self, name: str, processes: Children, directory: Path, restart: Sequence[str]) -> None:
+        self.name = name
         self._processes = processes
         self._directory = directory
         self._restart = restart
 
     def start(self, command: Sequence[str]) -> None:
         self._processes.start(
-            self.NAME,
+            self.name,
             command,
             environment={"PATH": os.defpath, "HOME": str(self._directory)},
             directory=self._directory,
@@ -205,9 +207,9 @@ class _Database:
 
     def obey(self, request: Request) -> None:
         """Do what is asked for, unless it is so already."""
-        runs = self._processes.runs(self.NAME)
+        runs = self._processes.runs(self.name)
         if request is Request.KILL_DATABASE and runs:
-            self._processes.kill(self.NAME)
+            self._processes.kill(self.name)
         elif request is Request.START_DATABASE and not runs:
             self.start(self._restart)
 
@@ -223,10 +225,10 @@ def _start(options: Options, directory: RunDirectory, processes: Children) -> _S
 
     The program waits for the other two by itself.
     """
-    installation, gateway_command = mariadb.find(), ministack.command(ROOT)
+    server, gateway_command = options.database_server.installed(), ministack.command(ROOT)
     port = ports.choose(options.port, "--port")
     database_port = ports.choose(options.database_port, "--database-port")
-    administrator = mariadb.Administrator()
+    administrator = database_server.Administrator()
     tls = certificates.create(directory.path / "tls")
     gateway = directory.path / "ministack"
     processes.start(
@@ -235,14 +237,14 @@ def _start(options: Options, directory: RunDirectory, processes: Children) -> _S
         environment=ministack.environment(gateway, port, project.REGION),
         directory=gateway,
     )
-    data = directory.path / "mariadb"
+    data = directory.path / "database"
     assignment = Assignment(
         program=str(options.program),
         gateway_port=port,
         database_port=database_port,
         administrator_password=administrator.password,
         authority=str(tls.authority),
-        parameters=str(mariadb.parameters_file(data)),
+        parameters=str(database_server.parameters_file(data)),
         settings=dict(options.settings),
     )
     processes.start(
@@ -252,18 +254,18 @@ def _start(options: Options, directory: RunDirectory, processes: Children) -> _S
         directory=ROOT,
         told=json.dumps(dataclasses.asdict(assignment)),
     )
-    command = mariadb.command(installation, data, database_port, administrator, tls)
-    restart = mariadb.server_command(installation, data, database_port, tls)
-    database = _Database(processes, data, restart)
+    command = database_server.first_command(server, data, database_port, administrator, tls)
+    restart = database_server.command(server, data, database_port, tls)
+    database = _Database(server.name, processes, data, restart)
     database.start(command)
     return _Started(endpoint=f"http://127.0.0.1:{port}", database=database)
 
 
 def _until_finished(
-    inbox: Inbox, directory: RunDirectory, endpoint: str, display: Display, how_to_stop: str
+    inbox: Inbox, directory: RunDirectory, started: _Started, display: Display, how_to_stop: str
 ) -> None:
     """Show what happens until the program is deployed, then write `stack.json`."""
-    display.step("Starting MariaDB, MiniStack and the Pulumi program")
+    display.step(f"Starting {started.database.name}, MiniStack and the Pulumi program")
     while True:
         match inbox.get():
             case Ready() as event:
@@ -277,7 +279,7 @@ def _until_finished(
             case Interrupted(number=number):
                 raise _InterruptedError(number)
             case Finished() as event:
-                _write_stack_file(directory, event, endpoint)
+                _write_stack_file(directory, event, started.endpoint)
                 display.finished(event.outputs, event.deviations, how_to_stop, event.sign_in)
                 return
 

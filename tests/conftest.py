@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+from local.engines import Engine
+from tests import engine
 
 if TYPE_CHECKING:
     import pytest
@@ -22,6 +26,21 @@ class KindsSideBySide(LoadScopeScheduling):  # type: ignore[misc]  # xdist has n
     def _split_scope(self, nodeid: str) -> str:
         kind = nodeid.split("/")[1]
         return "local_stack" if kind in ON_THE_LOCAL_STACK else kind
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the database server, such as `make test ARGS=--database-server=mysql`."""
+    parser.addoption(
+        "--database-server",
+        choices=[each.value for each in Engine],
+        default=engine.chosen().value,
+        help="the server in place of RDS, in tests and in the stacks that they start (default: mariadb)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Pass the database server on to the programs that tests start."""
+    os.environ[engine.VARIABLE] = config.getoption("--database-server")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> KindsSideBySide:

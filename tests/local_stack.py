@@ -13,6 +13,7 @@ import boto3
 import pytest
 
 from local import ministack, stack
+from tests import engine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,9 @@ class LocalStack:
 @contextmanager
 def started(directory: Path, **settings: str) -> Iterator[LocalStack]:
     """Start a real stack with settings on free ports, and stop it at the end of the `with` statement."""
-    options = stack.Options(directory=directory, port=0, database_port=0, settings=settings)
+    options = stack.Options(
+        directory=directory, port=0, database_port=0, database_server=engine.chosen(), settings=settings
+    )
     if stack.detach(options) != 0:
         pytest.fail("the local stack did not start; its reason is in the captured output")
     try:

@@ -1,4 +1,4 @@
-"""Stores for tests: DynamoDB in the process, MariaDB for real."""
+"""Stores for tests: DynamoDB in the process, MariaDB or MySQL for real."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from moto import mock_aws
 from pymysql.constants import CLIENT
 
 import stores.mysql
-from local import certificates, ending, mariadb, ports
+from local import certificates, database_server, ending, ports
 from local.database import Database
 from stores import migrations
 from stores.database import OrdersDatabase
@@ -25,6 +25,7 @@ from stores.mysql import MySql
 from stores.rows import OrderRows
 from stores.secret import Login
 from stores.tables import OrdersTables, TableNames
+from tests import engine
 from tests.unit.books import Books
 
 NAMES = TableNames("Orders", "CafeMenu", "CafeOrderMetrics")
@@ -79,7 +80,7 @@ def tables(dynamodb: Any) -> OrdersTables:
 
 @dataclasses.dataclass
 class Server:
-    """A running MariaDB and its administrator."""
+    """A running database server and its administrator."""
 
     login: Login
     authority: Path
@@ -100,11 +101,12 @@ class Server:
 
 @contextmanager
 def running_server(directory: Path) -> Iterator[Server]:
-    """Run a MariaDB of its own in a directory, over TLS as on AWS."""
+    """Run a database server of its own in a directory, over TLS as on AWS."""
     tls = certificates.create(directory / "tls")
-    administrator = mariadb.Administrator()
+    administrator = database_server.Administrator()
     port = ports.choose(0, "")
-    command = mariadb.command(mariadb.find(), directory, port, administrator, tls)
+    server = engine.chosen().installed()
+    command = database_server.first_command(server, directory, port, administrator, tls)
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log, start_new_session=True)
     try:
@@ -118,8 +120,8 @@ def running_server(directory: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A MariaDB that tests share."""
-    with running_server(tmp_path_factory.mktemp("mariadb")) as running:
+    """A database server that tests share."""
+    with running_server(tmp_path_factory.mktemp("database")) as running:
         yield running
 
 

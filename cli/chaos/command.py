@@ -67,9 +67,9 @@ def chaos_command(
 ) -> None:
     """Break the local stack while orders come in, and check that nothing is lost or counted twice.
 
-    MariaDB is killed and restarted, refuses logins and runs out of connections; worker processes are killed
-    in the middle of a batch; DynamoDB throttles and its answers get lost. Ctrl-C mends what is broken. The
-    orders stay in the stack's counts. Exit code 1: an order is missing, or was counted twice.
+    The database is killed and restarted, refuses logins and runs out of connections; worker processes are
+    killed in the middle of a batch; DynamoDB throttles and its answers get lost. Ctrl-C mends what is broken.
+    The orders stay in the stack's counts. Exit code 1: an order is missing, or was counted twice.
     """
     if stack_name != stack.LOCAL:
         raise SetUpError(
@@ -224,7 +224,8 @@ def _figures(run: "ChaosRun") -> Iterator[str]:
     for name, times in sorted(figures.faults.items()):
         yield f"  {name:<30} {times:>4} times, {figures.broken_seconds[name]:6.1f} s"
     yield (
-        f"Killed: MariaDB {figures.databases_killed:,} times, {figures.workers_killed:,} worker processes. "
+        f"Killed: the database {figures.databases_killed:,} times, "
+        f"{figures.workers_killed:,} worker processes. "
         f"DynamoDB: {figures.calls_refused:,} calls refused, {figures.answers_lost:,} answers lost"
     )
     if figures.dead_in_outage is not None:

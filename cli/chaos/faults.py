@@ -162,7 +162,7 @@ class Breakables:
         return (
             Fault(
                 name="database_killed",
-                sentence="MariaDB is killed (SIGKILL) and away",
+                sentence="the database is killed (SIGKILL) and away",
                 broken=self.database_killed,
             ),
             Fault(
@@ -261,7 +261,7 @@ class Breakables:
     def database_killed(self) -> Iterator[None]:
         """Kill the server, and start it again on what it left."""
         control.ask(self._directory, control.Request.KILL_DATABASE)
-        self._until(lambda: not self._database_answers(), "MariaDB does not die.")
+        self._until(lambda: not self._database_answers(), "The database does not end.")
         self.killed_databases += 1
         try:
             yield
@@ -271,7 +271,7 @@ class Breakables:
     def start_database(self) -> None:
         """Start the server unless it runs, and wait until it answers."""
         control.ask(self._directory, control.Request.START_DATABASE)
-        self._until(self._database_answers, "MariaDB does not come back.")
+        self._until(self._database_answers, "The database does not come back.")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

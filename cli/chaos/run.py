@@ -142,7 +142,7 @@ class ChaosRun:
             began = time.monotonic()
             outage = Fault(
                 name="outage",
-                sentence="MariaDB is away until every message is dead-lettered",
+                sentence="the database is away until every message is dead-lettered",
                 broken=self._breakables.database_killed,
             )
             with self._broken(outage):

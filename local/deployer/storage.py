@@ -15,7 +15,7 @@ from local.deployer.inputs import InputError, Inputs
 from local.deployer.registry import Result, resource
 
 _BACKUP = "what is on this machine is thrown away"
-_MACHINE = "MariaDB runs on this machine, with its disk and in one zone"
+_MACHINE = "the database runs on this machine, with its disk and in one zone"
 _INSTANCE_WITHOUT_MEANING = {
     "allocatedStorage": _MACHINE,
     "storageType": _MACHINE,
@@ -94,7 +94,9 @@ def instance(cloud: Cloud, name: str, inputs: Inputs) -> Result:
         password=password,
         parameters=cloud.database_parameters[parameters],
     )
-    host, port = cloud.deviations.database_address(cloud.database.host, cloud.database.port)
+    host, port = cloud.deviations.database_address(
+        cloud.database.product, cloud.database.host, cloud.database.port
+    )
     return created["DbiResourceId"], {
         "identifier": identifier,
         "arn": created["DBInstanceArn"],

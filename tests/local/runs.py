@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from local import stack
+from tests import engine
 
 TIMEOUT = 60.0  # seconds; a hundred times what it takes, on a machine that does much else
 
@@ -44,6 +45,7 @@ class Run:
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "local", "--port", str(port)),
+                *("--database-server", engine.chosen()),
                 *("--directory", str(directory), "--program", str(program)),
             ],
             cwd=stack.ROOT,

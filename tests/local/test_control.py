@@ -17,6 +17,7 @@ import pytest
 from local import control, stack
 from local.control import Control, Request
 from local.errors import LocalError
+from tests import engine
 from tests.local.runs import PROGRAM, Run, children, leftovers, until, write_program
 
 READY = "The cafe is open"
@@ -124,10 +125,11 @@ def test_a_database_killed_on_purpose_comes_back_with_its_data_and_parameters(
         cursor.execute("SELECT id, @@GLOBAL.require_secure_transport, @@GLOBAL.max_allowed_packet FROM kept")
         assert cursor.fetchall() == ((7, 1, 2048),)
     # Any other death still ends the stack, and nothing is left.
-    for process in children(directory, "mariadbd"):
+    for process in children(directory / "database", "--datadir"):
         process.kill()
     assert started.wait() == 1
-    assert started.output.splitlines()[-1].startswith("Error: MariaDB ended with signal 9: ")
+    server = engine.chosen().installed().name
+    assert started.output.splitlines()[-1].startswith(f"Error: {server} ended with signal 9: ")
     assert leftovers(directory) == []
 
 
@@ -138,7 +140,7 @@ def test_a_stack_without_its_database_ends_like_any_other(
     started = run(PROGRAM)
     directory = tmp_path / "run"
     control.ask(directory, Request.KILL_DATABASE)
-    until(lambda: not list(children(directory, "mariadbd")))
+    until(lambda: not list(children(directory / "database", "--datadir")))
     control.ask(directory, Request.START_DATABASE)
     control.ask(directory, Request.KILL_DATABASE)
     if killed:

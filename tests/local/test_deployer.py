@@ -16,12 +16,12 @@ from pulumi.runtime.settings import SETTINGS
 
 from local import program, project
 from local.database import Database
+from local.database_server import Administrator
 from local.deployer import Cloud, Deployer, DeployError
 from local.deployer.inputs import InputError, Inputs, plain
 from local.deployer.naming import Naming
 from local.deployer.registry import INVOKES, RESOURCES, ResourceType, Result
 from local.errors import LocalError
-from local.mariadb import Administrator
 from local.progress import Created, Failed
 
 QUEUE = "aws:sqs/queue:Queue"

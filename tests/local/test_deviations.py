@@ -69,9 +69,10 @@ def test_a_policy_loses_its_refusal_of_plain_http_and_nothing_else(deviations: D
 
 
 def test_the_database_and_its_authority_are_local(deviations: Deviations) -> None:
-    assert deviations.database_address("127.0.0.1", 3410) == ("127.0.0.1", 3410)
+    assert deviations.database_address("MySQL 9.7.4", "127.0.0.1", 3410) == ("127.0.0.1", 3410)
     assert deviations.archive_replacements() == {"rds-ca.pem": b"ours"}
     assert len(_said(deviations)) == 2
+    assert "The database is MySQL 9.7.4 at 127.0.0.1:3410, not MySQL 8.4 on RDS." in _said(deviations)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from local import stack
+from tests import engine
 from tests.local.runs import PROGRAM, Run, children, leftovers, until, write_program
 
 READY = "The cafe is open"
@@ -97,12 +98,12 @@ def test_a_stack_killed_alone_is_cleaned_up_without_anybody(start: Start, direct
 def test_a_service_that_dies_ends_the_stack_with_its_last_words(start: Start, directory: Path) -> None:
     run = start()
     run.wait_for(READY)
-    for process in children(directory, "mariadbd"):
+    for process in children(directory / "database", "--datadir"):
         process.kill()
     assert run.wait() == 1
-    log = directory / "logs" / "mariadb.log"
+    log = directory / "logs" / f"{engine.chosen()}.log"
     last = run.output.splitlines()[-1]
-    assert last.startswith("Error: MariaDB ended with signal 9: ")
+    assert last.startswith(f"Error: {engine.chosen().installed().name} ended with signal 9: ")
     assert last.endswith(f"(log: {log})")
     assert log.stat().st_size > 0
     assert leftovers(directory) == []
@@ -148,7 +149,8 @@ def test_a_port_in_use_is_named_with_the_option_for_another(start: Start, direct
 def test_a_detached_stack_runs_until_it_is_stopped(
     directory: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    options = stack.Options(directory=directory, port=0, program=write_program(tmp_path / "program"))
+    program = write_program(tmp_path / "program")
+    options = stack.Options(directory=directory, port=0, database_server=engine.chosen(), program=program)
     assert stack.detach(options) == 0
     try:
         assert READY in capfd.readouterr().out

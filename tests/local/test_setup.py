@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local import children, mariadb, ministack, ports
+from local import children, database_server, mariadb, ministack, mysql, ports
 from local.directory import LOCK, RunDirectory
 from local.errors import AlreadyRunningError, LocalError
 
@@ -38,10 +38,10 @@ def test_logs_can_stay_and_the_next_run_removes_them(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path / "run")
     directory.hold()
     (directory.logs / "mariadb.log").write_text("why")
-    (directory.path / "mariadb").mkdir()
+    (directory.path / "database").mkdir()
     directory.release(keep_logs=True)
     assert (directory.logs / "mariadb.log").exists()
-    assert not (directory.path / "mariadb").exists()
+    assert not (directory.path / "database").exists()
     assert not directory.hold()
     assert list(directory.logs.iterdir()) == []
     directory.release(keep_logs=False)
@@ -50,9 +50,9 @@ def test_logs_can_stay_and_the_next_run_removes_them(tmp_path: Path) -> None:
 def test_what_a_crashed_run_left_is_removed(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path)
     (tmp_path / LOCK).touch()
-    (tmp_path / "mariadb").mkdir()
+    (tmp_path / "database").mkdir()
     assert directory.hold()
-    assert not (tmp_path / "mariadb").exists()
+    assert not (tmp_path / "database").exists()
     directory.release(keep_logs=False)
 
 
@@ -103,7 +103,7 @@ def test_a_missing_mariadb_is_said_with_the_way_to_get_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(mariadb, "_PROGRAM_DIRECTORIES", ())
+    monkeypatch.setattr(database_server, "_PROGRAM_DIRECTORIES", ())
     with pytest.raises(
         LocalError, match=r"`scripts/setup database`.*apt-get install mariadb-server-core.*brew install"
     ):
@@ -117,6 +117,39 @@ def test_a_mariadb_without_its_sql_files_is_said(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(mariadb, "_SYSTEM_TABLES", (("no_such_file.sql",),))
     with pytest.raises(LocalError, match="not the SQL files that belong to it"):
         mariadb.find()
+
+
+def test_a_missing_mysql_is_reported_with_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(database_server, "_PROGRAM_DIRECTORIES", ())
+    monkeypatch.setattr(mysql, "_HOMEBREW", ())
+    with pytest.raises(LocalError, match=r"apt-get install mysql-server-core.*leave out --database-server"):
+        mysql.find()
+
+
+def write_server(directory: Path, script: str) -> Path:
+    """Write a program `mysqld` that does what the script says."""
+    directory.mkdir()
+    program = directory / "mysqld"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return program
+
+
+@pytest.mark.parametrize(
+    ("script", "options"),
+    [("exit 0", ["--no-defaults"]), ('[ "$1" != --no-defaults ]', [])],
+    ids=["a server", "a wrapper that keeps option files out itself"],
+)
+def test_mysql_is_found_behind_a_mysqld_of_mariadb(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, options: list[str]
+) -> None:
+    mariadb_program = write_server(tmp_path / "first", "exit 1")  # as for any unknown option
+    program = write_server(tmp_path / "second", script)
+    monkeypatch.setenv("PATH", f"{mariadb_program.parent}:{program.parent}:/bin:/usr/bin")
+    assert mysql.find().program == [str(program), *options]
 
 
 def test_a_missing_ministack_is_said_with_the_way_to_get_it(tmp_path: Path) -> None:

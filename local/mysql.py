@@ -1,0 +1,93 @@
+"""MySQL in place of RDS: what RDS runs, in the version that this machine has."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.database_server import Administrator, search, secret_file, user_option
+from local.errors import LocalError
+
+INSTALL_HINT = (
+    "MySQL's server is missing: install it yourself (Debian's unstable suite and Ubuntu: "
+    "`apt-get install mysql-server-core`; macOS: `brew install mysql`), so that `mysqld` is on the PATH, "
+    "or leave out --database-server for MariaDB."
+)
+
+_HOMEBREW = ("/opt/homebrew/opt/mysql/bin", "/usr/local/opt/mysql/bin")
+
+# One statement a line. `root` has no password after --initialize-insecure, so it is not to stay.
+_ACCOUNTS = """\
+CREATE USER '{administrator}'@'127.0.0.1' IDENTIFIED BY '{password}' REQUIRE SSL;
+GRANT ALL PRIVILEGES ON *.* TO '{administrator}'@'127.0.0.1' WITH GRANT OPTION;
+DROP USER 'root'@'localhost';
+"""
+
+
+# What this machine's option files say is not for us; only the first option can keep them out.
+_NO_OPTION_FILES = ["--no-defaults"]
+# A directory of this machine's that may not be there.
+_NO_FILES = "--secure-file-priv=NULL"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MySqlServer:
+    """The server's command without any option of ours; it finds its own messages."""
+
+    program: Sequence[str]
+    name: str = "MySQL"
+
+    @property
+    def command(self) -> list[str]:
+        return [
+            *self.program,
+            _NO_FILES,
+            "--mysqlx=OFF",  # It would listen on another port.
+            "--skip-log-bin",  # A local stack has neither replicas nor backups.
+            "--innodb-redo-log-capacity=32M",
+        ]
+
+    def bootstrap(self, command: Sequence[str], directory: Path, administrator: Administrator) -> list[str]:
+        accounts = directory / "accounts.sql"
+        secret_file(
+            accounts, _ACCOUNTS.format(administrator=administrator.user, password=administrator.password)
+        )
+        return [
+            shlex.join([*command, "--initialize-insecure", f"--init-file={accounts}"]),
+            # It holds the administrator's password.
+            f"rm {shlex.quote(str(accounts))}",
+        ]
+
+
+def find() -> MySqlServer:
+    """Find the installed server. Debian's MariaDB has a `mysqld`, too, which is not taken for MySQL.
+
+    Raises
+    ------
+    LocalError
+        When there is none, with the way to install it.
+    """
+    for program in search("mysqld", *_HOMEBREW):
+        # A wrapper script may keep option files out by itself, and then the option must not come twice.
+        for command in ([str(program), *_NO_OPTION_FILES], [str(program)]):
+            if _is_mysql(command):
+                return MySqlServer(program=command)
+    raise LocalError(INSTALL_HINT)
+
+
+def _is_mysql(command: Sequence[str]) -> bool:
+    """Return whether a server accepts the command; MariaDB does not know --validate-config."""
+    try:
+        run = subprocess.run(
+            [*command, *user_option(), _NO_FILES, "--validate-config"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return run.returncode == 0
