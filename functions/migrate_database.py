@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pymysql.constants import CLIENT
 
 from log import log
+from orders.names import parse_name
 from stores import migrations
 from stores.mysql import MySql
 from stores.secret import Login, LoginSecret
@@ -40,13 +41,14 @@ class MasterLogin:
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Apply what is missing and tell what that was; an error fails the deploy.
+    """Apply what is missing and return what that was; an error fails the deploy.
 
     Parameters
     ----------
     event
         `{"menu": {"Latte": "5"}}`: the menu's items and prices.
     """
+    menu = {parse_name(item): Decimal(price) for item, price in event["menu"].items()}
     application = LoginSecret(os.environ["DATABASE_SECRET"])
     login = MasterLogin(LoginSecret(os.environ["MASTER_SECRET"]), application)
     mysql = MySql(login, timeout=STATEMENT_TIMEOUT, client_flag=CLIENT.MULTI_STATEMENTS)
@@ -56,7 +58,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     finally:
         mysql.close()
     names = TableNames(os.environ["ORDERS_TABLE"], os.environ["MENU_TABLE"], os.environ["METRICS_TABLE"])
-    menu = {item: Decimal(price) for item, price in event["menu"].items()}
     OrdersTables(names, ZoneInfo(os.environ["TIME_ZONE"])).set_up(menu)
     log("INFO", "Database up to date", applied=applied, menu=len(menu))
     return {"applied": applied, "menu": sorted(menu)}

@@ -1,14 +1,46 @@
-"""Customers' names: how much of one everybody may read."""
+"""Names of items and customers: what is one, and how much of a customer's everybody may read."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from enum import StrEnum
 
+MAX_NAME = 100  # characters
+# Characters that leave no trace on a screen: controls, spaces, Unicode's Default_Ignorable_Code_Point
+# (https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt), and signs without ink.
+INVISIBLE = re.compile(
+    r"[\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
+    r"\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffc\U00013441\U00013442"
+    r"\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff]*"
+)
 # What looks like a space without being one to Python: of no width, or a letter without ink.
 BLANKS = "\u115f\u1160\u180e\u200b\u2060\u2800\u3164\ufeff\uffa0"
 JOINER = "\u200d"  # makes one sign of two: woman + rocket
 ENDS_NO_SIGN = "\u200c" + JOINER  # inside words of some scripts, and inside emoji
+
+
+def parse_name(value: object) -> str:
+    """Return the name of an item or a customer without the spaces around it.
+
+    Raises
+    ------
+    ValueError
+        It is not text, it cannot be stored, it is too long, or nothing of it would be visible.
+    """
+    name = value.strip() if isinstance(value, str) else ""
+    if len(name) > MAX_NAME or INVISIBLE.fullmatch(name) or not is_unicode(name):
+        raise ValueError(f"must be text of 1 to {MAX_NAME} characters that are not all invisible")
+    return name
+
+
+def is_unicode(text: str) -> bool:
+    """Return whether UTF-8 can hold a text; half a surrogate pair, which JSON can spell, is refused."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class CustomerNames(StrEnum):

@@ -10,7 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-MAX_TEXT = 100  # characters of an item's or a customer's name
+from orders.names import is_unicode, parse_name
+
 MAX_QUANTITY = 1000
 MAX_ATTRIBUTES = 256 * 1024  # bytes; what SNS takes as a message, well under DynamoDB's 400 KB for an item
 MAX_DEPTH = 16  # levels of nested attributes; DynamoDB takes 32, of which the item is one
@@ -100,10 +101,11 @@ def _order_id(value: object, errors: dict[str, str]) -> str | None:
 
 
 def _text(name: str, value: object, errors: dict[str, str]) -> str:
-    text = value.strip() if isinstance(value, str) else ""
-    if not 1 <= len(text) <= MAX_TEXT or not _is_unicode(text):
-        errors[name] = f"{name} must be text of 1 to {MAX_TEXT} characters."
-    return text
+    try:
+        return parse_name(value)
+    except ValueError as error:
+        errors[name] = f"{name} {error}."
+        return ""
 
 
 def _quantity(value: object, errors: dict[str, str]) -> int:
@@ -120,7 +122,7 @@ def _quantity(value: object, errors: dict[str, str]) -> int:
 def _check_attributes(attributes: Mapping[str, Any], errors: dict[str, str]) -> None:
     """Refuse what one of the stores could not keep; it would fail a whole batch there."""
     for name, value in attributes.items():
-        if not name or not _is_unicode(name):
+        if not name or not is_unicode(name):
             errors["body"] = "A field has a name that cannot be stored."
         elif not _is_storable(value, MAX_DEPTH):
             errors[name] = f"{name} holds a number, a text or a nesting that cannot be stored."
@@ -135,14 +137,14 @@ def _is_storable(value: object, depth: int) -> bool:
         case None | bool():
             return True
         case str():
-            return _is_unicode(value)
+            return is_unicode(value)
         case int() | float():
             return _is_storable_number(Decimal(str(value)))
         case list():
             return all(_is_storable(element, depth - 1) for element in value)
         case dict():
             return all(
-                name and _is_unicode(name) and _is_storable(element, depth - 1)
+                name and is_unicode(name) and _is_storable(element, depth - 1)
                 for name, element in value.items()
             )
     return False
@@ -155,12 +157,3 @@ def _is_storable_number(number: Decimal) -> bool:
         return True
     # Zeros at the end count as well: boto3 rounds nothing, not even them.
     return len(number.as_tuple().digits) <= MAX_DIGITS and MIN_EXPONENT <= number.adjusted() <= MAX_EXPONENT
-
-
-def _is_unicode(text: str) -> bool:
-    """Tell whether a text can be written as UTF-8; half a surrogate pair, which JSON can spell, cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -8,9 +8,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.names import CustomerNames
+from orders.names import INVISIBLE, MAX_NAME, CustomerNames, parse_name
 
 INITIAL = CustomerNames.INITIAL
+
+
+def test_a_name_has_at_most_100_characters() -> None:
+    assert parse_name(" " + "x" * MAX_NAME + "\n") == "x" * 100
+    with pytest.raises(ValueError, match="1 to 100 characters"):
+        parse_name("x" * 101)
+
+
+def test_every_space_and_every_control_character_is_invisible() -> None:
+    unseen = [
+        chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) in {"Zs", "Zl", "Zp", "Cc"}
+    ]
+    assert INVISIBLE.fullmatch("".join(unseen))
+
+
+@given(st.text("\u200b\u2800\u3164\ufe0f\U000e0020\u202e \t\x00\xad"))
+def test_a_name_of_invisible_characters_alone_is_none(name: str) -> None:
+    with pytest.raises(ValueError, match="not all invisible"):
+        parse_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["x", "é", "李", "👍🏽", "👩\u200d🚀", "\u200fעדה", "-", "\u0301", "\u0600", "\ue000"]
+)
+def test_a_name_with_anything_to_see_is_kept_as_it_is(name: str) -> None:
+    assert parse_name(f" {name} ") == name
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import place_order
-from orders.order import MAX_QUANTITY, MAX_TEXT, InvalidOrderError, OrderFields
+from orders.names import INVISIBLE, MAX_NAME
+from orders.order import MAX_QUANTITY, InvalidOrderError, OrderFields
 from orders.request import MAX_BODY, MAX_KEY
 from orders.status import RECENT_ORDERS, TOP_ITEMS
 from tests import openapi
@@ -58,7 +59,7 @@ def test_what_is_not_documented_is_noticed() -> None:
 def test_limits_are_those_of_the_code() -> None:
     number, _ = SCHEMAS["Order"]["properties"]["quantity"]["anyOf"]
     assert number["maximum"] == MAX_QUANTITY
-    assert SCHEMAS["Text"]["maxLength"] == MAX_TEXT
+    assert SCHEMAS["Text"]["maxLength"] == MAX_NAME
     placing = DOCUMENT["paths"]["/orders"]["post"]
     assert placing["parameters"][0]["schema"]["maxLength"] == MAX_KEY
     assert str(MAX_BODY) in placing["requestBody"]["description"]
@@ -66,10 +67,29 @@ def test_limits_are_those_of_the_code() -> None:
     assert (lists["recent_orders"]["maxItems"], lists["top_items"]["maxItems"]) == (RECENT_ORDERS, TOP_ITEMS)
 
 
-TEXTS = st.text(max_size=101) | st.sampled_from(["", " ", "x" * 100, "x" * 101]) | st.none() | st.integers()
+TEXTS = (
+    st.text(max_size=101)
+    | st.text("\u200b\u2800\u3164\u180e\U000e0020\u202e\x00\xad", max_size=3)
+    | st.sampled_from(["", " ", "x" * 100, "x" * 101])
+    | st.none()
+    | st.integers()
+)
 QUANTITIES: st.SearchStrategy[Any] = st.integers(-1, 1001) | st.sampled_from(
     ["1", " +7 ", "0", "0042", "1000", "1001", "-1", "x", "", 1.0, 1.5, True, None, []]
 )
+
+
+def test_the_schema_and_the_code_agree_on_every_character() -> None:
+    validator = jsonschema_rs.Draft202012Validator(SCHEMAS["Text"])
+    # Of the largest blocks without an invisible character, one in 97 is enough.
+    codes = [
+        *range(0xD800),
+        *range(0xE000, 0x20000),
+        *range(0x20000, 0xE0000, 97),
+        *range(0xE0000, 0x110000, 13),
+    ]
+    for character in map(chr, codes):
+        assert validator.is_valid(character) != bool(INVISIBLE.fullmatch(character)), hex(ord(character))
 
 
 @given(

@@ -16,7 +16,10 @@ JSON_VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-NAMES = st.text(min_size=1, max_size=100).filter(lambda text: text.strip() == text)
+# One visible character anywhere makes a name of any text.
+NAMES = st.tuples(st.text(max_size=49), st.sampled_from("xé李👍"), st.text(max_size=50)).map(
+    lambda parts: "".join(parts).strip()
+)
 
 
 def errors(**message: Any) -> dict[str, str]:
@@ -58,9 +61,15 @@ def test_any_other_quantity_is_refused(said: object) -> None:
     assert errors(item="Latte", quantity=said) == {"quantity": "quantity must be an integer from 1 to 1000."}
 
 
-@pytest.mark.parametrize("said", ["", "   ", "x" * 101, 7, None, ["Latte"], "\ud83d"])
-def test_an_item_is_text_of_1_to_100_characters(said: object) -> None:
-    assert errors(item=said, quantity=1) == {"item": "item must be text of 1 to 100 characters."}
+@pytest.mark.parametrize("said", ["", "   ", "x" * 101, 7, None, ["Latte"], "\ud83d", "\u200b", " \u2800\t"])
+def test_an_item_is_text_of_1_to_100_characters_that_shows_something(said: object) -> None:
+    sentence = "item must be text of 1 to 100 characters that are not all invisible."
+    assert errors(item=said, quantity=1) == {"item": sentence}
+
+
+def test_a_customer_whose_name_shows_nothing_is_refused_like_one_without_a_name() -> None:
+    for name in ("", "\u200b", "\u2800", "\u3164\ufe0f", "\x00"):
+        assert set(errors(item="Tea", quantity=1, customer_name=name)) == {"customer_name"}
 
 
 def test_a_missing_customer_is_a_guest() -> None:
