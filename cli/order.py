@@ -215,7 +215,8 @@ def place_many(
 ) -> Tally:
     """Place `order` `count` times over a few connections, each time as an order of its own.
 
-    Ends early, with what was done so far, when an order fails for good and when the user types Ctrl-C.
+    Returns early, with what was done so far, when an order fails for good and when the user types Ctrl-C. Any
+    other exception stops the workers and is raised.
     """
     tally = Tally(requested=count)
     turns = itertools.islice(itertools.count(), count)
@@ -235,10 +236,13 @@ def place_many(
             # Short waits: Python handles a signal between two of them, whichever thread received it.
             while wait(workers, timeout=0.2).not_done:
                 pass
-        except KeyboardInterrupt:
-            tally.interrupted = True
+        except BaseException as stopped_by:
+            # The pool waits for its workers, whatever was raised: without this they place all the rest first.
             counter.close()
             gate.set()
+            if not isinstance(stopped_by, KeyboardInterrupt):
+                raise
+            tally.interrupted = True
     tally.seconds = time.monotonic() - started
     problems = [error for worker in workers if isinstance(error := worker.exception(), AnswerError)]
     # A refusal says what is wrong with the order; "busy" may be only what others saw on closing.

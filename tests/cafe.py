@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pymysql
-import pytest
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from tests.local_stack import LocalStack
-
-PATIENCE = 30.0  # seconds; most things take one
-
-
-def eventually(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
-    """Wait until a condition holds, and return what it returned."""
-    waiting = Retrying(
-        stop=stop_after_delay(patience), wait=wait_fixed(0.1), retry=retry_if_result(lambda found: not found)
-    )
-    try:
-        return waiting(condition)
-    except RetryError:
-        pytest.fail(f"still not so after {patience:g} seconds: {condition()!r}")
+from tests.waiting import eventually as eventually
 
 
 @dataclass

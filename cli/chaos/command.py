@@ -129,10 +129,15 @@ def _watched(run: "ChaosRun") -> "list[Check] | None":
     thread = threading.Thread(target=work, daemon=True)
     with _interrupts(run.stop), _screen(run) as show:
         thread.start()
-        while thread.is_alive():
+        try:
+            while thread.is_alive():
+                show()
+                thread.join(REFRESH)
             show()
-            thread.join(REFRESH)
-        show()
+        finally:
+            # When the display fails: nothing is sent any more, and what is broken is repaired first.
+            run.stop()
+            thread.join()
     match ended[0]:
         case StoppedError():
             return None

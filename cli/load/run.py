@@ -6,9 +6,8 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -73,9 +72,10 @@ class Run:
         steps = iter(groups(self._plan.sequence(), self._door.size))
         pace = Pace(self._plan.rate, self._stop)
         self._started = moved = time.monotonic()
+        hands: list[Future[None]] = []
         with ThreadPoolExecutor(self._hands) as pool:
-            hands = [pool.submit(self._work, steps, pace) for _ in range(self._hands)]
             try:
+                hands.extend(pool.submit(self._work, steps, pace) for _ in range(self._hands))
                 while True:
                     sending = bool(wait(hands, timeout=LOOK).not_done)
                     done = self._done
@@ -115,13 +115,20 @@ class Run:
             return False
         return self._counters.depth() <= self.tally.swallowed or time.monotonic() - moved > GRACE
 
-    def _stop_if_left(self, hands: Sequence[Any]) -> None:
-        """Stop the sending when nobody listens any more, by an error for one."""
+    def _stop_if_left(self, hands: Sequence[Future[None]]) -> None:
+        """Stop the sending when nobody reads the figures any more, after an exception for example."""
         if not all(hand.done() for hand in hands):
             self._stop.set()
         self._door.close()
 
     def _work(self, steps: Iterator[list[tuple[Kind, int]]], pace: Pace) -> None:
+        try:
+            self._send_all(steps, pace)
+        except BaseException:
+            self._stop.set()  # what stops one worker stops all
+            raise
+
+    def _send_all(self, steps: Iterator[list[tuple[Kind, int]]], pace: Pace) -> None:
         while not self._stop.is_set():
             with self._turn:
                 step = next(steps, None)

@@ -18,7 +18,8 @@ from cli.chaos.faults import Fault
 from cli.chaos.orders import Plan
 from cli.chaos.schedule import schedule
 from local.directory import CHAOS_FILE
-from tests.cafe import Cafe, eventually
+from tests.cafe import Cafe
+from tests.waiting import eventually
 
 CAFE_COMMAND = Path(sys.executable).parent / "cafe"
 FAULTS = (
@@ -113,7 +114,7 @@ def test_what_is_broken_is_mended_at_ctrl_c_and_on_request_after_a_killed_run(ca
     assert process.returncode == 130
     assert "everything is mended" in error
     # What was sent is recorded all the same.
-    eventually(lambda: settled(cafe, before), patience=60)
+    eventually(lambda: settled(cafe, before))
 
 
 def quick_seed() -> str:

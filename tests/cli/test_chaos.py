@@ -11,14 +11,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from cli import main
-from cli.chaos.books import Seen
+from cli.chaos import command
+from cli.chaos.books import Check, Seen
 from cli.chaos.faults import Fault
-from cli.chaos.figures import Figures
+from cli.chaos.figures import Figures, Progress
 from cli.chaos.orders import Plan, Sending
 from cli.chaos.schedule import LONGEST, SHORTEST, Lane, Planned, StoppedError, schedule
 from cli.errors import AnswerError
@@ -247,6 +249,32 @@ def test_without_a_stack_it_says_how_to_get_one(
     code, _, error = typed("--directory", str(tmp_path))
     assert code == 2
     assert "make local" in error
+
+
+def test_a_display_that_fails_ends_the_run_before_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Run:
+        """Repairs what it broke when it is stopped."""
+
+        def __init__(self) -> None:
+            self.stopping, self.repaired = threading.Event(), False
+            self.progress = Progress()
+
+        def stop(self) -> None:
+            self.stopping.set()
+
+        def run(self) -> list[Check]:
+            self.stopping.wait()
+            self.repaired = True
+            raise StoppedError
+
+    def fail(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(command, "note", fail)
+    run: Any = Run()
+    with pytest.raises(BrokenPipeError):
+        command._watched(run)
+    assert run.repaired
 
 
 def test_its_help_loads_none_of_the_slow_libraries() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import signal
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from cli.load import run as load
-from cli.load.plan import Kind, Plan
+from cli.load.plan import HttpDoor, Kind, Plan
 from tests.cli.conftest import Cafe
 from tests.cli.stand_in import FakeAws, FakeFunctions, Reply
 
@@ -156,6 +157,24 @@ def test_ctrl_c_stops_sending_and_checks_nothing(run: Cafe, dev: FakeAws) -> Non
     assert result.exit_code == 130
     assert "of 500 orders were sent; they are still recorded." in result.stderr
     assert 5 <= len(dev.api.order_ids) < 100
+
+
+def test_what_stops_one_worker_stops_all(run: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    send = HttpDoor.send
+
+    def fail_once(door: HttpDoor, bodies: Sequence[dict[str, object]]) -> list[str | None]:
+        sent.append("")
+        if len(sent) == 5:
+            raise ZeroDivisionError
+        return send(door, bodies)
+
+    monkeypatch.setattr(HttpDoor, "send", fail_once)
+    result = run("--orders", "10000")
+
+    assert result.exit_code != 0
+    assert "ZeroDivisionError" in result.output + repr(result.exception)
+    assert len(dev.api.order_ids) < 1000
 
 
 def test_a_stack_on_aws_is_asked_about(cafe: Cafe, dev: FakeAws, functions: FakeFunctions) -> None:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +19,7 @@ from cli import http
 from cli.order import ATTEMPTS, CONNECTIONS, BusyError, Counter, Order, RefusedError, place_many
 from tests.cli.conftest import Cafe
 from tests.cli.stand_in import FakeApi, Reply
+from tests.waiting import eventually
 
 LATTE = Order(item="Latte")
 
@@ -224,17 +224,38 @@ def test_ctrl_c_keeps_what_was_accepted(api: FakeApi, counter: Counter) -> None:
     assert set(tally.order_ids) == api.order_ids
 
 
+def test_any_exception_stops_the_workers_and_is_raised(api: FakeApi, counter: Counter) -> None:
+    class FailedError(Exception):
+        pass
+
+    def fail(*_: object) -> None:
+        raise FailedError
+
+    def accepted() -> None:
+        if len(api.order_ids) >= 5 and not enough.is_set():
+            enough.set()
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    enough = threading.Event()
+    before = signal.signal(signal.SIGUSR1, fail)
+    try:
+        with pytest.raises(FailedError):
+            place_many(counter, LATTE, 100_000, on_accepted=accepted)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+    assert len(api.order_ids) < 10_000
+
+
 def test_the_installed_command_ends_with_130_and_a_sentence_on_ctrl_c(
     api: FakeApi, local_stack: Path
 ) -> None:
     program = Path(sys.executable).with_name("cafe")
     words = [str(program), "order", "Latte", "--count", "100000", "--directory", str(local_stack)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
-        deadline = time.monotonic() + 20
-        while len(api.order_ids) < 5 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        eventually(lambda: len(api.order_ids) >= 5)
         os.kill(running.pid, signal.SIGINT)
-        output, error = running.communicate(timeout=20)
+        output, error = running.communicate()
 
     assert running.returncode == 130
     assert f"{len(api.order_ids):,} of 100,000 orders accepted" in output

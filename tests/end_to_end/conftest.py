@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from cli.http import client as http_client
-from tests.cafe import Cafe, eventually
+from tests.cafe import Cafe
 from tests.local_stack import LocalStack
+from tests.waiting import eventually
 
 GIVEN_UP = 20.0  # seconds without progress; a cold start on a busy machine takes several
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.cafe import Cafe, eventually
+from tests.cafe import Cafe
+from tests.waiting import eventually
 
 NewId = Callable[[], str]
 CAFE_COMMAND = Path(sys.executable).parent / "cafe"

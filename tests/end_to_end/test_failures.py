@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests import openapi
-from tests.cafe import Cafe, eventually
+from tests.cafe import Cafe
+from tests.waiting import eventually
 
 NewId = Callable[[], str]
 

@@ -17,7 +17,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests import openapi
-from tests.cafe import Cafe, eventually
+from tests.cafe import Cafe
+from tests.waiting import eventually
 
 API = schemathesis.openapi.from_path(str(openapi.DOCUMENT))
 # Of each kind, for each operation; besides the edges of every field, which are always tried.

@@ -13,8 +13,9 @@ from typer.testing import CliRunner, Result
 
 from cli import queues
 from cli.main import app
-from tests.cafe import Cafe, eventually
+from tests.cafe import Cafe
 from tests.end_to_end.test_failures import master
+from tests.waiting import eventually
 
 NewId = Callable[[], str]
 Operator = Callable[..., Result]

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.cafe import Cafe, eventually
+from tests.cafe import Cafe
+from tests.waiting import eventually
 
 NewId = Callable[[], str]
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.cafe import Cafe, eventually
+from tests.cafe import Cafe
+from tests.waiting import eventually
 
 NewId = Callable[[], str]
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.cafe import Cafe, eventually
+from tests.cafe import Cafe
 from tests.end_to_end.test_doors import command
 from tests.end_to_end.test_failures import database_away, logged, master
+from tests.waiting import eventually
 
 NewId = Callable[[], str]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from tests.cafe import Cafe, eventually
+from tests.cafe import Cafe
+from tests.waiting import eventually
 
 
 def test_the_clock_runs_the_reconciler(cafe: Cafe) -> None:
@@ -15,4 +16,4 @@ def test_the_clock_runs_the_reconciler(cafe: Cafe) -> None:
         lines = logs.filter_log_events(logGroupName=group["logGroupName"], filterPattern='"askedBy"')
         return any(json.loads(event["message"])["askedBy"] == "aws.events" for event in lines["events"])
 
-    eventually(is_scheduled, patience=75)
+    eventually(is_scheduled)
