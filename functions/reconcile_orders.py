@@ -18,7 +18,7 @@ from log import log
 from orders.ledger import Ledger, StoreUnavailableError
 from orders.reconciliation import NAMESPACE, Clock, NotNowError, Outcome, Reconciler
 from orders.replay import replay
-from orders.sweep import sweep
+from orders.sweep import Swept, sweep
 from stores.counts import OrderCounts
 from stores.database import OrdersDatabase
 from stores.mysql import MySql
@@ -75,9 +75,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     Returns
     -------
     dict[str, Any]
-        Of `check` and `read` see there. Else `checked`, `repaired`, `drift`, `rds_orders`, `swept`,
-        `left`, `next` (where to go on: call again with it as `after`) and `reason` (why something was
-        left undone); of `rebuild` also `corrected`.
+        Of `check` and `read` see there. Else `checked`, `repaired`, `drift`, `rds_orders`, `next` (where
+        to go on: call again with it as `after`), `reason` (why something was left undone), and of the
+        dead letters `swept`, `left` = `rejected` + `waiting`, `rejected_reason` and `waiting_reason`
+        (see `Swept`); of `rebuild` also `corrected`.
     """
     left = _time_left(context)
     after = int(event.get("after") or 0)
@@ -135,7 +136,7 @@ def _reconcile(
     asked_by: str = "operator",
 ) -> dict[str, Any]:
     """Compare, and sweep the dead letters."""
-    outcome, swept, remaining = Outcome(), 0, 0
+    outcome, swept = Outcome(), Swept()
     clock = Clock(left=lambda: left() - SWEEP)
     try:
         outcome = work(Reconciler(OrderRows(mysql()), counts(), ledger(), zone(), clock))
@@ -144,8 +145,8 @@ def _reconcile(
         outcome.reason = str(error)
     if outcome.next is None or is_window:
         # Even if a store failed: between two outages there may be no time to compare everything.
-        swept, remaining, reason = _sweep(left)
-        outcome.reason = outcome.reason or reason
+        swept = _sweep(left)
+        outcome.reason = outcome.reason or swept.reason or swept.waiting_reason
     if outcome.reason:
         log("ERROR", "Not all was reconciled", reason=outcome.reason, askedBy=asked_by)
     answer: dict[str, Any] = {
@@ -153,8 +154,12 @@ def _reconcile(
         "repaired": outcome.repaired,
         "drift": outcome.drift,
         "rds_orders": outcome.rds_orders,
-        "swept": swept,
-        "left": remaining,
+        "swept": len(swept.recorded),
+        "left": swept.left,
+        "rejected": swept.rejected,
+        "rejected_reason": swept.rejected_reason,
+        "waiting": swept.waiting,
+        "waiting_reason": swept.waiting_reason,
         "next": outcome.next,
         "reason": outcome.reason,
     }
@@ -164,21 +169,12 @@ def _reconcile(
     return answer
 
 
-def _sweep(left: Callable[[], float]) -> tuple[int, int, str | None]:
-    """Sweep as long as there is time: after a long outage there are thousands.
-
-    Returns
-    -------
-    tuple
-        How many orders were recorded, how many messages stay, and why if a store was away.
-    """
-    try:
-        swept = sweep(dead_letters(), ledger(), _until(max(SWEEP, left())))
-    except StoreUnavailableError as error:
-        return 0, 0, str(error)
+def _sweep(left: Callable[[], float]) -> Swept:
+    """Sweep as long as there is time: after a long outage there are thousands of orders."""
+    swept = sweep(dead_letters(), ledger(), _until(max(SWEEP, left())))
     for order_id in swept.recorded:
         log("INFO", "Order recorded from the dead-letter queue", orderId=order_id)
-    return len(swept.recorded), swept.left, swept.reason
+    return swept
 
 
 def _publish(outcome: Outcome, asked_by: str) -> None:

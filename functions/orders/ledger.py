@@ -13,9 +13,20 @@ Failures = dict[str, str]  # why, by order id
 
 
 class Refused(str):
-    """Why this one order is not taken, now or later; others are."""
+    """Why this one message or order is not taken, now or later; others are."""
 
     __slots__ = ()
+
+
+class Unforeseen(Refused):
+    """Where our code failed on this one order: a defect, which the next release may not have."""
+
+    __slots__ = ()
+
+
+def is_final(reason: str) -> bool:
+    """Return whether trying again is useless until a person changes something: no store is at fault."""
+    return isinstance(reason, Refused) and not isinstance(reason, Unforeseen)
 
 
 class StoreUnavailableError(Exception):
@@ -95,19 +106,19 @@ def _write(
     except StoreUnavailableError as error:
         return [], {order.order_id: str(error) for order in orders}
     except OrderRefusedError as error:
-        reason = str(error)
+        reason = Refused(str(error))
     # A defect of ours that one order brings to light must not take its neighbours to the dead-letter queue.
     except Exception as error:  # noqa: BLE001
-        reason = _place(error)
+        reason = Unforeseen(place_of(error))
     if len(orders) == 1:
-        return [], {orders[0].order_id: Refused(reason)}
+        return [], {orders[0].order_id: reason}
     middle = len(orders) // 2
     kept, failures = _write(orders[:middle], write)
     more_kept, more_failures = _write(orders[middle:], write)
     return kept + more_kept, failures | more_failures
 
 
-def _place(error: Exception) -> str:
-    """Say what failed and where, without the error's words: they may hold a customer's."""
+def place_of(error: Exception) -> str:
+    """Return what failed and where, without the error's text: it may hold a customer's name."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {PurePath(frame.filename).name}, line {frame.lineno}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
+from orders.ledger import Refused, Unforeseen, place_of
 from orders.order import ORDER_ID, InvalidOrderError, Order, OrderFields
 
 # MySQL's TIMESTAMP, less a day on each side for time zones.
@@ -25,10 +26,10 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A message that holds no order, and why."""
+    """A message in which no order was found, and why."""
 
     message_id: str
-    reason: str
+    reason: Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,10 @@ def parse_batch(records: Iterable[Mapping[str, Any]]) -> tuple[list[Received], l
         try:
             received.append(Received(message_id, parse_record(record)))
         except InvalidOrderError as error:
-            rejected.append(Rejected(message_id, str(error)))
+            rejected.append(Rejected(message_id, Refused(error)))
+        # A defect that one message brings to light must not take its neighbours to the dead-letter queue.
+        except Exception as error:  # noqa: BLE001
+            rejected.append(Rejected(message_id, Unforeseen(place_of(error))))
     return received, rejected
 
 

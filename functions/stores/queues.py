@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -12,9 +13,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from orders.ledger import StoreUnavailableError
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 QUICK = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
 
 MAX_BATCH = 10  # messages of one call
+# Calls at once. What so many receives return, up to 80 messages, fits one transaction of DynamoDB.
+PARALLEL = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +76,15 @@ class DeadLetters:
         self._hidden = hidden
         self._client: Any = client or boto3.client("sqs", config=QUICK)
         self._receipts: dict[str, str] = {}
+        self._threads = ThreadPoolExecutor(PARALLEL)
 
     def take(self) -> list[dict[str, Any]]:
-        """Take up to ten messages, as records of an SQS event.
+        """Take some messages, as records of an SQS event, by several receives at once.
 
-        None means that there are no more, as a rule: SQS looks at a few of its servers, each time at others.
+        None means that there are no more, as a rule: SQS looks at a few of its servers for each receive.
         """
-        answer = self._call(
-            "receive_message",
-            MaxNumberOfMessages=MAX_BATCH,
-            VisibilityTimeout=self._hidden,
-            AttributeNames=["SentTimestamp"],
-        )
-        messages = answer.get("Messages", [])
+        found = self._at_once(self._receive, range(PARALLEL))
+        messages = [message for received in found for message in received]
         self._receipts |= {message["MessageId"]: message["ReceiptHandle"] for message in messages}
         return [
             {"messageId": m["MessageId"], "body": m["Body"], "attributes": m.get("Attributes", {})}
@@ -97,14 +99,26 @@ class DeadLetters:
         """Let everybody see messages that were taken."""
         self._call_in_batches("change_message_visibility_batch", message_ids, VisibilityTimeout=0)
 
+    def _receive(self, _number: int) -> list[dict[str, Any]]:
+        answer = self._call(
+            "receive_message",
+            MaxNumberOfMessages=MAX_BATCH,
+            VisibilityTimeout=self._hidden,
+            AttributeNames=["SentTimestamp"],
+        )
+        messages: list[dict[str, Any]] = answer.get("Messages", [])
+        return messages
+
     def _call_in_batches(self, operation: str, message_ids: Sequence[str], **request: Any) -> None:
-        for start in range(0, len(message_ids), MAX_BATCH):
-            receipts = [self._receipts.pop(each) for each in message_ids[start : start + MAX_BATCH]]
-            entries = [
-                {"Id": str(number), "ReceiptHandle": receipt, **request}
-                for number, receipt in enumerate(receipts)
-            ]
-            self._call(operation, Entries=entries)
+        entries = [
+            {"Id": str(number), "ReceiptHandle": self._receipts.pop(message_id), **request}
+            for number, message_id in enumerate(message_ids)
+        ]
+        groups = [entries[start : start + MAX_BATCH] for start in range(0, len(entries), MAX_BATCH)]
+        self._at_once(lambda group: self._call(operation, Entries=group), groups)
+
+    def _at_once(self, call: Callable[[T], R], arguments: Iterable[T]) -> list[R]:
+        return list(self._threads.map(call, arguments))
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
         try:

@@ -81,6 +81,10 @@ def test_the_schedule_compares_sweeps_and_publishes_the_drift(
         "rds_orders": 1,
         "swept": 1,
         "left": 1,
+        "rejected": 1,
+        "rejected_reason": "The order must be a JSON object; this is not JSON.",
+        "waiting": 0,
+        "waiting_reason": None,
         "next": None,
         "reason": None,
     }
@@ -124,7 +128,8 @@ def test_while_the_database_is_away_it_says_so_and_claims_nothing(
 ) -> None:
     queue.send(order("o1"))
     answer = call(command=command)
-    assert answer["reason"] == "MySQL error 2003"
+    assert answer["reason"] == answer["waiting_reason"] == "MySQL error 2003"
+    assert (answer["rejected"], answer["waiting"], answer["left"]) == (0, 1, 1)
     assert (answer["checked"], answer["rds_orders"], answer["next"]) == (0, None, None)
     assert [line["message"] for line in lines()] == ["Not all was reconciled"]
     assert queue.visible() == 1

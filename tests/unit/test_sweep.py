@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import boto3
 import pytest
 
-from orders.ledger import Failures, Ledger, Refused, StoreUnavailableError
+from orders import message
+from orders.ledger import Failures, Ledger, Refused, StoreUnavailableError, Unforeseen
 from orders.order import Order
 from orders.sweep import Swept, sweep
-from stores.queues import DeadLetters
-from tests.unit.books import Books
+from stores.queues import PARALLEL, DeadLetters
+from tests.unit.books import Books, OneAtATime
 
 
 class Queue:
     """A queue that a test fills and watches."""
 
     def __init__(self, client: Any) -> None:
-        self.client = client
+        self.client = OneAtATime(client)
         self.url: str = client.create_queue(QueueName="OrderDLQ")["QueueUrl"]
 
     def send(self, *bodies: object) -> list[str]:
@@ -65,12 +68,15 @@ def test_orders_are_recorded_and_poison_stays(queue: Queue, dead_letters: DeadLe
     (bare,) = queue.send(order())
     found = run(dead_letters, books.ledger)
     assert sorted(found.recorded) == sorted([*(f"o{n}" for n in range(14)), "sns-1", bare])
-    assert (found.left, found.reason) == (2, None)
+    assert (found.left, found.rejected, found.waiting) == (2, 2, 0)
+    assert found.reason is found.waiting_reason is None
+    assert found.rejected_reason
     assert queue.visible() == 2
     assert books.kept() == books.counts.total() == 16
     assert books.item("Orders", "orderId", "sns-1")["created_at"] == {"S": "2026-11-22T12:00:00.000+00:00"}
     # What stays is looked at again each time, and is there for everybody in between.
-    assert run(dead_letters, books.ledger) == Swept(recorded=[], left=2)
+    again = run(dead_letters, books.ledger)
+    assert (again.recorded, again.rejected) == ([], 2)
     assert queue.visible() == 2
 
 
@@ -89,8 +95,10 @@ class LedgerStandIn(Ledger):
 
     def __init__(self, **reasons: str) -> None:
         self.reasons = reasons
+        self.calls = 0
 
     def record(self, orders: Sequence[Order]) -> Failures:
+        self.calls += 1
         everything = self.reasons.get("all")
         return {
             order.order_id: everything or self.reasons[order.order_id]
@@ -99,15 +107,18 @@ class LedgerStandIn(Ledger):
         }
 
 
-def test_while_a_store_is_away_nothing_is_lost_and_nothing_hidden(
+def test_while_a_store_is_unavailable_orders_wait_and_only_poison_is_rejected(
     queue: Queue, dead_letters: DeadLetters
 ) -> None:
-    queue.send(*(order(f"o{n}") for n in range(25)))
-    found = run(dead_letters, LedgerStandIn(all="MySQL error 2003"))
-    assert (found.recorded, found.reason) == ([], "MySQL error 2003")
-    # It does not ask for the rest.
-    assert found.left <= 10
-    assert queue.visible() == 25
+    queue.send(*(order(f"o{n}") for n in range(95)), "poison")
+    unavailable = LedgerStandIn(all="MySQL error 2003")
+    found = run(dead_letters, unavailable)
+    assert (found.recorded, found.waiting, found.rejected, found.left) == ([], 95, 1, 96)
+    assert (found.waiting_reason, found.reason) == ("MySQL error 2003", None)
+    assert found.rejected_reason == "The order must be a JSON object; this is not JSON."
+    # The store is not tried again for the rest, and everybody sees the messages again.
+    assert unavailable.calls == 1
+    assert queue.visible() == 96
 
 
 def test_an_order_that_a_store_refuses_stays_and_holds_nobody_up(
@@ -115,17 +126,123 @@ def test_an_order_that_a_store_refuses_stays_and_holds_nobody_up(
 ) -> None:
     queue.send(*(order(f"o{n}") for n in range(15)))
     found = run(dead_letters, LedgerStandIn(o3=Refused("DynamoDB: ValidationException")))
-    assert (len(found.recorded), found.left, found.reason) == (14, 1, None)
+    assert (len(found.recorded), found.rejected, found.waiting, found.reason) == (14, 1, 0, None)
+    assert found.rejected_reason == "DynamoDB: ValidationException"
     assert queue.visible() == 1
 
 
+def test_an_order_on_which_our_code_fails_waits_for_the_next_release(
+    queue: Queue, dead_letters: DeadLetters
+) -> None:
+    queue.send(order("o1"), order("o2"))
+    found = run(dead_letters, LedgerStandIn(o1=Unforeseen("KeyError in tables.py, line 7")))
+    assert (found.recorded, found.rejected, found.waiting) == (["o2"], 0, 1)
+    assert found.waiting_reason == "KeyError in tables.py, line 7"
+
+
+def test_a_message_on_which_the_parser_fails_waits_and_holds_nobody_up(
+    queue: Queue, dead_letters: DeadLetters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse = message.parse_record
+
+    def fail(record: Mapping[str, Any]) -> Order:
+        if "defect" in record["body"]:
+            raise ZeroDivisionError("Ann")
+        return parse(record)
+
+    monkeypatch.setattr(message, "parse_record", fail)
+    queue.send(order("o1"), order("o2", note="defect"))
+    found = run(dead_letters, LedgerStandIn())
+    assert (found.recorded, found.rejected, found.waiting) == (["o1"], 0, 1)
+    assert found.waiting_reason is not None
+    assert found.waiting_reason.startswith("ZeroDivisionError in test_sweep.py")
+
+
+def test_the_reason_of_a_message_that_is_wrong_all_over_is_short(
+    queue: Queue, dead_letters: DeadLetters
+) -> None:
+    queue.send({"item": "Tea", "quantity": 1, **{f"field {n}": {"": 1} for n in range(999)}})
+    assert len(run(dead_letters, LedgerStandIn()).rejected_reason or "") <= 300
+
+
 def test_a_sweep_ends_in_time(queue: Queue, dead_letters: DeadLetters) -> None:
-    queue.send(*(order(f"o{n}") for n in range(15)))
+    queue.send(*(order(f"o{n}") for n in range(95)))
     times = iter([1.0, -1.0])
-    assert len(run(dead_letters, LedgerStandIn(), lambda: next(times)).recorded) == 10
+    assert len(run(dead_letters, LedgerStandIn(), lambda: next(times)).recorded) == 80
 
 
-def test_what_comes_round_again_ends_the_sweep() -> None:
+class Sqs:
+    """A client of SQS with one queue in memory, which counts its calls."""
+
+    def __init__(self, bodies: Sequence[str]) -> None:
+        self.calls = Counter[str]()
+        self.visible = {f"m{number}": body for number, body in enumerate(bodies)}
+        self.hidden: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def receive_message(self, **_: Any) -> Any:
+        with self._lock:
+            self.calls["receive"] += 1
+            taken = [self.visible.popitem() for _ in range(min(10, len(self.visible)))]
+            self.hidden.update(taken)
+            sent = {"SentTimestamp": "1790000000000"}
+            return {
+                "Messages": [
+                    {"MessageId": message_id, "ReceiptHandle": message_id, "Body": body, "Attributes": sent}
+                    for message_id, body in taken
+                ]
+            }
+
+    def delete_message_batch(self, Entries: Sequence[Mapping[str, Any]], **_: Any) -> None:  # noqa: N803
+        with self._lock:
+            self.calls["delete"] += 1
+            for entry in Entries:
+                del self.hidden[entry["ReceiptHandle"]]
+
+    def change_message_visibility_batch(self, Entries: Sequence[Mapping[str, Any]], **_: Any) -> None:  # noqa: N803
+        with self._lock:
+            self.calls["put back"] += 1
+            for entry in Entries:
+                self.visible[entry["ReceiptHandle"]] = self.hidden.pop(entry["ReceiptHandle"])
+
+
+@pytest.mark.parametrize("poison", [0, 2_000])
+def test_ten_thousand_orders_cost_a_round_of_calls_for_every_eighty_messages(poison: int) -> None:
+    bodies = [json.dumps(order(f"o{number}")) for number in range(10_000)]
+    bodies[5_000:5_000] = ["poison"] * poison
+    sqs, ledger = Sqs(bodies), LedgerStandIn()
+    found = sweep(DeadLetters("url", client=sqs), ledger, lambda: 1.0)
+    assert (len(found.recorded), found.rejected, found.waiting) == (10_000, poison, 0)
+    assert (len(sqs.visible), sqs.hidden) == (poison, {})
+    rounds = (10_000 + poison) // 80
+    # Eight receives at once, one batch for the stores, eight deletions at once; a last round finds no more.
+    assert sqs.calls["receive"] == 8 * (rounds + 1)
+    assert ledger.calls == rounds
+    assert sqs.calls["delete"] <= 8 * rounds
+    assert sqs.calls["put back"] == poison // 10
+
+
+def test_messages_are_received_deleted_and_put_back_several_calls_at_once() -> None:
+    together = threading.Barrier(PARALLEL, timeout=30)
+
+    class Slow:
+        """A queue that answers nobody before everybody has asked."""
+
+        def receive_message(self, **_: Any) -> Any:
+            number = together.wait()
+            return {"Messages": [{"MessageId": f"m{number}", "ReceiptHandle": "r", "Body": "{}"}]}
+
+        def __getattr__(self, name: str) -> Any:
+            return lambda **_: together.wait()
+
+    letters = DeadLetters("url", client=Slow())
+    assert len(letters.take()) == PARALLEL
+    letters._receipts = {str(number): "r" for number in range(20 * PARALLEL)}
+    letters.delete([str(number) for number in range(10 * PARALLEL)])
+    letters.put_back([str(number) for number in range(10 * PARALLEL, 20 * PARALLEL)])
+
+
+def test_what_comes_round_again_ends_the_sweep_and_is_counted_once() -> None:
     class Impatient:
         """A queue that shows a message again at once."""
 
@@ -141,11 +258,40 @@ def test_what_comes_round_again_ends_the_sweep() -> None:
             self.back = message_ids
 
     impatient = Impatient()
-    assert sweep(impatient, LedgerStandIn(), lambda: 1.0).left == 1
+    assert sweep(impatient, LedgerStandIn(), lambda: 1.0).rejected == 1
     assert impatient.back == ["m1"]
 
 
-def test_a_queue_that_is_away_is_reported(queue: Queue, dead_letters: DeadLetters) -> None:
+def test_a_queue_that_is_unavailable_is_reported(queue: Queue, dead_letters: DeadLetters) -> None:
     queue.client.delete_queue(QueueUrl=queue.url)
-    with pytest.raises(StoreUnavailableError, match="SQS"):
-        run(dead_letters, LedgerStandIn())
+    found = run(dead_letters, LedgerStandIn())
+    assert found.reason is not None
+    assert found.reason.startswith("SQS: ")
+
+
+def test_what_was_recorded_before_the_queue_failed_is_reported() -> None:
+    class Failing:
+        """A queue that hands one order out and then fails."""
+
+        messages: Sequence[Mapping[str, Any]] = [
+            {
+                "messageId": "m1",
+                "body": json.dumps(order("o1")),
+                "attributes": {"SentTimestamp": "1790000000000"},
+            }
+        ]
+
+        def take(self) -> Sequence[Mapping[str, Any]]:
+            if not self.messages:
+                raise StoreUnavailableError("SQS: throttled")
+            taken, self.messages = self.messages, []
+            return taken
+
+        def delete(self, message_ids: Sequence[str]) -> None:
+            assert message_ids == ["m1"]
+
+        def put_back(self, message_ids: Sequence[str]) -> None:
+            raise StoreUnavailableError("SQS: throttled")
+
+    found = sweep(Failing(), LedgerStandIn(), lambda: 1.0)
+    assert (found.recorded, found.reason) == (["o1"], "SQS: throttled")
