@@ -17,8 +17,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cli.terminal import HARMFUL_CATEGORIES, JOINERS
-from orders.message import Envelope, decode_twice, parse_record, unwrap
+from orders.message import Envelope, decode_twice, parse_record, time_of, unwrap
 from orders.order import ORDER_ID, InvalidOrderError, Order
+from orders.times import OrderTime
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -65,15 +66,19 @@ class Message:
             receipt=received["ReceiptHandle"],
         )
 
-    @cached_property
-    def _read(self) -> Order | InvalidOrderError:
-        record = {
+    @property
+    def _record(self) -> dict[str, Any]:
+        """The message as the worker gets it."""
+        return {
             "messageId": self.message_id,
             "body": self.body,
             "attributes": {"SentTimestamp": str(self.sent_at)},
         }
+
+    @cached_property
+    def _read(self) -> Order | InvalidOrderError:
         try:
-            return parse_record(record)
+            return parse_record(self._record)
         except InvalidOrderError as error:
             return error
 
@@ -129,9 +134,13 @@ class Message:
     def carried(self) -> str:
         """Return the body with which it can be sent again and stays the same order, at the same time.
 
-        What is in an envelope already stays as it is, byte for byte.
+        What is in an envelope already stays as it is, byte for byte, unless its time is in the future:
+        then the time that is taken instead goes with it, because SQS gives the message a later one.
         """
-        if self.envelope is not None:
+        envelope = self.envelope
+        if envelope is not None and self.ignored_time is not None:
+            return enveloped(envelope.message_id, self.ordered_at, self.text)
+        if envelope is not None:
             return self.body
         said = _object(self.body)
         if said is not None and said.get("orderId") is None:
@@ -178,14 +187,19 @@ class Message:
     @property
     def ordered_at(self) -> datetime:
         """The time of the order: the envelope's if it is one, or else SQS's."""
-        envelope = self.envelope
-        if self.order is not None:
-            return self.order.created_at or self.sent
-        if envelope is None:
-            return self.sent
-        probe = enveloped_as(envelope, '{"item": "any", "quantity": 1, "orderId": "any"}')
-        order = replace(self, body=probe).order
-        return (order.created_at if order else None) or self.sent
+        return self._time.at if self._time else self.sent
+
+    @property
+    def ignored_time(self) -> str | None:
+        """The envelope's time, if it is in the future and so not the time of the order."""
+        return self._time.ignored if self._time else None
+
+    @cached_property
+    def _time(self) -> OrderTime | None:
+        try:
+            return time_of(self._record, self.envelope)
+        except InvalidOrderError:
+            return None
 
 
 def enveloped(message_id: str, sent: datetime, text: str) -> str:

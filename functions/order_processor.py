@@ -51,7 +51,8 @@ def handler(event: dict[str, Any], context: object) -> BatchResponse:
             log("ERROR", "Order not processed", **about, reason=reason)
             failed.append(message.message_id)
         else:
-            log("INFO", "Order processed successfully", **about)
+            ignored = {"ignoredTime": message.order.ignored_time} if message.order.ignored_time else {}
+            log("INFO", "Order processed successfully", **about, **ignored)
     return _response([bad.message_id for bad in rejected] + failed)
 
 

@@ -19,6 +19,7 @@ from orders.ledger import Ledger, StoreUnavailableError
 from orders.reconciliation import NAMESPACE, Clock, NotNowError, Outcome, Reconciler
 from orders.replay import replay
 from orders.sweep import Swept, sweep
+from orders.times import MAX_AHEAD
 from stores.counts import OrderCounts
 from stores.database import OrdersDatabase
 from stores.mysql import MySql
@@ -100,28 +101,38 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def check() -> dict[str, Any]:
-    """Tell whether the database answers, and what the last run found."""
+    """Return whether both stores answer and the database takes rows, and what the last run found."""
     rows = OrderRows(
         MySql(LoginSecret(os.environ["DATABASE_SECRET"]), timeout=CHECK_PATIENCE, patience=CHECK_PATIENCE)
     )
-    schema = last_order_at = reason = None
+    schema = last_order_at = future_orders = reason = refusal = None
+    until = datetime.now(UTC) + MAX_AHEAD
     try:
         schema = rows.schema()
-        last_order_at = rows.last_order_at() if schema else None
+        if schema:
+            last_order_at, future_orders = rows.last_order_at(until), rows.count_after(until)
     except StoreUnavailableError as error:
         reason = str(error)
+    try:
+        if schema:
+            rows.try_to_write()
+    except StoreUnavailableError as error:
+        refusal = str(error)
+    database = {"reachable": reason is None, "reason": reason, "schema": schema, "refuses_writes": refusal}
     answer: dict[str, Any] = {
-        "database": {"reachable": reason is None, "reason": reason, "schema": schema},
+        "database": database,
+        "dynamodb": {"reachable": True, "reason": None},
         "rds_orders": None,
         "drift": None,
         "as_of": None,
         "last_order_at": _iso(last_order_at),
+        "future_orders": future_orders,
     }
     try:
         found = counts().rds_orders()
     except StoreUnavailableError as error:
         log("ERROR", "Figures not read", reason=str(error))
-        return answer
+        return answer | {"dynamodb": {"reachable": False, "reason": str(error)}}
     if found.as_of:
         answer |= {"rds_orders": found.count, "drift": found.drift, "as_of": _iso(found.as_of)}
     return answer

@@ -13,7 +13,6 @@ from cli.errors import AnswerError
 from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples
 from cli.progress import counting
 from cli.terminal import confirm, note, out, plain, plain_lines, print_json, say
-from cli.times import spoken
 
 # boto3 takes longer to import than most commands run, so each command imports its own.
 if TYPE_CHECKING:
@@ -183,8 +182,7 @@ def edit_command(
         raise AnswerError(f"{corrected} Nothing was sent.")
     order = corrected.order
     assert order is not None  # noqa: S101 - `corrected` has one
-    note(f"Order {order.order_id} of {spoken(corrected.ordered_at)}:")
-    note(plain_lines(corrected.editable().rstrip("\n")))
+    note(plain_lines("\n".join(shown.before_sending(message, corrected))))
     confirm("Send it to the worker, and delete the message here?", yes=yes)
     with opened(stack_name, directory, queue) as letters:
         moved = letters.replace(message.message_id, corrected)

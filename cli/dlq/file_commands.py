@@ -99,6 +99,10 @@ def import_command(
         if as_json:
             print_json({"sent": 0, "bad_lines": contents.bad})
         raise typer.Exit(1)
+    for line, ignored in list(contents.ignored_times.items())[:BAD_LINES]:
+        note(f"Line {line}: {plain(shown.ignored(ignored, contents.messages[line]))}", style="yellow")
+    if len(contents.ignored_times) > BAD_LINES:
+        note(f"and {shown.lines(len(contents.ignored_times) - BAD_LINES)} more with a time in the future.")
     count = len(contents.messages)
     if count:
         confirm(f"Send {count:,} orders to the worker of stack {target.name}?", yes=yes)
@@ -113,7 +117,10 @@ def import_command(
         )
     if as_json:
         seconds = round(imported.seconds, 3)
-        print_json(asdict(imported) | {"seconds": seconds, "bad_lines": contents.bad})
+        print_json(
+            asdict(imported)
+            | {"seconds": seconds, "bad_lines": contents.bad, "ignored_times": contents.ignored_times}
+        )
     _end_import(imported, count, quiet=as_json)
     if contents.bad:
         raise typer.Exit(1)

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,8 @@ from cli.errors import SetUpError
 from cli.messages import Message
 from cli.queues import Outgoing
 from cli.stopping import Pace
+from cli.times import iso
+from orders.times import MAX_AHEAD
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -32,7 +34,7 @@ def document(message: Message) -> dict[str, Any]:
     order = message.order
     return {
         "message_id": message.message_id,
-        "sent_at": message.sent.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "sent_at": iso(message.sent),
         "order_id": order.order_id if order else None,
         "receive_count": message.receives,
         "reason": message.reason,
@@ -77,10 +79,11 @@ def _encoded(value: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """What a file holds: messages and bad lines, each by the line's number."""
+    """Messages, bad lines and ignored times in the future of a file, by the line's number."""
 
     messages: dict[int, Message]
     bad: dict[int, str]
+    ignored_times: dict[int, str] = field(default_factory=dict)
 
 
 def read(path: Path) -> Contents:
@@ -100,10 +103,23 @@ def read(path: Path) -> Contents:
         if not line.strip():
             continue
         try:
-            contents.messages[number] = _message(line)
+            message = _message(line)
         except BadLineError as error:
             contents.bad[number] = str(error)
+            continue
+        contents.messages[number], ignored = _not_in_the_future(message)
+        if ignored is not None:
+            contents.ignored_times[number] = ignored
     return contents
+
+
+def _not_in_the_future(message: Message) -> tuple[Message, str | None]:
+    """Use the time of the import where `sent_at` is in the future; return the time that is ignored."""
+    now = time.time()
+    if message.sent_at / 1000 <= now + MAX_AHEAD.total_seconds():
+        return message, message.ignored_time
+    taken = replace(message, sent_at=int(now * 1000))
+    return taken, iso(message.sent) if taken.envelope is None else taken.ignored_time
 
 
 def _message(line: bytes) -> Message:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.terminal import plain
-from cli.times import duration
+from cli.times import duration, spoken
 
 if TYPE_CHECKING:
     from cli.dlq.dead_letters import Moved
@@ -48,12 +48,28 @@ def document(message: Message) -> dict[str, Any]:
     """Return a message as programs read it."""
     from cli.dlq import files
 
-    return files.document(message) | {"age_seconds": round(_seconds(message))}
+    return files.document(message) | {
+        "age_seconds": round(_seconds(message)),
+        "ignored_time": message.ignored_time,
+    }
 
 
 def reason(message: Message) -> str:
     """Say why a message is here."""
     return message.reason or "An order, but it could not be recorded or delivered."
+
+
+def ignored(time: str, message: Message) -> str:
+    """Say which time an order does not get, and which one instead."""
+    return f"{time} is in the future; the order gets {spoken(message.ordered_at)} instead."
+
+
+def before_sending(message: Message, corrected: Message) -> Iterator[str]:
+    """Yield what a person reads before a corrected order is sent."""
+    yield f"Order {corrected.identity} of {spoken(corrected.ordered_at)}:"
+    if message.ignored_time is not None:
+        yield ignored(message.ignored_time, message)
+    yield corrected.editable().rstrip("\n")
 
 
 def _age(message: Message) -> str:
@@ -89,6 +105,8 @@ def facts(message: Message, logged: str | None) -> Iterator[tuple[str, str]]:
     yield "Message", message.message_id
     yield "Order", message.order.order_id if message.order else f"would be {message.identity}"
     yield "Sent", f"{message.sent.astimezone():%Y-%m-%d %H:%M:%S} ({_age(message)} ago)"
+    if message.ignored_time is not None:
+        yield "Time", ignored(message.ignored_time, message)
     yield "Receives", str(message.receives)
     yield "Reason", reason(message)
     if logged:

@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from orders.ledger import Refused, Unforeseen, place_of
 from orders.order import ORDER_ID, InvalidOrderError, Order, OrderFields
-
-# MySQL's TIMESTAMP, less a day on each side for time zones.
-EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
-LATEST = datetime(2038, 1, 18, tzinfo=UTC)
+from orders.times import OrderTime, TimeError, order_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +64,30 @@ def parse_record(record: Mapping[str, Any]) -> Order:
     """
     envelope, message = unwrap(record["body"])
     fields = OrderFields.of(decode_twice(message) if envelope else message)
+    order_id, time = fields.order_id or _identity(record, envelope), time_of(record, envelope)
     return Order(
-        order_id=fields.order_id or _identity(record, envelope),
-        created_at=_sent_at(record, envelope),
+        order_id=order_id,
+        created_at=time.at,
         item=fields.item,
         quantity=fields.quantity,
         customer_name=fields.customer_name,
         attributes=fields.attributes,
+        ignored_time=time.ignored,
     )
+
+
+def time_of(record: Mapping[str, Any], envelope: Envelope | None) -> OrderTime:
+    """Return the time of the order in a record.
+
+    Raises
+    ------
+    InvalidOrderError
+        If there is no usable time.
+    """
+    try:
+        return order_time(record, envelope.timestamp if envelope else None)
+    except TimeError as error:
+        raise InvalidOrderError({"Timestamp": str(error)}) from None
 
 
 def unwrap(body: object) -> tuple[Envelope | None, object]:
@@ -131,18 +143,3 @@ def _identity(record: Mapping[str, Any], envelope: Envelope | None) -> str:
             {"MessageId": "The notification has no usable MessageId, and the order no orderId."}
         )
     return identity
-
-
-def _sent_at(record: Mapping[str, Any], envelope: Envelope | None) -> datetime:
-    """Tell when the order was sent, to the millisecond."""
-    try:
-        if envelope:
-            sent_at = datetime.fromisoformat(envelope.timestamp)
-            sent_at = sent_at.astimezone(UTC) if sent_at.tzinfo else sent_at.replace(tzinfo=UTC)
-        else:
-            sent_at = datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC)
-    except (KeyError, ValueError, OverflowError, OSError):
-        raise InvalidOrderError({"Timestamp": "The message does not say when it was sent."}) from None
-    if not EARLIEST <= sent_at <= LATEST:
-        raise InvalidOrderError({"Timestamp": f"The message says that it was sent on {sent_at:%Y-%m-%d}."})
-    return sent_at.replace(microsecond=sent_at.microsecond // 1000 * 1000)

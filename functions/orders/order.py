@@ -83,6 +83,8 @@ class Order:
     quantity: int
     customer_name: str = DEFAULT_CUSTOMER
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    ignored_time: str | None = field(default=None, compare=False)
+    """The time that its message claims, if that is in the future: for the log, and not kept."""
 
 
 def _first(said: dict[str, Any], name: str, other_name: str) -> Any:

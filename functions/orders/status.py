@@ -11,6 +11,7 @@ from orders import counters
 from orders.ledger import StoreUnavailableError
 from orders.names import CustomerNames
 from orders.reconciliation import RdsOrders
+from orders.times import MAX_AHEAD
 
 T = TypeVar("T")
 
@@ -29,11 +30,11 @@ class NothingKnownError(Exception):
 class Database(Protocol):
     """What is read from the source of truth."""
 
-    def recent(self, limit: int) -> list[dict[str, Any]]:
-        """Read the latest orders."""
+    def recent(self, until: datetime, limit: int) -> list[dict[str, Any]]:
+        """Read the latest orders that were sent until a moment."""
 
-    def top_items(self, since: datetime, limit: int) -> list[dict[str, Any]]:
-        """Read what was ordered most."""
+    def top_items(self, since: datetime, until: datetime, limit: int) -> list[dict[str, Any]]:
+        """Read what was ordered most in a period."""
 
     def count(self, start: datetime, end: datetime) -> int:
         """Count the orders of a period."""
@@ -150,9 +151,10 @@ def _ask(source: str, question: Callable[[], T], silent: dict[str, str]) -> T | 
 
 
 def _recorded(database: Database, now: datetime, begun_hour: Sequence[tuple[datetime, datetime]]) -> Recorded:
+    until = now + MAX_AHEAD  # rows of earlier releases may be dated in the future
     return Recorded(
-        database.recent(RECENT_ORDERS),
-        database.top_items(now - timedelta(days=1), TOP_ITEMS),
+        database.recent(until, RECENT_ORDERS),
+        database.top_items(now - timedelta(days=1), until, TOP_ITEMS),
         sum(database.count(start, end) for start, end in begun_hour),
     )
 

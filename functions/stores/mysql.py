@@ -24,7 +24,8 @@ CERTIFICATE_AUTHORITY = Path(__file__).parent.parent / "rds-ca.pem"
 # is idle for minutes, and not for its eight hours: a process that is gone without a word leaves it behind,
 # with its locks.
 SESSION = (
-    "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 5, wait_timeout = 600, "
+    "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = {row_lock}, "
+    "lock_wait_timeout = {table_lock}, wait_timeout = 600, "
     "sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,NO_ENGINE_SUBSTITUTION'"
 )
 LOST = {0, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST}
@@ -32,6 +33,7 @@ CONTENDED = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT}
 LOGIN_REFUSED = {ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR}
 ATTEMPTS = 4
 MAX_CONNECT_TIMEOUT = 3.0  # seconds
+LOCK_WAIT = 5  # seconds that a statement waits for another's rows, at most
 
 
 class LoginSource(Protocol):
@@ -145,6 +147,8 @@ class MySql:
             self.close()
 
     def _connect(self, login: Login) -> Connection[Cursor]:
+        # Shorter than the time that a read may take: the server's error tells a lock from a lost connection.
+        wait = max(1, int(self._timeout) - 3)
         return pymysql.connect(
             host=login.host,
             port=login.port,
@@ -155,7 +159,7 @@ class MySql:
             connect_timeout=min(self._timeout, MAX_CONNECT_TIMEOUT),
             read_timeout=self._timeout,
             write_timeout=self._timeout,
-            init_command=SESSION,
+            init_command=SESSION.format(row_lock=min(LOCK_WAIT, wait), table_lock=wait),
             client_flag=self._client_flag,
             ssl=ssl.create_default_context(cafile=CERTIFICATE_AUTHORITY),
         )

@@ -11,7 +11,7 @@ from pymysql.cursors import Cursor
 from orders.ledger import StoreUnavailableError
 from orders.order import Order
 from orders.reconciliation import Group, Row
-from stores.database import COLUMNS, IS_COUNTED, order_of
+from stores.database import COLUMNS, IS_COUNTED, naive, order_of
 from stores.mysql import MySql
 
 IS_ORDER = f"order_id <> '' AND {IS_COUNTED}"
@@ -112,9 +112,7 @@ class OrderRows:
         after
             The id of the last row that was read, 0 for none.
         """
-        # The driver writes a time down as its clock shows it, whatever its zone.
-        start, end = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (start, end))
-        place, values = "", list[object]((start, end))
+        place, values = "", list[object]((naive(start), naive(end)))
         if after:
             found = self._read("SELECT created_at FROM orders WHERE id = %s", after)
             if not found:
@@ -141,10 +139,32 @@ class OrderRows:
             return None
         return None if number is None else int(number)
 
-    def last_order_at(self) -> datetime | None:
-        """Tell when the latest order was sent."""
-        moment: datetime | None = self._read("SELECT MAX(created_at) FROM orders")[0][0]
+    def last_order_at(self, until: datetime) -> datetime | None:
+        """Return when the latest order was sent, of those until a moment."""
+        moment: datetime | None = self._read(
+            "SELECT MAX(created_at) FROM orders WHERE created_at <= %s", naive(until)
+        )[0][0]
         return moment.replace(tzinfo=UTC) if moment else None
+
+    def count_after(self, moment: datetime) -> int:
+        """Count the rows that are dated after a moment."""
+        sql = "SELECT COUNT(*) FROM orders WHERE created_at > %s"
+        return int(self._read(sql, naive(moment))[0][0])
+
+    def try_to_write(self) -> None:
+        """Insert a row that is not committed.
+
+        Raises
+        ------
+        StoreUnavailableError
+            If the database refuses writes: it is read-only, full, or a lock does not end.
+        """
+
+        def insert(cursor: Cursor) -> None:
+            cursor.execute("INSERT INTO orders (order_id, item) VALUES (LEFT(CONCAT('?', UUID()), 64), '')")
+            cursor.connection.rollback()
+
+        self._mysql.run(insert)
 
     def _read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         def select(cursor: Cursor) -> list[tuple[Any, ...]]:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -498,6 +499,34 @@ def lines(*documents: object) -> str:
 
 
 FINE = {"message_id": "m-2", "sent_at": "2026-11-22T14:00:00.250Z", "body": GOOD}
+
+
+def test_an_import_of_an_order_from_the_future_gives_it_the_time_of_the_import(
+    dlq: Cafe, dev: FakeAws, tmp_path: Path
+) -> None:
+    file = tmp_path / "letters.jsonl"
+    future = json.dumps(
+        {"Type": "Notification", "MessageId": "m-1", "Timestamp": "2036-01-01T00:00:00Z", "Message": GOOD}
+    )
+    lines = [
+        {"message_id": "a1b2", "sent_at": "2036-02-03T00:00:00Z", "body": GOOD},
+        {"message_id": "a1b3", "sent_at": "2026-11-22T13:00:00Z", "body": future},
+        {"message_id": "a1b4", "sent_at": "2026-11-22T13:00:00Z", "body": GOOD},
+    ]
+    file.write_text("\n".join(map(json.dumps, lines)))
+    before = datetime.now(UTC)
+
+    result = dlq("import", str(file), "--yes", "--json")
+
+    times = [datetime.fromisoformat(message["Timestamp"]) for message in sent(dev)]
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["ignored_times"] == {
+        "1": "2036-02-03T00:00:00.000Z",
+        "2": "2036-01-01T00:00:00Z",
+    }
+    assert "Line 1: 2036-02-03T00:00:00.000Z is in the future; the order gets 20" in result.stderr
+    assert abs(times[0] - before) < timedelta(minutes=1)
+    assert times[1:] == [datetime(2026, 11, 22, 13, tzinfo=UTC)] * 2
 
 
 def test_bad_lines_are_named_and_nothing_is_sent(dlq: Cafe, dev: FakeAws, tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ from orders.order import InvalidOrderError
 SENT = 1_795_352_400_123  # milliseconds
 ENVELOPE = Envelope("0f2a-sns", "2026-11-20T10:00:00.500Z")
 
+FUTURE = Envelope("0f2a-sns", "2036-01-01T00:00:00Z")
+TIMES = st.text() | st.datetimes().map(lambda time: time.isoformat() + "Z")
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -36,7 +39,9 @@ def bodies(draw: st.DrawFn) -> str:
     if draw(st.booleans()):
         text = json.dumps(text)
     if draw(st.booleans()):
-        text = enveloped_as(draw(st.just(ENVELOPE) | st.builds(Envelope, st.text(), st.text())), text)
+        text = enveloped_as(
+            draw(st.just(ENVELOPE) | st.just(FUTURE) | st.builds(Envelope, st.text(), TIMES)), text
+        )
         if draw(st.booleans()):
             text = json.dumps(text)
     return text
@@ -65,6 +70,15 @@ def test_a_bare_message_takes_its_identity_and_its_time_with_it() -> None:
     assert carried["MessageId"] == "8f14e45f"
     assert carried["Timestamp"] == "2026-11-22T13:00:00.123Z"
     assert json.loads(carried["Message"])["orderId"] == "8f14e45f"
+
+
+def test_the_time_that_is_taken_instead_of_one_in_the_future_goes_with_the_message() -> None:
+    before = message(enveloped_as(FUTURE, '{"item": "Latte", "quantity": 1}'))
+
+    again = replace(before, body=before.carried(), sent_at=SENT + 86_400_000)
+
+    assert (before.ignored_time, again.ignored_time) == (FUTURE.timestamp, None)
+    assert again.ordered_at == before.ordered_at == before.sent
 
 
 def test_what_is_in_an_envelope_is_not_touched() -> None:

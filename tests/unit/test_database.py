@@ -69,7 +69,7 @@ def test_orders_that_differ_in_case_alone_are_two(database: OrdersDatabase) -> N
 
 def test_the_latest_orders_come_first(database: OrdersDatabase) -> None:
     database.insert([Order(f"o{n}", NOW + timedelta(seconds=n), "Tea", 1) for n in range(30)])
-    recent = database.recent(20)
+    recent = database.recent(NOW + timedelta(minutes=1), 20)
     assert [row["order_id"] for row in recent] == [f"o{n}" for n in range(29, 9, -1)]
     assert recent[0]["created_at"] == NOW + timedelta(seconds=29)
 
@@ -87,12 +87,19 @@ def test_reading_does_not_go_through_the_whole_table(
 
     before = mysql.run(rows_read)
     if query == "recent":
-        database.recent(20)
+        database.recent(NOW + timedelta(minutes=1), 20)
     elif query == "top_items":
-        database.top_items(NOW - timedelta(hours=24), 5)
+        database.top_items(NOW - timedelta(hours=24), NOW, 5)
     else:
         assert database.count(NOW - timedelta(hours=25), NOW - timedelta(hours=24)) == 1
     assert mysql.run(rows_read) - before < 200
+
+
+def test_an_order_dated_in_the_future_is_not_among_the_latest(database: OrdersDatabase) -> None:
+    years = timedelta(days=3650)
+    database.insert([Order("future", NOW + years, "Tea", 9), *orders("o1"), Order("untimed", None, "Tea", 1)])
+    assert [row["order_id"] for row in database.recent(NOW, 20)] == ["o1", "untimed"]
+    assert database.top_items(NOW - timedelta(days=1), NOW, 5) == [{"item": "Latte", "quantity": 2}]
 
 
 @pytest.mark.usefixtures("rows_that_are_no_orders")
@@ -100,7 +107,7 @@ def test_the_items_ordered_most_are_summed(database: OrdersDatabase) -> None:
     database.insert(
         [*orders("o1", "o2"), *orders("o3", item="latte"), Order("o4", NOW - timedelta(days=2), "Tea", 9)]
     )
-    assert database.top_items(NOW - timedelta(days=1), 5) == [
+    assert database.top_items(NOW - timedelta(days=1), NOW, 5) == [
         {"item": "Latte", "quantity": 4},
         {"item": "latte", "quantity": 2},
     ]

@@ -98,14 +98,14 @@ def test_an_old_table_keeps_its_rows_and_takes_orders(master: MySql, columns: st
 def test_rows_that_never_had_a_time_get_none(master: MySql) -> None:
     create_old_table(master, "")
     migrations.migrate(master, ALL)
-    assert [row["created_at"] for row in OrdersDatabase(master).recent(5)] == [None, None]
+    assert [row["created_at"] for row in OrdersDatabase(master).recent(datetime.now(UTC), 5)] == [None, None]
 
 
 def test_rows_keep_the_time_that_they_had(master: MySql) -> None:
     create_old_table(master, ", created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP")
     rows(master, "UPDATE orders SET created_at = '2025-05-03 12:00:00'")
     migrations.migrate(master, ALL)
-    times = [row["created_at"] for row in OrdersDatabase(master).recent(5)]
+    times = [row["created_at"] for row in OrdersDatabase(master).recent(datetime.now(UTC), 5)]
     assert times == [datetime(2025, 5, 3, 12, tzinfo=UTC)] * 2
 
 

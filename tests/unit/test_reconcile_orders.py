@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 import reconcile_orders
 from orders.ledger import Ledger, StoreUnavailableError
+from orders.reconciliation import RdsOrders
 from stores.database import OrdersDatabase
 from stores.mysql import MySql
 from stores.queues import DeadLetters
 from stores.secret import Login
-from tests.stores import FixedLogin
+from tests.stores import FixedLogin, Server
 from tests.unit.books import BERLIN, NAMES, Books, ids, orders
 from tests.unit.test_sweep import Queue, order, queue
 
@@ -137,11 +139,13 @@ def test_while_the_database_is_away_it_says_so_and_claims_nothing(
 
 def test_a_check_tells_the_state_of_the_database_and_the_last_figures(function: Books) -> None:
     assert call(command="check") == {
-        "database": {"reachable": True, "reason": None, "schema": 2},
+        "database": {"reachable": True, "reason": None, "schema": 2, "refuses_writes": None},
+        "dynamodb": {"reachable": True, "reason": None},
         "rds_orders": None,
         "drift": None,
         "as_of": None,
         "last_order_at": None,
+        "future_orders": 0,
     }
     function.ledger.record(orders(*ids(3)))
     call()
@@ -156,13 +160,73 @@ def test_a_check_of_a_database_that_is_away_has_its_reason(without_database: Boo
         "reachable": False,
         "reason": "MySQL error 2003",
         "schema": None,
+        "refuses_writes": None,
     }
 
 
 def test_a_check_of_a_database_without_a_schema_says_so(function: Books, empty_database: Any) -> None:
     with empty_database.connect("cafe_db") as connection, connection.cursor() as cursor:
         cursor.execute("DROP TABLE schema_migrations")
-    assert call(command="check")["database"] == {"reachable": True, "reason": None, "schema": None}
+    database = call(command="check")["database"]
+    assert (database["reachable"], database["reason"], database["schema"]) == (True, None, None)
+
+
+@contextmanager
+def read_only(server: Server) -> Iterator[None]:
+    with server.connect("cafe_db") as connection, connection.cursor() as cursor:
+        cursor.execute("SET GLOBAL read_only = 1")
+        try:
+            yield
+        finally:
+            cursor.execute("SET GLOBAL read_only = 0")
+
+
+@contextmanager
+def locked(server: Server) -> Iterator[None]:
+    with server.connect("cafe_db") as connection, connection.cursor() as cursor:
+        cursor.execute("LOCK TABLES orders READ")
+        yield
+
+
+@contextmanager
+def rows_locked(server: Server) -> Iterator[None]:
+    with server.connect("cafe_db") as connection, connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT * FROM orders FOR UPDATE")
+        yield
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [(read_only, "MySQL error 1290"), (locked, "MySQL error 1205"), (rows_locked, "MySQL error 1205")],
+)
+def test_a_check_of_a_database_that_refuses_writes_has_the_reason(
+    function: Books, server: Server, fault: Any, reason: str
+) -> None:
+    with fault(server):
+        database = call(command="check")["database"]
+    assert (database["reachable"], database["refuses_writes"]) == (True, reason)
+
+
+def test_a_check_writes_nothing(function: Books) -> None:
+    call(command="check")
+    assert function.sql("SELECT COUNT(*) FROM orders") == [(0,)]
+
+
+def test_a_check_without_dynamodb_says_so(function: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    def throttled() -> RdsOrders:
+        raise StoreUnavailableError("DynamoDB: throttled")
+
+    monkeypatch.setattr(function.counts, "rds_orders", throttled)
+    assert call(command="check")["dynamodb"] == {"reachable": False, "reason": "DynamoDB: throttled"}
+
+
+def test_a_check_tells_the_last_order_from_orders_dated_in_the_future(function: Books) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    function.database.insert([*orders("o1", sent_at=now), *orders("o2", sent_at=now + timedelta(days=3650))])
+    answer = call(command="check")
+    assert datetime.fromisoformat(answer["last_order_at"]) == now
+    assert answer["future_orders"] == 1
 
 
 def test_a_rebuild_tells_what_it_corrected(function: Books) -> None:

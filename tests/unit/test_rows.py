@@ -104,6 +104,11 @@ def test_orders_are_summed_by_item_and_quarter_of_an_hour(books: Books) -> None:
 
 
 def test_the_database_tells_its_schema_and_its_latest_order(books: Books) -> None:
-    assert (books.rows.schema(), books.rows.last_order_at()) == (2, None)
+    assert (books.rows.schema(), books.rows.last_order_at(NOON)) == (2, None)
     books.database.insert(orders("o1", sent_at=NOON))
-    assert books.rows.last_order_at() == NOON
+    assert books.rows.last_order_at(NOON) == NOON
+
+
+def test_a_row_dated_in_the_future_is_counted_and_is_not_the_latest_order(books: Books) -> None:
+    books.database.insert([*orders("o1", sent_at=NOON), *orders("o2", sent_at=NOON + timedelta(days=3650))])
+    assert (books.rows.last_order_at(NOON), books.rows.count_after(NOON)) == (NOON, 1)

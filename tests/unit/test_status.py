@@ -41,14 +41,14 @@ class Source:
             raise StoreUnavailableError(f"{name} is down")
         return value
 
-    def recent(self, limit: int) -> list[dict[str, Any]]:
+    def recent(self, until: datetime, limit: int) -> list[dict[str, Any]]:
         rows = [
             {"order_id": "o1", "customer_name": "Ann Lee", "item": "Tea", "quantity": 1, "created_at": NOW},
             {"order_id": None, "customer_name": None, "item": "Tea", "quantity": 1, "created_at": None},
         ]
         return self._tell("rds", rows)  # type: ignore[no-any-return]
 
-    def top_items(self, since: datetime, limit: int) -> list[dict[str, Any]]:
+    def top_items(self, since: datetime, until: datetime, limit: int) -> list[dict[str, Any]]:
         return [{"item": "Tea", "quantity": 2}]
 
     def count(self, start: datetime, end: datetime) -> int:

@@ -1,0 +1,77 @@
+"""The time of an order: when it was sent, and what is taken instead of a time in the future."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+# How far a sender's clock may be ahead of SQS's. Without a limit, one wrong clock or one import tops every
+# list of latest orders for years. The rule compares two times that a message keeps, and not the clock of
+# whoever reads it, so that every receive decides alike.
+MAX_AHEAD = timedelta(minutes=5)
+# MySQL's TIMESTAMP, less a day on each side for time zones.
+EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
+LATEST = datetime(2038, 1, 18, tzinfo=UTC)
+
+
+class TimeError(ValueError):
+    """A message without a usable time; the sentence says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTime:
+    """When an order was sent.
+
+    Attributes
+    ----------
+    at
+        In UTC, to the millisecond.
+    ignored
+        The envelope's `Timestamp` as it was sent, if it is too far in the future; `at` is SQS's time then.
+    """
+
+    at: datetime
+    ignored: str | None = None
+
+
+def order_time(record: Mapping[str, Any], timestamp: str | None) -> OrderTime:
+    """Return the time of the order in an SQS record.
+
+    Parameters
+    ----------
+    record
+        `attributes` has the `SentTimestamp`, which a message keeps in `OrderDLQ` as well.
+    timestamp
+        The envelope's, None for a message without an envelope.
+
+    Raises
+    ------
+    TimeError
+        If there is no usable time.
+    """
+    try:
+        enqueued = datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC)
+    except (KeyError, ValueError, OverflowError, OSError):
+        enqueued = None
+    if timestamp is None:
+        if enqueued is None:
+            raise TimeError("The message does not say when it was sent.")
+        return OrderTime(_checked(enqueued))
+    try:
+        sent = datetime.fromisoformat(timestamp)
+        sent = sent if sent.tzinfo else sent.replace(tzinfo=UTC)
+        if enqueued is not None and sent > enqueued + MAX_AHEAD:
+            return OrderTime(_checked(enqueued), timestamp)
+        return OrderTime(_checked(sent.astimezone(UTC)))
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, TimeError):
+            raise
+        raise TimeError("The message does not say when it was sent.") from None
+
+
+def _checked(moment: datetime) -> datetime:
+    if not EARLIEST <= moment <= LATEST:
+        raise TimeError(f"The message says that it was sent on {moment:%Y-%m-%d}.")
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
