@@ -33,8 +33,9 @@ ALWAYS = (
     f"({platform.machine()}), whatever runtime and architecture they name.",
     "Accepted but not enforced: security groups and endpoints, API Gateway's permission to invoke, "
     "the queue permissions of an event source, permissions to write logs, keys of KMS.",
-    "Whoever is logged in on this machine can act as the administrator, whose key (test) is well known; "
-    "foreign web pages are refused.",
+    "Whoever is logged in on this machine can act as the administrator, whose key (test) is well known.",
+    "Presigned URLs, WebSockets, HTTP/2 and CORS are not available: AWS calls need a signature in their "
+    "headers, and browsers reach only this stack's own pages, API and sign-in, from those pages.",
     "Unless --config says otherwise, everybody may read the order status, and no data is protected.",
     "Answers are neither compressed nor kept by CloudFront: each one comes from its function.",
 )

@@ -1,65 +1,323 @@
-"""MiniStack with a guard at its door; runs in MiniStack's own virtual environment.
+"""The gateway in front of MiniStack: two closed lists of requests; runs in MiniStack's environment.
 
-MiniStack answers the web pages of any site, and takes its well-known administrator at their word: a page that
-somebody looks at on this machine could have code of its own run here, as a function. So what a browser sends
-is let in only where the cafe has a door for browsers, and never as a caller of AWS.
+MiniStack answers web pages of any origin and does not verify its administrator's signature. Without the
+gateway, any page that a browser on this machine shows could create a Lambda function and run it. So a
+request reaches MiniStack only if it is on one of two lists; WebSockets, HTTP/2 and everything else are
+refused with 403.
+
+1. AWS calls, with proof that no web page sent them: the `Host` is 127.0.0.1, localhost or `*.localhost`;
+   there is an `Authorization: AWS4-HMAC-SHA256` or an `X-Amz-Target` header, which a page can send only
+   after a CORS preflight, and preflights are refused; there are no signs of a browser, and no credentials
+   in the query (presigned URLs), which need no preflight.
+2. This stack's own pages, API and sign-in: exact hosts, methods and paths. A browser must prove that this
+   stack's page asks: its `Origin`, or `Sec-Fetch-Site: same-origin`, or a top-level GET navigation to a
+   page or the sign-in. `same-site` proves nothing: other ports of 127.0.0.1 and `evil.cloudfront.localhost`
+   are same-site. A client without any sign of a browser also gets the API's own answers to other paths and
+   methods.
+
+MiniStack itself calls the gateway twice. Its CloudFront calls the API, at the host `localhost`, with the
+viewer's headers: the same list decides again, so what is refused at the API's own address is refused behind
+CloudFront, too. Its API Gateway fetches the user pool's public keys, at the host `localhost:<port>`.
+
+The gateway starts before the stack's hosts, API id and paths exist. The deployer records them (`Served`),
+and the local mode writes them to a file in the run directory once everything is deployed. Until that file
+is there, the second list is empty but for the health check. The deployer itself only makes AWS calls.
+
+No `Access-Control-Allow-*` header leaves the gateway, except for the page's call to the token endpoint,
+which is at another origin than the page.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
+import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, unquote
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Application = Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]
 
-PAGES = ".cloudfront.localhost"
-DOORS = ("/_aws/execute-api/", "/oauth2/", "/login", "/logout")
-REFUSED = b'{"message": "This address of the local stack is not for browsers."}'
+SERVED_FILE = "served.json"  # in the directory in which MiniStack runs
+HTTP_1 = ("1.0", "1.1")
+HEALTH_PATH = "/_ministack/health"
+CLOUDFRONT_TO_API = "localhost"  # the `Host` of MiniStack's CloudFront when it calls the API
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+
+# Any port: a proxy between functions and DynamoDB (`cafe chaos`) passes on the host that was signed, its own.
+_HOST = re.compile(r"(127\.0\.0\.1|([a-z0-9_-]+\.)*localhost)(:[0-9]{1,5})?")
+_BEARER = re.compile(r"bearer [A-Za-z0-9._~+/-]+=*", re.IGNORECASE)
+_BROWSER = re.compile(r"mozilla/|opera/", re.IGNORECASE)
+_QUERY_CREDENTIALS = re.compile(r"x-amz-.*|awsaccesskeyid", re.IGNORECASE | re.DOTALL)
+# Headers that browsers send by themselves; scripts cannot remove them.
+_BROWSER_HEADERS = re.compile(
+    r"origin|referer|sec-.*|access-control-request-.*|purpose|x-moz|x-purpose|upgrade-insecure-requests|ping-.*"
+)
+
+QUERY = "credentials in the query, as in a presigned URL, are not accepted; sign the request in its headers."
+ENCODED = "a name in the query is percent-encoded twice."
+HOST = "its Host header names none of 127.0.0.1, localhost and *.localhost."
+PROTOCOL = "it is not an HTTP/1.1 request for a path."
+NO_BROWSERS = "AWS calls from a browser are not accepted; use an SDK or the AWS CLI."
+NOT_OURS = "a browser may send it only from this stack's own page, and as that page does."
+NOT_LISTED = (
+    "it is neither a signed AWS call nor a request that this stack's own pages make "
+    "(docs/decisions/0006-local-mode.md)."
+)
 
 
-def lets_in(path: str, query: str, headers: Mapping[str, str]) -> bool:
-    """Whether a request, with its headers' names in lower case, may reach MiniStack."""
-    host = headers.get("host", "").lower()
-    name = host.rpartition(":")[0] or host
-    if name not in ("127.0.0.1", "localhost") and not name.endswith(".localhost"):
-        return False  # The name of a site that leads to this machine, so that its pages count as ours.
-    # A browser says on whose behalf it asks; `none` is a person who typed the address.
-    if "origin" not in headers and headers.get("sec-fetch-site", "none") == "none":
-        return True
-    signs = headers.get("authorization", "").startswith("AWS") or any(
-        word in query.lower() for word in ("x-amz-", "awsaccesskeyid")
+@dataclass(kw_only=True)
+class Served:
+    """What this stack serves without AWS credentials, as the deployer records it."""
+
+    gateway: str = ""  # host and port of the API and the sign-in
+    page: str = ""  # host and port of the CloudFront distribution
+    pages: list[str] = field(default_factory=list)  # paths of HTML
+    files: list[str] = field(default_factory=list)  # paths of what pages load
+    api: str = ""  # path of the API's stage at the gateway
+    stage: str = ""  # path of the API's stage at the page's host
+    methods: list[list[str]] = field(default_factory=list)  # verb and path below the stage
+    user_pool: str = ""  # id of the pool that people sign in to, "" where nobody has to
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A request, decoded once, as MiniStack decodes it."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]  # names in lower case; values of a repeated header joined by commas
+
+    @classmethod
+    def of(cls, scope: Mapping[str, Any]) -> Request:
+        """Return the request of an ASGI scope."""
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in scope["headers"]:
+            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        return cls(
+            method=scope["method"],
+            path=scope["path"],
+            query=scope["query_string"].decode("latin-1"),
+            headers=headers,
+        )
+
+    @property
+    def host(self) -> str:
+        """The host with its port, in lower case."""
+        return self.headers.get("host", "").lower()
+
+    @functools.cached_property
+    def is_from_browser(self) -> bool:
+        """Whether any header is one that browsers send."""
+        agent = self.headers.get("user-agent", "")
+        return bool(_BROWSER.search(agent)) or any(map(_BROWSER_HEADERS.fullmatch, self.headers))
+
+    @property
+    def is_navigation(self) -> bool:
+        """Whether a browser opens the address in a tab or window of its own, now and not in advance."""
+        expected = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+        in_advance = {"sec-purpose", "purpose", "x-purpose", "x-moz"}
+        return (
+            self.method == "GET"
+            and all(self.headers.get(name) == value for name, value in expected.items())
+            and not in_advance & self.headers.keys()
+            and "origin" not in self.headers
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """How browsers may call a method at a host and path."""
+
+    origin: str  # whose pages
+    is_page: bool = False  # whether people open it
+    content_type: str = ""  # of the body, "" where there is none
+    takes_token: bool = False  # whether an access token may come with it
+    is_read_across_origins: bool = False  # whether the page is at another origin and reads the response
+
+    def accepts(self, request: Request) -> bool:
+        """Whether this stack's page, a person or a program sends the request."""
+        content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if self.content_type and content_type != self.content_type:
+            return False
+        if not has_fitting_token(request, allowed=self.takes_token):
+            return False
+        if "origin" in request.headers:
+            return request.headers["origin"] == self.origin
+        if request.headers.get("sec-fetch-site") == "same-origin":
+            return True
+        return not request.is_from_browser or (self.is_page and request.is_navigation)
+
+
+Endpoints = Mapping[tuple[str, str, str], Endpoint]  # by host, method and path
+
+
+def endpoints(served: Served) -> Endpoints:
+    """Return the second list: everything that this stack's own pages use."""
+    page, gateway = f"http://{served.page}", f"http://{served.gateway}"
+    found: dict[tuple[str, str, str], Endpoint] = {}
+    for path in (*served.pages, *served.files):
+        for method in ("GET", "HEAD"):
+            found[served.page, method, path] = Endpoint(origin=page, is_page=path in served.pages)
+    for method, path in served.methods:
+        content_type = JSON if method in ("POST", "PUT", "PATCH") else ""
+        endpoint = Endpoint(origin=page, content_type=content_type, takes_token=True)
+        for host, stage in _stages(served).items():
+            found[host, method, stage + path] = endpoint
+    if served.user_pool:
+        token = Endpoint(origin=page, content_type=FORM, is_read_across_origins=True)
+        found[served.gateway, "GET", "/oauth2/authorize"] = Endpoint(origin=page, is_page=True)
+        found[served.gateway, "POST", "/login"] = Endpoint(origin=gateway, content_type=FORM)
+        found[served.gateway, "POST", "/oauth2/token"] = token
+        found[served.gateway, "GET", "/logout"] = Endpoint(origin=page, is_page=True)
+        # MiniStack's API Gateway fetches the public keys with which tokens are verified.
+        keys_host = served.gateway.replace("127.0.0.1", "localhost")
+        found[keys_host, "GET", f"/{served.user_pool}/.well-known/jwks.json"] = Endpoint(origin=gateway)
+    return found
+
+
+def _stages(served: Served) -> dict[str, str]:
+    """Return the path of the API's stage at each host that serves it."""
+    return {served.page: served.stage, served.gateway: served.api, CLOUDFRONT_TO_API: served.api}
+
+
+def has_fitting_token(request: Request, *, allowed: bool) -> bool:
+    """Whether the `Authorization` header is missing, or an access token where one is allowed."""
+    authorization = request.headers.get("authorization")
+    return authorization is None or (allowed and bool(_BEARER.fullmatch(authorization)))
+
+
+def is_answered_by_api(request: Request, served: Served) -> bool:
+    """Whether a program without signs of a browser calls the API, so that the API refuses what it lacks.
+
+    CloudFront and the API match spellings of a path in their own ways, so no exact path is asked for.
+    """
+    stage = _stages(served).get(request.host)
+    return (
+        bool(stage)
+        and not request.is_from_browser
+        and unquote(request.path) == request.path
+        and f"/{request.path.lstrip('/')}".startswith(f"{stage}/")
+        and has_fitting_token(request, allowed=True)
     )
-    return not signs and (name.endswith(PAGES) or path.startswith(DOORS))
 
 
-def guarded(application: Application) -> Application:
-    """Refuse what is not let in, and pass on the rest."""
+def refusal(request: Request, served: Served | None, listed: Endpoints) -> str | None:
+    """Return why the request must not reach MiniStack, None if it may."""
+    if not _HOST.fullmatch(request.host):
+        return HOST
+    names = [name for name, _ in parse_qsl(request.query, keep_blank_values=True)]
+    if any(map(_QUERY_CREDENTIALS.fullmatch, names)):
+        return QUERY
+    if any(unquote(name) != name for name in names):
+        return ENCODED
+    is_signed = request.headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 ")
+    if is_signed or "x-amz-target" in request.headers:
+        return NO_BROWSERS if request.is_from_browser else None
+    if (request.method, request.path) == ("GET", HEALTH_PATH) and not request.is_from_browser:
+        return None
+    endpoint = listed.get((request.host, request.method, request.path))
+    if endpoint is not None and endpoint.accepts(request):
+        return None
+    if served is not None and is_answered_by_api(request, served):
+        return None
+    return NOT_LISTED if endpoint is None else NOT_OURS
 
-    async def answer(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or lets_in(
-            scope["path"],
-            scope["query_string"].decode("latin-1"),
-            {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]},
-        ):
-            await application(scope, receive, send)
+
+class Gateway:
+    """Refuses what is on neither list, and passes on the rest.
+
+    Parameters
+    ----------
+    application
+        MiniStack.
+    file
+        Where the local mode writes what this stack serves.
+    """
+
+    def __init__(self, application: Application, file: Path) -> None:
+        self._application = application
+        self._file = file
+        self._served: Served | None = None
+        self._listed: Endpoints = {}
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Handle an ASGI connection."""
+        if scope["type"] == "lifespan":
+            await self._application(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
+        elif scope["http_version"] not in HTTP_1 or not scope["raw_path"].startswith(b"/"):
+            await _refuse(scope, receive, send, PROTOCOL)
         else:
-            headers = [(b"content-type", b"application/json")]
-            await send({"type": "http.response.start", "status": 403, "headers": headers})
-            await send({"type": "http.response.body", "body": REFUSED})
+            await self._handle(scope, receive, send)
 
-    return answer
+    async def _handle(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        self._load()
+        request = Request.of(scope)
+        if reason := refusal(request, self._served, self._listed):
+            await _refuse(scope, receive, send, reason)
+            return
+        endpoint = self._listed.get((request.host, request.method, request.path))
+        reader = ""
+        if endpoint is not None and endpoint.is_read_across_origins:
+            reader = request.headers.get("origin", "")
+        await self._application(scope, receive, _with_cors_for(reader, send))
+
+    def _load(self) -> None:
+        """Read what is served, once it is known; it does not change in a run."""
+        if self._served is None and self._file.exists():
+            self._served = Served(**json.loads(self._file.read_text(encoding="utf-8")))
+            self._listed = endpoints(self._served)
+
+
+def _with_cors_for(origin: str, send: Send) -> Send:
+    """Remove MiniStack's CORS headers, and let one origin read the response if it is given."""
+
+    async def send_filtered(message: Mapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            headers = [
+                (name, value)
+                for name, value in message.get("headers", [])
+                if not name.lower().startswith(b"access-control-")
+            ]
+            if origin:
+                headers += [(b"access-control-allow-origin", origin.encode()), (b"vary", b"Origin")]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return send_filtered
+
+
+async def _refuse(scope: Mapping[str, Any], receive: Receive, send: Send, reason: str) -> None:
+    """Answer 403 and close the connection, so that nothing that follows in it is taken for another request.
+
+    The body is read first: closing a connection with unread data can lose the answer.
+    """
+    message = await receive()
+    while message["type"] == "http.request" and message.get("more_body"):
+        message = await receive()
+    body = json.dumps({"message": f"The local stack refused this request: {reason}"}).encode()
+    headers = [(b"content-type", JSON.encode()), (b"content-length", str(len(body)).encode())]
+    if scope["http_version"] in HTTP_1:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def main() -> None:
     """Run MiniStack until a signal ends it."""
-    # Its own virtual environment has it, and the one that checks types does not.
+    # Installed in MiniStack's own virtual environment, and not in the one that checks types.
     ministack: Any = importlib.import_module("ministack.app")
-    ministack.app = guarded(ministack.app)
+    ministack.app = Gateway(ministack.app, Path.cwd() / SERVED_FILE)
     ministack.main()
 
 

@@ -104,6 +104,7 @@ async def _deploy(assignment: Assignment, report: Report) -> Finished:
         database=dataclasses.asdict(login) if login else None,
         sign_in=dataclasses.asdict(cloud.visitor) if cloud.visitor else None,
         deviations=cloud.deviations.sentences,
+        served=dataclasses.asdict(cloud.served),
     )
 
 

@@ -52,6 +52,7 @@ class Finished:
     database: dict[str, Any] | None  # a login for tools, see `stack.json`
     sign_in: dict[str, Any] | None  # who may sign in to the page, if anybody has to
     deviations: list[str]  # what differs from AWS, a sentence each
+    served: dict[str, Any]  # what the gateway lets browsers reach, see `gateway.Served`
 
 
 Event = Ready | Created | Failed | Finished

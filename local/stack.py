@@ -26,6 +26,7 @@ from local.display import Display
 from local.ending import is_alive
 from local.engines import Engine
 from local.errors import AlreadyRunningError, LocalError
+from local.gateway import SERVED_FILE
 from local.progress import Assignment, Created, Failed, Finished, Ready
 from local.watchdog import Watchdog
 
@@ -279,6 +280,8 @@ def _until_finished(
             case Interrupted(number=number):
                 raise _InterruptedError(number)
             case Finished() as event:
+                # First: whoever finds `stack.json` may use the page at once.
+                _write(directory.path / "ministack" / SERVED_FILE, event.served)
                 _write_stack_file(directory, event, started.endpoint)
                 display.finished(event.outputs, event.deviations, how_to_stop, event.sign_in)
                 return
@@ -312,11 +315,15 @@ def _write_stack_file(directory: RunDirectory, event: Finished, endpoint: str) -
     }
     if event.sign_in:
         document["sign_in"] = event.sign_in
-    # Complete from the first moment that it has its name: others wait for it.
-    partial = directory.stack_file.with_suffix(".partial")
+    _write(directory.stack_file, document)
+
+
+def _write(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a file that nobody else may read, complete from the first moment that it has its name."""
+    partial = path.with_suffix(".partial")
     partial.touch(mode=0o600)
     partial.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    partial.replace(directory.stack_file)
+    partial.replace(path)
 
 
 def parse_settings(entries: Sequence[str]) -> dict[str, str]:

@@ -84,7 +84,8 @@ def _visitor(cloud: Cloud, pool: str) -> Visitor:
 @resource("aws:cognito/userPoolDomain:UserPoolDomain")
 def domain(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     prefix = inputs.text("domain")
-    cloud.client("cognito-idp").create_user_pool_domain(Domain=prefix, UserPoolId=inputs.text("userPoolId"))
+    cloud.served.user_pool = inputs.text("userPoolId")
+    cloud.client("cognito-idp").create_user_pool_domain(Domain=prefix, UserPoolId=cloud.served.user_pool)
     return prefix, {}
 
 

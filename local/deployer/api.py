@@ -23,6 +23,7 @@ def rest_api(cloud: Cloud, name: str, inputs: Inputs) -> Result:
         name=physical, endpointConfiguration={"types": types}, minimumCompressionSize=compressed_from
     )["id"]
     root = next(item for item in client.get_resources(restApiId=identifier)["items"] if item["path"] == "/")
+    cloud.api_paths[root["id"]] = root["path"]
     return identifier, {
         "name": physical,
         "rootResourceId": root["id"],
@@ -60,6 +61,7 @@ def path(cloud: Cloud, name: str, inputs: Inputs) -> Result:
         parentId=inputs.text("parentId"),
         pathPart=inputs.text("pathPart"),
     )
+    cloud.api_paths[created["id"]] = created["path"]
     return created["id"], {"path": created["path"]}
 
 
@@ -71,6 +73,7 @@ def method(cloud: Cloud, name: str, inputs: Inputs) -> Result:
         authorizationType=inputs.text("authorization"),
         **inputs.renamed({name: name for name in _METHOD}),
     )
+    cloud.served.methods.append([place["httpMethod"], cloud.api_paths[place["resourceId"]]])
     return f"agm-{'-'.join(place.values())}", {}
 
 
@@ -153,6 +156,8 @@ def stage(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     settings = {"destinationArn": access_log.text("destinationArn"), "format": access_log.text("format")}
     _patch_stage(client, api, stage_name, {f"/accessLogSettings/{key}": v for key, v in settings.items()})
     host = f"{api}.execute-api.{cloud.region}.amazonaws.com"
+    address = cloud.address(f"https://{host}/{stage_name}")
+    cloud.served.api, cloud.served.stage = address.path, f"/{stage_name}"
     return f"ags-{api}-{stage_name}", {
         "arn": f"arn:aws:apigateway:{cloud.region}::/restapis/{api}/stages/{stage_name}",
         "executionArn": cloud.arn("execute-api", f"{api}/{stage_name}"),

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 import boto3
 from botocore.config import Config
@@ -14,6 +15,7 @@ from local import ministack
 from local.database import Database
 from local.deployer.naming import Naming
 from local.deviations import Deviations
+from local.gateway import Served
 
 # Seconds. An invocation waits for its function, which may run migrations.
 CONNECT_TIMEOUT = 5
@@ -52,6 +54,9 @@ class Cloud:
         self.database_parameters: dict[str, dict[str, str]] = {}
         # Once there is a user pool.
         self.visitor: Visitor | None = None
+        # What is served without AWS credentials, and the paths of the API's resources by their ids.
+        self.served = Served(gateway=self.address(f"http://127.0.0.1:{port}").netloc)
+        self.api_paths: dict[str, str] = {}
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
         self._session = boto3.session.Session(
@@ -78,6 +83,11 @@ class Cloud:
                     ),
                 )
             return self._clients[service]
+
+    def address(self, url: str) -> SplitResult:
+        """Return the local address of a URL on AWS, without the port where browsers leave it out."""
+        local = urlsplit(str(self.deviations.addresses(url)))
+        return local._replace(netloc=local.netloc.removesuffix(":80"))
 
     def arn(self, service: str, resource: str, *, global_service: bool = False) -> str:
         """Return the name of a resource of this account."""

@@ -47,6 +47,8 @@ def bucket_object(cloud: Cloud, name: str, inputs: Inputs) -> Result:
         Body=body,
         **inputs.renamed({"contentType": "ContentType", "cacheControl": "CacheControl"}),
     )
+    is_page = inputs.get("contentType", "").startswith("text/html")
+    (cloud.served.pages if is_page else cloud.served.files).append(f"/{inputs.text('key')}")
     return inputs.text("key"), {"etag": created["ETag"].strip('"')}
 
 
@@ -145,6 +147,9 @@ def distribution(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     }
     created = cloud.client("cloudfront").create_distribution(DistributionConfig=configuration)
     result = created["Distribution"]
+    cloud.served.page = cloud.address(f"https://{result['DomainName']}").netloc
+    if configuration["DefaultRootObject"]:
+        cloud.served.pages.append("/")
     return result["Id"], {
         "arn": result["ARN"],
         "domainName": result["DomainName"],
