@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.errors import AnswerError, SetUpError
+from cli import environment
+from cli.errors import AnswerError
 from cli.stack import Stack
+from local import clients
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-# Not a secret: the name and password of the administrator of every local stack.
-LOCAL_ADMINISTRATOR = "test"
 LONGEST_RUN = 900  # seconds that a function may take
 
 
@@ -32,7 +31,7 @@ class Clients:
     Raises
     ------
     SetUpError
-        The stack is on AWS, and no credentials were found.
+        The stack is on AWS, and no credentials were found, or a setting of the environment is wrong.
     """
 
     def __init__(self, stack: Stack) -> None:
@@ -40,73 +39,59 @@ class Clients:
         self._config = Config(
             connect_timeout=5,
             read_timeout=20,
-            retries={"mode": "standard", "max_attempts": 4},
-            # Requests to this machine never go through a proxy that the environment names.
-            proxies={} if stack.endpoint else None,
+            retries={"mode": "standard", "max_attempts": 4} if stack.endpoint else None,
         )
-        try:
-            self._session = self._local(stack.region) if stack.endpoint else self._of_the_user(stack.region)
-        except BotoCoreError as problem:  # an unknown AWS_PROFILE, a broken ~/.aws/config
-            raise SetUpError(f"The AWS configuration cannot be used: {problem}.") from problem
+        self._session = clients.session(stack.region) if stack.endpoint else environment.session(stack.region)
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
         """Amazon DynamoDB."""
-        return self._session.client("dynamodb", endpoint_url=self._endpoint, config=self._config)
+        with environment.blamed():
+            return self._session.client("dynamodb", endpoint_url=self._endpoint, config=self._config)
 
     @cached_property
     def sqs(self) -> "SQSClient":
         """Amazon SQS."""
-        return self._session.client("sqs", endpoint_url=self._endpoint, config=self._config)
+        with environment.blamed():
+            return self._session.client("sqs", endpoint_url=self._endpoint, config=self._config)
 
     @cached_property
     def logs(self) -> "CloudWatchLogsClient":
         """Amazon CloudWatch Logs."""
-        return self._session.client("logs", endpoint_url=self._endpoint, config=self._config)
+        with environment.blamed():
+            return self._session.client("logs", endpoint_url=self._endpoint, config=self._config)
 
     @cached_property
     def sns(self) -> "SNSClient":
         """Amazon SNS."""
-        return self._session.client("sns", endpoint_url=self._endpoint, config=self._config)
+        with environment.blamed():
+            return self._session.client("sns", endpoint_url=self._endpoint, config=self._config)
 
     @cached_property
     def cloudwatch(self) -> "CloudWatchClient":
         """Amazon CloudWatch."""
-        return self._session.client("cloudwatch", endpoint_url=self._endpoint, config=self._config)
+        with environment.blamed():
+            return self._session.client("cloudwatch", endpoint_url=self._endpoint, config=self._config)
 
     @cached_property
     def functions(self) -> "LambdaClient":
         """AWS Lambda, with patience for the longest run: asking again would start a second one."""
         patient = Config(read_timeout=LONGEST_RUN + 30, retries={"total_max_attempts": 1}, tcp_keepalive=True)
         config = self._config.merge(patient)
-        return self._session.client("lambda", endpoint_url=self._endpoint, config=config)
+        with environment.blamed():
+            return self._session.client("lambda", endpoint_url=self._endpoint, config=config)
 
     @cached_property
     def secrets(self) -> "SecretsManagerClient":
         """AWS Secrets Manager."""
-        return self._session.client("secretsmanager", endpoint_url=self._endpoint, config=self._config)
+        with environment.blamed():
+            return self._session.client("secretsmanager", endpoint_url=self._endpoint, config=self._config)
 
     @cached_property
     def sts(self) -> Any:
         """AWS STS, which tells whose credentials these are."""
-        return self._session.client("sts", endpoint_url=self._endpoint, config=self._config)
-
-    @staticmethod
-    def _local(region: str) -> boto3.Session:
-        return boto3.Session(
-            aws_access_key_id=LOCAL_ADMINISTRATOR,
-            aws_secret_access_key=LOCAL_ADMINISTRATOR,
-            region_name=region,
-        )
-
-    @staticmethod
-    def _of_the_user(region: str) -> boto3.Session:
-        session = boto3.Session(region_name=region)
-        if session.get_credentials() is None:
-            raise SetUpError(
-                "No AWS credentials were found: type `aws configure` or `aws sso login`, or set AWS_PROFILE."
-            )
-        return session
+        with environment.blamed():
+            return self._session.client("sts", endpoint_url=self._endpoint, config=self._config)
 
 
 # What services answer when something does not exist.

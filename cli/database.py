@@ -4,6 +4,7 @@ import pymysql
 from pymysql.cursors import Cursor
 
 from cli.stack import Database
+from local.database import tls_context
 
 CONNECT_TIMEOUT = 5  # seconds
 
@@ -29,7 +30,7 @@ def connect(
         user=user or database.user,
         password=password or database.password,
         database=database.name,
-        ssl_ca=database.ca,
+        ssl=tls_context(database.ca),
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=read_timeout,
         autocommit=True,

@@ -1,11 +1,18 @@
 """HTTP to a stack: one client for AWS and for the local stack."""
 
+import ssl
+from typing import Any
+
 import httpx
+
+from cli import environment
 
 # An API call may wait for a cold start; API Gateway itself gives up after 29 seconds.
 TIMEOUT = httpx.Timeout(30, connect=5)
 # What a server says of itself while it fails or restarts; most else will not change by asking again.
 TRY_AGAIN = frozenset({500, 502, 503, 504})
+HEADERS = {"User-Agent": "cafe"}
+LOCAL_NAMES = ("localhost", "*.localhost", "127.0.0.1")
 
 
 class LoopbackTransport(httpx.HTTPTransport):
@@ -14,26 +21,45 @@ class LoopbackTransport(httpx.HTTPTransport):
     The `Host` header keeps the name: the local stand-in for CloudFront tells distributions apart by it.
     """
 
+    def __init__(self, **options: Any) -> None:
+        # The local stack has no TLS: this context trusts nobody, and reads nothing of the environment.
+        super().__init__(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), **options)
+
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request` to the loopback address."""
         request.url = request.url.copy_with(host="127.0.0.1")
         return super().handle_request(request)
 
 
-def client(connections: int = 1) -> httpx.Client:
+def client(endpoint: str | None, connections: int = 1) -> httpx.Client:
     """Return a client with at most `connections` open connections, all kept alive.
 
-    Proxies named in the environment are used, but never for this machine.
+    Parameters
+    ----------
+    endpoint
+        The local stack's, which is reached at the loopback address whatever the environment says; `None` on
+        AWS, where its proxies and certificates are used.
+
+    Raises
+    ------
+    SetUpError
+        A variable of the environment cannot be used.
     """
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-    loopback = LoopbackTransport(limits=limits)
-    local_names = ("localhost", "*.localhost", "127.0.0.1")
-    return httpx.Client(
-        timeout=TIMEOUT,
-        limits=limits,
-        headers={"User-Agent": "cafe"},
-        mounts={f"all://{name}": loopback for name in local_names},
-    )
+    if endpoint is not None:
+        return httpx.Client(
+            timeout=TIMEOUT, headers=HEADERS, trust_env=False, transport=LoopbackTransport(limits=limits)
+        )
+    environment.check()
+    try:
+        return httpx.Client(
+            timeout=TIMEOUT,
+            headers=HEADERS,
+            limits=limits,
+            mounts={f"all://{name}": LoopbackTransport(limits=limits) for name in LOCAL_NAMES},
+        )
+    except (ValueError, httpx.InvalidURL) as error:
+        raise environment.wrong("NO_PROXY", error) from None
 
 
 def problem(error: httpx.HTTPError) -> str:

@@ -88,7 +88,7 @@ def order_command(
     target = stack.load(stack_name, directory)
     url = target.output("orders_url")
     wanted = order.Order(item=item, quantity=quantity, customer_name=customer)
-    with http.client(order.CONNECTIONS) as client, sending(count) as on_accepted:
+    with http.client(target.endpoint, order.CONNECTIONS) as client, sending(count) as on_accepted:
         counter = order.Counter(client, url, api_key=target.orders_api_key)
         tally = order.place_many(counter, wanted, count, on_accepted=on_accepted)
     if as_json:
@@ -147,7 +147,7 @@ def status_command(
     if watch and as_json:
         raise typer.BadParameter("--json prints one document: leave out --watch.", param_hint="--watch")
     target = stack.load(stack_name, directory)
-    with http.client() as client:
+    with http.client(target.endpoint) as client:
         ask = status.source(target, client)
         if watch:
             _watch(lambda: status.render(status.parse(ask())))
@@ -207,7 +207,7 @@ def verify_command(
     checks: list[verify.Check] = []
     interrupted = False
     started = time.monotonic()
-    with http.client() as client:
+    with http.client(target.endpoint) as client:
         verification = verify.Verification(target, client, clients, item=item, timeout=timeout)
         try:
             for check in verification.run():

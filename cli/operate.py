@@ -43,7 +43,7 @@ def doctor_command(
 
     target = stack.load(stack_name, directory)
     found: list[Finding] = []
-    with http.client() as client:
+    with http.client(target.endpoint) as client:
         for finding in doctor.Doctor(target, aws.Clients(target), client).findings():
             found.append(finding)
             if not as_json:

@@ -141,11 +141,13 @@ def summary(log: Path) -> str:
     return (errors or lines)[-1][-SUMMARY_LENGTH:]
 
 
-def program_environment() -> dict[str, str]:
+def program_environment(home: Path) -> dict[str, str]:
     """Return the environment of the Pulumi program: no AWS account, no Pulumi stack of the developer's."""
-    kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR") if key in os.environ}
+    kept = {key: os.environ[key] for key in ("PATH", "TMPDIR") if key in os.environ}
     return {
         **kept,
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import secrets
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,13 @@ from local.errors import LocalError
 # Error numbers of a server that does not listen yet, or breaks off.
 _NOT_YET = (2002, 2003, 2013)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+def tls_context(authority: str | Path) -> ssl.SSLContext:
+    """Return a context that trusts the local authority alone, and reads nothing of the environment."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cafile=authority)
+    return context
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,9 +134,7 @@ class Database:
             port=self.port,
             user=self._administrator.user,
             password=self._administrator.password,
-            ssl_ca=str(self._authority),
-            ssl_verify_cert=True,
-            ssl_verify_identity=True,
+            ssl=tls_context(self._authority),
             autocommit=True,
             connect_timeout=5,
             read_timeout=30,

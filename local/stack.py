@@ -152,7 +152,8 @@ def detach(options: Options) -> int:
         *("--ready-descriptor", str(writer)),
     ]
     process = subprocess.Popen(
-        [sys.executable, "-m", "local", *words],
+        # -E: PYTHONINSPECT, PYTHONSAFEPATH and their like are for the person's own programs.
+        [sys.executable, "-E", "-m", "local", *words],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         pass_fds=[writer],
@@ -251,7 +252,7 @@ def _start(options: Options, directory: RunDirectory, processes: Children) -> _S
     processes.start(
         "Program",
         [sys.executable, "-m", "local.program"],
-        environment=children.program_environment(),
+        environment=children.program_environment(directory.path),
         directory=ROOT,
         told=json.dumps(dataclasses.asdict(assignment)),
     )

@@ -27,7 +27,8 @@ class Watchdog:
 
     def __init__(self, directory: RunDirectory) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-S", "-m", __name__, str(directory.path)],
+            # -E: with PYTHONSAFEPATH it would not find this package.
+            [sys.executable, "-E", "-S", "-m", __name__, str(directory.path)],
             cwd=_ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

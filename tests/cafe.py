@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pymysql
 
+from local.database import tls_context
 from tests.local_stack import LocalStack
 from tests.waiting import eventually as eventually
 
@@ -63,7 +64,7 @@ class Cafe:
             user=user or login["user"],
             password=password or login["password"],
             database=login["name"],
-            ssl_ca=login["ca"],
+            ssl=tls_context(login["ca"]),
             autocommit=True,
         )
         with connection, connection.cursor() as cursor:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
-from local import ministack, stack
+from local import clients, stack
 from tests import engine
 
 
@@ -29,13 +28,7 @@ class LocalStack:
 
     def client(self, service: str) -> Any:
         """Return a client of the administrator's for a service of the stack."""
-        return boto3.session.Session().client(  # type: ignore[call-overload]
-            service,
-            endpoint_url=self.endpoint,
-            region_name=self.region,
-            aws_access_key_id=ministack.ACCESS_KEY,
-            aws_secret_access_key=ministack.SECRET_KEY,
-        )
+        return clients.session(self.region).client(service, endpoint_url=self.endpoint)  # type: ignore[call-overload]
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from pymysql.constants import CLIENT
 
 import stores.mysql
 from local import certificates, database_server, ending, ports
-from local.database import Database
+from local.database import Database, tls_context
 from stores import migrations
 from stores.database import OrdersDatabase
 from stores.mysql import MySql
@@ -94,7 +94,7 @@ class Server:
             user=login.username,
             password=login.password,
             database=database,
-            ssl_ca=str(self.authority),
+            ssl=tls_context(self.authority),
             autocommit=True,
         )
 

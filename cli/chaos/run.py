@@ -158,7 +158,7 @@ class ChaosRun:
 
     @contextmanager
     def _publisher(self) -> "Iterator[Publisher]":
-        with http.client(HANDS) as client:
+        with http.client(self._stack.endpoint, HANDS) as client:
             publisher = Publisher(self._stack, self._clients, client, self.progress, self.figures)
             try:
                 yield publisher

@@ -74,7 +74,7 @@ def load_command(
         confirm(f"Place {orders:,} test orders in stack {target.name}, for good?", yes=yes)
     plan = Plan(orders=orders, duplicates=duplicates, malformed=malformed, rate=rate)
     hands = min(MOST_HANDS, max(HANDS[through], round((rate or 0) / PER_HAND[through])))
-    with http.client(hands) as client, stopping() as stop:
+    with http.client(target.endpoint, hands) as client, stopping() as stop:
         clients = aws.Clients(target)
         counters = Counters(target, clients, client)
         door = _door(target, plan, through, clients, client)

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-import boto3
 from botocore.config import Config
 
-from local import ministack
+from local import clients, ministack
 from local.database import Database
 from local.deployer.naming import Naming
 from local.deviations import Deviations
@@ -59,11 +58,7 @@ class Cloud:
         self.api_paths: dict[str, str] = {}
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
-        self._session = boto3.session.Session(
-            aws_access_key_id=ministack.ACCESS_KEY,
-            aws_secret_access_key=ministack.SECRET_KEY,
-            region_name=region,
-        )
+        self._session = clients.session(region)
 
     def client(self, service: str) -> Any:
         """Return the service's client; creating one is not safe in two threads at once, using it is."""
@@ -79,7 +74,6 @@ class Cloud:
                         retries={"total_max_attempts": 1},
                         max_pool_connections=20,
                         s3={"addressing_style": "path"},
-                        proxies={},
                     ),
                 )
             return self._clients[service]

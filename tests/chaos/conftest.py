@@ -13,5 +13,8 @@ from tests.local_stack import started
 
 @pytest.fixture(scope="session")
 def cafe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cafe]:
-    with started(tmp_path_factory.mktemp("chaos") / "local-stack") as stack, http_client() as http:
+    with (
+        started(tmp_path_factory.mktemp("chaos") / "local-stack") as stack,
+        http_client(stack.endpoint) as http,
+    ):
         yield Cafe(stack, http)

@@ -33,7 +33,7 @@ class NewCounter(Protocol):
 @pytest.fixture
 def new_counter() -> Iterator[NewCounter]:
     """A maker of counters, with connections that the test's end closes."""
-    with http.client(CONNECTIONS) as client:
+    with http.client(None, CONNECTIONS) as client:
 
         def make(url: str, *, patience: float = 60) -> Counter:
             return Counter(client, url, back_off=wait_none(), patience=patience)

@@ -40,7 +40,7 @@ def run(
     target = stack.Stack(
         name="dev", outputs=aws.outputs() | (outputs or {}), region=REGION, database=database
     )
-    with http.client() as client:
+    with http.client(None) as client:
         checks = list(Verification(target, client, administrator(), item="Coffee", timeout=0.3).run())
     assert [check.name for check in checks] == NAMES
     assert all(check.seconds < 1.5 for check in checks)
@@ -276,8 +276,9 @@ class FakeDatabase:
         return self.rows
 
 
+ROOTS = stack.REPOSITORY / "functions" / "rds_roots" / "us-east-1.pem"
 LOCAL_DATABASE = stack.Database(
-    host="127.0.0.1", port=3410, user="u", password="p", name="cafe_db", ca="ca.pem"
+    host="127.0.0.1", port=3410, user="u", password="p", name="cafe_db", ca=str(ROOTS)
 )
 
 
@@ -290,7 +291,7 @@ def test_the_row_is_read_from_the_local_database_over_tls(
     checks = run(dev, database=LOCAL_DATABASE)
 
     assert database.executed[0][1] == ("order-1",)
-    assert database.arguments["ssl_ca"] == "ca.pem"
+    assert database.arguments["ssl"].get_ca_certs()
     assert "It differs" in checks["rds_row"].detail
 
 
@@ -306,8 +307,7 @@ def test_a_row_missing_from_the_local_database_is_noticed(
 
 
 def test_a_local_database_that_is_gone_is_a_no_with_the_reason(dev: FakeAws) -> None:
-    roots = str(stack.REPOSITORY / "functions" / "rds_roots" / "us-east-1.pem")
-    away = stack.Database(host="127.0.0.1", port=9, user="u", password="p", name="cafe_db", ca=roots)
+    away = stack.Database(host="127.0.0.1", port=9, user="u", password="p", name="cafe_db", ca=str(ROOTS))
     checks = run(dev, database=away)
 
     assert failed(checks) == ["rds_row"]

@@ -18,7 +18,7 @@ GIVEN_UP = 20.0  # seconds without progress; a cold start on a busy machine take
 
 @pytest.fixture(scope="session")
 def cafe(local_stack: LocalStack) -> Iterator[Cafe]:
-    with http_client(connections=8) as http:
+    with http_client(local_stack.endpoint, connections=8) as http:
         yield Cafe(local_stack, http)
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from local import clients
 from tests import openapi
 from tests.cafe import Cafe
 from tests.waiting import eventually
@@ -192,12 +192,8 @@ def test_the_worker_logs_what_it_did_without_the_customers_name(cafe: Cafe, new_
 
 @pytest.mark.parametrize("key", ["wrong", "AKIAUNKNOWN"])
 def test_strangers_may_not_publish(cafe: Cafe, key: str) -> None:
-    stranger = boto3.session.Session().client(
-        "sns",
-        endpoint_url=cafe.stack.endpoint,
-        region_name=cafe.stack.region,
-        aws_access_key_id=key,
-        aws_secret_access_key="wrong",
+    stranger = clients.session(cafe.stack.region, access_key=key, secret_key="wrong").client(
+        "sns", endpoint_url=cafe.stack.endpoint
     )
     with pytest.raises(ClientError):
         stranger.publish(TopicArn=cafe.outputs["topic_arn"], Message="{}")

@@ -16,6 +16,7 @@ import pytest
 
 from local import control, stack
 from local.control import Control, Request
+from local.database import tls_context
 from local.errors import LocalError
 from tests import engine
 from tests.local.runs import PROGRAM, Run, children, leftovers, until, write_program
@@ -167,7 +168,7 @@ def connect(directory: Path) -> pymysql.Connection[pymysql.cursors.Cursor]:
         user=login["user"],
         password=login["password"],
         database=login["name"],
-        ssl_ca=login["ca"],
+        ssl=tls_context(login["ca"]),
         autocommit=True,
     )
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
+from local import clients
 from local.interposer import Answer, Call, Interposer, LosingAnswers, Meddler, Throttling, cancelled, error
 
 ACTIONS = [{"Put": {"TableName": "Orders", "Item": {"orderId": {"S": "1"}}}}] * 3
@@ -68,13 +68,8 @@ def interposer(service: Service) -> Iterator[Interposer]:
 
 @pytest.fixture
 def dynamodb(interposer: Interposer) -> Any:
-    return boto3.session.Session().client(
-        "dynamodb",
-        endpoint_url=interposer.url,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(retries={"total_max_attempts": 1}),
+    return clients.session("us-east-1").client(
+        "dynamodb", endpoint_url=interposer.url, config=Config(retries={"total_max_attempts": 1})
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 
-import boto3
 import httpx
 import psutil
 import pymysql
@@ -13,6 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 from pymysql.constants import ER
 
+from local import clients
+from local.database import tls_context
 from tests.local.runs import children
 from tests.local_stack import LocalStack
 from tests.program.test_inventory import OUTPUTS
@@ -54,7 +55,7 @@ def test_the_database_takes_the_written_login_over_verified_tls(local_stack: Loc
             user=login["user"],
             password=login["password"],
             database=login["name"],
-            ssl_ca=login["ca"],
+            ssl=tls_context(login["ca"]),
             ssl_verify_cert=True,
             ssl_verify_identity=True,
         ) as connection,
@@ -84,18 +85,13 @@ def test_no_account_of_the_database_is_without_password(local_stack: LocalStack)
             port=local_stack.database["port"],
             user="root",
             password="",
-            ssl_ca=local_stack.database["ca"],
+            ssl=tls_context(local_stack.database["ca"]),
         )
 
 
 def test_a_stranger_is_refused(local_stack: LocalStack) -> None:
-    sns = boto3.session.Session().client(
-        "sns",
-        endpoint_url=local_stack.endpoint,
-        region_name=local_stack.region,
-        aws_access_key_id="AKIASTRANGER00000000",
-        aws_secret_access_key="guessed",
-    )
+    stranger = clients.session(local_stack.region, access_key="AKIASTRANGER00000000", secret_key="guessed")
+    sns = stranger.client("sns", endpoint_url=local_stack.endpoint)
     with pytest.raises(ClientError, match=r"InvalidClientTokenId|AccessDenied|InvalidAccessKeyId"):
         sns.publish(TopicArn=local_stack.outputs["topic_arn"], Message="{}")
 

@@ -13,6 +13,7 @@ import pytest
 from local import stack
 from tests import engine
 from tests.local.runs import PROGRAM, Run, children, leftovers, until, write_program
+from tests.odd import ODD, ODD_FOR_PYTHON
 
 READY = "The cafe is open"
 Start = Callable[..., Run]
@@ -86,7 +87,12 @@ def test_a_killed_stack_leaves_nothing_and_the_next_start_waits_for_that(
     _assert_gone(directory)
 
 
-def test_a_stack_killed_alone_is_cleaned_up_without_anybody(start: Start, directory: Path) -> None:
+@pytest.mark.parametrize("variables", [{}, ODD_FOR_PYTHON])
+def test_a_stack_killed_alone_is_cleaned_up_without_anybody(
+    start: Start, directory: Path, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
     run = start()
     run.wait_for("Starting")
     run.process.kill()
@@ -146,9 +152,16 @@ def test_a_port_in_use_is_named_with_the_option_for_another(start: Start, direct
     _assert_gone(directory)
 
 
-def test_a_detached_stack_runs_until_it_is_stopped(
-    directory: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("variables", [{}, ODD | ODD_FOR_PYTHON], ids=["plain", "odd"])
+def test_a_detached_stack_runs_until_it_is_stopped_in_any_environment(
+    directory: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    variables: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
     program = write_program(tmp_path / "program")
     options = stack.Options(directory=directory, port=0, database_server=engine.chosen(), program=program)
     assert stack.detach(options) == 0

@@ -170,10 +170,13 @@ def test_ministack_sees_nothing_of_the_developers_environment(
     assert Path(environment["TMPDIR"]).parent == tmp_path
 
 
-def test_the_program_sees_nothing_of_the_developers_aws_account(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_program_sees_nothing_of_the_developers_aws_account(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("AWS_PROFILE", "work")
     monkeypatch.setenv("PULUMI_CONFIG", "{}")
-    environment = children.program_environment()
+    environment = children.program_environment(tmp_path)
+    assert environment["HOME"] == str(tmp_path)
     assert "AWS_PROFILE" not in environment
     assert "PULUMI_CONFIG" not in environment
     assert environment["AWS_CONFIG_FILE"] == os.devnull

@@ -1,0 +1,144 @@
+"""The user's environment, as boto3 and httpx read it for a stack on AWS, with sentences about wrong values.
+
+The local stack is reached without any of it: see `local.clients` and `cli.http`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from cli.errors import SetUpError
+
+# boto3 takes longer to import than a command needs that uses HTTP alone.
+if TYPE_CHECKING:
+    import boto3
+
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+# Unless AWS_RETRY_MODE, AWS_MAX_ATTEMPTS or the configuration file say otherwise.
+RETRIES = {
+    "retry_mode": ("retry_mode", "AWS_RETRY_MODE", "standard", None),
+    "max_attempts": ("max_attempts", "AWS_MAX_ATTEMPTS", 5, int),
+}
+
+
+def session(region: str) -> boto3.Session:
+    """Return a session with the user's credentials, profile and settings.
+
+    Raises
+    ------
+    SetUpError
+        No credentials were found, or a variable or a configuration file cannot be used.
+    """
+    import boto3
+    import botocore.session
+
+    check()
+    core = botocore.session.Session(session_vars=RETRIES)
+    with blamed():
+        found = boto3.Session(botocore_session=core, region_name=region)
+        for name in core.session_var_map:
+            core.get_config_variable(name)
+        credentials = found.get_credentials()
+        found.client("sts")  # Settings that a client checks when it is made.
+    if credentials is None:
+        raise SetUpError(
+            "No AWS credentials were found: type `aws configure` or `aws sso login`, or set AWS_PROFILE."
+        )
+    return found
+
+
+@contextmanager
+def blamed() -> Iterator[None]:
+    """Name the variables with a value that botocore cannot use.
+
+    Raises
+    ------
+    SetUpError
+        With botocore's words, which contain the value, or name the file.
+    """
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        yield
+    except (BotoCoreError, ValueError, OSError) as error:
+        problem = " ".join(str(error).split()).rstrip(".")
+        names = [name for name in sorted(os.environ) if name.startswith("AWS_") and _names(name, problem)]
+        where = f"{' or '.join(names)}: " if names else ""
+        raise SetUpError(f"The AWS configuration cannot be used: {where}{problem}.") from error
+
+
+def check() -> None:
+    """Look at what both libraries, or the TLS contexts that they make, would stumble over.
+
+    Raises
+    ------
+    SetUpError
+        With the name of the variable, and never with its value: a proxy's may contain a password.
+    """
+    for name in PROXIES:
+        _check(name if name in os.environ else name.upper(), _check_proxy)
+    for name in sorted(os.environ):
+        if name.startswith("AWS_ENDPOINT_URL"):
+            _check(name, _check_endpoint)
+    _check("SSL_CERT_FILE", _check_authorities)
+    _check("SSL_CERT_DIR", _check_directories)
+    _check("AWS_CA_BUNDLE", _check_bundle)
+    _check("REQUESTS_CA_BUNDLE", _check_bundle)
+    _check("SSLKEYLOGFILE", lambda path: open(path, "ab").close())  # noqa: PTH123
+
+
+def wrong(name: str, problem: object) -> SetUpError:
+    """Return the error about a variable."""
+    return SetUpError(f"The environment variable {name} cannot be used: {str(problem).rstrip('.')}.")
+
+
+def _check(name: str, look: Callable[[str], None]) -> None:
+    value = os.environ.get(name)
+    if not value:
+        return
+    try:
+        look(value)
+    except ssl.SSLError:
+        raise wrong(name, "the file holds no certificates in PEM format") from None
+    except OSError as error:
+        raise wrong(name, error.strerror) from None
+    except ValueError:
+        raise wrong(name, "it must be a URL, such as http://proxy.example.com:3128") from None
+
+
+def _check_proxy(value: str) -> None:
+    if value.lower().startswith("socks"):
+        raise OSError(0, "SOCKS is not supported; use an HTTP proxy, or unset it")
+    _check_endpoint(value if "://" in value else f"http://{value}")
+
+
+def _check_endpoint(value: str) -> None:
+    address = urlsplit(value)
+    if address.scheme not in ("http", "https") or not address.hostname or address.port == 0:
+        raise ValueError(value)
+
+
+def _check_authorities(path: str) -> None:
+    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+
+
+def _check_directories(paths: str) -> None:
+    if not any(Path(path).is_dir() for path in paths.split(os.pathsep)):
+        raise NotADirectoryError(0, "there is no such directory")
+
+
+def _check_bundle(path: str) -> None:
+    if not Path(path).is_dir():
+        _check_authorities(path)
+
+
+def _names(name: str, problem: str) -> bool:
+    value = os.environ[name].strip()
+    return bool(value) and re.search(rf"(?<!\w){re.escape(value)}(?!\w)", problem) is not None

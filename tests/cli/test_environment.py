@@ -1,0 +1,193 @@
+"""The command in odd environments: none of it reaches the local stack, and on AWS a wrong value is named."""
+
+from __future__ import annotations
+
+import json
+import operator
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli import http, stack
+from cli.aws import Clients
+from cli.database import connect
+from local import clients
+from tests.cli.conftest import Cafe, Pulumi
+from tests.cli.stand_in import REGION, FakeApi
+from tests.local_stack import LocalStack
+from tests.odd import ODD
+
+BROKEN_CONFIGURATIONS = {
+    "no_section": "region = eu-central-1\n[[[",
+    "another_endpoint": "[default]\nendpoint_url = http://127.0.0.1:1\nretry_mode = xyz\nmax_attempts = abc",
+    "another_role": "[default]\nrole_arn = nonsense\nsource_profile = nobody\n",
+    "not_text": "\xff\xfe",
+}
+
+
+# One at a time where one may hide another.
+ALONE = (
+    "ALL_PROXY",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "SSLKEYLOGFILE",
+)
+
+
+@pytest.fixture(params=[*ALONE, "everything", *BROKEN_CONFIGURATIONS])
+def odd(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An environment in which something is wrong."""
+    name = request.param
+    if name in BROKEN_CONFIGURATIONS:
+        home = tmp_path / "home"
+        (home / ".aws" / "models").mkdir(parents=True)
+        (home / ".aws" / "models" / "endpoints.json").write_text("{")
+        for file in ("config", "credentials"):
+            (home / ".aws" / file).write_text(BROKEN_CONFIGURATIONS[name], encoding="latin-1")
+        (home / ".netrc").write_text("machine")
+        monkeypatch.setenv("HOME", str(home))
+        return
+    for variable, value in ODD.items() if name == "everything" else [(name, ODD[name])]:
+        monkeypatch.setenv(variable, value)
+
+
+class Emulator(BaseHTTPRequestHandler):
+    """Answers like SQS without a queue, and remembers who asked."""
+
+    def do_POST(self) -> None:
+        self.server.seen.append(dict(self.headers))  # type: ignore[attr-defined]
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+        """Write no log."""
+
+
+@pytest.fixture
+def emulator() -> Iterator[HTTPServer]:
+    with HTTPServer(("127.0.0.1", 0), Emulator) as server:
+        server.seen = []  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+
+
+@pytest.mark.usefixtures("odd")
+def test_the_local_stack_is_reached_over_http_in_any_environment(cafe: Cafe, api: FakeApi) -> None:
+    result = cafe("order", "Tea")
+
+    assert (result.exit_code, result.stderr) == (0, ""), result.output
+    assert len(api.orders) == 1
+    assert cafe("status", "--json").exit_code == 0
+
+
+@pytest.mark.usefixtures("odd")
+def test_the_local_stack_is_called_by_its_administrator_in_any_environment(emulator: HTTPServer) -> None:
+    endpoint = f"http://127.0.0.1:{emulator.server_port}"
+    local = Clients(stack.Stack(name="local", outputs={}, region=REGION, endpoint=endpoint))
+    for client in (local.dynamodb, local.logs, local.sns, local.cloudwatch, local.secrets, local.sts):
+        assert client.meta.endpoint_url == endpoint
+        assert client.meta.region_name == REGION
+    functions: Any = local.functions
+    assert functions.meta.config.read_timeout > 900
+
+    local.sqs.list_queues()
+    helper = LocalStack(directory=Path(), outputs={}, endpoint=endpoint, region=REGION, database={})
+    helper.client("sqs").list_queues()
+    clients.session(REGION).client("s3", endpoint_url=endpoint)
+
+    seen = emulator.seen  # type: ignore[attr-defined]
+    assert len(seen) == 2
+    for headers in seen:
+        assert "Credential=test/" in headers["Authorization"]
+        assert "X-Amz-Security-Token" not in headers
+        assert headers["User-Agent"].startswith("cafe-orders")
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSLKEYLOGFILE"])
+def test_the_local_database_is_looked_into_in_any_environment(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, ODD[name])
+    roots = str(stack.REPOSITORY / "functions" / "rds_roots" / "us-east-1.pem")
+    away = stack.Database(host="127.0.0.1", port=9, user="u", password="p", name="cafe_db", ca=roots)
+
+    with pytest.raises(Exception, match="Can't connect to MySQL server"):
+        connect(away)
+
+
+WRONG = [
+    ("ALL_PROXY", "socks5h://user:hidden@127.0.0.1:1", "SOCKS is not supported"),
+    ("https_proxy", "http://[broken", "must be a URL"),
+    ("HTTP_PROXY", "ftp://proxy", "must be a URL"),
+    ("HTTP_PROXY", "http://", "must be a URL"),
+    ("HTTPS_PROXY", "http://proxy:99999", "must be a URL"),
+    ("NO_PROXY", "[::1]", "Invalid"),
+    ("AWS_PROFILE", "nobody", "could not be found"),
+    ("AWS_ENDPOINT_URL", "nonsense", "must be a URL"),
+    ("AWS_ENDPOINT_URL_SQS", "nonsense", "must be a URL"),
+    ("AWS_CA_BUNDLE", "/nowhere/ca.pem", "No such file"),
+    ("AWS_CA_BUNDLE", "/etc/hostname", "no certificates in PEM format"),
+    ("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem", "No such file"),
+    ("SSL_CERT_FILE", "/nowhere/ca.pem", "No such file"),
+    ("SSL_CERT_FILE", "/etc/hostname", "no certificates in PEM format"),
+    ("SSL_CERT_DIR", "/nowhere", "no such directory"),
+    ("SSLKEYLOGFILE", "/nowhere/keys", "No such file"),
+    ("AWS_MAX_ATTEMPTS", "abc", "invalid literal"),
+    ("AWS_RETRY_MODE", "xyz", "'legacy', 'standard', 'adaptive'"),
+    ("AWS_STS_REGIONAL_ENDPOINTS", "xyz", '"legacy", "regional"'),
+    ("AWS_DEFAULTS_MODE", "xyz", "xyz"),
+    ("AWS_CSM_PORT", "abc", "invalid literal"),
+    ("AWS_METADATA_SERVICE_TIMEOUT", "abc", "invalid literal"),
+]
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize(("name", "value", "problem"), WRONG)
+def test_a_wrong_value_is_named_on_aws(
+    cafe: Cafe,
+    pulumi: Pulumi,
+    api: FakeApi,
+    name: str,
+    value: str,
+    problem: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pulumi.prints(json.dumps({**api.outputs(), "queue_url": "https://queue", "reconcile_function": "R"}))
+    monkeypatch.setenv(name, value)
+
+    result = cafe("doctor", "--stack", "dev")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.count("\n") == 1
+    assert name in result.stderr
+    assert problem in result.stderr
+    assert "hidden" not in result.stderr
+
+
+def test_proxies_and_certificates_are_used_on_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "169.254.169.254,::1,.internal")
+    with http.client(None) as client:
+        assert any(pattern.pattern == "https://" for pattern in client._mounts)
+
+
+@pytest.mark.usefixtures("credentials")
+def test_retries_on_aws_are_as_the_user_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    dev = stack.Stack(name="dev", outputs={}, region=REGION)
+    retries = operator.attrgetter("sqs.meta.config.retries")
+    assert retries(Clients(dev)) == {"mode": "standard", "total_max_attempts": 5}
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "9")
+    monkeypatch.setenv("AWS_RETRY_MODE", "adaptive")
+    assert retries(Clients(dev)) == {"mode": "adaptive", "total_max_attempts": 9}
