@@ -1,6 +1,7 @@
 """The command `cafe`: what can be typed, and what is then printed."""
 
 import io
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -246,4 +247,20 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that cannot show a character shows its escape instead of an error.
             stream.reconfigure(errors="backslashreplace")
-    app()
+    try:
+        app()
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """Write what standard output still buffers, while a full disk can be reported and sets the exit code."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        # Python would write the rest of the buffer again at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            note(f"Standard output cannot be written: {error.strerror}.", style="red")
+        sys.exit(1)

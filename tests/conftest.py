@@ -13,8 +13,15 @@ from tests import engine
 if TYPE_CHECKING:
     import pytest
     from xdist.remote import Producer  # type: ignore[import-untyped]
+    from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
-pytest_plugins = ["tests.chromium", "tests.local_stack", "tests.stores"]
+pytest_plugins = [
+    "tests.environment",
+    "tests.time_limit",
+    "tests.chromium",
+    "tests.local_stack",
+    "tests.stores",
+]
 
 # These look at or change the one local stack, and must not meet.
 ON_THE_LOCAL_STACK = ("end_to_end", "local")
@@ -26,6 +33,17 @@ class KindsSideBySide(LoadScopeScheduling):  # type: ignore[misc]  # xdist has n
     def _split_scope(self, nodeid: str) -> str:
         kind = nodeid.split("/")[1]
         return "local_stack" if kind in ON_THE_LOCAL_STACK else kind
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        """Return the test that ended its process; pytest-xdist alone would run it again in the next one."""
+        units = self.assigned_work[node]
+        ended = next((test for unit in units.values() for test, done in unit.items() if not done), None)
+        for unit in units.values():
+            if ended in unit:
+                unit[ended] = True
+        self.assigned_work[node] = {scope: unit for scope, unit in units.items() if not all(unit.values())}
+        super().remove_node(node)
+        return ended
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

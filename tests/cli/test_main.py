@@ -117,7 +117,6 @@ def test_the_installed_command_works_in_a_terminal_that_knows_ascii_only(
         env={"PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=30,
         check=False,
     )
 
@@ -144,7 +143,6 @@ def test_a_standard_output_that_takes_nothing_is_no_traceback(
         ["/bin/sh", "-c", f"'{program}' order Tea --json --directory '{local_stack}' {redirection}"],
         stderr=subprocess.PIPE,
         text=True,
-        timeout=30,
         check=False,
     )
 
