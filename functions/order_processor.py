@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from functools import cache
 from typing import Any, TypedDict
@@ -11,8 +12,10 @@ from zoneinfo import ZoneInfo
 from log import log
 from orders.ledger import Ledger
 from orders.message import parse_batch
+from redelivery import back_off
 from stores.database import OrdersDatabase
 from stores.mysql import MySql
+from stores.queues import OrderQueue
 from stores.secret import LoginSecret
 from stores.tables import OrdersTables, TableNames
 
@@ -38,22 +41,30 @@ def ledger() -> Ledger:
     )
 
 
-def handler(event: dict[str, Any], context: object) -> BatchResponse:
+@cache
+def order_queue() -> OrderQueue:
+    """Open the queue, once a message failed."""
+    return OrderQueue(os.environ["QUEUE_URL"])
+
+
+def handler(event: dict[str, Any], context: Any) -> BatchResponse:
     """Write a batch of orders to both stores; report the messages that failed, and only those."""
+    began = time.monotonic()
     received, rejected = parse_batch(event["Records"])
     for bad in rejected:
         log("ERROR", "Message rejected", messageId=bad.message_id, reason=bad.reason[:MAX_REASON])
     failures = ledger().record([message.order for message in received])
-    failed = []
+    failed: dict[str, str] = {bad.message_id: bad.reason for bad in rejected}
     for message in received:
         about = {"orderId": message.order.order_id, "messageId": message.message_id}
         if reason := failures.get(message.order.order_id):
             log("ERROR", "Order not processed", **about, reason=reason)
-            failed.append(message.message_id)
+            failed[message.message_id] = reason
         else:
             ignored = {"ignoredTime": message.order.ignored_time} if message.order.ignored_time else {}
             log("INFO", "Order processed successfully", **about, **ignored)
-    return _response([bad.message_id for bad in rejected] + failed)
+    back_off(order_queue, event["Records"], failed, received=began, context=context)
+    return _response(failed)
 
 
 def _response(message_ids: Iterable[str]) -> BatchResponse:

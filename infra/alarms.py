@@ -108,7 +108,7 @@ class Alarms(pulumi.ComponentResource):
         )
         self._alarm(
             "OldOrders",
-            "Orders wait in OrderQueue for longer than it takes to give one up.",
+            "Orders wait in OrderQueue for longer than the worker's three attempts take.",
             metric=("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum"),
             dimensions={"QueueName": messaging.queue.name},
             threshold=messaging.seconds_to_dead_letter,

@@ -88,9 +88,10 @@ def order_processor(given: Surroundings) -> Function:
             handler="order_processor",
             files=given.files("order_processor"),
             defaults=given.defaults,
-            environment=given.names,
+            environment={**given.names, "QUEUE_URL": given.messaging.queue.url},
             statements=[
                 iam.consume(given.messaging.queue),
+                iam.back_off(given.messaging.queue),
                 given.login,
                 iam.put_items(tables.orders),
                 iam.update_items(tables.menu, tables.metrics),

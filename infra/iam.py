@@ -37,6 +37,11 @@ def consume(queue: aws.sqs.Queue) -> Statement:
     return allow(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], queue.arn)
 
 
+def back_off(queue: aws.sqs.Queue) -> Statement:
+    """Set when a message that failed becomes visible again; `consume` lets it read the queue's setting."""
+    return allow(["sqs:ChangeMessageVisibility"], queue.arn)
+
+
 def sweep(queue: aws.sqs.Queue) -> Statement:
     """Take messages off a queue, and put back at once what stays."""
     return allow(

@@ -12,6 +12,8 @@ from infra import iam
 from infra.settings import Settings
 
 MAX_RETENTION = 14 * 24 * 60 * 60  # seconds; the longest that SQS keeps a message
+# After the first and the second receive, at most (functions/orders/backoff.py).
+LONGEST_DELAYS = (12, 72)  # seconds
 VISIBILITY_PER_TIMEOUT = 6  # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 
 
@@ -46,7 +48,7 @@ class Messaging(pulumi.ComponentResource):
     dead_letters: aws.sqs.Queue
     undelivered: aws.sqs.Queue
     seconds_to_dead_letter: int
-    """How long it takes until a message that nobody can process is in `OrderDLQ`."""
+    """How long it takes at most until an order that a store does not take is in `OrderDLQ`."""
 
     def __init__(self, name: str, args: MessagingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Messaging", name, None, opts)
@@ -62,7 +64,8 @@ class Messaging(pulumi.ComponentResource):
 
         self.dead_letters = self._queue("OrderDLQ", message_retention_seconds=MAX_RETENTION)
         visibility = VISIBILITY_PER_TIMEOUT * args.consumer_timeout + args.batch_window
-        self.seconds_to_dead_letter = visibility * args.max_receive_count
+        attempts = args.max_receive_count * (args.consumer_timeout + args.batch_window)
+        self.seconds_to_dead_letter = attempts + sum(LONGEST_DELAYS)
         self.queue = self._queue(
             "OrderQueue",
             message_retention_seconds=MAX_RETENTION,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -17,6 +17,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 QUICK = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
+# For calls that may fail, and must not outlast the time that is left for them.
+ONCE = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
 
 MAX_BATCH = 10  # messages of one call
 # Calls at once. What so many receives return, up to 80 messages, fits one transaction of DynamoDB.
@@ -58,6 +60,54 @@ class OrderQueues:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         attributes = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return int(attributes[names[0]]), int(attributes[names[1]])
+
+
+class OrderQueue:
+    """`OrderQueue`, as its consumer uses it."""
+
+    def __init__(self, url: str, client: Any = None) -> None:
+        self._url = url
+        self._client: Any = client or boto3.client("sqs", config=ONCE)
+
+    def visibility_timeout(self) -> int:
+        """Return the queue's own visibility timeout in seconds."""
+        name = "VisibilityTimeout"
+        answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
+        return int(answer["Attributes"][name])
+
+    def set_visibility(self, seconds: Mapping[str, int], left: Callable[[], float]) -> str | None:
+        """Set the visibility of messages, ten with a call and several calls at once.
+
+        Parameters
+        ----------
+        seconds
+            For how long each message stays invisible, by its receipt handle; the first ones are set first.
+        left
+            Seconds in which calls may still start.
+
+        Returns
+        -------
+        str | None
+            Why it was not set for all, and for how many it was not; else None.
+        """
+        entries = [
+            {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": timeout}
+            for number, (receipt, timeout) in enumerate(seconds.items())
+        ]
+        groups = [entries[start : start + MAX_BATCH] for start in range(0, len(entries), MAX_BATCH)]
+        with ThreadPoolExecutor(PARALLEL) as threads:
+            problems = [why for found in threads.map(lambda g: self._set(g, left), groups) for why in found]
+        return f"{problems[0]}, {len(problems)} messages" if problems else None
+
+    def _set(self, entries: Sequence[Mapping[str, Any]], left: Callable[[], float]) -> list[str]:
+        """Return a reason for each message that keeps its visibility."""
+        if left() <= 0:
+            return ["no time is left"] * len(entries)
+        try:
+            answer = self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+        except (BotoCoreError, ClientError) as error:
+            return [f"SQS: {error}"] * len(entries)
+        return [f"SQS: {entry['Code']}" for entry in answer.get("Failed", [])]
 
 
 class DeadLetters:

@@ -70,6 +70,8 @@ def street(
     monkeypatch.setattr(stores.tables, "time", Clock())
     monkeypatch.setattr(order_processor, "ledger", worker.current_ledger)
     monkeypatch.setattr(order_processor, "log", worker.log)
+    # The model decides when a message comes again: at any time.
+    monkeypatch.setattr(order_processor, "back_off", lambda *_, **__: None)
     monkeypatch.setattr(pymysql, "connect", worker.connect(pymysql.connect))
     yield street
     street.close()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from orders import backoff
 from tests.program.conftest import Program
 
 ALARMS = {
@@ -49,12 +50,12 @@ def test_cloudwatch_can_publish_to_the_topic_of_the_alarms(program: Program) -> 
     assert "kmsMasterKeyId" not in program.one("sns/topic:Topic", "Alarms").inputs
 
 
-def test_orders_are_old_when_a_message_would_have_been_given_up(
+def test_orders_are_old_when_three_attempts_would_have_dead_lettered_them(
     with_settings: Callable[..., Program],
 ) -> None:
-    program = with_settings(workerTimeout=60)
-    queue = program.one("sqs/queue:Queue", "OrderQueue").inputs
-    assert program.one(ALARM, "OldOrders").inputs["threshold"] == 3 * queue["visibilityTimeoutSeconds"]
+    delays = round(sum(backoff.DELAYS) * (1 + backoff.JITTER))
+    program = with_settings(workerTimeout=60, batchWindow=5)
+    assert program.one(ALARM, "OldOrders").inputs["threshold"] == 3 * (60 + 5) + delays
 
 
 def test_the_storage_alarm_follows_the_setting(with_settings: Callable[..., Program]) -> None:

@@ -21,6 +21,7 @@ FUNCTIONS = {
         "sqs:ReceiveMessage": ["arn:Queue.OrderQueue"],
         "sqs:DeleteMessage": ["arn:Queue.OrderQueue"],
         "sqs:GetQueueAttributes": ["arn:Queue.OrderQueue"],
+        "sqs:ChangeMessageVisibility": ["arn:Queue.OrderQueue"],
         "secretsmanager:GetSecretValue": ["arn:Secret.CafeDevDBSM"],
         "dynamodb:PutItem": ["arn:Table.Orders"],
         "dynamodb:UpdateItem": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
@@ -191,6 +192,7 @@ def test_the_worker_finds_its_stores_and_the_cafes_time_zone(with_settings: Call
         "MENU_TABLE": "Table.CafeMenu",
         "METRICS_TABLE": "Table.CafeOrderMetrics",
         "TIME_ZONE": "Europe/Berlin",
+        "QUEUE_URL": "https://Queue.OrderQueue",
     }
     assert "tzdata/zoneinfo/Europe/Berlin" in worker["code"]
     assert "tzdata/zoneinfo/Europe/__init__.py" in worker["code"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orders import backoff
 from tests.program.conftest import Program
 
 FOURTEEN_DAYS = 14 * 24 * 60 * 60
@@ -16,7 +17,8 @@ QUEUES = ["OrderQueue", "OrderDLQ", "OrderSubscriptionDLQ"]
 
 def test_a_message_is_received_three_times_and_then_dead_lettered(program: Program) -> None:
     redrive = json.loads(program.one("sqs/queue:Queue", "OrderQueue").inputs["redrivePolicy"])
-    assert redrive == {"deadLetterTargetArn": "arn:Queue.OrderDLQ", "maxReceiveCount": 3}
+    assert redrive == {"deadLetterTargetArn": "arn:Queue.OrderDLQ", "maxReceiveCount": backoff.MAX_RECEIVES}
+    assert backoff.MAX_RECEIVES == 3
 
 
 @pytest.mark.parametrize("queue", QUEUES)

@@ -40,6 +40,12 @@ class TopicStandIn:
         self.messages.append(json.loads(message))
 
 
+@pytest.fixture(autouse=True)
+def without_a_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the visibility of what failed alone: it has tests of its own."""
+    monkeypatch.setattr(order_processor, "back_off", lambda *_, **__: None)
+
+
 def log_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 

@@ -1,0 +1,415 @@
+"""When a message that failed comes again: the rule, the calls that apply it, and what an outage costs."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from hypothesis import given
+from hypothesis import strategies as st
+from moto import mock_aws
+
+import order_processor
+import reconcile_orders
+import redelivery
+from orders import backoff
+from orders.backoff import visibility
+from orders.ledger import Failures, Refused, Unforeseen
+from orders.order import Order
+from stores.queues import PARALLEL, OrderQueue
+
+UNAVAILABLE = "MySQL error 2003"
+MALFORMED = Refused("The order must be a JSON object; this is not JSON.")
+DEFECT = Unforeseen("KeyError in tables.py, line 7")
+VISIBILITY = 180  # seconds; of the queue in `dev` and `prod`
+
+
+@pytest.fixture
+def jitter(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Choose the jitter: -1 for the shortest delay, 1 for the longest."""
+
+    def choose(sign: float) -> None:
+        monkeypatch.setattr(
+            "orders.backoff.random.uniform", lambda low, high: (low + high) / 2 + sign * (high - low) / 2
+        )
+
+    return choose
+
+
+@pytest.mark.parametrize(
+    ("reason", "receives", "shortest", "longest"),
+    [
+        (MALFORMED, 1, 0, 0),
+        (MALFORMED, 2, 0, 0),
+        (MALFORMED, 3, 0, 0),
+        (UNAVAILABLE, 1, 8, 12),
+        (UNAVAILABLE, 2, 48, 72),
+        (UNAVAILABLE, 3, 0, 0),
+        (UNAVAILABLE, 4, 0, 0),
+        (DEFECT, 1, 8, 12),
+        (DEFECT, 2, 48, 72),
+        (DEFECT, 3, 48, 72),
+        (DEFECT, 4, 48, 72),
+    ],
+)
+def test_a_message_that_failed_comes_again_when_it_is_useful(
+    jitter: Callable[[float], None], reason: str, receives: int, shortest: int, longest: int
+) -> None:
+    found = []
+    for sign in (-1, 1):
+        jitter(sign)
+        found.append(visibility(reason, receives, elapsed=0, queue=VISIBILITY))
+    assert found == [shortest, longest]
+
+
+@pytest.mark.parametrize(("queue", "seconds"), [(1, 1), (9, 9), (11, 11), (12, 12), (13, 12)])
+def test_no_message_waits_longer_than_the_queue_says(
+    jitter: Callable[[float], None], queue: int, seconds: int
+) -> None:
+    jitter(1)
+    assert visibility(UNAVAILABLE, 1, elapsed=0, queue=queue) == seconds
+
+
+def test_the_delay_counts_from_the_receive_and_not_from_the_failure(jitter: Callable[[float], None]) -> None:
+    jitter(0)
+    assert visibility(UNAVAILABLE, 1, elapsed=8, queue=VISIBILITY) == 2
+    assert visibility(UNAVAILABLE, 1, elapsed=16, queue=VISIBILITY) == 1
+
+
+@given(
+    receives=st.integers(1, 1000),
+    elapsed=st.floats(0, 900),
+    queue=st.integers(1, 43_200),
+)
+def test_what_nobody_foresaw_never_comes_again_at_once(receives: int, elapsed: float, queue: int) -> None:
+    assert 1 <= visibility(DEFECT, receives, elapsed=elapsed, queue=queue) <= min(72, queue)
+
+
+# What an outage costs, by a clock that a test moves
+
+
+def recorded_at(sent: float, outage: float, slow: float, sweeps: float) -> float:
+    """Follow one order through an outage that begins at 0, and return when it is recorded.
+
+    Parameters
+    ----------
+    slow
+        Seconds until the worker learns that a store is unavailable.
+    sweeps
+        When the first of the reconciler's runs begins; one follows every minute.
+    """
+    now = sent
+    for receives in range(1, backoff.MAX_RECEIVES + 1):
+        if now >= outage:
+            return now
+        now += slow + visibility(UNAVAILABLE, receives, elapsed=slow, queue=VISIBILITY)
+    run = sweeps
+    while run < max(now, outage):
+        run += 60
+    return run + reconcile_orders.SCHEDULED
+
+
+SLOW = st.floats(0, 11)  # connecting takes up to 3 seconds, a read up to 8
+
+
+@given(sent=st.floats(0, 30), slow=SLOW)
+def test_an_outage_of_half_a_minute_delays_an_order_by_at_most_ninety_seconds(
+    sent: float, slow: float
+) -> None:
+    assert recorded_at(sent, outage=30, slow=slow, sweeps=59) - sent <= 90
+
+
+@given(sent=st.floats(0, 600), slow=SLOW, sweeps=st.floats(0, 60))
+def test_after_an_outage_of_ten_minutes_every_order_is_recorded_within_two(
+    sent: float, slow: float, sweeps: float
+) -> None:
+    assert recorded_at(sent, outage=600, slow=slow, sweeps=sweeps) - 600 <= 120
+
+
+# The calls
+
+
+class Context:
+    """An invocation with as much time left as a test says."""
+
+    def __init__(self, *milliseconds: int) -> None:
+        self._left = list(milliseconds)
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self._left.pop(0) if len(self._left) > 1 else self._left[0]
+
+
+PLENTY = 30_000
+
+
+class Sqs:
+    """A client that remembers what it was asked to set, by receipt handle."""
+
+    def __init__(self) -> None:
+        self.set: dict[str, int] = {}
+        self.batches: list[list[str]] = []
+        self.attributes_read = 0
+
+    def get_queue_attributes(self, **_: Any) -> Any:
+        self.attributes_read += 1
+        return {"Attributes": {"VisibilityTimeout": str(VISIBILITY)}}
+
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> Any:  # noqa: N803
+        assert QueueUrl == "url"
+        assert 1 <= len(Entries) <= 10
+        assert len({entry["Id"] for entry in Entries}) == len(Entries)
+        self.batches.append([entry["ReceiptHandle"] for entry in Entries])
+        self.set |= {entry["ReceiptHandle"]: entry["VisibilityTimeout"] for entry in Entries}
+        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
+
+
+def record(message_id: str, body: object, receives: int = 1) -> dict[str, Any]:
+    return {
+        "messageId": message_id,
+        "receiptHandle": f"receipt of {message_id}",
+        "body": body if isinstance(body, str) else json.dumps(body),
+        "attributes": {"SentTimestamp": "1790000000000", "ApproximateReceiveCount": str(receives)},
+    }
+
+
+def order(order_id: str) -> dict[str, Any]:
+    return {"orderId": order_id, "item": "Tea", "quantity": 1}
+
+
+class LedgerStandIn:
+    def __init__(self, failures: Failures) -> None:
+        self.failures = failures
+
+    def record(self, orders: Sequence[Order]) -> Failures:
+        return self.failures
+
+
+Handle = Callable[..., list[str]]
+
+
+@pytest.fixture
+def handle(monkeypatch: pytest.MonkeyPatch, jitter: Callable[[float], None]) -> Handle:
+    """Have the worker handle a batch, and return the ids of the messages that stay."""
+    jitter(0)
+
+    def call(sqs: Any, records: Sequence[Any], failures: Failures, context: Any = None) -> list[str]:
+        monkeypatch.setattr(order_processor, "ledger", lambda: LedgerStandIn(failures))
+        monkeypatch.setattr(order_processor, "order_queue", lambda: OrderQueue("url", client=sqs))
+        response = order_processor.handler({"Records": records}, context or Context(PLENTY))
+        return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
+
+    return call
+
+
+def problems(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [line["reason"] for line in lines if line["message"] == "Visibility not set"]
+
+
+def test_the_worker_sets_the_visibility_of_what_failed_and_of_nothing_else(handle: Handle) -> None:
+    sqs = Sqs()
+    records = [
+        record("recorded", order("o1")),
+        record("malformed", "poison"),
+        record("first", order("o2")),
+        record("second", order("o3"), receives=2),
+        record("third", order("o4"), receives=3),
+        record("refused", order("o5")),
+        record("defect", order("o6"), receives=3),
+    ]
+    failures: Failures = {
+        **dict.fromkeys(("o2", "o3", "o4"), UNAVAILABLE),
+        "o5": Refused("DynamoDB: ValidationException"),
+        "o6": DEFECT,
+    }
+    assert sorted(handle(sqs, records, failures)) == sorted(r["messageId"] for r in records[1:])
+    assert sqs.set == {
+        "receipt of malformed": 0,
+        "receipt of first": 10,
+        "receipt of second": 60,
+        "receipt of third": 0,
+        "receipt of refused": 0,
+        "receipt of defect": 60,
+    }
+
+
+def test_a_batch_without_a_failure_calls_nobody(handle: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redelivery, "_set", lambda *_: pytest.fail("called"))
+    assert handle(Sqs(), [record("m1", order("o1"))], {}) == []
+
+
+def test_malformed_messages_need_no_look_at_the_queue(handle: Handle) -> None:
+    sqs = Sqs()
+    handle(sqs, [record("m1", "poison")], {})
+    assert sqs.attributes_read == 0
+
+
+def test_ten_thousand_messages_are_set_by_a_thousand_calls_several_at_once(handle: Handle) -> None:
+    together = threading.Barrier(PARALLEL, timeout=30)
+
+    class Slow(Sqs):
+        """Answers nobody before as many have asked as may at once."""
+
+        def change_message_visibility_batch(self, **request: Any) -> Any:
+            together.wait()
+            return super().change_message_visibility_batch(**request)
+
+    sqs = Slow()
+    records = [record(f"m{number}", order(f"o{number}")) for number in range(10_000)]
+    assert len(handle(sqs, records, {f"o{number}": UNAVAILABLE for number in range(10_000)})) == 10_000
+    assert len(sqs.set) == 10_000
+    assert len(sqs.batches) == 1_000
+
+
+def test_orders_come_before_malformed_messages_and_those_that_waited_longest_first(
+    handle: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stores.queues.PARALLEL", 1)
+    sqs = Sqs()
+    kinds = [("poison", "poison", 3), ("first", None, 1), ("third", None, 3), ("second", None, 2)]
+    records = [
+        record(f"{kind}-{number}", body or order(f"{kind}-{number}"), receives)
+        for kind, body, receives in kinds
+        for number in range(10)
+    ]
+    handle(sqs, records, {r["messageId"]: UNAVAILABLE for r in records})
+    order_of_calls = [batch[0].removeprefix("receipt of ").partition("-")[0] for batch in sqs.batches]
+    assert order_of_calls == ["third", "second", "first", "poison"]
+
+
+def test_the_calls_end_in_time_and_the_rest_keeps_the_queues_visibility(
+    handle: Handle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("stores.queues.PARALLEL", 1)
+    sqs = Sqs()
+    records = [record(f"m{number}", "poison") for number in range(50)]
+    # Asked before the first call, and before each: the third is one too many.
+    enough, limit = 4_001, 4_000
+    assert len(handle(sqs, records, {}, Context(enough, enough, enough, limit))) == 50
+    assert len(sqs.set) == 20
+    assert problems(capsys) == ["no time is left, 30 messages"]
+
+
+def test_an_invocation_without_time_left_calls_nobody(
+    handle: Handle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sqs = Sqs()
+    assert handle(sqs, [record("m1", order("o1"))], {"o1": UNAVAILABLE}, Context(4_000)) == ["m1"]
+    assert (sqs.set, sqs.attributes_read) == ({}, 0)
+    assert problems(capsys) == ["no time is left, 1 messages"]
+
+
+class Refusing(Sqs):
+    """Refuses every change."""
+
+    def change_message_visibility_batch(self, **_: Any) -> Any:
+        raise ClientError(
+            {"Error": {"Code": "AccessDenied", "Message": "no"}}, "ChangeMessageVisibilityBatch"
+        )
+
+
+class Unreachable(Sqs):
+    """Is not there."""
+
+    def get_queue_attributes(self, **_: Any) -> Any:
+        raise EndpointConnectionError(endpoint_url="https://sqs")
+
+
+class Strange(Sqs):
+    """Answers what nobody expects."""
+
+    def get_queue_attributes(self, **_: Any) -> Any:
+        return {}
+
+
+class Partial(Sqs):
+    """Knows one receipt no more."""
+
+    def change_message_visibility_batch(self, **_: Any) -> Any:
+        return {"Successful": [], "Failed": [{"Id": "0", "Code": "ReceiptHandleIsInvalid"}]}
+
+
+@pytest.mark.parametrize(
+    ("sqs", "reason"),
+    [
+        (Refusing(), "AccessDenied"),
+        (Unreachable(), "EndpointConnectionError"),
+        (Strange(), "KeyError"),
+        (Partial(), "SQS: ReceiptHandleIsInvalid, 1 messages"),
+    ],
+)
+def test_a_call_that_fails_is_logged_and_harms_nobody(
+    handle: Handle, capsys: pytest.CaptureFixture[str], sqs: Sqs, reason: str
+) -> None:
+    records = [record("m1", order("o1")), record("m2", order("o2"))]
+    assert handle(sqs, records, {"o2": UNAVAILABLE}) == ["m2"]
+    (problem,) = problems(capsys)
+    assert reason in problem
+
+
+def test_a_worker_without_its_queues_address_records_all_the_same(
+    handle: Handle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    open_queue = order_processor.order_queue
+    monkeypatch.delenv("QUEUE_URL", raising=False)
+    monkeypatch.setattr(order_processor, "ledger", lambda: LedgerStandIn({}))
+    open_queue.cache_clear()
+    response = order_processor.handler({"Records": [record("m1", "poison")]}, Context(PLENTY))
+    assert response == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+    assert len(problems(capsys)) == 1
+
+
+def test_the_queue_is_told_after_both_stores(handle: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+    happened = []
+
+    class Ledger:
+        def record(self, orders: Sequence[Order]) -> Failures:
+            happened.append("stores")
+            return {}
+
+    monkeypatch.setattr(order_processor, "ledger", Ledger)
+    monkeypatch.setattr(order_processor, "back_off", lambda *_, **__: happened.append("queue"))
+    order_processor.handler({"Records": [record("m1", "poison")]}, Context(PLENTY))
+    assert happened == ["stores", "queue"]
+
+
+def test_a_crash_keeps_the_queues_visibility(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ledger:
+        def record(self, orders: Sequence[Order]) -> Failures:
+            raise MemoryError
+
+    sqs = Sqs()
+    monkeypatch.setattr(order_processor, "ledger", Ledger)
+    monkeypatch.setattr(order_processor, "order_queue", lambda: OrderQueue("url", client=sqs))
+    with pytest.raises(MemoryError):
+        order_processor.handler({"Records": [record("m1", "poison")]}, Context(PLENTY))
+    assert sqs.set == {}
+
+
+@pytest.fixture
+def queue() -> Iterator[tuple[Any, str]]:
+    """A real queue of moto's, with its dead-letter queue."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        client: Any = boto3.client("sqs", region_name="us-east-1")
+        url = client.create_queue(QueueName="OrderQueue", Attributes={"VisibilityTimeout": "77"})["QueueUrl"]
+        yield client, url
+
+
+def test_the_queue_takes_the_calls_as_they_are(queue: tuple[Any, str]) -> None:
+    client, url = queue
+    for number in range(12):
+        client.send_message(QueueUrl=url, MessageBody=str(number))
+    received: list[Any] = []
+    while len(received) < 12:
+        received += client.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    orders = OrderQueue(url, client=client)
+    assert orders.visibility_timeout() == 77
+    assert orders.set_visibility({message["ReceiptHandle"]: 0 for message in received}, lambda: 1.0) is None
+    assert len(client.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]) == 10
