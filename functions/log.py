@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import time
+
+NAMESPACE = "CafeOrders"  # of the metrics; the alarms watch the same namespace
 
 
 def log(level: str, message: str, **fields: object) -> None:
@@ -18,3 +22,20 @@ def log(level: str, message: str, **fields: object) -> None:
         Which order, which message, why.
     """
     print(json.dumps({"level": level, "message": message, **fields}, default=str), flush=True)
+
+
+def metric(name: str, value: int) -> dict[str, object]:
+    """Return the fields that make a line of the log a value of a metric.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+    """
+    definition = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [["FunctionName"]],
+        "Metrics": [{"Name": name, "Unit": "Count"}],
+    }
+    return {
+        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [definition]},
+        "FunctionName": os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
+        name: value,
+    }

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, TypedDict
 from zoneinfo import ZoneInfo
 
+from failures import FailureLog
 from log import log
 from orders.ledger import Ledger
 from orders.message import parse_batch
@@ -18,8 +19,6 @@ from stores.mysql import MySql
 from stores.queues import OrderQueue
 from stores.secret import LoginSecret
 from stores.tables import OrdersTables, TableNames
-
-MAX_REASON = 1000  # characters; a message may have ten thousand wrong fields, each with its sentence
 
 
 class BatchResponse(TypedDict):
@@ -50,17 +49,18 @@ def order_queue() -> OrderQueue:
 def handler(event: dict[str, Any], context: Any) -> BatchResponse:
     """Write a batch of orders to both stores; report the messages that failed, and only those."""
     began = time.monotonic()
+    failure_log = FailureLog(event["Records"], context)
     received, rejected = parse_batch(event["Records"])
     for bad in rejected:
-        log("ERROR", "Message rejected", messageId=bad.message_id, reason=bad.reason[:MAX_REASON])
+        failure_log.rejected(bad)
     failures = ledger().record([message.order for message in received])
     failed: dict[str, str] = {bad.message_id: bad.reason for bad in rejected}
     for message in received:
-        about = {"orderId": message.order.order_id, "messageId": message.message_id}
         if reason := failures.get(message.order.order_id):
-            log("ERROR", "Order not processed", **about, reason=reason)
+            failure_log.failed(message, reason)
             failed[message.message_id] = reason
         else:
+            about = {"orderId": message.order.order_id, "messageId": message.message_id}
             ignored = {"ignoredTime": message.order.ignored_time} if message.order.ignored_time else {}
             log("INFO", "Order processed successfully", **about, **ignored)
     back_off(order_queue, event["Records"], failed, received=began, context=context)

@@ -5,7 +5,6 @@ Scheduled every minute. An operator calls it with a command, of which functions/
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable
@@ -14,9 +13,9 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from log import log
+from log import log, metric
 from orders.ledger import Ledger, StoreUnavailableError
-from orders.reconciliation import NAMESPACE, Clock, NotNowError, Outcome, Reconciler
+from orders.reconciliation import Clock, NotNowError, Outcome, Reconciler
 from orders.replay import replay
 from orders.sweep import Swept, sweep
 from orders.times import MAX_AHEAD
@@ -189,26 +188,16 @@ def _sweep(left: Callable[[], float]) -> Swept:
 
 
 def _publish(outcome: Outcome, asked_by: str) -> None:
-    """Write the drift as a metric: a line of the log in CloudWatch's embedded metric format.
-
-    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
-    """
-    metric = {
-        "Namespace": NAMESPACE,
-        "Dimensions": [["FunctionName"]],
-        "Metrics": [{"Name": "Drift", "Unit": "Count"}],
-    }
-    line = {
-        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [metric]},
-        "FunctionName": os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
-        "Drift": outcome.drift,
-        "message": "Reconciled",
-        "askedBy": asked_by,
-        "checked": outcome.checked,
-        "repaired": outcome.repaired,
-        "rdsOrders": outcome.rds_orders,
-    }
-    print(json.dumps(line), flush=True)
+    """Write the drift as a metric, also one of 0: without it, the reconciler counts as silent."""
+    log(
+        "INFO",
+        "Reconciled",
+        **metric("Drift", outcome.drift),
+        askedBy=asked_by,
+        checked=outcome.checked,
+        repaired=outcome.repaired,
+        rdsOrders=outcome.rds_orders,
+    )
 
 
 def _time_left(context: Any) -> Callable[[], float]:

@@ -21,7 +21,7 @@ from infra.messaging import Messaging
 MINUTE = 60  # seconds
 # Two of five minutes: what mends itself within one wakes nobody, and what comes and goes is still seen.
 EVALUATED, BREACHING = 5, 2
-NAMESPACE = "CafeOrders"  # what `ReconcileOrders` publishes its drift under
+NAMESPACE = "CafeOrders"  # of what the functions publish
 GIGABYTE = 1024**3
 STORAGE_LEFT = 0.1  # of the database's storage
 BUSY = 80  # percent of the database's processors
@@ -57,7 +57,7 @@ class AlarmsArgs:
 
 
 class Alarms(pulumi.ComponentResource):
-    """Nine alarms and the topic that they tell when they go off and when it is over."""
+    """Ten alarms and the topic that they tell when they go off and when it is over."""
 
     topic: aws.sns.Topic
 
@@ -115,6 +115,12 @@ class Alarms(pulumi.ComponentResource):
         )
 
     def _functions(self, args: AlarmsArgs) -> None:
+        self._alarm(
+            "FailedOrders",
+            "OrderProcessor could not record orders: a store is away, locked, full or read-only.",
+            metric=(NAMESPACE, "FailedOrders", "Sum"),
+            dimensions={"FunctionName": args.worker.function.name},
+        )
         self._alarm(
             "WorkerErrors",
             "OrderProcessor ends with an error or runs out of time.",

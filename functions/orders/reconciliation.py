@@ -25,7 +25,6 @@ from orders.order import Order
 
 T = TypeVar("T")
 
-NAMESPACE = "CafeOrders"  # of the metrics; the alarms of the same namespace watch them
 PAGE = 500  # rows
 SETTLES_AFTER = timedelta(minutes=5)  # no insert is under way for that long
 # What a worker may take from one store to the other before the order counts as missing.

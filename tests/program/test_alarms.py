@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+import failures
+import log
+from infra import alarms
 from orders import backoff
 from tests.program.conftest import Program
 
@@ -14,6 +17,7 @@ ALARMS = {
     "DeadLetters": ("AWS/SQS", {"QueueName": "Queue.OrderDLQ"}),
     "UndeliveredOrders": ("AWS/SQS", {"QueueName": "Queue.OrderSubscriptionDLQ"}),
     "OldOrders": ("AWS/SQS", {"QueueName": "Queue.OrderQueue"}),
+    "FailedOrders": ("CafeOrders", {"FunctionName": "Function.OrderProcessor"}),
     "WorkerErrors": ("AWS/Lambda", {"FunctionName": "Function.OrderProcessor"}),
     "OrdersNotTaken": ("AWS/ApiGateway", {"ApiName": "RestApi.orders", "Stage": "prod"}),
     "Drift": ("CafeOrders", {"FunctionName": "Function.ReconcileOrders"}),
@@ -79,11 +83,26 @@ def test_alarms_go_to_an_address_if_there_is_one(with_settings: Callable[..., Pr
     assert told.inputs["topic"] == "arn:Topic.Alarms"
 
 
-def test_the_namespace_is_the_one_that_the_function_publishes_to() -> None:
-    from infra import alarms
-    from orders import reconciliation
+def test_the_namespace_and_the_names_are_those_that_the_functions_publish(program: Program) -> None:
+    assert alarms.NAMESPACE == log.NAMESPACE
+    assert program.one(ALARM, "FailedOrders").inputs["metricName"] == failures.FAILED_ORDERS
 
-    assert alarms.NAMESPACE == reconciliation.NAMESPACE
+
+def test_failures_are_counted_with_the_visibility_that_the_queue_has(program: Program) -> None:
+    queue = program.one("sqs/queue:Queue", "OrderQueue").inputs
+    worker = program.one("lambda/function:Function", "OrderProcessor").inputs
+    assert queue["visibilityTimeoutSeconds"] >= failures.VISIBILITY_PER_TIMEOUT * worker["timeout"]
+
+
+def test_orders_that_fail_in_two_minutes_of_five_are_an_alarm_and_no_data_is_none(program: Program) -> None:
+    failed = program.one(ALARM, "FailedOrders").inputs
+    assert (failed["statistic"], failed["threshold"], failed["comparisonOperator"]) == (
+        "Sum",
+        0,
+        "GreaterThanThreshold",
+    )
+    assert (failed["datapointsToAlarm"], failed["evaluationPeriods"], failed["period"]) == (2, 5, 60)
+    assert failed["treatMissingData"] == "notBreaching"
 
 
 def test_the_reconciler_runs_every_minute_once_there_is_a_schema(program: Program) -> None:

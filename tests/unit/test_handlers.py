@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -85,6 +86,84 @@ def test_only_the_messages_that_failed_stay_on_the_queue(
         "messageId": "m0",
     } in lines
     assert "Ann" not in json.dumps(lines)
+
+
+class Context:
+    """A function's, of the worker's usual timeout."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 30_000
+
+
+def receive(message_id: str, body: str, count: int = 1, since: float = 0.0) -> dict[str, Any]:
+    """Record a receive: which one it is, and how many seconds after the first."""
+    found = record(message_id, body)
+    found["attributes"] |= {
+        "ApproximateReceiveCount": str(count),
+        "ApproximateFirstReceiveTimestamp": str(int((time.time() - since) * 1000)),
+    }
+    return found
+
+
+def order(order_id: str) -> str:
+    return json.dumps({"orderId": order_id, "item": "Tea", "quantity": 1})
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Have every order fail, and return what batches add to the worker's metrics."""
+    failures = {f"o{n}": "MySQL error 1290" for n in range(9)}
+    monkeypatch.setattr(order_processor, "ledger", lambda: LedgerStandIn(failures))
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "OrderProcessor-dev")
+
+    def sums(*batches: list[dict[str, Any]]) -> dict[str, int]:
+        for batch in batches:
+            order_processor.handler({"Records": batch}, Context())
+        found = {"FailedOrders": 0, "MalformedMessages": 0}
+        for line in log_lines(capsys):
+            for definition in line.get("_aws", {}).get("CloudWatchMetrics", []):
+                assert (definition["Namespace"], definition["Dimensions"]) == (
+                    "CafeOrders",
+                    [["FunctionName"]],
+                )
+                assert line["FunctionName"] == "OrderProcessor-dev"
+                for metric in definition["Metrics"]:
+                    found[metric["Name"]] += line[metric["Name"]]
+        return found
+
+    return sums
+
+
+def test_an_order_that_fails_in_all_its_receives_is_one_failed_order(counted: Any) -> None:
+    receives = [(1, 0.0), (2, 11.0), (3, 75.0)]
+    found = counted(*([receive("m1", order("o1"), count, since)] for count, since in receives))
+    assert found == {"FailedOrders": 1, "MalformedMessages": 0}
+
+
+def test_an_order_that_comes_twice_in_a_batch_is_one_failed_order(counted: Any) -> None:
+    batch = [receive("m1", order("o1")), receive("m2", order("o1")), receive("m3", order("o2"))]
+    assert counted(batch) == {"FailedOrders": 2, "MalformedMessages": 0}
+
+
+@pytest.mark.parametrize(("count", "since"), [(2, 190.0), (3, 370.0)])
+def test_an_order_whose_earlier_receives_crashed_or_timed_out_is_counted(
+    counted: Any, count: int, since: float
+) -> None:
+    assert counted([receive("m1", order("o1"), count, since)])["FailedOrders"] == 1
+
+
+@pytest.mark.parametrize("since", [190.0, 250.0])
+def test_an_order_that_was_counted_before_a_crash_is_not_counted_again(counted: Any, since: float) -> None:
+    assert counted([receive("m1", order("o1"), 3, since)])["FailedOrders"] == 0
+
+
+def test_a_malformed_message_is_counted_apart_and_once(counted: Any) -> None:
+    found = counted(*([receive("m1", "poison", count)] for count in (1, 2, 3)))
+    assert found == {"FailedOrders": 0, "MalformedMessages": 1}
+
+
+def test_an_order_that_is_recorded_counts_as_no_failure(counted: Any) -> None:
+    assert counted([receive("m1", order("fine"))]) == {"FailedOrders": 0, "MalformedMessages": 0}
 
 
 def test_an_order_is_published_under_its_identity(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,64 @@
+"""What the worker logs of messages that it could not process, and how it counts them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from log import log, metric
+from orders.ledger import is_final
+from orders.message import Received, Rejected
+
+FAILED_ORDERS = "FailedOrders"
+MALFORMED_MESSAGES = "MalformedMessages"
+MAX_REASON = 1000  # characters; a message may have ten thousand wrong fields, each with its sentence
+VISIBILITY_PER_TIMEOUT = 6  # how many of the function's timeouts the queue hides a message, at least
+
+
+class FailureLog:
+    """Logs the failures of a batch; a line also adds to a metric if it is the first one about its order.
+
+    An order that fails in all its receives is one failed order. A message whose failure was reported comes
+    back within seconds. One whose earlier receives ended in a crash or a time-out, without a report, was
+    hidden for the queue's whole visibility timeout each time: its failure is still to be counted.
+
+    Parameters
+    ----------
+    records
+        Of SQS's event.
+    context
+        Of the function, which has just begun.
+    """
+
+    def __init__(self, records: Iterable[Mapping[str, Any]], context: Any) -> None:
+        timeout = context.get_remaining_time_in_millis() / 1000 if context else float("inf")
+        self._uncounted = {
+            str(record["messageId"])
+            for record in records
+            if _is_first(record.get("attributes", {}), VISIBILITY_PER_TIMEOUT * timeout)
+        }
+        self._order_ids = set[str]()  # of orders that were counted
+
+    def rejected(self, message: Rejected) -> None:
+        """Log a message that holds no order, or on which the parser failed."""
+        name = MALFORMED_MESSAGES if is_final(message.reason) else FAILED_ORDERS
+        counted = metric(name, 1) if message.message_id in self._uncounted else {}
+        reason = message.reason[:MAX_REASON]
+        log("ERROR", "Message rejected", messageId=message.message_id, reason=reason, **counted)
+
+    def failed(self, message: Received, reason: str) -> None:
+        """Log an order that is not in both stores."""
+        order_id = message.order.order_id
+        counted = {}
+        if message.message_id in self._uncounted and order_id not in self._order_ids:
+            self._order_ids.add(order_id)
+            counted = metric(FAILED_ORDERS, 1)
+        about = {"orderId": order_id, "messageId": message.message_id}
+        log("ERROR", "Order not processed", **about, reason=reason, **counted)
+
+
+def _is_first(attributes: Mapping[str, str], visibility: float) -> bool:
+    earlier = int(attributes.get("ApproximateReceiveCount", "1")) - 1
+    first = int(attributes.get("ApproximateFirstReceiveTimestamp", "0")) / 1000
+    return earlier <= 0 or (first > 0 and time.time() - first >= earlier * visibility)
