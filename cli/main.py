@@ -18,7 +18,18 @@ from cli.chaos import command as chaos
 from cli.dlq import commands as dlq
 from cli.errors import AnswerError
 from cli.load import command as loading
-from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, examples
+from cli.options import (
+    DAY,
+    DEFAULT_STACK,
+    MOST,
+    AsJson,
+    Debug,
+    Directory,
+    SentenceGroup,
+    StackName,
+    examples,
+    finite,
+)
 from cli.progress import sending
 from cli.terminal import note, out, plain, plain_lines, print_json, say
 
@@ -73,7 +84,7 @@ def order_command(
     customer: Annotated[
         str | None, typer.Option(help="The customer's name; Guest unless given.", show_default=False)
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="How many such orders to place.")] = 1,
+    count: Annotated[int, typer.Option(min=1, max=MOST, help="How many such orders to place.")] = 1,
     stack_name: StackName = DEFAULT_STACK,
     directory: Directory = None,
     as_json: AsJson = False,
@@ -187,7 +198,10 @@ def _watch(view: Callable[[], RenderableType]) -> NoReturn:
 )
 def verify_command(
     timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds for all checks together, once the order is placed.")
+        float,
+        typer.Option(
+            min=1, max=DAY, callback=finite, help="Seconds for all checks together, once the order is placed."
+        ),
     ] = 60,
     item: Annotated[str, typer.Option(help="What to order.")] = "Coffee",
     stack_name: StackName = DEFAULT_STACK,

@@ -11,7 +11,18 @@ import typer
 
 from cli import stack, times
 from cli.errors import CafeError
-from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples
+from cli.options import (
+    DEFAULT_STACK,
+    MOST,
+    AsJson,
+    Debug,
+    Directory,
+    SentenceGroup,
+    StackName,
+    Yes,
+    examples,
+    finite,
+)
 from cli.progress import counting, waiting
 from cli.terminal import confirm, note, plain, print_json, say
 
@@ -160,7 +171,9 @@ def replay_command(
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(min=0.01, help="Orders a second, at most.", show_default=False),
+        typer.Option(
+            min=0.01, max=MOST, callback=finite, help="Orders a second, at most.", show_default=False
+        ),
     ] = None,
     source: Annotated[
         Source,
@@ -224,7 +237,7 @@ def replay_command(
 def _moment(text: str, option: str) -> datetime:
     try:
         return times.moment(text)
-    except (ValueError, OverflowError):  # the latter: a year that is none in UTC
+    except ValueError:
         raise typer.BadParameter(
             f"{text!r} is no date or time such as 2026-11-22 or 2026-11-22T14:00Z.", param_hint=option
         ) from None

@@ -1,5 +1,6 @@
 """The options that the sub-commands share, and the one place where errors become sentences and exit codes."""
 
+import math
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,9 @@ from cli.terminal import note, plain_lines, print_json
 
 DEBUG = "cafe.debug"
 JSON = "cafe.json"
+# Things in one run, and things a second; the plan of a load is kept in memory, a few hundred bytes an order.
+MOST = 1_000_000
+DAY = 86_400  # seconds
 
 
 def _remember(key: str) -> Any:
@@ -24,6 +28,13 @@ def _remember(key: str) -> Any:
         return value
 
     return callback
+
+
+def finite(value: float | None) -> float | None:
+    """Refuse `nan`, which is neither less than an option's least value nor more than its greatest."""
+    if value is not None and math.isnan(value):
+        raise typer.BadParameter("nan is not a number.")
+    return value
 
 
 StackName = Annotated[

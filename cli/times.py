@@ -1,7 +1,10 @@
 """Moments and stretches of time, as people read and type them."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+# What MySQL can store, whatever the time zone in which it is shown.
+EARLIEST, LATEST = datetime(1000, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
@@ -22,23 +25,31 @@ def moment(text: str) -> datetime:
     Raises
     ------
     ValueError
-        It is none.
+        It is none, or not between the years 1000 and 9999.
     """
-    return datetime.fromisoformat(text.strip()).astimezone(UTC)
+    try:
+        found = datetime.fromisoformat(text.strip()).astimezone(UTC)
+    except (OverflowError, OSError) as error:
+        raise ValueError(str(error)) from error
+    if not EARLIEST <= found <= LATEST:
+        raise ValueError(f"{found.year} is out of range")
+    return found
 
 
 def parsed(text: object) -> datetime | None:
     """Read a time that a program wrote, in UTC unless it says otherwise; None if it is none."""
     try:
         found = datetime.fromisoformat(str(text))
+        return moment(str(found if found.tzinfo else found.replace(tzinfo=UTC)))
     except ValueError:
         return None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def spoken(moment: datetime) -> str:
     """Write a time in this machine's zone, and to the second."""
-    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+    with suppress(OverflowError, ValueError, OSError):  # a year that this zone does not have
+        moment = moment.astimezone()
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def iso(moment: datetime) -> str:

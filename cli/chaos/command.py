@@ -18,7 +18,7 @@ from rich.text import Text
 
 from cli import stack
 from cli.errors import SetUpError
-from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, examples
+from cli.options import DEFAULT_STACK, MOST, AsJson, Debug, Directory, SentenceGroup, StackName, examples
 from cli.progress import RateColumn
 from cli.terminal import err, note, plain, print_json, say
 
@@ -42,7 +42,9 @@ app = typer.Typer(cls=SentenceGroup)
 def chaos_command(
     orders: Annotated[
         int,
-        typer.Option(min=100, help="How many orders; of each hundred, one is malformed and ten come twice."),
+        typer.Option(
+            min=100, max=MOST, help="How many orders; of each hundred, one is malformed and ten come twice."
+        ),
     ] = 500,
     seed: Annotated[
         int | None,

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import stack
+from cli import stack, texts
 from cli.dlq import file_commands, shown
 from cli.dlq.options import MessageId, QueueName, Rate, WhichQueue, opened
 from cli.errors import AnswerError
-from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples
+from cli.options import DEFAULT_STACK, MOST, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples
 from cli.progress import counting
 from cli.terminal import confirm, note, out, plain, plain_lines, print_json, say
 
@@ -30,7 +30,7 @@ app.add_typer(file_commands.app)
 
 @app.command("list", epilog=examples("cafe dlq list", "cafe dlq list --limit 1000 --stack prod --json"))
 def list_command(
-    limit: Annotated[int, typer.Option(min=1, help="How many messages to show, at most.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="How many messages to show, at most.")] = 100,
     queue: WhichQueue = QueueName.ORDERS,
     stack_name: StackName = DEFAULT_STACK,
     directory: Directory = None,
@@ -168,7 +168,7 @@ def edit_command(
         message = letters.find(message_id)
     before = message.editable()
     if file is not None:
-        corrected = _corrected(message, _text_of(file))
+        corrected = _corrected(message, texts.read(file))
     else:
         note(f"Message {message.message_id}: {plain(shown.reason(message))}")
         offered, text = before, editor.edit(before)
@@ -214,15 +214,6 @@ def _corrected(message: "Message", text: str) -> "Message | str":
         return message.corrected(text)
     except InvalidOrderError as error:
         return str(error)
-
-
-def _text_of(file: Path) -> str:
-    from cli.errors import SetUpError
-
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise SetUpError(f"{file} cannot be read as text.") from error
 
 
 @app.command(

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from cli import texts
 from cli.errors import AnswerError, SetUpError
 
 USUAL = ("sensible-editor", "nano", "vi")
@@ -33,22 +34,22 @@ def edit(text: str, suffix: str = ".json") -> str:
         before = signal.signal(signal.SIGINT, lambda _signal, _frame: None)
         try:
             # Standard output may be a file for the JSON document; the terminal is behind standard error, too.
-            screen = None if sys.stdout.isatty() else sys.__stderr__
+            screen = None if sys.stdout and sys.stdout.isatty() else sys.__stderr__
             run = subprocess.run([*words, str(path)], stdout=screen, check=False)
         finally:
             signal.signal(signal.SIGINT, before)
         if run.returncode != 0:
             raise AnswerError(f"{words[0]} ended with {run.returncode}: nothing was done.")
         try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            raise AnswerError(f"What {words[0]} left is no text: nothing was done.") from error
+            return texts.read(path)
+        except SetUpError as error:
+            raise AnswerError(f"What {words[0]} left is not UTF-8 text: nothing was done.") from error
 
 
 def _command() -> list[str]:
     """Return the words that start the editor."""
     chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR")
-    if not chosen and not sys.stdin.isatty():
+    if not chosen and not (sys.stdin and sys.stdin.isatty()):
         raise SetUpError(
             "No editor can be opened here, because this is no terminal: set EDITOR, or use --file."
         )

@@ -9,11 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli import queues
+from cli import queues, texts, times
 from cli.errors import SetUpError
 from cli.messages import Message
 from cli.queues import Outgoing
@@ -94,12 +94,8 @@ def read(path: Path) -> Contents:
     SetUpError
         It cannot be read.
     """
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise SetUpError(f"{path} cannot be read ({error.strerror}).") from error
     contents = Contents(messages={}, bad={})
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(texts.lines(path), start=1):
         if not line.strip():
             continue
         try:
@@ -145,12 +141,11 @@ def _message(line: bytes) -> Message:
 
 def _milliseconds(text: object) -> int:
     try:
-        moment = datetime.fromisoformat(str(text))
+        if datetime.fromisoformat(str(text)).tzinfo is None:
+            raise ValueError(text)
+        return round(times.moment(str(text)).timestamp() * 1000)
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise BadLineError("`sent_at` must be a time with its zone, such as 2026-11-22T14:00:00Z.")
-    return round(moment.astimezone(UTC).timestamp() * 1000)
+        raise BadLineError("`sent_at` must be a time with its zone, such as 2026-11-22T14:00:00Z.") from None
 
 
 def _attributes(said: dict[str, Any]) -> dict[str, Any]:

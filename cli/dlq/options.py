@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import stack
+from cli.options import MOST, finite
 
 if TYPE_CHECKING:
     from cli.dlq.dead_letters import DeadLetters
@@ -39,7 +40,11 @@ MessageId = Annotated[
 Rate = Annotated[
     float | None,
     typer.Option(
-        min=0.01, help="Messages a second, at most; as fast as it goes unless given.", show_default=False
+        min=0.01,
+        max=MOST,
+        callback=finite,
+        help="Messages a second, at most; as fast as it goes unless given.",
+        show_default=False,
     ),
 ]
 

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import stack
-from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples
+from cli.options import (
+    DAY,
+    DEFAULT_STACK,
+    MOST,
+    AsJson,
+    Debug,
+    Directory,
+    SentenceGroup,
+    StackName,
+    Yes,
+    examples,
+    finite,
+)
 from cli.terminal import confirm, err, note, plain, print_json, say
 
 if TYPE_CHECKING:
@@ -27,9 +39,10 @@ class Through(StrEnum):
 # Requests at once, and how many a second each of them is good for.
 HANDS = {Through.HTTP: 8, Through.TOPIC: 4}
 MOST_HANDS = 64
-MOST_ORDERS = 1_000_000  # the plan of a run is kept in memory, a few hundred bytes an order
 PER_HAND = {Through.HTTP: 10, Through.TOPIC: 100}
-Percent = Annotated[float, typer.Option(min=0, max=100, help="Percent of the orders, on top of them.")]
+Percent = Annotated[
+    float, typer.Option(min=0, max=100, callback=finite, help="Percent of the orders, on top of them.")
+]
 
 
 @app.command(
@@ -40,16 +53,25 @@ Percent = Annotated[float, typer.Option(min=0, max=100, help="Percent of the ord
     ),
 )
 def load_command(
-    orders: Annotated[int, typer.Option(min=1, max=MOST_ORDERS, help="How many orders.")] = 1000,
+    orders: Annotated[int, typer.Option(min=1, max=MOST, help="How many orders.")] = 1000,
     rate: Annotated[
         float | None,
-        typer.Option(min=0.1, help="A second, at most; as fast as it goes unless given.", show_default=False),
+        typer.Option(
+            min=0.1,
+            max=MOST,
+            callback=finite,
+            help="A second, at most; as fast as it goes unless given.",
+            show_default=False,
+        ),
     ] = None,
     duplicates: Percent = 0,
     malformed: Percent = 0,
     through: Annotated[Through, typer.Option(help="The API, or the topic.")] = Through.HTTP,
     patience: Annotated[
-        float, typer.Option(min=0.1, help="Seconds without any progress after which it gives up.")
+        float,
+        typer.Option(
+            min=0.1, max=DAY, callback=finite, help="Seconds without any progress after which it gives up."
+        ),
     ] = 60,
     yes: Yes = False,
     stack_name: StackName = DEFAULT_STACK,

@@ -529,6 +529,67 @@ def test_an_import_of_an_order_from_the_future_gives_it_the_time_of_the_import(
     assert times[1:] == [datetime(2026, 11, 22, 13, tzinfo=UTC)] * 2
 
 
+TEXT = "\n".join(json.dumps(FINE | {"message_id": f"m-{number}"}) for number in (1, 2)) + "\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(TEXT.encode("utf-8-sig"), id="bom"),
+        pytest.param(TEXT.replace("\n", "\r\n").encode("utf-8-sig"), id="bom and crlf"),
+        pytest.param(TEXT.replace("\n", "\r").encode(), id="cr"),
+        pytest.param(b"".join(line.encode("utf-8-sig") for line in TEXT.splitlines(True)), id="joined"),
+        pytest.param(TEXT.rstrip().encode(), id="no end of line"),
+    ],
+)
+def test_a_file_of_any_editor_is_imported(dlq: Cafe, dev: FakeAws, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "letters").write_bytes(content)
+
+    result = dlq("import", str(tmp_path / "letters"), "--yes")
+
+    assert (result.exit_code, len(sent(dev))) == (0, 2), result.output
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_file_that_is_not_utf_8_says_what_to_do(
+    dlq: Cafe, dev: FakeAws, tmp_path: Path, encoding: str
+) -> None:
+    file = tmp_path / "letters"
+    file.write_bytes(TEXT.encode(encoding))
+    message_id = dev.put(BAD)
+
+    for words in (["import", str(file)], ["edit", message_id, "--file", str(file)]):
+        result = dlq(*words, "--yes")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == f"{file} is not UTF-8 text: save it as UTF-8, and try again.\n"
+    assert sent(dev) == []
+
+
+@pytest.mark.parametrize("content", ["\ufeff" + OWN_ID, "\ufeff" + OWN_ID.replace(" ", "\r\n") + "\r\n"])
+def test_a_correction_may_have_a_bom_and_crlf(dlq: Cafe, dev: FakeAws, tmp_path: Path, content: str) -> None:
+    (tmp_path / "corrected.json").write_bytes(content.replace("O-7", "O-8").encode())
+
+    result = dlq("edit", dev.put(BAD), "--file", str(tmp_path / "corrected.json"), "--yes")
+
+    assert result.exit_code == 0, result.output
+    assert len(sent(dev)) == 1
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00+14:00", "0000-01-01T00:00Z", "2016-12-31T23:59:60Z", ""],
+)
+def test_a_line_with_an_impossible_time_is_a_bad_line(
+    dlq: Cafe, dev: FakeAws, tmp_path: Path, moment: str
+) -> None:
+    (tmp_path / "letters").write_text(lines(FINE | {"sent_at": moment}))
+
+    result = dlq("import", str(tmp_path / "letters"), "--yes", "--json")
+
+    assert result.exit_code == 1
+    assert "`sent_at` must be a time" in json.loads(result.stdout)["bad_lines"]["1"]
+
+
 def test_bad_lines_are_named_and_nothing_is_sent(dlq: Cafe, dev: FakeAws, tmp_path: Path) -> None:
     file = tmp_path / "letters.jsonl"
     file.write_text(

@@ -1,0 +1,46 @@
+"""Files of text, as editors on any system leave them."""
+
+import codecs
+import re
+from pathlib import Path
+
+from cli.errors import SetUpError
+
+# What UTF-16 and UTF-32 begin with, besides a NUL in the first ASCII character.
+OTHER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def lines(path: Path) -> list[bytes]:
+    """Return a file's lines without line ends (LF, CRLF or CR) and byte order marks.
+
+    Raises
+    ------
+    SetUpError
+        It cannot be read, or it is UTF-16.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SetUpError(f"{path} cannot be read ({error.strerror}).") from error
+    if content.startswith(OTHER_MARKS) or b"\0" in content[:4]:
+        raise _not_utf_8(path)
+    # Files that were joined have marks in between.
+    return [line.removeprefix(codecs.BOM_UTF8) for line in re.split(rb"\r\n|\r|\n", content)]
+
+
+def read(path: Path) -> str:
+    r"""Return a file's text, with `\n` between its lines.
+
+    Raises
+    ------
+    SetUpError
+        It cannot be read, or it is not UTF-8.
+    """
+    try:
+        return b"\n".join(lines(path)).decode()
+    except ValueError:
+        raise _not_utf_8(path) from None
+
+
+def _not_utf_8(path: Path) -> SetUpError:
+    return SetUpError(f"{path} is not UTF-8 text: save it as UTF-8, and try again.")

@@ -1,0 +1,116 @@
+"""Numbers and times as anybody types them: they are used, or refused by the option's name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+import typer.main
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli import times
+from cli.main import app
+from tests.cli.conftest import Cafe
+
+NUMBERS = (int, float, int | None, float | None)
+
+
+def options(command: object, words: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Yield each numeric option of each command: the command's words and the option."""
+    for name, child in getattr(command, "commands", {}).items():
+        yield from options(child, (*words, name))
+    for parameter in getattr(command, "params", []):
+        if parameter.type_descriptor.annotation in NUMBERS:
+            yield " ".join(words), parameter.opts[0]
+
+
+NUMERIC = list(options(typer.main.get_command(app)))
+REQUIRED = {"order": ["Tea"], "replay": ["--from", "2026-11-22"], "dlq import": ["letters.jsonl"]}
+WRONG = ["nan", "-nan", "inf", "-inf", "1e400", "1e308", "-1", "", "many", "9" * 5000]
+# `--quantity` is checked by the API, and any whole number may be a seed.
+UNLIMITED = {"--quantity", "--seed"}
+
+
+def test_all_numeric_options_are_found() -> None:
+    assert {"--rate", "--count", "--patience", "--port", "--timeout"} <= {option for _, option in NUMERIC}
+
+
+@pytest.mark.parametrize("value", WRONG)
+@pytest.mark.parametrize(("command", "option"), NUMERIC)
+def test_a_number_that_is_none_is_wrong_usage(cafe: Cafe, command: str, option: str, value: str) -> None:
+    if option in UNLIMITED and value == "-1":
+        return
+    result = cafe(*command.split(), *REQUIRED.get(command, []), option, value)
+
+    assert result.exit_code == 2, result.output
+    assert f"Invalid value for '{option}'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+NO_TIMES = [
+    "0001-01-01T00:00+14:00",
+    "0001-01-01",
+    "0000-01-01",
+    "9999-12-31T23:59:59-14:00",
+    "9999-12-31",
+    "10000-01-01",
+    "2016-12-31T23:59:60Z",
+    "2026-02-29",
+    "14:00",
+    "T14:00Z",
+    "2026",
+    "2026-W60-1",
+    "yesterday",
+    "1e400",
+    "",
+    "\N{ARABIC-INDIC DIGIT TWO}" * 4 + "-11-22",
+    "2026-11-22T14:00+99:00",
+]
+
+
+@pytest.mark.parametrize("option", ["--from", "--to"])
+@pytest.mark.parametrize("text", NO_TIMES)
+def test_a_time_that_is_none_is_wrong_usage(cafe: Cafe, option: str, text: str) -> None:
+    if not text and option == "--to":
+        return  # as if it were not given
+    words = ["--from", "2026-11-22", "--to", text] if option == "--to" else ["--from", text]
+    result = cafe("replay", *words)
+
+    assert result.exit_code == 2, result.output
+    assert f"Invalid value for {option}: " in result.stderr
+
+
+def test_a_week_date_is_a_date() -> None:
+    assert times.moment("2026-W48-4T00:00Z") == datetime(2026, 11, 26, tzinfo=UTC)
+
+
+@pytest.fixture(params=["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This machine is in another time zone."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("zone")
+def test_every_time_that_is_taken_can_be_shown() -> None:
+    for text in ("1000-01-03", "9999-12-29", "9999-12-30T00:00Z", "1000-01-02T00:00Z"):
+        shown = times.spoken(times.moment(text))
+        assert shown[:2] in ("10", "99", "09")
+    assert times.spoken(datetime.max.replace(tzinfo=UTC)).startswith("9999-12-31")
+
+
+@given(st.text() | st.datetimes(timezones=st.timezones() | st.none()).map(str))
+def test_any_text_is_a_time_or_none(text: str) -> None:
+    found = times.parsed(text)
+    assert found is None or times.parsed(times.iso(found)) is not None
+    try:
+        moment = times.moment(text)
+    except ValueError:
+        return
+    assert 1000 <= moment.year <= 9999
