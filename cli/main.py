@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+import typer.rich_utils
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
@@ -31,13 +33,14 @@ from cli.options import (
     finite,
 )
 from cli.progress import sending
-from cli.terminal import note, out, plain, plain_lines, print_json, say
+from cli.terminal import is_live, note, out, plain, plain_lines, print_json, say, width
 
 # boto3, httpx and others take longer to import than most commands run, so each command imports its own.
 if TYPE_CHECKING:
     from cli import order, verify
 
 REFRESH = 2.0  # seconds
+HELP_WIDTH = 80  # columns, at least
 
 app = typer.Typer(
     name="cafe",
@@ -184,7 +187,7 @@ def _watch(view: Callable[[], RenderableType]) -> NoReturn:
                 except AnswerError as problem:
                     shown = Group(seen, Text(plain_lines(str(problem)), style="red"))
                 live.update(shown, refresh=True)
-                if not out.is_terminal:  # Live itself prints only its last state into a file
+                if not is_live(out):  # Live itself prints only its last state into a file
                     out.print(shown)
                 time.sleep(REFRESH)
     except KeyboardInterrupt:
@@ -257,10 +260,13 @@ def _check_line(check: "verify.Check") -> str:
 
 def main() -> None:
     """Run the command line."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that cannot show a character shows its escape instead of an error.
             stream.reconfigure(errors="backslashreplace")
+    # Typer would cut the names of options in fewer columns; so the terminal wraps the lines.
+    help_width = width(sys.stdout, HELP_WIDTH) or shutil.get_terminal_size().columns
+    typer.rich_utils.MAX_WIDTH = max(HELP_WIDTH, help_width)
     try:
         app()
     finally:

@@ -15,7 +15,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from cli.terminal import err
+from cli.terminal import err, is_live
 
 
 class RateColumn(ProgressColumn):
@@ -30,7 +30,7 @@ class RateColumn(ProgressColumn):
 def counting(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Show a bar for `total` things, if that is known; give the function that counts on."""
     columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=total == 1 or not err.is_terminal) as bar:
+    with Progress(*columns, console=err, transient=True, disable=total == 1 or not is_live(err)) as bar:
         task = bar.add_task(label, total=total)
         yield lambda number: bar.advance(task, number)
 
@@ -46,6 +46,6 @@ def sending(count: int) -> Iterator[Callable[[], None]]:
 def waiting(label: str) -> Iterator[Callable[[str], None]]:
     """Show that something is under way; give the function that says how far it is."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+    with Progress(*columns, console=err, transient=True, disable=not is_live(err)) as bar:
         task = bar.add_task(label)
         yield lambda text: bar.update(task, description=text)

@@ -9,20 +9,27 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rich.columns import Columns
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from cli import http
 from cli.errors import AnswerError
 from cli.stack import Stack
+from cli.tables import Column, Kind, Table
 from cli.terminal import plain
+from cli.times import spoken
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
     from cli.aws import Clients
 
-NUMBERS = frozenset({"Count", "Quantity", "Orders"})
+KINDS = {
+    "Count": Kind.NUMBER,
+    "Quantity": Kind.NUMBER,
+    "Orders": Kind.NUMBER,
+    "Time": Kind.WHOLE,
+    "Order": Kind.ID,
+}
 
 
 class Answer(BaseModel):
@@ -163,7 +170,7 @@ def parse(document: object) -> OrderStatus:
 
 
 def render(status: OrderStatus) -> RenderableType:
-    """Return `status` as tables."""
+    """Return `status` as tables, with times in the time zone of whoever reads them."""
     parts: list[RenderableType] = []
     if status.degraded:
         sources = ", ".join(plain(source) for source in status.degraded)
@@ -173,21 +180,12 @@ def render(status: OrderStatus) -> RenderableType:
     )
     parts.append(_recent(status.recent_orders))
     if status.generated_at is not None:
-        parts.append(Text(f"As of {_time(status.generated_at)}", style="dim"))
+        parts.append(Text(f"As of {spoken(status.generated_at)}", style="dim"))
     return Group(*parts)
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for column in columns:
-        table.add_column(
-            column,
-            justify="right" if column in NUMBERS else "left",
-            # In a narrow terminal a long name wraps and an id is cut, but a time or a number never is.
-            overflow="ellipsis" if column == "Order" else "fold",
-            no_wrap=column in {"Time", *NUMBERS},
-        )
-    return table
+    return Table(title, tuple(Column(name, KINDS.get(name, Kind.NAME)) for name in columns))
 
 
 def _metrics(status: OrderStatus) -> Table:
@@ -203,7 +201,7 @@ def _sync(sync: Sync) -> Table:
     table.add_row("Waiting in the queue", _known(sync.waiting))
     table.add_row("With the worker", _known(sync.in_flight))
     table.add_row("Dead-lettered", _alarming(sync.dead_lettered))
-    counted = "" if sync.rds_orders is None else f" ({_time(sync.rds_orders.as_of)})"
+    counted = "" if sync.rds_orders is None else f" ({spoken(sync.rds_orders.as_of)})"
     table.add_row(f"In RDS{counted}", _known(sync.rds_orders.count if sync.rds_orders else None))
     table.add_row("In DynamoDB", _known(sync.dynamodb_orders))
     verdict = {True: Text("yes", style="green"), False: Text("no", style="yellow"), None: Text("unknown")}
@@ -233,15 +231,10 @@ def _recent(orders: list[RecentOrder]) -> Table:
     table = _table("Recent orders", "Time", "Customer", "Item", "Quantity", "Order")
     for order in orders:
         table.add_row(
-            "unknown" if order.created_at is None else _time(order.created_at),
+            "unknown" if order.created_at is None else spoken(order.created_at),
             Text(plain(order.customer_name or "")),
             Text(plain(order.item or "")),
             _known(order.quantity),
             Text(plain(order.order_id or "")),
         )
     return table
-
-
-def _time(moment: datetime) -> str:
-    """In the time zone of whoever reads it; the API speaks UTC."""
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")

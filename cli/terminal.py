@@ -6,8 +6,10 @@ Names of customers and dishes are any text that anybody sent. They never reach R
 
 import json
 import os
+import shutil
 import sys
 import unicodedata
+from typing import TextIO
 
 import typer
 from rich.console import Console
@@ -19,14 +21,27 @@ FILE_WIDTH = 160
 
 LONGEST_ANSWER = 100  # characters; standard input may be anything
 
+WIDEST = 1000  # columns; a wider table would take long, and nobody could read it
+
+
+def width(stream: TextIO | None, otherwise: int) -> int | None:
+    """Return the columns of a stream, `None` for those that its terminal has at each moment.
+
+    `COLUMNS` counts if it is a positive number; `otherwise` is for files and pipes.
+    """
+    if "COLUMNS" in os.environ:
+        return min(shutil.get_terminal_size((otherwise, 0)).columns, WIDEST)
+    return None if stream and stream.isatty() else otherwise
+
+
+def is_live(console: Console) -> bool:
+    """Whether what is printed can be replaced later."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
 # Rich resolves standard output and standard error at each print, so that tests can replace them.
-out = Console(
-    markup=False,
-    highlight=False,
-    emoji=False,
-    width=None if (sys.stdout and sys.stdout.isatty()) or "COLUMNS" in os.environ else FILE_WIDTH,
-)
-err = Console(markup=False, highlight=False, emoji=False, stderr=True)
+out = Console(markup=False, highlight=False, emoji=False, width=width(sys.stdout, FILE_WIDTH))
+err = Console(markup=False, highlight=False, emoji=False, stderr=True, width=width(sys.stderr, FILE_WIDTH))
 
 # Control, format, surrogate, private use, unassigned, and the line and paragraph separators.
 HARMFUL_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})

@@ -20,7 +20,7 @@ from cli import stack
 from cli.errors import SetUpError
 from cli.options import DEFAULT_STACK, MOST, AsJson, Debug, Directory, SentenceGroup, StackName, examples
 from cli.progress import RateColumn
-from cli.terminal import err, note, plain, print_json, say
+from cli.terminal import err, is_live, note, plain, print_json, say
 
 if TYPE_CHECKING:
     from cli.chaos.books import Check
@@ -165,7 +165,7 @@ def _interrupts(stop: Callable[[], None]) -> Iterator[None]:
 def _screen(run: "ChaosRun") -> Iterator[Callable[[], None]]:
     """Show a bar and what is broken just now; where nobody sees them, a line for each new state."""
     progress = run.progress
-    if not err.is_terminal:
+    if not is_live(err):
         began = time.monotonic()
         last: list[str] = []
 

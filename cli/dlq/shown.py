@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
+from cli.tables import Column, Kind, Table
 from cli.terminal import plain
 from cli.times import duration, spoken
 
@@ -20,17 +20,19 @@ if TYPE_CHECKING:
 BODY = 200  # characters of a body in the list
 SHORT_ID = 8  # characters of an id in a narrow terminal
 WIDE = 120  # columns from which on ids are shown whole
+COLUMNS = (
+    Column("Message", Kind.WHOLE),
+    Column("Age", Kind.WHOLE),
+    Column("Receives", Kind.NUMBER),
+    Column("Reason and body"),
+)
 
 
 def table(messages: list[Message], width: int) -> Table:
     """Return a list of messages for a terminal of so many columns."""
     # Where there is little room, it is for what is wrong; the beginning of an id is as good as the whole.
     id_length = None if width >= WIDE else SHORT_ID
-    lines = Table(title="Dead letters", title_justify="left", title_style="bold", expand=True)
-    lines.add_column("Message", no_wrap=True)
-    lines.add_column("Age", no_wrap=True)
-    lines.add_column("Receives", justify="right", no_wrap=True)
-    lines.add_column("Reason and body", overflow="fold", ratio=1)
+    lines = Table("Dead letters", COLUMNS, expand=True)
     for message in messages:
         lines.add_row(
             plain(message.message_id)[:id_length],

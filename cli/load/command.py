@@ -20,7 +20,7 @@ from cli.options import (
     examples,
     finite,
 )
-from cli.terminal import confirm, err, note, plain, print_json, say
+from cli.terminal import confirm, err, is_live, note, plain, print_json, say
 
 if TYPE_CHECKING:
     from cli.load.plan import Door, Plan
@@ -137,7 +137,7 @@ def _follow(run: "Run", plan: "Plan") -> None:
     from rich.live import Live
     from rich.text import Text
 
-    if not err.is_terminal:
+    if not is_live(err):
         for _ in run.follow():
             pass
         return

@@ -1,0 +1,100 @@
+"""Tables that lose nothing in a narrow terminal.
+
+Names wrap, ids end in "…", times and numbers stay whole. Where not even that fits, each row is printed as
+lines of `Column: value`, so a column never disappears.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.table import Table as RichTable
+from rich.text import Text
+
+LEAST = 10  # columns into which a name may be wrapped
+FRAME = 3  # columns that a column's border and padding take
+
+
+class Kind(Enum):
+    """What a column holds."""
+
+    NAME = "name"
+    ID = "id"
+    WHOLE = "whole"  # a time, for example
+    NUMBER = "number"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table."""
+
+    name: str
+    kind: Kind = Kind.NAME
+
+
+@dataclass
+class Table:
+    """Rows under a title, for Rich to print."""
+
+    title: str
+    columns: tuple[Column, ...]
+    expand: bool = False
+    rows: list[tuple[RenderableType, ...]] = field(default_factory=list)
+
+    def add_row(self, *cells: RenderableType) -> None:
+        """Add a row; text is taken as it is, without Rich's markup."""
+        self.rows.append(tuple(Text(cell) if isinstance(cell, str) else cell for cell in cells))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the table, or its rows line by line."""
+        if self._least_width() <= options.max_width:
+            yield self._framed()
+        else:
+            yield from self._lines()
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Return how wide it can be."""
+        if self._least_width() <= options.max_width:
+            return Measurement.get(console, options, self._framed())
+        return Measurement(1, options.max_width)
+
+    def _framed(self) -> RichTable:
+        table = RichTable(title=self.title, title_justify="left", title_style="bold", expand=self.expand)
+        for column in self.columns:
+            table.add_column(
+                column.name,
+                justify="right" if column.kind is Kind.NUMBER else "left",
+                overflow="ellipsis" if column.kind is Kind.ID else "fold",
+                no_wrap=column.kind in (Kind.WHOLE, Kind.NUMBER),
+            )
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def _lines(self) -> RenderResult:
+        yield Text(self.title, style="bold", overflow="fold")
+        for row in self.rows:
+            yield Text()
+            for column, cell in zip(self.columns, row, strict=True):
+                label = Text(f"{column.name}: ", overflow="fold")
+                if isinstance(cell, Text):
+                    yield label.append_text(cell)
+                else:
+                    yield from (label, cell)
+        yield Text()
+
+    def _least_width(self) -> int:
+        columns = zip(self.columns, *self.rows, strict=True)
+        return 1 + sum(FRAME + _least_width(column, cells) for column, *cells in columns)
+
+
+def _least_width(column: Column, cells: list[RenderableType]) -> int:
+    """Return the columns of a terminal that a column needs."""
+    longest = max((cell_len(cell.plain) if isinstance(cell, Text) else LEAST for cell in cells), default=0)
+    if column.kind in (Kind.WHOLE, Kind.NUMBER):
+        return max(cell_len(column.name), longest)
+    return max(*map(cell_len, column.name.split()), min(LEAST, longest))
