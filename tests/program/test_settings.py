@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 import yaml
 from pulumi import RunError
 
-from infra import settings
+from infra import settings, values
 from tests.program.conftest import recorded
 from tests.program.record import PROJECT, ROOT, configuration
 
@@ -22,13 +21,15 @@ DECLARED = {
 }
 
 
+DEFAULTS = {
+    key.removeprefix(f"{PROJECT}:"): value
+    for key, value in configuration("none").items()
+    if key.startswith(PROJECT)
+}
+
+
 def parse(stack: str = "dev", **changes: str) -> settings.Settings:
-    given = {
-        key.removeprefix(f"{PROJECT}:"): value
-        for key, value in configuration("none").items()
-        if key.startswith(PROJECT)
-    }
-    return settings.parse(stack, {**given, **changes})
+    return settings.parse(stack, {**DEFAULTS, **changes})
 
 
 def complaint(stack: str = "dev", **changes: str) -> str:
@@ -43,24 +44,24 @@ def test_the_defaults_are_right() -> None:
 
 
 def test_every_setting_is_declared_with_its_type_default_and_description() -> None:
-    fields = {field.alias for field in settings.Settings.model_fields.values()}
-    assert set(DECLARED) == fields
+    assert set(DECLARED) == set(settings.PARSERS)
     for key, entry in DECLARED.items():
         assert entry["description"], key
         assert entry["type"] in ("string", "integer", "boolean", "array"), key
         assert "default" in entry, key
 
 
-def test_a_description_tells_the_range() -> None:
-    for field in settings.Settings.model_fields.values():
-        bounds = [
-            bound
-            for metadata in field.metadata
-            for bound in (getattr(metadata, "ge", None), getattr(metadata, "le", None))
-            if bound is not None
-        ]
-        numbers = re.findall(r"\d+", DECLARED[field.alias or ""]["description"])
-        assert {str(bound) for bound in bounds} <= set(numbers), field.alias
+def test_a_description_has_the_range() -> None:
+    for key, parser in settings.PARSERS.items():
+        if isinstance(parser, values.Whole):
+            assert f"{parser.least} to {parser.most}" in DECLARED[key]["description"]
+
+
+def test_an_integer_is_parsed_as_one_and_a_list_as_one() -> None:
+    kinds = {"string": str, "integer": int, "boolean": bool, "array": list | dict}
+    parsed = parse()
+    for key, name in settings.FIELDS.items():
+        assert isinstance(getattr(parsed, name), kinds[DECLARED[key]["type"]]), key
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
@@ -72,31 +73,91 @@ def test_a_stacks_file_names_settings_that_exist(stack: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "allowed"),
     [
-        ("batchSize", "0", "greater than or equal to 1"),
-        ("batchSize", "many", "valid integer"),
-        ("workerConcurrency", "1", "greater than or equal to 2"),
+        ("batchSize", "0", "a whole number from 1 to 10000"),
+        ("batchSize", "many", "a whole number"),
+        ("batchSize", "1.5", "a whole number"),
+        ("batchSize", "１２", "in the digits 0 to 9"),
+        ("batchSize", "0x10", "a whole number"),
+        ("batchSize", "9" * 5000, "a whole number"),
+        ("workerConcurrency", "1", "from 2 to 1000"),
         ("timeZone", "Mars/Olympus", "IANA time zone"),
+        ("timeZone", "posix/Europe/Berlin", "IANA time zone"),
+        ("timeZone", "europe/berlin", "IANA time zone"),
+        ("timeZone", "localtime", "IANA time zone"),
+        ("timeZone", "../tzdata/zones", "IANA time zone"),
         ("menu", '["Latte"]', "ITEM=PRICE"),
-        ("menu", '["Latte=1", "Latte=2"]', "each item once"),
+        ("menu", '["Latte=1", "Latte = 2"]', "each once, and names 'Latte' again"),
+        ("menu", '["Caf\\u00e9=1", "Cafe\\u0301=2"]', "each once"),
         ("menu", "Latte=1", "a list"),
-        ("menu", json.dumps([f"item {n}=1" for n in range(101)]), "at most 100 items"),
-        ("pythonRuntime", "python3.9", "'python3.12'"),
+        ("menu", "[" * 100_000, "a list"),
+        ("menu", '{"Latte": 5}', "a list"),
+        ("menu", '[{"Latte": 5}]', "ITEM=PRICE"),
+        ("menu", json.dumps([f"item {n}=1" for n in range(101)]), "up to 100"),
+        ("menu", '["Latte=NaN"]', "price from 0 to 1000000"),
+        ("menu", '["Latte=Infinity"]', "price from 0 to 1000000"),
+        ("menu", f'["Latte=0.{"1" * 45}"]', "at most 3 decimals"),
+        ("menu", '["Latte=1e5"]', "price from 0 to 1000000"),
+        ("menu", '["Latte=1000000.001"]', "price from 0 to 1000000"),
+        ("menu", '["Latte=٣"]', "price from 0 to 1000000"),
+        ("menu", '["Latte=-1"]', "price from 0 to 1000000"),
+        ("menu", '["\\ud83d=1"]', "1 to 100 characters"),
+        ("menu", '["\\u200b=1"]', "not all invisible"),
+        ("menu", '["\\u2800=1"]', "not all invisible"),
+        ("menu", f'["{"x" * 101}=1"]', "1 to 100 characters"),
+        ("menu", '["La\\u0000tte=1"]', "without control characters"),
+        ("menu", '["\\u202eettaL=1"]', "direction of text"),
+        ("pythonRuntime", "python3.9", "python3.12"),
         ("networkCidr", "8.8.0.0/16", "private IPv4 network"),
         ("networkCidr", "10.0.0.1/16", "private IPv4 network"),
         ("logRetentionDays", "8", "must be one of 1, 3, 5"),
+        ("logRetentionDays", "３０", "must be one of 1, 3, 5"),
         ("queueSenders", '["*"]', "arn:aws"),
-        ("apiStage", "a/b", "A-Za-z0-9-"),
-        ("databaseMultiAz", "perhaps", "valid boolean"),
-        ("databaseSnapshot", "a snapshot", "pattern"),
-        ("dashboardAccess", "everybody", "'public', 'cidrs' or 'login'"),
+        ("queueSenders", '["arn:aws:iam::１２３４５６７８９０１２:role/shop"]', "arn:aws"),
+        ("queueSenders", '["arn:aws:iam::123456789012:role/*"]', "arn:aws"),
+        ("queueSenders", '["arn:aws:iam::123456789012:role/two words"]', "arn:aws"),
+        ("queueSenders", '["arn:aws-cn:iam::123456789012:role/shop"]', "arn:aws"),
+        (
+            "queueSenders",
+            '["arn:aws:iam::123456789012:role/a", "arn:aws:iam::123456789012:role/a"]',
+            "each once",
+        ),
+        ("apiStage", "a/b", "letters from a to z, digits or hyphens"),
+        ("apiStage", "test-invoke-stage", "and not test-invoke-stage"),
+        ("databaseMultiAz", "perhaps", "true or false"),
+        ("databaseMultiAz", "1", "true or false"),
+        ("databaseInstanceClass", "db.t2.micro", "MySQL 8.4"),
+        ("databaseInstanceClass", "db.t4g.giant", "MySQL 8.4"),
+        ("databaseSnapshot", "a snapshot", "name of an RDS snapshot"),
+        ("databaseSnapshot", "ends-with-", "name of an RDS snapshot"),
+        ("databaseSnapshot", "two--hyphens", "name of an RDS snapshot"),
+        ("databaseSnapshot", "x" * 256, "name of an RDS snapshot"),
+        ("databaseSnapshot", "arn:aws:rds:us-east-1:123456789012:cluster-snapshot:cafe", "name of an RDS"),
+        ("dashboardAccess", "everybody", "public, cidrs or login"),
         ("dashboardCidrs", '["10.0.0.1/8"]', "203.0.113.0/24 or 2001:db8::/32"),
         ("dashboardCidrs", '["0.0.0.0/0"]', "must not be everybody"),
-        ("dashboardCidrs", json.dumps([f"10.0.{n}.0/24" for n in range(51)]), "at most 50 items"),
+        ("dashboardCidrs", '["0.0.0.0/1", "128.0.0.0/1"]', "must not be everybody"),
+        ("dashboardCidrs", '["192.168.1.0/24"]', "never sees a private one"),
+        ("dashboardCidrs", '["::ffff:203.0.113.0/120"]', "IPv4's own notation"),
+        ("dashboardCidrs", '["2001:db8::%eth0/64"]', "IPv4 or IPv6 network"),
+        ("dashboardCidrs", "[5]", "IPv4 or IPv6 network"),
+        ("dashboardCidrs", json.dumps([f"203.0.{n}.0/24" for n in range(51)]), "up to 50"),
         ("dashboardUsers", '["ada"]', "e-mail address"),
+        ("dashboardUsers", '[""]', "e-mail address"),
+        ("dashboardUsers", '["ada@exämple.org"]', "e-mail address"),
+        ("dashboardUsers", f'["{"a" * 64}@{"b" * 60}.org"]', "at most 128 characters"),
+        ("dashboardUsers", json.dumps([f"ada{n}@example.org" for n in range(51)]), "up to 50"),
+        ("alarmEmail", "ada@example..org", "e-mail address"),
+        ("alarmEmail", "ada.@example.org", "e-mail address"),
+        ("alarmEmail", "Ada <ada@example.org>", "e-mail address"),
         ("dashboardUsers", '["ada@example.org", "Ada@example.org"]', "each once"),
-        ("customerNames", "some", "'full', 'initial' or 'none'"),
-        ("ordersApiKey", "perhaps", "valid boolean"),
-        ("locale", "en_US", "pattern"),
+        ("customerNames", "some", "full, initial or none"),
+        ("ordersApiKey", "perhaps", "true or false"),
+        ("locale", "en_US", "BCP 47"),
+        ("locale", "en-12", "BCP 47"),
+        ("locale", "de-DE-DE", "BCP 47"),
+        ("networkCidr", "127.0.0.0/16", "private IPv4 network"),
+        ("networkCidr", "169.254.0.0/16", "private IPv4 network"),
+        ("networkCidr", "198.18.0.0/16", "private IPv4 network"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_is_allowed(key: str, value: str, allowed: str) -> None:
@@ -128,7 +189,7 @@ def test_who_may_see_names_is_to_be_said_where_nothing_is_set() -> None:
 
 
 def test_a_misspelt_setting_is_found() -> None:
-    assert "batchsize: there is no such setting" in complaint(batchsize="5")
+    assert "'batchsize': there is no such setting" in complaint(batchsize="5")
 
 
 @pytest.mark.parametrize("stack", ["Prod", "a" * 17, "1st", "my_stack", "prod-", "my--stack", ""])
@@ -139,6 +200,28 @@ def test_a_stacks_name_becomes_part_of_physical_names(stack: str) -> None:
 @pytest.mark.parametrize("stack", ["a", "prod", "cafe-1-berlin", "a" * 16])
 def test_a_stack_can_have_a_short_plain_name(stack: str) -> None:
     assert parse(stack)
+
+
+def test_every_wrong_entry_of_a_list_is_named_by_its_place() -> None:
+    message = complaint(menu='["Latte=5", "Tea", "Cake=x"]', dashboardUsers='["ada@example.org", "bo"]')
+    assert [line.partition(":")[0].strip() for line in message.splitlines()[1:]] == [
+        "menu[1]",
+        "menu[2]",
+        "dashboardUsers[1]",
+    ]
+
+
+def test_settings_that_contradict_each_other_are_named_with_those_that_are_wrong_by_themselves() -> None:
+    message = complaint(timeZone="x", batchSize="11", dashboardAccess="cidrs")
+    assert [key for key in ("timeZone", "batchWindow", "dashboardCidrs") if f"  {key}: " in message] == [
+        "timeZone",
+        "batchWindow",
+        "dashboardCidrs",
+    ]
+
+
+def test_a_long_wrong_value_is_cut_in_the_message() -> None:
+    assert len(complaint(locale="x" * 100_000)) < 300
 
 
 def test_all_wrong_settings_are_listed_at_once() -> None:

@@ -1,0 +1,50 @@
+"""Languages and time zones that browsers' `Intl` and the functions' `zoneinfo` accept."""
+
+from __future__ import annotations
+
+import importlib.resources
+import re
+from functools import cache
+
+MAX_TAG = 80  # characters; RFC 5646 asks for 35, and Chromium refuses some tags of more than 140
+_TYPE = r"-[a-z0-9]{3,8}"
+_VARIANT = r"-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3})"
+
+
+def _language(variants: str) -> str:
+    """Write the pattern of a language with its script, region and variants, these as a group of that name."""
+    region = r"(?:-(?:[a-z]{2}|[0-9]{3}))?"
+    return rf"(?:[a-z]{{2,3}}|[a-z]{{5,8}})(?:-[a-z]{{4}})?{region}(?P<{variants}>(?:{_VARIANT})*)"
+
+
+# `unicode_locale_id` of https://www.unicode.org/reports/tr35/#Unicode_locale_identifier
+_KEYWORD = rf"-[a-z0-9][a-z](?:{_TYPE})*"
+_FIELD = rf"-[a-z][0-9](?:{_TYPE})+"
+_TAG = re.compile(
+    _language("variants")
+    + rf"(?:-u(?:(?:{_TYPE})+(?:{_KEYWORD})*|(?:{_KEYWORD})+)"
+    + rf"|-t(?:-{_language('source_variants')}(?:{_FIELD})*|(?:{_FIELD})+)"
+    + r"|-[0-9a-svwyz](?:-[a-z0-9]{2,8})+)*"
+    + r"(?:-x(?:-[a-z0-9]{1,8})+)?"
+)
+
+
+def is_locale(tag: str) -> bool:
+    """Return whether `Intl` takes a language tag: the syntax, and no variant or extension twice.
+
+    https://tc39.es/ecma402/#sec-isstructurallyvalidlanguagetag
+    """
+    tag = tag.lower() if tag.isascii() else ""
+    found = _TAG.fullmatch(tag) if len(tag) <= MAX_TAG else None
+    if found is None:
+        return False
+    # Behind `x` anything may be repeated, and a single character is no extension.
+    extensions = re.findall(r"-(\w)(?=-)", tag.partition("-x-")[0])
+    groups = (extensions, *((found[name] or "").split("-")[1:] for name in ("variants", "source_variants")))
+    return all(len(set(group)) == len(group) for group in groups)
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """Return the names that the package `tzdata` has: the machine may have others, archives may not."""
+    return frozenset((importlib.resources.files("tzdata") / "zones").read_text(encoding="utf-8").split())

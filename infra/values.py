@@ -1,0 +1,314 @@
+"""What a setting may say: a function for each kind, which parses a text or says what would be right.
+
+Each raises a ValueError that begins with `must`. The limits are those that AWS documents.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeVar
+
+from infra import intl
+from orders.names import parse_name
+
+T = TypeVar("T")
+
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+_DAYS = "1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653"
+LOG_RETENTION_DAYS = {text: int(text) for text in _DAYS.split()}
+# Those of MySQL 8.4, families by their sizes; not every region has each. In a region they are listed by
+# `aws rds describe-orderable-db-instance-options --engine mysql --engine-version 8.4 ...`, and in general by
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.DBInstanceClass.Support.html
+_LARGE = "large xlarge 2xlarge 4xlarge 8xlarge 12xlarge 16xlarge"
+_INSTANCE_CLASSES = {
+    "t3 t4g": "micro small medium large xlarge 2xlarge",
+    "m6g m6gd m7g r6g r6gd r7g x2g": _LARGE,
+    "m5 m5d r5 r5b r5d": f"{_LARGE} 24xlarge",
+    "m6i m6id m6idn m6in r6i r6id r6idn r6in": f"{_LARGE} 24xlarge 32xlarge",
+    "m7i m8a m8g m8gd m9g r7i r8a r8g r8gd": f"{_LARGE} 24xlarge 48xlarge",
+    "x2iedn": "xlarge 2xlarge 4xlarge 8xlarge 16xlarge 24xlarge 32xlarge",
+}
+INSTANCE_CLASSES = frozenset(
+    f"db.{family}.{size}"
+    for families, sizes in _INSTANCE_CLASSES.items()
+    for family in families.split()
+    for size in sizes.split()
+)
+# https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html, and nobody's on the internet
+PRIVATE_IPV4 = [ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
+PRIVATE: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = [
+    *PRIVATE_IPV4,
+    *(ipaddress.IPv6Network(block) for block in ("fc00::/7", "fe80::/10")),
+]
+EVERY_IPV4, EVERY_IPV6 = ipaddress.IPv4Network("0.0.0.0/0"), ipaddress.IPv6Network("::/0")
+IPV4_AS_IPV6 = ipaddress.IPv6Network("::ffff:0:0/96")
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_SENDER = re.compile(r"arn:aws:iam::[0-9]{12}:(role|user)/([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}")
+MAX_IAM_PATH = 512
+# A queue's policy has 8192 bytes and 50 principals; a quarter of the bytes are for its other statements.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
+MAX_SENDERS = 20
+MAX_SENDERS_TEXT = 6000
+# RFC 5321, without quotes and literals: what SNS and Cognito take.
+_EMAIL = re.compile(
+    r"(?=.{1,64}@)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+([A-Za-z]{2,63}|xn--[A-Za-z0-9-]{1,59})"
+)
+# Characters of a user's name in Cognito: https://docs.aws.amazon.com/cognito/latest/developerguide/limits.html
+MAX_EMAIL = 128
+# E-mails that Cognito sends in a day by itself (the same page): all may be invited by one deploy.
+MAX_USERS = 50
+# They are part of a CloudFront Function, which takes 10 kB.
+MAX_NETWORKS = 50
+# `CreateDBSnapshot`'s own, those of automated backups and of AWS Backup, or a shared snapshot's ARN.
+_SNAPSHOT = re.compile(
+    r"(arn:aws:rds:[a-z0-9-]{1,32}:[0-9]{12}:snapshot:)?(rds:|awsbackup:)?(?=.{1,255}$)[A-Za-z](-?[A-Za-z0-9])*"
+)
+# https://docs.aws.amazon.com/apigateway/latest/api/API_CreateStage.html
+_STAGE = re.compile(r"[A-Za-z0-9-]{1,32}")
+RESERVED_STAGE = "test-invoke-stage"  # the console's, for its test button
+MAX_ITEMS = 100
+MAX_PRICE = 1_000_000
+_PRICE = re.compile(r"[0-9]{1,7}(\.[0-9]{1,3})?")
+TURNS_DIRECTION = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+
+class EntriesError(ValueError):
+    """Entries of a list are wrong: each one's place in the list, what would be right, and what it is."""
+
+    def __init__(self, wrong: list[tuple[int, str, object]]) -> None:
+        super().__init__("must be a list of right entries")
+        self.wrong = wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Parses a whole number within limits."""
+
+    least: int
+    most: int
+
+    def __call__(self, text: str) -> int:
+        """Return the number."""
+        if not re.fullmatch("[0-9]{1,9}", text) or not self.least <= int(text) <= self.most:
+            raise ValueError(f"must be a whole number from {self.least} to {self.most}, in the digits 0 to 9")
+        return int(text)
+
+
+def one_of(*choices: T) -> Callable[[str], T]:
+    """Make a parser of these texts."""
+    by_text = {str(choice): choice for choice in choices}
+
+    def parse(text: str) -> T:
+        if text not in by_text:
+            *others, last = by_text
+            raise ValueError(f"must be {', '.join(others)} or {last}")
+        return by_text[text]
+
+    return parse
+
+
+def boolean(text: str) -> bool:
+    """Return whether it is true."""
+    return one_of("true", "false")(text) == "true"
+
+
+def entries(text: str, parse: Callable[[object], T], most: int, example: str) -> list[T]:
+    """Parse each entry of a list, which Pulumi hands over as JSON."""
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, list) or len(given) > most:
+        raise ValueError(f"must be a list of up to {most}, such as {example}")
+    values, wrong = [], []
+    for place, entry in enumerate(given):
+        try:
+            values.append(parse(entry))
+        except ValueError as error:
+            wrong.append((place, str(error), entry))
+    if wrong:
+        raise EntriesError(wrong)
+    return values
+
+
+def _each_once(found: list[str]) -> list[str]:
+    again = next((entry for place, entry in enumerate(found) if entry in found[:place]), None)
+    if again is not None:
+        raise ValueError(f"must name each once, and names {again!r} again")
+    return found
+
+
+# The cafe
+
+
+def time_zone(name: str) -> str:
+    """Check a time zone."""
+    if name not in intl.time_zones():
+        raise ValueError(
+            "must be an IANA time zone as the package tzdata writes it, such as UTC or Europe/Berlin"
+        )
+    return name
+
+
+def locale(tag: str) -> str:
+    """Check a language tag."""
+    if not intl.is_locale(tag):
+        raise ValueError("must be a language tag (BCP 47) that browsers accept, such as en-US or de-DE")
+    return tag
+
+
+def menu(text: str) -> dict[str, Decimal]:
+    """Turn `["Latte=5"]` into `{"Latte": Decimal(5)}`."""
+    found = entries(text, _menu_entry, MAX_ITEMS, '["Coffee=3", "Latte=5"]')
+    # Texts that look the same are one item to whoever reads the menu.
+    _each_once([unicodedata.normalize("NFC", item) for item, _ in found])
+    return dict(found)
+
+
+def _menu_entry(entry: object) -> tuple[str, Decimal]:
+    if not isinstance(entry, str) or "=" not in entry:
+        raise ValueError("must be ITEM=PRICE, such as Latte=5")
+    text, _, price = (part.strip() for part in entry.rpartition("="))
+    try:
+        item = parse_name(text)
+    except ValueError as error:
+        raise ValueError(f"must be ITEM=PRICE, such as Latte=5; its item {error}") from None
+    if any(_is_unprintable(character) for character in item):
+        raise ValueError(
+            "must name an item without control characters and marks that turn the direction of text"
+        )
+    if not _PRICE.fullmatch(price) or Decimal(price) > MAX_PRICE:
+        raise ValueError(
+            f"must have a price from 0 to {MAX_PRICE} with at most 3 decimals, such as 5 or 4.50"
+        )
+    return item, Decimal(price)
+
+
+def _is_unprintable(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category in {"Cc", "Zl", "Zp"} or unicodedata.bidirectional(character) in TURNS_DIRECTION
+
+
+# Who sees what
+
+
+def viewers(text: str) -> list[str]:
+    """Check networks, and write each in one way."""
+    found = entries(text, _viewer, MAX_NETWORKS, '["203.0.113.0/24", "2001:db8::/32"]')
+    four = [network for network in found if isinstance(network, ipaddress.IPv4Network)]
+    six = [network for network in found if isinstance(network, ipaddress.IPv6Network)]
+    if EVERY_IPV4 in ipaddress.collapse_addresses(four) or EVERY_IPV6 in ipaddress.collapse_addresses(six):
+        raise ValueError("must not be everybody; dashboardAccess public says that")
+    return list(map(str, found))
+
+
+def _viewer(entry: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        network = ipaddress.ip_network(entry if isinstance(entry, str) and "%" not in entry else "")
+    except ValueError:
+        raise ValueError("must be an IPv4 or IPv6 network such as 203.0.113.0/24 or 2001:db8::/32") from None
+    if network.prefixlen and network.overlaps(IPV4_AS_IPV6):
+        raise ValueError("must be an IPv4 network in IPv4's own notation, such as 203.0.113.0/24")
+    if any(network.overlaps(private) and network.prefixlen >= private.prefixlen for private in PRIVATE):
+        raise ValueError("must be the network's address on the internet; CloudFront never sees a private one")
+    return network
+
+
+def users(text: str) -> list[str]:
+    """Check e-mail addresses, and write them as the user pool compares them."""
+    return _each_once(entries(text, _user, MAX_USERS, '["ada@example.com"]'))
+
+
+def _user(entry: object) -> str:
+    if not isinstance(entry, str) or not entry:
+        raise ValueError("must be an e-mail address such as ada@example.com")
+    return email(entry).lower()
+
+
+def email(address: str) -> str:
+    """Check an e-mail address; none is right, too."""
+    if address and (len(address) > MAX_EMAIL or not _EMAIL.fullmatch(address)):
+        raise ValueError(
+            f"must be an e-mail address such as ada@example.com, of at most {MAX_EMAIL} characters"
+        )
+    return address
+
+
+# The pipeline
+
+
+def senders(text: str) -> list[str]:
+    """Check ARNs of roles and users."""
+    example = "arn:aws:iam::123456789012:role/shop"
+    found = _each_once(entries(text, _sender, MAX_SENDERS, f'["{example}"]'))
+    if sum(map(len, found)) > MAX_SENDERS_TEXT:
+        raise ValueError(
+            f"must have at most {MAX_SENDERS_TEXT} characters together: a queue's policy is limited"
+        )
+    return found
+
+
+def _sender(entry: object) -> str:
+    path = entry.partition("/")[2].rpartition("/")[0] if isinstance(entry, str) else ""
+    if not isinstance(entry, str) or not _SENDER.fullmatch(entry) or len(path) > MAX_IAM_PATH - 2:
+        raise ValueError(
+            "must be the ARN of an IAM role or user, such as arn:aws:iam::123456789012:role/shop"
+        )
+    return entry
+
+
+# The functions, the API and the database
+
+
+def log_retention(text: str) -> int:
+    """Check a number of days."""
+    if text not in LOG_RETENTION_DAYS:
+        raise ValueError(f"must be one of {', '.join(LOG_RETENTION_DAYS)}")
+    return LOG_RETENTION_DAYS[text]
+
+
+def stage(name: str) -> str:
+    """Check the name of an API's stage."""
+    if not _STAGE.fullmatch(name) or name == RESERVED_STAGE:
+        raise ValueError(f"must be 1 to 32 letters from a to z, digits or hyphens, and not {RESERVED_STAGE}")
+    return name
+
+
+def instance_class(name: str) -> str:
+    """Check a class of RDS instances."""
+    if name not in INSTANCE_CLASSES:
+        raise ValueError(
+            "must be a class of instances that RDS has for MySQL 8.4, such as db.t4g.micro or db.m7g.large"
+        )
+    return name
+
+
+def snapshot(name: str) -> str:
+    """Check the name of a snapshot; none is right, too."""
+    if name and not _SNAPSHOT.fullmatch(name):
+        raise ValueError(
+            "must be the name of an RDS snapshot such as cafe-2026-11-01, the ARN of a shared one"
+            " such as arn:aws:rds:us-east-1:123456789012:snapshot:cafe, or empty"
+        )
+    return name
+
+
+def network(cidr: str) -> str:
+    """Check a VPC's network, and write it in one way."""
+    try:
+        block = ipaddress.IPv4Network(cidr)
+    except ValueError:
+        block = EVERY_IPV4
+    if not any(block.subnet_of(private) for private in PRIVATE_IPV4) or not 16 <= block.prefixlen <= 24:
+        raise ValueError(
+            "must be a private IPv4 network from /16 to /24, such as 10.40.0.0/16:"
+            " a part of 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
+        )
+    return str(block)

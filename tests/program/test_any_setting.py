@@ -1,0 +1,320 @@
+"""Any text for any setting either stops the program with a sentence, or is within the limits of AWS."""
+
+from __future__ import annotations
+
+import importlib.resources
+import ipaddress
+import json
+import random
+import re
+import zoneinfo
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from email.headerregistry import Address
+from functools import cache
+from typing import Any
+
+import botocore.loaders
+import pytest
+from hypothesis import given
+from hypothesis import settings as budget
+from hypothesis import strategies as st
+
+from infra import intl, packages, settings, values
+from orders.order import OrderFields
+from stores.tables import OrdersTables
+from tests.program.conftest import Program
+from tests.program.test_settings import complaint, parse
+from tests.stores import NAMES
+
+# Words of regular expressions, of Python and of pydantic: nothing for an operator.
+JARGON = re.compile(r"pattern|regex|\^|\$|\\d|\[[A-Za-z]-|Traceback|Error|NoneType|Input should|object at 0x")
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+NUMBERS = [
+    "1.5",
+    "１２",
+    "0x10",
+    "1e3",
+    "1_000",
+    " 10",
+    "10 ",
+    "+10",
+    "-0",
+    "0",
+    "007",
+    "NaN",
+    "inf",
+    "9" * 5000,
+    "²",
+]
+RIGHT: Mapping[str, list[str]] = {
+    "timeZone": ["UTC", "Europe/Berlin", "America/Argentina/ComodRivadavia", "Etc/GMT+12", "Factory"],
+    "menu": [
+        "[]",
+        '["Latte=5"]',
+        '["Café crème ☕=4.50", "a=b=0"]',
+        '["👩\\u200d🚀=1000000.000", "עדה\\u200f=0.001"]',
+    ],
+    "dashboardAccess": ["public", "login"],
+    "dashboardCidrs": ["[]", '["203.0.113.7"]', '["2001:db8::/32", "198.51.100.0/255.255.255.0"]'],
+    "dashboardUsers": ["[]", '["Ada@example.org", "o\'brien+cafe@sub.example-1.co.uk"]'],
+    "customerNames": ["full", "initial", "none"],
+    "locale": [
+        "en",
+        "de-DE",
+        "sr-Latn-RS-ekavsk",
+        "ar-EG-u-nu-latn-ca-gregory",
+        "en-GB-x-cafe",
+        "de-t-en-us-m0-true",
+    ],
+    "queueSenders": [
+        "[]",
+        '["arn:aws:iam::123456789012:role/shop", "arn:aws:iam::000000000000:user/a/b/c@d"]',
+    ],
+    "pythonRuntime": ["python3.11", "python3.13"],
+    "logRetentionDays": ["1", "3653"],
+    "alarmEmail": ["", "ops@example.com"],
+    "apiStage": ["prod", "-", "a" * 32, "order-status"],
+    "databaseInstanceClass": ["db.t4g.micro", "db.r8g.48xlarge"],
+    "databaseSnapshot": ["", "cafe-2026-11-01", "rds:cafe-2026-11-01-05-37", "awsbackup:job-0a1b2c3d"],
+    "networkCidr": ["10.40.0.0/16", "192.168.7.0/24", "172.31.0.0/255.255.0.0"],
+}
+
+
+@cache
+def texts(key: str) -> st.SearchStrategy[str]:
+    """Make texts for a setting: any, any JSON, numbers in every notation, right ones with changes."""
+    parser = settings.PARSERS[key]
+    right = list(RIGHT.get(key, ["true", "false"]))
+    if isinstance(parser, values.Whole):
+        right = [str(number + by) for number in (parser.least, parser.most) for by in (-1, 0, 1)]
+    some = st.text(st.characters(), max_size=40) | st.text("\ud800\u200b\u2800\x00\u202e=1.-/:@", max_size=8)
+    pieces = [piece for text in right for piece in re.split(r"(\W)", text) if piece]
+    mixed = st.lists(st.sampled_from(pieces) | some, max_size=12).map("".join)
+    numbers = st.sampled_from(NUMBERS) | st.integers().map(str) | st.floats().map(str)
+    entries = st.lists(some | mixed | st.sampled_from(right) | JSON, max_size=5).map(json.dumps)
+    return st.sampled_from(right) | some | mixed | numbers | JSON.map(json.dumps) | entries
+
+
+@cache
+def service(name: str) -> dict[str, Any]:
+    """Read the shapes of an AWS service's API, as botocore has them."""
+    shapes: dict[str, Any] = botocore.loaders.Loader().load_service_model(name, "service-2")["shapes"]
+    return shapes
+
+
+LAMBDA, IAM, COGNITO = service("lambda"), service("iam"), service("cognito-idp")
+SQS_POLICY, CLOUDFRONT_FUNCTION = 8192, 10 * 1024  # bytes
+# RDS for MySQL: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html
+STORAGE, BACKUP_DAYS = (20, 65_536), (1, 35)
+THROTTLING = (
+    10_000,
+    5_000,
+)  # an account's: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+
+
+def within(shape: str) -> Callable[[int], bool]:
+    return lambda number: LAMBDA[shape]["min"] <= number <= LAMBDA[shape]["max"]
+
+
+def is_menu(menu: Mapping[str, Decimal]) -> bool:
+    return len(menu) <= 100 and all(
+        OrderFields.of({"item": item, "quantity": 1}).item == item
+        # The page adds them up as binary numbers and shows three decimals.
+        and Decimal(str(float(price))) == price == round(price, 3)
+        and 0 <= price <= 1_000_000
+        for item, price in menu.items()
+    )
+
+
+def is_email(address: str) -> bool:
+    local, _, domain = address.rpartition("@")
+    return str(Address(username=local, domain=domain)) == address and "." in domain and address.isascii()
+
+
+def is_sender(arn: str) -> bool:
+    kind, _, name = arn.split(":", 5)[5].partition("/")
+    path, _, name = name.rpartition("/")
+    shape = IAM["roleNameType" if kind == "role" else "userNameType"]
+    return (
+        len(arn) <= IAM["arnType"]["max"]
+        and len(path) + 2 <= IAM["pathType"]["max"]
+        and re.fullmatch(shape["pattern"], name, re.ASCII) is not None
+        and len(name) <= shape["max"]
+        and "*" not in arn
+    )
+
+
+JUDGES: Mapping[str, Callable[[Any], bool]] = {
+    "timeZone": lambda name: (
+        (importlib.resources.files("tzdata") / "zoneinfo" / name).is_file()
+        and zoneinfo.ZoneInfo(name).key == name
+    ),
+    "menu": is_menu,
+    "dashboardAccess": {"public", "cidrs", "login"}.__contains__,
+    "dashboardCidrs": lambda cidrs: (
+        len(cidrs) <= 50 and all(ipaddress.ip_network(cidr).prefixlen for cidr in cidrs)
+    ),
+    "dashboardUsers": lambda users: (
+        len(users) <= 50
+        and all(
+            is_email(user) and user.islower() and len(user) <= COGNITO["UsernameType"]["max"]
+            for user in users
+        )
+    ),
+    "dashboardSecondFactor": {True, False}.__contains__,
+    "customerNames": {"full", "initial", "none"}.__contains__,
+    "ordersApiKey": {True, False}.__contains__,
+    # Chromium judges tags: tests/browser/test_settings.py.
+    "locale": lambda tag: re.fullmatch("[A-Za-z0-9-]{2,80}", tag) is not None,
+    "batchSize": within("BatchSize"),
+    "batchWindow": within("MaximumBatchingWindowInSeconds"),
+    "workerConcurrency": within("MaximumConcurrency"),
+    "workerTimeout": lambda seconds: 15 <= seconds <= 900,
+    "queueSenders": lambda arns: (
+        len(json.dumps(arns)) < SQS_POLICY * 3 / 4 + 100 and all(map(is_sender, arns))
+    ),
+    "pythonRuntime": LAMBDA["Runtime"]["enum"].__contains__,
+    "memorySize": lambda megabytes: within("MemorySize")(megabytes) and megabytes <= 10_240,
+    "logRetentionDays": lambda days: str(days) in service("logs")["Days"]["documentation"],
+    "alarmEmail": lambda address: not address or is_email(address),
+    "apiStage": lambda name: re.fullmatch(r"[A-Za-z0-9_-]{1,128}", name) is not None,
+    "apiRateLimit": lambda number: 1 <= number <= THROTTLING[0],
+    "apiBurstLimit": lambda number: 1 <= number <= THROTTLING[1],
+    "manageApiGatewayAccount": {True, False}.__contains__,
+    "databaseInstanceClass": lambda name: (
+        name.split(".")[1] not in {"t1", "t2", "m3", "m4", "r3", "r4", "c6gd"}
+    ),
+    "databaseStorage": lambda gigabytes: STORAGE[0] <= gigabytes <= STORAGE[1],
+    "databaseMultiAz": {True, False}.__contains__,
+    "databaseBackupDays": lambda days: BACKUP_DAYS[0] <= days <= BACKUP_DAYS[1],
+    "databaseSnapshot": lambda name: (
+        "--" not in name and not name.endswith("-") and name.isascii() and " " not in name
+    ),
+    "databaseFinalSnapshot": {True, False}.__contains__,
+    "networkCidr": lambda cidr: (
+        16 <= ipaddress.IPv4Network(cidr).prefixlen <= 24 and ipaddress.IPv4Network(cidr).is_private
+    ),
+    "deletionProtection": {True, False}.__contains__,
+}
+
+
+def test_every_setting_has_a_judge() -> None:
+    assert set(JUDGES) == set(settings.PARSERS)
+
+
+@pytest.mark.parametrize("key", settings.PARSERS)
+@budget(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_any_text_stops_the_program_with_a_sentence_or_is_within_the_limits(
+    key: str, data: st.DataObject
+) -> None:
+    text = data.draw(texts(key))
+    try:
+        parsed = parse(**{key: text})
+    except settings.SettingsError as error:
+        lines = str(error).splitlines()[1:]
+        names = {"batchSize": "batchWindow", "dashboardAccess": "(customerNames|dashboardCidrs)"}
+        assert lines
+        for line in lines:
+            sentence, _, shown = line.partition(", not ")
+            assert re.match(rf"  ({key}|{names.get(key, key)})(\[\d+\])?: must ", line), line
+            assert not JARGON.search(sentence), line
+            assert len(shown) <= settings.MAX_SHOWN + 1
+            assert line.encode()
+            assert line.isprintable()
+    else:
+        assert JUDGES[key](getattr(parsed, settings.FIELDS[key])), text
+
+
+@pytest.mark.parametrize(("key", "text"), [(key, text) for key, texts in RIGHT.items() for text in texts])
+def test_what_is_right_is_taken(key: str, text: str) -> None:
+    assert JUDGES[key](getattr(parse(**{key: text}), settings.FIELDS[key]))
+
+
+@pytest.mark.parametrize(
+    "key", [key for key, parser in settings.PARSERS.items() if isinstance(parser, values.Whole)]
+)
+def test_a_number_is_taken_at_its_limits_and_refused_one_beyond(key: str) -> None:
+    limits = settings.PARSERS[key]
+    assert isinstance(limits, values.Whole)
+    window = {"batchWindow": "1"} if key == "batchSize" else {}
+    for number in (limits.least, limits.most):
+        assert getattr(parse(**{**window, key: str(number)}), settings.FIELDS[key]) == number
+    for number in (limits.least - 1, limits.most + 1):
+        assert f"{key}: must be a whole number from {limits.least} to {limits.most}" in complaint(
+            **{key: str(number)}
+        )
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(settings.PARSERS)), st.text(max_size=5).map("\x00{}".format), min_size=1
+    )
+)
+def test_all_wrong_settings_are_in_one_message(wrong: dict[str, str]) -> None:
+    message = complaint(**wrong)
+    assert {line.partition(":")[0].strip() for line in message.splitlines()[1:]} == set(wrong)
+
+
+def test_an_archive_has_every_time_zone_that_can_be_set() -> None:
+    for name in intl.time_zones():
+        assert all(path.is_file() for path in packages.time_zone(name).values()), name
+
+
+def test_a_menu_at_its_limits_gets_into_the_table(tables: OrdersTables, dynamodb: Any) -> None:
+    items = [f"{chr(0x1F300 + number)}" * 100 for number in range(100)]
+    tables.set_up(parse(menu=json.dumps([f"{item}=999999.999" for item in items])).menu)
+    found = dynamodb.scan(TableName=NAMES.menu)["Items"]
+    assert {item["item"]["S"]: item["price"]["N"] for item in found} == dict.fromkeys(items, "999999.999")
+
+
+# As much of everything as may be set
+LONGEST = {
+    "menu": json.dumps([f"{chr(0x1F300 + number)}" * 100 + "=999999.999" for number in range(100)]),
+    "dashboardAccess": "cidrs",
+    "dashboardCidrs": json.dumps(
+        [f"2001:db8:ffff:ffff:ffff:ffff:ffff:{number:x}00/120" for number in range(0xC0, 0xF2)]
+    ),
+    "dashboardUsers": json.dumps([f"{number:063}@{'a' * 60}.org" for number in range(50)]),
+    "queueSenders": json.dumps(
+        [f"arn:aws:iam::123456789012:role/{'p' * 190}/{number:064}" for number in range(20)]
+    ),
+    "timeZone": "America/Argentina/ComodRivadavia",
+    "locale": "de-" + "-".join(f"a{number:04}" for number in range(12)),
+    "apiStage": "s" * 32,
+    "alarmEmail": f"{'a' * 64}@{'b' * 59}.org",
+    "batchSize": "10000",
+    "batchWindow": "300",
+    "workerConcurrency": "1000",
+    "workerTimeout": "900",
+    "databaseSnapshot": "arn:aws:rds:ap-southeast-1:123456789012:snapshot:" + "s" * 255,
+    "networkCidr": "10.40.0.0/24",
+}
+
+
+def test_the_longest_settings_make_a_program_within_the_limits(with_settings: Callable[..., Program]) -> None:
+    program = with_settings(**LONGEST)
+    assert len(program.one("sqs/queuePolicy:QueuePolicy", "OrderQueue").inputs["policy"]) <= SQS_POLICY
+    assert len(program.one("cloudfront/function:Function").inputs["code"].encode()) <= CLOUDFRONT_FUNCTION
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
+    assert program.one("sqs/queue:Queue", "OrderQueue").inputs["visibilityTimeoutSeconds"] <= 43_200
+    # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    for function in program.all("lambda/function:Function"):
+        assert len(json.dumps(function.inputs["environment"])) <= 4096
+    assert len(program.one("lambda/invocation:Invocation").inputs["input"].encode()) <= 6_000_000
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_settings_that_are_right_one_by_one_make_a_program_together(
+    with_settings: Callable[..., Program], number: int
+) -> None:
+    choose = random.Random(number)  # noqa: S311
+    chosen = {
+        key: choose.choice(RIGHT[key]) for key in RIGHT if key not in {"dashboardAccess", "customerNames"}
+    }
+    assert with_settings(**chosen).outputs["page_url"]
