@@ -44,7 +44,6 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Application = Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]
 
 SERVED_FILE = "served.json"  # in the directory in which MiniStack runs
-HTTP_1 = ("1.0", "1.1")
 HEALTH_PATH = "/_ministack/health"
 CLOUDFRONT_TO_API = "localhost"  # the `Host` of MiniStack's CloudFront when it calls the API
 JSON = "application/json"
@@ -255,7 +254,7 @@ class Gateway:
             await self._application(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
-        elif scope["http_version"] not in HTTP_1 or not scope["raw_path"].startswith(b"/"):
+        elif scope["http_version"] not in ("1.0", "1.1") or not scope["raw_path"].startswith(b"/"):
             await _refuse(scope, receive, send, PROTOCOL)
         else:
             await self._handle(scope, receive, send)
@@ -307,7 +306,7 @@ async def _refuse(scope: Mapping[str, Any], receive: Receive, send: Send, reason
         message = await receive()
     body = json.dumps({"message": f"The local stack refused this request: {reason}"}).encode()
     headers = [(b"content-type", JSON.encode()), (b"content-length", str(len(body)).encode())]
-    if scope["http_version"] in HTTP_1:
+    if scope["http_version"] != "2":  # which has no such header
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": 403, "headers": headers})
     await send({"type": "http.response.body", "body": body})

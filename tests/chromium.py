@@ -37,8 +37,13 @@ def find_chromium() -> str | None:
     return next((path for path in map(shutil.which, (*NAMES, *MAC_APPLICATIONS)) if path), None)
 
 
-def launch(playwright: Playwright) -> Browser:
+def launch(playwright: Playwright, *options: str) -> Browser:
     """Start a headless browser that talks to nobody but the page's server.
+
+    Parameters
+    ----------
+    options
+        More options of Chromium's command line.
 
     Raises
     ------
@@ -47,7 +52,7 @@ def launch(playwright: Playwright) -> Browser:
     """
     # Chromium's sandbox does not start for root, as in most containers.
     sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    return playwright.chromium.launch(executable_path=find_chromium(), args=[*QUIET, *sandbox])
+    return playwright.chromium.launch(executable_path=find_chromium(), args=[*QUIET, *sandbox, *options])
 
 
 # A module at a time: Playwright's event loop must not be running when other tests start one.

@@ -1,0 +1,60 @@
+"""Pages of other origins get no part of a sign-in, and this stack's page gets its tokens."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from tests.access import people
+from tests.access.conftest import Door
+from tests.local_stack import LocalStack
+
+FOREIGN = ["https://evil.example", "http://127.0.0.1:8000", "http://evil.cloudfront.localhost", "null"]
+QUERY = "X%2DAmz%2DCredential=test%2F20261122%2Fus-east-1%2Fiam%2Faws4_request"
+
+
+def test_this_stacks_page_alone_reads_tokens(login: Door, login_stack: LocalStack) -> None:
+    app, verifier = people.page_app(login_stack), secrets.token_urlsafe(48)
+    code = people.code_for(login_stack, login.http, app, verifier)
+    for origin in FOREIGN:
+        login.http.headers["Origin"] = origin
+        refused = people.exchange(login_stack, login.http, app, code, verifier)
+        assert refused.status_code == 403
+        assert not [name for name in refused.headers if name.startswith("access-control-")]
+    login.http.headers["Origin"] = login.origin
+    answer = people.exchange(login_stack, login.http, app, code, verifier)
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == login.origin
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+def test_no_foreign_page_submits_the_form_of_the_sign_in(
+    login: Door, login_stack: LocalStack, origin: str
+) -> None:
+    assert login_stack.sign_in is not None
+    app = people.page_app(login_stack)
+    form = {
+        **login_stack.sign_in,
+        "username": login_stack.sign_in["user"],
+        "client_id": app.client_id,
+        "redirect_uri": app.redirect_uri,
+    }
+    answer = login.http.post(f"{login_stack.endpoint}/login", data=form, headers={"Origin": origin})
+    assert answer.status_code == 403
+    assert "Location" not in answer.headers
+    own = {"Origin": login_stack.endpoint}
+    assert login.http.post(f"{login_stack.endpoint}/login", data=form, headers=own).status_code == 302
+
+
+@pytest.mark.parametrize(
+    "path", ["/oauth2/authorize", "/oauth2/token", "/oauth2/userInfo", "/login", "/logout"]
+)
+def test_the_sign_in_is_no_way_to_aws(login: Door, login_stack: LocalStack, path: str) -> None:
+    body = {"Action": "CreateUser", "UserName": "stolen", "Version": "2010-05-08"}
+    token = "Bearer Credential=test/20261122/us-east-1/iam/aws4_request, Signature=0"
+    for query, headers in ((QUERY, {}), ("", {"Authorization": token})):
+        url = f"{login_stack.endpoint}{path}?{query}"
+        for browser in ({}, {"Origin": login.origin}, {"Sec-Fetch-Site": "same-origin"}):
+            assert login.http.post(url, data=body, headers={**headers, **browser}).status_code == 403
+    assert login_stack.client("iam").list_users()["Users"] == []
