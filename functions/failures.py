@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from log import log, metric
+from log import log, metrics
 from orders.ledger import is_final
 from orders.message import Received, Rejected
 
@@ -43,7 +43,7 @@ class FailureLog:
     def rejected(self, message: Rejected) -> None:
         """Log a message that holds no order, or on which the parser failed."""
         name = MALFORMED_MESSAGES if is_final(message.reason) else FAILED_ORDERS
-        counted = metric(name, 1) if message.message_id in self._uncounted else {}
+        counted = metrics({name: 1}) if message.message_id in self._uncounted else {}
         reason = message.reason[:MAX_REASON]
         log("ERROR", "Message rejected", messageId=message.message_id, reason=reason, **counted)
 
@@ -53,7 +53,7 @@ class FailureLog:
         counted = {}
         if message.message_id in self._uncounted and order_id not in self._order_ids:
             self._order_ids.add(order_id)
-            counted = metric(FAILED_ORDERS, 1)
+            counted = metrics({FAILED_ORDERS: 1})
         about = {"orderId": order_id, "messageId": message.message_id}
         log("ERROR", "Order not processed", **about, reason=reason, **counted)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Mapping
 
 NAMESPACE = "CafeOrders"  # of the metrics; the alarms watch the same namespace
 
@@ -24,18 +25,18 @@ def log(level: str, message: str, **fields: object) -> None:
     print(json.dumps({"level": level, "message": message, **fields}, default=str), flush=True)
 
 
-def metric(name: str, value: int) -> dict[str, object]:
-    """Return the fields that make a line of the log a value of a metric.
+def metrics(values: Mapping[str, int]) -> dict[str, object]:
+    """Return the fields that make a line of the log a value of each metric.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     """
     definition = {
         "Namespace": NAMESPACE,
         "Dimensions": [["FunctionName"]],
-        "Metrics": [{"Name": name, "Unit": "Count"}],
+        "Metrics": [{"Name": name, "Unit": "Count"} for name in values],
     }
     return {
         "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [definition]},
         "FunctionName": os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
-        name: value,
+        **values,
     }

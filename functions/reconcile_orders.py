@@ -13,9 +13,9 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from log import log, metric
+from log import log, metrics
 from orders.ledger import Ledger, StoreUnavailableError
-from orders.reconciliation import Clock, NotNowError, Outcome, Reconciler
+from orders.reconciliation import Clock, DeadLetterCounts, NotNowError, Outcome, Reconciler
 from orders.replay import replay
 from orders.sweep import Swept, sweep
 from orders.times import MAX_AHEAD
@@ -150,7 +150,7 @@ def _reconcile(
     clock = Clock(left=lambda: left() - SWEEP)
     try:
         outcome = work(Reconciler(OrderRows(mysql()), counts(), ledger(), zone(), clock))
-        _publish(outcome, asked_by)
+        _publish_drift(outcome, asked_by)
     except (StoreUnavailableError, NotNowError) as error:
         outcome.reason = str(error)
     if outcome.next is None or is_window:
@@ -180,19 +180,32 @@ def _reconcile(
 
 
 def _sweep(left: Callable[[], float]) -> Swept:
-    """Sweep as long as there is time: after a long outage there are thousands of orders."""
+    """Sweep as long as there is time, and leave for the order-status page what stays."""
     swept = sweep(dead_letters(), ledger(), _until(max(SWEEP, left())))
     for order_id in swept.recorded:
         log("INFO", "Order recorded from the dead-letter queue", orderId=order_id)
+    if swept.reason:
+        return swept  # The queue did not answer, so that nobody knows what is in it.
+    log(
+        "INFO",
+        "Swept",
+        **metrics({"RejectedDeadLetters": swept.rejected, "WaitingDeadLetters": swept.waiting}),
+        rejectedReason=swept.rejected_reason,
+        waitingReason=swept.waiting_reason,
+    )
+    try:
+        counts().save_dead_letters(DeadLetterCounts(swept.rejected, swept.waiting, datetime.now(UTC)))
+    except StoreUnavailableError as error:
+        log("ERROR", "Dead letters not noted", reason=str(error))
     return swept
 
 
-def _publish(outcome: Outcome, asked_by: str) -> None:
+def _publish_drift(outcome: Outcome, asked_by: str) -> None:
     """Write the drift as a metric, also one of 0: without it, the reconciler counts as silent."""
     log(
         "INFO",
         "Reconciled",
-        **metric("Drift", outcome.drift),
+        **metrics({"Drift": outcome.drift}),
         askedBy=asked_by,
         checked=outcome.checked,
         repaired=outcome.repaired,

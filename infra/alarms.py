@@ -57,7 +57,7 @@ class AlarmsArgs:
 
 
 class Alarms(pulumi.ComponentResource):
-    """Ten alarms and the topic that they tell when they go off and when it is over."""
+    """The alarms and the topic that they tell when they go off and when it is over."""
 
     topic: aws.sns.Topic
 
@@ -94,11 +94,22 @@ class Alarms(pulumi.ComponentResource):
 
     def _orders_that_are_stuck(self, args: AlarmsArgs) -> None:
         messaging = args.messaging
+        # ReconcileOrders looks at every dead letter each minute. While it does not run, nothing is known, and
+        # ReconcilerSilent goes off.
+        reconciler = {"FunctionName": args.reconciler.function.name}
         self._alarm(
             "DeadLetters",
-            "Messages are in OrderDLQ that ReconcileOrders could not record by itself.",
-            metric=("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum"),
-            dimensions={"QueueName": messaging.dead_letters.name},
+            "Messages in OrderDLQ hold no valid order: a person has to look at them.",
+            metric=(NAMESPACE, "RejectedDeadLetters", "Maximum"),
+            dimensions=reconciler,
+            missing="ignore",
+        )
+        self._alarm(
+            "WaitingOrders",
+            "Orders wait in OrderDLQ that cannot be recorded now; ReconcileOrders tries each minute.",
+            metric=(NAMESPACE, "WaitingDeadLetters", "Maximum"),
+            dimensions=reconciler,
+            missing="ignore",
         )
         self._alarm(
             "UndeliveredOrders",

@@ -13,6 +13,7 @@ from orders.order import Order
 TOTAL_ORDERS = "TOTAL_ORDERS"
 TODAY_ORDERS = "TODAY_ORDERS"  # what the API calls the current day's item
 RDS_ORDERS = "RDS_ORDERS"  # what `ReconcileOrders` found; no counter
+DEAD_LETTERS = "DEAD_LETTERS"  # what its sweep left in `OrderDLQ`; no counter
 COUNTER = re.compile(r"TOTAL_ORDERS|ORDERS#\d{4}-\d\d-\d\d(T\d\d)?")
 HOURS_KEPT = timedelta(days=14)
 

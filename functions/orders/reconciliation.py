@@ -83,6 +83,15 @@ class RdsOrders:
     drift_since: datetime | None = None  # when the first of the runs in a row that found one was
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetterCounts:
+    """What the last sweep left in `OrderDLQ`: the item `DEAD_LETTERS`."""
+
+    rejected: int  # messages without a valid order
+    waiting: int  # orders that could not be recorded
+    as_of: datetime
+
+
 class Rows(Protocol):
     """The table, by ranges of its ids. Rows that are no orders (without an item, say) are not seen."""
 

@@ -10,13 +10,16 @@ from typing import Any, Protocol, TypeVar
 from orders import counters
 from orders.ledger import StoreUnavailableError
 from orders.names import CustomerNames
-from orders.reconciliation import RdsOrders
+from orders.reconciliation import DeadLetterCounts, RdsOrders
 from orders.times import MAX_AHEAD
 
 T = TypeVar("T")
 
 RECENT_ORDERS = 20
 TOP_ITEMS = 5
+LATELY = timedelta(
+    minutes=5
+)  # what the sweep, which runs every minute, left longer ago is not known any more
 
 
 class NothingKnownError(Exception):
@@ -43,7 +46,9 @@ class Database(Protocol):
 class Tables(Protocol):
     """What is read from the counters."""
 
-    def metrics_and_rds_orders(self, keys: Sequence[str]) -> tuple[dict[str, int], RdsOrders]:
+    def metrics_and_findings(
+        self, keys: Sequence[str]
+    ) -> tuple[dict[str, int], RdsOrders, DeadLetterCounts | None]:
         """Read counters, and what the reconciler found last."""
 
 
@@ -107,8 +112,8 @@ def order_status(
     yesterday, begun_hour = counters.hours_before(now, zone)
     recorded = _ask("rds", lambda: _recorded(database, now, begun_hour), silent)
     keys = [counters.TOTAL_ORDERS, today, *hours, *yesterday]
-    figures = _ask("dynamodb", lambda: tables.metrics_and_rds_orders(keys), silent)
-    counted, reconciled = figures or (None, RdsOrders())
+    figures = _ask("dynamodb", lambda: tables.metrics_and_findings(keys), silent)
+    counted, reconciled, dead_letters = figures or (None, RdsOrders(), None)
     depths = _ask("sqs", queues.depths, silent)
     if len(silent) == 3:
         raise NothingKnownError(silent)
@@ -133,6 +138,7 @@ def order_status(
             "waiting": depths.waiting if depths else None,
             "in_flight": depths.in_flight if depths else None,
             "dead_lettered": depths.dead_lettered if depths else None,
+            "dead_letters": _looked_at(dead_letters, now),
             "dynamodb_orders": total,
             **_compared(reconciled),
         },
@@ -168,6 +174,13 @@ def _compared(found: RdsOrders) -> dict[str, Any]:
         "drift": found.drift if known else None,
         "drift_since": _iso(found.drift_since),
     }
+
+
+def _looked_at(found: DeadLetterCounts | None, now: datetime) -> dict[str, Any] | None:
+    """Return what the sweep left, None if it has not run lately."""
+    if found is None or now - found.as_of > LATELY:
+        return None
+    return {"rejected": found.rejected, "waiting": found.waiting, "as_of": _iso(found.as_of)}
 
 
 def _spoken(order: dict[str, Any], names: CustomerNames) -> dict[str, Any]:

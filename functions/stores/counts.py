@@ -11,9 +11,9 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orders.counters import RDS_ORDERS, TOTAL_ORDERS, Tally
+from orders.counters import DEAD_LETTERS, RDS_ORDERS, TOTAL_ORDERS, Tally
 from orders.ledger import StoreUnavailableError
-from orders.reconciliation import OutdatedError, RdsOrders
+from orders.reconciliation import DeadLetterCounts, OutdatedError, RdsOrders
 from stores.tables import (
     ATTEMPTS,
     LONGEST_PAUSE,
@@ -29,7 +29,7 @@ MAX_KEYS = 100  # of one BatchGetItem
 
 
 class OrderCounts:
-    """Orders by their keys, every counter, and the item `RDS_ORDERS`.
+    """Orders by their keys, every counter, and the items `RDS_ORDERS` and `DEAD_LETTERS`.
 
     Every method raises StoreUnavailableError if DynamoDB does not answer.
 
@@ -79,6 +79,20 @@ class OrderCounts:
                 "ExpressionAttributeNames": {"#count": "count"},
                 "ExpressionAttributeValues": values,
             }
+        )
+
+    def save_dead_letters(self, found: DeadLetterCounts) -> None:
+        """Write what the sweep left."""
+        self._call(
+            "update_item",
+            TableName=self._names.metrics,
+            Key={"metric": {"S": DEAD_LETTERS}},
+            UpdateExpression="SET rejected = :rejected, waiting = :waiting, as_of = :as_of",
+            ExpressionAttributeValues={
+                ":rejected": {"N": str(found.rejected)},
+                ":waiting": {"N": str(found.waiting)},
+                ":as_of": {"S": _text(found.as_of)},
+            },
         )
 
     def everything(self) -> tuple[dict[str, int], dict[str, int]]:

@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from orders import counters
 from orders.ledger import OrderRefusedError, StoreUnavailableError
 from orders.order import Order
-from orders.reconciliation import Mark, RdsOrders
+from orders.reconciliation import DeadLetterCounts, Mark, RdsOrders
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
 MAX_ACTIONS = 100
@@ -121,7 +121,9 @@ class OrdersTables:
         found = self._metrics(keys)
         return {key: int(found.get(key, {}).get("count", {"N": "0"})["N"]) for key in keys}
 
-    def metrics_and_rds_orders(self, keys: Sequence[str]) -> tuple[dict[str, int], RdsOrders]:
+    def metrics_and_findings(
+        self, keys: Sequence[str]
+    ) -> tuple[dict[str, int], RdsOrders, DeadLetterCounts | None]:
         """Read counters, and in the same call what `ReconcileOrders` found last.
 
         Raises
@@ -129,9 +131,13 @@ class OrdersTables:
         StoreUnavailableError
             If DynamoDB does not answer.
         """
-        found = self._metrics([*keys, counters.RDS_ORDERS])
+        found = self._metrics([*keys, counters.RDS_ORDERS, counters.DEAD_LETTERS])
         counted = {key: int(found.get(key, {}).get("count", {"N": "0"})["N"]) for key in keys}
-        return counted, rds_orders(found.get(counters.RDS_ORDERS, {}))
+        return (
+            counted,
+            rds_orders(found.get(counters.RDS_ORDERS, {})),
+            _dead_letters(found.get(counters.DEAD_LETTERS)),
+        )
 
     def _metrics(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         table = self._names.metrics
@@ -255,6 +261,16 @@ def rds_orders(item: dict[str, Any]) -> RdsOrders:
             for mark in item["marks"]["L"]
         ),
         version=int(item["version"]["N"]),
+    )
+
+
+def _dead_letters(item: dict[str, Any] | None) -> DeadLetterCounts | None:
+    if item is None:
+        return None
+    return DeadLetterCounts(
+        rejected=int(item["rejected"]["N"]),
+        waiting=int(item["waiting"]["N"]),
+        as_of=datetime.fromisoformat(item["as_of"]["S"]),
     )
 
 

@@ -14,7 +14,8 @@ from orders import backoff
 from tests.program.conftest import Program
 
 ALARMS = {
-    "DeadLetters": ("AWS/SQS", {"QueueName": "Queue.OrderDLQ"}),
+    "DeadLetters": ("CafeOrders", {"FunctionName": "Function.ReconcileOrders"}),
+    "WaitingOrders": ("CafeOrders", {"FunctionName": "Function.ReconcileOrders"}),
     "UndeliveredOrders": ("AWS/SQS", {"QueueName": "Queue.OrderSubscriptionDLQ"}),
     "OldOrders": ("AWS/SQS", {"QueueName": "Queue.OrderQueue"}),
     "FailedOrders": ("CafeOrders", {"FunctionName": "Function.OrderProcessor"}),
@@ -72,6 +73,19 @@ def test_a_drift_of_two_runs_is_an_alarm_and_so_is_a_silence(program: Program) -
     assert (drift["datapointsToAlarm"], drift["evaluationPeriods"], drift["period"]) == (2, 2, 60)
     assert (silent["statistic"], silent["comparisonOperator"]) == ("SampleCount", "LessThanThreshold")
     assert silent["treatMissingData"] == "breaching"
+
+
+def test_invalid_messages_and_orders_that_wait_for_a_store_have_alarms_of_their_own(program: Program) -> None:
+    alarms = [program.one(ALARM, name).inputs for name in ("DeadLetters", "WaitingOrders")]
+    assert [alarm["metricName"] for alarm in alarms] == ["RejectedDeadLetters", "WaitingDeadLetters"]
+    for alarm in alarms:
+        assert (alarm["statistic"], alarm["comparisonOperator"], alarm["threshold"]) == (
+            "Maximum",
+            "GreaterThanThreshold",
+            0,
+        )
+        # An alarm does not end because nobody looks any more.
+        assert alarm["treatMissingData"] == "ignore"
 
 
 def test_alarms_go_to_an_address_if_there_is_one(with_settings: Callable[..., Program], dev: Program) -> None:

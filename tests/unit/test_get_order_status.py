@@ -197,6 +197,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
                 "waiting",
                 "in_flight",
                 "dead_lettered",
+                "dead_letters",
                 "rds_orders",
                 "dynamodb_orders",
                 "in_sync",

@@ -90,14 +90,53 @@ def test_the_schedule_compares_sweeps_and_publishes_the_drift(
         "next": None,
         "reason": None,
     }
-    metric, swept = lines()
+    metric, recorded, swept = lines()
     (definition,) = metric["_aws"]["CloudWatchMetrics"]
     assert definition["Namespace"] == "CafeOrders"
     assert definition["Dimensions"] == [["FunctionName"]]
     assert metric["FunctionName"] == "ReconcileOrders-dev"
     assert {m["Name"]: metric[m["Name"]] for m in definition["Metrics"]} == {"Drift": 1}
-    assert swept["orderId"] == "o2"
+    assert recorded["orderId"] == "o2"
+    (definition,) = swept["_aws"]["CloudWatchMetrics"]
+    assert (definition["Namespace"], definition["Dimensions"]) == ("CafeOrders", [["FunctionName"]])
+    assert swept["FunctionName"] == "ReconcileOrders-dev"
+    assert {m["Name"]: swept[m["Name"]] for m in definition["Metrics"]} == {
+        "RejectedDeadLetters": 1,
+        "WaitingDeadLetters": 0,
+    }
     assert function.kept() == function.counts.total() == 2
+    _, _, noted = function.tables.metrics_and_findings([])
+    assert noted is not None
+    assert (noted.rejected, noted.waiting) == (1, 0)
+
+
+def test_the_metrics_of_dead_letters_are_published_when_there_are_none_too(
+    function: Books, lines: Any
+) -> None:
+    call()
+    (swept,) = [line for line in lines() if line["message"] == "Swept"]
+    assert (swept["RejectedDeadLetters"], swept["WaitingDeadLetters"]) == (0, 0)
+
+
+def test_a_dead_letter_queue_that_does_not_answer_leaves_what_was_known_of_it(
+    function: Books, queue: Queue, lines: Any
+) -> None:
+    queue.client.delete_queue(QueueUrl=queue.url)
+    assert call()["reason"].startswith("SQS: ")
+    assert not any(line["message"] == "Swept" for line in lines())
+    assert function.tables.metrics_and_findings([])[2] is None
+
+
+def test_what_cannot_be_noted_for_the_page_is_published_all_the_same(
+    function: Books, queue: Queue, lines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttled(found: object) -> None:
+        raise StoreUnavailableError("DynamoDB: throttled")
+
+    monkeypatch.setattr(function.counts, "save_dead_letters", throttled)
+    queue.send("poison")
+    assert call()["rejected"] == 1
+    assert [line["message"] for line in lines()] == ["Reconciled", "Swept", "Dead letters not noted"]
 
 
 def test_dead_letters_are_swept_although_too_much_came_in_to_compare_it_all(
@@ -133,7 +172,9 @@ def test_while_the_database_is_away_it_says_so_and_claims_nothing(
     assert answer["reason"] == answer["waiting_reason"] == "MySQL error 2003"
     assert (answer["rejected"], answer["waiting"], answer["left"]) == (0, 1, 1)
     assert (answer["checked"], answer["rds_orders"], answer["next"]) == (0, None, None)
-    assert [line["message"] for line in lines()] == ["Not all was reconciled"]
+    swept, failed = lines()
+    assert (swept["message"], swept["WaitingDeadLetters"]) == ("Swept", 1)
+    assert failed["message"] == "Not all was reconciled"
     assert queue.visible() == 1
 
 

@@ -41,7 +41,7 @@ def test_an_order_that_dynamodb_lacks_is_recorded_and_counted_once(books: Books)
 def test_what_was_found_is_there_for_the_status(books: Books) -> None:
     books.database.insert(orders("o1"))
     books.reconciler.window()
-    _, found = books.tables.metrics_and_rds_orders(["TOTAL_ORDERS"])
+    _, found, _ = books.tables.metrics_and_findings(["TOTAL_ORDERS"])
     assert (found.count, found.drift) == (1, 1)
     assert found.as_of is not None
     assert abs(found.as_of - books.time.now) < timedelta(minutes=1)

@@ -12,13 +12,14 @@ import pytest
 
 from orders.ledger import StoreUnavailableError
 from orders.names import CustomerNames
-from orders.reconciliation import RdsOrders
+from orders.reconciliation import DeadLetterCounts, RdsOrders
 from orders.status import NothingKnownError, order_status
 from stores.queues import Depths
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
 RECONCILED = RdsOrders(count=6, as_of=NOW - timedelta(minutes=1))
+SWEPT = DeadLetterCounts(rejected=1, waiting=4, as_of=NOW - timedelta(minutes=1))
 COUNTED = {
     "TOTAL_ORDERS": 7,
     "ORDERS#2026-11-22": 9,
@@ -31,8 +32,11 @@ COUNTED = {
 class Source:
     """All three sources in one; `down` names the calls that fail."""
 
-    def __init__(self, *down: str, reconciled: RdsOrders = RECONCILED) -> None:
+    def __init__(
+        self, *down: str, reconciled: RdsOrders = RECONCILED, dead_letters: DeadLetterCounts | None = SWEPT
+    ) -> None:
         self.down = down
+        self.dead_letters = dead_letters
         self.periods: list[tuple[datetime, datetime]] = []
         self.reconciled = reconciled
 
@@ -55,9 +59,9 @@ class Source:
         self.periods.append((start, end))
         return 3
 
-    def metrics_and_rds_orders(self, keys: Sequence[str]) -> tuple[dict[str, int], RdsOrders]:
+    def metrics_and_findings(self, keys: Sequence[str]) -> Any:
         counted = {key: COUNTED.get(key, 0) for key in keys}
-        return self._tell("dynamodb", (counted, self.reconciled))  # type: ignore[no-any-return]
+        return self._tell("dynamodb", (counted, self.reconciled, self.dead_letters))
 
     def depths(self) -> Depths:
         return self._tell("sqs", Depths(3, 2, 1))  # type: ignore[no-any-return]
@@ -66,10 +70,11 @@ class Source:
 def status(
     *down: str,
     reconciled: RdsOrders = RECONCILED,
+    dead_letters: DeadLetterCounts | None = SWEPT,
     names: CustomerNames = CustomerNames.FULL,
     now: datetime = NOW,
 ) -> dict[str, Any]:
-    source = Source(*down, reconciled=reconciled)
+    source = Source(*down, reconciled=reconciled, dead_letters=dead_letters)
     return order_status(source, source, source, BERLIN, names, now)[0]
 
 
@@ -97,12 +102,26 @@ def test_the_hops_tell_where_orders_are() -> None:
         "waiting": 3,
         "in_flight": 2,
         "dead_lettered": 1,
+        "dead_letters": {"rejected": 1, "waiting": 4, "as_of": "2026-11-22T23:29:00.000Z"},
         "rds_orders": {"count": 6, "as_of": "2026-11-22T23:29:00.000Z"},
         "dynamodb_orders": 7,
         "in_sync": True,
         "drift": 0,
         "drift_since": None,
     }
+
+
+@pytest.mark.parametrize(("age", "is_known"), [(0, True), (300, True), (301, False)])
+def test_what_dead_letters_are_is_unknown_where_nobody_looked_lately(age: int, is_known: bool) -> None:
+    found = DeadLetterCounts(rejected=1, waiting=0, as_of=NOW - timedelta(seconds=age))
+    assert (status(dead_letters=found)["sync"]["dead_letters"] is not None) == is_known
+
+
+@pytest.mark.parametrize("answer", [status(dead_letters=None), status("dynamodb")])
+def test_what_dead_letters_are_is_unknown_before_the_first_sweep_and_without_dynamodb(
+    answer: dict[str, Any],
+) -> None:
+    assert answer["sync"]["dead_letters"] is None
 
 
 def test_today_is_compared_with_yesterday_until_this_time() -> None:
