@@ -4,7 +4,10 @@ STACK ?= dev
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help local test lint format bench picture preview deploy destroy lock clean
+# No variable of somebody's Python changes what these do.
+unexport PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSAFEPATH
+
+.PHONY: help local test quick lint format bench picture preview deploy destroy lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -16,6 +19,10 @@ local: ## Run the whole system on this machine, until Ctrl-C (ARGS=--detach: in 
 test: ## Run all tests (ARGS="-k parser": some of them)
 	@scripts/setup python ministack database browser
 	@.venv/bin/python -m pytest $(ARGS)
+
+# The kinds that run in seconds, but for the tests that need a database server.
+quick: lint ## Run lint and the tests that need no stack, no database and no browser, in a minute
+	@.venv/bin/python -m pytest -m "not database" tests/unit tests/program tests/cli $(ARGS)
 
 lint: ## Check style and types
 	@scripts/setup python

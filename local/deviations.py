@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import platform
 import re
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -29,8 +28,7 @@ _BATCHABLE = frozenset({"sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessa
 
 # True for every local stack: what MiniStack accepts without acting on it.
 ALWAYS = (
-    f"Functions run on this machine's Python {sys.version_info.major}.{sys.version_info.minor} "
-    f"({platform.machine()}), whatever runtime and architecture they name.",
+    f"Functions run on this machine's processor ({platform.machine()}), whatever architecture they name.",
     "Accepted but not enforced: security groups and endpoints, API Gateway's permission to invoke, "
     "the queue permissions of an event source, permissions to write logs, keys of KMS.",
     "Whoever is logged in on this machine can act as the administrator, whose key (test) is well known.",
@@ -44,8 +42,9 @@ ALWAYS = (
 class Deviations:
     """The differences of one run."""
 
-    def __init__(self, *, gateway_port: int, authority: Path) -> None:
+    def __init__(self, *, gateway_port: int, authority: Path, python: str) -> None:
         self._port = gateway_port
+        self._python = python
         self._authority = authority
         self._lock = threading.Lock()
         self._noted = dict.fromkeys(ALWAYS)
@@ -60,6 +59,12 @@ class Deviations:
         """Say where the database is, instead of RDS's host name and port."""
         self._note(f"The database is {product} at {host}:{port}, not MySQL 8.4 on RDS.")
         return host, port
+
+    def runtime(self, name: str) -> str:
+        """Say which version of Python runs the functions, unless it is the one that they name."""
+        if name != f"python{self._python}":
+            self._note(f"Functions run on Python {self._python}, not on Lambda's runtime {name}.")
+        return name
 
     def archive_replacements(self) -> dict[str, bytes]:
         """Return the files in functions' archives that get another content."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,8 @@ ACCESS_KEY = "test"
 SECRET_KEY = "test"  # noqa: S105  # the emulator's well-known key, of use on this machine only
 ACCOUNT = "000000000000"
 HEALTH_PATH = "/_ministack/health"
+
+ENVIRONMENT = ".venv-ministack"  # made by `scripts/setup ministack`
 
 INSTALL_HINT = "MiniStack, which stands in for AWS, is missing: run `scripts/setup ministack`."
 
@@ -28,11 +31,20 @@ def command(root: Path) -> list[str]:
     LocalError
         When the virtual environment is not there.
     """
-    python = root / ".venv-ministack" / "bin" / "python"
+    python = root / ENVIRONMENT / "bin" / "python"
     if not python.exists():
         raise LocalError(INSTALL_HINT)
     # Not in the file's own directory (-P): modules of ours could be taken for others.
     return [str(python), "-P", str(root / "local" / "gateway.py")]
+
+
+def python_version(root: Path) -> str:
+    """Return the version of Python that runs MiniStack and the functions, such as `3.12`."""
+    text = (root / ENVIRONMENT / "pyvenv.cfg").read_text(encoding="utf-8")
+    version = re.search(r"^version(?:_info)? *= *(\d+\.\d+)", text, re.MULTILINE)
+    if version is None:
+        raise LocalError(INSTALL_HINT)
+    return version[1]
 
 
 def search_path() -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from local.engines import Engine
 from tests import engine
 
 if TYPE_CHECKING:
-    import pytest
     from xdist.remote import Producer  # type: ignore[import-untyped]
     from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
@@ -59,6 +59,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Pass the database server on to the programs that tests start."""
     os.environ[engine.VARIABLE] = config.getoption("--database-server")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a database server: `make quick` leaves it out."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "server" in item.fixturenames:
+            item.add_marker("database")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> KindsSideBySide:

@@ -16,6 +16,7 @@ from local.deployer.naming import Naming
 from local.deviations import Deviations
 from local.gateway import Served
 
+ROOT = Path(__file__).parents[2]
 # Seconds. An invocation waits for its function, which may run migrations.
 CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 120
@@ -45,7 +46,9 @@ class Cloud:
         self.region = region
         self.account = ministack.ACCOUNT
         self.database = database
-        self.deviations = Deviations(gateway_port=port, authority=authority)
+        self.deviations = Deviations(
+            gateway_port=port, authority=authority, python=ministack.python_version(ROOT)
+        )
         # Names for resources whose program leaves them to the provider.
         self.physical_name = names.physical_name
         self.lower_case_name = names.lower_case_name

@@ -50,7 +50,7 @@ def function(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     created = cloud.client("lambda").create_function(
         FunctionName=physical,
         Code={"ZipFile": zipped(inputs.require("code"), cloud.deviations.archive_replacements())},
-        Runtime=inputs.text("runtime"),
+        Runtime=cloud.deviations.runtime(inputs.text("runtime")),
         Architectures=inputs.texts("architectures"),
         Handler=inputs.text("handler"),
         Role=inputs.text("role"),

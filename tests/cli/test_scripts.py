@@ -34,6 +34,7 @@ def checkout(tmp_path: Path) -> Path:
     for name in (
         "scripts/setup",
         "scripts/pulumi",
+        "Pulumi.yaml",
         "pyproject.toml",
         "requirements-dev.txt",
         "requirements-ministack.txt",
@@ -68,10 +69,13 @@ def python_with_uv(checkout: Path) -> Path:
         for line in (REPOSITORY / "requirements-dev.txt").read_text().splitlines()
         if line.startswith("uv==")
     )
+    make_environment = "/bin/mkdir -p .venv-ministack/bin && /bin/ln -s /bin/sh .venv-ministack/bin/python"
     program(checkout / ".venv/bin/python", "exit 0")
     program(
         checkout / ".venv/bin/uv",
-        f'[ "$1" = --version ] && echo "uv {version}" && exit\necho "$@" >> "{notes}"',
+        f'[ "$1" = --version ] && echo "uv {version}" && exit\n'
+        f'echo "$@" >> "{notes}"\n'
+        f'if [ "$1" = venv ]; then {make_environment}; fi',
     )
     return notes
 
@@ -183,6 +187,51 @@ def test_an_environment_of_another_users_is_named_in_one_line(checkout: Path, to
     assert f"{checkout}/.venv must be made anew, and it is another user's" in sentence
 
 
+def environments(notes: Path) -> list[str]:
+    """Return the interpreters of MiniStack's environments, in the order in which they were made."""
+    lines = notes.read_text().splitlines()
+    return [line.split()[3] for line in lines if line.startswith("venv --quiet --python ")]
+
+
+@pytest.mark.parametrize("place", ["bin/python3.12", "checkout/.pyenv/versions/3.12.1/bin/python"])
+def test_the_functions_run_on_the_version_that_the_setting_names(
+    checkout: Path, tools: Path, tmp_path: Path, place: str
+) -> None:
+    notes = python_with_uv(checkout)
+    program(tmp_path / place, "echo 3.12")
+
+    first = run(checkout, tools, "setup", "ministack")
+    second = run(checkout, tools, "setup", "ministack")
+
+    assert (first.returncode, second.returncode, second.stderr) == (0, 0, "")
+    assert environments(notes) == [str(tmp_path / place)]
+
+
+def test_a_version_that_is_missing_is_named_and_used_once_it_is_there(checkout: Path, tools: Path) -> None:
+    notes = python_with_uv(checkout)
+    program(tools / "python3.12", "exit 127")  # as pyenv's, for a version that is not chosen
+
+    missing = run(checkout, tools, "setup", "ministack")
+    program(tools / "python3.12", "echo 3.12")
+    run(checkout, tools, "setup", "ministack")
+
+    assert "Python 3.12, which the setting pythonRuntime names, is not on this machine" in missing.stderr
+    assert environments(notes) == [".venv/bin/python", str(tools / "python3.12")]
+
+
+def test_another_version_in_the_setting_makes_the_environment_anew(checkout: Path, tools: Path) -> None:
+    notes = python_with_uv(checkout)
+    for version in ("3.12", "3.13"):
+        program(tools / f"python{version}", f"echo {version}")
+    run(checkout, tools, "setup", "ministack")
+    settings = (checkout / "Pulumi.yaml").read_text()
+    (checkout / "Pulumi.yaml").write_text(settings.replace("default: python3.12", "default: python3.13"))
+
+    run(checkout, tools, "setup", "ministack")
+
+    assert environments(notes) == [str(tools / "python3.12"), str(tools / "python3.13")]
+
+
 @pytest.mark.parametrize("words", [[], ["everything"]])
 def test_an_unknown_part_is_wrong_usage(checkout: Path, tools: Path, words: list[str]) -> None:
     result = run(checkout, tools, "setup", *words)
@@ -247,5 +296,16 @@ def test_the_local_stack_is_not_pulumis(checkout: Path, tools: Path) -> None:
 def test_make_alone_lists_what_can_be_made() -> None:
     listed = subprocess.run(["make"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
 
-    for target in ("local", "test", "lint", "format", "preview", "deploy", "destroy", "lock", "clean"):
+    for target in (
+        "local",
+        "test",
+        "quick",
+        "lint",
+        "format",
+        "preview",
+        "deploy",
+        "destroy",
+        "lock",
+        "clean",
+    ):
         assert f"  make {target} " in listed

@@ -23,7 +23,7 @@ LETS_IN = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Ac
 def deviations(tmp_path: Path) -> Deviations:
     authority = tmp_path / "ca.pem"
     authority.write_text("ours")
-    return Deviations(gateway_port=4600, authority=authority)
+    return Deviations(gateway_port=4600, authority=authority, python="3.12")
 
 
 def _said(deviations: Deviations) -> list[str]:
@@ -66,6 +66,13 @@ def test_a_policy_loses_its_refusal_of_plain_http_and_nothing_else(deviations: D
     )
     assert json.loads(kept) == {"Version": "2012-10-17", "Statement": [LETS_IN]}
     assert len(_said(deviations)) == 1
+
+
+def test_another_python_than_the_functions_name_is_said(deviations: Deviations) -> None:
+    assert deviations.runtime("python3.12") == "python3.12"
+    assert _said(deviations) == []
+    assert deviations.runtime("python3.13") == "python3.13"
+    assert _said(deviations) == ["Functions run on Python 3.12, not on Lambda's runtime python3.13."]
 
 
 def test_the_database_and_its_authority_are_local(deviations: Deviations) -> None:
