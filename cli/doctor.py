@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -12,17 +13,22 @@ from functools import cached_property
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import aws, http, queues, status, times
-from cli.dlq.shown import messages
+from cli import aws, http, queues, status, times, worker_log
+from cli.dlq.dead_letters import DeadLetters
+from cli.dlq.states import Kind, states, summary
 from cli.errors import CafeError, SetUpError
+from cli.plurals import messages, orders
+from cli.reasons import explained, meaning_of
 from cli.reconciler import Check, Reconciler
 from cli.stack import LOCAL, REPOSITORY, Stack
 from cli.verify import TITLE, is_shut_to_this_network
+from orders.times import MAX_AHEAD
 
 OLD, TOO_OLD = timedelta(minutes=1), timedelta(minutes=10)  # an order that waits for the worker
 SILENT = timedelta(minutes=5)  # the reconciler runs every minute
 METRIC_WINDOW = timedelta(minutes=15)
 ACCESS_DENIED = "1045"  # MySQL's number of a login that is refused
+LOOKED_AT = 50  # dead letters, whose reasons are shown
 PAUSE = 2.0  # seconds between two looks at a queue whose age nobody knows
 
 
@@ -205,34 +211,65 @@ class Doctor:
             return State.WARN, f"is not ready: {state}", self._command("doctor")
         if last.startswith("PROBLEM"):
             return State.WARN, f"takes orders, but the last time: {last}", self._worker_log
-        return State.OK, "takes orders from the queue", None
+        return self._failed_orders()
+
+    def _failed_orders(self) -> Verdict:
+        """Read what the worker says: it ends well although it could not record an order."""
+        since = datetime.now(UTC) - METRIC_WINDOW
+        found = worker_log.failures(self._clients.logs, self._stack.output("worker_log_group"), since)
+        period = f"in the last {times.duration(METRIC_WINDOW.total_seconds())}"
+        if not found.lines:
+            return State.OK, f"takes orders from the queue; none failed {period}", None
+        at_least = "" if found.complete else "at least "
+        latest = found.lines[-1]
+        reason = f"the latest at {times.spoken(latest.at)}: {explained(latest.reason)}"
+        missing = found.order_ids - self._recorded(found.order_ids)
+        if missing:
+            count, are = orders(len(missing)), "is" if len(missing) == 1 else "are"
+            text = f"{at_least}{count} failed {period} and {are} not recorded yet, {reason}"
+            return State.BAD, text, self._store_next(latest.reason)
+        text = f"{at_least}{orders(len(found.order_ids))} failed {period}, and recorded since, {reason}"
+        return State.OK, f"takes orders from the queue; {text}", None
+
+    def _recorded(self, order_ids: Iterable[str]) -> set[str]:
+        return worker_log.recorded(self._clients.dynamodb, self._stack.output("orders_table"), order_ids)
+
+    def _store_next(self, reason: str) -> str:
+        """What to type about a store that refused an order."""
+        return self._database_next(reason) if meaning_of(reason) else self._command("dlq list")
 
     @property
     def _worker_log(self) -> str:
         if self._stack.name == LOCAL:
-            return "cafe verify"
+            return "cafe dlq list"
         group = self._stack.output("worker_log_group")
         return f"aws logs tail {group} --since 15m --region {self._stack.region}"
 
     def _dead_letters(self) -> Verdict:
-        return self._letters(
-            "dead_letter_queue_url",
-            "ReconcileOrders records the orders among them within minutes; what stays holds none",
-            self._command("dlq list"),
+        url = self._stack.output("dead_letter_queue_url")
+        number = queues.depth(self._clients.sqs, url).total
+        if not number:
+            return State.OK, "none", None
+        letters = DeadLetters(
+            sqs=self._clients.sqs, url=url, target_url=self._stack.output("queue_url"), stop=threading.Event()
         )
+        seen = letters.listed(LOOKED_AT).messages
+        found = list(states(self._stack, self._clients, seen).values())
+        looked_at = f"of the {len(seen)} that were looked at, " if len(seen) < number else ""
+        what = summary(found) if found else "somebody else holds them just now"
+        waiting = next((state for state in found if state.kind is Kind.WAITING), None)
+        only_waiting = all(state.kind is not Kind.INVALID for state in found)
+        command = self._store_next(waiting.reason or "") if waiting and only_waiting else None
+        return State.BAD, f"{messages(number)}: {looked_at}{what}", command or self._command("dlq list")
 
     def _undelivered(self) -> Verdict:
-        return self._letters(
-            "subscription_dead_letter_queue_url",
-            "nobody tries them again by itself",
-            self._command("dlq list", "--queue subscription"),
-        )
-
-    def _letters(self, output: str, meaning: str, command: str) -> Verdict:
-        number = queues.depth(self._clients.sqs, self._stack.output(output)).total
-        if number:
-            return State.BAD, f"{messages(number)}: {meaning}", command
-        return State.OK, "none", None
+        number = queues.depth(
+            self._clients.sqs, self._stack.output("subscription_dead_letter_queue_url")
+        ).total
+        if not number:
+            return State.OK, "none", None
+        command = self._command("dlq list", "--queue subscription")
+        return State.BAD, f"{messages(number)}: nobody tries them again by itself", command
 
     # What only the function in the VPC sees
 
@@ -251,16 +288,19 @@ class Doctor:
 
     def _database(self) -> Verdict:
         database = self._known().database
-        if database.reachable:
-            return State.OK, "answers", None
-        return State.BAD, f"does not answer: {database.reason}", self._database_next
+        if not database.reachable:
+            reason = database.reason or "no reason is known"
+            return State.BAD, f"does not answer: {explained(reason)}", self._database_next(reason)
+        if database.refuses_writes:
+            text = f"answers, but takes no orders: {explained(database.refuses_writes)}"
+            return State.BAD, text, self._database_next(database.refuses_writes)
+        return State.OK, "answers", None
 
-    @property
-    def _database_next(self) -> str:
-        """Who refuses a login has another password than the secret; else the database itself tells why."""
+    def _database_next(self, reason: str | None) -> str:
+        """Return what to type: a refused login differs from the secret; else the database itself says why."""
         if self._stack.name == LOCAL:
             return "cafe chaos --mend"
-        if ACCESS_DENIED in str(self._known().database.reason):
+        if ACCESS_DENIED in str(reason):
             return f"make deploy STACK={self._stack.name} ARGS='--replace **application-user'"
         where = f"--region {self._stack.region}"
         return f"aws rds describe-events --source-type db-instance --duration 120 {where}"
@@ -268,32 +308,57 @@ class Doctor:
     def _schema(self) -> Verdict:
         version, wanted = self._known().database.version, _migrations()
         if version is None:
-            reachable = self._known().database.reachable
-            return State.WARN, "not known", self._deploy if reachable else self._database_next
+            database = self._known().database
+            return (
+                State.WARN,
+                "not known",
+                self._deploy if database.reachable else self._database_next(database.reason),
+            )
         if wanted and version != wanted:
             return State.BAD, f"version {version}, and these sources need {wanted}", self._deploy
         return State.OK, f"version {version}", None
 
     def _drift(self) -> Verdict:
         known = self._known()
+        if not known.dynamodb.reachable:
+            return State.BAD, f"not known: {known.dynamodb.reason}", self._command("reconcile")
         if known.as_of is None or known.drift is None:
-            return State.WARN, "the stores were never compared", self._command("reconcile")
+            return self._not_compared()
         ago = times.ago(known.as_of)
         when = f"compared {times.duration(ago.total_seconds())} ago"
         if known.drift:
-            return State.BAD, f"{known.drift:,} orders differed, {when}", self._command("reconcile")
+            return State.BAD, f"{orders(known.drift)} differed, {when}", self._command("reconcile")
         if ago > SILENT:
             return State.BAD, f"none, but only {when}", self._command("reconcile")
         return State.OK, f"none, {when}", None
 
+    def _not_compared(self) -> Verdict:
+        """Tell a stack that is too young to have been compared from one that should have been."""
+        uuid = self._stack.output("worker_mapping")
+        made = self._clients.functions.get_event_source_mapping(UUID=uuid).get("LastModified")
+        age = times.ago(made) if made else None
+        if age is not None and age > SILENT:
+            since = f"although the worker takes orders for {times.duration(age.total_seconds())}"
+            return State.BAD, f"not compared yet, {since}", self._command("reconcile")
+        return (
+            State.WARN,
+            "not compared yet: ReconcileOrders does so every minute",
+            self._command("reconcile"),
+        )
+
     def _last_order(self) -> Verdict:
         last = self._known().last_order_at
-        if not self._known().database.reachable:
-            return State.WARN, "not known", self._database_next
+        database = self._known().database
+        if not database.reachable:
+            return State.WARN, "not known", self._database_next(database.reason)
+        future = self._known().future_orders or 0
+        more = f"; {orders(future)} dated in the future besides" if future else ""
         if last is None:
-            return State.OK, "none yet", None
-        ago = max(0.0, times.ago(last).total_seconds())
-        return State.OK, f"{times.spoken(last)}, {times.duration(ago)} ago", None
+            return State.OK, f"none yet{more}", None
+        ago = times.ago(last).total_seconds()
+        if ago < -MAX_AHEAD.total_seconds():  # from a function of an earlier release
+            return State.WARN, f"dated {times.spoken(last)}, which is in the future", self._deploy
+        return State.OK, f"{times.spoken(last)}, {times.duration(max(0.0, ago))} ago{more}", None
 
 
 def _migrations() -> int | None:

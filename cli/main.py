@@ -32,6 +32,7 @@ from cli.options import (
     examples,
     finite,
 )
+from cli.plurals import number, orders, were
 from cli.progress import sending
 from cli.terminal import is_live, note, out, plain, plain_lines, print_json, say, width
 
@@ -112,7 +113,7 @@ def order_command(
         say(f"Order accepted: {plain(tally.order_ids[0])}")
     elif tally.accepted:
         say(
-            f"{tally.accepted:,} of {count:,} orders accepted in {tally.seconds:.1f} s "
+            f"{tally.accepted:,} of {orders(count)} accepted in {tally.seconds:.1f} s "
             f"({tally.per_second:.0f} per second)"
         )
     _end_order(tally)
@@ -121,7 +122,10 @@ def order_command(
 def _end_order(tally: "order.Tally") -> None:
     """Say on standard error why not all orders were placed, and choose the exit code."""
     if tally.interrupted:
-        note(f"Stopped: {tally.accepted:,} of {tally.requested:,} orders were accepted, no more were sent.")
+        note(
+            f"Stopped: {tally.accepted:,} of {orders(tally.requested)} "
+            f"{were(tally.requested)} accepted, no more were sent."
+        )
         raise typer.Exit(130)
     if tally.problem is not None:
         note(plain_lines(str(tally.problem)), style="red")
@@ -191,7 +195,7 @@ def _watch(view: Callable[[], RenderableType]) -> NoReturn:
                     out.print(shown)
                 time.sleep(REFRESH)
     except KeyboardInterrupt:
-        note(f"Stopped: watched for {time.monotonic() - started:.0f} s, {updates} updates.")
+        note(f"Stopped: watched for {time.monotonic() - started:.0f} s, {number(updates, 'update')}.")
         raise typer.Exit(130) from None
 
 
@@ -230,32 +234,48 @@ def verify_command(
         try:
             for check in verification.run():
                 checks.append(check)
-                show(_check_line(check), style=None if check.ok else "red")
+                show(_check_line(check), style="yellow" if check.pending else None if check.ok else "red")
         except KeyboardInterrupt:
             interrupted = True
     failed = sum(not check.ok for check in checks)
+    pending = [check.name for check in checks if check.pending]
     if as_json:
         print_json(
             {
                 "stack": target.name,
                 "ok": not failed and not interrupted,
+                "pending": pending,
                 "order_id": verification.order_id,
                 "interrupted": interrupted,
-                "checks": [asdict(check) | {"seconds": round(check.seconds, 3)} for check in checks],
+                "checks": [_check_document(check) for check in checks],
             }
         )
     if interrupted:
-        note(f"Stopped after {len(checks)} checks, {failed} of them failed.")
+        note(f"Stopped after {number(len(checks), 'check')}, {failed} of them failed.")
         raise typer.Exit(130)
     seconds = time.monotonic() - started
     if failed:
         show(f"{failed} of {len(checks)} checks failed, in {seconds:.1f} s.", style="bold red")
         raise typer.Exit(1)
+    if pending:
+        show(
+            f"{len(checks) - len(pending)} of {len(checks)} checks passed, {len(pending)} not seen yet, "
+            f"in {seconds:.1f} s.",
+            style="bold yellow",
+        )
+        return
     show(f"All {len(checks)} checks passed, in {seconds:.1f} s.", style="bold green")
 
 
+def _check_document(check: "verify.Check") -> dict[str, object]:
+    document = asdict(check) | {"seconds": round(check.seconds, 3)}
+    del document["pending"]  # named once, beside the checks
+    return document
+
+
 def _check_line(check: "verify.Check") -> str:
-    return f"{'✓' if check.ok else '✗'} {check.title:<50} {check.seconds:6.2f} s  {plain(check.detail)}"
+    sign = "!" if check.pending else "✓" if check.ok else "✗"
+    return f"{sign} {check.title:<50} {check.seconds:6.2f} s  {plain(check.detail)}"
 
 
 def main() -> None:

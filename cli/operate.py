@@ -1,7 +1,7 @@
 """`cafe doctor`, `reconcile` and `replay`: what can be typed, and what is then printed."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -23,7 +23,9 @@ from cli.options import (
     examples,
     finite,
 )
+from cli.plurals import orders, were
 from cli.progress import counting, waiting
+from cli.reasons import explained
 from cli.terminal import confirm, note, plain, print_json, say
 
 if TYPE_CHECKING:
@@ -111,7 +113,7 @@ def reconcile_command(
     command = "rebuild" if rebuild else "full" if full else None
     try:
         with waiting("Comparing") as tell:
-            report = reconciler.run(command, lambda so_far: tell(f"Compared {so_far.checked:,} orders"))
+            report = reconciler.run(command, lambda so_far: tell(f"Compared {orders(so_far.checked)}"))
     except KeyboardInterrupt:
         raise CafeError(
             "Stopped waiting; the run under way goes on to its end, and what it repaired stays repaired.",
@@ -122,21 +124,37 @@ def reconcile_command(
     else:
         _say_report(report)
     if report.reason:
-        note(f"Not all could be done: {plain(report.reason)}", style="red")
+        note(f"Not all could be done: {plain(explained(report.reason))}", style="red")
     if report.remaining:
         rest = "" if rebuild else " `cafe reconcile --rebuild` sets the counters right."
-        note(f"{report.remaining:,} still differ.{rest}", style="red")
+        differ = "1 still differs" if report.remaining == 1 else f"{report.remaining:,} still differ"
+        note(f"{differ}.{rest}", style="red")
     if report.remaining or report.reason:
         raise typer.Exit(1)
 
 
 def _say_report(report: "Report") -> None:
-    rows = f" of {report.rds_orders:,}" if report.rds_orders is not None else ""
-    say(f"{report.checked:,}{rows} orders compared: {report.drift:,} differed, {report.repaired:,} repaired.")
+    compared = orders(report.checked)
+    if report.rds_orders is not None:
+        compared = f"{report.checked:,} of {orders(report.rds_orders)}"
+    say(f"{compared} compared: {report.drift:,} differed, {report.repaired:,} repaired.")
     for counter, change in sorted(report.corrected.items()):
         say(f"  {plain(counter)}: {change:+,}")
     if report.swept or report.left:
-        say(f"Dead letters: {report.swept:,} recorded, {report.left:,} that hold no order (`cafe dlq list`).")
+        say(f"Dead letters: {report.swept:,} recorded, {report.left:,} left.")
+    for sentence in _why_left(report):
+        say(f"  {plain(sentence)}")
+
+
+def _why_left(report: "Report") -> Iterator[str]:
+    if report.rejected:
+        why = f": {report.rejected_reason}" if report.rejected_reason else "."
+        yield f"{report.rejected:,} with no order that can be recorded (`cafe dlq list`){why}"
+    if report.waiting:
+        why = f": {explained(report.waiting_reason)}" if report.waiting_reason else ""
+        yield f"{orders(report.waiting)} not recorded now, and tried again every minute{why}"
+    if unknown := report.left - report.rejected - report.waiting:
+        yield f"{unknown:,} for a reason that `cafe dlq list` shows."
 
 
 class Source(StrEnum):
@@ -217,20 +235,22 @@ def replay_command(
     where = {"queue": "the worker", "topic": "all subscribers"}.get(send_to, plain(send_to))
     period = f"{times.spoken(since)} to {times.spoken(until)}"
     if count:
-        confirm(f"Send {count:,} orders of {period} to {where} of stack {target.name} again?", yes=yes)
+        confirm(f"Send {orders(count)} of {period} to {where} of stack {target.name} again?", yes=yes)
     with stopping() as stop, counting("Sent again", count) as advance:
         pages = read() if count else []
         replayed = replay.replay(pages, body, send, stop=stop, rate=rate, advance=advance)
     if as_json:
         print_json(asdict(replayed) | {"found": count})
     if replayed.interrupted:
-        note(f"Stopped: {replayed.sent:,} of {count:,} orders were sent again; none is counted twice.")
+        note(
+            f"Stopped: {replayed.sent:,} of {orders(count)} {were(count)} sent again; none is counted twice."
+        )
         raise typer.Exit(130)
     if not as_json:
-        say(f"{replayed.sent:,} of {count:,} orders of {period} sent again.")
-    if replayed.failures:
+        say(f"{replayed.sent:,} of {orders(count)} of {period} sent again.")
+    if unsent := len(replayed.failures):
         order_id, reason = next(iter(replayed.failures.items()))
-        note(f"{len(replayed.failures):,} were not sent; {plain(order_id)}: {plain(reason)}", style="red")
+        note(f"{unsent:,} {were(unsent)} not sent; {plain(order_id)}: {plain(reason)}", style="red")
         raise typer.Exit(1)
 
 

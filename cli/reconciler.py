@@ -45,6 +45,10 @@ class Outcome(BaseModel):
     rds_orders: int | None = None
     swept: int = 0
     left: int = 0
+    rejected: int = 0
+    rejected_reason: str | None = None
+    waiting: int = 0
+    waiting_reason: str | None = None
     next: Any = None
     reason: str | None = None
     corrected: Corrections = Field(default_factory=lambda: Corrections())
@@ -57,7 +61,17 @@ class DatabaseState(BaseModel):
 
     reachable: bool
     reason: str | None = None
+    refuses_writes: str | None = None
     version: int | None = Field(default=None, alias="schema")
+
+
+class TablesState(BaseModel):
+    """What the function sees of DynamoDB."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    reachable: bool = True
+    reason: str | None = None
 
 
 class Check(BaseModel):
@@ -66,10 +80,12 @@ class Check(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     database: DatabaseState
+    dynamodb: TablesState = TablesState()
     rds_orders: int | None = None
     drift: int | None = None
     as_of: datetime | None = None
     last_order_at: datetime | None = None
+    future_orders: int | None = None
 
 
 class Page(BaseModel):
@@ -167,7 +183,9 @@ class Report:
     corrected
         By how much each counter was changed.
     swept, left
-        Messages of the dead-letter queue that were recorded, and that hold no order.
+        Messages of the dead-letter queue that were recorded, and that stay there.
+    rejected, waiting
+        Of those that stay, what holds no order, and what could not be recorded now; each with a reason.
     """
 
     runs: int = 0
@@ -178,6 +196,10 @@ class Report:
     rds_orders: int | None = None
     swept: int = 0
     left: int = 0
+    rejected: int = 0
+    rejected_reason: str | None = None
+    waiting: int = 0
+    waiting_reason: str | None = None
     reason: str | None = None
     corrected: dict[str, int] = field(default_factory=dict)
 
@@ -190,6 +212,8 @@ class Report:
         self.rds_orders = outcome.rds_orders if outcome.rds_orders is not None else self.rds_orders
         self.swept += outcome.swept
         self.left = outcome.left
+        self.rejected, self.rejected_reason = outcome.rejected, outcome.rejected_reason
+        self.waiting, self.waiting_reason = outcome.waiting, outcome.waiting_reason
         self.reason = outcome.reason
         menu = {f"CafeMenu {item}": change for item, change in outcome.corrected.menu.items()}
         for counter, change in (outcome.corrected.metrics | menu).items():

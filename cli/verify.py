@@ -8,16 +8,18 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import httpx
 import pymysql
 from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_exponential
 
-from cli import aws, http, queues, status
+from cli import aws, http, queues, status, worker_log
 from cli.database import connect
 from cli.errors import CafeError
 from cli.order import Counter, Order, Receipt
+from cli.reasons import explained
 from cli.stack import NETWORKS, Database, Stack
 
 PROCESSED = "Order processed successfully"
@@ -26,6 +28,8 @@ TITLE = "<title>Cafe orders</title>"
 QUANTITY = 2
 # Seconds: the queue's numbers are approximate; after this, what is still there belongs to other orders.
 GRACE = 2.0
+# Seconds: how long the line of an order that is recorded is waited for. CloudWatch passes it on in a few.
+LOG_DELAY = 10.0
 # Milliseconds by which this machine's clock may be ahead of AWS's.
 CLOCK_SKEW = 300_000
 
@@ -44,6 +48,8 @@ class Check:
         What was seen, or why the check failed or could not be made.
     seconds
         How long it took.
+    pending
+        It is not a failure, and was not seen either: the answer comes later.
     """
 
     name: str
@@ -51,6 +57,7 @@ class Check:
     ok: bool
     detail: str
     seconds: float
+    pending: bool = False
 
 
 class FailedError(Exception):
@@ -59,6 +66,10 @@ class FailedError(Exception):
 
 class NotYetError(FailedError):
     """It may still become true."""
+
+
+class PendingError(Exception):
+    """It cannot be seen yet, and what can be seen is as it should be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,19 +136,23 @@ class Verification:
 
     def _check(self, name: str, title: str, question: Callable[[], str]) -> Check:
         started = time.monotonic()
+        pending = False
         try:
             ok, detail = True, question()
+        except PendingError as error:
+            ok, detail, pending = True, str(error), True
         except (FailedError, CafeError) as error:
             ok, detail = False, str(error)
         except (BotoCoreError, ClientError) as error:
             ok, detail = False, aws.problem(error)
         except pymysql.Error as error:
             ok, detail = False, f"The database says: {error.args[-1] if error.args else error!r}"
-        return Check(name=name, title=title, ok=ok, detail=detail, seconds=time.monotonic() - started)
+        seconds = time.monotonic() - started
+        return Check(name=name, title=title, ok=ok, detail=detail, seconds=seconds, pending=pending)
 
-    def _poll(self, question: Callable[[], str]) -> str:
+    def _poll(self, question: Callable[[], str], at_most: float = float("inf")) -> str:
         """Ask until the answer is not `NotYetError` any more, or the time is up."""
-        left = max(0.0, self._started + self._timeout - time.monotonic())
+        left = max(0.0, min(at_most, self._started + self._timeout - time.monotonic()))
         attempts = Retrying(
             retry=retry_if_exception_type(NotYetError),
             wait=wait_exponential(multiplier=0.05, max=2),
@@ -174,7 +189,11 @@ class Verification:
                 raise NotYetError(f"Not taken within {self._timeout:g} s: {self._depths()}.")
             return order_id
 
-        self._poll(consumed)
+        try:
+            self._poll(consumed)
+        except NotYetError as error:
+            reason = self._workers_reason(order_id)
+            raise FailedError(f"{error} {reason}" if reason else str(error)) from error
         patience = min(deadline, time.monotonic() + GRACE)
         while (waiting := self._queue_length()) and time.monotonic() < patience:
             time.sleep(0.1)
@@ -279,6 +298,7 @@ class Verification:
     def _logged(self) -> str:
         order_id = self._accepted()
         group = self._stack.output("worker_log_group")
+        lines: list[str] = []
 
         def logged() -> str:
             pages = self._clients.logs.get_paginator("filter_log_events").paginate(
@@ -286,12 +306,32 @@ class Verification:
                 startTime=int(self._started_at * 1000) - CLOCK_SKEW,
                 filterPattern=f'"{order_id}"',
             )
-            messages = (event.get("message", "") for page in pages for event in page["events"])
-            if any(_says_processed(message, order_id) for message in messages):
+            lines[:] = [event.get("message", "") for page in pages for event in page["events"]]
+            if any(_says_processed(line, order_id) for line in lines):
                 return group
             raise NotYetError(f"No such line for {order_id} in {group} after {self._timeout:g} s.")
 
-        return self._poll(logged)
+        try:
+            is_recorded = self._is_recorded(order_id)
+        except (BotoCoreError, ClientError):
+            is_recorded = False  # another check says so
+        try:
+            return self._poll(logged, at_most=LOG_DELAY if is_recorded else float("inf"))
+        except NotYetError as error:
+            if is_recorded and not any(_is_about(line, order_id) for line in lines):
+                raise PendingError(f"The order is recorded; its line is not in {group} yet.") from error
+            raise FailedError(self._workers_reason(order_id) or str(error)) from error
+
+    def _workers_reason(self, order_id: str) -> str | None:
+        """Return why the worker could not record the order, None if its log does not say so."""
+        group = self._stack.output("worker_log_group")
+        since = datetime.fromtimestamp(self._started_at - CLOCK_SKEW / 1000, UTC)
+        try:
+            found = worker_log.failures(self._clients.logs, group, since, about=order_id)
+        except CafeError as error:
+            return f"Whether the worker logged a reason is not known: {error}"
+        reasons = [line.reason for line in found.lines if line.order_id == order_id]
+        return f"The worker could not record it: {explained(reasons[-1])}." if reasons else None
 
     # The page
 
@@ -319,8 +359,13 @@ def is_shut_to_this_network(target: Stack, response: httpx.Response) -> bool:
 
 def _says_processed(message: str, order_id: str) -> bool:
     """Whether a log line, one JSON object, says that this very order was processed."""
+    return _is_about(message, order_id) and json.loads(message).get("message") == PROCESSED
+
+
+def _is_about(message: str, order_id: str) -> bool:
+    """Whether a log line, one JSON object, is about this very order."""
     try:
         line = json.loads(message)
     except ValueError:
         return False
-    return isinstance(line, dict) and line.get("message") == PROCESSED and line.get("orderId") == order_id
+    return isinstance(line, dict) and line.get("orderId") == order_id

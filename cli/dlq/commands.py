@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import stack, texts
+from cli import plurals, stack, texts
 from cli.dlq import file_commands, shown
 from cli.dlq.options import MessageId, QueueName, Rate, WhichQueue, opened
 from cli.errors import AnswerError
@@ -37,29 +37,36 @@ def list_command(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """List the messages, the oldest first: age, how often received, why it is no order, and the body.
+    """List the messages, the oldest first: age, how often received, what became of it, and the body.
+
+    A message holds no order, or an order that is recorded, or one that could not be recorded.
 
     Looking takes nothing away: the messages are visible to others again at the end. SQS counts each look as
     a receive.
     """
+    from cli import aws
+    from cli.dlq.states import states
+
     with opened(stack_name, directory, queue) as letters:
         depth = letters.depth()
         with counting("Read", min(limit, depth.total)) as advance:
             listing = letters.listed(limit, advance=advance)
         stopped = letters.stop.is_set()
+    target = stack.load(stack_name, directory)
+    found = states(target, aws.Clients(target), listing.messages)
     if as_json:
         print_json(
             {
                 "queue": queue.value,
                 "messages_in_queue": depth.total,
                 "complete": listing.complete,
-                "messages": [shown.document(message) for message in listing.messages],
+                "messages": [shown.document(m, found[m.message_id]) for m in listing.messages],
             }
         )
     elif listing.messages:
-        out.print(shown.table(listing.messages, out.width))
+        out.print(shown.table(listing.messages, out.width, found))
     if stopped:
-        note(f"Stopped: {shown.messages(len(listing.messages))} read, and all are visible again.")
+        note(f"Stopped: {plurals.messages(len(listing.messages))} read, and all are visible again.")
         raise typer.Exit(130)
     if not as_json:
         _say_what_is_missing(listing, depth.total, queue)
@@ -72,7 +79,7 @@ def _say_what_is_missing(listing: "Listing", total: int, queue: QueueName) -> No
     if not listing.complete:
         say(f"These are {seen} of about {max(total, seen)}: `--limit` shows more.")
     elif seen:
-        say(f"{shown.messages(seen)}. `cafe dlq show ID` shows one, `cafe dlq edit ID` corrects it.")
+        say(f"{plurals.messages(seen)}. `cafe dlq show ID` shows one, `cafe dlq edit ID` corrects it.")
     elif not listing.held_by_others:
         say(f"Nothing is in the dead-letter queue “{queue.value}”.")
 
@@ -197,7 +204,7 @@ def edit_command(
 def _end(moved: "Moved", *, quiet: bool, chosen: bool) -> None:
     """Say what was done and what not, and choose the exit code."""
     if not quiet and not moved.interrupted:
-        say(f"{shown.messages(moved.sent)} sent again, in {moved.seconds:.1f} s.")
+        say(f"{plurals.messages(moved.sent)} sent again, in {moved.seconds:.1f} s.")
     for sentence, style in shown.troubles(moved):
         note(plain(sentence), style=style)
     if moved.interrupted:
@@ -262,13 +269,13 @@ def purge_command(
 
 def _end_purge(purged: "Purged", chosen: int, *, quiet: bool) -> None:
     if purged.interrupted:
-        note(f"Stopped: {shown.messages(purged.deleted)} deleted; the others are where they were.")
+        note(f"Stopped: {plurals.messages(purged.deleted)} deleted; the others are where they were.")
         raise typer.Exit(130)
     if not quiet:
-        say(f"{shown.messages(purged.deleted)} deleted.")
+        say(f"{plurals.messages(purged.deleted)} deleted.")
     if missed := chosen - purged.deleted - len(purged.failures):
-        note(f"{shown.messages(missed)} not met again: held by somebody else, or gone.", style="yellow")
+        note(f"{plurals.messages(missed)} not met again: held by somebody else, or gone.", style="yellow")
     if purged.failures:
         reason = plain(shown.first(purged.failures))
-        note(f"{shown.messages(len(purged.failures))} not deleted: {reason}", style="red")
+        note(f"{plurals.messages(len(purged.failures))} not deleted: {reason}", style="red")
         raise typer.Exit(1)

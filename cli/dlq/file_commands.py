@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import stack
+from cli import plurals, stack
 from cli.dlq import shown
 from cli.dlq.options import QueueName, Rate, WhichQueue, opened
 from cli.errors import CafeError
@@ -57,7 +57,7 @@ def export_command(
             {"file": str(file), "exported": len(listing.messages), "held_by_others": listing.held_by_others}
         )
     else:
-        say(f"{shown.messages(len(listing.messages))} written to {plain(file)}.")
+        say(f"{plurals.messages(len(listing.messages))} written to {plain(file)}.")
     if listing.held_by_others:
         note(shown.held_by_others(listing.held_by_others, "not in the file"), style="yellow")
 
@@ -92,7 +92,7 @@ def import_command(
     _name_bad_lines(contents)
     if contents.bad and not skip_bad:
         note(
-            f"Nothing was sent, because {shown.lines(len(contents.bad))} of {plain(file)} cannot be: "
+            f"Nothing was sent, because {plurals.lines(len(contents.bad))} of {plain(file)} cannot be: "
             "correct them, or send the others with `--skip-bad`.",
             style="red",
         )
@@ -102,10 +102,10 @@ def import_command(
     for line, ignored in list(contents.ignored_times.items())[:BAD_LINES]:
         note(f"Line {line}: {plain(shown.ignored(ignored, contents.messages[line]))}", style="yellow")
     if len(contents.ignored_times) > BAD_LINES:
-        note(f"and {shown.lines(len(contents.ignored_times) - BAD_LINES)} more with a time in the future.")
+        note(f"and {plurals.lines(len(contents.ignored_times) - BAD_LINES)} more with a time in the future.")
     count = len(contents.messages)
     if count:
-        confirm(f"Send {count:,} orders to the worker of stack {target.name}?", yes=yes)
+        confirm(f"Send {plurals.orders(count)} to the worker of stack {target.name}?", yes=yes)
     with stopping() as stop, counting("Sent", count) as advance:
         imported = files.send(
             aws.Clients(target).sqs,
@@ -129,12 +129,13 @@ def import_command(
 def _end_import(imported: "Imported", count: int, *, quiet: bool) -> None:
     if imported.interrupted:
         note(
-            f"Stopped after line {imported.last_line}: {imported.sent:,} of {count:,} orders were sent. "
+            f"Stopped after line {imported.last_line}: "
+            f"{imported.sent:,} of {plurals.orders(count)} {plurals.were(count)} sent. "
             "Import the file again for the rest; what was sent is counted once all the same."
         )
         raise typer.Exit(130)
     if not quiet:
-        say(f"{imported.sent:,} of {count:,} orders sent, in {imported.seconds:.1f} s.")
+        say(f"{imported.sent:,} of {plurals.orders(count)} sent, in {imported.seconds:.1f} s.")
     for line, reason in list(imported.failures.items())[:BAD_LINES]:
         note(f"Line {line} was not sent: {plain(reason)}", style="red")
     if imported.failures:
@@ -145,4 +146,4 @@ def _name_bad_lines(contents: "Contents") -> None:
     for line, reason in list(contents.bad.items())[:BAD_LINES]:
         note(f"Line {line}: {plain(reason)}", style="red")
     if len(contents.bad) > BAD_LINES:
-        note(f"and {len(contents.bad) - BAD_LINES:,} more bad lines.", style="red")
+        note(f"and {plurals.number(len(contents.bad) - BAD_LINES, 'more bad line')}.", style="red")

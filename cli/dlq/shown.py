@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
 from rich.text import Text
 
+from cli.plurals import messages
 from cli.tables import Column, Kind, Table
 from cli.terminal import plain
 from cli.times import duration, spoken
 
 if TYPE_CHECKING:
     from cli.dlq.dead_letters import Moved
+    from cli.dlq.states import State
     from cli.messages import Message
 
 BODY = 200  # characters of a body in the list
@@ -28,7 +30,7 @@ COLUMNS = (
 )
 
 
-def table(messages: list[Message], width: int) -> Table:
+def table(messages: list[Message], width: int, states: Mapping[str, State]) -> Table:
     """Return a list of messages for a terminal of so many columns."""
     # Where there is little room, it is for what is wrong; the beginning of an id is as good as the whole.
     id_length = None if width >= WIDE else SHORT_ID
@@ -39,21 +41,26 @@ def table(messages: list[Message], width: int) -> Table:
             _age(message),
             str(message.receives),
             Group(
-                Text(plain(reason(message))),
+                Text(plain(states[message.message_id].sentence)),
                 Text(plain(message.text[:BODY]), style="dim", no_wrap=True, overflow="ellipsis"),
             ),
         )
     return lines
 
 
-def document(message: Message) -> dict[str, Any]:
+def document(message: Message, state: State | None = None) -> dict[str, Any]:
     """Return a message as programs read it."""
     from cli.dlq import files
 
-    return files.document(message) | {
-        "age_seconds": round(_seconds(message)),
-        "ignored_time": message.ignored_time,
-    }
+    known = {"state": state.kind.value, "state_reason": state.reason} if state else {}
+    return (
+        files.document(message)
+        | known
+        | {
+            "age_seconds": round(_seconds(message)),
+            "ignored_time": message.ignored_time,
+        }
+    )
 
 
 def reason(message: Message) -> str:
@@ -85,16 +92,6 @@ def _seconds(message: Message) -> float:
 def first(reasons: dict[str, str]) -> str:
     """Return the first of several reasons."""
     return next(iter(reasons.values()))
-
-
-def messages(count: int) -> str:
-    """Return a number of messages in words."""
-    return "1 message" if count == 1 else f"{count:,} messages"
-
-
-def lines(count: int) -> str:
-    """Return a number of lines in words."""
-    return "1 line" if count == 1 else f"{count:,} lines"
 
 
 def held_by_others(count: int, so: str) -> str:

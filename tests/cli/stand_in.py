@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -327,6 +328,7 @@ class FakeFunctions:
         self.usual: Callable[[dict[str, Any]], Any] = lambda _event: {}
         self.state = "Enabled"
         self.last = "No records processed"
+        self.changed_at = datetime.now(UTC)
 
     def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
         """Run `ReconcileOrders`, or the function behind the status API."""
@@ -341,11 +343,16 @@ class FakeFunctions:
         failed = {"FunctionError": "Unhandled"} if "errorMessage" in answer else {}
         return {"Payload": io.BytesIO(json.dumps(answer).encode()), **failed}
 
-    def get_event_source_mapping(self, *, UUID: str) -> dict[str, str]:  # noqa: N803
+    def get_event_source_mapping(self, *, UUID: str) -> dict[str, Any]:  # noqa: N803
         """Tell how the mapping is; what was begun is done at the second look."""
         state = self.state
         self.state = {"Enabling": "Enabled", "Disabling": "Disabled"}.get(state, state)
-        return {"UUID": UUID, "State": state, "LastProcessingResult": self.last}
+        return {
+            "UUID": UUID,
+            "State": state,
+            "LastProcessingResult": self.last,
+            "LastModified": self.changed_at,
+        }
 
     def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> None:  # noqa: N803
         """Begin to pause or resume."""

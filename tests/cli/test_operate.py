@@ -35,7 +35,7 @@ def outcome(**found: object) -> dict[str, object]:
 
 
 def test_the_last_minutes_are_compared(dev_cafe: Cafe, functions: FakeFunctions) -> None:
-    functions.answers = [outcome(swept=2, left=1)]
+    functions.answers = [outcome(swept=2, left=1, rejected=1, rejected_reason="quantity must be more.")]
 
     result = dev_cafe("reconcile")
 
@@ -43,8 +43,31 @@ def test_the_last_minutes_are_compared(dev_cafe: Cafe, functions: FakeFunctions)
     assert functions.events == [{}]
     assert result.stdout.splitlines() == [
         "3 of 30 orders compared: 0 differed, 0 repaired.",
-        "Dead letters: 2 recorded, 1 that hold no order (`cafe dlq list`).",
+        "Dead letters: 2 recorded, 1 left.",
+        "  1 with no order that can be recorded (`cafe dlq list`): quantity must be more.",
     ]
+
+
+def test_orders_among_the_dead_letters_that_could_not_be_recorded_are_no_malformed_ones(
+    dev_cafe: Cafe, functions: FakeFunctions
+) -> None:
+    why, meaning = "MySQL error 1290", "the database is read-only"
+    functions.answers = [outcome(left=1, waiting=1, waiting_reason=why, reason=why)]
+
+    result = dev_cafe("reconcile")
+
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[1:] == [
+        "Dead letters: 0 recorded, 1 left.",
+        f"  1 order not recorded now, and tried again every minute: {why} ({meaning})",
+    ]
+    assert "Not all could be done: MySQL error 1290 (the database is read-only)" in result.stderr
+
+
+def test_what_an_earlier_release_left_is_of_no_known_kind(dev_cafe: Cafe, functions: FakeFunctions) -> None:
+    functions.answers = [outcome(left=2)]
+
+    assert dev_cafe("reconcile").stdout.endswith("\n  2 for a reason that `cafe dlq list` shows.\n")
 
 
 def test_the_whole_table_is_followed_to_its_end_and_looked_at_again(
@@ -359,6 +382,118 @@ def test_what_the_function_sees_is_judged(
     healthy.usual = lambda _event: well(**different)
 
     assert findings(dev_cafe) == expected
+
+
+def fail(aws: FakeAws, order_id: str, message_id: str = "m", reason: str = "MySQL error 1290") -> None:
+    line = {"orderId": order_id, "messageId": message_id, "reason": reason}
+    aws.log({"level": "ERROR", "message": "Order not processed", **line})
+
+
+@pytest.mark.parametrize(
+    ("reason", "meaning"),
+    [
+        ("MySQL error 1290", "the database is read-only"),
+        ("MySQL error 1205", "a lock on the table or on rows did not end in time"),
+        ("MySQL error 1021", "the database's storage is full"),
+    ],
+)
+def test_a_database_that_refuses_writes_is_bad_before_any_order_fails(
+    dev_cafe: Cafe, healthy: FakeFunctions, reason: str, meaning: str
+) -> None:
+    database = {"reachable": True, "reason": None, "schema": doctor._migrations(), "refuses_writes": reason}
+    healthy.usual = lambda _event: well(database=database)
+
+    result = dev_cafe("doctor")
+
+    assert result.exit_code == 1
+    assert f"Database            answers, but takes no orders: {reason} ({meaning})\n" in result.stdout
+    assert "All is well" not in result.stdout
+
+
+def test_orders_that_the_worker_could_not_record_are_bad_and_each_counts_once(
+    dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
+) -> None:
+    for order_id in ("o1", "o2", "o1"):
+        fail(dev, order_id)
+
+    result = dev_cafe("doctor")
+
+    assert result.exit_code == 1
+    assert (
+        "✗ Worker              2 orders failed in the last 15 min and are not recorded yet" in result.stdout
+    )
+    assert "MySQL error 1290 (the database is read-only)" in result.stdout
+    assert f"→ {EVENTS}" in result.stdout
+
+
+def test_orders_that_failed_and_are_recorded_since_are_told_and_are_well(
+    dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
+) -> None:
+    fail(dev, "o1")
+    dev.dynamodb.put_item(TableName="Orders-dev", Item={"orderId": {"S": "o1"}})
+
+    result = dev_cafe("doctor")
+
+    assert result.exit_code == 0
+    assert "1 order failed in the last 15 min, and recorded since" in result.stdout
+
+
+def test_dead_letters_are_told_apart(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:
+    dev.put('{"orderId": "o1", "item": "Tea", "quantity": 0}')
+    fail(dev, "o2", dev.put('{"orderId": "o2", "item": "Tea", "quantity": 1}'))
+    dev.put('{"orderId": "o3", "item": "Tea", "quantity": 1}')
+    dev.dynamodb.put_item(TableName="Orders-dev", Item={"orderId": {"S": "o3"}})
+
+    line = next(line for line in dev_cafe("doctor").stdout.splitlines() if "Dead letters" in line)
+
+    assert line == (
+        "✗ Dead letters        3 messages: 1 with no order (quantity must be an integer from 1 to 1000); "
+        "1 order not recorded now, and tried again every minute "
+        "(MySQL error 1290 (the database is read-only)); "
+        "1 order recorded, and removed by the next sweep"
+    )
+
+
+def test_a_worker_whose_log_cannot_be_read_is_not_well(
+    dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
+) -> None:
+    dev.logs.delete_log_group(logGroupName="/cafe/dev/OrderProcessor")
+
+    assert findings(dev_cafe)["worker"][0] == "bad"
+
+
+def test_without_dynamodb_nobody_says_that_the_stores_were_not_compared(
+    dev_cafe: Cafe, healthy: FakeFunctions
+) -> None:
+    away = {"reachable": False, "reason": "DynamoDB: throttled"}
+    healthy.usual = lambda _event: well(dynamodb=away, as_of=None, drift=None)
+
+    assert "Drift               not known: DynamoDB: throttled" in dev_cafe("doctor").stdout
+
+
+def test_a_young_stack_is_not_compared_yet_and_an_old_one_should_have_been(
+    dev_cafe: Cafe, healthy: FakeFunctions
+) -> None:
+    healthy.usual = lambda _event: well(as_of=None, drift=None)
+
+    young = dev_cafe("doctor")
+    healthy.changed_at = datetime.now(UTC) - timedelta(hours=1)
+    old = dev_cafe("doctor")
+
+    assert "! Drift               not compared yet: ReconcileOrders does so every minute\n" in young.stdout
+    assert young.exit_code == 0
+    assert "✗ Drift               not compared yet, although the worker takes orders for 1 h" in old.stdout
+    assert old.exit_code == 1
+
+
+def test_orders_dated_in_the_future_are_not_the_last_order(dev_cafe: Cafe, healthy: FakeFunctions) -> None:
+    healthy.usual = lambda _event: well(future_orders=1)
+    told = dev_cafe("doctor")
+    healthy.usual = lambda _event: well(last_order_at="2099-01-01T00:00:00Z")  # an earlier release
+    old = dev_cafe("doctor")
+
+    assert "ago; 1 order dated in the future besides\n" in told.stdout
+    assert "which is in the future" in old.stdout
 
 
 def test_a_function_that_fails_leaves_the_other_lines(dev_cafe: Cafe, healthy: FakeFunctions) -> None:

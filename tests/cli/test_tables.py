@@ -18,6 +18,8 @@ from rich.console import Console
 
 from cli import main, terminal
 from cli.dlq import shown
+from cli.dlq.states import Kind as StateKind
+from cli.dlq.states import State
 from cli.main import app
 from cli.messages import Message
 from cli.tables import Column, Kind, Table
@@ -89,7 +91,9 @@ def test_the_list_of_dead_letters_has_all_its_columns_at_any_width(width: int) -
         message_id="8f14e45f-aaaa", body='{"item": "Tea", "quantity": 0}', sent_at=0, receives=3
     )
 
-    text = "".join(printed(shown.table([message], width), width).split())
+    states = {message.message_id: State(kind=StateKind.INVALID, reason=message.reason)}
+
+    text = "".join(printed(shown.table([message], width, states), width).split())
 
     assert all(word in text for word in ("Message", "Age", "Receives", "8f14e45f"))
     assert width >= 60 or "quantitymustbeanintegerfrom1to1000." in text

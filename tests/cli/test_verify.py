@@ -31,6 +31,7 @@ NAMES = [
 def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     """A queue of moto's is exact at once."""
     monkeypatch.setattr(verify, "GRACE", 0.05)
+    monkeypatch.setattr(verify, "LOG_DELAY", 0.05)
 
 
 def run(
@@ -77,7 +78,7 @@ def test_the_order_can_be_told_from_all_others(dev: FakeAws, api: FakeApi) -> No
 
 
 def test_json_is_one_document_and_progress_goes_to_standard_error(cafe: Cafe, dev: FakeAws) -> None:
-    dev.left_out = {"log"}
+    dev.log_line = "Order processed with difficulty"
 
     result = cafe("verify", "--stack", "dev", "--json", "--timeout", "1")
 
@@ -89,6 +90,44 @@ def test_json_is_one_document_and_progress_goes_to_standard_error(cafe: Cafe, de
     assert document["checks"][5].keys() == {"name", "title", "ok", "detail", "seconds"}
     assert "✗ The worker logged" in result.stderr
     assert "1 of 7 checks failed" in result.stderr
+
+
+def test_an_order_that_is_recorded_and_whose_line_is_not_there_yet_is_no_failure(
+    cafe: Cafe, dev: FakeAws
+) -> None:
+    dev.left_out = {"log"}
+
+    result = cafe("verify", "--stack", "dev")
+    document = json.loads(cafe("verify", "--stack", "dev", "--json").stdout)
+
+    assert result.exit_code == 0
+    assert "The order is recorded; its line is not in /cafe/dev/OrderProcessor yet." in result.stdout
+    assert [line[0] for line in result.stdout.splitlines()[:-1]] == ["✓"] * 5 + ["!", "✓"]
+    assert result.stdout.splitlines()[-1].startswith("6 of 7 checks passed, 1 not seen yet, in ")
+    assert (document["ok"], document["pending"]) == (True, ["worker_logged"])
+
+
+def test_an_order_that_the_worker_could_not_record_is_a_no_with_the_workers_reason(
+    dev: FakeAws, api: FakeApi
+) -> None:
+    def refuse(order_id: str, _: Any) -> None:
+        dev.log(
+            {
+                "message": "Order not processed",
+                "orderId": order_id,
+                "messageId": "m",
+                "reason": "MySQL error 1290",
+            }
+        )
+
+    api.on_order = refuse
+
+    checks = run(dev)
+
+    reason = "The worker could not record it: MySQL error 1290 (the database is read-only)."
+    assert checks["worker_logged"].detail == reason
+    assert checks["queue_drained"].detail.endswith(f"in the dead-letter queue. {reason}")
+    assert not checks["worker_logged"].ok
 
 
 def test_a_refused_order_fails_whatever_follows_from_it(dev: FakeAws, api: FakeApi) -> None:

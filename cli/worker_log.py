@@ -1,0 +1,109 @@
+"""What the worker's log says of orders that it could not record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from cli import aws, queues
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+FAILED = "Order not processed"
+MOST_PAGES = 20  # of up to 10,000 lines; an outage has a line for each receive of each order
+MOST_KEYS = 100  # of one BatchGetItem
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A line about an order that was not recorded."""
+
+    order_id: str
+    message_id: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failures:
+    """The lines, the oldest first; `complete` is whether all were read."""
+
+    lines: list[Failure]
+    complete: bool
+
+    @property
+    def order_ids(self) -> set[str]:
+        """The orders that failed, each once."""
+        return {line.order_id for line in self.lines}
+
+    def reason_of(self, message_id: str) -> str | None:
+        """Return why a message failed last, None if no line says so."""
+        reasons = (line.reason for line in reversed(self.lines) if line.message_id == message_id)
+        return next(reasons, None)
+
+
+def failures(logs: CloudWatchLogsClient, group: str, since: datetime, about: str = FAILED) -> Failures:
+    """Read the worker's lines about orders that failed.
+
+    Parameters
+    ----------
+    about
+        Text that the lines hold; the id of an order for the lines about that one alone.
+
+    Raises
+    ------
+    AnswerError
+        If the log cannot be read.
+    """
+    found: list[Failure] = []
+    complete = True
+    with aws.asking():
+        pages = logs.get_paginator("filter_log_events").paginate(
+            logGroupName=group, startTime=int(since.timestamp() * 1000), filterPattern=f'"{about}"'
+        )
+        for number, page in enumerate(pages):
+            found += [line for event in page["events"] if (line := _failure(event))]
+            if number + 1 == MOST_PAGES:
+                complete = False
+                break
+    return Failures(lines=sorted(found, key=lambda line: line.at), complete=complete)
+
+
+def _failure(event: Any) -> Failure | None:
+    try:
+        line = json.loads(event.get("message", ""))
+    except ValueError:
+        return None
+    if not isinstance(line, dict) or line.get("message") != FAILED:
+        return None
+    return Failure(
+        order_id=str(line.get("orderId")),
+        message_id=str(line.get("messageId")),
+        reason=str(line.get("reason")),
+        at=datetime.fromtimestamp(event.get("timestamp", 0) / 1000, UTC),
+    )
+
+
+def recorded(dynamodb: DynamoDBClient, table: str, order_ids: Iterable[str]) -> set[str]:
+    """Return which orders are recorded: `Orders` is written last.
+
+    Raises
+    ------
+    AnswerError
+        If DynamoDB does not answer.
+    """
+    found: set[str] = set()
+    with aws.asking():
+        for group in queues.groups(order_ids, MOST_KEYS):
+            keys = [{"orderId": {"S": order_id}} for order_id in group]
+            request: Any = {table: {"Keys": keys, "ConsistentRead": True, "ProjectionExpression": "orderId"}}
+            while request:
+                answer = dynamodb.batch_get_item(RequestItems=request)
+                found |= {str(item["orderId"]["S"]) for item in answer["Responses"].get(table, [])}
+                request = answer.get("UnprocessedKeys")
+    return found
