@@ -32,8 +32,9 @@ GATEWAY_ANSWERS = {
     "INVALID_API_KEY": ("403", "This cafe takes orders with its API key only: send it as x-api-key."),
     "THROTTLED": ("429", "Too many requests at once: try again in a second."),
 }
-# Bytes from which on an answer is compressed for whoever can read that.
-COMPRESSED_FROM = 1024
+# Bytes from which on an answer is compressed for whoever can read that. Smaller bodies of requests are not
+# decompressed either, and an order is small.
+COMPRESSED_FROM = 0
 ACCESS_LOG = {
     "requestId": "$context.requestId",
     "time": "$context.requestTime",

@@ -30,7 +30,7 @@ which is at another origin than the page.
 from __future__ import annotations
 
 import functools
-import importlib
+import importlib.util
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -312,11 +312,22 @@ async def _refuse(scope: Mapping[str, Any], receive: Receive, send: Send, reason
     await send({"type": "http.response.body", "body": body})
 
 
+def _sibling(name: str) -> Any:
+    """Return a module of this directory, which is not on the search path of MiniStack."""
+    spec = importlib.util.spec_from_file_location(f"cafe_{name}", Path(__file__).with_name(f"{name}.py"))
+    if spec is None or spec.loader is None:
+        raise ImportError(name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def main() -> None:
     """Run MiniStack until a signal ends it."""
     # Installed in MiniStack's own virtual environment, and not in the one that checks types.
     ministack: Any = importlib.import_module("ministack.app")
-    ministack.app = Gateway(ministack.app, Path.cwd() / SERVED_FILE)
+    decoding = _sibling("decoding").decoding
+    ministack.app = Gateway(decoding(ministack.app), Path.cwd() / SERVED_FILE)
     ministack.main()
 
 

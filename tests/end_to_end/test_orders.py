@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 
+from tests import openapi
 from tests.cafe import Cafe
 from tests.waiting import LIMIT, eventually
 
@@ -152,6 +156,26 @@ def test_a_body_of_another_type_is_no_server_error(cafe: Cafe) -> None:
 
 def test_a_body_larger_than_any_order_is_refused(cafe: Cafe) -> None:
     assert cafe.post({"item": "Tea", "quantity": 1, "note": "x" * 20_000}).status_code == 413
+
+
+@pytest.mark.parametrize("origin", ["page", "api"])
+def test_an_order_may_be_compressed(cafe: Cafe, origin: str, new_id: NewId) -> None:
+    page = cafe.outputs["page_url"].removesuffix("/order-status")
+    url = f"{page}/prod/orders" if origin == "page" else cafe.outputs["orders_url"]
+    order = json.dumps({"item": new_id(), "quantity": 3}).encode()
+    compressed = {"gzip": gzip.compress(order), "deflate": zlib.compress(order), "identity": order}
+
+    def post(content: bytes, coding: str) -> httpx.Response:
+        headers = {"Content-Type": "application/json", "Content-Encoding": coding}
+        answer = cafe.http.post(url, content=content, headers=headers)
+        openapi.check("post", "/orders", answer.status_code, answer.headers, answer.text)
+        return answer
+
+    for coding, content in compressed.items():
+        assert post(content, coding).status_code == 202
+    assert post(order, "gzip").status_code == post(order, "br").status_code == 415
+    assert post(gzip.compress(bytes(11 * 1024 * 1024)), "gzip").status_code == 413
+    eventually(lambda: cafe.ordered(json.loads(order)["item"]) == 9)
 
 
 @pytest.mark.parametrize(

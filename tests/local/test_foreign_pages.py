@@ -55,7 +55,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def cafe(local_stack: LocalStack) -> Iterator[Cafe]:
-    with http_client() as http:
+    with http_client(local_stack.endpoint) as http:
         yield Cafe(local_stack, http)
 
 

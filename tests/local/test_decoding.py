@@ -1,0 +1,155 @@
+"""Compressed bodies on their way to the API."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local import decoding
+from local.decoding import LARGEST, NotInFormatError, TooLargeError, decode
+
+PATH = "/_aws/execute-api/0a1b2c3d/prod/orders"
+ORDER = b'{"item": "Latte", "quantity": 1}'
+BOMB = gzip.compress(bytes(LARGEST + 1))
+
+
+class Api:
+    """What is behind: remembers what reached it."""
+
+    def __init__(self) -> None:
+        self.headers: dict[bytes, bytes] = {}
+        self.body: bytes | None = None
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
+        self.headers = dict(scope["headers"])
+        self.body, more = b"", True
+        while more:
+            message = await receive()
+            self.body += message["body"]
+            more = message["more_body"]
+        await send({"type": "http.response.start", "status": 202, "headers": []})
+
+
+def post(
+    body: bytes, *codings: str, path: str = PATH, parts: int = 1, api: Api | None = None
+) -> tuple[int, Any, Api]:
+    """Send a request; return the status, the answer and what the API saw."""
+    api = api or Api()
+    step = max(1, -(-len(body) // parts))
+    pieces = [body[start : start + step] for start in range(0, len(body), step)] or [b""]
+    incoming = [
+        {"type": "http.request", "body": piece, "more_body": number + 1 < len(pieces)}
+        for number, piece in enumerate(pieces)
+    ]
+    sent: list[Mapping[str, Any]] = []
+
+    async def receive() -> Mapping[str, Any]:
+        return incoming.pop(0)
+
+    async def send(message: Mapping[str, Any]) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", b"application/json"), (b"Content-Length", str(len(body)).encode())]
+    headers += [(b"Content-Encoding", coding.encode()) for coding in codings]
+    scope = {"type": "http", "path": path, "headers": headers}
+    application: Any = decoding.decoding(api)
+    asyncio.run(application(scope, receive, send))
+    answer = json.loads(sent[1]["body"]) if len(sent) > 1 else None
+    assert not incoming, "the body was not read to its end"
+    return sent[0]["status"], answer, api
+
+
+@pytest.mark.parametrize("parts", [1, 7])
+@pytest.mark.parametrize(
+    ("body", "coding"),
+    [
+        (gzip.compress(ORDER), "gzip"),
+        (gzip.compress(ORDER), " GZip "),
+        (gzip.compress(ORDER[:9]) + gzip.compress(ORDER[9:]), "gzip"),
+        (zlib.compress(ORDER), "deflate"),
+        (ORDER, "identity"),
+        (ORDER, ""),
+    ],
+)
+def test_a_compressed_order_reaches_the_api_as_it_was(body: bytes, coding: str, parts: int) -> None:
+    status, _, api = post(body, coding, parts=parts)
+
+    assert (status, api.body) == (202, ORDER)
+    if coding.strip().lower() in decoding.FORMATS:
+        assert b"Content-Encoding" not in api.headers
+        assert api.headers[b"content-length"] == str(len(ORDER)).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "codings"),
+    [
+        (ORDER, ["gzip"]),
+        (gzip.compress(ORDER)[:-1], ["gzip"]),
+        (gzip.compress(ORDER)[:-9], ["gzip"]),
+        (gzip.compress(ORDER) + b"x", ["gzip"]),
+        (gzip.compress(ORDER)[:-8] + bytes(8), ["gzip"]),
+        (zlib.compress(ORDER) + b"x", ["deflate"]),
+        (zlib.compress(ORDER), ["gzip"]),
+        (gzip.compress(ORDER), ["deflate"]),
+        (ORDER, ["br"]),
+        (ORDER, ["compress"]),
+        (gzip.compress(ORDER), ["x-gzip"]),
+        (gzip.compress(gzip.compress(ORDER)), ["gzip, gzip"]),
+        (gzip.compress(gzip.compress(ORDER)), ["gzip", "gzip"]),
+        (ORDER, ["\N{LATIN SMALL LETTER E WITH ACUTE}"]),
+    ],
+)
+def test_what_is_not_in_a_supported_coding_is_answered_as_api_gateway_does(
+    body: bytes, codings: list[str]
+) -> None:
+    status, answer, api = post(body, *codings)
+
+    assert (status, answer) == (415, {"message": "Unsupported Media Type"})
+    assert api.body is None
+
+
+@pytest.mark.parametrize(
+    ("body", "coding", "status"),
+    [
+        (gzip.compress(bytes(LARGEST)), "gzip", 202),
+        (BOMB, "gzip", 413),
+        (BOMB * 1000, "gzip", 413),
+        (gzip.compress(b"") * 500_000, "gzip", 202),
+        (zlib.compress(bytes(100 * LARGEST)), "deflate", 413),
+        (bytes(LARGEST + 1), "gzip", 413),
+    ],
+    ids=["at the limit", "one beyond", "many members", "empty members", "a hundred times", "compressed"],
+)
+def test_a_body_is_at_most_ten_megabytes_as_it_comes_and_decoded(
+    body: bytes, coding: str, status: int
+) -> None:
+    found, answer, _ = post(body, coding, parts=3)
+
+    assert found == status
+    assert status == 202 or answer == {"message": "Request Too Long"}
+
+
+def test_other_paths_keep_their_bodies() -> None:
+    body = gzip.compress(ORDER)
+    assert post(body, "gzip", path="/bucket/key")[2].body == body
+
+
+@given(st.binary(), st.integers(0, 9), st.sampled_from(sorted(decoding.FORMATS)))
+def test_every_body_survives(content: bytes, level: int, coding: str) -> None:
+    compressor = zlib.compressobj(level, wbits=decoding.FORMATS[coding])
+    assert decode(compressor.compress(content) + compressor.flush(), coding) == content
+
+
+@given(st.binary(min_size=1), st.sampled_from(sorted(decoding.FORMATS)))
+def test_any_bytes_are_decoded_or_refused(body: bytes, coding: str) -> None:
+    with contextlib.suppress(NotInFormatError, TooLargeError):
+        decode(body, coding)
