@@ -1,6 +1,6 @@
 /** Numbers and times as the cafe writes them: in its locale and its time zone. */
 
-import { settings } from "./config.js";
+import { settings } from "./settings.js";
 
 export const { locale, timeZone } = settings;
 

@@ -1,10 +1,10 @@
 /** The order board: asks the API every second and shows what it says. */
 
 import { clearBoard, isRead, settle, showAges, showBoard, showWay } from "./board.js";
-import { settings } from "./config.js";
 import { element, mark, show, write } from "./dom.js";
 import { ageText, exactTimeText, now, numberText, setClock, timeZone } from "./formats.js";
 import { poll } from "./polling.js";
+import { deployed, settings } from "./settings.js";
 import { SignIn, SignInNeeded } from "./sign-in.js";
 import { degradedWords, learn, staleWords } from "./status.js";
 
@@ -14,6 +14,8 @@ const QUIET = 20_000; // at least this long between two announcements to a scree
 const WELCOME = 6_000; // how long the page says that it is back
 const TICK = 1_000;
 const RENEW = 10 * 60_000; // how often the page looks for a deploy after its own
+
+const NO_SIGN_IN = "This page does not know where to sign in. Ask whoever runs the cafe’s system to check config.js.";
 
 /** The service answers, and says no. */
 class Refused extends Error {}
@@ -174,7 +176,7 @@ function showNews(news) {
 function showFailure(error, failures, pause) {
   if (error instanceof SignInNeeded) {
     polling.stop();
-    showDoor("Sign in to see the orders", signInWords, signIn !== null);
+    showDoor("Sign in to see the orders", signIn ? signInWords : NO_SIGN_IN, signIn !== null);
     signInWords = "";
     return;
   }
@@ -217,8 +219,8 @@ async function renew() {
   if (document.hidden || paused || isRead() || document.querySelector("[open]")) return;
   try {
     const response = await fetch("/config.js", { cache: "no-store", signal: AbortSignal.timeout(TIME_LIMIT) });
-    const [deployed] = /{.*}/s.exec(await response.text());
-    if (response.ok && JSON.stringify(JSON.parse(deployed)) !== JSON.stringify(settings)) location.reload();
+    const [latest] = /{.*}/s.exec(await response.text());
+    if (response.ok && JSON.stringify(JSON.parse(latest)) !== deployed) location.reload();
   } catch {
     // What cannot be read is no deploy.
   }

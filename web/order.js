@@ -1,8 +1,8 @@
 /** Placing an order: the menu, what is wrong next to its field, and the order's number at the end. */
 
-import { settings } from "./config.js";
 import { element, make, mark, show, write } from "./dom.js";
 import { numberText } from "./formats.js";
+import { settings } from "./settings.js";
 
 const TIME_LIMIT = 15_000; // milliseconds for one answer
 const MOST = 1000; // pieces in one order
@@ -10,6 +10,9 @@ const FIELDS = ["item", "quantity", "customer_name", "key"];
 const OTHER = "other"; // the value of the choice that is not on the menu
 
 const prices = new Map();
+
+/** Whether an order needs the API key; config.js may not say so, the API does. */
+let keyed = settings.ordersApiKey;
 
 /** Makes a repeated try the same order; the next order gets another. */
 let idempotencyKey = newKey();
@@ -84,7 +87,7 @@ function check() {
   const wrong = {};
   if (item() === "") wrong.item = element("other-label").hidden ? "Please choose something." : "Please say what you would like.";
   if (!(quantity() >= 1 && quantity() <= MOST)) wrong.quantity = `Please give a number from 1 to ${numberText(MOST)}.`;
-  if (settings.ordersApiKey && element("key").value === "") wrong.key = "Please give the cafe’s API key.";
+  if (keyed && element("key").value === "") wrong.key = "Please give the cafe’s API key.";
   return wrong;
 }
 
@@ -112,16 +115,25 @@ function showWrong(wrong) {
 /** What an answer that is no acceptance says, by field. */
 function refusal(status, answer) {
   if (answer?.errors && Object.keys(answer.errors).length) return answer.errors;
-  if (status === 403 && settings.ordersApiKey) return { key: "This key is not the cafe’s." };
+  if (status === 403 && keyed) return { key: "This key is not the cafe’s." };
+  if (status === 403) {
+    askForKey();
+    return { key: "Please give the cafe’s API key." };
+  }
   if (status === 429) return { all: "Too many orders at once: please try again in a moment." };
   const said = status < 500 && typeof answer?.message === "string" ? answer.message : "";
   return { all: said || `The order could not be taken just now (${status}). Please send it again: it is counted once.` };
 }
 
+function askForKey() {
+  keyed = true;
+  show(element("key-field"), true);
+}
+
 async function send() {
   const order = { item: item(), quantity: quantity(), customer_name: element("customer_name").value.trim() || undefined };
   const headers = { "Content-Type": "application/json", "Idempotency-Key": idempotencyKey };
-  if (settings.ordersApiKey) headers["x-api-key"] = element("key").value;
+  if (keyed) headers["x-api-key"] = element("key").value;
   let response;
   try {
     response = await call("/orders", { method: "POST", headers, body: JSON.stringify(order) });
@@ -183,5 +195,5 @@ element("again").addEventListener("click", () => {
   (element("menu").querySelector("input") ?? element("other")).focus();
 });
 
-show(element("key-field"), settings.ordersApiKey === true);
+if (keyed) askForKey();
 readMenu();

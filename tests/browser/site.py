@@ -100,6 +100,8 @@ class Site:
 
     url: str = ""
     settings: dict[str, Any] = field(default_factory=lambda: dict(SETTINGS))
+    config: str | None = None  # config.js itself, in place of the settings
+    config_status: int = HTTPStatus.OK
     answer: Mapping[str, Any] | str = field(default_factory=dict)  # sent as JSON, or a text as it is
     next_answer: Callable[[], Mapping[str, Any]] | None = None  # makes each answer, in place of `answer`
     status: int = HTTPStatus.OK
@@ -193,8 +195,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == MENU_PATH:
             self._send_json(site.menu_status, site.menu)
         elif path == "/config.js":
-            text = f"export const settings = {json.dumps(site.settings)};\n"
-            self._send(HTTPStatus.OK, CONTENT_TYPES[".js"], text.encode())
+            settings = f"export const settings = {json.dumps(site.settings)};\n"
+            text = settings if site.config is None else site.config
+            self._send(site.config_status, CONTENT_TYPES[".js"], text.encode())
         elif path.startswith("/pool/") and site.user_pool:
             self._at_the_user_pool(site.user_pool, path, _fields(query))
         elif file := _file_for(path):

@@ -1,4 +1,4 @@
-"""What the settings take as a language tag or a time zone, `Intl` in Chromium takes as well."""
+"""Compare what the settings accept as a language tag or a time zone with `Intl` in Chromium."""
 
 from __future__ import annotations
 

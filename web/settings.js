@@ -1,0 +1,60 @@
+/** The stack's settings, from config.js: a value that the page cannot use is replaced, and reported in the console. */
+
+const TIME_LIMIT = 10_000; // milliseconds; after that the page starts without config.js
+
+const isText = (value) => typeof value === "string" && value !== "";
+
+function isSignIn(value) {
+  if (value === null) return true;
+  const { protocol } = new URL(value.domain);
+  return ["https:", "http:"].includes(protocol) && isText(value.clientId) && isText(value.scope);
+}
+
+/** For each setting that the pages use: whether a value can be used (an error: no), and what takes its place. */
+const USED = {
+  apiBase: [(value) => isText(value) && /^\/[\w-]+$/.test(value), "/prod"],
+  timeZone: [(value) => isText(value) && new Intl.DateTimeFormat("en", { timeZone: value }), "UTC"],
+  locale: [(value) => isText(value) && new Intl.NumberFormat(value), "en-US"],
+  signIn: [isSignIn, null],
+  ordersApiKey: [(value) => typeof value === "boolean", false],
+};
+
+function use(name) {
+  const [isUsable, substitute] = USED[name];
+  let value;
+  try {
+    value = given?.[name];
+    if (isUsable(value)) return value;
+  } catch {
+    // Reported below.
+  }
+  if (given !== null) console.error(`config.js: ${name} cannot be used; this page uses`, substitute, "instead of", value);
+  return substitute;
+}
+
+function written() {
+  try {
+    return JSON.stringify(given);
+  } catch {
+    return null;
+  }
+}
+
+/** What config.js exports; null: nothing that can be used. */
+let given = null;
+const late = new Promise((_, reject) => {
+  setTimeout(reject, TIME_LIMIT, new Error(`no answer within ${TIME_LIMIT / 1000} s`));
+});
+try {
+  const module = await Promise.race([import("./config.js"), late]);
+  if (module.settings === null || typeof module.settings !== "object") throw new TypeError("it exports no settings");
+  given = module.settings;
+} catch (error) {
+  console.error("config.js cannot be used:", error);
+}
+
+/** What the pages use. */
+export const settings = Object.fromEntries(Object.keys(USED).map((name) => [name, use(name)]));
+
+/** What config.js held when this page was loaded, as JSON: another deploy writes something else. */
+export const deployed = written();
