@@ -21,10 +21,13 @@ tag_everything({"Project": pulumi.get_project(), "Stack": pulumi.get_stack()})
 region = aws.get_region().region
 zones = aws.get_availability_zones(filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}])
 
-network = Network("network", NetworkArgs(region=region, zones=zones.names[:2], cidr=cafe.network_cidr))
+network = Network("network", NetworkArgs.of(cafe, zones.names[:2]))
 database = Database("database", DatabaseArgs.of(cafe, network))
 tables = Tables("tables", TablesArgs(deletion_protection=cafe.deletion_protection))
 messaging = Messaging("messaging", MessagingArgs.of(cafe))
+network.connect_services(
+    region, tables=tables.arns, queues=messaging.queue_arns, secrets=database.secret_arns
+)
 access = Access("access", AccessArgs.of(cafe, region))
 
 given = functions.Surroundings(
@@ -43,7 +46,7 @@ get_menu = functions.get_menu(given)
 reconcile_orders = functions.reconcile_orders(given)
 migrate_database = functions.migrate_database(given)
 
-schema = Schema("schema", SchemaArgs.of(cafe, migrate_database, database, network))
+schema = Schema("schema", SchemaArgs.of(cafe, migrate_database, database))
 mapping = functions.start_worker(given, order_processor, schema)
 Schedule("ReconcileOrders", ScheduleArgs(function=reconcile_orders, rate="rate(1 minute)", schema=schema))
 

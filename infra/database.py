@@ -128,3 +128,8 @@ class Database(pulumi.ComponentResource):
             opts=child,
         )
         self.register_outputs({})
+
+    @property
+    def secret_arns(self) -> list[pulumi.Output[str]]:
+        """The logins of the application's and of the master user."""
+        return [self.secret.arn, self.master_secret_arn]

@@ -70,8 +70,11 @@ class Function(pulumi.ComponentResource):
             environment={"variables": args.environment},
             vpc_config=_placement(args.network),
             logging_config={"log_format": "Text", "log_group": self.log_group.name},
-            # Lambda checks the role's permissions while it creates the function or a mapping to it.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+            # Lambda checks the role's permissions while it creates the function or a mapping to it. In the
+            # VPC, a function that runs before it can reach AWS's services would fail.
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[policy, *(args.network.ready if args.network else [])]
+            ),
         )
         self.register_outputs({})
 
@@ -79,4 +82,8 @@ class Function(pulumi.ComponentResource):
 def _placement(network: Network | None) -> aws.lambda_.FunctionVpcConfigArgsDict | None:
     if network is None:
         return None
-    return {"subnet_ids": network.subnet_ids, "security_group_ids": [network.function_security_group.id]}
+    return {
+        "subnet_ids": network.subnet_ids,
+        "security_group_ids": [network.function_security_group.id],
+        "ipv6_allowed_for_dual_stack": not network.private_endpoints,
+    }

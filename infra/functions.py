@@ -55,6 +55,11 @@ class Surroundings:
             "TIME_ZONE": self.settings.time_zone,
         }
 
+    @property
+    def queue_client(self) -> dict[str, pulumi.Input[str]]:
+        """By which of SQS's names functions in the VPC reach it: its plain name has no IPv6 address."""
+        return {} if self.network.private_endpoints else {"SQS_DUALSTACK": "true"}
+
     def files(self, handler: str) -> packages.Files:
         """Collect the archive of a function that talks to the database and counts days."""
         return {
@@ -88,7 +93,11 @@ def order_processor(given: Surroundings) -> Function:
             handler="order_processor",
             files=given.files("order_processor"),
             defaults=given.defaults,
-            environment={**given.names, "QUEUE_URL": given.messaging.queue.url},
+            environment={
+                **given.names,
+                **given.queue_client,
+                "QUEUE_URL": given.messaging.queue.url,
+            },
             statements=[
                 iam.consume(given.messaging.queue),
                 iam.back_off(given.messaging.queue),
@@ -114,6 +123,7 @@ def get_order_status(given: Surroundings) -> Function:
             defaults=given.defaults,
             environment={
                 **given.names,
+                **given.queue_client,
                 "QUEUE_URL": messaging.queue.url,
                 "DEAD_LETTER_QUEUE_URL": messaging.dead_letters.url,
                 "CUSTOMER_NAMES": given.settings.customer_names,
@@ -161,7 +171,11 @@ def reconcile_orders(given: Surroundings) -> Function:
             handler="reconcile_orders",
             files=given.files("reconcile_orders"),
             defaults=given.defaults,
-            environment={**given.names, "DEAD_LETTER_QUEUE_URL": given.messaging.dead_letters.url},
+            environment={
+                **given.names,
+                **given.queue_client,
+                "DEAD_LETTER_QUEUE_URL": given.messaging.dead_letters.url,
+            },
             statements=[
                 given.login,
                 iam.put_items(tables.orders),

@@ -143,6 +143,19 @@ def accept_from(
     return statement | {"Condition": conditions} if conditions else statement
 
 
+def admit(service: str, resources: Sequence[pulumi.Input[str]]) -> Statement:
+    """A VPC endpoint's policy: what can be reached through it; what a function may do is its role's part.
+
+    Parameters
+    ----------
+    service
+        The prefix of the service's actions, such as `sqs`.
+    resources
+        ARNs.
+    """
+    return {"Effect": "Allow", "Principal": "*", "Action": f"{service}:*", "Resource": list(resources)}
+
+
 def refuse_plain_http(service: str, *resources: pulumi.Input[str]) -> Statement:
     """A resource's policy: nothing travels unencrypted."""
     return {

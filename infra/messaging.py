@@ -103,6 +103,11 @@ class Messaging(pulumi.ComponentResource):
         )
         self.register_outputs({})
 
+    @property
+    def queue_arns(self) -> list[pulumi.Output[str]]:
+        """The queues that functions in the VPC use."""
+        return [self.queue.arn, self.dead_letters.arn]
+
     def _queue(self, name: str, **settings: pulumi.Input[object]) -> aws.sqs.Queue:
         return aws.sqs.Queue(name, sqs_managed_sse_enabled=True, opts=self._child, **settings)  # type: ignore[arg-type]
 

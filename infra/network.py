@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
+
+from infra import iam
+from infra.settings import Settings
 
 HTTPS = 443
 MYSQL = 3306
@@ -20,109 +23,177 @@ LETTING_GO = pulumi.CustomTimeouts(delete="45m")
 class NetworkArgs:
     """What the network needs from outside."""
 
-    region: str
     zones: Sequence[str]  # availability zones; each gets a subnet, RDS asks for two
     cidr: str
+    private_endpoints: bool
+
+    @classmethod
+    def of(cls, settings: Settings, zones: Sequence[str]) -> NetworkArgs:
+        """Take them from the stack's settings."""
+        return cls(zones=zones, cidr=settings.network_cidr, private_endpoints=settings.private_endpoints)
 
 
 class Network(pulumi.ComponentResource):
-    """Private subnets without a way to the internet; AWS's own services are reached through endpoints.
+    """Two private subnets, which nothing outside can connect to.
 
-    Three security groups name each other and let through one port each: functions to the database,
-    functions to the endpoints. No NAT gateway, no internet gateway, no address range in a rule.
+    DynamoDB is always reached through its gateway endpoint, which is free. Secrets Manager and SQS are
+    reached in one of two ways. With private endpoints there is no route to the internet at all. Without
+    them, functions connect to both over IPv6 through an egress-only internet gateway, which is free, too.
+
+    The VPC and its subnets have IPv6 blocks in both forms: blocks in use cannot be taken away again, so
+    that only what leads out is switched (`docs/decisions/0013-two-networks.md`).
     """
 
     subnet_ids: list[pulumi.Output[str]]
     function_security_group: aws.ec2.SecurityGroup
     database_security_group: aws.ec2.SecurityGroup
+    private_endpoints: bool
     ready: list[pulumi.Resource]
     """What has to exist before a function can reach the database and AWS's services."""
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Network", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
+        self.private_endpoints = args.private_endpoints
 
         # Private DNS of the interface endpoints needs both.
-        vpc = aws.ec2.Vpc(
+        self._vpc = aws.ec2.Vpc(
             "vpc",
             cidr_block=args.cidr,
+            assign_generated_ipv6_cidr_block=True,
             enable_dns_support=True,
             enable_dns_hostnames=True,
             opts=self._child,
         )
-        routes = aws.ec2.RouteTable("private-routes", vpc_id=vpc.id, opts=self._child)
-        self.subnet_ids = self._subnets(args, vpc, routes)
-
-        self.function_security_group = self._security_group("functions", vpc, "The functions in the VPC")
-        self.database_security_group = self._security_group("database", vpc, "The database")
-        endpoint_security_group = self._security_group("endpoints", vpc, "The endpoints of AWS services")
-
-        dynamodb = aws.ec2.VpcEndpoint(
-            "dynamodb-endpoint",
-            vpc_id=vpc.id,
-            service_name=f"com.amazonaws.{args.region}.dynamodb",
-            vpc_endpoint_type="Gateway",
-            route_table_ids=[routes.id],
-            opts=self._child,
+        self._routes = aws.ec2.RouteTable("private-routes", vpc_id=self._vpc.id, opts=self._child)
+        self.subnet_ids = self._subnets(args)
+        self.function_security_group = self._security_group("functions", "The functions in the VPC")
+        self.database_security_group = self._security_group("database", "The database")
+        self.ready = self._connect(
+            "functions-to-database", self.function_security_group, self.database_security_group, MYSQL
         )
-        interfaces = [
-            aws.ec2.VpcEndpoint(
-                f"{service}-endpoint",
-                vpc_id=vpc.id,
-                service_name=f"com.amazonaws.{args.region}.{service}",
-                vpc_endpoint_type="Interface",
-                subnet_ids=self.subnet_ids,
-                security_group_ids=[endpoint_security_group.id],
-                private_dns_enabled=True,
-                opts=self._child,
-            )
-            for service in ("secretsmanager", "sqs")
-        ]
-        self.ready = [
-            dynamodb,
-            *interfaces,
-            *self._connect(
-                "functions-to-database", self.function_security_group, self.database_security_group, MYSQL
-            ),
-            *self._connect(
-                "functions-to-endpoints", self.function_security_group, endpoint_security_group, HTTPS
-            ),
-            aws.vpc.SecurityGroupEgressRule(
-                "functions-to-dynamodb",
-                description="DynamoDB through its gateway endpoint",
-                security_group_id=self.function_security_group.id,
-                prefix_list_id=dynamodb.prefix_list_id,
-                ip_protocol="tcp",
-                from_port=HTTPS,
-                to_port=HTTPS,
-                opts=self._child,
-            ),
-        ]
         self.register_outputs({})
 
-    def _subnets(
-        self, args: NetworkArgs, vpc: aws.ec2.Vpc, routes: aws.ec2.RouteTable
-    ) -> list[pulumi.Output[str]]:
+    def connect_services(
+        self,
+        region: str,
+        *,
+        tables: Sequence[pulumi.Input[str]],
+        queues: Sequence[pulumi.Input[str]],
+        secrets: Sequence[pulumi.Input[str]],
+    ) -> None:
+        """Let functions reach AWS's services, through endpoints only what is given.
+
+        Apart from the constructor, because endpoint policies name what is made after the network.
+
+        Parameters
+        ----------
+        tables, queues, secrets
+            ARNs.
+        """
+        self.ready += self._dynamodb_endpoint(region, tables)
+        if self.private_endpoints:
+            self.ready += self._interface_endpoints(region, {"secretsmanager": secrets, "sqs": queues})
+        else:
+            self.ready += self._ipv6_egress()
+
+    def _dynamodb_endpoint(self, region: str, tables: Sequence[pulumi.Input[str]]) -> list[pulumi.Resource]:
+        endpoint = aws.ec2.VpcEndpoint(
+            "dynamodb-endpoint",
+            vpc_id=self._vpc.id,
+            service_name=f"com.amazonaws.{region}.dynamodb",
+            vpc_endpoint_type="Gateway",
+            route_table_ids=[self._routes.id],
+            policy=iam.policy(iam.admit("dynamodb", tables)),
+            opts=self._child,
+        )
+        rule = self._egress(
+            "functions-to-dynamodb",
+            "DynamoDB through its gateway endpoint",
+            prefix_list_id=endpoint.prefix_list_id,
+        )
+        return [endpoint, rule]
+
+    def _interface_endpoints(
+        self, region: str, admitted: Mapping[str, Sequence[pulumi.Input[str]]]
+    ) -> list[pulumi.Resource]:
+        group = self._security_group("endpoints", "The endpoints of AWS services")
+        rules = self._connect("functions-to-endpoints", self.function_security_group, group, HTTPS)
+        endpoints = [
+            aws.ec2.VpcEndpoint(
+                f"{service}-endpoint",
+                vpc_id=self._vpc.id,
+                service_name=f"com.amazonaws.{region}.{service}",
+                vpc_endpoint_type="Interface",
+                subnet_ids=self.subnet_ids,
+                security_group_ids=[group.id],
+                private_dns_enabled=True,
+                policy=iam.policy(iam.admit(service, arns)),
+                # From its first moment on, an endpoint answers for the service's name in the whole VPC.
+                opts=pulumi.ResourceOptions(parent=self, depends_on=rules),
+            )
+            for service, arns in admitted.items()
+        ]
+        return [*rules, *endpoints]
+
+    def _ipv6_egress(self) -> list[pulumi.Resource]:
+        gateway = aws.ec2.EgressOnlyInternetGateway("egress", vpc_id=self._vpc.id, opts=self._child)
+        route = aws.ec2.Route(
+            "egress",
+            route_table_id=self._routes.id,
+            destination_ipv6_cidr_block="::/0",
+            egress_only_gateway_id=gateway.id,
+            opts=self._child,
+        )
+        # AWS publishes no prefix list of Secrets Manager's or SQS's IPv6 addresses.
+        rule = self._egress("functions-to-services", "Secrets Manager and SQS over IPv6", cidr_ipv6="::/0")
+        return [route, rule]
+
+    def _egress(
+        self,
+        name: str,
+        description: str,
+        *,
+        prefix_list_id: pulumi.Input[str] | None = None,
+        cidr_ipv6: str | None = None,
+    ) -> aws.vpc.SecurityGroupEgressRule:
+        """Let functions connect to one destination over HTTPS."""
+        return aws.vpc.SecurityGroupEgressRule(
+            name,
+            description=description,
+            security_group_id=self.function_security_group.id,
+            prefix_list_id=prefix_list_id,
+            cidr_ipv6=cidr_ipv6,
+            ip_protocol="tcp",
+            from_port=HTTPS,
+            to_port=HTTPS,
+            opts=self._child,
+        )
+
+    def _subnets(self, args: NetworkArgs) -> list[pulumi.Output[str]]:
         blocks = ipaddress.IPv4Network(args.cidr).subnets(prefixlen_diff=4)
         subnets = []
         for number, (zone, block) in enumerate(zip(args.zones, blocks, strict=False), 1):
             subnet = aws.ec2.Subnet(
                 f"private-{number}",
-                vpc_id=vpc.id,
+                vpc_id=self._vpc.id,
                 availability_zone=zone,
                 cidr_block=str(block),
+                ipv6_cidr_block=self._vpc.ipv6_cidr_block.apply(
+                    lambda whole, number=number: ipv6_block(whole, number)  # type: ignore[misc]
+                ),
                 opts=pulumi.ResourceOptions(parent=self, custom_timeouts=LETTING_GO),
             )
             aws.ec2.RouteTableAssociation(
-                f"private-{number}", subnet_id=subnet.id, route_table_id=routes.id, opts=self._child
+                f"private-{number}", subnet_id=subnet.id, route_table_id=self._routes.id, opts=self._child
             )
             subnets.append(subnet.id)
         return subnets
 
-    def _security_group(self, name: str, vpc: aws.ec2.Vpc, description: str) -> aws.ec2.SecurityGroup:
+    def _security_group(self, name: str, description: str) -> aws.ec2.SecurityGroup:
         # The provider takes the rule away that lets everything out and that EC2 gives to a new group.
         opts = pulumi.ResourceOptions(parent=self, custom_timeouts=LETTING_GO)
-        return aws.ec2.SecurityGroup(name, vpc_id=vpc.id, description=description, opts=opts)
+        return aws.ec2.SecurityGroup(name, vpc_id=self._vpc.id, description=description, opts=opts)
 
     def _connect(
         self, name: str, source: aws.ec2.SecurityGroup, target: aws.ec2.SecurityGroup, port: int
@@ -148,3 +219,15 @@ class Network(pulumi.ComponentResource):
                 opts=self._child,
             ),
         ]
+
+
+def ipv6_block(whole: str, number: int) -> str | None:
+    """Return the `number`th /64 block of a VPC's IPv6 block, such as `2001:db8:0:1::/64`.
+
+    None if the VPC has no block yet: the preview of an upgrade still sees a VPC without one.
+    """
+    try:
+        network = ipaddress.IPv6Network(whole)
+    except ValueError:
+        return None
+    return str(ipaddress.IPv6Network((int(network.network_address) + (number << 64), 64)))

@@ -14,7 +14,6 @@ import pulumi_aws as aws
 from infra import packages
 from infra.database import Database
 from infra.function import Function
-from infra.network import Network
 from infra.packages import Files
 from infra.settings import Settings
 
@@ -27,17 +26,15 @@ class SchemaArgs:
     migrations: Files
     menu: Mapping[str, Decimal]
     database: Database
-    network: Network
 
     @classmethod
-    def of(cls, settings: Settings, migrate: Function, database: Database, network: Network) -> SchemaArgs:
+    def of(cls, settings: Settings, migrate: Function, database: Database) -> SchemaArgs:
         """Take the menu from the stack's settings, and the migrations from their directory."""
         return cls(
             migrate=migrate,
             migrations=packages.migrations(),
             menu=settings.menu,
             database=database,
-            network=network,
         )
 
 
@@ -58,7 +55,7 @@ class Schema(pulumi.ComponentResource):
                 "database": args.database.instance.resource_id,
                 "login": args.database.login.version_id,
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.database.login, *args.network.ready]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.database.login]),
         )
         self.register_outputs({})
 

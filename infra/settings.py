@@ -77,6 +77,7 @@ class Settings:
     database_snapshot: Annotated[str, values.snapshot]
     database_final_snapshot: Annotated[bool, values.boolean]
     network_cidr: Annotated[str, values.network]
+    private_endpoints: Annotated[bool, values.boolean]
 
     # Care
     deletion_protection: Annotated[bool, values.boolean]

@@ -51,6 +51,11 @@ class Tables(pulumi.ComponentResource):
         )
         self.register_outputs({})
 
+    @property
+    def arns(self) -> list[pulumi.Output[str]]:
+        """All tables."""
+        return [self.orders.arn, self.menu.arn, self.metrics.arn]
+
     def _table(self, name: str, key: str, numbers: Sequence[str] = (), **more: Any) -> aws.dynamodb.Table:
         attributes: list[aws.dynamodb.TableAttributeArgsDict] = [{"name": key, "type": "S"}]
         attributes += [{"name": number, "type": "N"} for number in numbers]

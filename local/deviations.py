@@ -11,6 +11,7 @@ import json
 import platform
 import re
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,12 @@ class Deviations:
             f"{DATABASE_AUTHORITIES} in functions' archives holds the local database's CA, not Amazon's."
         )
         return {DATABASE_AUTHORITIES: self._authority.read_bytes()}
+
+    def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """Leave out which of SQS's names a function uses: MiniStack has one address for all services."""
+        if "SQS_DUALSTACK" in variables:
+            self._note("Functions reach SQS at MiniStack's address: on AWS over IPv6, by another name.")
+        return {name: value for name, value in variables.items() if name != "SQS_DUALSTACK"}
 
     def resource_policy(self, document: str) -> str:
         """Drop from a topic's, queue's or bucket's policy what refuses requests over plain HTTP."""

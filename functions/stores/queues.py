@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +26,16 @@ MAX_BATCH = 10  # messages of one call
 PARALLEL = 8
 
 
+def sqs_client(config: Config = QUICK) -> Any:
+    """Make a client that calls SQS by the one of SQS's names that the function's network leads to.
+
+    Only `sqs.REGION.api.aws` has IPv6 addresses, and only `sqs.REGION.amazonaws.com` is the name of a
+    private endpoint. https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
+    """
+    names = Config(use_dualstack_endpoint="SQS_DUALSTACK" in os.environ)
+    return boto3.client("sqs", config=config.merge(names))
+
+
 @dataclass(frozen=True, slots=True)
 class Depths:
     """Messages on their way, as SQS estimates them."""
@@ -40,7 +51,7 @@ class OrderQueues:
     def __init__(self, queue_url: str, dead_letter_queue_url: str, client: Any = None) -> None:
         self._queue_url = queue_url
         self._dead_letter_queue_url = dead_letter_queue_url
-        self._client: Any = client or boto3.client("sqs", config=QUICK)
+        self._client: Any = client or sqs_client()
 
     def depths(self) -> Depths:
         """Count messages.
@@ -67,7 +78,7 @@ class OrderQueue:
 
     def __init__(self, url: str, client: Any = None) -> None:
         self._url = url
-        self._client: Any = client or boto3.client("sqs", config=ONCE)
+        self._client: Any = client or sqs_client(ONCE)
 
     def visibility_timeout(self) -> int:
         """Return the queue's own visibility timeout in seconds."""
@@ -124,7 +135,7 @@ class DeadLetters:
     def __init__(self, url: str, hidden: int = 60, client: Any = None) -> None:
         self._url = url
         self._hidden = hidden
-        self._client: Any = client or boto3.client("sqs", config=QUICK)
+        self._client: Any = client or sqs_client()
         self._receipts: dict[str, str] = {}
         self._threads = ThreadPoolExecutor(PARALLEL)
 

@@ -56,8 +56,16 @@ def function(cloud: Cloud, name: str, inputs: Inputs) -> Result:
         Role=inputs.text("role"),
         Timeout=inputs.require("timeout"),
         MemorySize=inputs.require("memorySize"),
-        Environment={"Variables": inputs.section("environment").get("variables", {})},
-        VpcConfig=network.renamed({"subnetIds": "SubnetIds", "securityGroupIds": "SecurityGroupIds"}),
+        Environment={
+            "Variables": cloud.deviations.environment(inputs.section("environment").get("variables", {}))
+        },
+        VpcConfig=network.renamed(
+            {
+                "subnetIds": "SubnetIds",
+                "securityGroupIds": "SecurityGroupIds",
+                "ipv6AllowedForDualStack": "Ipv6AllowedForDualStack",
+            }
+        ),
         LoggingConfig=logging.renamed({"logFormat": "LogFormat", "logGroup": "LogGroup"}),
     )
     arn = created["FunctionArn"]

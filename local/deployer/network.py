@@ -8,6 +8,9 @@ from local.deployer.cloud import Cloud
 from local.deployer.inputs import Inputs
 from local.deployer.registry import Result, invoke, resource
 
+# MiniStack gives a VPC no IPv6 block; this one is for documentation, and nothing is at its addresses.
+_IPV6_BLOCK = "2001:db8::/56"
+
 
 @invoke("aws:index/getRegion:getRegion")
 def get_region(cloud: Cloud, inputs: Inputs) -> dict[str, Any]:
@@ -38,13 +41,16 @@ def get_availability_zones(cloud: Cloud, inputs: Inputs) -> dict[str, Any]:
 def vpc(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     ec2 = cloud.client("ec2")
     identifier = ec2.create_vpc(CidrBlock=inputs.text("cidrBlock"))["Vpc"]["VpcId"]
+    outputs = {"arn": cloud.arn("ec2", f"vpc/{identifier}")}
+    if inputs.flag("assignGeneratedIpv6CidrBlock"):
+        outputs["ipv6CidrBlock"] = _IPV6_BLOCK
     attributes = {"enableDnsSupport": "EnableDnsSupport", "enableDnsHostnames": "EnableDnsHostnames"}
     for attribute, value in inputs.renamed(attributes).items():
         ec2.modify_vpc_attribute(VpcId=identifier, **{attribute: {"Value": value}})
-    return identifier, {"arn": cloud.arn("ec2", f"vpc/{identifier}")}
+    return identifier, outputs
 
 
-@resource("aws:ec2/subnet:Subnet")
+@resource("aws:ec2/subnet:Subnet", {"ipv6CidrBlock": "MiniStack's networks have IPv4 addresses only"})
 def subnet(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     created = cloud.client("ec2").create_subnet(
         VpcId=inputs.text("vpcId"),
@@ -59,6 +65,23 @@ def route_table(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     created = cloud.client("ec2").create_route_table(VpcId=inputs.text("vpcId"))["RouteTable"]
     identifier = created["RouteTableId"]
     return identifier, {"arn": cloud.arn("ec2", f"route-table/{identifier}")}
+
+
+@resource("aws:ec2/route:Route")
+def route(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    table = inputs.text("routeTableId")
+    cloud.client("ec2").create_route(
+        RouteTableId=table,
+        DestinationIpv6CidrBlock=inputs.text("destinationIpv6CidrBlock"),
+        EgressOnlyInternetGatewayId=inputs.text("egressOnlyGatewayId"),
+    )
+    return f"r-{table}", {}
+
+
+@resource("aws:ec2/egressOnlyInternetGateway:EgressOnlyInternetGateway")
+def egress_only_internet_gateway(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    created = cloud.client("ec2").create_egress_only_internet_gateway(VpcId=inputs.text("vpcId"))
+    return created["EgressOnlyInternetGateway"]["EgressOnlyInternetGatewayId"], {}
 
 
 @resource("aws:ec2/routeTableAssociation:RouteTableAssociation")
@@ -107,6 +130,7 @@ def vpc_endpoint(cloud: Cloud, name: str, inputs: Inputs) -> Result:
         "subnetIds": "SubnetIds",
         "securityGroupIds": "SecurityGroupIds",
         "privateDnsEnabled": "PrivateDnsEnabled",
+        "policy": "PolicyDocument",
     }
     identifier = ec2.create_vpc_endpoint(
         VpcId=inputs.text("vpcId"), ServiceName=service, VpcEndpointType=kind, **inputs.renamed(optional)
@@ -127,6 +151,8 @@ def _permission(inputs: Inputs) -> dict[str, Any]:
     if "referencedSecurityGroupId" in inputs:
         group = {"GroupId": inputs.text("referencedSecurityGroupId"), **description}
         return {**permission, "UserIdGroupPairs": [group]}
+    if "cidrIpv6" in inputs:
+        return {**permission, "Ipv6Ranges": [{"CidrIpv6": inputs.text("cidrIpv6"), **description}]}
     return {**permission, "PrefixListIds": [{"PrefixListId": inputs.text("prefixListId"), **description}]}
 
 

@@ -80,6 +80,7 @@ class Answers(mocks.Mocks):
             "invokeUrl": f"https://api.execute-api.us-east-1.amazonaws.com/{args.inputs.get('stageName')}",
             "rootResourceId": "root",
             "prefixListId": f"pl-{args.name}",
+            "ipv6CidrBlock": "2600:1f18:1234:5600::/56",
             "versionId": f"version of {about}",
             "hex": "0a1b2c3d",
             "value": {rpc._special_sig_key: rpc._special_secret_sig, "value": "k3y"},

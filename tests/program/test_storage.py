@@ -1,4 +1,4 @@
-"""What holds data: the database, its network, and the tables."""
+"""What holds data: the database and the tables."""
 
 from __future__ import annotations
 
@@ -122,64 +122,6 @@ def test_dev_can_be_destroyed(dev: Program) -> None:
     assert not any(resource.protect for resource in dev.resources)
     assert database(dev).inputs["deletionProtection"] is False
     assert database(dev).inputs["skipFinalSnapshot"] is True
-
-
-def test_there_is_no_way_to_the_internet(program: Program) -> None:
-    kinds = {resource.type for resource in program.resources}
-    assert not kinds & {
-        "aws:ec2/internetGateway:InternetGateway",
-        "aws:ec2/natGateway:NatGateway",
-        "aws:ec2/eip:Eip",
-    }
-    assert len(program.all("ec2/subnet:Subnet")) == 2
-    assert len({subnet.inputs["availabilityZone"] for subnet in program.all("ec2/subnet:Subnet")}) == 2
-    assert not any(subnet.inputs.get("mapPublicIpOnLaunch") for subnet in program.all("ec2/subnet:Subnet"))
-
-
-def test_endpoints_with_private_dns_lead_to_awss_services(program: Program) -> None:
-    vpc = program.one("ec2/vpc:Vpc").inputs
-    assert vpc["enableDnsSupport"] is vpc["enableDnsHostnames"] is True
-    endpoints = {
-        endpoint.inputs["serviceName"].rpartition(".")[2]: (
-            endpoint.inputs["vpcEndpointType"],
-            endpoint.inputs.get("privateDnsEnabled"),
-        )
-        for endpoint in program.all("ec2/vpcEndpoint:VpcEndpoint")
-    }
-    assert endpoints == {
-        "dynamodb": ("Gateway", None),
-        "secretsmanager": ("Interface", True),
-        "sqs": ("Interface", True),
-    }
-
-
-def test_security_groups_name_each_other_and_nothing_wider(program: Program) -> None:
-    rules = [
-        (
-            rule.inputs["securityGroupId"],
-            rule.inputs.get("referencedSecurityGroupId") or rule.inputs["prefixListId"],
-        )
-        for kind in ("Ingress", "Egress")
-        for rule in program.all(f"vpc/securityGroup{kind}Rule:SecurityGroup{kind}Rule")
-    ]
-    functions, database_group, endpoints = (
-        f"id-SecurityGroup.{n}" for n in ("functions", "database", "endpoints")
-    )
-    assert sorted(rules) == sorted(
-        [
-            (database_group, functions),
-            (endpoints, functions),
-            (functions, database_group),
-            (functions, endpoints),
-            (functions, "pl-dynamodb-endpoint"),
-        ]
-    )
-    assert not any("egress" in group.inputs for group in program.all("ec2/securityGroup:SecurityGroup"))
-
-
-def test_a_destroy_waits_until_lambda_lets_go_of_the_network(program: Program) -> None:
-    for kind in ("ec2/subnet:Subnet", "ec2/securityGroup:SecurityGroup"):
-        assert {resource.delete_timeout for resource in program.all(kind)} == {"45m"}
 
 
 def test_a_changed_migration_has_another_fingerprint(tmp_path: pytest.TempPathFactory) -> None:

@@ -1,0 +1,210 @@
+"""The network in its two forms: `dev` reaches AWS's services over IPv6, `prod` through private endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from infra.network import ipv6_block
+from tests.program.conftest import Program
+
+IN_VPC = ["OrderProcessor", "GetOrderStatusLambda", "ReconcileOrders", "MigrateDatabase"]
+USE_SQS = ["OrderProcessor", "GetOrderStatusLambda", "ReconcileOrders"]
+ENDPOINT = "ec2/vpcEndpoint:VpcEndpoint"
+FUNCTION = "lambda/function:Function"
+RULES = (
+    "vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+    "vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+)
+# What only one of the two forms has.
+PRIVATE = {
+    "cafe:orders:Network$aws:ec2/securityGroup:SecurityGroup endpoints",
+    "cafe:orders:Network$aws:ec2/vpcEndpoint:VpcEndpoint secretsmanager-endpoint",
+    "cafe:orders:Network$aws:ec2/vpcEndpoint:VpcEndpoint sqs-endpoint",
+    "cafe:orders:Network$aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule functions-to-endpoints",
+    "cafe:orders:Network$aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule functions-to-endpoints",
+}
+OVER_IPV6 = {
+    "cafe:orders:Network$aws:ec2/egressOnlyInternetGateway:EgressOnlyInternetGateway egress",
+    "cafe:orders:Network$aws:ec2/route:Route egress",
+    "cafe:orders:Network$aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule functions-to-services",
+}
+
+
+def of_network(program: Program) -> set[str]:
+    return {
+        " ".join(resource.urn.split("::")[2:])
+        for resource in program.resources
+        if "cafe:orders:Network$" in resource.urn
+    }
+
+
+def rules(program: Program) -> list[tuple[str, str, int]]:
+    """Read who may connect to whom on which port, in the words of the security groups' rules."""
+    found = []
+    for kind in RULES:
+        for rule in program.all(kind):
+            inputs = rule.inputs
+            assert inputs["fromPort"] == inputs["toPort"]
+            peer = next(
+                inputs[key]
+                for key in ("referencedSecurityGroupId", "prefixListId", "cidrIpv6")
+                if key in inputs
+            )
+            found.append(
+                (inputs["securityGroupId"].removeprefix("id-SecurityGroup."), peer, inputs["toPort"])
+            )
+    return sorted(found)
+
+
+def test_only_the_way_to_secrets_manager_and_sqs_differs(dev: Program, prod: Program) -> None:
+    assert of_network(prod) - of_network(dev) == PRIVATE
+    assert of_network(dev) - of_network(prod) == OVER_IPV6
+
+
+def test_nothing_outside_can_connect_to_the_network(program: Program) -> None:
+    kinds = {resource.type for resource in program.resources}
+    assert not kinds & {
+        "aws:ec2/internetGateway:InternetGateway",
+        "aws:ec2/natGateway:NatGateway",
+        "aws:ec2/eip:Eip",
+    }
+    subnets = program.all("ec2/subnet:Subnet")
+    assert len({subnet.inputs["availabilityZone"] for subnet in subnets}) == len(subnets) == 2
+    assert not any(subnet.inputs.get("mapPublicIpOnLaunch") for subnet in subnets)
+
+
+def test_private_endpoints_leave_no_route_to_the_internet(prod: Program) -> None:
+    assert prod.all("ec2/route:Route") == []
+    assert not any(
+        "cidrIpv6" in rule.inputs or "cidrIpv4" in rule.inputs for kind in RULES for rule in prod.all(kind)
+    )
+
+
+def test_the_only_route_out_is_for_ipv6_and_one_way(dev: Program) -> None:
+    (route,) = dev.all("ec2/route:Route")
+    assert route.inputs["destinationIpv6CidrBlock"] == "::/0"
+    assert route.inputs["egressOnlyGatewayId"] == "id-EgressOnlyInternetGateway.egress"
+    assert set(route.inputs) == {"routeTableId", "destinationIpv6CidrBlock", "egressOnlyGatewayId"}
+
+
+def test_the_vpc_and_its_subnets_have_ipv6_blocks_in_both_forms(program: Program) -> None:
+    assert program.one("ec2/vpc:Vpc").inputs["assignGeneratedIpv6CidrBlock"] is True
+    blocks = [subnet.inputs["ipv6CidrBlock"] for subnet in program.all("ec2/subnet:Subnet")]
+    assert sorted(blocks) == ["2600:1f18:1234:5601::/64", "2600:1f18:1234:5602::/64"]
+
+
+@pytest.mark.parametrize(
+    ("whole", "number", "block"),
+    [
+        ("2600:1f18:1234:5600::/56", 1, "2600:1f18:1234:5601::/64"),
+        ("2600:1f18:1234::/56", 2, "2600:1f18:1234:2::/64"),
+        ("", 1, None),  # in the preview of an upgrade
+    ],
+)
+def test_a_subnet_takes_one_of_the_64_blocks_of_its_vpc(whole: str, number: int, block: str | None) -> None:
+    assert ipv6_block(whole, number) == block
+
+
+def test_security_groups_of_the_private_form_name_each_other(prod: Program) -> None:
+    assert rules(prod) == [
+        ("database", "id-SecurityGroup.functions", 3306),
+        ("endpoints", "id-SecurityGroup.functions", 443),
+        ("functions", "id-SecurityGroup.database", 3306),
+        ("functions", "id-SecurityGroup.endpoints", 443),
+        ("functions", "pl-dynamodb-endpoint", 443),
+    ]
+
+
+def test_over_ipv6_functions_may_connect_by_https_alone(dev: Program) -> None:
+    assert rules(dev) == [
+        ("database", "id-SecurityGroup.functions", 3306),
+        ("functions", "::/0", 443),
+        ("functions", "id-SecurityGroup.database", 3306),
+        ("functions", "pl-dynamodb-endpoint", 443),
+    ]
+
+
+def test_a_security_group_has_no_rules_of_its_own(program: Program) -> None:
+    assert not any("egress" in group.inputs for group in program.all("ec2/securityGroup:SecurityGroup"))
+
+
+def test_dynamodb_is_always_reached_through_a_gateway_endpoint(program: Program) -> None:
+    endpoint = program.one(ENDPOINT, "dynamodb-endpoint").inputs
+    assert endpoint["vpcEndpointType"] == "Gateway"
+    assert endpoint["routeTableIds"] == ["id-RouteTable.private-routes"]
+
+
+def test_private_endpoints_answer_for_the_services_names(prod: Program) -> None:
+    vpc = prod.one("ec2/vpc:Vpc").inputs
+    assert vpc["enableDnsSupport"] is vpc["enableDnsHostnames"] is True
+    interfaces = [e.inputs for e in prod.all(ENDPOINT) if e.inputs["vpcEndpointType"] == "Interface"]
+    assert sorted(e["serviceName"] for e in interfaces) == [
+        "com.amazonaws.us-east-1.secretsmanager",
+        "com.amazonaws.us-east-1.sqs",
+    ]
+    assert all(e["privateDnsEnabled"] for e in interfaces)
+
+
+def test_a_private_endpoint_is_there_after_the_rules_that_let_functions_in(prod: Program) -> None:
+    names = {f"{kind} functions-to-endpoints": prod.one(kind, "functions-to-endpoints").urn for kind in RULES}
+    for endpoint in ("secretsmanager-endpoint", "sqs-endpoint"):
+        assert set(names.values()) <= set(prod.one(ENDPOINT, endpoint).depends_on)
+
+
+def test_endpoints_lead_to_nothing_but_this_stacks_tables_queues_and_secrets(prod: Program) -> None:
+    reached = {
+        endpoint.name: [(s["Action"], s["Resource"]) for s in endpoint.policy()]
+        for endpoint in prod.all(ENDPOINT)
+    }
+    tables = [f"arn:Table.{name}" for name in ("Orders", "CafeMenu", "CafeOrderMetrics")]
+    assert reached == {
+        "dynamodb-endpoint": [("dynamodb:*", tables)],
+        "secretsmanager-endpoint": [
+            ("secretsmanager:*", ["arn:Secret.CafeDevDBSM", "arn:master:Instance.cafe-db"])
+        ],
+        "sqs-endpoint": [("sqs:*", ["arn:Queue.OrderQueue", "arn:Queue.OrderDLQ"])],
+    }
+
+
+def test_over_ipv6_the_dynamodb_endpoint_is_as_narrow(dev: Program, prod: Program) -> None:
+    assert dev.one(ENDPOINT).inputs == {
+        **prod.one(ENDPOINT, "dynamodb-endpoint").inputs,
+        "tags": {"Project": "cafe-orders", "Stack": "dev"},
+    }
+
+
+@pytest.mark.parametrize("name", IN_VPC)
+def test_a_function_in_the_vpc_is_made_after_all_that_it_connects_through(
+    program: Program, name: str
+) -> None:
+    waits = set(program.one(FUNCTION, name).depends_on)
+    kinds = ("ec2/vpcEndpoint:VpcEndpoint", "ec2/route:Route", *RULES)
+    assert {resource.urn for kind in kinds for resource in program.all(kind)} <= waits
+
+
+@pytest.mark.parametrize("name", IN_VPC)
+def test_functions_use_ipv6_where_it_leads_out(dev: Program, prod: Program, name: str) -> None:
+    assert dev.one(FUNCTION, name).inputs["vpcConfig"]["ipv6AllowedForDualStack"] is True
+    assert prod.one(FUNCTION, name).inputs["vpcConfig"]["ipv6AllowedForDualStack"] is False
+
+
+@pytest.mark.parametrize("name", USE_SQS)
+def test_functions_call_sqs_by_the_name_that_leads_there(dev: Program, prod: Program, name: str) -> None:
+    assert dev.one(FUNCTION, name).inputs["environment"]["variables"]["SQS_DUALSTACK"] == "true"
+    assert "SQS_DUALSTACK" not in prod.one(FUNCTION, name).inputs["environment"]["variables"]
+
+
+def test_no_function_switches_all_its_clients_to_dual_stack(program: Program) -> None:
+    for function in program.all(FUNCTION):
+        assert "AWS_USE_DUALSTACK_ENDPOINT" not in function.inputs["environment"]["variables"]
+
+
+def test_the_form_is_a_setting(with_settings: Callable[..., Program]) -> None:
+    assert of_network(with_settings(privateEndpoints="true")) >= PRIVATE
+
+
+def test_a_destroy_waits_until_lambda_releases_the_network(program: Program) -> None:
+    for kind in ("ec2/subnet:Subnet", "ec2/securityGroup:SecurityGroup"):
+        assert {resource.delete_timeout for resource in program.all(kind)} == {"45m"}
