@@ -184,7 +184,7 @@ def test_an_archive_has_all_that_its_handler_imports(tmp_path: Path, handler: st
 
 
 def test_the_worker_finds_its_stores_and_the_cafes_time_zone(with_settings: Callable[..., Program]) -> None:
-    program = with_settings(timeZone="Europe/Berlin")
+    program = with_settings(timeZone="Europe/Berlin", privateEndpoints="true")
     worker = program.one("lambda/function:Function", "OrderProcessor").inputs
     assert worker["environment"]["variables"] == {
         "DATABASE_SECRET": "arn:Secret.CafeDevDBSM",
