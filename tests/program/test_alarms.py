@@ -59,12 +59,12 @@ def test_orders_are_old_when_three_attempts_would_have_dead_lettered_them(
     with_settings: Callable[..., Program],
 ) -> None:
     delays = round(sum(backoff.DELAYS) * (1 + backoff.JITTER))
-    program = with_settings(workerTimeout=60, batchWindow=5)
+    program = with_settings(workerTimeout="60", batchWindow="5")
     assert program.one(ALARM, "OldOrders").inputs["threshold"] == 3 * (60 + 5) + delays
 
 
 def test_the_storage_alarm_follows_the_setting(with_settings: Callable[..., Program]) -> None:
-    program = with_settings(databaseStorage=100)
+    program = with_settings(databaseStorage="100")
     assert program.one(ALARM, "DatabaseStorage").inputs["threshold"] == 10 * 1024**3
 
 

@@ -199,6 +199,7 @@ JUDGES: Mapping[str, Callable[[Any], bool]] = {
     "networkCidr": lambda cidr: (
         16 <= ipaddress.IPv4Network(cidr).prefixlen <= 24 and ipaddress.IPv4Network(cidr).is_private
     ),
+    "privateEndpoints": {True, False}.__contains__,
     "deletionProtection": {True, False}.__contains__,
 }
 

@@ -35,7 +35,7 @@ def test_the_topic_of_orders_is_encrypted(program: Program) -> None:
 def test_visibility_is_six_times_the_workers_timeout_and_the_window(
     with_settings: Callable[..., Program],
 ) -> None:
-    program = with_settings(workerTimeout=60, batchSize=100, batchWindow=5)
+    program = with_settings(workerTimeout="60", batchSize="100", batchWindow="5")
     worker = program.one("lambda/function:Function", "OrderProcessor")
     assert worker.inputs["timeout"] == 60
     assert program.one("sqs/queue:Queue", "OrderQueue").inputs["visibilityTimeoutSeconds"] == 365
