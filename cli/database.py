@@ -6,11 +6,11 @@ from pymysql.cursors import Cursor
 from cli.stack import Database
 from local.database import tls_context
 
-CONNECT_TIMEOUT = 5  # seconds
+CONNECT_TIMEOUT = 30  # seconds
 
 
 def connect(
-    database: Database, *, user: str = "", password: str = "", read_timeout: int = 10
+    database: Database, *, user: str = "", password: str = "", read_timeout: int = 30
 ) -> "pymysql.Connection[Cursor]":
     """Log in over TLS, as the tools' user or as another; each statement is a transaction.
 

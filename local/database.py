@@ -18,6 +18,9 @@ from pymysql.constants import ER
 from local.database_server import Administrator
 from local.errors import LocalError
 
+# Seconds until a service must answer. They take one or two, and many times that on a busy machine; one that
+# ends is noticed at once.
+START_TIMEOUT = 300.0
 # Error numbers of a server that does not listen yet, or breaks off.
 _NOT_YET = (2002, 2003, 2013)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -102,7 +105,7 @@ class Database:
             name=name,
             ca=str(self._authority),
         )
-        self.product = self.wait(timeout=60)
+        self.product = self.wait(START_TIMEOUT)
         with self._connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE `{name}`")
             cursor.execute("CREATE USER %s@'127.0.0.1' IDENTIFIED BY %s", (user, password))
@@ -136,7 +139,7 @@ class Database:
             password=self._administrator.password,
             ssl=tls_context(self._authority),
             autocommit=True,
-            connect_timeout=5,
-            read_timeout=30,
-            write_timeout=30,
+            connect_timeout=30,
+            read_timeout=120,
+            write_timeout=120,
         )

@@ -25,7 +25,7 @@ CHAOS_FILE = "chaos.json"
 CONTENTS = (STACK_FILE, "stack.partial", LOGS, CONTROL, CHAOS_FILE, "database", "ministack", "tls")
 
 # How long a watchdog may need to clean up after a killed run, in seconds.
-CLEAN_UP_TIMEOUT = 15.0
+CLEAN_UP_TIMEOUT = 60.0
 
 
 class RunDirectory:

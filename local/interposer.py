@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 TRANSACTION = "TransactWriteItems"
 # Headers that speak of one connection only.
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
-TIMEOUT = 30.0  # seconds
+TIMEOUT = 120.0  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,17 +27,13 @@ from pulumi.runtime import settings as runtime
 from pulumi.runtime.stack import wait_for_rpcs
 
 from local import ministack, project
-from local.database import Database
+from local.database import START_TIMEOUT, Database
 from local.database_server import Administrator
 from local.deployer import Cloud, Deployer
 from local.deployer.naming import Naming
 from local.deployer.outputs import refuse_marks
 from local.errors import LocalError
 from local.progress import Assignment, Event, Failed, Finished, Ready, encode
-
-# Seconds until a service must answer; on an idle machine they take one or two.
-START_TIMEOUT = 60.0
-
 
 Report = Callable[[Event], None]
 

@@ -33,7 +33,7 @@ from local.watchdog import Watchdog
 ROOT = Path(__file__).parent.parent
 DEFAULT_DIRECTORY = ROOT / ".local"
 DEFAULT_PORT = 4566
-STOP_TIMEOUT = 20.0  # seconds
+STOP_TIMEOUT = 60.0  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)

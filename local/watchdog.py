@@ -71,7 +71,7 @@ def watch(directory: RunDirectory) -> None:
                 running.discard(int(group))
             case _:
                 return
-    ending.end_groups(running, timeout=5.0)
+    ending.end_groups(running)
     directory.release(keep_logs=False)
 
 

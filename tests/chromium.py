@@ -7,7 +7,9 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+
+from tests.waiting import LIMIT
 
 # What Debian, Ubuntu, Fedora and Google call it, the fastest first; on macOS it is an application and not on
 # the PATH.
@@ -59,5 +61,6 @@ def launch(playwright: Playwright, *options: str) -> Browser:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start Chromium for the tests of a module."""
+    expect.set_options(timeout=LIMIT * 1000)
     with sync_playwright() as playwright, launch(playwright) as chromium:
         yield chromium

@@ -27,6 +27,7 @@ from stores.secret import Login
 from stores.tables import OrdersTables, TableNames
 from tests import engine
 from tests.unit.books import Books
+from tests.waiting import LIMIT
 
 NAMES = TableNames("Orders", "CafeMenu", "CafeOrderMetrics")
 MENU_INDEX = "menu"
@@ -110,7 +111,7 @@ def running_server(directory: Path) -> Iterator[Server]:
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log, start_new_session=True)
     try:
-        Database(port=port, administrator=administrator, authority=tls.authority).wait(60)
+        Database(port=port, administrator=administrator, authority=tls.authority).wait(LIMIT)
         login = Login("127.0.0.1", port, administrator.user, administrator.password, "cafe_db")
         yield Server(login, tls.authority)
     finally:

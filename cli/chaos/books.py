@@ -19,7 +19,7 @@ PAGE = 2000  # rows read at once
 READ_TIMEOUT = 60  # seconds for a page
 HIDDEN = 60  # seconds for which a message that was looked at is nobody else's
 EXAMPLES = 3
-PATIENCE = 20.0  # seconds; the reconciler may have dead letters in its hands
+PATIENCE = 60.0  # seconds; the reconciler may have dead letters in its hands
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,9 +25,9 @@ from local.errors import LocalError
 from local.interposer import TRANSACTION, Answer, Call, Interposer, LosingAnswers, Meddler, Throttling
 from local.workers import Workers
 
-# Seconds: for the database to be gone, or back. It takes a tenth of one.
-PATIENCE = 30.0
-READ_TIMEOUT = 30  # seconds for a statement
+# Seconds: for the database to be gone, or back. It takes a tenth of one on an idle machine.
+PATIENCE = 120.0
+READ_TIMEOUT = 120  # seconds for a statement
 # The smallest that the server takes.
 FEWEST_CONNECTIONS = 10
 ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"

@@ -26,13 +26,13 @@ from cli.stack import Stack
 LONGEST_QUEUE = 2000
 CHECKED_EVERY = 200  # messages
 # Seconds more that it lasts, at most, while it has harmed nobody: MiniStack pauses after a worker died.
-GRACE = 5.0
+GRACE = 30.0
 RECONCILED_EVERY = 2.0  # seconds, instead of a minute
 # Nothing more is expected to happen when nothing has changed for as many seconds, and so many runs of
 # `ReconcileOrders`: one that was killed hides dead letters for a minute.
 PATIENCE = 75.0
 FRUITLESS_RUNS = 3
-OUTAGE_PATIENCE = 120.0
+OUTAGE_PATIENCE = 600.0
 BEAT = 0.25  # seconds between two looks
 KIBIBYTE = 1024
 

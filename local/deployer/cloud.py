@@ -18,8 +18,8 @@ from local.gateway import Served
 
 ROOT = Path(__file__).parents[2]
 # Seconds. An invocation waits for its function, which may run migrations.
-CONNECT_TIMEOUT = 5
-READ_TIMEOUT = 120
+CONNECT_TIMEOUT = 30
+READ_TIMEOUT = 300
 
 
 @dataclass(frozen=True, kw_only=True)

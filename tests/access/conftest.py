@@ -10,6 +10,7 @@ import pytest
 
 from cli.http import LoopbackTransport
 from tests.local_stack import LocalStack, started
+from tests.waiting import LIMIT
 
 OUTSIDE = "127.0.0.2"  # an address of this machine that is in none of the stack's networks
 
@@ -35,7 +36,7 @@ class Door:
 
 def visitor(address: str | None = None) -> httpx.Client:
     """Be somebody at an address of this machine."""
-    return httpx.Client(transport=LoopbackTransport(local_address=address), timeout=30)
+    return httpx.Client(transport=LoopbackTransport(local_address=address), timeout=LIMIT)
 
 
 @pytest.fixture(scope="session")

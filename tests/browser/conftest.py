@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from infra.site import WEB
 from tests.browser.answers import NOON, answer
 from tests.browser.site import API_PATH, MENU_PATH, ORDERS_PATH, PAGES, Site, serve
+from tests.waiting import LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,7 +153,7 @@ def board(browser: Browser, site: Site) -> Iterator[Board]:
     """The page, not opened yet, at noon; afterwards nothing forbidden may have happened."""
     with browser.new_context(**DEVICE) as context:
         page = context.new_page()
-        page.set_default_timeout(5_000)
+        page.set_default_timeout(LIMIT * 1000)
         page.clock.install(time=NOON)
         page.clock.pause_at(NOON + timedelta(seconds=1))
         yield from _watched(Board(page, site))
@@ -163,7 +164,7 @@ def running_board(browser: Browser, site: Site) -> Iterator[Board]:
     """The same with a clock that runs, and no pause between two questions."""
     with browser.new_context(**DEVICE) as context:
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(LIMIT * 1000)
         page.add_init_script(HURRY)
         yield from _watched(Board(page, site))
 

@@ -44,7 +44,6 @@ def run(
     with http.client(None) as client:
         checks = list(Verification(target, client, administrator(), item="Coffee", timeout=0.3).run())
     assert [check.name for check in checks] == NAMES
-    assert all(check.seconds < 1.5 for check in checks)
     return {check.name: check for check in checks}
 
 

@@ -60,7 +60,7 @@ def test_orders_appear_on_the_page_without_a_reload_and_texts_stay_text(
         page.goto(cafe.outputs["page_url"])
         page.evaluate("window.sameDocument = true")
         cafe.post({"item": hostile, "quantity": 3, "customer_name": hostile})
-        expect(page.get_by_text(hostile).first).to_be_visible(timeout=20_000)
+        expect(page.get_by_text(hostile).first).to_be_visible()
         assert page.evaluate("window.sameDocument") is True
         assert complaints == []
 

@@ -8,16 +8,14 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
 from local import stack
 from tests import engine
-
-TIMEOUT = 60.0  # seconds; a hundred times what it takes, on a machine that does much else
+from tests.waiting import LIMIT, eventually
 
 # A program that needs next to nothing, so that a run is mostly the starting of its processes.
 PROGRAM = """
@@ -66,13 +64,13 @@ class Run:
 
     def wait_for(self, text: str) -> None:
         """Wait until it has written a text."""
-        until(lambda: text in self.output or self.process.poll() is not None)
+        eventually(lambda: text in self.output or self.process.poll() is not None)
         assert text in self.output, self.output
 
     def wait(self) -> int:
         """Wait until it has ended, and return its exit code."""
-        code = self.process.wait(TIMEOUT)
-        self._reader.join(TIMEOUT)
+        code = self.process.wait(LIMIT)
+        self._reader.join(LIMIT)
         return code
 
     def end(self, number: int = signal.SIGINT) -> int:
@@ -85,7 +83,7 @@ class Run:
         if self.process.poll() is None:
             self.process.kill()
         self.wait()
-        until(lambda: not leftovers(self.directory))
+        eventually(lambda: not leftovers(self.directory))
         if self.process.stdout is not None:
             self.process.stdout.close()
 
@@ -112,11 +110,3 @@ def children(directory: Path, word: str) -> Iterator[psutil.Process]:
         with contextlib.suppress(psutil.Error):
             if process.cwd().startswith(str(directory)) and word in " ".join(process.cmdline()):
                 yield process
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)

@@ -19,7 +19,8 @@ from local.control import Control, Request
 from local.database import tls_context
 from local.errors import LocalError
 from tests import engine
-from tests.local.runs import PROGRAM, Run, children, leftovers, until, write_program
+from tests.local.runs import PROGRAM, Run, children, leftovers, write_program
+from tests.waiting import eventually
 
 READY = "The cafe is open"
 
@@ -76,7 +77,7 @@ def test_only_its_owner_can_ask_and_only_for_what_there_is(tmp_path: Path, reque
     pipe.write_text("rm -rf\n\xff\nkill\n")
     control.ask(tmp_path, Request.KILL_DATABASE)
     control.ask(tmp_path, Request.START_DATABASE)
-    until(lambda: len(requests) == 2)
+    eventually(lambda: len(requests) == 2)
     assert requests == [Request.KILL_DATABASE, Request.START_DATABASE]
 
 
@@ -120,7 +121,7 @@ def test_a_database_killed_on_purpose_comes_back_with_its_data_and_parameters(
     for request, answers in ((Request.KILL_DATABASE, False), (Request.START_DATABASE, True)) * 2:
         control.ask(directory, request)
         control.ask(directory, request)  # Once more changes nothing.
-        until(lambda answers=answers: is_open(directory) is answers)  # type: ignore[misc]
+        eventually(lambda answers=answers: is_open(directory) is answers)  # type: ignore[misc]
     assert started.process.poll() is None
     with connect(directory) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT id, @@GLOBAL.require_secure_transport, @@GLOBAL.max_allowed_packet FROM kept")
@@ -141,13 +142,13 @@ def test_a_stack_without_its_database_ends_like_any_other(
     started = run(PROGRAM)
     directory = tmp_path / "run"
     control.ask(directory, Request.KILL_DATABASE)
-    until(lambda: not list(children(directory / "database", "--datadir")))
+    eventually(lambda: not list(children(directory / "database", "--datadir")))
     control.ask(directory, Request.START_DATABASE)
     control.ask(directory, Request.KILL_DATABASE)
     if killed:
         started.process.kill()
         started.wait()
-        until(lambda: not leftovers(directory) and not directory.exists())
+        eventually(lambda: not leftovers(directory) and not directory.exists())
     else:
         assert stack.stop(directory)
         assert started.wait() == 0

@@ -12,8 +12,9 @@ import pytest
 
 from local import stack
 from tests import engine
-from tests.local.runs import PROGRAM, Run, children, leftovers, until, write_program
+from tests.local.runs import PROGRAM, Run, children, leftovers, write_program
 from tests.odd import ODD, ODD_FOR_PYTHON
+from tests.waiting import eventually
 
 READY = "The cafe is open"
 Start = Callable[..., Run]
@@ -83,7 +84,7 @@ def test_a_killed_stack_leaves_nothing_and_the_next_start_waits_for_that(
     again = start()
     again.wait_for(READY)
     assert again.end(signal.SIGTERM) == 0
-    until(lambda: not leftovers(directory))
+    eventually(lambda: not leftovers(directory))
     _assert_gone(directory)
 
 
@@ -97,8 +98,8 @@ def test_a_stack_killed_alone_is_cleaned_up_without_anybody(
     run.wait_for("Starting")
     run.process.kill()
     run.wait()
-    until(lambda: not leftovers(directory))
-    until(lambda: not directory.exists())
+    eventually(lambda: not leftovers(directory))
+    eventually(lambda: not directory.exists())
 
 
 def test_a_service_that_dies_ends_the_stack_with_its_last_words(start: Start, directory: Path) -> None:
