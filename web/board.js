@@ -35,7 +35,7 @@ export function showWay(status) {
     const its = hops[hop.dataset.hop] ?? "";
     mark(hop, "data-level", its);
     const chip = hop.querySelector(".chip");
-    if (chip) write(chip, CHIPS[its] ?? "");
+    if (chip) write(chip, (its === "busy" && chip.dataset.busy) || (CHIPS[its] ?? ""));
   }
   const { agree, words: together } = syncWords(status, now());
   mark(element("sync-words"), "data-agree", agree);

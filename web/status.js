@@ -21,6 +21,7 @@ import { dayText, exactTimeText, hourText, numberText, timeText } from "./format
  * @property {Date | null} rdsAsOf when the rows in RDS were counted
  * @property {boolean | null} inSync null: cannot be told now
  * @property {Date | null} driftSince
+ * @property {{ rejected: number, asOf: Date } | null} deadLetters how many hold no valid order; null: nobody looked
  * @property {string[]} degraded sources that could not be read, as the API names them
  * @property {string | null} generatedAt
  * @property {number} movedAt milliseconds: when an order last got through, or none was under way
@@ -69,6 +70,7 @@ export function learn(answer, before, now) {
     rdsAsOf: moment(answer.sync?.rds_orders?.as_of) ?? before?.rdsAsOf ?? null,
     inSync: typeof answer.sync?.in_sync === "boolean" ? answer.sync.in_sync : null,
     driftSince: moment(answer.sync?.drift_since),
+    deadLetters: readDeadLetters(answer.sync?.dead_letters),
     degraded,
     generatedAt: answer.generated_at ?? null,
     movedAt: still ? before.movedAt : now,
@@ -98,6 +100,11 @@ function readFigures(answer, thisHour, before) {
     return [name, { value: now ?? known, old: now === null && known !== null }];
   });
   return Object.fromEntries(figures);
+}
+
+function readDeadLetters(found) {
+  const asOf = moment(found?.as_of);
+  return asOf && Number.isFinite(found.rejected) ? { rejected: found.rejected, asOf } : null;
 }
 
 /** @returns {Order} */
@@ -158,21 +165,39 @@ function sinceText(date, now) {
 }
 
 /**
+ * What is in the dead-letter queue: messages that need a person, and orders that are recorded by themselves.
+ * @returns {{ invalid: string, waiting: string }} each empty where there are none
+ */
+function deadWords({ figures, deadLetters }, now) {
+  const dead = figures.deadLettered.value ?? 0; // known before or now: no alarm ends because nobody can look
+  if (dead === 0) return { invalid: "", waiting: "" };
+  if (!deadLetters || now - deadLetters.asOf > LATE) {
+    return { invalid: `${counted(dead, "message", "messages")} failed three times`, waiting: "" };
+  }
+  const rejected = Math.min(deadLetters.rejected, dead);
+  return {
+    invalid: rejected ? `${counted(rejected, "message holds", "messages hold")} no valid order` : "",
+    waiting: dead > rejected ? `${counted(dead - rejected, "order waits", "orders wait")} for a store` : "",
+  };
+}
+
+/**
  * Where orders are, and where they are stuck: a sentence, and a level for each hop that has one.
  * @returns {{ level: Level, words: string, hops: Record<string, Level> }} hops by their names
  */
 export function verdict(status, now) {
   const { figures, degraded } = status;
-  const dead = figures.deadLettered.value ?? 0; // known before or now: no alarm ends because nobody can look
+  const dead = deadWords(status, now);
   const [waiting, inFlight] = [figures.waiting, figures.inFlight].map(({ value, old }) => (old ? 0 : (value ?? 0)));
   const stalled = now - status.movedAt >= PATIENCE;
   const sync = syncWords(status, now);
   const hops = Object.fromEntries(degraded.map((source) => [source, "unknown"]));
   if (degraded.includes("sqs")) hops.lambda = hops.dlq = "unknown";
   const stuck = [];
-  if (dead > 0) {
+  if (dead.waiting) hops.dlq = "busy";
+  if (dead.invalid) {
     hops.dlq = "stuck";
-    stuck.push(`${counted(dead, "order", "orders")} failed three times`);
+    stuck.push(dead.invalid);
   }
   if (inFlight > 0) hops.lambda = stalled ? "stuck" : "busy";
   if (waiting > 0) hops.sqs = stalled && inFlight === 0 ? "stuck" : "busy";
@@ -182,7 +207,10 @@ export function verdict(status, now) {
     hops.sync = "stuck";
     stuck.push(`RDS and DynamoDB are ${sync.words.replace("they differ", "not the same")}`);
   }
-  if (stuck.length) return { level: "stuck", words: sentence(stuck.join("; ")), hops };
+  if (stuck.length) {
+    return { level: "stuck", words: sentence([...stuck, dead.waiting].filter(Boolean).join("; ")), hops };
+  }
+  if (dead.waiting) return { level: "busy", words: sentence(`${dead.waiting}, to be recorded by themselves`), hops };
   if (degraded.includes("sqs") || figures.waiting.value === null) {
     return { level: "unknown", words: "It cannot be told now whether orders are waiting.", hops };
   }

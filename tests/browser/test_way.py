@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
@@ -58,10 +58,44 @@ def test_orders_on_the_way_are_no_trouble(board: Board) -> None:
 def test_dead_letters_are_stuck(board: Board) -> None:
     board.site.answer = answer([order("a")], sync=sync(dead_lettered=1, **COUNTED))
     board.open()
-    expect(board.verdict).to_have_text("1 order failed three times.")
+    expect(board.verdict).to_have_text("1 message failed three times.")
     expect(board.verdict).to_have_attribute("data-level", "stuck")
     expect(board.hop("dlq")).to_contain_text("stuck here")
-    expect(board.page.locator("#announcement")).to_have_text("1 order failed three times.")
+    expect(board.page.locator("#announcement")).to_have_text("1 message failed three times.")
+
+
+def looked_at(rejected: int, waiting: int, as_of: str = "2026-11-22T11:59:30Z") -> dict[str, Any]:
+    """Return what `sync` says of dead letters when `ReconcileOrders` has looked at them."""
+    split = {"rejected": rejected, "waiting": waiting, "as_of": as_of}
+    return sync(dead_lettered=rejected + waiting, dead_letters=split, **COUNTED)
+
+
+def test_messages_that_hold_no_valid_order_are_stuck(board: Board) -> None:
+    board.site.answer = answer([order("a")], sync=looked_at(rejected=2, waiting=0))
+    board.open()
+    expect(board.verdict).to_have_text("2 messages hold no valid order.")
+    expect(board.verdict).to_have_attribute("data-level", "stuck")
+    expect(board.hop("dlq")).to_contain_text("stuck here")
+
+
+def test_orders_that_wait_for_a_store_are_told_from_messages_that_hold_none(board: Board) -> None:
+    board.site.answer = answer([order("a")], sync=looked_at(rejected=0, waiting=1_200))
+    board.open()
+    expect(board.verdict).to_have_text("1,200 orders wait for a store, to be recorded by themselves.")
+    expect(board.verdict).to_have_attribute("data-level", "busy")
+    expect(board.hop("dlq")).to_contain_text("to be recorded")
+    board.site.answer = answer([order("a")], sync=looked_at(rejected=1, waiting=1))
+    board.wait(1_000)
+    expect(board.verdict).to_have_text("1 message holds no valid order; 1 order waits for a store.")
+    expect(board.hop("dlq")).to_contain_text("stuck here")
+
+
+def test_what_dead_letters_are_is_unknown_where_nobody_looked_lately(board: Board) -> None:
+    split = looked_at(rejected=0, waiting=3, as_of="2026-11-22T11:54:00Z")
+    board.site.answer = answer([order("a")], sync=split)
+    board.open()
+    expect(board.verdict).to_have_text("3 messages failed three times.")
+    expect(board.hop("dlq")).to_contain_text("stuck here")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +143,7 @@ def test_orders_of_a_queue_that_cannot_be_read_are_neither_on_the_way_nor_stuck(
         board.wait(1_000)
         for hop in ("sqs", "lambda"):
             expect(board.hop(hop)).to_contain_text("cannot be read")
-        expect(board.verdict).to_have_text("1 order failed three times.")  # that does not end by itself
+        expect(board.verdict).to_have_text("1 message failed three times.")  # that does not end by itself
         board.page.clock.fast_forward(61_000)
 
 
