@@ -13,7 +13,7 @@ from functools import cached_property
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import aws, http, queues, status, times, worker_log
+from cli import aws, http, page_settings, queues, status, times, worker_log
 from cli.dlq.dead_letters import DeadLetters
 from cli.dlq.states import Kind, states, summary
 from cli.errors import CafeError, SetUpError
@@ -145,6 +145,8 @@ class Doctor:
             return State.OK, f"{url} is shut to this machine's network, as dashboardCidrs says", None
         if response.status_code != httpx.codes.OK or TITLE not in response.text:
             return State.BAD, f"{url} answers {http.message_of(response)}, not with the page", self._deploy
+        if wrong := page_settings.problem(self._client, url):
+            return State.BAD, wrong, self._deploy
         return State.OK, f"{url} is served", None
 
     def _api(self) -> Verdict:

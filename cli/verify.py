@@ -15,7 +15,7 @@ import pymysql
 from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_exponential
 
-from cli import aws, http, queues, status, worker_log
+from cli import aws, http, page_settings, queues, status, worker_log
 from cli.database import connect
 from cli.errors import CafeError
 from cli.order import Counter, Order, Receipt
@@ -348,6 +348,8 @@ class Verification:
             raise FailedError(f"{url} answered {response.status_code} with {kind}, not 200 with text/html.")
         if TITLE not in response.text:
             raise FailedError(f"{url} is not the order status page: it lacks {TITLE}.")
+        if wrong := page_settings.problem(self._client, url):
+            raise FailedError(wrong)
         return url
 
 

@@ -19,6 +19,9 @@ from cli.stack import Stack
 from orders.order import InvalidOrderError, OrderFields
 
 REGION = "eu-central-1"
+CONFIG = """export const settings = {"apiBase": "/prod", "timeZone": "UTC", "locale": "en-US",
+"access": "public", "signIn": null, "ordersApiKey": false, "version": "1"};
+"""
 PAGE = "<!doctype html><html><head><title>Cafe orders</title></head></html>"
 
 
@@ -74,6 +77,7 @@ class FakeApi:
         self.replies: list[Reply] = []
         self.status: Reply = Reply(body={})
         self.page: Reply = Reply(body=PAGE, content_type="text/html; charset=utf-8")
+        self.config: Reply = Reply(body=CONFIG, content_type="text/javascript; charset=utf-8")
         self.on_order: Callable[[str, Any], None] = lambda _id, _body: None
         self.on_status: Callable[[], None] = lambda: None
         self._keys: dict[str, str] = {}
@@ -123,7 +127,7 @@ class FakeApi:
             if request.method == "POST":
                 return self._take(request)
         if request.headers["Host"].startswith("d123.cloudfront.localhost"):
-            return self.page
+            return self.config if request.path == "/config.js" else self.page
         if request.path == "/prod/order-status":
             self.on_status()
             return self.status

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from cli import doctor, queues, worker
 from cli.main import app
 from tests.cli.conftest import Cafe
-from tests.cli.stand_in import FakeAws, FakeFunctions, Reply, administrator
+from tests.cli.stand_in import CONFIG, FakeAws, FakeFunctions, Reply, administrator
 
 BUSY = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "Rate exceeded"}}, "Invoke")
 
@@ -597,6 +597,14 @@ def test_the_doors_are_judged(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeA
     dev.api.status = Reply(body={"degraded": ["rds"]})
 
     assert {name: state for name, (state, _) in findings(dev_cafe).items()} == {"page": "bad", "api": "warn"}
+
+
+def test_settings_that_the_page_cannot_use_are_a_finding(
+    dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
+) -> None:
+    dev.api.config = Reply(body=CONFIG.replace("en-US", "en-12"))
+
+    assert findings(dev_cafe) == {"page": ("bad", "make deploy STACK=dev ARGS=--refresh")}
 
 
 def test_a_stack_that_is_older_than_the_command_is_told_to_deploy(

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Self
 
 import pymysql
 import pytest
 
-from cli import http, stack, terminal, verify
+from cli import http, page_settings, stack, terminal, verify
 from cli.aws import Clients
 from cli.errors import SetUpError
 from cli.verify import Check, Verification
 from tests.cli.conftest import Cafe, Pulumi
-from tests.cli.stand_in import REGION, FakeApi, FakeAws, Reply, administrator
+from tests.cli.stand_in import CONFIG, REGION, FakeApi, FakeAws, Reply, administrator
 
 NAMES = [
     "order_accepted",
@@ -273,6 +274,43 @@ def test_a_page_that_is_not_the_page_is_noticed(dev: FakeAws, api: FakeApi, page
 
     assert failed(checks) == ["page_served"]
     assert detail in checks["page_served"].detail
+
+
+@pytest.mark.parametrize(
+    ("config", "detail"),
+    [
+        (Reply(status=404, body="<Error/>"), "answers 404 without the pages' settings"),
+        (Reply(status=0), "config.js was not reached"),
+        (Reply(body="export const settings = {"), "without the pages' settings"),
+        (Reply(body="export const settings = {'locale': 5};"), "holds no JSON"),
+        (Reply(body="export const settings = " + '{"a":' * 99_999 + "};"), "holds no JSON"),
+        (Reply(body="export const settings = {};"), "apiBase None, timeZone None, locale None, signIn"),
+        (Reply(body=CONFIG.replace("en-US", "en-12")), "cannot use locale 'en-12'"),
+        (Reply(body=CONFIG.replace('"en-US"', "5")), "cannot use locale 5"),
+        (Reply(body=CONFIG.replace('"UTC"', '"posix/UTC"')), "cannot use timeZone 'posix/UTC'"),
+        (Reply(body=CONFIG.replace('"UTC"', "[]")), "cannot use timeZone []"),
+        (Reply(body=CONFIG.replace('"/prod"', '"//elsewhere.example"')), "cannot use apiBase"),
+        (
+            Reply(body=CONFIG.replace("null", '{"domain": "x", "clientId": "y", "scope": "z"}')),
+            "cannot use signIn",
+        ),
+        (Reply(body=CONFIG.replace("false", '"no"')), "cannot use ordersApiKey 'no'"),
+    ],
+)
+def test_settings_that_the_page_cannot_use_are_noticed(
+    dev: FakeAws, api: FakeApi, config: Reply, detail: str
+) -> None:
+    api.config = config
+
+    checks = run(dev)
+
+    assert failed(checks) == ["page_served"]
+    assert detail in checks["page_served"].detail
+
+
+def test_the_settings_that_are_checked_are_those_that_the_pages_use() -> None:
+    script = (stack.REPOSITORY / "web" / "settings.js").read_text(encoding="utf-8")
+    assert re.findall(r"^  (\w+): \[", script, re.MULTILINE) == list(page_settings.USABLE)
 
 
 def test_the_title_is_that_of_the_page() -> None:

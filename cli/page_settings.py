@@ -1,0 +1,73 @@
+"""The settings that the pages are served with, in config.js: whether a browser can use them.
+
+The pages start all the same, with substitutes (web/settings.js), so nobody would notice.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from cli import http
+
+_SCRIPT = re.compile(r"\s*export const settings = (\{.*\});\s*", re.DOTALL)
+
+
+def _is_sign_in(value: Any) -> bool:
+    if value is None:
+        return True
+    return urlsplit(value["domain"]).scheme in {"http", "https"} and all(
+        isinstance(value[key], str) and value[key] for key in ("clientId", "scope")
+    )
+
+
+def _is_time_zone(value: Any) -> bool:
+    from infra import intl  # what only two commands need is imported when one of them runs
+
+    return value in intl.time_zones()
+
+
+def _is_locale(value: Any) -> bool:
+    from infra import intl
+
+    return intl.is_locale(value)
+
+
+# As web/settings.js has them: an error says no, too.
+USABLE: Mapping[str, Callable[[Any], bool]] = {
+    "apiBase": lambda value: re.fullmatch(r"/[A-Za-z0-9_-]+", value) is not None,
+    "timeZone": _is_time_zone,
+    "locale": _is_locale,
+    "signIn": _is_sign_in,
+    "ordersApiKey": lambda value: isinstance(value, bool),
+}
+
+
+def problem(client: httpx.Client, page_url: str) -> str | None:
+    """Return a sentence about what the pages cannot use in config.js, or None."""
+    url = urljoin(page_url, "config.js")
+    try:
+        response = client.get(url)
+    except httpx.HTTPError as error:
+        return f"{url} was not reached: {http.problem(error)}."
+    found = _SCRIPT.fullmatch(response.text)
+    if response.status_code != httpx.codes.OK or found is None:
+        return f"{url} answers {response.status_code} without the pages' settings: they use substitutes."
+    try:
+        settings = json.loads(found[1])
+    except (ValueError, RecursionError):
+        return f"{url} holds no JSON: the pages use substitutes for their settings."
+    wrong = [f"{name} {settings.get(name)!r:.60}" for name in USABLE if not _is_usable(settings, name)]
+    return f"In {url} the pages cannot use {', '.join(wrong)}: they use substitutes." if wrong else None
+
+
+def _is_usable(settings: Mapping[str, Any], name: str) -> bool:
+    try:
+        return USABLE[name](settings[name])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
