@@ -110,8 +110,8 @@ class Request:
 
     @property
     def host(self) -> str:
-        """The host with its port, in lower case."""
-        return self.headers.get("host", "").lower()
+        """The host with its port, in lower case, without the port where browsers leave it out."""
+        return self.headers.get("host", "").lower().removesuffix(":80")
 
     @functools.cached_property
     def is_from_browser(self) -> bool:

@@ -552,6 +552,21 @@ def test_only_aws_calls_and_the_health_pass_until_the_stack_is_there(tmp_path: P
     assert sender.send("GET", "/order-status", {"Host": PAGE}).reached
 
 
+def test_the_port_of_http_may_be_left_out(tmp_path: Path) -> None:
+    sender = Sender(
+        tmp_path, dataclasses.replace(SERVED, gateway="127.0.0.1", page="d1a.cloudfront.localhost")
+    )
+    for port in ("", ":80"):
+        own = {
+            "Host": f"d1a.cloudfront.localhost{port}",
+            **AGENT,
+            "Origin": "http://d1a.cloudfront.localhost",
+        }
+        assert sender.send("POST", "/prod/orders", {**own, **JSON}).reached
+        assert sender.send("GET", KEYS, {"Host": f"localhost{port}"}).reached
+        assert refused(sender.send("POST", "/prod/orders", {**own, **JSON, "Host": f"{own['Host']}80"}))
+
+
 def test_a_stack_without_page_or_api_serves_neither(tmp_path: Path) -> None:
     sender = Sender(tmp_path, Served(gateway=GATEWAY))
     for host in ("", GATEWAY, "localhost", PAGE):
