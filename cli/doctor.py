@@ -17,8 +17,8 @@ from cli import aws, http, page_settings, queues, status, times, worker_log
 from cli.dlq.dead_letters import DeadLetters
 from cli.dlq.states import Kind, states, summary
 from cli.errors import CafeError, SetUpError
-from cli.plurals import messages, orders
-from cli.reasons import explained, meaning_of
+from cli.plurals import are, messages, orders
+from cli.reasons import LOCKED, explained, meaning_of
 from cli.reconciler import Check, Reconciler
 from cli.stack import LOCAL, REPOSITORY, Stack
 from cli.verify import TITLE, is_shut_to_this_network
@@ -227,8 +227,8 @@ class Doctor:
         reason = f"the latest at {times.spoken(latest.at)}: {explained(latest.reason)}"
         missing = found.order_ids - self._recorded(found.order_ids)
         if missing:
-            count, are = orders(len(missing)), "is" if len(missing) == 1 else "are"
-            text = f"{at_least}{count} failed {period} and {are} not recorded yet, {reason}"
+            count = f"{at_least}{orders(len(missing))}"
+            text = f"{count} failed {period} and {are(len(missing))} not recorded yet, {reason}"
             return State.BAD, text, self._store_next(latest.reason)
         text = f"{at_least}{orders(len(found.order_ids))} failed {period}, and recorded since, {reason}"
         return State.OK, f"takes orders from the queue; {text}", None
@@ -238,7 +238,12 @@ class Doctor:
 
     def _store_next(self, reason: str) -> str:
         """What to type about a store that refused an order."""
-        return self._database_next(reason) if meaning_of(reason) else self._command("dlq list")
+        if meaning_of(reason) is None:
+            return self._command("dlq list")
+        database = self._known().database
+        if database.reachable and not database.refuses_writes:
+            return self._command("status --watch")  # it is tried again within minutes
+        return self._database_next(reason)
 
     @property
     def _worker_log(self) -> str:
@@ -300,6 +305,8 @@ class Doctor:
 
     def _database_next(self, reason: str | None) -> str:
         """Return what to type: a refused login differs from the secret; else the database itself says why."""
+        if meaning_of(str(reason)) == LOCKED:
+            return "SHOW FULL PROCESSLIST (see FailedOrders in docs/runbook.md)"
         if self._stack.name == LOCAL:
             return "cafe chaos --mend"
         if ACCESS_DENIED in str(reason):

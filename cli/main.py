@@ -32,7 +32,7 @@ from cli.options import (
     examples,
     finite,
 )
-from cli.plurals import number, orders, were
+from cli.plurals import counted, orders, were
 from cli.progress import sending
 from cli.terminal import is_live, note, out, plain, plain_lines, print_json, say, width
 
@@ -195,7 +195,7 @@ def _watch(view: Callable[[], RenderableType]) -> NoReturn:
                     out.print(shown)
                 time.sleep(REFRESH)
     except KeyboardInterrupt:
-        note(f"Stopped: watched for {time.monotonic() - started:.0f} s, {number(updates, 'update')}.")
+        note(f"Stopped: watched for {time.monotonic() - started:.0f} s, {counted(updates, 'update')}.")
         raise typer.Exit(130) from None
 
 
@@ -251,7 +251,7 @@ def verify_command(
             }
         )
     if interrupted:
-        note(f"Stopped after {number(len(checks), 'check')}, {failed} of them failed.")
+        note(f"Stopped after {counted(len(checks), 'check')}, {failed} of them failed.")
         raise typer.Exit(130)
     seconds = time.monotonic() - started
     if failed:

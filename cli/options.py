@@ -1,6 +1,7 @@
 """The options that the sub-commands share, and the one place where errors become sentences and exit codes."""
 
 import math
+import re
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -73,6 +74,17 @@ def examples(*lines: str) -> str:
     return "\n\n".join(("[bold]Examples[/bold]", *lines))
 
 
+# Typer's messages are Pydantic's, in its words for programmers.
+PYDANTIC = (("Value error, ", ""), (", unable to parse .*$", ""), ("Input should be", "It must be"))
+
+
+def _sentence(message: str) -> str:
+    """Return an error of Typer's in words for whoever typed the command."""
+    for pattern, words in PYDANTIC:
+        message = re.sub(pattern, words, message)
+    return message
+
+
 class SentenceGroup(TyperGroup):
     """Runs a sub-command; whatever it raises ends in a sentence on standard error, never in a traceback."""
 
@@ -91,6 +103,7 @@ class SentenceGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except typer.TyperException as error:
+            error.message = _sentence(error.message)
             if wants_json:
                 print_json({"error": error.format_message()})
             raise

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 
-def number(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
     """Return a number with its noun, which takes an s where there is not exactly one."""
     return f"{count:,} {noun if count == 1 else noun + 's'}"
 
 
 def orders(count: int) -> str:
     """Return a number of orders."""
-    return number(count, "order")
+    return counted(count, "order")
 
 
 def were(count: int) -> str:
@@ -18,11 +18,16 @@ def were(count: int) -> str:
     return "was" if count == 1 else "were"
 
 
+def are(count: int) -> str:
+    """Return the verb for a number of things, in the present."""
+    return "is" if count == 1 else "are"
+
+
 def lines(count: int) -> str:
     """Return a number of lines."""
-    return number(count, "line")
+    return counted(count, "line")
 
 
 def messages(count: int) -> str:
     """Return a number of messages."""
-    return number(count, "message")
+    return counted(count, "message")

@@ -93,6 +93,13 @@ class Look:
                 circles += 1
         self.complete = not self._stop.is_set()
 
+    def held_by_others(self, at_first: int) -> int:
+        """Return how many of the messages that somebody else held at first are held still, as SQS estimates.
+
+        What came back in the meantime was seen here.
+        """
+        return min(at_first, max(0, depth(self._sqs, self._url).in_flight - len(self._held)))
+
     def delete(self, messages: Iterable[Message]) -> dict[str, str]:
         """Delete messages; return why not, by message id, for those that could not be deleted."""
         failures: dict[str, str] = {}

@@ -61,9 +61,7 @@ class RunDirectory:
             self.clear()
             self.logs.mkdir(mode=0o700)
         except OSError as error:
-            raise LocalError(
-                f"The run directory {self.path} cannot be used: {error.strerror}; choose another --directory."
-            ) from error
+            raise _unusable(self.path, error) from error
         return stale
 
     def release(self, *, keep_logs: bool) -> None:
@@ -123,13 +121,20 @@ class RunDirectory:
                     return descriptor
             # Held by a run that is gone: its watchdog is still cleaning up.
             holder = self.holder()
-            if (holder is not None and is_alive(holder)) or time.monotonic() > deadline:
+            if holder is not None and (is_alive(holder) or time.monotonic() > deadline):
                 raise AlreadyRunningError(f"A local stack runs in {self.path} already.")
+            if time.monotonic() > deadline:
+                raise LocalError(
+                    f"The run directory {self.path} is not free, although no local stack holds it."
+                )
             time.sleep(0.02)
 
     def _try_to_acquire(self) -> int | None:
         self._check_ours()
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except FileNotFoundError as error:  # where nothing can be made, such as /proc
+            raise _unusable(self.path, error) from error
         self.path.chmod(0o700)  # It may have been there: services write keys of theirs into it.
         descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
         if _try_lock(descriptor) and self._is_current(descriptor):
@@ -145,6 +150,12 @@ class RunDirectory:
             return os.path.samestat(os.fstat(descriptor), self._lock.stat())
         except FileNotFoundError:
             return False
+
+
+def _unusable(path: Path, error: OSError) -> LocalError:
+    return LocalError(
+        f"The run directory {path} cannot be used: {error.strerror}; choose another --directory."
+    )
 
 
 def _try_lock(descriptor: int) -> bool:

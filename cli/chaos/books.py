@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli import aws, queues
+from cli import aws, plurals, queues
 from cli.chaos.orders import Plan, Wanted
 from cli.database import connect
 from cli.messages import Message
@@ -212,8 +212,8 @@ class Books:
             f"{len(times):,} of {expected:,}, each once"
             if ok
             else (
-                f"{sum(times.values()):,} dead letters hold {len(times):,} of {expected:,} malformed orders; "
-                f"{strangers:,} hold a valid one"
+                f"{plurals.counted(sum(times.values()), 'dead letter')} with {len(times):,} of "
+                f"{plurals.counted(expected, 'malformed order')}, {strangers:,} with a valid one"
             )
         )
         return Check(name="dead_letters", title="Every malformed order is in the DLQ", ok=ok, detail=detail)
@@ -248,7 +248,10 @@ def _menu(growth: Counter[str], expected: Counter[str]) -> Check:
         for item in sorted({*growth, *expected})
         if growth[item] != expected[item]
     ]
-    detail = "; ".join(wrong[:EXAMPLES]) or f"+{expected.total():,} pieces of {len(expected):,} items"
+    detail = (
+        "; ".join(wrong[:EXAMPLES])
+        or f"+{plurals.counted(expected.total(), 'piece')} of {plurals.counted(len(expected), 'item')}"
+    )
     return Check(name="menu", title="CafeMenu counted every piece", ok=not wrong, detail=detail)
 
 

@@ -19,11 +19,13 @@ from rich.text import Text
 from cli import stack
 from cli.errors import SetUpError
 from cli.options import DEFAULT_STACK, MOST, AsJson, Debug, Directory, SentenceGroup, StackName, examples
+from cli.plurals import counted, messages, were
 from cli.progress import RateColumn
 from cli.terminal import err, is_live, note, plain, print_json, say
 
 if TYPE_CHECKING:
     from cli.chaos.books import Check
+    from cli.chaos.faults import Breakables
     from cli.chaos.figures import Figures
     from cli.chaos.run import ChaosRun
 
@@ -86,11 +88,7 @@ def chaos_command(
     where = directory or stack.REPOSITORY / ".local"
     if mend:
         breakables = chaos_faults.Breakables(target, clients, where, random.Random(0))  # noqa: S311
-        mended = breakables.mend_after_killed_run()
-        if as_json:
-            print_json({"mended": mended})
-        else:
-            say("Mended what a killed run had left broken." if mended else "Nothing was left broken.")
+        _mend(breakables, as_json=as_json)
         return
     settings = chaos_run.Settings(
         orders=orders,
@@ -110,10 +108,19 @@ def chaos_command(
     elif checks is not None:
         _report(run, checks, seconds)
     if checks is None:
-        note(f"Stopped after {run.progress.sent:,} messages; everything is mended.")
+        note(f"Stopped after {messages(run.progress.sent)}; everything is mended.")
         raise typer.Exit(130)
     if not ok:
         raise typer.Exit(1)
+
+
+def _mend(breakables: "Breakables", *, as_json: bool) -> None:
+    found = ["a killed run had left it broken"] if breakables.mend_after_killed_run() else []
+    found += breakables.mend_by_hand()
+    if as_json:
+        print_json({"mended": bool(found)})
+    else:
+        say(f"Mended: {'; '.join(found)}." if found else "Nothing that `cafe chaos` breaks is broken.")
 
 
 def _watched(run: "ChaosRun") -> "list[Check] | None":
@@ -208,7 +215,7 @@ def _report(run: "ChaosRun", checks: "list[Check]", seconds: float) -> None:
         )
     failed = sum(not check.ok for check in checks)
     if failed:
-        say(f"{failed} of {len(checks)} checks failed, after {seconds:.1f} s.", style="bold red")
+        say(f"{failed} of {counted(len(checks), 'check')} failed, after {seconds:.1f} s.", style="bold red")
     else:
         say(f"Nothing lost, nothing counted twice: {seconds:.1f} s.", style="bold green")
 
@@ -218,9 +225,10 @@ def _figures(run: "ChaosRun") -> Iterator[str]:
     expected, doors = run.expected, figures.doors
     malformed = expected["malformed"] + expected["refused"]
     yield (
-        f"{run.plan.orders:,} orders, {malformed:,} of them malformed; with {expected['duplicates']:,} "
-        f"duplicates {run.progress.sent:,} messages: {doors['topic']:,} by the topic, "
-        f"{doors['queue']:,} straight on the queue, {doors['http']:,} by HTTP"
+        f"{counted(run.plan.orders, 'order')}, {malformed:,} of them malformed; "
+        f"with {counted(expected['duplicates'], 'duplicate')} {messages(run.progress.sent)}: "
+        f"{doors['topic']:,} by the topic, {doors['queue']:,} straight on the queue, "
+        f"{doors['http']:,} by HTTP"
     )
     sending = figures.sending_seconds
     yield (
@@ -229,18 +237,21 @@ def _figures(run: "ChaosRun") -> Iterator[str]:
         f"with at most {figures.memory:.0f} MiB of memory"
     )
     for name, times in sorted(figures.faults.items()):
-        yield f"  {name:<30} {times:>4} times, {figures.broken_seconds[name]:6.1f} s"
+        noun = "time, " if times == 1 else "times,"
+        yield f"  {name:<30} {times:>4} {noun} {figures.broken_seconds[name]:6.1f} s"
     yield (
-        f"Killed: the database {figures.databases_killed:,} times, "
-        f"{figures.workers_killed:,} worker processes. "
-        f"DynamoDB: {figures.calls_refused:,} calls refused, {figures.answers_lost:,} answers lost"
+        f"Killed: the database {counted(figures.databases_killed, 'time')}, workers "
+        f"{counted(figures.workers_killed, 'time')}. DynamoDB: "
+        f"{counted(figures.calls_refused, 'call')} refused, {counted(figures.answers_lost, 'answer')} lost"
     )
     if figures.dead_in_outage is not None:
-        yield f"When the database came back, {figures.dead_in_outage:,} messages were dead-lettered"
+        count = figures.dead_in_outage
+        yield f"When the database came back, {messages(count)} {were(count)} dead-lettered"
     yield (
         f"Dead letters at most: {figures.dead_at_most:,}. "
-        f"ReconcileOrders, in {figures.reconciliations:,} runs, recorded {figures.brought_back:,} good "
-        f"orders from there and repaired {figures.repaired:,}; none needed a human"
+        f"ReconcileOrders, in {counted(figures.reconciliations, 'run')}, recorded "
+        f"{counted(figures.brought_back, 'good order')} from there and repaired {figures.repaired:,}; "
+        "none needed a human"
     )
 
 

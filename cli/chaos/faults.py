@@ -237,6 +237,25 @@ class Breakables:
         self._mend(before)
         return True
 
+    def mend_by_hand(self) -> list[str]:
+        """Repair what somebody else broke, whatever the notes say, and return what that was.
+
+        Raises
+        ------
+        AnswerError
+            If it cannot be repaired.
+        """
+        found = []
+        try:
+            if not self._database_answers():
+                self.start_database()
+                found.append("the database did not answer")
+            with self._as_master() as cursor:
+                found += _unlocked(cursor)
+        except (LocalError, pymysql.Error) as error:
+            raise _not_mended(error) from error
+        return found
+
     def _mend(self, before: Before) -> None:
         """Mend everything, whether it is broken or not."""
         try:
@@ -250,9 +269,7 @@ class Breakables:
             self._workers.kill()
             self._set_visibility_timeout(before.visibility_timeout)
         except (LocalError, BotoCoreError, ClientError, pymysql.Error) as error:
-            raise AnswerError(
-                f"What was broken could not be mended ({error}): stop the stack with `cafe local stop`."
-            ) from error
+            raise _not_mended(error) from error
         self._notes.unlink(missing_ok=True)
 
     # The database
@@ -411,6 +428,26 @@ class Breakables:
             if time.monotonic() > deadline:
                 raise LocalError(sentence)
             time.sleep(0.02)
+
+
+def _unlocked(cursor: Cursor) -> list[str]:
+    """Let the application's user log in and write again; return what kept it from that."""
+    found = []
+    cursor.execute(f"SHOW CREATE USER {APPLICATION_USER}@'%'")
+    if "ACCOUNT LOCK" in str((cursor.fetchone() or ("",))[0]):
+        cursor.execute(f"ALTER USER {APPLICATION_USER}@'%' ACCOUNT UNLOCK")
+        found.append("the database refused the application's login")
+    cursor.execute("SELECT @@GLOBAL.read_only")
+    if (cursor.fetchone() or (0,))[0]:
+        cursor.execute("SET GLOBAL read_only = 0")
+        found.append("the database was read-only")
+    return found
+
+
+def _not_mended(error: Exception) -> AnswerError:
+    return AnswerError(
+        f"What was broken could not be mended ({error}): stop the stack with `cafe local stop`."
+    )
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from cli.chaos.figures import Figures, Progress
 from cli.chaos.orders import Door, Sending
 from cli.errors import AnswerError
 from cli.order import Counter, Order
+from cli.plurals import messages
 from cli.stack import Stack
 
 BATCH = 10  # messages that SNS and SQS take at once
@@ -124,4 +125,4 @@ class Publisher:
 
 def _require_all(failed: Any, who: str) -> None:
     if failed:
-        raise AnswerError(f"{who} did not take {len(failed)} messages: {failed[0].get('Message', '?')}")
+        raise AnswerError(f"{who} did not take {messages(len(failed))}: {failed[0].get('Message', '?')}")

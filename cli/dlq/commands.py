@@ -140,7 +140,7 @@ def redrive_command(
         depth = letters.depth()
         with counting("Sent again", 1 if message_id else depth.total) as advance:
             moved = letters.redrive(rate=rate, name=message_id, everything=everything, advance=advance)
-    held = 0 if message_id else depth.in_flight
+    held = moved.held_by_others
     if as_json:
         print_json(shown.moved_document(moved) | {"held_by_others": held})
     if held:

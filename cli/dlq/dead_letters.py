@@ -67,6 +67,7 @@ class DeadLetters:
                     advance(len(batch))
                     if limit is not None and len(found) >= limit:
                         break
+                others = look.held_by_others(others) if others else 0
         found.sort(key=lambda message: message.sent_at)
         return Listing(
             messages=found[:limit],
@@ -109,6 +110,7 @@ class DeadLetters:
         step = queues.step(rate)
         started = time.monotonic()
         try:
+            others = 0 if name else queues.depth(self.sqs, self.url).in_flight
             with looking(self.sqs, self.url, self.stop, hold=queues.PASS) as look:
                 for batch in [[_found(look, name)]] if name else look.batches():
                     # What fails at once is back while this still runs; it is not sent round and round.
@@ -123,6 +125,7 @@ class DeadLetters:
                             break
                         self._move(look, some, moved)
                         advance(len(some))
+                moved.held_by_others = look.held_by_others(others) if others else 0
         except (BotoCoreError, ClientError) as error:
             moved.problem = aws.problem(error)
         moved.interrupted = self.stop.is_set()
@@ -181,7 +184,7 @@ class Listing:
     complete
         Whether these are all that could be seen.
     held_by_others
-        Messages that somebody else was looking at when we came, as SQS estimates it.
+        Messages that somebody else held all the time, as SQS estimates it.
     """
 
     messages: list[Message]
@@ -205,6 +208,8 @@ class Moved:
         Why, for each that was sent and is still here as well; it is counted once all the same.
     problem
         Why it ended early.
+    held_by_others
+        Messages that somebody else held all the time, as SQS estimates it.
     """
 
     new_ids: set[str] = field(default_factory=set)
@@ -212,6 +217,7 @@ class Moved:
     failures: dict[str, str] = field(default_factory=dict)
     undeleted: dict[str, str] = field(default_factory=dict)
     problem: str | None = None
+    held_by_others: int = 0
     interrupted: bool = False
     seconds: float = 0.0
 

@@ -146,4 +146,4 @@ def _name_bad_lines(contents: "Contents") -> None:
     for line, reason in list(contents.bad.items())[:BAD_LINES]:
         note(f"Line {line}: {plain(reason)}", style="red")
     if len(contents.bad) > BAD_LINES:
-        note(f"and {plurals.number(len(contents.bad) - BAD_LINES, 'more bad line')}.", style="red")
+        note(f"and {plurals.counted(len(contents.bad) - BAD_LINES, 'more bad line')}.", style="red")

@@ -103,5 +103,5 @@ def summary(found: Sequence[State]) -> str:
             continue
         count = f"{len(same):,}" if kind is Kind.INVALID else orders(len(same))
         reason = next((state.reason for state in same if state.reason), None)
-        parts.append(f"{count} {words}" + (f" ({explained(reason).rstrip('.')})" if reason else ""))
+        parts.append(f"{count} {words}" + (f": {explained(reason).rstrip('.')}" if reason else ""))
     return "; ".join(parts)

@@ -13,6 +13,7 @@ import httpx
 from cli import aws, queues, status
 from cli.errors import CafeError
 from cli.load.plan import ITEMS, Kind, Plan
+from cli.plurals import are, counted, orders, were
 from cli.reconciler import Reconciler
 from cli.stack import Stack
 
@@ -163,7 +164,7 @@ class Checks:
         yield Check(
             name="taken",
             ok=not tally.lost and len(tally.taken) == plan.orders,
-            detail=f"{len(tally.taken):,} of {plan.orders:,} orders were taken"
+            detail=f"{len(tally.taken):,} of {orders(plan.orders)} {were(plan.orders)} taken"
             + (f"; {next(iter(tally.lost.values()))}" if tally.lost else ""),
         )
         with aws.asking():
@@ -173,8 +174,8 @@ class Checks:
             yield Check(
                 name="recorded",
                 ok=not missing,
-                detail=f"{len(present):,} orders are in DynamoDB"
-                + (f", {missing:,} are not" * bool(missing)),
+                detail=f"{orders(len(present))} {are(len(present))} in DynamoDB"
+                + (f", {missing:,} {are(missing)} not" * bool(missing)),
             )
             if plan.malformed:
                 yield self._malformed()
@@ -202,7 +203,7 @@ class Checks:
         grew = self._counters.items()
         growth = {item: grew[item] - before.items[item] for item in ITEMS}
         same = all(growth[item] == wanted[item] for item in ITEMS)
-        pieces = f"CafeMenu grew by {sum(growth.values()):,} pieces"
+        pieces = f"CafeMenu grew by {counted(sum(growth.values()), 'piece')}"
         return Check(
             name="menu", ok=same, detail=pieces if same else f"{pieces}, and not by {sum(wanted.values()):,}"
         )
@@ -224,7 +225,8 @@ class Checks:
             return Check(name="rows", ok=False, detail=str(error)), None
         wanted = {self._plan.order_id(number) for number in present}
         same = mine == Multiset(wanted)
-        detail = f"{sum(mine.values()):,} rows are in MySQL"
+        rows = sum(mine.values())
+        detail = f"{counted(rows, 'row')} {are(rows)} in MySQL"
         return Check(
             name="rows", ok=same, detail=detail if same else f"{detail}, not {len(wanted):,}"
         ), others

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import stack
+from cli import plurals, stack
 from cli.options import (
     DAY,
     DEFAULT_STACK,
@@ -117,10 +117,13 @@ def load_command(
         for check in checks:
             say(f"{'✓' if check.ok else '✗'} {plain(check.detail)}", style=None if check.ok else "red")
     if stopped:
-        note(f"Stopped: {figures.sent:,} of {plan.orders:,} orders were sent; they are still recorded.")
+        note(
+            f"Stopped: {figures.sent:,} of {plurals.orders(plan.orders)} {plurals.were(plan.orders)} sent; "
+            "they are still recorded."
+        )
         raise typer.Exit(130)
     if failed:
-        note(f"{len(failed)} of {len(checks)} checks failed.", style="red")
+        note(f"{len(failed)} of {plurals.counted(len(checks), 'check')} failed.", style="red")
         raise typer.Exit(1)
 
 

@@ -12,13 +12,16 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
 
 from cli.chaos.faults import Fault
 from cli.chaos.orders import Plan
 from cli.chaos.schedule import schedule
+from local import control
 from local.directory import CHAOS_FILE
 from tests.cafe import Cafe
+from tests.end_to_end.test_failures import master
 from tests.waiting import eventually
 
 CAFE_COMMAND = Path(sys.executable).parent / "cafe"
@@ -98,8 +101,7 @@ def test_after_an_outage_that_dead_letters_every_order_none_needs_a_human(cafe: 
     assert figures["databases_killed"] == 1
 
 
-def test_what_is_broken_is_mended_at_ctrl_c_and_on_request_after_a_killed_run(cafe: Cafe) -> None:
-    before = cafe.depth("dead_letter_queue_url")
+def test_what_a_killed_run_left_broken_is_mended_on_request(cafe: Cafe) -> None:
     process = start(cafe, "--orders", "100", "--seed", quick_seed())
     wait_for(process, "is killed (SIGKILL)")
     process.kill()
@@ -107,6 +109,32 @@ def test_what_is_broken_is_mended_at_ctrl_c_and_on_request_after_a_killed_run(ca
     assert chaos(cafe, "--mend") == {"mended": True}
     assert chaos(cafe, "--mend") == {"mended": False}
 
+
+def test_what_somebody_broke_by_hand_is_mended_on_request(cafe: Cafe) -> None:
+    control.ask(cafe.stack.directory, control.Request.KILL_DATABASE)
+    eventually(lambda: not answers(cafe))
+    assert chaos(cafe, "--mend") == {"mended": True}
+    assert answers(cafe)
+
+    login = master(cafe)
+    with cafe.database(login["username"], login["password"]) as cursor:
+        cursor.execute("SET GLOBAL read_only = 1")
+        cursor.execute("ALTER USER cafe_user@'%' ACCOUNT LOCK")
+    assert chaos(cafe, "--mend") == {"mended": True}
+    assert chaos(cafe, "--mend") == {"mended": False}
+    order_id = cafe.post({"item": "Tea", "quantity": 1}).json()["orderId"]
+    eventually(lambda: cafe.is_recorded(order_id))
+
+
+def answers(cafe: Cafe) -> bool:
+    try:
+        return cafe.rows("SELECT 1") == [(1,)]
+    except pymysql.OperationalError:
+        return False
+
+
+def test_what_is_broken_is_mended_at_ctrl_c(cafe: Cafe) -> None:
+    before = cafe.depth("dead_letter_queue_url")
     process = start(cafe, "--orders", "100", "--seed", quick_seed())
     wait_for(process, "is killed (SIGKILL)")
     process.send_signal(signal.SIGINT)

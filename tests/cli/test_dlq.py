@@ -135,6 +135,24 @@ def test_what_somebody_else_holds_is_told(dlq: Cafe, dev: FakeAws, words: tuple[
     assert f"Somebody else holds 1 message just now: {so}." in dlq(*words).stderr
 
 
+def test_what_comes_back_while_the_list_is_made_is_not_held_by_others(dev: FakeAws) -> None:
+    for _ in range(12):
+        dev.put(GOOD)
+    held = dev.sqs.receive_message(QueueUrl=dev.dead_letter_queue_url, MaxNumberOfMessages=10)["Messages"]
+
+    def give_some_back(_: int) -> None:
+        while len(held) > 4:
+            dev.sqs.change_message_visibility(
+                QueueUrl=dev.dead_letter_queue_url,
+                ReceiptHandle=held.pop()["ReceiptHandle"],
+                VisibilityTimeout=0,
+            )
+
+    listing = letters(dev).listed(None, advance=give_some_back)
+
+    assert (len(listing.messages), listing.held_by_others) == (8, 4)
+
+
 def test_one_message_is_shown_with_what_the_worker_said(dlq: Cafe, dev: FakeAws) -> None:
     message_id = dev.put(BAD, ErrorMessage="away")
     dev.log({"message": "Message rejected", "messageId": message_id, "reason": "a \x1b reason"})

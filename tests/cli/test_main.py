@@ -149,3 +149,26 @@ def test_a_standard_output_that_takes_nothing_is_no_traceback(
     assert run.returncode == exit_code
     assert sentence in run.stderr
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("replay", "--from", "2026-11-22", "--source", "mysql"), "'mysql' is not one of 'rds', 'dynamodb'."),
+        (("dlq", "list", "--queue", "x"), "'x' is not one of 'orders', 'subscription'."),
+        (("load", "--through", "x"), "'x' is not one of 'http', 'topic'."),
+        (("order", "Tea", "--count", "0"), "It must be greater than or equal to 1"),
+        (("order", "Tea", "--count", "many"), "It must be a valid integer"),
+        (("local", "--port", "65536"), "It must be less than or equal to 65535"),
+        (("verify", "--timeout", "soon"), "It must be a valid number"),
+    ],
+)
+def test_a_wrong_option_is_explained_without_the_words_of_a_library(
+    cafe: Cafe, words: tuple[str, ...], sentence: str
+) -> None:
+    result = cafe(*words)
+
+    said = " ".join(result.stderr.replace("│", " ").split())
+    assert result.exit_code == 2
+    assert sentence in said
+    assert not any(jargon in said for jargon in ("Value error", "Input should", "parse string"))

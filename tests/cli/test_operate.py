@@ -423,7 +423,7 @@ def test_orders_that_the_worker_could_not_record_are_bad_and_each_counts_once(
         "✗ Worker              2 orders failed in the last 15 min and are not recorded yet" in result.stdout
     )
     assert "MySQL error 1290 (the database is read-only)" in result.stdout
-    assert f"→ {EVENTS}" in result.stdout
+    assert "→ cafe status --watch --stack dev" in result.stdout
 
 
 def test_orders_that_failed_and_are_recorded_since_are_told_and_are_well(
@@ -447,9 +447,9 @@ def test_dead_letters_are_told_apart(dev_cafe: Cafe, healthy: FakeFunctions, dev
     line = next(line for line in dev_cafe("doctor").stdout.splitlines() if "Dead letters" in line)
 
     assert line == (
-        "✗ Dead letters        3 messages: 1 with no order (quantity must be an integer from 1 to 1000); "
-        "1 order not recorded now, and tried again every minute "
-        "(MySQL error 1290 (the database is read-only)); "
+        "✗ Dead letters        3 messages: 1 with no order: quantity must be an integer from 1 to 1000; "
+        "1 order not recorded now, and tried again every minute: "
+        "MySQL error 1290 (the database is read-only); "
         "1 order recorded, and removed by the next sweep"
     )
 

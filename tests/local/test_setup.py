@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from local import children, database_server, mariadb, ministack, mysql, ports
+from local import directory as run_directory
 from local.directory import LOCK, RunDirectory
 from local.errors import AlreadyRunningError, LocalError
 
@@ -75,6 +76,17 @@ def test_a_path_that_cannot_be_a_directory_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(LocalError, match="cannot be used: Not a directory"):
         RunDirectory(tmp_path / "file" / "run").hold()
+
+
+@pytest.mark.parametrize("path", ["/proc/x", "/proc/x/y", "/proc/self/x"])
+def test_a_path_where_nothing_can_be_made_is_explained_and_not_waited_for(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_directory, "CLEAN_UP_TIMEOUT", 0.0)
+    with pytest.raises(
+        LocalError, match=f"directory {path} cannot be used: No such file or directory; choose"
+    ):
+        RunDirectory(Path(path)).hold()
 
 
 def test_a_held_directory_is_refused_and_names_its_holder(tmp_path: Path) -> None:
