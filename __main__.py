@@ -9,8 +9,9 @@ from infra.alarms import Alarms, AlarmsArgs
 from infra.api import Api, ApiArgs
 from infra.database import Database, DatabaseArgs
 from infra.messaging import Messaging, MessagingArgs
-from infra.network import Network, NetworkArgs
+from infra.network import Network, NetworkArgs, available_zones
 from infra.page import Page, PageArgs
+from infra.protection import Protection
 from infra.schedule import Schedule, ScheduleArgs
 from infra.schema import Schema, SchemaArgs
 from infra.tables import Tables, TablesArgs
@@ -18,16 +19,14 @@ from infra.tags import tag_everything
 
 cafe = settings.load()
 tag_everything({"Project": pulumi.get_project(), "Stack": pulumi.get_stack()})
+protection = Protection("protection", enabled=cafe.deletion_protection)
 region = aws.get_region().region
-zones = aws.get_availability_zones(filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}])
 
-network = Network("network", NetworkArgs.of(cafe, zones.names[:2]))
+network = Network("network", NetworkArgs.of(cafe, available_zones()))
 database = Database("database", DatabaseArgs.of(cafe, network))
 tables = Tables("tables", TablesArgs(deletion_protection=cafe.deletion_protection))
 messaging = Messaging("messaging", MessagingArgs.of(cafe))
-network.connect_services(
-    region, tables=tables.arns, queues=messaging.queue_arns, secrets=database.secret_arns
-)
+network.connect_services(region, tables.arns, messaging.queue_arns, database.secret_arns)
 access = Access("access", AccessArgs.of(cafe, region))
 
 given = functions.Surroundings(
@@ -57,3 +56,4 @@ api.open(access, place_order=place_order, get_order_status=get_order_status, get
 alarms = Alarms("alarms", AlarmsArgs.of(given, order_processor, reconcile_orders, api))
 roles = {"worker": order_processor, "reconciler": reconcile_orders, "status": get_order_status}
 outputs.export(given, page, api, alarms, mapping=mapping, **roles)
+protection.complete()

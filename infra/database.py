@@ -61,7 +61,6 @@ class Database(pulumi.ComponentResource):
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Database", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        keep = pulumi.ResourceOptions(parent=self, protect=args.deletion_protection)
 
         subnets = aws.rds.SubnetGroup("cafe-db", subnet_ids=args.network.subnet_ids, opts=child)
         parameters = aws.rds.ParameterGroup(
@@ -102,7 +101,7 @@ class Database(pulumi.ComponentResource):
             final_snapshot_identifier=pulumi.Output.concat(
                 f"{pulumi.get_project()}-{pulumi.get_stack()}-", last.hex
             ),
-            opts=keep,
+            opts=child,
         )
         self.master_secret_arn = self.instance.master_user_secrets[0].secret_arn
 

@@ -77,7 +77,6 @@ class Network(pulumi.ComponentResource):
     def connect_services(
         self,
         region: str,
-        *,
         tables: Sequence[pulumi.Input[str]],
         queues: Sequence[pulumi.Input[str]],
         secrets: Sequence[pulumi.Input[str]],
@@ -219,6 +218,12 @@ class Network(pulumi.ComponentResource):
                 opts=self._child,
             ),
         ]
+
+
+def available_zones() -> Sequence[str]:
+    """Return two zones of the region that every account has."""
+    every_account = aws.GetAvailabilityZonesFilterArgs(name="opt-in-status", values=["opt-in-not-required"])
+    return aws.get_availability_zones(filters=[every_account]).names[:2]
 
 
 def ipv6_block(whole: str, number: int) -> str | None:

@@ -66,6 +66,6 @@ class Tables(pulumi.ComponentResource):
             attributes=attributes,
             point_in_time_recovery={"enabled": True},
             deletion_protection_enabled=self._deletion_protection,
-            opts=pulumi.ResourceOptions(parent=self, protect=self._deletion_protection),
+            opts=pulumi.ResourceOptions(parent=self),
             **more,
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.program.conftest import Program
+from tests.program.conftest import Program, Resource
 from tests.program.test_network import OVER_IPV6, PRIVATE
 
 # What only `login` has in the API: who asks is looked at there.
@@ -75,6 +75,52 @@ def test_every_resource_belongs_to_a_component(program: Program) -> None:
     for resource in program.resources:
         if resource.custom and resource.type != "pulumi:pulumi:Stack":
             assert "cafe:orders:" in resource.parent, resource.urn
+
+
+HOLD_DATA_OR_AN_ADDRESS = {
+    "Bucket order-status-page",
+    "Distribution page",
+    "Instance cafe-db",
+    "Queue OrderDLQ",
+    "Queue OrderQueue",
+    "Queue OrderSubscriptionDLQ",
+    "RestApi orders",
+    "Secret CafeDevDBSM",
+    "Stage orders",
+    "Table CafeMenu",
+    "Table CafeOrderMetrics",
+    "Table Orders",
+    "Topic Alarms",
+    "Topic OrderTopic",
+}
+
+
+def last_resource(program: Program) -> Resource:
+    (found,) = (resource for resource in program.resources if resource.name == "last-resource")
+    return found
+
+
+def test_prod_refuses_to_delete_what_holds_data_or_an_address(prod: Program) -> None:
+    protected = {
+        f"{resource.type.rpartition(':')[2]} {resource.name}"
+        for resource in prod.resources
+        if resource.protect and resource != last_resource(prod)
+    }
+    assert protected == HOLD_DATA_OR_AN_ADDRESS
+
+
+def test_no_component_is_protected_for_its_children_would_be(prod: Program) -> None:
+    assert not any(resource.protect for resource in prod.resources if not resource.custom)
+
+
+def test_the_last_resource_is_deleted_first_and_so_stops_a_destroy(program: Program) -> None:
+    last = last_resource(program)
+    others = {r.urn for r in program.resources if r.custom and r.type != "pulumi:pulumi:Stack"} - {last.urn}
+    assert set(last.depends_on) == others
+
+
+def test_the_last_resource_is_protected_where_deletion_is(dev: Program, prod: Program) -> None:
+    assert (last_resource(dev).protect, last_resource(prod).protect) == (False, True)
 
 
 def test_the_program_warns_of_nothing(program: Program) -> None:

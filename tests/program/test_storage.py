@@ -74,9 +74,7 @@ def test_hours_expire_and_orders_do_not(program: Program) -> None:
     assert "ttl" not in program.one("dynamodb/table:Table", "Orders").inputs
 
 
-def test_prod_protects_what_holds_data(prod: Program) -> None:
-    holders = [database(prod), *prod.all("dynamodb/table:Table")]
-    assert all(holder.protect for holder in holders)
+def test_prod_protects_the_database_and_the_tables_in_aws_too(prod: Program) -> None:
     assert database(prod).inputs["deletionProtection"] is True
     assert database(prod).inputs["skipFinalSnapshot"] is False
     assert database(prod).inputs["finalSnapshotIdentifier"] == "cafe-orders-prod-0a1b2c3d"
