@@ -1,8 +1,8 @@
 """A message of a queue: what it holds, and how it is moved without becoming another order.
 
 An order without an `orderId` takes its identity from SNS's envelope, or else from SQS's message id; its time
-is the envelope's, or else SQS's. A message that is sent again gets a new id and a new time of SQS's. So
-whatever is not in an envelope is put into one first, that says what SQS said of the message.
+is the envelope's, or else SQS's. A message that is sent again gets a new id and a new time of SQS's. So an
+order without an envelope is put into one first, with the id and the time that SQS gave the message.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cli.terminal import HARMFUL_CATEGORIES, JOINERS
-from orders.message import Envelope, decode_twice, parse_record, time_of, unwrap
-from orders.order import ORDER_ID, InvalidOrderError, Order
+from cli.times import iso
+from orders.exact_json import NumberText, encode
+from orders.message import Envelope, decode, decode_twice, parse_record, time_of, unwrap
+from orders.order import ORDER_ID, InvalidOrderError, Order, OrderFields
 from orders.times import OrderTime
 
 if TYPE_CHECKING:
@@ -104,12 +106,12 @@ class Message:
     def text(self) -> str:
         """What the publisher sent: the body without its envelope."""
         try:
-            envelope, message = unwrap(self.body)
-        except InvalidOrderError:
+            envelope, message = unwrap(self.body, NumberText)
+            if envelope is None:
+                return self.body
+            return message if isinstance(message, str) else encode(message, ensure_ascii=False)
+        except (InvalidOrderError, RecursionError):
             return self.body
-        if envelope is None:
-            return self.body
-        return message if isinstance(message, str) else json.dumps(message)
 
     @property
     def sent(self) -> datetime:
@@ -119,8 +121,8 @@ class Message:
     @property
     def own_id(self) -> str | None:
         """The `orderId` that its publisher wrote into it, if that is one."""
-        said = _object(self.text)
-        order_id = said.get("orderId") if said else None
+        fields = _object(self.text)
+        order_id = fields.get("orderId") if fields else None
         return order_id if isinstance(order_id, str) and ORDER_ID.fullmatch(order_id) else None
 
     @property
@@ -134,27 +136,37 @@ class Message:
     def carried(self) -> str:
         """Return the body with which it can be sent again and stays the same order, at the same time.
 
-        What is in an envelope already stays as it is, byte for byte, unless its time is in the future:
-        then the time that is taken instead goes with it, because SQS gives the message a later one.
+        What is in an envelope already stays as it is, byte for byte, unless its time is in the future: then
+        the time that is taken instead goes with it, because SQS gives the message a later one. What holds no
+        JSON object stays as it is, too: it is not an order, so it has no identity to lose. The text of an
+        order that is put into an envelope is neither escaped nor changed, but for a missing `orderId`.
         """
-        envelope = self.envelope
-        if envelope is not None and self.ignored_time is not None:
-            return enveloped(envelope.message_id, self.ordered_at, self.text)
-        if envelope is not None:
+        envelope, fields = self.envelope, _object(self.text)
+        if fields is None or (envelope is not None and self.ignored_time is None):
             return self.body
-        said = _object(self.body)
-        if said is not None and said.get("orderId") is None:
-            return enveloped(self.message_id, self.sent, json.dumps(said | {"orderId": self.message_id}))
-        return enveloped(self.message_id, self.sent, self.body)
+        text = self.text.strip()
+        if text.startswith('"'):  # a JSON string with the object in it
+            text = str(decode(text)).strip()
+        if envelope is None and fields.get("orderId") is None:
+            # Last, because the last of several members of one name is the one that counts.
+            comma = ", " if fields else ""
+            text = f'{text[:-1]}{comma}"orderId": {json.dumps(self.message_id)}}}'
+        message_id = self.message_id if envelope is None else envelope.message_id
+        return _with_object(message_id, self.ordered_at, text)
 
     def editable(self) -> str:
         """Return what a person corrects: the order, one field per line, or else the text as it is."""
-        said = _object(self.text)
-        if said is None:
+        fields = _object(self.text)
+        if fields is None:
             return self.text
-        if said.get("orderId") is None:
-            said = {"orderId": self.identity} | said
-        return _escaped(json.dumps(said, indent=2, ensure_ascii=False)) + "\n"
+        if fields.get("orderId") is None:
+            fields = (
+                {"orderId": None} | fields | {"orderId": self.identity}
+            )  # the first line, whatever it was
+        try:
+            return _escaped(encode(fields, indent=2, ensure_ascii=False)) + "\n"
+        except RecursionError:  # far more levels than an order may have
+            return self.text
 
     def corrected(self, text: str) -> Message:
         """Return this message with a corrected order in it, of the same id and the same time.
@@ -164,10 +176,12 @@ class Message:
         InvalidOrderError
             The text is no order, or it is another order.
         """
-        said = _object(text)
-        if said is not None and said.get("orderId") is None:
-            text = json.dumps(said | {"orderId": self.identity})
-        moved = replace(self, body=enveloped(self._envelope_id, self.ordered_at, text))
+        OrderFields.of(decode_twice(text))
+        fields = _object(text) or {}
+        if fields.get("orderId") is None:
+            fields |= {"orderId": self.identity}
+        body = _with_object(self._envelope_id, self.ordered_at, encode(fields, ensure_ascii=False))
+        moved = replace(self, body=body)
         if moved.order is None:
             raise InvalidOrderError({"body": moved.reason or ""})
         # An order that was readable may be recorded already, and an id of its own may be known elsewhere.
@@ -204,8 +218,13 @@ class Message:
 
 def enveloped(message_id: str, sent: datetime, text: str) -> str:
     """Put a text into an envelope like SNS's."""
-    timestamp = sent.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return enveloped_as(Envelope(message_id, timestamp), text)
+    return enveloped_as(Envelope(message_id, iso(sent)), text)
+
+
+def _with_object(message_id: str, sent: datetime, text: str) -> str:
+    """Put the text of a JSON object into an envelope as it is, where SNS would put it as a JSON string."""
+    start = json.dumps({"Type": "Notification", "MessageId": message_id, "Timestamp": iso(sent)})
+    return f'{start[:-1]}, "Message": {text}}}'
 
 
 def enveloped_as(envelope: Envelope, text: str) -> str:
@@ -225,12 +244,12 @@ def enveloped_as(envelope: Envelope, text: str) -> str:
 
 
 def _object(text: str) -> dict[str, Any] | None:
-    """Return the JSON object in a text, None if it holds none."""
+    """Return the JSON object in a text, with its numbers as they are written; None if it holds none."""
     try:
-        said = decode_twice(text)
+        fields = decode_twice(text, NumberText)
     except InvalidOrderError:
         return None
-    return said if isinstance(said, dict) else None
+    return fields if isinstance(fields, dict) else None
 
 
 def _escaped(document: str) -> str:

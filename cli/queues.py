@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -54,6 +53,12 @@ def depth(sqs: SQSClient, url: str) -> Depth:
         waiting=int(attributes["ApproximateNumberOfMessages"]),
         in_flight=int(attributes["ApproximateNumberOfMessagesNotVisible"]),
     )
+
+
+def room(sqs: SQSClient, url: str) -> int:
+    """Return how many bytes a message of a queue may have, attributes included."""
+    name: Literal["MaximumMessageSize"] = "MaximumMessageSize"
+    return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
 
 
 class Look:
@@ -148,8 +153,20 @@ class Outgoing:
 
     @property
     def size(self) -> int:
-        """Its bytes, from above."""
-        return len(self.body.encode()) + len(json.dumps(self.attributes, default=str))
+        """Its bytes as SQS counts them: the body, and the name, type and value of each attribute."""
+        parts = [self.body]
+        for name, attribute in self.attributes.items():
+            parts += [name, *attribute.values()]
+        return sum(len(part.encode(errors="replace") if isinstance(part, str) else part) for part in parts)
+
+    def excess(self, room: int) -> str | None:
+        """Return why it is too large for a queue with `room` bytes for a message; None if it is not."""
+        if self.size <= room:
+            return None
+        return (
+            f"With its identity and attributes it has {self.size:,} bytes, and the queue takes {room:,}: "
+            "shorten it with `cafe dlq edit`."
+        )
 
 
 # Sends up to `BATCH` messages; returns the id that each got, or why it was not taken.

@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from botocore.exceptions import ClientError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from cli import aws
 from cli.errors import AnswerError
 from cli.times import iso
+from orders import exact_json
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -88,12 +89,19 @@ class Check(BaseModel):
     future_orders: int | None = None
 
 
+def _decoded(order: object) -> object:
+    return exact_json.decode(order) if isinstance(order, str) else order
+
+
 class Page(BaseModel):
-    """Some orders of a period, each as a message says it, with `created_at`."""
+    """Some orders of a period, each with the fields of its message and `created_at`.
+
+    A function of the previous release gives objects in which decimals are floats.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    orders: list[dict[str, Any]]
+    orders: list[Annotated[dict[str, Any], BeforeValidator(_decoded)]]
     next: Any = None
 
 
@@ -144,7 +152,7 @@ class Reconciler:
     def _ask(self, event: dict[str, Any], answer: type[Answer]) -> Answer:
         with aws.asking():
             response: Any = self._invoke(json.dumps(event))
-        payload = json.loads(response["Payload"].read() or b"null")
+        payload: Any = exact_json.decode(response["Payload"].read().decode() or "null")
         if "FunctionError" in response:
             said = payload if isinstance(payload, dict) else {}
             reason = f"{said.get('errorType', 'Error')}: {said.get('errorMessage', 'it did not say why')}"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -16,6 +14,7 @@ from cli import aws, queues, times
 from cli.messages import enveloped
 from cli.queues import Outgoing, Send
 from cli.stopping import Pace
+from orders.exact_json import encode, exact
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,6 +29,19 @@ class Replayed:
     interrupted: bool = False
 
 
+class ItemDeserializer(TypeDeserializer):
+    """Reads every number that DynamoDB holds, where boto3's own refuses 1E+38; and sets as lists."""
+
+    def _deserialize_n(self, value: str) -> object:
+        return exact(value)
+
+    def _deserialize_ns(self, value: list[str]) -> list[object]:
+        return [exact(number) for number in value]
+
+    def _deserialize_ss(self, value: list[str]) -> list[str]:
+        return value
+
+
 def from_dynamodb(
     dynamodb: DynamoDBClient, table: str, start: datetime, end: datetime
 ) -> Iterator[list[dict[str, Any]]]:
@@ -42,30 +54,44 @@ def from_dynamodb(
             ":end": {"S": end.isoformat(timespec="milliseconds")},
         },
     )
-    read = TypeDeserializer().deserialize
+    read = ItemDeserializer().deserialize
     with aws.asking():
         for page in pages:
             yield [{name: read(value) for name, value in item.items()} for item in page["Items"]]
 
 
-def _number(value: object) -> int | float:
-    """Write a number as JSON does; DynamoDB's are decimals."""
-    if not isinstance(value, Decimal):
-        raise TypeError(f"{value!r} cannot be in a message")
-    return int(value) if value == value.to_integral_value() else float(value)
+class UnsendableError(ValueError):
+    """An order that no message can hold, and why."""
 
 
 def bare(order: dict[str, Any]) -> str:
-    """Return an order as its publisher would say it, with its id."""
-    said = {name: value for name, value in order.items() if name != "created_at"}
-    return json.dumps(said, sort_keys=True, default=_number)
+    """Return an order as its publisher would write it, with its id.
+
+    Raises
+    ------
+    UnsendableError
+        A field holds binary data.
+    """
+    fields = {name: value for name, value in order.items() if name != "created_at"}
+    for name, value in fields.items():
+        try:
+            encode(value)
+        except TypeError:
+            raise UnsendableError(f"{name} holds binary data, which no order can hold.") from None
+    return encode(fields, sort_keys=True)
 
 
 def in_envelope(order: dict[str, Any]) -> str:
-    """Return an order as the queue gets it from SNS: the envelope says when it was sent."""
+    """Return an order as the queue gets it from SNS, with the time of the order in the envelope.
+
+    Raises
+    ------
+    UnsendableError
+        A field holds binary data, or `created_at` is not a time.
+    """
     sent = times.parsed(order["created_at"])
     if sent is None:
-        raise ValueError(f"{order['created_at']!r} is no time")
+        raise UnsendableError(f"created_at is {order['created_at']!r}, which is not a time.")
     return enveloped(str(order["orderId"]), sent, bare(order))
 
 
@@ -89,11 +115,16 @@ def replay(
             if stop.is_set():
                 replayed.interrupted = True
                 return replayed
-            results = send([Outgoing(body=body(order), attributes={}) for order in batch])
-            for order, result in zip(batch, results, strict=True):
+            outgoing: dict[str, Outgoing] = {}
+            for order in batch:
+                try:
+                    outgoing[str(order["orderId"])] = Outgoing(body=body(order), attributes={})
+                except UnsendableError as error:
+                    replayed.failures[str(order["orderId"])] = str(error)
+            for order_id, result in zip(outgoing, send(list(outgoing.values())), strict=True):
                 if result.problem is None:
                     replayed.sent += 1
                 else:
-                    replayed.failures[str(order["orderId"])] = result.problem
+                    replayed.failures[order_id] = result.problem
             advance(len(batch))
     return replayed

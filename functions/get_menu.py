@@ -30,6 +30,6 @@ def handler(event: dict[str, Any], context: object) -> HttpAnswer:
     return cached_answer(event, {"menu": items})
 
 
-def _number(price: Decimal) -> int | float:
-    """Make a JSON number that reads as a person writes it: 5 and not 5.0."""
-    return int(price) if price == int(price) else float(price)
+def _number(price: Decimal) -> int | Decimal:
+    """Return a price that reads as a person writes it: 5 and not 5.0 or 5E+0."""
+    return int(price) if price == int(price) else price

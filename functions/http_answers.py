@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, TypedDict
+
+from orders.exact_json import encode
 
 # One answer a second from the origin, whatever the number of viewers: CloudFront keeps it that long.
 FOR_A_SECOND = "public, max-age=1"
@@ -27,7 +28,7 @@ def answer(status: int, body: dict[str, Any], cache_control: str = "no-store") -
     return {
         "statusCode": status,
         "headers": {"Content-Type": "application/json", "Cache-Control": cache_control},
-        "body": json.dumps(body),
+        "body": encode(body),
     }
 
 
@@ -43,7 +44,7 @@ def cached_answer(event: Mapping[str, Any], body: dict[str, Any], passing: str =
     passing
         A field that is different each time and no news: the document is the same without it.
     """
-    told = json.dumps({name: value for name, value in body.items() if name != passing}, sort_keys=True)
+    told = encode({name: value for name, value in body.items() if name != passing}, sort_keys=True)
     tag = hashlib.sha256(told.encode()).hexdigest()[:32]
     # Weak: documents with one tag mean the same, and may differ in the passing field and in compression.
     # Caches that compress, such as CloudFront, leave a weak tag as it is.

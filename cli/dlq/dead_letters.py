@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -161,12 +162,22 @@ class DeadLetters:
         purged.interrupted = self.stop.is_set()
         return purged
 
+    @cached_property
+    def _room(self) -> int:
+        return queues.room(self.sqs, self.target_url)
+
     def _move(self, look: Look, messages: list[Message], moved: Moved) -> None:
-        outgoing = [
-            Outgoing(body=message.carried(), attributes=dict(message.attributes)) for message in messages
-        ]
+        outgoing: list[Outgoing] = []
+        fitting: list[Message] = []
+        for message in messages:
+            again = Outgoing(body=message.carried(), attributes=dict(message.attributes))
+            if excess := again.excess(self._room):
+                moved.failures[message.message_id] = f"Message {message.message_id}: {excess}"
+            else:
+                outgoing.append(again)
+                fitting.append(message)
         taken: list[Message] = []
-        for message, result in zip(messages, queues.send(self.sqs, self.target_url, outgoing), strict=True):
+        for message, result in zip(fitting, queues.send(self.sqs, self.target_url, outgoing), strict=True):
             if result.message_id is None:
                 moved.failures[message.message_id] = result.problem or "Not taken"
             else:

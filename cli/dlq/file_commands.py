@@ -15,6 +15,8 @@ from cli.progress import counting
 from cli.terminal import confirm, note, plain, print_json, say
 
 if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
     from cli.dlq.files import Contents, Imported
 
 BAD_LINES = 20  # how many are named
@@ -88,7 +90,8 @@ def import_command(
     from cli.stopping import stopping
 
     target = stack.load(stack_name, directory)
-    contents = files.read(file)
+    sqs, url = aws.Clients(target).sqs, target.output("queue_url")
+    contents = _read(file, sqs, url)
     _name_bad_lines(contents)
     if contents.bad and not skip_bad:
         note(
@@ -107,14 +110,7 @@ def import_command(
     if count:
         confirm(f"Send {plurals.orders(count)} to the worker of stack {target.name}?", yes=yes)
     with stopping() as stop, counting("Sent", count) as advance:
-        imported = files.send(
-            aws.Clients(target).sqs,
-            target.output("queue_url"),
-            contents.messages,
-            stop=stop,
-            rate=rate,
-            advance=advance,
-        )
+        imported = files.send(sqs, url, contents.messages, stop=stop, rate=rate, advance=advance)
     if as_json:
         seconds = round(imported.seconds, 3)
         print_json(
@@ -124,6 +120,18 @@ def import_command(
     _end_import(imported, count, quiet=as_json)
     if contents.bad:
         raise typer.Exit(1)
+
+
+def _read(file: Path, sqs: "SQSClient", url: str) -> "Contents":
+    """Read a file of messages; lines with more bytes than the queue takes are bad ones."""
+    from cli import aws, queues
+    from cli.dlq import files
+
+    contents = files.read(file)
+    if contents.messages:
+        with aws.asking():
+            contents.refuse_larger_than(queues.room(sqs, url))
+    return contents
 
 
 def _end_import(imported: "Imported", count: int, *, quiet: bool) -> None:

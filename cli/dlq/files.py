@@ -19,6 +19,7 @@ from cli.messages import Message
 from cli.queues import Outgoing
 from cli.stopping import Pace
 from cli.times import iso
+from orders.order import ORDER_ID
 from orders.times import MAX_AHEAD
 
 if TYPE_CHECKING:
@@ -85,6 +86,14 @@ class Contents:
     bad: dict[int, str]
     ignored_times: dict[int, str] = field(default_factory=dict)
 
+    def refuse_larger_than(self, room: int) -> None:
+        """Make bad lines of the messages that a queue does not take, since they have more bytes."""
+        for number, message in list(self.messages.items()):
+            if excess := _outgoing(message).excess(room):
+                del self.messages[number]
+                self.ignored_times.pop(number, None)
+                self.bad[number] = f"Message {message.message_id}: {excess}"
+
 
 def read(path: Path) -> Contents:
     """Read a file of messages, and check every line before anything is done with any.
@@ -128,6 +137,10 @@ def _message(line: bytes) -> Message:
     body, message_id = said.get("body"), said.get("message_id")
     if not isinstance(body, str) or not isinstance(message_id, str):
         raise BadLineError("`message_id` and `body` must be there, as text.")
+    if not ORDER_ID.fullmatch(message_id):
+        raise BadLineError(
+            "`message_id` must be 1 to 64 letters, digits, dots, underscores, colons or hyphens."
+        )
     message = Message(
         message_id=message_id,
         body=body,
@@ -162,6 +175,10 @@ def _attributes(said: dict[str, Any]) -> dict[str, Any]:
         raise BadLineError("`attributes` is not as `cafe dlq export` writes it.") from None
 
 
+def _outgoing(message: Message) -> Outgoing:
+    return Outgoing(body=message.carried(), attributes=dict(message.attributes))
+
+
 @dataclass(kw_only=True)
 class Imported:
     """What became of a file's messages; `failures` says why not, by line."""
@@ -194,10 +211,7 @@ def send(
         if stop.is_set():
             imported.interrupted = True
             break
-        outgoing = [
-            Outgoing(body=messages[line].carried(), attributes=dict(messages[line].attributes))
-            for line in batch
-        ]
+        outgoing = [_outgoing(messages[line]) for line in batch]
         for line, result in zip(batch, queues.send(sqs, url, outgoing), strict=True):
             if result.message_id is None:
                 imported.failures[line] = result.problem or "Not taken"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
+from orders import exact_json
+from orders.exact_json import exact
 from orders.ledger import Refused, Unforeseen, place_of
 from orders.order import ORDER_ID, InvalidOrderError, Order, OrderFields
 from orders.times import OrderTime, TimeError, order_time
@@ -90,15 +91,20 @@ def time_of(record: Mapping[str, Any], envelope: Envelope | None) -> OrderTime:
         raise InvalidOrderError({"Timestamp": str(error)}) from None
 
 
-def unwrap(body: object) -> tuple[Envelope | None, object]:
+def unwrap(body: object, number: Callable[[str], object] = exact) -> tuple[Envelope | None, object]:
     """Take a message out of SNS's envelope: the envelope and its `Message` as it is, or None and the body.
+
+    Parameters
+    ----------
+    number
+        What makes a value of each number; see `exact_json.decode`.
 
     Raises
     ------
     InvalidOrderError
         If the body is not JSON.
     """
-    message = decode_twice(body)
+    message = decode_twice(body, number)
     if isinstance(message, dict) and message.get("Type") == "Notification" and "Message" in message:
         # What is no text would be a text to `str`, and the same one for every order.
         said = (message.get(name) for name in ("MessageId", "Timestamp"))
@@ -106,21 +112,21 @@ def unwrap(body: object) -> tuple[Envelope | None, object]:
     return None, message
 
 
-def decode(text: str) -> object:
+def decode(text: str, number: Callable[[str], object] = exact) -> object:
     """Decode JSON that anybody may have written.
 
     Raises
     ------
     InvalidOrderError
-        If it is not JSON, or only to Python's taste (NaN, endless digits, endless nesting).
+        If it is not JSON, or only to Python's taste (NaN, endless nesting).
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return exact_json.decode(text, number)
     except (ValueError, RecursionError):
         raise InvalidOrderError({"body": "The order must be a JSON object; this is not JSON."}) from None
 
 
-def decode_twice(text: object) -> object:
+def decode_twice(text: object, number: Callable[[str], object] = exact) -> object:
     """Decode JSON that may be in a JSON string; what is no text is returned as it is.
 
     Raises
@@ -128,12 +134,8 @@ def decode_twice(text: object) -> object:
     InvalidOrderError
         If it is not JSON.
     """
-    message = decode(text) if isinstance(text, str) else text
-    return decode(message) if isinstance(message, str) else message
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+    message = decode(text, number) if isinstance(text, str) else text
+    return decode(message, number) if isinstance(message, str) else message
 
 
 def _identity(record: Mapping[str, Any], envelope: Envelope | None) -> str:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from orders.exact_json import MAX_DIGITS, MAX_EXPONENT, MIN_EXPONENT, NumberText, encode
 from orders.names import is_unicode, parse_name
 
 MAX_QUANTITY = 1000
 MAX_ATTRIBUTES = 256 * 1024  # bytes; what SNS takes as a message, well under DynamoDB's 400 KB for an item
 MAX_DEPTH = 16  # levels of nested attributes; DynamoDB takes 32, of which the item is one
-# DynamoDB's numbers: 38 digits, from 1E-130 to 9.99E+125.
-MAX_DIGITS = 38
-MIN_EXPONENT, MAX_EXPONENT = -130, 125
+NUMBERS = (
+    f"must be a number of at most {MAX_DIGITS} significant digits, "
+    f"from 1E{MIN_EXPONENT} to 9.99E+{MAX_EXPONENT}, or 0."
+)
 DEFAULT_CUSTOMER = "Guest"
 ORDER_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 INTEGER_TEXT = re.compile(r"\s*\+?[0-9]{1,9}\s*", re.ASCII)
@@ -110,15 +111,15 @@ def _text(name: str, value: object, errors: dict[str, str]) -> str:
         return ""
 
 
-def _quantity(value: object, errors: dict[str, str]) -> int:
-    number: object = int(value) if isinstance(value, str) and INTEGER_TEXT.fullmatch(value) else value
-    if isinstance(number, float) and number.is_integer():
-        number = int(number)
+def _quantity(value: Any, errors: dict[str, str]) -> int:
+    if isinstance(value, str) and INTEGER_TEXT.fullmatch(value):
+        value = int(value)
     # True is an int to Python, and not to people.
-    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_QUANTITY:
+    is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
+    if not (is_number and 1 <= value <= MAX_QUANTITY and value == int(value)):
         errors["quantity"] = f"quantity must be an integer from 1 to {MAX_QUANTITY}."
         return 0
-    return number
+    return int(value)
 
 
 def _check_attributes(attributes: Mapping[str, Any], errors: dict[str, str]) -> None:
@@ -126,36 +127,44 @@ def _check_attributes(attributes: Mapping[str, Any], errors: dict[str, str]) -> 
     for name, value in attributes.items():
         if not name or not is_unicode(name):
             errors["body"] = "A field has a name that cannot be stored."
-        elif not _is_storable(value, MAX_DEPTH):
-            errors[name] = f"{name} holds a number, a text or a nesting that cannot be stored."
-    if not errors and len(json.dumps(attributes, ensure_ascii=False).encode()) > MAX_ATTRIBUTES:
+        elif problem := _problem(value):
+            path, reason = problem
+            errors[name] = f"{name}{path} {reason}"
+    if not errors and len(encode(attributes, ensure_ascii=False).encode()) > MAX_ATTRIBUTES:
         errors["body"] = f"The order's further fields must not be larger than {MAX_ATTRIBUTES} bytes."
 
 
-def _is_storable(value: object, depth: int) -> bool:
+def _problem(value: object, depth: int = MAX_DEPTH) -> tuple[str, str] | None:
+    """Find what cannot be stored in a field's value: the path to it, such as `.sizes[2]`, and why not."""
     if depth == 0:
-        return False
+        return "", f"is nested too deeply: a field may have {MAX_DEPTH} levels."
+    if reason := _reason(value):
+        return "", reason
+    for step, element in _steps(value):
+        if found := _problem(element, depth - 1):
+            path, reason = found
+            return step + path, reason
+    return None
+
+
+def _reason(value: object) -> str | None:
+    """Return why a value cannot be stored, whatever is in it."""
     match value:
-        case None | bool():
-            return True
-        case str():
-            return is_unicode(value)
-        case int() | float():
-            return _is_storable_number(Decimal(str(value)))
+        case NumberText():
+            return NUMBERS
+        case str() if not is_unicode(value):
+            return "must be text that can be written as UTF-8."
+        case dict() if not all(name and is_unicode(name) for name in value):
+            return "has a field with a name that cannot be stored."
+        case None | bool() | int() | Decimal() | str() | list() | dict():
+            return None
+    return "cannot be stored."
+
+
+def _steps(value: object) -> Iterator[tuple[str, object]]:
+    """Yield what is in a list or an object, and how to get there."""
+    match value:
         case list():
-            return all(_is_storable(element, depth - 1) for element in value)
+            yield from ((f"[{place}]", element) for place, element in enumerate(value))
         case dict():
-            return all(
-                name and is_unicode(name) and _is_storable(element, depth - 1)
-                for name, element in value.items()
-            )
-    return False
-
-
-def _is_storable_number(number: Decimal) -> bool:
-    if not number.is_finite():
-        return False
-    if not number:
-        return True
-    # Zeros at the end count as well: boto3 rounds nothing, not even them.
-    return len(number.as_tuple().digits) <= MAX_DIGITS and MIN_EXPONENT <= number.adjusted() <= MAX_EXPONENT
+            yield from ((f".{name}", element) for name, element in value.items())

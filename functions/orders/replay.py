@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from orders.exact_json import encode
 from orders.reconciliation import Row
 
 MOST = 500  # orders of one answer
@@ -32,7 +32,8 @@ def replay(rows: Rows, request: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict[str, Any]
-        `orders`, with all that was said of them, and `next`: None after the last one.
+        `orders`, each as JSON text, because a runtime may write a decimal as a float, or not at all; and
+        `next`: None after the last one.
 
     Raises
     ------
@@ -46,10 +47,10 @@ def replay(rows: Rows, request: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"limit must be 1 to {MOST}")
     start, end = (_moment(request[name]) for name in ("from", "to"))
     page = rows.period(start, end, int(request.get("after") or 0), limit)
-    orders, size = list[dict[str, Any]](), 0
+    orders, size = list[str](), 0
     for row in page:
-        order = _spoken(row)
-        size += len(json.dumps(order))
+        order = encode(_spoken(row))
+        size += len(encode(order))
         if orders and size > MOST_BYTES:
             break
         orders.append(order)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from orders.exact_json import encode
 from orders.message import decode
 from orders.order import InvalidOrderError, OrderFields
 
@@ -52,16 +51,16 @@ def place(body: str, idempotency_key: str | None) -> PlacedOrder:
 def _identity(fields: OrderFields, idempotency_key: str | None) -> str:
     if idempotency_key is None:
         return str(uuid.uuid4())
-    said = json.dumps([idempotency_key, _message(fields, "")])
+    said = encode([idempotency_key, _message(fields, "")])
     return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
 def _message(fields: OrderFields, order_id: str) -> str:
-    message: Mapping[str, object] = {
+    message: dict[str, object] = {
         **fields.attributes,
         "orderId": order_id,
         "item": fields.item,
         "quantity": fields.quantity,
         "customer_name": fields.customer_name,
     }
-    return json.dumps(message, sort_keys=True)
+    return encode(message, sort_keys=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from pymysql.cursors import Cursor
 
+from orders.exact_json import decode, encode
 from orders.ledger import OrderRefusedError
 from orders.order import DEFAULT_CUSTOMER, Order
 from stores.mysql import MySql
@@ -115,7 +115,7 @@ def _select(cursor: Cursor, order_ids: Sequence[str]) -> list[Order]:
 
 
 def _row(order: Order) -> tuple[object, ...]:
-    attributes = json.dumps(order.attributes, ensure_ascii=False) if order.attributes else None
+    attributes = encode(order.attributes, ensure_ascii=False) if order.attributes else None
     return (
         order.order_id,
         order.created_at.replace(tzinfo=None) if order.created_at else None,
@@ -127,6 +127,7 @@ def _row(order: Order) -> tuple[object, ...]:
 
 
 def order_of(row: tuple[Any, ...]) -> Order:
+    """Return the order in a row of `COLUMNS`."""
     order_id, created_at, item, quantity, customer_name, attributes = row
     return Order(
         order_id=order_id,
@@ -135,7 +136,7 @@ def order_of(row: tuple[Any, ...]) -> Order:
         quantity=quantity,
         # Rows of the time before may lack it.
         customer_name=customer_name or DEFAULT_CUSTOMER,
-        attributes=json.loads(attributes) if attributes else {},
+        attributes=cast(dict[str, Any], decode(attributes)) if attributes else {},
     )
 
 

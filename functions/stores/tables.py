@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orders import counters
+from orders.exact_json import shortest
 from orders.ledger import OrderRefusedError, StoreUnavailableError
 from orders.order import Order
 from orders.reconciliation import DeadLetterCounts, Mark, RdsOrders
@@ -228,10 +229,17 @@ def addition(table: str, key: str, value: str, counter: str, number: int) -> dic
     }
 
 
+class ItemSerializer(TypeSerializer):
+    """Serializes every number that DynamoDB holds; boto3's own refuses 38 digits below 1E-128."""
+
+    def _serialize_n(self, value: int | Decimal) -> str:
+        return shortest(value)
+
+
 def _item(order: Order) -> dict[str, Any]:
     """Write an order down as an item; what was said besides the order's own fields stands next to them."""
     item = {
-        **{name: _with_decimals(value) for name, value in order.attributes.items()},
+        **order.attributes,
         "orderId": order.order_id,
         "item": order.item,
         "quantity": order.quantity,
@@ -240,7 +248,7 @@ def _item(order: Order) -> dict[str, Any]:
     item.pop("created_at", None)
     if order.created_at is not None:
         item["created_at"] = order.created_at.astimezone(UTC).isoformat(timespec="milliseconds")
-    serialize = TypeSerializer().serialize
+    serialize = ItemSerializer().serialize
     return {name: serialize(value) for name, value in item.items()}
 
 
@@ -277,15 +285,3 @@ def _dead_letters(item: dict[str, Any] | None) -> DeadLetterCounts | None:
 def _moment(attribute: dict[str, str] | None) -> datetime | None:
     """Read a time; what wrote the item before may have had none to write."""
     return datetime.fromisoformat(attribute["S"]) if attribute and attribute["S"] else None
-
-
-def _with_decimals(value: Any) -> Any:
-    """Turn floats into the decimals that DynamoDB takes."""
-    match value:
-        case float():
-            return Decimal(str(value))
-        case list():
-            return [_with_decimals(element) for element in value]
-        case dict():
-            return {name: _with_decimals(element) for name, element in value.items()}
-    return value

@@ -195,7 +195,7 @@ def test_orders_are_sent_under_their_identity_and_time_and_the_rest_stays(dlq: C
     assert result.stdout.startswith("3 messages sent again, in ")
     assert "1 message left, because no order is in it: quantity must be" in result.stderr
     by_id = {body["MessageId"]: body for body in sent(dev)}
-    assert json.loads(by_id[bare]["Message"])["orderId"] == bare
+    assert by_id[bare]["Message"] == json.loads(GOOD) | {"orderId": bare}
     assert by_id["m-1"] == json.loads(ENVELOPED)
     assert len(by_id) == 3
     assert dev.bodies(dev.dead_letter_queue_url) == [BAD]
@@ -205,7 +205,7 @@ def test_everything_is_sent_on_request(dlq: Cafe, dev: FakeAws) -> None:
     dev.put("poison")
 
     assert dlq("redrive", "--all").exit_code == 0
-    assert [body["Message"] for body in sent(dev)] == ["poison"]
+    assert dev.bodies(dev.queue_url) == ["poison"]
 
 
 def test_one_message_is_sent_alone(dlq: Cafe, dev: FakeAws) -> None:
@@ -326,7 +326,7 @@ def test_a_corrected_order_is_sent_under_the_same_id_and_time(dlq: Cafe, dev: Fa
     assert result.stdout == "Sent: order O-8.\n"
     (body,) = sent(dev)
     assert body["MessageId"] == message_id
-    assert json.loads(body["Message"]) == {"orderId": "O-8", "item": "Latte", "quantity": 3}
+    assert body["Message"] == {"orderId": "O-8", "item": "Latte", "quantity": 3}
     assert dev.bodies(dev.dead_letter_queue_url) == []
 
 
@@ -388,7 +388,7 @@ def test_a_file_stands_in_for_the_editor(dlq: Cafe, dev: FakeAws, tmp_path: Path
     result = dlq("edit", message_id, "--file", str(corrected), "--yes", "--json")
 
     assert json.loads(result.stdout)["order_id"] == message_id
-    assert json.loads(sent(dev)[0]["Message"])["orderId"] == message_id
+    assert sent(dev)[0]["Message"]["orderId"] == message_id
 
 
 @pytest.mark.parametrize(
@@ -481,7 +481,7 @@ def test_what_was_exported_is_imported_as_the_same_orders(dlq: Cafe, dev: FakeAw
     assert result.stdout.startswith("2 of 2 orders sent, in ")
     by_id = {body["MessageId"]: body for body in sent(dev)}
     assert by_id["m-1"] == json.loads(ENVELOPED)
-    assert json.loads(by_id[bare]["Message"])["orderId"] == bare
+    assert by_id[bare]["Message"]["orderId"] == bare
     exported = [json.loads(line) for line in file.read_text().splitlines()]
     assert by_id[bare]["Timestamp"] == next(e["sent_at"] for e in exported if e["message_id"] == bare)
 
@@ -670,6 +670,99 @@ def test_a_file_that_cannot_be_opened_is_wrong_usage(dlq: Cafe, words: tuple[str
 
     assert result.exit_code == 2
     assert "/nowhere/file cannot be" in result.stderr
+
+
+GROWTH = len('{"Type": "Notification", "MessageId": "", "Timestamp": "", "Message": , "orderId": ""}') + 24
+
+
+def padded(size: int) -> str:
+    """Return an order of so many bytes, most of which JSON would escape in a string."""
+    start, end = '{"item": "Latte", "quantity": 2, "note": "', '"}'
+    rest = size - len(start) - len(end)
+    return start + '\\"' * (rest // 2) + "x" * (rest % 2) + end
+
+
+@pytest.fixture
+def small(dev: FakeAws) -> int:
+    """The bytes that a message of the order queue may have."""
+    room = 4096
+    dev.sqs.set_queue_attributes(QueueUrl=dev.queue_url, Attributes={"MaximumMessageSize": str(room)})
+    return room
+
+
+def largest(small: int) -> int:
+    """Return how many bytes a bare order with the attribute `trace` = `1` may have."""
+    return small - GROWTH - 2 * 36 - len("trace" + "String" + "1")
+
+
+def test_a_bare_order_goes_out_if_its_identity_just_fits(dlq: Cafe, dev: FakeAws, small: int) -> None:
+    dev.put(padded(largest(small)), trace="1")
+
+    result = dlq("redrive")
+
+    assert result.exit_code == 0, result.output
+    assert len(dev.bodies(dev.queue_url)[0]) == small - len("trace" + "String" + "1")
+
+
+def test_a_bare_order_without_room_for_its_identity_is_named_and_stays(
+    dlq: Cafe, dev: FakeAws, small: int
+) -> None:
+    message_id = dev.put(padded(largest(small) + 1), trace="1")
+    dev.put(OWN_ID)
+
+    result = dlq("redrive")
+
+    assert result.exit_code == 1
+    assert f"1 message not sent: Message {message_id}: With its identity" in result.stderr
+    assert "it has 4,097 bytes, and the queue takes 4,096" in result.stderr
+    assert len(dev.bodies(dev.queue_url)) == 1
+    assert len(dev.bodies(dev.dead_letter_queue_url)) == 1
+
+
+def test_a_line_without_room_for_its_identity_is_a_bad_line(
+    dlq: Cafe, dev: FakeAws, small: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "letters.jsonl"
+    file.write_text(lines(FINE, FINE | {"message_id": "m-3", "body": padded(small)}))
+
+    result = dlq("import", str(file), "--yes")
+
+    assert result.exit_code == 1
+    assert "Line 2: Message m-3: With its identity and attributes it has" in result.stderr
+    assert dev.bodies(dev.queue_url) == []
+
+
+def test_an_enveloped_order_goes_out_byte_for_byte(dlq: Cafe, dev: FakeAws, small: int) -> None:
+    body = ENVELOPED.replace("m-1", "m-2").replace(": ", " :") + " " * 99
+    dev.put(body + " " * (small - len(body)))
+
+    assert dlq("redrive").exit_code == 0
+    assert dev.bodies(dev.queue_url) == [body + " " * (small - len(body))]
+
+
+def test_a_bare_order_of_a_megabyte_is_sent_again(dlq: Cafe, dev: FakeAws) -> None:
+    body = padded(200_000).replace("}", f', "pad": "{"x" * 848_000}"}}')
+    dev.put(body)
+
+    result = dlq("redrive", "--all")
+
+    assert result.exit_code == 0, result.output
+    (again,) = dev.bodies(dev.queue_url)
+    assert len(again) <= len(body) + 300
+
+
+def test_numbers_are_exported_and_imported_as_they_were_sent(dlq: Cafe, dev: FakeAws, tmp_path: Path) -> None:
+    number = "0.1234567890123456712345678901"
+    text = f'{{"item": "Latte", "quantity": 1e0, "n": [{number}, 1.10, 3.4028235e38]}}'
+    dev.put(text)
+    file = tmp_path / "letters.jsonl"
+
+    assert dlq("export", str(file)).exit_code == 0
+    assert json.loads(file.read_text())["body"] == text
+    assert dlq("import", str(file), "--yes").exit_code == 0
+
+    (body,) = dev.bodies(dev.queue_url)
+    assert f'"Message": {text[:-1]}, "orderId": ' in body
 
 
 def test_large_messages_go_in_requests_that_fit(dev: FakeAws) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from cli.messages import Message, enveloped_as
 from cli.terminal import plain
+from orders.exact_json import NumberText, encode
 from orders.message import Envelope
 from orders.order import InvalidOrderError
 
@@ -21,8 +23,11 @@ ENVELOPE = Envelope("0f2a-sns", "2026-11-20T10:00:00.500Z")
 FUTURE = Envelope("0f2a-sns", "2036-01-01T00:00:00Z")
 TIMES = st.text() | st.datetimes().map(lambda time: time.isoformat() + "Z")
 
+NUMBERS = st.builds(
+    "{}{}e{}".format, st.sampled_from(["", "-"]), st.integers(0, 10**40), st.integers(-999, 999)
+).map(NumberText)
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none() | st.booleans() | st.integers() | NUMBERS | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
@@ -35,7 +40,7 @@ ORDERS = st.fixed_dictionaries(
 @st.composite
 def bodies(draw: st.DrawFn) -> str:
     """Whatever may be in a queue: orders in every form, and what is none."""
-    text = draw(ORDERS.map(json.dumps) | st.text() | VALUES.map(json.dumps))
+    text = draw(ORDERS.map(encode) | st.text() | VALUES.map(encode))
     if draw(st.booleans()):
         text = json.dumps(text)
     if draw(st.booleans()):
@@ -69,7 +74,92 @@ def test_a_bare_message_takes_its_identity_and_its_time_with_it() -> None:
 
     assert carried["MessageId"] == "8f14e45f"
     assert carried["Timestamp"] == "2026-11-22T13:00:00.123Z"
-    assert json.loads(carried["Message"])["orderId"] == "8f14e45f"
+    assert carried["Message"]["orderId"] == "8f14e45f"
+
+
+BARE = {
+    "an order": '{"item": "Latte", "quantity": 1, "note": "\\"\\u00e4\\\\\\"", "n": 1.10}',
+    "in a JSON string": json.dumps('{"item": "Latte", "quantity": 1, "n": 1E+5}'),
+    "its own orderId": '{"orderId": "O-1", "item": "Latte", "quantity": 1.0}',
+    "an orderId that is null": '{"order\\u0049d": null, "item": "Latte", "quantity": 1}',
+    "white space around": ' \n{"item": "Latte", "quantity": 1 }\t',
+    "invalid": '{"item": "Latte", "quantity": 0, "n": 1e999999999}',
+    "empty": "{ }",
+}
+
+
+@pytest.mark.parametrize("body", BARE.values(), ids=BARE)
+def test_a_bare_order_is_put_into_an_envelope_as_it_is(body: str) -> None:
+    written = body if body.strip().startswith("{") else json.loads(body)
+
+    carried = message(body).carried()
+
+    assert written.strip()[:-1] in carried
+    assert len(carried.encode()) <= len(body.encode()) + 300
+
+
+@given(bodies(), st.text("abcXYZ019._:-", min_size=1, max_size=64))
+def test_identity_and_time_take_no_more_than_300_bytes(body: str, message_id: str) -> None:
+    before = Message(message_id=message_id, body=body, sent_at=SENT)
+
+    after = before.carried()
+
+    assert len(after.encode(errors="replace")) <= len(body.encode(errors="replace")) + 300
+
+
+@pytest.mark.parametrize(
+    "body", ["poison", '{"item": "Latte", "quantity": 1', '"\\"{}\\""', "[]", "5", '{"n": NaN}']
+)
+def test_what_holds_no_json_object_is_sent_as_it_is(body: str) -> None:
+    assert message(body).carried() == body
+
+
+NUMBER = "0.1234567890123456712345678901"
+
+
+@pytest.mark.parametrize(
+    "number", [NUMBER, "1e400", "1E-400", "1e999999999", "1.10", "-0", "1" * 5000, "1e40"]
+)
+@pytest.mark.parametrize(
+    "form", ["bare", "in an envelope", "in an envelope as an object", "in a JSON string"]
+)
+def test_numbers_are_shown_as_they_were_sent(number: str, form: str) -> None:
+    text = f'{{"orderId": "O-1", "item": "Latte", "quantity": 0, "n": [{number}], "note": "Zo\\u00eb"}}'
+    body = {
+        "bare": text,
+        "in an envelope": enveloped_as(ENVELOPE, text),
+        "in an envelope as an object": f'{{"Type": "Notification", "MessageId": "m-1", "Message": {text}}}',
+        "in a JSON string": json.dumps(text),
+    }[form]
+
+    shown = message(body)
+
+    assert number in shown.text
+    assert f'"n": [\n    {number}\n  ],\n  "note": "Zoë"' in shown.editable()
+
+
+def test_a_number_does_not_stand_in_the_way_of_another_fields_correction() -> None:
+    before = message(f'{{"item": "Latte", "quantity": 0, "n": {NUMBER}, "large": 3.4028235e38}}')
+
+    after = before.corrected(before.editable().replace('"quantity": 0', '"quantity": 2'))
+
+    assert after.order is not None
+    assert after.order.attributes == {"n": Decimal(NUMBER), "large": Decimal("3.4028235e38")}
+    assert f'"n": {NUMBER}, "large": 3.4028235e38' in after.body
+
+
+def test_a_number_that_cannot_be_stored_is_named() -> None:
+    before = message('{"item": "Latte", "quantity": 0, "n": {"deep": [1e400]}}')
+
+    with pytest.raises(InvalidOrderError, match=r"^n\.deep\[0\] must be a number of at most 38"):
+        before.corrected(before.editable().replace('"quantity": 0', '"quantity": 2'))
+
+
+def test_a_message_of_many_levels_is_shown_as_it_is() -> None:
+    body = '{"a": ' + "[" * 400 + "]" * 400 + "}"
+    assert json.loads(message(body).editable()) == json.loads(body) | {"orderId": "8f14e45f"} or (
+        message(body).editable() == body
+    )
 
 
 def test_the_time_that_is_taken_instead_of_one_in_the_future_goes_with_the_message() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
@@ -240,6 +241,72 @@ def test_orders_that_only_dynamodb_has_are_sent_under_their_ids_and_times(
     assert (body["MessageId"], body["Timestamp"]) == ("O-1", "2026-11-22T23:59:59.999Z")
     said = {"orderId": "O-1", "item": "Latte", "quantity": 2, "price": 2.5, "notes": [1]}
     assert json.loads(body["Message"]) == said
+
+
+NINES = "9" * 38
+
+
+@pytest.mark.parametrize(
+    "number", ["3.4028235e38", "1" + "0" * 125, f"{NINES}E+88", f"{NINES}E-167", "1.10", "0"]
+)
+def test_every_number_that_dynamodb_holds_is_sent_as_it_is(dev_cafe: Cafe, dev: FakeAws, number: str) -> None:
+    put(dev, "O-1", n={"L": [{"N": number}, {"NS": [number]}]})
+
+    result = replay(dev_cafe, "--source", "dynamodb", "--yes")
+
+    assert result.exit_code == 0, result.output
+    (body,) = map(json.loads, dev.bodies(dev.queue_url))
+    assert json.loads(body["Message"], parse_int=Decimal, parse_float=Decimal)["n"] == [
+        Decimal(number),
+        [Decimal(number)],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "sentence"),
+    [
+        ({"photo": {"M": {"a": {"B": b"1"}}}}, "photo holds binary data, which no order can hold."),
+        (
+            {"created_at": {"S": "2026-11-22Tnoon"}},
+            "created_at is '2026-11-22Tnoon', which is not a time.",
+        ),
+    ],
+)
+def test_one_bad_order_does_not_block_a_period(
+    dev_cafe: Cafe, dev: FakeAws, field: dict[str, Any], sentence: str
+) -> None:
+    for order_id in ("O-1", "O-3"):
+        put(dev, order_id)
+    put(dev, "O-2", **field)
+
+    result = replay(dev_cafe, "--source", "dynamodb", "--yes")
+
+    assert result.exit_code == 1
+    assert "2 of 3 orders of" in result.stdout
+    assert f"1 were not sent; O-2: {sentence}" in result.stderr
+    assert {json.loads(body)["MessageId"] for body in dev.bodies(dev.queue_url)} == {"O-1", "O-3"}
+
+
+def put(aws: FakeAws, order_id: str, **fields: Any) -> None:
+    """Put an order into the table `Orders`."""
+    item = {
+        "item": {"S": "Latte"},
+        "quantity": {"N": "2"},
+        "created_at": {"S": "2026-11-22T12:00:00.000+00:00"},
+    }
+    aws.dynamodb.put_item(TableName="Orders-dev", Item={"orderId": {"S": order_id}, **item, **fields})
+
+
+def test_decimals_from_the_database_are_sent_as_they_are(
+    dev_cafe: Cafe, functions: FakeFunctions, dev: FakeAws
+) -> None:
+    exact = f'{{"orderId": "O-1", "n": 0.1{NINES}, "created_at": "2026-11-22T12:00:00.000Z"}}'
+    functions.usual = lambda _event: {"orders": [exact], "next": None}
+
+    assert replay(dev_cafe, "--yes").exit_code == 0
+
+    (body,) = map(json.loads, dev.bodies(dev.queue_url))
+    assert body["Message"] == f'{{"n": 0.1{NINES}, "orderId": "O-1"}}'
 
 
 def test_the_question_has_the_number_and_a_no_sends_nothing(

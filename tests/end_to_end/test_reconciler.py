@@ -80,7 +80,7 @@ def test_orders_of_a_period_are_read_for_a_replay(cafe: Cafe, new_id: NewId) -> 
     found, after = [], 0
     while after is not None:
         answer = reconcile(cafe, command="read", after=after, **period)
-        found += answer["orders"]
+        found += [json.loads(order) for order in answer["orders"]]
         after = answer["next"]
     (order,) = [order for order in found if order["orderId"] == order_id]
     assert (order["item"], order["quantity"], order["table"]) == ("Tea", 2, 7)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +17,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from moto.backends import get_backend
 from pymysql.cursors import Cursor
 
+from orders.exact_json import decode, encode
 from stores.secret import Login
 from tests.faults.faults import Boundary, Fault, Place
 from tests.faults.messages import Kept, Said, envelope, with_identity
@@ -392,7 +391,7 @@ class Cafe:
                 item,
                 quantity,
                 customer_name,
-                _sorted(json.loads(attributes or "{}")),
+                encode(decode(attributes or "{}"), sort_keys=True),
             )
             for order_id, created_at, item, quantity, customer_name, attributes in rows
         }
@@ -409,7 +408,7 @@ class Cafe:
                 said.pop("item"),
                 int(said.pop("quantity")),
                 said.pop("customer_name"),
-                _sorted(said),
+                encode(said, sort_keys=True),
             )
         return orders
 
@@ -445,14 +444,6 @@ def _items(table: str) -> dict[str, Any]:
     """Open moto's own table: calls of `scan` would be most of the tests' time."""
     items: dict[str, Any] = get_backend("dynamodb")["123456789012"]["us-east-1"].tables[table].items
     return items
-
-
-def _sorted(attributes: dict[str, Any]) -> str:
-    return json.dumps(attributes, sort_keys=True, default=_number)
-
-
-def _number(number: Decimal) -> int | float:
-    return int(number) if number == int(number) else float(number)
 
 
 class Street:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any
 
+from orders.exact_json import encode
+
 
 class Form(Enum):
     """How an order is put into a message."""
@@ -44,7 +46,7 @@ class Said:
         said["customer_name"] = self.customer_name
         if self.order_id is not None:
             said["orderId"] = self.order_id
-        text = json.dumps(said)
+        text = encode(said)
         return json.dumps(text) if self.form in {Form.ENVELOPE_TWICE, Form.BARE_TWICE} else text
 
 
@@ -62,7 +64,7 @@ class Kept:
     @classmethod
     def of(cls, said: Said, order_id: str, created_at: datetime) -> Kept:
         """Fill in what the message's way to the queue adds."""
-        attributes = json.dumps(said.attributes, sort_keys=True)
+        attributes = encode(said.attributes, sort_keys=True)
         return cls(order_id, created_at, said.item, said.quantity, said.customer_name, attributes)
 
 

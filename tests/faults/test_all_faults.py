@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum, auto
 
 import pytest
@@ -53,7 +54,13 @@ saids = st.builds(
     item=st.sampled_from(["Latte", "Tea", "Café crème ☕"]),
     quantity=st.integers(1, 3),
     customer_name=st.sampled_from(["Ann", "Zoë"]),
-    attributes=st.sampled_from([{}, {"table_number": 4}, {"tip": 0.5, "note": {"deep": [None, True, "é"]}}]),
+    attributes=st.sampled_from(
+        [
+            {},
+            {"table_number": 4},
+            {"tip": Decimal("0.123456789012345678"), "note": {"deep": [None, True, "é"]}},
+        ]
+    ),
     form=st.sampled_from(Form),
 )
 

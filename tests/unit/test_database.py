@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -33,7 +34,8 @@ def database(mysql: MySql) -> OrdersDatabase:
 
 
 def test_an_order_is_kept_as_it_is(database: OrdersDatabase, mysql: MySql) -> None:
-    order = Order("O:1", NOW, "Café crème ☕", 3, "Zoë 😀 <b>", {"table_number": 4, "n": 0.1, "big": 10**30})
+    attributes = {"table_number": 4, "n": Decimal("0.1"), "big": 10**30}
+    order = Order("O:1", NOW, "Café crème ☕", 3, "Zoë 😀 <b>", attributes)
     database.insert([order])
     # A second message of the order makes the database tell what it has.
     assert database.insert([Order("O:1", NOW + timedelta(days=1), "Tea", 1)]) == [order]

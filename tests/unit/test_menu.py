@@ -42,6 +42,21 @@ def test_the_menu_has_items_and_prices_by_name(menu: Menu, tables: OrdersTables)
     }
 
 
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        ("2.50", "2.50"),
+        ("0.12345678901234567890123456789012345678", "0.12345678901234567890123456789012345678"),
+        ("100000000000000000000.01", "100000000000000000000.01"),
+        ("1E+2", "100"),
+        ("1E-7", "1E-7"),
+    ],
+)
+def test_a_price_is_exact(menu: Menu, tables: OrdersTables, kept: str, told: str) -> None:
+    tables.set_up({"Latte": Decimal(kept)})
+    assert ask()["body"] == f'{{"menu": [{{"item": "Latte", "price": {told}}}]}}'
+
+
 def test_a_table_that_hangs_leaves_the_function_time_to_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.order import MAX_ATTRIBUTES, InvalidOrderError, OrderFields
+from orders.exact_json import decode
+from orders.order import MAX_ATTRIBUTES, MAX_DEPTH, NUMBERS, InvalidOrderError, OrderFields
 
 JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.decimals(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
@@ -26,6 +31,10 @@ def errors(**message: Any) -> dict[str, str]:
     with pytest.raises(InvalidOrderError) as caught:
         OrderFields.of(message)
     return caught.value.errors
+
+
+def fields_of(text: str) -> OrderFields:
+    return OrderFields.of(decode(text))
 
 
 @given(item=NAMES, customer=NAMES, quantity=st.integers(1, 1000))
@@ -48,17 +57,37 @@ def test_any_value_is_an_order_or_is_told_what_is_wrong(message: object) -> None
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"), [(3, 3), ("3", 3), (" 12 ", 12), ("+1", 1), (2.0, 2), (1000, 1000)]
+    ("said", "meant"),
+    [
+        ("3", 3),
+        ('"3"', 3),
+        ('" 12 "', 12),
+        ('"+1"', 1),
+        ("2.0", 2),
+        ("1e2", 100),
+        ("100E-2", 1),
+        ("1.0E+3", 1000),
+        (f"7.{'0' * 5000}", 7),
+        (f"0.{'0' * 5000}7e5001", 7),
+    ],
 )
-def test_a_quantity_may_be_a_number_or_its_text(said: object, meant: int) -> None:
-    assert OrderFields.of({"item": "Latte", "quantity": said}).quantity == meant
+def test_a_quantity_may_be_a_number_or_its_text(said: str, meant: int) -> None:
+    assert fields_of(f'{{"item": "Latte", "quantity": {said}}}').quantity == meant
 
 
 @pytest.mark.parametrize(
-    "said", [0, 1001, -1, 2.5, True, None, "", "two", "1e2", "٣", [1], "9" * 5000, 1e400]
+    "said",
+    [
+        *("0", "1001", "-1", "2.5", "true", "null", '""', '"two"', '"1e2"', '"٣"', "[1]", f'"{"9" * 5000}"'),
+        *("1e400", "1E400", "1e-400", "1e999999999", "1e-999999999", f"1e{'9' * 5000}", "9" * 5000, "-0"),
+        # What a float rounds to an integer.
+        *("0.99999999999999999999", "1000.00000000000000000001", f"1.{'0' * 5000}1"),
+    ],
 )
-def test_any_other_quantity_is_refused(said: object) -> None:
-    assert errors(item="Latte", quantity=said) == {"quantity": "quantity must be an integer from 1 to 1000."}
+def test_any_other_quantity_is_refused(said: str) -> None:
+    with pytest.raises(InvalidOrderError) as caught:
+        fields_of(f'{{"item": "Latte", "quantity": {said}}}')
+    assert caught.value.errors == {"quantity": "quantity must be an integer from 1 to 1000."}
 
 
 @pytest.mark.parametrize("said", ["", "   ", "x" * 101, 7, None, ["Latte"], "\ud83d", "\u200b", " \u2800\t"])
@@ -110,27 +139,39 @@ def test_the_second_documents_names_are_understood_and_kept() -> None:
 
 
 def test_further_fields_are_kept_as_they_are() -> None:
-    extra = {"table_number": 4, "notes": {"milk": ["oat", None, True, 0.5]}}
+    extra = {"table_number": 4, "notes": {"milk": ["oat", None, True, Decimal("0.5")]}}
     assert OrderFields.of({"item": "Tea", "quantity": 1, **extra}).attributes == extra
 
 
 @pytest.mark.parametrize(
-    "value",
+    ("value", "sentence"),
     [
-        float("inf"),
-        float("nan"),
-        1e200,
-        1e-200,
-        int("1" * 39),
-        10**38,
-        "\ud800",
-        json.loads("[" * 17 + "]" * 17),
-        {"": 1},
-        {"\udfff": 1},
+        ("1e126", f"extra {NUMBERS}"),
+        ('{"a": [0, {"b": [1, 1e400]}]}', f"extra.a[1].b[1] {NUMBERS}"),
+        ('"\\ud800"', "extra must be text that can be written as UTF-8."),
+        ('["", {"b": "\\ud800"}]', "extra[1].b must be text that can be written as UTF-8."),
+        ('{"a": {"": 1}}', "extra.a has a field with a name that cannot be stored."),
+        ('{"\\udfff": 1}', "extra has a field with a name that cannot be stored."),
+        (
+            "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1),
+            f"extra{'[0]' * MAX_DEPTH} is nested too deeply: a field may have 16 levels.",
+        ),
     ],
 )
-def test_a_further_field_that_a_store_could_not_keep_is_refused(value: object) -> None:
-    assert set(errors(item="Tea", quantity=1, extra=value)) == {"extra"}
+def test_a_further_field_that_a_store_could_not_keep_is_refused_by_name(value: str, sentence: str) -> None:
+    with pytest.raises(InvalidOrderError) as caught:
+        fields_of(f'{{"item": "Tea", "quantity": 1, "extra": {value}}}')
+    assert caught.value.errors == {"extra": sentence}
+
+
+def test_a_further_field_may_have_some_levels() -> None:
+    nested = "[" * MAX_DEPTH + "]" * MAX_DEPTH
+    assert "extra" in fields_of(f'{{"item": "Tea", "quantity": 1, "extra": {nested}}}').attributes
+
+
+@pytest.mark.parametrize("value", [0.5, float("nan"), {1}])
+def test_what_is_no_exact_json_is_refused(value: object) -> None:
+    assert errors(item="Tea", quantity=1, extra=value) == {"extra": "extra cannot be stored."}
 
 
 def test_further_fields_have_a_limit_together() -> None:

@@ -281,7 +281,7 @@ def test_a_rebuild_tells_what_it_corrected(function: Books) -> None:
 def test_orders_of_a_period_are_read(function: Books) -> None:
     function.ledger.record(orders("o1"))
     answer = call(command="read", **{"from": "2020-01-01", "to": "2035-01-01", "after": 0, "limit": 5})
-    assert [found["orderId"] for found in answer["orders"]] == ["o1"]
+    assert [json.loads(found)["orderId"] for found in answer["orders"]] == ["o1"]
 
 
 def test_a_command_that_there_is_not_is_refused() -> None:

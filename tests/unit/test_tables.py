@@ -74,7 +74,7 @@ def faulty(dynamodb: Any) -> Callable[..., tuple[OrdersTables, Faulty]]:
 
 
 def test_an_order_is_kept_and_every_counter_grows(tables: OrdersTables, dynamodb: Any) -> None:
-    tables.count(orders("o1", "o2", table_number=4, tip=0.5))
+    tables.count(orders("o1", "o2", table_number=4, tip=Decimal("0.5")))
     assert total(dynamodb) == 2
     assert counter(dynamodb, "CafeMenu", "item", "Latte", "orders") == 4
     assert tables.metrics(["ORDERS#2026-11-23", "ORDERS#2026-11-23T00", "ORDERS#2026-11-22"]) == {
