@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from local import clients
 from tests import openapi
 from tests.cafe import Cafe
+from tests.end_to_end.test_reconciler import reconcile
 from tests.waiting import eventually
 
 NewId = Callable[[], str]
@@ -61,6 +62,40 @@ def test_while_the_database_is_away_the_status_says_so_and_no_order_is_lost(
             assert cafe.item("orders_table", orderId=order_id) is None
     eventually(lambda: cafe.is_recorded(order_id) or redrive(cafe, order_id))
     assert eventually(lambda: not cafe.status()["degraded"])
+
+
+def test_orders_that_wait_in_the_dead_letter_queue_are_told_from_poison_and_need_nobody(
+    cafe: Cafe, new_id: NewId
+) -> None:
+    order_id, dead_letters = new_id(), cafe.outputs["dead_letter_queue_url"]
+    cafe.send(f"poison {order_id}")
+    with database_away(cafe), cafe.quick_redelivery():
+        cafe.send(json.dumps({"orderId": order_id, "item": "Tea", "quantity": 1}))
+        eventually(lambda: cafe.depth() == 0)
+        found = eventually(lambda: (told := reconcile(cafe))["waiting"] and told)
+        assert found["rejected"] >= 1
+        assert found["left"] == found["waiting"] + found["rejected"]
+        assert found["waiting_reason"].startswith("MySQL error")
+        split = cafe.status()["sync"]["dead_letters"]
+        assert split["waiting"] >= 1
+        assert split["rejected"] >= 1
+    eventually(lambda: reconcile(cafe)["waiting"] == 0 and cafe.is_recorded(order_id))
+    purge(cafe, dead_letters, f"poison {order_id}")
+
+
+def purge(cafe: Cafe, url: str, body: str) -> None:
+    """Delete the one message of a body."""
+
+    def deleted() -> bool:
+        for message in cafe.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=1
+        ).get("Messages", []):
+            if message["Body"] == body:
+                cafe.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                return True
+        return False
+
+    eventually(deleted)
 
 
 @pytest.mark.parametrize("service", ["dynamodb", "sqs"])
