@@ -28,7 +28,7 @@ from stores.secret import LoginSecret
 from stores.tables import OrdersTables, TableNames
 
 SCHEDULED = 45.0  # seconds; the next scheduled run starts a minute after this one
-SWEEP = 15.0  # seconds, of that time, that comparing leaves to the sweep
+SWEEP = 25.0  # seconds, of that time, that comparing leaves to the sweep, which has thousands after an outage
 RESERVE = 60.0  # seconds of the function's time that are left to end in order
 CHECK_PATIENCE = 3.0  # seconds
 
