@@ -174,12 +174,11 @@ def _screen(run: "ChaosRun") -> Iterator[Callable[[], None]]:
     progress = run.progress
     if not is_live(err):
         began = time.monotonic()
-        last: list[str] = []
+        written: list[str] = []
 
         def write() -> None:
-            sentence = progress.broken or progress.phase
-            if last != [sentence]:
-                last[:] = [sentence]
+            for sentence in progress.states[len(written) :]:
+                written.append(sentence)
                 note(f"{time.monotonic() - began:7.1f} s  {progress.sent:,} sent: {sentence}")
 
         yield write

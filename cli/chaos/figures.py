@@ -4,17 +4,36 @@ from dataclasses import dataclass, field
 
 from cli.chaos.orders import Door
 
+FIRST_PHASE = "Waiting until the stack is quiet"
+
 
 @dataclass(kw_only=True)
 class Progress:
-    """What is going on just now; read while others write."""
+    """What is going on just now; read while others write.
 
-    phase: str = "Waiting until the stack is quiet"
+    Attributes
+    ----------
+    states
+        The phases and faults so far, in the order in which they began: a fault may end before it is shown.
+    """
+
+    phase: str = FIRST_PHASE
+    states: list[str] = field(default_factory=lambda: [FIRST_PHASE])
     messages: int = 0
     sent: int = 0
     broken: str | None = None
     waiting: int = 0
     dead: int = 0
+
+    def enter(self, phase: str) -> None:
+        """Begin a phase."""
+        self.phase = phase
+        self.states.append(phase)
+
+    def set_broken(self, sentence: str | None) -> None:
+        """Note what is broken, or that it is repaired."""
+        self.broken = sentence
+        self.states.append(sentence or self.phase)
 
 
 @dataclass(kw_only=True)

@@ -89,7 +89,7 @@ class ChaosRun:
             self._settle(dead=None)
             self._ordinary_dead = self._dead()
             books = Books(self._stack, self._clients, self.plan)
-            progress.phase = "Sending"
+            progress.enter("Sending")
             began = time.monotonic()
             with repeating(self._reconcile, every=RECONCILED_EVERY):
                 if self._settings.outage:
@@ -97,12 +97,12 @@ class ChaosRun:
                 else:
                     self._send_with_faults()
             figures.sending_seconds = time.monotonic() - began
-            progress.phase = "Waiting until it is quiet"
+            progress.enter("Waiting until it is quiet")
             began = time.monotonic()
             self._settle(dead=self._ordinary_dead + self.expected["malformed"])
             figures.settling_seconds = time.monotonic() - began
         self._collect()
-        progress.phase = "Looking into the books"
+        progress.enter("Looking into the books")
         began = time.monotonic()
         checks = list(books.audit(keep=self._settings.keep))
         figures.audit_seconds = time.monotonic() - began
@@ -189,10 +189,10 @@ class ChaosRun:
         began = time.monotonic()
         try:
             with fault.broken():
-                self.progress.broken = fault.sentence
+                self.progress.set_broken(fault.sentence)
                 yield
         finally:
-            self.progress.broken = None
+            self.progress.set_broken(None)
             times, seconds = self.figures.faults, self.figures.broken_seconds
             times[fault.name] = times.get(fault.name, 0) + 1
             seconds[fault.name] = seconds.get(fault.name, 0.0) + time.monotonic() - began

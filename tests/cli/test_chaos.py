@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -275,6 +276,20 @@ def test_a_display_that_fails_ends_the_run_before_the_command(monkeypatch: pytes
     with pytest.raises(BrokenPipeError):
         command._watched(run)
     assert run.repaired
+
+
+def test_a_fault_that_is_over_before_anybody_looks_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    run: Any = SimpleNamespace(progress=Progress())
+    run.progress.enter("Sending")
+    run.progress.set_broken("MariaDB is killed")
+    run.progress.set_broken(None)
+
+    with command._screen(run) as show:
+        show()
+        show()
+
+    lines = [line.split(": ", 1)[1] for line in capsys.readouterr().err.splitlines()]
+    assert lines == ["Waiting until the stack is quiet", "Sending", "MariaDB is killed", "Sending"]
 
 
 def test_its_help_loads_none_of_the_slow_libraries() -> None:

@@ -98,7 +98,7 @@ def test_cafe_order_places_orders_that_are_all_counted(cafe: Cafe, new_id: NewId
     process = command(cafe, "order", item, "--count", "40", "--json")
     assert process.returncode == 0, process.stderr
     assert json.loads(process.stdout)["accepted"] == 40
-    eventually(lambda: cafe.ordered(item) == 40)
+    eventually(lambda: cafe.ordered(item) == 40 and cafe.depth() == 0)
     assert cafe.total() == before + 40
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,15 +51,14 @@ def test_while_the_database_is_away_the_status_says_so_and_no_order_is_lost(
     cafe: Cafe, new_id: NewId
 ) -> None:
     order_id = new_id()
+    order = {"orderId": order_id, "item": "Tea", "quantity": 1}
     with database_away(cafe):
-        eventually(lambda: cafe.status()["degraded"])
-        status = cafe.status()
-        assert status["degraded"] == ["rds"]
+        status = eventually(lambda: found if (found := cafe.status())["degraded"] == ["rds"] else None)
         assert status["recent_orders"] == []
         assert status["metrics"][0]["count"] == cafe.total()
         with cafe.quick_redelivery():
-            assert cafe.post({"orderId": order_id, "item": "Tea", "quantity": 1}).status_code == 202
-            eventually(lambda: logged(cafe, order_id, "Order not processed"))
+            assert cafe.post(order).status_code == 202
+            wait_for_line(cafe, order, "Order not processed")
             assert cafe.item("orders_table", orderId=order_id) is None
     eventually(lambda: cafe.is_recorded(order_id) or redrive(cafe, order_id))
     assert eventually(lambda: not cafe.status()["degraded"])
@@ -148,6 +148,22 @@ def logged(cafe: Cafe, order_id: str, message: str) -> bool:
     return any(message in event["message"] for event in events)
 
 
+def wait_for_line(cafe: Cafe, order: dict[str, Any], message: str) -> None:
+    """Wait for a line of the worker's about an order.
+
+    On a busy machine MiniStack passes a line on only with the worker's next call: the same order is sent
+    again, which counts nothing.
+    """
+    looks = itertools.count(1)
+
+    def is_there() -> bool:
+        if next(looks) % 20 == 0:
+            cafe.post(order)
+        return logged(cafe, order["orderId"], message)
+
+    eventually(is_there)
+
+
 def test_a_function_without_a_permission_is_refused_and_tells_the_client_nothing(cafe: Cafe) -> None:
     iam, functions = cafe.stack.client("iam"), cafe.stack.client("lambda")
     role = next(r["RoleName"] for r in iam.list_roles()["Roles"] if r["RoleName"].startswith("PlaceOrder"))
@@ -213,12 +229,9 @@ def migrate(cafe: Cafe, menu: dict[str, str]) -> Any:
 
 def test_the_worker_logs_what_it_did_without_the_customers_name(cafe: Cafe, new_id: NewId) -> None:
     order_id, customer = new_id(), new_id()
-    order = {"item": "Tea", "quantity": 1, "customer_name": customer}
-    cafe.post({**order, "orderId": order_id})
-    # On a busy machine MiniStack passes a line on only with the worker's next call.
-    eventually(
-        lambda: logged(cafe, order_id, "Order processed successfully") or cafe.post(order).is_error,
-    )
+    order = {"orderId": order_id, "item": "Tea", "quantity": 1, "customer_name": customer}
+    cafe.post(order)
+    wait_for_line(cafe, order, "Order processed successfully")
     events = cafe.stack.client("logs").filter_log_events(logGroupName=cafe.outputs["worker_log_group"])[
         "events"
     ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.cafe import Cafe
 from tests.end_to_end.test_doors import command
-from tests.end_to_end.test_failures import database_away, logged, master
+from tests.end_to_end.test_failures import database_away, master, wait_for_line
 from tests.waiting import eventually
 
 NewId = Callable[[], str]
@@ -19,6 +19,7 @@ NewId = Callable[[], str]
 def typed(cafe: Cafe, *words: str) -> dict[str, Any]:
     process = command(cafe, *words, "--json")
     document: dict[str, Any] = json.loads(process.stdout)
+    assert "error" not in document, document
     return {**document, "exit_code": process.returncode}
 
 
@@ -28,8 +29,9 @@ def test_the_doctor_says_that_the_database_is_away_and_afterwards_nothing_has_to
     order_id = new_id()
     with cafe.quick_redelivery():
         with database_away(cafe):
-            cafe.post({"orderId": order_id, "item": "Tea", "quantity": 1})
-            eventually(lambda: logged(cafe, order_id, "Order not processed"))
+            order = {"orderId": order_id, "item": "Tea", "quantity": 1}
+            cafe.post(order)
+            wait_for_line(cafe, order, "Order not processed")
             found = {finding["name"]: finding for finding in typed(cafe, "doctor")["findings"]}
             assert found["database"]["state"] == "bad"
             assert typed(cafe, "status")["degraded"] == ["rds"]
@@ -39,8 +41,9 @@ def test_the_doctor_says_that_the_database_is_away_and_afterwards_nothing_has_to
 def test_a_rotated_secret_needs_nobody(cafe: Cafe, new_id: NewId) -> None:
     between, after = new_id(), new_id()
     with cafe.quick_redelivery(), rotated(cafe) as put_secret:
-        cafe.post({"orderId": between, "item": "Tea", "quantity": 1})
-        eventually(lambda: logged(cafe, between, "MySQL error 1045"))
+        order = {"orderId": between, "item": "Tea", "quantity": 1}
+        cafe.post(order)
+        wait_for_line(cafe, order, "MySQL error 1045")
         put_secret()
         cafe.post({"orderId": after, "item": "Tea", "quantity": 1})
         eventually(lambda: cafe.is_recorded(after))
