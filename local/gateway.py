@@ -1,8 +1,8 @@
 """The gateway in front of MiniStack: two closed lists of requests; runs in MiniStack's environment.
 
-MiniStack answers web pages of any origin and does not verify its administrator's signature. Without the
-gateway, any page that a browser on this machine shows could create a Lambda function and run it. So a
-request reaches MiniStack only if it is on one of two lists; WebSockets, HTTP/2 and everything else are
+MiniStack accepts requests from web pages of any origin and does not verify its administrator's signature.
+Without the gateway, any page that a browser on this machine shows could create a Lambda function and run it.
+So a request reaches MiniStack only if it is on one of two lists; WebSockets, HTTP/2 and everything else are
 refused with 403.
 
 1. AWS calls, with proof that no web page sent them: the `Host` is 127.0.0.1, localhost or `*.localhost`;
@@ -12,8 +12,8 @@ refused with 403.
 2. This stack's own pages, API and sign-in: exact hosts, methods and paths. A browser must prove that this
    stack's page asks: its `Origin`, or `Sec-Fetch-Site: same-origin`, or a top-level GET navigation to a
    page or the sign-in. `same-site` proves nothing: other ports of 127.0.0.1 and `evil.cloudfront.localhost`
-   are same-site. A client without any sign of a browser also gets the API's own answers to other paths and
-   methods.
+   are same-site. A client without any sign of a browser may also send other paths and methods to the API,
+   which refuses what it does not have.
 
 MiniStack itself calls the gateway twice. Its CloudFront calls the API, at the host `localhost`, with the
 viewer's headers: the same list decides again, so what is refused at the API's own address is refused behind
@@ -54,7 +54,7 @@ _HOST = re.compile(r"(127\.0\.0\.1|([a-z0-9_-]+\.)*localhost)(:[0-9]{1,5})?")
 _BEARER = re.compile(r"bearer [A-Za-z0-9._~+/-]+=*", re.IGNORECASE)
 _BROWSER = re.compile(r"mozilla/|opera/", re.IGNORECASE)
 _QUERY_CREDENTIALS = re.compile(r"x-amz-.*|awsaccesskeyid", re.IGNORECASE | re.DOTALL)
-# Headers that browsers send by themselves; scripts cannot remove them.
+# Headers that browsers add to requests; scripts cannot remove them.
 _BROWSER_HEADERS = re.compile(
     r"origin|referer|sec-.*|access-control-request-.*|purpose|x-moz|x-purpose|upgrade-insecure-requests|ping-.*"
 )
@@ -64,7 +64,7 @@ ENCODED = "a name in the query is percent-encoded twice."
 HOST = "its Host header names none of 127.0.0.1, localhost and *.localhost."
 PROTOCOL = "it is not an HTTP/1.1 request for a path."
 NO_BROWSERS = "AWS calls from a browser are not accepted; use an SDK or the AWS CLI."
-NOT_OURS = "a browser may send it only from this stack's own page, and as that page does."
+NOT_OURS = "it differs from what this stack's own page sends: in its origin, content type or credentials."
 NOT_LISTED = (
     "it is neither a signed AWS call nor a request that this stack's own pages make "
     "(docs/decisions/0006-local-mode.md)."
@@ -73,7 +73,7 @@ NOT_LISTED = (
 
 @dataclass(kw_only=True)
 class Served:
-    """What this stack serves without AWS credentials, as the deployer records it."""
+    """Hosts and paths that need no AWS credentials, as the deployer records them."""
 
     gateway: str = ""  # host and port of the API and the sign-in
     page: str = ""  # host and port of the CloudFront distribution
@@ -81,8 +81,10 @@ class Served:
     files: list[str] = field(default_factory=list)  # paths of what pages load
     api: str = ""  # path of the API's stage at the gateway
     stage: str = ""  # path of the API's stage at the page's host
-    methods: list[list[str]] = field(default_factory=list)  # verb and path below the stage
-    user_pool: str = ""  # id of the pool that people sign in to, "" where nobody has to
+    methods: list[tuple[str, str, bool]] = field(
+        default_factory=list
+    )  # verb, path, whether it has an authorizer
+    user_pool: str = ""  # id of the pool that people sign in to, "" without sign-in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,13 +117,13 @@ class Request:
 
     @functools.cached_property
     def is_from_browser(self) -> bool:
-        """Whether any header is one that browsers send."""
+        """Return whether any header is one that browsers send."""
         agent = self.headers.get("user-agent", "")
         return bool(_BROWSER.search(agent)) or any(map(_BROWSER_HEADERS.fullmatch, self.headers))
 
     @property
     def is_navigation(self) -> bool:
-        """Whether a browser opens the address in a tab or window of its own, now and not in advance."""
+        """Return whether a browser opens the address in a tab, now rather than in advance (prefetch)."""
         expected = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
         in_advance = {"sec-purpose", "purpose", "x-purpose", "x-moz"}
         return (
@@ -134,16 +136,16 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """How browsers may call a method at a host and path."""
+    """Conditions under which browsers may call a method at a host and path."""
 
     origin: str  # whose pages
     is_page: bool = False  # whether people open it
-    content_type: str = ""  # of the body, "" where there is none
+    content_type: str = ""  # of the body, "" without a body
     takes_token: bool = False  # whether an access token may come with it
     is_read_across_origins: bool = False  # whether the page is at another origin and reads the response
 
     def accepts(self, request: Request) -> bool:
-        """Whether this stack's page, a person or a program sends the request."""
+        """Return whether this stack's page, a person or a program sends the request."""
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if self.content_type and content_type != self.content_type:
             return False
@@ -166,9 +168,9 @@ def endpoints(served: Served) -> Endpoints:
     for path in (*served.pages, *served.files):
         for method in ("GET", "HEAD"):
             found[served.page, method, path] = Endpoint(origin=page, is_page=path in served.pages)
-    for method, path in served.methods:
+    for method, path, takes_token in served.methods:
         content_type = JSON if method in ("POST", "PUT", "PATCH") else ""
-        endpoint = Endpoint(origin=page, content_type=content_type, takes_token=True)
+        endpoint = Endpoint(origin=page, content_type=content_type, takes_token=takes_token)
         for host, stage in _stages(served).items():
             found[host, method, stage + path] = endpoint
     if served.user_pool:
@@ -189,15 +191,16 @@ def _stages(served: Served) -> dict[str, str]:
 
 
 def has_fitting_token(request: Request, *, allowed: bool) -> bool:
-    """Whether the `Authorization` header is missing, or an access token where one is allowed."""
+    """Return whether `Authorization` is missing, or holds an access token where one is allowed."""
     authorization = request.headers.get("authorization")
     return authorization is None or (allowed and bool(_BEARER.fullmatch(authorization)))
 
 
-def is_answered_by_api(request: Request, served: Served) -> bool:
-    """Whether a program without signs of a browser calls the API, so that the API refuses what it lacks.
+def is_for_api(request: Request, served: Served) -> bool:
+    """Return whether a program without signs of a browser calls the API, which refuses unknown paths.
 
-    CloudFront and the API match spellings of a path in their own ways, so no exact path is asked for.
+    CloudFront and the API match spellings of a path in different ways, so any path below the stage is
+    accepted.
     """
     stage = _stages(served).get(request.host)
     return (
@@ -226,7 +229,7 @@ def refusal(request: Request, served: Served | None, listed: Endpoints) -> str |
     endpoint = listed.get((request.host, request.method, request.path))
     if endpoint is not None and endpoint.accepts(request):
         return None
-    if served is not None and is_answered_by_api(request, served):
+    if served is not None and is_for_api(request, served):
         return None
     return NOT_LISTED if endpoint is None else NOT_OURS
 
@@ -279,7 +282,7 @@ class Gateway:
 
 
 def _with_cors_for(origin: str, send: Send) -> Send:
-    """Remove MiniStack's CORS headers, and let one origin read the response if it is given."""
+    """Remove MiniStack's CORS headers, and let `origin` read the response unless it is empty."""
 
     async def send_filtered(message: Mapping[str, Any]) -> None:
         if message["type"] == "http.response.start":

@@ -68,12 +68,14 @@ def path(cloud: Cloud, name: str, inputs: Inputs) -> Result:
 @resource("aws:apigateway/method:Method")
 def method(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     place = _place(inputs)
+    authorization = inputs.text("authorization")
     cloud.client("apigateway").put_method(
         **place,
-        authorizationType=inputs.text("authorization"),
+        authorizationType=authorization,
         **inputs.renamed({name: name for name in _METHOD}),
     )
-    cloud.served.methods.append([place["httpMethod"], cloud.api_paths[place["resourceId"]]])
+    served = (place["httpMethod"], cloud.api_paths[place["resourceId"]], authorization != "NONE")
+    cloud.served.methods.append(served)
     return f"agm-{'-'.join(place.values())}", {}
 
 

@@ -14,7 +14,7 @@ FOREIGN = ["https://evil.example", "http://127.0.0.1:8000", "http://evil.cloudfr
 QUERY = "X%2DAmz%2DCredential=test%2F20261122%2Fus-east-1%2Fiam%2Faws4_request"
 
 
-def test_this_stacks_page_alone_reads_tokens(login: Door, login_stack: LocalStack) -> None:
+def test_only_this_stacks_page_reads_tokens(login: Door, login_stack: LocalStack) -> None:
     app, verifier = people.page_app(login_stack), secrets.token_urlsafe(48)
     code = people.code_for(login_stack, login.http, app, verifier)
     for origin in FOREIGN:
@@ -23,9 +23,9 @@ def test_this_stacks_page_alone_reads_tokens(login: Door, login_stack: LocalStac
         assert refused.status_code == 403
         assert not [name for name in refused.headers if name.startswith("access-control-")]
     login.http.headers["Origin"] = login.origin
-    answer = people.exchange(login_stack, login.http, app, code, verifier)
-    assert answer.status_code == 200
-    assert answer.headers["Access-Control-Allow-Origin"] == login.origin
+    response = people.exchange(login_stack, login.http, app, code, verifier)
+    assert response.status_code == 200
+    assert response.headers["Access-Control-Allow-Origin"] == login.origin
 
 
 @pytest.mark.parametrize("origin", FOREIGN)
@@ -40,9 +40,9 @@ def test_no_foreign_page_submits_the_form_of_the_sign_in(
         "client_id": app.client_id,
         "redirect_uri": app.redirect_uri,
     }
-    answer = login.http.post(f"{login_stack.endpoint}/login", data=form, headers={"Origin": origin})
-    assert answer.status_code == 403
-    assert "Location" not in answer.headers
+    response = login.http.post(f"{login_stack.endpoint}/login", data=form, headers={"Origin": origin})
+    assert response.status_code == 403
+    assert "Location" not in response.headers
     own = {"Origin": login_stack.endpoint}
     assert login.http.post(f"{login_stack.endpoint}/login", data=form, headers=own).status_code == 302
 

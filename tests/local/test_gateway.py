@@ -28,7 +28,7 @@ SERVED = Served(
     files=["/config.js", "/cafe.css"],
     api=API,
     stage="/prod",
-    methods=[["POST", "/orders"], ["GET", "/menu"], ["GET", "/order-status"]],
+    methods=[("POST", "/orders", False), ("GET", "/menu", False), ("GET", "/order-status", True)],
     user_pool="us-east-1_AbCdEfGhI",
 )
 
@@ -81,7 +81,7 @@ NAVIGABLE = [
 
 
 @dataclass
-class Answer:
+class Response:
     """What a client gets, and whether MiniStack saw the request."""
 
     reached: bool = False
@@ -97,7 +97,7 @@ class Sender:
         self.file = directory / "served.json"
         if served is not None:
             self.write(served)
-        self.answer = Answer()
+        self.response = Response()
         self.gateway = Gateway(self._emulator, self.file)
 
     def write(self, served: Served) -> None:
@@ -105,7 +105,7 @@ class Sender:
         self.file.write_text(json.dumps(dataclasses.asdict(served)))
 
     async def _emulator(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
-        self.answer.reached = True
+        self.response.reached = True
         cors = [(b"Access-Control-Allow-Origin", b"*"), (b"access-control-expose-headers", b"*")]
         await send({"type": "http.response.start", "status": 200, "headers": [*cors, (b"X-Kept", b"1")]})
         await send({"type": "http.response.body", "body": b"ok"})
@@ -118,7 +118,7 @@ class Sender:
         *,
         kind: str = "http",
         version: str = "1.1",
-    ) -> Answer:
+    ) -> Response:
         """Send one request as the server would hand it over, and return what comes back."""
         path, _, query = target.partition("?")
         pairs = list(headers.items()) if isinstance(headers, Mapping) else headers
@@ -135,19 +135,19 @@ class Sender:
             {"type": "http.request", "body": b"x", "more_body": True},
             {"type": "http.request"},
         ]
-        self.answer = Answer()
+        self.response = Response()
 
         async def receive() -> Mapping[str, Any]:
             return chunks.pop(0)
 
         async def send(message: Mapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                self.answer.status = message["status"]
-                self.answer.headers = {k.decode().lower(): v.decode() for k, v in message["headers"]}
-            self.answer.body += message.get("body", b"")
+                self.response.status = message["status"]
+                self.response.headers = {k.decode().lower(): v.decode() for k, v in message["headers"]}
+            self.response.body += message.get("body", b"")
 
         asyncio.run(self.gateway(scope, receive, send))
-        return self.answer
+        return self.response
 
 
 @pytest.fixture
@@ -155,13 +155,13 @@ def sender(tmp_path: Path) -> Sender:
     return Sender(tmp_path)
 
 
-def refused(answer: Answer) -> bool:
+def refused(response: Response) -> bool:
     """Tell that MiniStack saw nothing, and that the client gets a sentence and no CORS header."""
-    assert not answer.reached
-    if answer.status:
-        assert answer.status == 403
-        assert json.loads(answer.body)["message"].endswith(".")
-        assert not [name for name in answer.headers if name.startswith("access-control-")]
+    assert not response.reached
+    if response.status:
+        assert response.status == 403
+        assert json.loads(response.body)["message"].endswith(".")
+        assert not [name for name in response.headers if name.startswith("access-control-")]
     return True
 
 
@@ -461,6 +461,8 @@ def test_nothing_else_is_opened_in_a_tab(sender: Sender, host: str, target: str)
             {"Authorization": "Bearer Credential=test/20261122/us-east-1/s3/aws4_request"},
         ),
         (PAGE, "GET", "/order-status", BEARER),
+        (PAGE, "GET", "/prod/menu", BEARER),
+        (PAGE, "POST", "/prod/orders", {**JSON, **BEARER}),
         (PAGE, "POST", "/order-status", JSON),
         (PAGE, "GET", "/nothing", {}),
         (PAGE, "GET", "/_ministack/health", {}),
@@ -512,7 +514,7 @@ def test_a_path_is_decoded_once_and_then_compared(sender: Sender, target: str) -
 
 
 @pytest.mark.parametrize("path", ["/admin", "/orders/", "//menu", "/menu/../orders", "/"])
-def test_the_api_itself_answers_a_program_that_asks_for_what_it_lacks(sender: Sender, path: str) -> None:
+def test_a_program_may_ask_the_api_for_paths_that_it_does_not_have(sender: Sender, path: str) -> None:
     for host, stage in ((GATEWAY, API), (PAGE, "/prod"), ("localhost", API)):
         for method in ("GET", "POST", "DELETE"):
             form = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -598,21 +600,21 @@ def test_web_sockets_are_refused(sender: Sender, target: str, headers: dict[str,
         assert refused(sender.send("GET", target, {"Host": host, **headers}, kind="websocket"))
 
 
-# Who may read an answer
+# CORS
 
 
-def test_only_this_stacks_page_reads_an_answer_of_another_origin_and_only_its_tokens(sender: Sender) -> None:
+def test_only_this_stacks_page_reads_across_origins_and_only_its_tokens(sender: Sender) -> None:
     own = {**AGENT, "Origin": f"http://{PAGE}"}
     for host, method, target, headers in OWN:
-        answer = sender.send(method, target, {"Host": host, **headers, **own})
-        assert answer.headers["x-kept"] == "1"
-        allowed = {k: v for k, v in answer.headers.items() if k.startswith("access-control-")}
+        response = sender.send(method, target, {"Host": host, **headers, **own})
+        assert response.headers["x-kept"] == "1"
+        allowed = {k: v for k, v in response.headers.items() if k.startswith("access-control-")}
         expected = {"access-control-allow-origin": f"http://{PAGE}"} if target == "/oauth2/token" else {}
         assert allowed == expected
     for headers in (FORM, {**FORM, **SAME_ORIGIN}):
-        answer = sender.send("POST", "/oauth2/token", {"Host": GATEWAY, **headers})
-        assert answer.reached
-        assert not [name for name in answer.headers if name.startswith("access-control-")]
+        response = sender.send("POST", "/oauth2/token", {"Host": GATEWAY, **headers})
+        assert response.reached
+        assert not [name for name in response.headers if name.startswith("access-control-")]
     call = sender.send("POST", "/", {"Host": GATEWAY, **SIGNED})
     assert call.reached
     assert set(call.headers) == {"x-kept"}

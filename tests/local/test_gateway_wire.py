@@ -46,9 +46,9 @@ def wire(local_stack: LocalStack) -> Wire:
     return Wire(port=page.port or 80, page=page.netloc, api=api.path)
 
 
-def statuses(answer: str) -> list[str]:
+def statuses(response: str) -> list[str]:
     """Return the status of each response in what came back."""
-    return [line.split(" ")[1] for line in answer.split("\r\n") if line.startswith("HTTP/1.1 ")]
+    return [line.split(" ")[1] for line in response.split("\r\n") if line.startswith("HTTP/1.1 ")]
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,10 @@ def statuses(answer: str) -> list[str]:
     ],
 )
 def test_a_request_that_no_client_sends_is_refused(wire: Wire, text: str) -> None:
-    answer = wire.send(text)
-    assert statuses(answer) in (["403"], ["400"]), answer
-    assert "access-control" not in answer.lower()
-    assert "<html" not in answer.lower()
+    response = wire.send(text)
+    assert statuses(response) in (["403"], ["400"]), response
+    assert "access-control" not in response.lower()
+    assert "<html" not in response.lower()
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,10 @@ def test_a_request_that_no_client_sends_is_refused(wire: Wire, text: str) -> Non
 def test_a_refused_body_is_read_and_does_nothing(wire: Wire, local_stack: LocalStack, framing: str) -> None:
     framed = framing.replace("{body}", CREATE).replace("{length}", str(len(CREATE)))
     framed = framed.replace("{size:x}", f"{len(CREATE):x}")
-    answer = wire.send(
+    response = wire.send(
         "POST / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{signed}\r\n{form}\r\nOrigin: null\r\n" + framed
     )
-    assert statuses(answer)[-1] == "403"
+    assert statuses(response)[-1] == "403"
     assert not queues(local_stack)
 
 
@@ -118,8 +118,8 @@ def test_nothing_that_follows_a_refused_request_is_taken_for_another(
 ) -> None:
     call = f"{{signed}}\r\n{{form}}\r\nContent-Length: {len(CREATE)}\r\n\r\n{CREATE}"
     host = "POST / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
-    answer = wire.send(f"{host}Origin: null\r\n{framing}{host}{call}")
-    assert statuses(answer) == ["403"]
+    response = wire.send(f"{host}Origin: null\r\n{framing}{host}{call}")
+    assert statuses(response) == ["403"]
     assert not queues(local_stack)
 
 
@@ -152,9 +152,9 @@ def test_an_upgrade_to_http_2_leads_nowhere(wire: Wire, local_stack: LocalStack)
 
 
 def test_the_page_with_the_query_of_a_call_is_the_page(wire: Wire, local_stack: LocalStack) -> None:
-    answer = wire.send(f"GET /?{CREATE} HTTP/1.1\r\nHost: {{page}}\r\nConnection: close\r\n\r\n")
-    assert statuses(answer) == ["200"]
-    assert "<title>Cafe orders" in answer
+    response = wire.send(f"GET /?{CREATE} HTTP/1.1\r\nHost: {{page}}\r\nConnection: close\r\n\r\n")
+    assert statuses(response) == ["200"]
+    assert "<title>Cafe orders" in response
     assert not queues(local_stack)
 
 
