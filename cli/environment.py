@@ -9,7 +9,7 @@ import os
 import re
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -38,14 +38,20 @@ def session(region: str) -> boto3.Session:
     """
     import boto3
     import botocore.session
+    from botocore.exceptions import BotoCoreError, ClientError
 
     check()
     core = botocore.session.Session(session_vars=RETRIES)
+    for name in core.session_var_map:
+        with blamed(name):
+            core.get_config_variable(name)
     with blamed():
         found = boto3.Session(botocore_session=core, region_name=region)
-        for name in core.session_var_map:
-            core.get_config_variable(name)
         credentials = found.get_credentials()
+        # Files that are named are read here. What AWS says of the credentials is for the first question.
+        with suppress(BotoCoreError, ClientError):
+            if credentials is not None:
+                credentials.get_frozen_credentials()
         found.client("sts")  # Settings that a client checks when it is made.
     if credentials is None:
         raise SetUpError(
@@ -55,8 +61,8 @@ def session(region: str) -> boto3.Session:
 
 
 @contextmanager
-def blamed() -> Iterator[None]:
-    """Name the variables with a value that botocore cannot use.
+def blamed(setting: str = "") -> Iterator[None]:
+    """Name the variables with a value that botocore cannot use, or else the setting.
 
     Raises
     ------
@@ -70,7 +76,7 @@ def blamed() -> Iterator[None]:
     except (BotoCoreError, ValueError, OSError) as error:
         problem = " ".join(str(error).split()).rstrip(".")
         names = [name for name in sorted(os.environ) if name.startswith("AWS_") and _names(name, problem)]
-        where = f"{' or '.join(names)}: " if names else ""
+        where = f"{found}: " if (found := " or ".join(names) or setting) else ""
         raise SetUpError(f"The AWS configuration cannot be used: {where}{problem}.") from error
 
 

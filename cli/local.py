@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Directory
+from cli.options import Directory, text
 from cli.terminal import note, say
 from local import stack
 from local.display import Display
@@ -51,7 +51,7 @@ def start(
     if context.invoked_subcommand is not None:
         return
     try:
-        settings = stack.parse_settings(config or [])
+        settings = stack.parse_settings([text(entry) or "" for entry in config or []])
     except ValueError as error:
         raise typer.BadParameter(f"{error}.", param_hint="--config") from None
     options = stack.Options(

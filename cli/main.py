@@ -31,6 +31,7 @@ from cli.options import (
     StackName,
     examples,
     finite,
+    text,
 )
 from cli.plurals import counted, orders, were
 from cli.progress import sending
@@ -82,11 +83,15 @@ def _cafe(debug: Debug = False) -> None:
 )
 def order_command(
     item: Annotated[
-        str, typer.Argument(metavar="ITEM", help="What to order, 1 to 100 characters.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="ITEM", callback=text, help="What to order, 1 to 100 characters.", show_default=False
+        ),
     ],
     quantity: Annotated[int, typer.Option(help="How many pieces, 1 to 1000.")] = 1,
     customer: Annotated[
-        str | None, typer.Option(help="The customer's name; Guest unless given.", show_default=False)
+        str | None,
+        typer.Option(callback=text, help="The customer's name; Guest unless given.", show_default=False),
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=MOST, help="How many such orders to place.")] = 1,
     stack_name: StackName = DEFAULT_STACK,
@@ -210,7 +215,7 @@ def verify_command(
             min=1, max=DAY, callback=finite, help="Seconds for all checks together, once the order is placed."
         ),
     ] = 60,
-    item: Annotated[str, typer.Option(help="What to order.")] = "Coffee",
+    item: Annotated[str, typer.Option(callback=text, help="What to order.")] = "Coffee",
     stack_name: StackName = DEFAULT_STACK,
     directory: Directory = None,
     as_json: AsJson = False,

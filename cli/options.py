@@ -1,6 +1,7 @@
 """The options that the sub-commands share, and the one place where errors become sentences and exit codes."""
 
 import math
+import os
 import re
 import traceback
 from contextlib import suppress
@@ -36,6 +37,14 @@ def finite(value: float | None) -> float | None:
     if value is not None and math.isnan(value):
         raise typer.BadParameter("nan is not a number.")
     return value
+
+
+def text(value: str | None) -> str | None:
+    """Read an argument as UTF-8, whatever the locale; Python reads it with the locale's encoding."""
+    try:
+        return None if value is None else os.fsencode(value).decode()
+    except UnicodeError:
+        raise typer.BadParameter("It is not UTF-8 text.") from None
 
 
 StackName = Annotated[

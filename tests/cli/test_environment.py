@@ -15,6 +15,7 @@ import pytest
 from cli import http, stack
 from cli.aws import Clients
 from cli.database import connect
+from cli.errors import SetUpError
 from local import clients
 from tests.cli.conftest import Cafe, Pulumi
 from tests.cli.stand_in import REGION, FakeApi
@@ -191,3 +192,32 @@ def test_retries_on_aws_are_as_the_user_says(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "9")
     monkeypatch.setenv("AWS_RETRY_MODE", "adaptive")
     assert retries(Clients(dev)) == {"mode": "adaptive", "total_max_attempts": 9}
+
+
+def test_a_wrong_setting_in_a_file_is_named_on_aws(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, credentials: None
+) -> None:
+    (tmp_path / "config").write_text("[default]\nmax_attempts = abc\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+
+    with pytest.raises(SetUpError, match="cannot be used: max_attempts: invalid literal"):
+        Clients(stack.Stack(name="dev", outputs={}, region=REGION))
+
+
+def test_a_missing_file_of_credentials_is_named_on_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/orders")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere/token")
+
+    with pytest.raises(SetUpError, match=r"AWS_WEB_IDENTITY_TOKEN_FILE: .*No such file"):
+        Clients(stack.Stack(name="dev", outputs={}, region=REGION))
+
+
+@pytest.mark.parametrize("words", [["Tea\udcff"], ["Tea", "--customer", "Zo\udcff"]])
+def test_a_name_that_is_not_utf_8_is_wrong_usage(cafe: Cafe, api: FakeApi, words: list[str]) -> None:
+    result = cafe("order", *words)
+
+    assert result.exit_code == 2
+    assert "It is not UTF-8 text." in result.stderr
+    assert api.orders == []

@@ -140,6 +140,7 @@ def test_no_option_is_cut_in_the_narrowest_help(
     assert "…" not in result.stdout
 
 
+ASCII_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 PROGRAM = Path(sys.executable).with_name("cafe")
 
 
@@ -159,13 +160,17 @@ def run(line: str, directory: Path, **variables: str) -> subprocess.CompletedPro
     ("line", "variables"),
     [
         ("cafe status", {"PYTHONIOENCODING": "ascii:strict", "COLUMNS": "abc", "TERMINAL_WIDTH": "abc"}),
-        ("cafe status", {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "COLUMNS": "0"}),
+        ("cafe status", {**ASCII_LOCALE, "COLUMNS": "0"}),
         ("cafe status", {"TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "40"}),
         ("cafe status", {"FORCE_COLOR": "1", "COLUMNS": "1"}),
         ("cafe status | head -1", {}),
         ("cafe status >&- 2>&- <&-", {}),
         ("cafe --help | head -1", {"COLUMNS": "1"}),
         ("cafe order Tea --customer 'Zoë ✓' --json", {"PYTHONIOENCODING": "ascii:strict"}),
+        (
+            "cafe order 'Café' --customer 'Zoë ✓'",
+            {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        ),
         ("cafe status --json", {"PYTHONOPTIMIZE": "2", "PYTHONSAFEPATH": "1", "PYTHONDEVMODE": "1"}),
     ],
 )
@@ -179,5 +184,6 @@ def test_no_terminal_makes_the_command_fail(
     assert process.returncode == 0, process.stdout + process.stderr
     assert "Traceback" not in process.stderr
     assert "Error" not in process.stderr
+    assert [order.body["customer_name"] for order in api.orders] == ["Zoë ✓"] * ("order" in line)
     if line == "cafe status":
         assert "2026-11-26 06:00:00" in process.stdout or variables["COLUMNS"] == "1"
