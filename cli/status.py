@@ -76,12 +76,20 @@ class RdsOrders(Answer):
     as_of: datetime
 
 
+class DeadLetters(Answer):
+    """What the messages in the dead-letter queue were when they were last looked at."""
+
+    rejected: int
+    waiting: int
+
+
 class Sync(Answer):
     """Where orders are on their way; `None`: not known at the moment."""
 
     waiting: int | None = None
     in_flight: int | None = None
     dead_lettered: int | None = None
+    dead_letters: DeadLetters | None = None
     rds_orders: RdsOrders | None = None
     dynamodb_orders: int | None = None
     in_sync: bool | None = None
@@ -201,6 +209,9 @@ def _sync(sync: Sync) -> Table:
     table.add_row("Waiting in the queue", _known(sync.waiting))
     table.add_row("With the worker", _known(sync.in_flight))
     table.add_row("Dead-lettered", _alarming(sync.dead_lettered))
+    if sync.dead_lettered and sync.dead_letters:
+        table.add_row("  without a valid order", _alarming(sync.dead_letters.rejected))
+        table.add_row("  waiting for a store", _known(sync.dead_letters.waiting))
     counted = "" if sync.rds_orders is None else f" ({spoken(sync.rds_orders.as_of)})"
     table.add_row(f"In RDS{counted}", _known(sync.rds_orders.count if sync.rds_orders else None))
     table.add_row("In DynamoDB", _known(sync.dynamodb_orders))

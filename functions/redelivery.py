@@ -14,7 +14,7 @@ RESERVE = 4.0  # seconds of the invocation that are left for the last call and f
 
 
 class Queue(Protocol):
-    """What is asked of `OrderQueue`."""
+    """`OrderQueue`, as far as it is needed here."""
 
     def visibility_timeout(self) -> int:
         """Return the queue's own visibility timeout in seconds."""

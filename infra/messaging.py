@@ -48,7 +48,7 @@ class Messaging(pulumi.ComponentResource):
     dead_letters: aws.sqs.Queue
     undelivered: aws.sqs.Queue
     seconds_to_dead_letter: int
-    """How long it takes at most until an order that a store does not take is in `OrderDLQ`."""
+    """The longest time until an order that no store accepts is in `OrderDLQ`."""
 
     def __init__(self, name: str, args: MessagingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Messaging", name, None, opts)

@@ -165,8 +165,8 @@ function sinceText(date, now) {
 }
 
 /**
- * What is in the dead-letter queue: messages that need a person, and orders that are recorded by themselves.
- * @returns {{ invalid: string, waiting: string }} each empty where there are none
+ * Describe the dead-letter queue: messages that need a person, and orders that will be recorded automatically.
+ * @returns {{ invalid: string, waiting: string }} each empty if there are no such messages
  */
 function deadWords({ figures, deadLetters }, now) {
   const dead = figures.deadLettered.value ?? 0; // known before or now: no alarm ends because nobody can look
@@ -210,7 +210,7 @@ export function verdict(status, now) {
   if (stuck.length) {
     return { level: "stuck", words: sentence([...stuck, dead.waiting].filter(Boolean).join("; ")), hops };
   }
-  if (dead.waiting) return { level: "busy", words: sentence(`${dead.waiting}, to be recorded by themselves`), hops };
+  if (dead.waiting) return { level: "busy", words: sentence(`${dead.waiting} and will be recorded automatically`), hops };
   if (degraded.includes("sqs") || figures.waiting.value === null) {
     return { level: "unknown", words: "It cannot be told now whether orders are waiting.", hops };
   }

@@ -85,7 +85,7 @@ class RdsOrders:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterCounts:
-    """What the last sweep left in `OrderDLQ`: the item `DEAD_LETTERS`."""
+    """Numbers of messages that the last sweep left in `OrderDLQ`: the item `DEAD_LETTERS`."""
 
     rejected: int  # messages without a valid order
     waiting: int  # orders that could not be recorded

@@ -27,7 +27,7 @@ class DeadLetters(Protocol):
 
 @dataclass(slots=True)
 class Swept:
-    """What became of the dead letters.
+    """Result of a sweep.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Swept:
 
     @property
     def left(self) -> int:
-        """How many messages stay."""
+        """Return how many messages stay."""
         return self.rejected + self.waiting
 
 
@@ -70,7 +70,7 @@ def sweep(dead_letters: DeadLetters, ledger: Ledger, left: Callable[[], float]) 
     is_away: str | None = None
     try:
         while left() > 0:
-            # What the queue shows again, because it was hidden for too short a time, was counted already.
+            # A message that becomes visible again during the sweep was counted already.
             messages = {
                 str(m["messageId"]): m for m in dead_letters.take() if str(m["messageId"]) not in staying
             }

