@@ -23,7 +23,7 @@ from cli.options import (
     examples,
     finite,
 )
-from cli.plurals import orders, were
+from cli.plurals import are, orders, were
 from cli.progress import counting, waiting
 from cli.reasons import explained
 from cli.terminal import confirm, note, plain, print_json, say
@@ -144,6 +144,8 @@ def _say_report(report: "Report") -> None:
         say(f"Dead letters: {report.swept:,} recorded, {report.left:,} left.")
     for sentence in _why_left(report):
         say(f"  {plain(sentence)}")
+    if report.unchecked:
+        note(f"Not compared: {plain(report.unchecked)}", style="yellow")
 
 
 def _why_left(report: "Report") -> Iterator[str]:
@@ -231,16 +233,17 @@ def replay_command(
         read = functools.partial(replay.from_dynamodb, clients.dynamodb, table, since, until)
     send, body = _destination(target, clients, send_to)
     with waiting("Counting"):
-        count = sum(map(len, read()))
+        count, future = replay.count(read())
     where = {"queue": "the worker", "topic": "all subscribers"}.get(send_to, plain(send_to))
     period = f"{times.spoken(since)} to {times.spoken(until)}"
     if count:
+        _note_future(future)
         confirm(f"Send {orders(count)} of {period} to {where} of stack {target.name} again?", yes=yes)
     with stopping() as stop, counting("Sent again", count) as advance:
         pages = read() if count else []
         replayed = replay.replay(pages, body, send, stop=stop, rate=rate, advance=advance)
     if as_json:
-        print_json(asdict(replayed) | {"found": count})
+        print_json(asdict(replayed) | {"found": count, "dated_in_the_future": future})
     if replayed.interrupted:
         note(
             f"Stopped: {replayed.sent:,} of {orders(count)} {were(count)} sent again; none is counted twice."
@@ -252,6 +255,15 @@ def replay_command(
         order_id, reason = next(iter(replayed.failures.items()))
         note(f"{unsent:,} {were(unsent)} not sent; {plain(order_id)}: {plain(reason)}", style="red")
         raise typer.Exit(1)
+
+
+def _note_future(count: int) -> None:
+    if count:
+        note(
+            f"{orders(count)} {are(count)} dated in the future: "
+            "a row that is not there yet gets the time of this replay.",
+            style="yellow",
+        )
 
 
 def _moment(text: str, option: str) -> datetime:

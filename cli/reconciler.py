@@ -50,6 +50,7 @@ class Outcome(BaseModel):
     rejected_reason: str | None = None
     waiting: int = 0
     waiting_reason: str | None = None
+    unchecked: str | None = None
     next: Any = None
     reason: str | None = None
     corrected: Corrections = Field(default_factory=lambda: Corrections())
@@ -137,6 +138,7 @@ class Reconciler:
         if report.drift and report.reason is None:
             again = self._ask({}, Outcome)
             report.remaining, report.reason = again.drift, again.reason
+            report.unchecked = again.unchecked
         return report
 
     def orders(self, start: datetime, end: datetime) -> Iterator[list[dict[str, Any]]]:
@@ -188,6 +190,8 @@ class Report:
         What still differs.
     reason
         Why something was left undone.
+    unchecked
+        What could not be compared, and why.
     corrected
         By how much each counter was changed.
     swept, left
@@ -208,6 +212,7 @@ class Report:
     rejected_reason: str | None = None
     waiting: int = 0
     waiting_reason: str | None = None
+    unchecked: str | None = None
     reason: str | None = None
     corrected: dict[str, int] = field(default_factory=dict)
 
@@ -222,7 +227,7 @@ class Report:
         self.left = outcome.left
         self.rejected, self.rejected_reason = outcome.rejected, outcome.rejected_reason
         self.waiting, self.waiting_reason = outcome.waiting, outcome.waiting_reason
-        self.reason = outcome.reason
+        self.reason, self.unchecked = outcome.reason, outcome.unchecked
         menu = {f"CafeMenu {item}": change for item, change in outcome.corrected.menu.items()}
         for counter, change in (outcome.corrected.metrics | menu).items():
             self.corrected[counter] = self.corrected.get(counter, 0) + change

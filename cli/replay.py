@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -15,6 +15,7 @@ from cli.messages import enveloped
 from cli.queues import Outgoing, Send
 from cli.stopping import Pace
 from orders.exact_json import encode, exact
+from orders.times import MAX_AHEAD
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -93,6 +94,13 @@ def in_envelope(order: dict[str, Any]) -> str:
     if sent is None:
         raise UnsendableError(f"created_at is {order['created_at']!r}, which is not a time.")
     return enveloped(str(order["orderId"]), sent, bare(order))
+
+
+def count(pages: Iterable[list[dict[str, Any]]]) -> tuple[int, int]:
+    """Return how many orders there are, and how many of them are dated in the future."""
+    latest = datetime.now(UTC) + MAX_AHEAD
+    found = [times.parsed(order["created_at"]) for page in pages for order in page]
+    return len(found), sum(moment is not None and moment > latest for moment in found)
 
 
 def replay(

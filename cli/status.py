@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -30,6 +30,7 @@ KINDS = {
     "Time": Kind.WHOLE,
     "Order": Kind.ID,
 }
+SILENT = timedelta(minutes=5)  # the stores are compared every minute
 
 
 class Answer(BaseModel):
@@ -184,7 +185,10 @@ def render(status: OrderStatus) -> RenderableType:
         sources = ", ".join(plain(source) for source in status.degraded)
         parts.append(Text(f"Could not be read, so part of this is missing: {sources}", style="yellow"))
     parts.append(
-        Columns([_metrics(status), _sync(status.sync), _top_items(status.top_items)], padding=(0, 3))
+        Columns(
+            [_metrics(status), _sync(status.sync, status.generated_at), _top_items(status.top_items)],
+            padding=(0, 3),
+        )
     )
     parts.append(_recent(status.recent_orders))
     if status.generated_at is not None:
@@ -204,7 +208,7 @@ def _metrics(status: OrderStatus) -> Table:
     return table
 
 
-def _sync(sync: Sync) -> Table:
+def _sync(sync: Sync, now: datetime | None) -> Table:
     table = _table("On the way", "Hop", "Orders")
     table.add_row("Waiting in the queue", _known(sync.waiting))
     table.add_row("With the worker", _known(sync.in_flight))
@@ -215,9 +219,17 @@ def _sync(sync: Sync) -> Table:
     counted = "" if sync.rds_orders is None else f" ({spoken(sync.rds_orders.as_of)})"
     table.add_row(f"In RDS{counted}", _known(sync.rds_orders.count if sync.rds_orders else None))
     table.add_row("In DynamoDB", _known(sync.dynamodb_orders))
-    verdict = {True: Text("yes", style="green"), False: Text("no", style="yellow"), None: Text("unknown")}
-    table.add_row("In sync", verdict[sync.in_sync])
+    table.add_row("In sync", _verdict(sync, now))
     return table
+
+
+def _verdict(sync: Sync, now: datetime | None) -> Text:
+    if sync.in_sync is None:
+        return Text("unknown")
+    compared = sync.rds_orders.as_of if sync.rds_orders else None
+    if now is not None and compared is not None and now - compared > SILENT:
+        return Text(f"unknown since {spoken(compared)}", style="yellow")
+    return Text("yes", style="green") if sync.in_sync else Text("no", style="yellow")
 
 
 def _known(count: int | None) -> Text:

@@ -173,6 +173,8 @@ def _reconcile(
         "next": outcome.next,
         "reason": outcome.reason,
     }
+    if outcome.unchecked:
+        answer["unchecked"] = outcome.unchecked
     if with_corrections:
         corrected = outcome.corrected
         answer["corrected"] = {"metrics": dict(corrected.metrics), "menu": dict(corrected.menu)}

@@ -96,15 +96,18 @@ def show_command(
     """Show one message with all that is known of it, and what the worker said about it in its log."""
     from cli import aws
     from cli.dlq.dead_letters import workers_reason
+    from cli.dlq.states import states
 
     with opened(stack_name, directory, queue) as letters:
         message = letters.find(message_id)
     target = stack.load(stack_name, directory)
-    logged = workers_reason(aws.Clients(target).logs, target.output("worker_log_group"), message)
+    clients = aws.Clients(target)
+    logged = workers_reason(clients.logs, target.output("worker_log_group"), message)
+    state = states(target, clients, [message])[message.message_id]
     if as_json:
-        print_json(shown.document(message) | {"logged": logged})
+        print_json(shown.document(message, state) | {"logged": logged})
         return
-    for name, value in shown.facts(message, logged):
+    for name, value in shown.facts(message, state, logged):
         say(f"{name + ':':<12} {plain(value)}")
     say("")
     say(plain_lines(message.editable().rstrip("\n")))

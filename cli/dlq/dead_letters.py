@@ -6,14 +6,14 @@ queues, and an order that comes twice is counted once.
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -22,13 +22,13 @@ from cli.errors import AnswerError, SetUpError
 from cli.messages import Message
 from cli.queues import Look, Outgoing, looking
 from cli.stopping import Pace
+from cli.worker_log import MOST_PAGES
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_sqs import SQSClient
 
 LEAST_ID = 4  # characters with which an id may be abbreviated
-PIECE = 100  # log lines in which the worker's reason is looked for, at most
 
 Advance = Callable[[int], object]
 
@@ -269,17 +269,19 @@ def _found(look: Look, name: str) -> Message:
 
 
 def workers_reason(logs: CloudWatchLogsClient, group: str, message: Message) -> str | None:
-    """Return what the worker logged last about a message, None if nothing is found."""
-    lines: Iterator[str] = iter(())
-    with suppress(BotoCoreError, ClientError):
-        events = logs.filter_log_events(
-            logGroupName=group,
-            startTime=message.sent_at,
-            filterPattern=f'"{message.message_id}"',
-            limit=PIECE,
-        )["events"]
-        lines = (event.get("message", "") for event in sorted(events, key=lambda e: e.get("timestamp", 0)))
-    reasons = [reason for line in lines if (reason := _reason_in(line))]
+    """Return the worker's last reason about a message, or why it is not known; None if there is none."""
+    pages = logs.get_paginator("filter_log_events").paginate(
+        logGroupName=group, startTime=message.sent_at, filterPattern=f'"{message.message_id}"'
+    )
+    events: list[Any] = []
+    try:
+        # A page may be empty, and the line on a later one.
+        for page in itertools.islice(pages, MOST_PAGES):
+            events += page["events"]
+    except (BotoCoreError, ClientError) as error:
+        return f"not known, because the worker's log could not be read: {aws.problem(error)}"
+    events.sort(key=lambda event: event.get("timestamp", 0))
+    reasons = [reason for event in events if (reason := _reason_in(event.get("message", "")))]
     return reasons[-1] if reasons else None
 
 

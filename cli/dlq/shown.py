@@ -99,7 +99,7 @@ def held_by_others(count: int, so: str) -> str:
     return f"Somebody else holds {messages(count)} just now: {so}."
 
 
-def facts(message: Message, logged: str | None) -> Iterator[tuple[str, str]]:
+def facts(message: Message, state: State, logged: str | None) -> Iterator[tuple[str, str]]:
     """Yield what is known of a message: a name and a value each."""
     yield "Message", message.message_id
     yield "Order", message.order.order_id if message.order else f"would be {message.identity}"
@@ -107,7 +107,7 @@ def facts(message: Message, logged: str | None) -> Iterator[tuple[str, str]]:
     if message.ignored_time is not None:
         yield "Time", ignored(message.ignored_time, message)
     yield "Receives", str(message.receives)
-    yield "Reason", reason(message)
+    yield "Reason", state.sentence
     if logged:
         yield "Logged", logged
     for name, attribute in message.attributes.items():

@@ -159,6 +159,7 @@ class Outcome:
     rds_orders: int | None = None
     next: int | None = None  # where to go on: time was up
     reason: str | None = None  # why something was left undone
+    unchecked: str | None = None  # what could not be compared, and why
     corrected: Tally = field(default_factory=Tally)  # by how much counters were changed
 
 
@@ -290,7 +291,7 @@ class Reconciler:
             raise
         count = before.settled_count + len(way.present)
         if way.is_complete:
-            outcome.drift = max(outcome.drift, abs(self._difference(before, way.present)))
+            outcome.drift = max(outcome.drift, abs(self._difference(before, way.present, outcome)))
         else:
             count += sum(self._rows.count(low, high) for low, high in _steps(way.upto, newest))
             outcome.reason = outcome.reason or "Time was up; the next run goes on."
@@ -350,11 +351,12 @@ class Reconciler:
         outcome.reason = next(iter(failures.values()), outcome.reason)
         return all(isinstance(reason, Refused) for reason in failures.values())
 
-    def _difference(self, before: RdsOrders, present: set[int]) -> int:
+    def _difference(self, before: RdsOrders, present: set[int], outcome: Outcome) -> int:
         """Compare `TOTAL_ORDERS` with the rows that DynamoDB has; 0 if there is no moment to do so."""
         try:
             total, counted, _ = self._moment(before.settled_id, present, lambda: None)
-        except NotNowError:
+        except NotNowError as error:
+            outcome.unchecked = f"TOTAL_ORDERS: {error}"
             return 0
         return total - before.settled_count - len(counted)
 

@@ -135,6 +135,38 @@ def test_what_somebody_else_holds_is_told(dlq: Cafe, dev: FakeAws, words: tuple[
     assert f"Somebody else holds 1 message just now: {so}." in dlq(*words).stderr
 
 
+def test_the_list_tells_recorded_orders_from_those_that_could_not_be_recorded(
+    dlq: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal.out, "width", 200)
+    dev.put(BAD)
+    recorded = dev.put(OWN_ID)
+    waiting = dev.put('{"orderId": "O-9", "item": "Tea", "quantity": 1}')
+    dev.dynamodb.put_item(TableName="Orders-dev", Item={"orderId": {"S": "O-7"}})
+    reason = {"orderId": "O-9", "messageId": waiting, "reason": "MySQL error 1290"}
+    dev.log({"message": "Order not processed", **reason})
+
+    text = dlq("list").stdout
+    document = json.loads(dlq("list", "--json").stdout)
+
+    states = {message["message_id"]: message["state"] for message in document["messages"]}
+    assert (states[recorded], states[waiting]) == ("recorded", "waiting")
+    assert sorted(states.values()) == ["invalid", "recorded", "waiting"]
+    assert "Recorded: the next sweep removes the message." in text
+    assert "An order that could not be recorded: MySQL error 1290 (the database is read-only)" in text
+
+
+def test_a_state_that_could_not_be_found_out_is_told_as_such(dlq: Cafe, dev: FakeAws) -> None:
+    message_id = dev.put(OWN_ID)
+    dev.dynamodb.delete_table(TableName="Orders-dev")
+    dev.logs.delete_log_group(logGroupName="/cafe/dev/OrderProcessor")
+
+    shown = dlq("show", message_id).stdout
+
+    assert "An order; whether it is recorded is not known: BatchGetItem: ResourceNotFoundException" in shown
+    assert "Logged:      not known, because the worker's log could not be read" in shown
+
+
 def test_what_comes_back_while_the_list_is_made_is_not_held_by_others(dev: FakeAws) -> None:
     for _ in range(12):
         dev.put(GOOD)

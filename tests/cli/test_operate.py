@@ -65,6 +65,15 @@ def test_orders_among_the_dead_letters_that_could_not_be_recorded_are_no_malform
     assert "Not all could be done: MySQL error 1290 (the database is read-only)" in result.stderr
 
 
+def test_what_could_not_be_compared_is_told(dev_cafe: Cafe, functions: FakeFunctions) -> None:
+    functions.answers = [outcome(unchecked="TOTAL_ORDERS: Orders are counted without a pause.")]
+
+    result = dev_cafe("reconcile")
+
+    assert result.exit_code == 0
+    assert "Not compared: TOTAL_ORDERS: Orders are counted without a pause." in result.stderr
+
+
 def test_what_an_earlier_release_left_is_of_no_known_kind(dev_cafe: Cafe, functions: FakeFunctions) -> None:
     functions.answers = [outcome(left=2)]
 
@@ -283,7 +292,7 @@ def test_one_bad_order_does_not_block_a_period(
 
     assert result.exit_code == 1
     assert "2 of 3 orders of" in result.stdout
-    assert f"1 were not sent; O-2: {sentence}" in result.stderr
+    assert f"1 was not sent; O-2: {sentence}" in result.stderr
     assert {json.loads(body)["MessageId"] for body in dev.bodies(dev.queue_url)} == {"O-1", "O-3"}
 
 
@@ -307,6 +316,20 @@ def test_decimals_from_the_database_are_sent_as_they_are(
 
     (body,) = map(json.loads, dev.bodies(dev.queue_url))
     assert body["Message"] == f'{{"n": 0.1{NINES}, "orderId": "O-1"}}'
+
+
+def test_orders_dated_in_the_future_are_told_before_they_are_sent_again(
+    dev_cafe: Cafe, functions: FakeFunctions
+) -> None:
+    order = {"orderId": "O-1", "item": "Tea", "quantity": 1, "created_at": "2036-01-01T00:00:00.000Z"}
+    functions.usual = lambda _event: {"orders": [order], "next": None}
+
+    result = dev_cafe("replay", "--from", "2026-11-22", "--to", "2037-01-01", "--yes", "--json")
+
+    assert (
+        "1 order is dated in the future: a row that is not there yet gets the time of this" in result.stderr
+    )
+    assert json.loads(result.stdout)["dated_in_the_future"] == 1
 
 
 def test_the_question_has_the_number_and_a_no_sends_nothing(

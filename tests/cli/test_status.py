@@ -47,6 +47,14 @@ def answer() -> dict[str, Any]:
     }
 
 
+def test_a_comparison_of_long_ago_says_nothing_of_now(shown: Any, answer: dict[str, Any]) -> None:
+    answer["sync"]["in_sync"] = True
+    assert "unknown since" not in shown()
+
+    answer["generated_at"] = "2026-11-22T14:30:00Z"
+    assert "unknown since 2026-11-22" in shown()
+
+
 @pytest.fixture
 def shown(cafe: Cafe, api: FakeApi, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]) -> Any:
     """A function that shows the answer as it is by now, in a wide terminal."""

@@ -389,7 +389,10 @@ def test_without_a_still_moment_nothing_is_changed(books: Books, monkeypatch: py
     books.reconciler.window()
     totals = iter(range(1000))
     monkeypatch.setattr(books.counts, "total", lambda: next(totals))
-    assert books.reconciler.window().drift == 0
+    outcome = books.reconciler.window()
+    assert outcome.drift == 0
+    assert outcome.unchecked is not None
+    assert outcome.unchecked.startswith("TOTAL_ORDERS: Orders are counted without a pause")
     with pytest.raises(NotNowError, match="without a pause"):
         books.reconciler.rebuild()
 
