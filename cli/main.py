@@ -163,6 +163,7 @@ def status_command(
 ) -> None:
     """Show the counts, the orders on their way and the recent orders, as the page does.
 
+    Where the terminal is too narrow for a table, its rows are printed line by line, with all that is in them.
     Where the status is not public, your AWS credentials open it: they have to allow calling its function.
     Exit code 1: the status API does not answer.
     """

@@ -1,5 +1,6 @@
 """The options that the sub-commands share, and the one place where errors become sentences and exit codes."""
 
+import errno
 import math
 import os
 import re
@@ -123,6 +124,8 @@ class SentenceGroup(TyperGroup):
         except CafeError as error:
             raise self._end(ctx, str(error), error.exit_code) from error
         except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                raise self._end(ctx, f"The output cannot be written: {error.strerror}.", 1) from error
             sentence = f"Unexpected {type(error).__name__}: {error} (`--debug` shows where it comes from)."
             raise self._end(ctx, sentence, 1) from error
 

@@ -149,6 +149,7 @@ def test_a_standard_output_that_takes_nothing_is_no_traceback(
     assert run.returncode == exit_code
     assert sentence in run.stderr
     assert "Traceback" not in run.stderr
+    assert "Unexpected" not in run.stderr
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,12 @@ def test_columns_counts_if_it_is_a_positive_number(
     assert terminal.width(None, 160) == expected
 
 
+@pytest.mark.parametrize(("term", "live"), [("xterm", True), ("dumb", False), ("unknown", False)])
+def test_a_dumb_terminal_gets_lines_instead_of_bars(term: str, live: bool) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, _environ={"TERM": term})
+    assert terminal.is_live(console) is live
+
+
 def commands(command: object, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Yield the words of every command."""
     yield words

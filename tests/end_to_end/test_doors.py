@@ -76,13 +76,10 @@ def command(cafe: Cafe, *words: str, **variables: str) -> subprocess.CompletedPr
     )
 
 
-@pytest.mark.parametrize(
-    "words", ["verify", "doctor", "status", "dlq list", "load --orders 5 --through topic", "worker resume"]
-)
-def test_a_command_for_this_machine_works_in_any_environment(cafe: Cafe, words: str) -> None:
+@pytest.mark.parametrize("words", ["verify", "dlq list"])
+def test_the_installed_command_works_in_any_environment(cafe: Cafe, words: str) -> None:
     process = command(cafe, *words.split(), **ODD)
-    # `doctor` may find dead letters of other tests.
-    assert process.returncode == 0 or words == "doctor", process.stdout + process.stderr
+    assert process.returncode == 0, process.stdout + process.stderr
     assert "nowhere" not in process.stdout + process.stderr
 
 

@@ -15,6 +15,7 @@ from cli import queues
 from cli.main import app
 from tests.cafe import Cafe
 from tests.end_to_end.test_failures import master
+from tests.odd import ODD
 from tests.waiting import eventually
 
 NewId = Callable[[], str]
@@ -222,3 +223,33 @@ def test_the_doctor_finds_a_worker_that_rests_and_says_what_to_type(
     assert (paused["worker"]["state"], paused["queue"]["state"]) == ("bad", "warn")
     assert resumed.stdout == "The worker takes orders.\n"
     eventually(lambda: cafe.is_recorded(order_id))
+
+
+IN_ANY_ENVIRONMENT = [
+    "order Tea",
+    "status",
+    "verify",
+    "doctor",
+    "reconcile --full",
+    "replay --from 2000-01-01 --to 2000-01-02",
+    "load --orders 5 --through topic",
+    "dlq list --queue subscription",
+    "dlq redrive --queue subscription",
+    "dlq purge --invalid --yes --queue subscription",
+    "worker resume",
+]
+
+
+@pytest.mark.parametrize("words", IN_ANY_ENVIRONMENT)
+def test_every_command_works_in_any_environment(
+    operator: Operator, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ODD.items():
+        monkeypatch.setenv(name, value)
+
+    result = operator(*words.split())
+
+    # `doctor` may find dead letters of other tests.
+    assert result.exit_code == 0 or words == "doctor", result.output
+    assert "nowhere" not in result.output
+    assert "Unexpected" not in result.output
