@@ -32,6 +32,13 @@ class BadLineError(ValueError):
 
 def document(message: Message) -> dict[str, Any]:
     """Return what a line says of a message; `import` needs `message_id`, `sent_at` and `body` of it."""
+    attributes = {
+        name: {
+            key: {"base64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
+            for key, value in attribute.items()
+        }
+        for name, attribute in message.attributes.items()
+    }
     order = message.order
     return {
         "message_id": message.message_id,
@@ -40,7 +47,7 @@ def document(message: Message) -> dict[str, Any]:
         "receive_count": message.receives,
         "reason": message.reason,
         "body": message.body,
-        **({"attributes": message.attributes} if message.attributes else {}),
+        **({"attributes": attributes} if attributes else {}),
     }
 
 
@@ -64,18 +71,12 @@ def write(path: Path, messages: Iterable[Message]) -> None:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.writelines(
-                    json.dumps(document(message), default=_encoded) + "\n" for message in messages
-                )
+                file.writelines(json.dumps(document(message)) + "\n" for message in messages)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
         raise SetUpError(f"{path} cannot be written ({error.strerror}).") from error
-
-
-def _encoded(value: Any) -> Any:
-    return {"base64": base64.b64encode(value).decode()} if isinstance(value, bytes) else str(value)
 
 
 @dataclass(frozen=True, kw_only=True)

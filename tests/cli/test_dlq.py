@@ -108,6 +108,20 @@ def test_json_has_all_that_is_known(dlq: Cafe, dev: FakeAws) -> None:
     assert message["age_seconds"] <= 5
 
 
+def test_binary_attributes_are_listed_exported_and_imported(dlq: Cafe, dev: FakeAws, tmp_path: Path) -> None:
+    attributes: Any = {"trace": {"DataType": "Binary", "BinaryValue": b"\x00\xff"}}
+    dev.sqs.send_message(QueueUrl=dev.dead_letter_queue_url, MessageBody=GOOD, MessageAttributes=attributes)
+    file = tmp_path / "letters.jsonl"
+
+    (message,) = json.loads(dlq("list", "--json").stdout)["messages"]
+    assert dlq("export", str(file)).exit_code == 0
+    assert dlq("import", str(file), "--yes").exit_code == 0
+
+    assert message["attributes"] == {"trace": {"DataType": "Binary", "BinaryValue": {"base64": "AP8="}}}
+    (sent_again,) = dev.sqs.receive_message(QueueUrl=dev.queue_url, MessageAttributeNames=["All"])["Messages"]
+    assert sent_again["MessageAttributes"]["trace"]["BinaryValue"] == b"\x00\xff"
+
+
 def test_a_limit_says_that_there_is_more(dlq: Cafe, dev: FakeAws) -> None:
     for _ in range(12):
         dev.put(GOOD)

@@ -8,6 +8,7 @@ import json
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -231,3 +232,25 @@ def test_the_menu_has_the_documents_items_and_prices(cafe: Cafe) -> None:
 
 def test_a_base64_body_is_not_a_way_around_the_checks(cafe: Cafe) -> None:
     assert cafe.post(text=base64.b64encode(b'{"item": "Tea", "quantity": 1}').decode()).status_code == 400
+
+
+def test_numbers_are_exact_in_both_stores(cafe: Cafe) -> None:
+    numbers = ["0.1234567890123456712345678901", "3.4028235e38", "1E-130", "1.10", "9" * 38 + "e88"]
+
+    answer = cafe.post(text=f'{{"item": "Tea", "quantity": 1.0, "n": [{", ".join(numbers)}]}}')
+
+    order_id = answer.json()["orderId"]
+    eventually(lambda: cafe.is_recorded(order_id))
+    ((attributes,),) = cafe.rows("SELECT attributes FROM orders WHERE order_id = %s", order_id)
+    item = cafe.item("orders_table", orderId=order_id)
+    assert item is not None
+    exact = [Decimal(number) for number in numbers]
+    assert json.loads(attributes, parse_float=Decimal)["n"] == exact
+    assert [Decimal(number["N"]) for number in item["n"]] == exact
+
+
+def test_a_number_that_cannot_be_stored_is_refused_by_name(cafe: Cafe) -> None:
+    answer = cafe.post(text='{"item": "Tea", "quantity": 1, "n": {"deep": [1e999999999]}}')
+
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["n"])
+    assert answer.json()["message"].startswith("n.deep[0] must be a number of at most 38 significant digits")

@@ -175,4 +175,7 @@ def test_what_is_no_exact_json_is_refused(value: object) -> None:
 
 
 def test_further_fields_have_a_limit_together() -> None:
-    assert set(errors(item="Tea", quantity=1, note="ä" * MAX_ATTRIBUTES)) == {"body"}
+    note = "ä" * ((MAX_ATTRIBUTES - len('{"note": ""}')) // 2)
+
+    assert OrderFields.of({"item": "Tea", "quantity": 1, "note": note}).attributes == {"note": note}
+    assert set(errors(item="Tea", quantity=1, note=f"{note}x")) == {"body"}

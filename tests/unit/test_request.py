@@ -50,6 +50,7 @@ def test_the_worker_reads_what_was_ordered(item: str, note: str) -> None:
 
 
 def test_a_body_larger_than_any_order_is_refused() -> None:
+    place(LATTE.ljust(MAX_BODY), None)
     with pytest.raises(TooLargeError):
         place(" " * (MAX_BODY + 1), None)
 
