@@ -13,7 +13,6 @@ import pymysql
 
 from local.database import tls_context
 from tests.local_stack import LocalStack
-from tests.waiting import eventually as eventually
 
 
 @dataclass

@@ -157,7 +157,6 @@ def run(line: str, directory: Path, **variables: str) -> subprocess.CompletedPro
         env={"PATH": "/usr/bin:/bin", "CAFE_LOCAL_DIRECTORY": str(directory), **variables},
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
         check=False,
     )
 

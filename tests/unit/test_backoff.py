@@ -22,6 +22,7 @@ from orders.backoff import visibility
 from orders.ledger import Failures, Refused, Unforeseen
 from orders.order import Order
 from stores.queues import PARALLEL, OrderQueue
+from tests.waiting import LIMIT
 
 UNAVAILABLE = "MySQL error 2003"
 MALFORMED = Refused("The order must be a JSON object; this is not JSON.")
@@ -250,7 +251,7 @@ def test_malformed_messages_need_no_look_at_the_queue(handle: Handle) -> None:
 
 
 def test_ten_thousand_messages_are_set_by_a_thousand_calls_several_at_once(handle: Handle) -> None:
-    together = threading.Barrier(PARALLEL, timeout=30)
+    together = threading.Barrier(PARALLEL, timeout=LIMIT)
 
     class Slow(Sqs):
         """Answers nobody before as many have asked as may at once."""

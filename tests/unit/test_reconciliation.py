@@ -22,6 +22,7 @@ from stores.rows import OrderRows
 from stores.secret import Login
 from tests.stores import FixedLogin, Server
 from tests.unit.books import BERLIN, Books, ids, orders
+from tests.waiting import eventually
 
 
 def test_an_order_that_dynamodb_lacks_is_recorded_and_counted_once(books: Books) -> None:
@@ -355,6 +356,7 @@ def test_a_rebuild_is_exact_while_orders_keep_coming(wrong_books: Books, empty_d
     thread = threading.Thread(target=keep_coming)
     thread.start()
     try:
+        eventually(lambda: recorded)
         clock = Clock(sleep=lambda seconds: time.sleep(min(seconds, 0.05)))
         reconciler = Reconciler(books.rows, books.counts, books.ledger, BERLIN, clock)
         for _ in range(3):
@@ -366,7 +368,6 @@ def test_a_rebuild_is_exact_while_orders_keep_coming(wrong_books: Books, empty_d
         stop.set()
         thread.join()
         own.close()
-    assert recorded
     assert_exact(books)
     assert books.kept() == books.counts.total() == 13 + len(recorded)
 

@@ -17,6 +17,7 @@ from orders.order import Order
 from orders.sweep import Swept, sweep
 from stores.queues import PARALLEL, DeadLetters
 from tests.unit.books import Books, OneAtATime
+from tests.waiting import LIMIT
 
 
 class Queue:
@@ -223,7 +224,7 @@ def test_ten_thousand_orders_cost_a_round_of_calls_for_every_eighty_messages(poi
 
 
 def test_messages_are_received_deleted_and_put_back_several_calls_at_once() -> None:
-    together = threading.Barrier(PARALLEL, timeout=30)
+    together = threading.Barrier(PARALLEL, timeout=LIMIT)
 
     class Slow:
         """A queue that answers nobody before everybody has asked."""
