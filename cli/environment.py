@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import boto3
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
-# Unless AWS_RETRY_MODE, AWS_MAX_ATTEMPTS or the configuration file say otherwise.
+# Defaults for AWS_RETRY_MODE, AWS_MAX_ATTEMPTS and the configuration file.
 RETRIES = {
     "retry_mode": ("retry_mode", "AWS_RETRY_MODE", "standard", None),
     "max_attempts": ("max_attempts", "AWS_MAX_ATTEMPTS", 5, int),
@@ -48,7 +48,7 @@ def session(region: str) -> boto3.Session:
     with blamed():
         found = boto3.Session(botocore_session=core, region_name=region)
         credentials = found.get_credentials()
-        # Files that are named are read here. What AWS says of the credentials is for the first question.
+        # Reads the files that are named. What AWS thinks of the credentials shows with the first request.
         with suppress(BotoCoreError, ClientError):
             if credentials is not None:
                 credentials.get_frozen_credentials()
@@ -137,7 +137,7 @@ def _check_authorities(path: str) -> None:
 
 def _check_directories(paths: str) -> None:
     if not any(Path(path).is_dir() for path in paths.split(os.pathsep)):
-        raise NotADirectoryError(0, "there is no such directory")
+        raise NotADirectoryError(0, "no such directory")
 
 
 def _check_bundle(path: str) -> None:

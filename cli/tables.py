@@ -20,7 +20,7 @@ FRAME = 3  # columns that a column's border and padding take
 
 
 class Kind(Enum):
-    """What a column holds."""
+    """Kinds of columns, by how they may be broken."""
 
     NAME = "name"
     ID = "id"

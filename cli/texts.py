@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cli.errors import SetUpError
 
-# What UTF-16 and UTF-32 begin with, besides a NUL in the first ASCII character.
+# Byte order marks of UTF-16 and UTF-32; without one, a NUL is among the first bytes of ASCII characters.
 OTHER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-# What MySQL can store, whatever the time zone in which it is shown.
+# The range of MySQL, less a day for time zones.
 EARLIEST, LATEST = datetime(1000, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
@@ -25,7 +25,7 @@ def moment(text: str) -> datetime:
     Raises
     ------
     ValueError
-        It is none, or not between the years 1000 and 9999.
+        It is not a date or time, or not between the years 1000 and 9999.
     """
     try:
         found = datetime.fromisoformat(text.strip()).astimezone(UTC)
