@@ -1,4 +1,4 @@
-"""What the reasons mean that the worker and the reconciler report: MySQL's numbers in words."""
+"""MySQL's error numbers in words, for the reasons that the worker and the reconciler report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the worker's log says of orders that it could not record."""
+"""Failures in the worker's log, and the orders that are recorded."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Failures:
         return {line.order_id for line in self.lines}
 
     def reason_of(self, message_id: str) -> str | None:
-        """Return why a message failed last, None if no line says so."""
+        """Return why a message failed last, None if there is no line about it."""
         reasons = (line.reason for line in reversed(self.lines) if line.message_id == message_id)
         return next(reasons, None)
 

@@ -1,4 +1,4 @@
-"""What the worker logs of messages that it could not process, and how it counts them."""
+"""Log and metrics of the messages that the worker could not process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of the orders in dead letters: recorded, invalid, or not recorded now."""
+"""State of the orders in dead letters: recorded, invalid, or not recorded now."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ LOG = timedelta(days=1)  # how far back the worker's reasons are looked for
 
 
 class Kind(StrEnum):
-    """What became of a message's order."""
+    """Kind of a state."""
 
     RECORDED = "recorded"
-    INVALID = "invalid"  # there is no order in it
+    INVALID = "invalid"  # the message holds no valid order
     WAITING = "waiting"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """What became of a message's order, and why it is invalid, waits, or is unknown."""
+    """State of a message's order, and why it is invalid, waits, or is unknown."""
 
     kind: Kind
     reason: str | None = None
 
     @property
     def sentence(self) -> str:
-        """Say it to a person."""
+        """Sentence for a person."""
         why = explained(self.reason) if self.reason else None
         match self.kind:
             case Kind.RECORDED:

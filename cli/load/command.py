@@ -99,12 +99,11 @@ def load_command(
     with http.client(target.endpoint, hands) as client, stopping() as stop:
         clients = aws.Clients(target)
         counters = Counters(target, clients, client)
+        reconciler = Reconciler(functions=clients.functions, name=target.output("reconcile_function"))
         door = _door(target, plan, through, clients, client)
         run = load.Run(plan, door, counters, hands=hands, stop=stop, patience=patience)
         _follow(run, plan)
         stopped = stop.is_set()
-        name = target.outputs.get("reconcile_function")
-        reconciler = Reconciler(functions=clients.functions, name=name) if name else None
         by_http = through is Through.HTTP
         checking = Checks(plan, run.tally, run.before, counters, reconciler, by_http=by_http)
         checks = [] if stopped else list(checking.run())

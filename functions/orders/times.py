@@ -1,4 +1,4 @@
-"""The time of an order: when it was sent, and what is taken instead of a time in the future."""
+"""Time of an order: when it was sent, with a rule for times in the future."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-# How far a sender's clock may be ahead of SQS's. Without a limit, one wrong clock or one import tops every
-# list of latest orders for years. The rule compares two times that a message keeps, and not the clock of
-# whoever reads it, so that every receive decides alike.
+# A sender's clock may be so far ahead of SQS's. Without a limit, one wrong clock or one import tops every
+# list of latest orders for years. The rule compares two times that a message keeps, and not the reader's
+# clock, so that every receive decides alike.
 MAX_AHEAD = timedelta(minutes=5)
 # MySQL's TIMESTAMP, less a day on each side for time zones.
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
@@ -17,7 +17,7 @@ LATEST = datetime(2038, 1, 18, tzinfo=UTC)
 
 
 class TimeError(ValueError):
-    """A message without a usable time; the sentence says why."""
+    """A message has no usable time, for the reason in the message of the error."""
 
 
 @dataclass(frozen=True, slots=True)

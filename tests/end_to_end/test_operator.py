@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -253,3 +253,36 @@ def test_every_command_works_in_any_environment(
     assert result.exit_code == 0 or words == "doctor", result.output
     assert "nowhere" not in result.output
     assert "Unexpected" not in result.output
+
+
+def test_a_database_that_refuses_writes_is_named_by_doctor_and_verify(cafe: Cafe, operator: Operator) -> None:
+    login = master(cafe)
+    with cafe.database(login["username"], login["password"]) as cursor, cafe.quick_redelivery():
+        cursor.execute("SET GLOBAL read_only = 1")
+        try:
+            told = operator("doctor")
+            verified = operator("verify", "--timeout", "15", "--json")
+        finally:
+            cursor.execute("SET GLOBAL read_only = 0")
+
+    assert (told.exit_code, verified.exit_code) == (1, 1)
+    assert "answers, but takes no orders: MySQL error 1290 (the database is read-only)" in told.stdout
+    assert "All is well" not in told.stdout
+    document = json.loads(verified.stdout)
+    taken = next(check for check in document["checks"] if check["name"] == "queue_drained")
+    assert "The worker could not record it: MySQL error 1290 (the database is read-only)." in taken["detail"]
+    eventually(lambda: operator("reconcile") and cafe.is_recorded(document["order_id"]))
+
+
+def test_an_order_that_claims_a_time_in_the_future_gets_the_time_of_the_queue(
+    cafe: Cafe, new_id: NewId
+) -> None:
+    order_id = new_id()
+    order = json.dumps({"orderId": order_id, "item": "Tea", "quantity": 1})
+    future = {"Type": "Notification", "MessageId": "m", "Timestamp": "2036-01-01T00:00:00Z", "Message": order}
+    before = datetime.now(UTC)
+
+    cafe.send(json.dumps(future))
+
+    eventually(lambda: cafe.is_recorded(order_id))
+    assert abs(created_at(cafe, order_id) - before) < timedelta(minutes=1)
