@@ -38,7 +38,7 @@ def _is_locale(value: Any) -> bool:
     return intl.is_locale(value)
 
 
-# As web/settings.js has them: an error says no, too.
+# The checks of web/settings.js; an exception means unusable.
 USABLE: Mapping[str, Callable[[Any], bool]] = {
     "apiBase": lambda value: re.fullmatch(r"/[A-Za-z0-9_-]+", value) is not None,
     "timeZone": _is_time_zone,
@@ -57,7 +57,7 @@ def problem(client: httpx.Client, page_url: str) -> str | None:
         return f"{url} was not reached: {http.problem(error)}."
     found = _SCRIPT.fullmatch(response.text)
     if response.status_code != httpx.codes.OK or found is None:
-        return f"{url} answers {response.status_code} without the pages' settings: they use substitutes."
+        return f"{url} returns {response.status_code} without the pages' settings: they use substitutes."
     try:
         settings = json.loads(found[1])
     except (ValueError, RecursionError):

@@ -6,7 +6,7 @@ import importlib.resources
 import re
 from functools import cache
 
-MAX_TAG = 80  # characters; RFC 5646 asks for 35, and Chromium refuses some tags of more than 140
+MAX_TAG = 80  # characters; RFC 5646 requires 35, and Chromium refuses some tags of more than 140
 _TYPE = r"-[a-z0-9]{3,8}"
 _VARIANT = r"-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3})"
 
@@ -38,7 +38,7 @@ def is_locale(tag: str) -> bool:
     found = _TAG.fullmatch(tag) if len(tag) <= MAX_TAG else None
     if found is None:
         return False
-    # Behind `x` anything may be repeated, and a single character is no extension.
+    # After `x` anything may be repeated, and a single character starts no extension.
     extensions = re.findall(r"-(\w)(?=-)", tag.partition("-x-")[0])
     groups = (extensions, *((found[name] or "").split("-")[1:] for name in ("variants", "source_variants")))
     return all(len(set(group)) == len(group) for group in groups)

@@ -30,7 +30,7 @@ class SettingsError(pulumi.RunError):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What an operator can set for a stack, under the names of `Pulumi.yaml` in snake case.
+    """The settings of a stack, under the names of `Pulumi.yaml` in snake case.
 
     Each has a type, and the function that parses a text to it.
     """
@@ -39,7 +39,7 @@ class Settings:
     time_zone: Annotated[str, values.time_zone]
     menu: Annotated[Mapping[str, Decimal], values.menu]
 
-    # Who sees what
+    # Access
     dashboard_access: Annotated[
         Literal["public", "cidrs", "login"], values.one_of("public", "cidrs", "login")
     ]

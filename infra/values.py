@@ -1,6 +1,6 @@
-"""What a setting may say: a function for each kind, which parses a text or says what would be right.
+"""Parsers of the settings' texts, one for each kind, with the limits that AWS documents.
 
-Each raises a ValueError that begins with `must`. The limits are those that AWS documents.
+Each returns a value, or raises a ValueError with the end of a sentence: `must be ...`.
 """
 
 from __future__ import annotations
@@ -122,13 +122,13 @@ def boolean(text: str) -> bool:
 def entries(text: str, parse: Callable[[object], T], most: int, example: str) -> list[T]:
     """Parse each entry of a list, which Pulumi hands over as JSON."""
     try:
-        given = json.loads(text)
+        decoded = json.loads(text)
     except (ValueError, RecursionError):
-        given = None
-    if not isinstance(given, list) or len(given) > most:
+        decoded = None
+    if not isinstance(decoded, list) or len(decoded) > most:
         raise ValueError(f"must be a list of up to {most}, such as {example}")
     values, wrong = [], []
-    for place, entry in enumerate(given):
+    for place, entry in enumerate(decoded):
         try:
             values.append(parse(entry))
         except ValueError as error:
@@ -196,7 +196,7 @@ def _is_unprintable(character: str) -> bool:
     return category in {"Cc", "Zl", "Zp"} or unicodedata.bidirectional(character) in TURNS_DIRECTION
 
 
-# Who sees what
+# Access
 
 
 def viewers(text: str) -> list[str]:
@@ -205,7 +205,7 @@ def viewers(text: str) -> list[str]:
     four = [network for network in found if isinstance(network, ipaddress.IPv4Network)]
     six = [network for network in found if isinstance(network, ipaddress.IPv6Network)]
     if EVERY_IPV4 in ipaddress.collapse_addresses(four) or EVERY_IPV6 in ipaddress.collapse_addresses(six):
-        raise ValueError("must not be everybody; dashboardAccess public says that")
+        raise ValueError("must not cover every address: for that, set dashboardAccess to public")
     return list(map(str, found))
 
 
@@ -217,7 +217,9 @@ def _viewer(entry: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     if network.prefixlen and network.overlaps(IPV4_AS_IPV6):
         raise ValueError("must be an IPv4 network in IPv4's own notation, such as 203.0.113.0/24")
     if any(network.overlaps(private) and network.prefixlen >= private.prefixlen for private in PRIVATE):
-        raise ValueError("must be the network's address on the internet; CloudFront never sees a private one")
+        raise ValueError(
+            "must be a public network: CloudFront sees the addresses that networks have on the internet"
+        )
     return network
 
 

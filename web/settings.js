@@ -23,38 +23,38 @@ function use(name) {
   const [isUsable, substitute] = USED[name];
   let value;
   try {
-    value = given?.[name];
+    value = config?.[name];
     if (isUsable(value)) return value;
   } catch {
     // Reported below.
   }
-  if (given !== null) console.error(`config.js: ${name} cannot be used; this page uses`, substitute, "instead of", value);
+  if (config !== null) console.error(`config.js: ${name} cannot be used; this page uses`, substitute, "instead of", value);
   return substitute;
 }
 
 function written() {
   try {
-    return JSON.stringify(given);
+    return JSON.stringify(config);
   } catch {
     return null;
   }
 }
 
-/** What config.js exports; null: nothing that can be used. */
-let given = null;
+/** The settings that config.js exports; null where it cannot be used. */
+let config = null;
 const late = new Promise((_, reject) => {
   setTimeout(reject, TIME_LIMIT, new Error(`no answer within ${TIME_LIMIT / 1000} s`));
 });
 try {
   const module = await Promise.race([import("./config.js"), late]);
   if (module.settings === null || typeof module.settings !== "object") throw new TypeError("it exports no settings");
-  given = module.settings;
+  config = module.settings;
 } catch (error) {
   console.error("config.js cannot be used:", error);
 }
 
-/** What the pages use. */
+/** The settings that the pages use. */
 export const settings = Object.fromEntries(Object.keys(USED).map((name) => [name, use(name)]));
 
-/** What config.js held when this page was loaded, as JSON: another deploy writes something else. */
+/** The settings of config.js as JSON, to compare with those of a later deploy. */
 export const deployed = written();

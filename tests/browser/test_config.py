@@ -47,10 +47,10 @@ WRONG_KINDS: list[Any] = [None, 5, -1.5, True, "", "\0", "…", [], ["de"], {}, 
 
 
 def reports(board: Board) -> list[str]:
-    """Take what the page said of config.js in the console; a test's end finds the rest."""
-    said = [text for text in board.complaints if "config.js" in text]
-    board.complaints[:] = [text for text in board.complaints if text not in said]
-    return said
+    """Take the console's messages about config.js; the end of a test finds the others."""
+    found = [text for text in board.complaints if "config.js" in text]
+    board.complaints[:] = [text for text in board.complaints if text not in found]
+    return found
 
 
 def expect_status(board: Board) -> None:

@@ -14,7 +14,7 @@ from infra import intl
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-# What the pages make of a tag: see web/formats.js.
+# The formats that web/formats.js makes
 TAKEN = """(tags) => tags.map((tag) => {
   try {
     const [canonical] = Intl.getCanonicalLocales(tag);

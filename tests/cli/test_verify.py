@@ -279,7 +279,7 @@ def test_a_page_that_is_not_the_page_is_noticed(dev: FakeAws, api: FakeApi, page
 @pytest.mark.parametrize(
     ("config", "detail"),
     [
-        (Reply(status=404, body="<Error/>"), "answers 404 without the pages' settings"),
+        (Reply(status=404, body="<Error/>"), "returns 404 without the pages' settings"),
         (Reply(status=0), "config.js was not reached"),
         (Reply(body="export const settings = {"), "without the pages' settings"),
         (Reply(body="export const settings = {'locale': 5};"), "holds no JSON"),

@@ -1,4 +1,4 @@
-"""What `MigrateDatabase` refuses before it touches a store."""
+"""`MigrateDatabase` refuses a wrong menu before it touches a store."""
 
 from __future__ import annotations
 
