@@ -109,10 +109,11 @@ def load() -> Settings:
     return parse(
         pulumi.get_stack(),
         {key.removeprefix(project): value for key, value in everything.items() if key.startswith(project)},
+        everything.get("aws:region"),
     )
 
 
-def parse(stack: str, configuration: Mapping[str, str]) -> Settings:
+def parse(stack: str, configuration: Mapping[str, str], region: str | None = None) -> Settings:
     """Check a stack's name and configuration (keys without the project, values as text).
 
     Raises
@@ -139,13 +140,13 @@ def parse(stack: str, configuration: Mapping[str, str]) -> Settings:
         for key in configuration
         if key not in PARSERS
     ]
-    wrong += _wrong_together(parsed)
+    wrong += _wrong_together(parsed, region)
     if wrong:
         raise SettingsError("These settings are wrong:\n" + "\n".join(f"  {line}" for line in wrong))
     return Settings(**{FIELDS[key]: value for key, value in parsed.items()})
 
 
-def _wrong_together(parsed: Mapping[str, Any]) -> Iterator[str]:
+def _wrong_together(parsed: Mapping[str, Any], region: str | None) -> Iterator[str]:
     """Compare settings with each other, as far as each is right by itself."""
     if parsed.get("batchSize", 0) > MAX_BATCH_SIZE_WITHOUT_WINDOW and parsed.get("batchWindow") == 0:
         yield "batchWindow: must be at least 1 with a batchSize over 10 (a rule of Lambda's)"
@@ -154,6 +155,10 @@ def _wrong_together(parsed: Mapping[str, Any]) -> Iterator[str]:
         yield "customerNames: must be initial or none while dashboardAccess is public: anybody reads names"
     if access == "cidrs" and parsed.get("dashboardCidrs") == []:
         yield "dashboardCidrs: must name a network while dashboardAccess is cidrs"
+    # The fourth part of an ARN, which the name of a snapshot does not have
+    elsewhere = parsed.get("databaseSnapshot", "").split(":")[3:4]
+    if region and elsewhere not in ([], [region]):
+        yield f"databaseSnapshot: must be in the stack's region {region}; copy the snapshot there first"
 
 
 def _shown(value: object) -> str:

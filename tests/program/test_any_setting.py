@@ -293,7 +293,7 @@ LONGEST = {
     "batchWindow": "300",
     "workerConcurrency": "1000",
     "workerTimeout": "900",
-    "databaseSnapshot": "arn:aws:rds:ap-southeast-1:123456789012:snapshot:" + "s" * 255,
+    "databaseSnapshot": "arn:aws:rds:us-east-1:123456789012:snapshot:" + "s" * 255,
     "networkCidr": "10.40.0.0/24",
 }
 

@@ -184,6 +184,17 @@ def test_limiting_networks_needs_one() -> None:
     assert networks == ["2001:db8::/32"]
 
 
+def test_a_snapshot_is_restored_in_its_own_region() -> None:
+    changed = {**DEFAULTS, "databaseSnapshot": "arn:aws:rds:eu-west-1:123456789012:snapshot:rds:cafe"}
+    assert settings.parse("dev", changed, "eu-west-1").database_snapshot == changed["databaseSnapshot"]
+    with pytest.raises(
+        settings.SettingsError, match="databaseSnapshot: must be in the stack's region us-east-1"
+    ):
+        settings.parse("dev", changed, "us-east-1")
+    for name in ("rds:cafe-2026-11-01-05-37", "cafe", ""):
+        assert settings.parse("dev", {**DEFAULTS, "databaseSnapshot": name}, "us-east-1")
+
+
 def test_who_may_see_names_is_to_be_said_where_nothing_is_set() -> None:
     assert (parse().dashboard_access, parse().customer_names) == ("login", "initial")
 
