@@ -7,7 +7,7 @@ ARGS ?=
 # No variable of somebody's Python changes what these do.
 unexport PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSAFEPATH
 
-.PHONY: help local test quick lint format bench picture preview deploy destroy lock clean
+.PHONY: help local test quick lint format bench picture fonts preview deploy destroy lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,10 @@ bench: ## Measure what an order costs (counts, and ratios within one run)
 picture: ## Make the README's picture of the page (ARGS="--url ADDRESS": of a running one)
 	@scripts/setup python browser
 	@.venv/bin/python -m tests.browser.screenshot docs/order-status.png $(ARGS)
+
+fonts: ## Make the pages' fonts again (needs npm)
+	@scripts/setup python
+	@.venv/bin/uv run --quiet --no-project --with fonttools==4.68.0 --with brotli==1.2.1 scripts/fonts.py
 
 preview: ## Show what a deploy would change on AWS (STACK=dev)
 	@scripts/setup python

@@ -128,8 +128,7 @@ class Page(pulumi.ComponentResource):
             bucket=bucket.id,
             key=key,
             content_type=site.CONTENT_TYPES[suffix],
-            # Asked for again each time, answered with 304 while nothing changed: a deploy shows at once.
-            cache_control="no-cache",
+            cache_control=site.cache_control(suffix),
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
             **content,
         )

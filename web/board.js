@@ -2,6 +2,7 @@
 
 import { showHours, showItems } from "./charts.js";
 import { element, make, mark, show, write } from "./dom.js";
+import { fitFigures, fitRows } from "./fit.js";
 import { ageText, dayText, locale, now, numberText, timeText } from "./formats.js";
 import { comparedWords, rdsWords, syncWords, verdict } from "./status.js";
 
@@ -15,14 +16,10 @@ const targets = document.querySelectorAll("[data-figure]");
 function showFigures({ figures }) {
   for (const target of targets) {
     const figure = figures[target.dataset.figure];
-    const text = numberText(figure.value);
-    write(target, text);
+    write(target, numberText(figure.value));
     mark(target, "data-old", String(figure.old));
-    // The style makes long numbers smaller, so that each fits where it stands.
-    if (target.style.getPropertyValue("--digits") !== String(text.length)) {
-      target.style.setProperty("--digits", String(text.length));
-    }
   }
+  fitFigures();
   document.title = figures.today.value === null ? "Cafe orders" : `${numberText(figures.today.value)} today · Cafe orders`;
 }
 
@@ -51,13 +48,16 @@ const placed = new WeakMap();
 const body = element("rows");
 
 function createRow() {
-  const item = make("th");
-  item.setAttribute("scope", "row");
   const time = make("time");
   time.lang = locale;
   const age = make("small", "age");
   age.lang = locale;
+  const item = make("th", "item");
+  item.setAttribute("scope", "row");
   const row = make("tr", "", make("td", "quantity"), item, make("td", "customer"), make("td", "when", time, " ", age));
+  // The style lays the table out as a grid, which in some browsers is no table for screen readers otherwise.
+  row.setAttribute("role", "row");
+  for (const cell of row.cells) cell.setAttribute("role", cell === item ? "rowheader" : "cell");
   row.addEventListener("animationend", () => row.classList.remove("new"));
   return row;
 }
@@ -81,6 +81,9 @@ export function showAges() {
     if (date) write(age, ageText(date));
   }
 }
+
+/** The texts whose words are known to fit. */
+let fitted = "";
 
 /** Bring the table to these orders; a row keeps its place in the document as long as its order is listed. */
 function arrange(orders) {
@@ -108,6 +111,9 @@ function arrange(orders) {
   mark(element("table"), "data-names", String(listed.size === 0 || orders.some(({ customer }) => customer !== "")));
   show(element("empty"), listed.size === 0);
   mark(element("orders"), "aria-busy", "false");
+  const texts = JSON.stringify(orders);
+  if (texts !== fitted) fitRows();
+  fitted = texts;
 }
 
 let readUntil = 0;

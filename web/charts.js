@@ -1,6 +1,7 @@
 /** The two charts, drawn with the DOM: elements are made once and then only changed. */
 
 import { make, mark, show, write, element } from "./dom.js";
+import { fitItems } from "./fit.js";
 import { hourText, numberText } from "./formats.js";
 import { hoursWords } from "./status.js";
 
@@ -51,22 +52,44 @@ function drawHours(chart, hours) {
     bar.append(tip);
     shapes.push(bar);
     if ((latest - index) % LABEL_EVERY === 0) {
-      shapes.push(label(hourText(name, "short"), middle, "100%", "hour", index, latest));
+      shapes.push(label(hourText(name, "short"), middle, "100%", "hour"));
     }
-    if (count > 0 && (index === peak || (index === latest && latest - peak > 2))) {
-      shapes.push(label(numberText(count), middle, percent(floor - height - 2.5), "count", index, latest));
+    if (count > 0 && (index === peak || index === latest)) {
+      shapes.push(label(numberText(count), middle, percent(floor - height - 2.5), "count"));
     }
   });
   chart.replaceChildren(...shapes);
+  arrangeLabels();
 }
 
-function label(words, x, y, className, index, latest) {
-  // At the edges a label leans inwards, so that none is cut off.
-  const edge = index === latest ? "end" : index === 0 ? "start" : "middle";
-  const at = edge === "end" ? "100%" : edge === "start" ? "0" : x;
-  const text = shape("text", { x: at, y, class: className, "text-anchor": edge });
+function label(words, x, y, className) {
+  const text = shape("text", { x, y, class: className, "text-anchor": "middle", "data-x": x });
   text.textContent = words;
   return text;
+}
+
+/** Keep the labels within the chart and apart: none is cut off, and what would touch another is not shown. */
+export function arrangeLabels() {
+  const chart = element("hours");
+  const width = chart.clientWidth;
+  if (width === 0) return;
+  const measured = [...chart.querySelectorAll("text")].map((text) => {
+    const half = (text.getComputedTextLength() / 2 / width) * 100 + 0.01;
+    const x = Math.min(Math.max(parseFloat(text.dataset.x), half), 100 - half);
+    return { text, half, x, y: parseFloat(text.getAttribute("y")), hour: text.classList.contains("hour") };
+  });
+  // The latest hour and the peak come first, then the others as far as there is room.
+  const placed = [];
+  const height = (parseFloat(getComputedStyle(chart).fontSize) / chart.clientHeight) * 100;
+  const most = Math.min(...measured.map(({ y }) => y));
+  measured.sort((a, b) => Number(a.y !== most) - Number(b.y !== most) || b.x - a.x);
+  for (const one of measured) {
+    const free = placed.every((other) =>
+      Math.abs(one.y - other.y) > height || Math.abs(one.x - other.x) > (one.half + other.half) * (one.hour ? 1.2 : 1.05));
+    mark(one.text, "x", percent(one.x));
+    mark(one.text, "visibility", free ? "visible" : "hidden");
+    if (free) placed.push(one);
+  }
 }
 
 /** The same as a table, the latest hour first. */
@@ -84,8 +107,15 @@ function listHours(body, hours) {
   });
 }
 
+/** The items that are listed now. */
+let listed = "";
+
 /** What is ordered most: a list that is its own text, with a bar to each line. */
 export function showItems(items, known) {
+  show(element("no-items"), known && items.length === 0);
+  const key = JSON.stringify(items);
+  if (key === listed) return;
+  listed = key;
   const list = element("items");
   const most = Math.max(1, ...items.map(({ quantity }) => quantity));
   while (list.childElementCount > items.length) list.lastElementChild?.remove();
@@ -100,5 +130,5 @@ export function showItems(items, known) {
     mark(bar.firstElementChild, "width", percent((quantity / most) * 100));
     write(number, numberText(quantity));
   });
-  show(element("no-items"), known && items.length === 0);
+  fitItems();
 }

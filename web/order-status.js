@@ -1,7 +1,9 @@
 /** The order board: asks the API every second and shows what it says. */
 
 import { clearBoard, isRead, settle, showAges, showBoard, showWay } from "./board.js";
+import { arrangeLabels } from "./charts.js";
 import { element, mark, show, write } from "./dom.js";
+import { fitWall, keepFitting } from "./fit.js";
 import { ageText, exactTimeText, now, numberText, setClock, timeZone } from "./formats.js";
 import { poll } from "./polling.js";
 import { deployed, settings } from "./settings.js";
@@ -171,6 +173,7 @@ function showNews(news) {
   } else {
     showState("live", "Live", words);
   }
+  fitWall(first);
 }
 
 function showFailure(error, failures, pause) {
@@ -235,11 +238,11 @@ async function stayAwake() {
   }
 }
 
-if (new URLSearchParams(location.search).has("kiosk")) {
-  document.documentElement.classList.add("kiosk");
+if (document.documentElement.classList.contains("kiosk")) {
   stayAwake();
   document.addEventListener("visibilitychange", stayAwake);
 }
+keepFitting(arrangeLabels);
 write(element("zone"), `Times are those of ${timeZone.replaceAll("_", " ")}.`);
 element("pause").addEventListener("click", togglePause);
 element("sign-in").addEventListener("click", () => signIn?.start());

@@ -1,6 +1,7 @@
 /** Placing an order: the menu, what is wrong next to its field, and the order's number at the end. */
 
 import { element, make, mark, show, write } from "./dom.js";
+import { fitWords } from "./fit.js";
 import { numberText } from "./formats.js";
 import { settings } from "./settings.js";
 
@@ -31,8 +32,11 @@ function choice(value, words, price) {
   input.name = "item";
   input.value = value;
   input.dataset.other = String(price === OTHER);
-  return make("label", "", input, make("span", "item", words), make("span", "price", price === OTHER ? "" : price));
+  const label = make("span", "words", make("span", "item", words), make("span", "price", price === OTHER ? "" : price));
+  return make("label", "", input, label);
 }
+
+const fitMenu = () => fitWords(element("menu"), [...element("menu").children], 1, 3, 2);
 
 function showMenu(menu) {
   const choices = menu
@@ -43,6 +47,7 @@ function showMenu(menu) {
     });
   if (choices.length) choices.push(choice("", "Something else", OTHER));
   element("menu").replaceChildren(...choices);
+  fitMenu();
   write(element("menu-words"), choices.length ? "" : "There is no menu yet: type what you would like.");
 }
 
@@ -60,6 +65,7 @@ async function readMenu() {
     }
   }
   showOther();
+  mark(element("form"), "aria-busy", "false");
 }
 
 const chosen = () => element("menu").querySelector(":checked");
@@ -196,4 +202,6 @@ element("again").addEventListener("click", () => {
 });
 
 if (keyed) askForKey();
+new ResizeObserver(fitMenu).observe(element("menu"));
+document.fonts.addEventListener("loadingdone", fitMenu);
 readMenu();

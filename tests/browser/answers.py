@@ -107,3 +107,46 @@ def busy_morning() -> Answer:
         yesterday=161,
         sync=sync(waiting=2, in_flight=1, rds_orders=rds, dynamodb_orders=total),
     )
+
+
+LONG_ITEM, LONG_NAME = "W" * 100, "M" * 100
+
+
+def extremes(figure: int = 987_654_321) -> Answer:
+    """Return an answer with the longest names and the same long figure everywhere."""
+    items = ("Cappuccino", LONG_ITEM, "Almond croissant", "Karamellmacchiato")
+    names = ("Oluwaseun A.", LONG_NAME, "Guest", "Ada")
+    orders = [
+        order(
+            f"extreme-{number}",
+            items[number % 4],
+            customer_name=names[number % 4],
+            quantity=(1, 1000, 12, 3)[number % 4],
+            created_at=(NOON - timedelta(minutes=number * number)).isoformat(),
+        )
+        for number in range(20)
+    ]
+    stuck = sync(
+        waiting=figure,
+        in_flight=figure,
+        dead_lettered=figure,
+        rds_orders={"count": figure, "as_of": NOON.isoformat()},
+        dynamodb_orders=figure,
+        in_sync=False,
+        drift=figure,
+        drift_since=(NOON - timedelta(days=2)).isoformat(),
+    )
+    return answer(
+        orders,
+        total=figure,
+        today=figure,
+        yesterday=0,
+        hourly=hourly([0] * 4 + [figure] + [5] * 15 + [figure // 2] * 4),
+        top_items=[{"item": item, "quantity": figure} for item in items],
+        sync=stuck,
+    )
+
+
+EXTREME_MENU = [
+    {"item": item, "price": 987_654_321} for item in (LONG_ITEM, "Cappuccino", "Karamellmacchiato")
+]

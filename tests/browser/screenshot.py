@@ -13,11 +13,11 @@ from tests.browser import answers
 from tests.browser.site import serve
 from tests.chromium import launch
 
-WIDTH, HEIGHT = 1440, 984
+WIDTH, HEIGHT = 1440, 1010
 
 
 def screenshot(target: Path, url: str | None = None, *, dark: bool = False) -> None:
-    """Write a picture of the page to `target` (PNG, 1440 × 984).
+    """Write a picture of the page to `target` (PNG, 1440 × 1010).
 
     Parameters
     ----------
@@ -47,12 +47,13 @@ def screenshot(target: Path, url: str | None = None, *, dark: bool = False) -> N
             page.clock.install(time=answers.NOON)
         page.goto(url)
         page.locator('body[data-state="live"]').wait_for()
+        page.wait_for_function("() => document.fonts.status === 'loaded'")
         page.screenshot(path=target)
 
 
 def main() -> None:
     """Read the command line and make the picture."""
-    parser = argparse.ArgumentParser(description="Make a picture of the order-status page (1440 × 984).")
+    parser = argparse.ArgumentParser(description="Make a picture of the order-status page (1440 × 1010).")
     parser.add_argument("target", type=Path, metavar="OUT.png")
     parser.add_argument("--url", help="address of a running page; without it, made-up orders are shown")
     parser.add_argument("--dark", action="store_true", help="dark colours")

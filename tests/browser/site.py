@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode
 
-from infra.site import CONTENT_SECURITY_POLICY, CONTENT_TYPES, WEB
+from infra.site import CONTENT_SECURITY_POLICY, CONTENT_TYPES, WEB, cache_control
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
 API_PATH = "/prod/order-status"
 MENU_PATH = "/prod/menu"
@@ -28,6 +28,7 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+FONTS = Path(__file__).with_name("fonts")
 HELD_AT_MOST = 120  # seconds; a test that forgets to let an answer go does not hang
 SETTINGS: dict[str, Any] = {
     "apiBase": "/prod",
@@ -115,6 +116,8 @@ class Site:
         default_factory=lambda: {"orderId": "3f2a9c04-7d1e-4b6a", "message": "Order accepted"}
     )
     user_pool: UserPool | None = None
+    font: str | None = None  # what is sent in place of the pages' own fonts: "wide" or "narrow"
+    fonts_come: threading.Event = field(default_factory=threading.Event)  # until then, they are held back
     requests: list[str] = field(default_factory=list)  # every path asked for, in order
     tokens: list[str] = field(default_factory=list)  # every Authorization that the status was asked with
     not_modified: int = 0  # how often 304 was said
@@ -124,6 +127,7 @@ class Site:
     def __post_init__(self) -> None:
         self._open = threading.Event()
         self._open.set()
+        self.fonts_come.set()
         self._lock = threading.Lock()
         self._under_way = 0
 
@@ -182,6 +186,12 @@ def _file_for(path: str) -> Path | None:
     return file if shown and file.name not in PAGES.values() else None
 
 
+def _font_for(name: str, own: Path) -> bytes:
+    """Return a font of the tests with the weight of one of the pages' own."""
+    weight = "600" if "-600." in own.name else "400"
+    return (FONTS / f"{name}-{weight}.woff2").read_bytes()
+
+
 class _Handler(BaseHTTPRequestHandler):
     # HTTP/1.0, the default, is wanted: on a connection used before, the browser itself would ask once more.
     server: _Server
@@ -201,7 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path.startswith("/pool/") and site.user_pool:
             self._at_the_user_pool(site.user_pool, path, _fields(query))
         elif file := _file_for(path):
-            self._send(HTTPStatus.OK, CONTENT_TYPES[file.suffix], file.read_bytes())
+            self._send_file(site, file)
         else:
             # A private bucket says 403 about what it does not have.
             self._send(HTTPStatus.FORBIDDEN, "application/xml", b"<Error><Code>AccessDenied</Code></Error>")
@@ -221,6 +231,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._give_tokens(site.user_pool, _fields(body))
         else:
             self.close_connection = True
+
+    def _send_file(self, site: Site, file: Path) -> None:
+        content = file.read_bytes()
+        if file.suffix == ".woff2":
+            site.fonts_come.wait(HELD_AT_MOST)
+            content = _font_for(site.font, file) if site.font else content
+        kept = {"Cache-Control": cache_control(file.suffix)}
+        self._send(HTTPStatus.OK, CONTENT_TYPES[file.suffix], content, kept)
 
     def _answer_question(self, site: Site) -> None:
         with site.question():
@@ -303,5 +321,6 @@ def serve() -> Iterator[Site]:
             yield site
         finally:
             site.let_go()
+            site.fonts_come.set()
             server.shutdown()
             thread.join()

@@ -227,18 +227,23 @@ def test_no_script_or_style_runs_but_the_pages_own(program: Program) -> None:
     ]
     policy = headers["contentSecurityPolicy"]["contentSecurityPolicy"]
     assert "default-src 'none'" in policy
+    assert "font-src 'self'" in policy
     assert "unsafe" not in policy
     assert headers["strictTransportSecurity"]["accessControlMaxAgeSec"] >= 31_536_000
     for which in ("page", "api"):
         assert behaviour(program, which)["responseHeadersPolicyId"] == "id-ResponseHeadersPolicy.page"
 
 
-def test_every_file_of_the_page_has_its_type_and_is_asked_for_anew(program: Program) -> None:
+def test_every_file_of_the_page_has_its_type_and_is_asked_for_anew_but_fonts(program: Program) -> None:
     objects = program.all("s3/bucketObjectv2:BucketObjectv2")
     types = {resource.inputs["key"]: resource.inputs["contentType"] for resource in objects}
     assert types["order-status"] == "text/html; charset=utf-8"
     assert types["order-status.js"] == "text/javascript; charset=utf-8"
-    assert {resource.inputs["cacheControl"] for resource in objects} == {"no-cache"}
+    fonts = {key for key in types if key.endswith(".woff2")}
+    assert {types[font] for font in fonts} == {"font/woff2"}
+    for resource in objects:
+        kept = "public, max-age=31536000, immutable" if resource.inputs["key"] in fonts else "no-cache"
+        assert resource.inputs["cacheControl"] == kept
 
 
 def test_nothing_answers_foreign_origins(program: Program) -> None:

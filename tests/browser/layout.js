@@ -1,0 +1,57 @@
+() => {
+  const faults = [];
+  const name = (element) => element.outerHTML.slice(0, 70);
+  const fits = (inner, outer) => inner.left >= outer.left - 1.5 && inner.right <= outer.right + 1.5
+    && inner.top >= outer.top - 1.5 && inner.bottom <= outer.bottom + 1.5;
+  const holders = "section, .hops li, td, tbody th, .menu label, button, .button, header, footer, #notice, svg";
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const texts = [];
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const element = node.parentElement;
+    const hidden = element.closest(".for-ears, noscript, script, title, thead") || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+    if (!node.data.trim() || hidden) continue;
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    // A line box is higher than its letters: only the middle of it is looked at.
+    const boxes = [...range.getClientRects()].filter(({ width }) => width > 0).map((box) => {
+      const air = box.height * 0.28;
+      return { left: box.left, right: box.right, top: box.top + air, bottom: box.bottom - air };
+    });
+    if (boxes.length === 0) continue;
+    const cut = getComputedStyle(element).textOverflow === "ellipsis"; // as a wall does with long names
+    if (!cut) texts.push({ element, node, boxes });
+    for (let holder = element.closest(holders); holder && !cut; holder = holder.parentElement.closest(holders)) {
+      const place = holder.getBoundingClientRect();
+      if (!boxes.every((box) => fits(box, place))) faults.push(`sticks out: ${name(element)} of ${name(holder)}`);
+    }
+    if (!cut && boxes.some(({ left, right }) => left < -1 || right > innerWidth + 1)) faults.push(`outside: ${name(element)}`);
+  }
+  for (const [index, one] of texts.entries()) {
+    for (const other of texts.slice(index + 1)) {
+      const touch = one.boxes.some((a) => other.boxes.some((b) =>
+        Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1));
+      if (touch) faults.push(`overlap: ${name(one.element)} and ${name(other.element)}`);
+    }
+  }
+  for (const { element, node } of texts) {
+    for (const { index, 0: word } of node.data.matchAll(/[^\s\-/]+/g)) {
+      const range = document.createRange();
+      range.setStart(node, index);
+      range.setEnd(node, index + word.length);
+      const rects = [...range.getClientRects()].filter(({ width }) => width > 0);
+      if (new Set(rects.map(({ top }) => Math.round(top))).size < 2) continue;
+      const width = rects.reduce((sum, rect) => sum + rect.width, 0);
+      const card = element.closest("section, header, footer, button, .button");
+      const style = getComputedStyle(card);
+      const room = card.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+      const own = element.closest(".hops li, .menu label") ? 0.8 : 1; // these have an edge and padding of their own
+      if (width < room * own) faults.push(`broken: "${word}" of ${Math.round(width)} px where ${Math.round(room)} are`);
+    }
+  }
+  for (const figure of document.querySelectorAll("[data-figure], .quantity, #items b, input, #sum")) {
+    if (!figure.closest("thead") && figure.scrollWidth > figure.clientWidth + 1 && figure.clientWidth) faults.push(`cut off: ${name(figure)}`);
+  }
+  const { scrollWidth } = document.documentElement;
+  if (scrollWidth > innerWidth) faults.push(`the page is ${scrollWidth} px wide`);
+  return faults;
+}
