@@ -165,7 +165,7 @@ class Outgoing:
             return None
         return (
             f"With its identity and attributes it has {self.size:,} bytes, and the queue takes {room:,}: "
-            "shorten it with `cafe dlq edit`."
+            "shorten it with `cafe dlq edit ID`."
         )
 
 

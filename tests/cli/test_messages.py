@@ -157,9 +157,8 @@ def test_a_number_that_cannot_be_stored_is_named() -> None:
 
 def test_a_message_of_many_levels_is_shown_as_it_is() -> None:
     body = '{"a": ' + "[" * 400 + "]" * 400 + "}"
-    assert json.loads(message(body).editable()) == json.loads(body) | {"orderId": "8f14e45f"} or (
-        message(body).editable() == body
-    )
+
+    assert message(body).editable() == body
 
 
 def test_the_time_that_is_taken_instead_of_one_in_the_future_goes_with_the_message() -> None:
