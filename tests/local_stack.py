@@ -14,6 +14,9 @@ import pytest
 from local import clients, stack
 from tests import engine
 
+# A call without credentials that the gateway passes on, so that the service itself refuses it.
+UNSIGNED = {"X-Amz-Target": "none"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class LocalStack:

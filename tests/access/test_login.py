@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from cli.main import app as command
 from tests.access import people
 from tests.access.conftest import Door, visitor
-from tests.local_stack import LocalStack
+from tests.local_stack import UNSIGNED, LocalStack
 
 REFUSED = [401, 401]
 LET_IN = [200, 200]
@@ -113,7 +113,9 @@ def test_no_foreign_page_may_read_the_answer(login: Door, tokens: dict[str, str]
 def test_the_bucket_lets_nobody_in(login_stack: LocalStack) -> None:
     (bucket,) = (found["Name"] for found in login_stack.client("s3").list_buckets()["Buckets"])
     for key in ("", "order-status", "config.js"):
-        assert httpx.get(f"{login_stack.endpoint}/{bucket}/{key}").status_code == 403
+        answer = httpx.get(f"{login_stack.endpoint}/{bucket}/{key}", headers=UNSIGNED)
+        assert answer.status_code == 403
+        assert "AccessDenied" in answer.text
 
 
 def test_ordering_stays_open_and_so_do_the_menu_and_the_page(login: Door) -> None:

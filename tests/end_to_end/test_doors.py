@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.cafe import Cafe
+from tests.local_stack import UNSIGNED
 from tests.odd import ODD
 from tests.waiting import eventually
 
@@ -46,7 +47,9 @@ def test_the_pages_origin_leads_to_the_api(cafe: Cafe, origin: str) -> None:
 
 def test_the_bucket_lets_nobody_in(cafe: Cafe) -> None:
     (bucket,) = (b["Name"] for b in cafe.stack.client("s3").list_buckets()["Buckets"])
-    assert cafe.http.get(f"{cafe.stack.endpoint}/{bucket}/order-status").status_code == 403
+    answer = cafe.http.get(f"{cafe.stack.endpoint}/{bucket}/order-status", headers=UNSIGNED)
+    assert answer.status_code == 403
+    assert "AccessDenied" in answer.text
 
 
 def test_orders_appear_on_the_page_without_a_reload_and_texts_stay_text(

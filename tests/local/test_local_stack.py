@@ -15,7 +15,7 @@ from pymysql.constants import ER
 from local import clients
 from local.database import tls_context
 from tests.local.runs import children
-from tests.local_stack import LocalStack
+from tests.local_stack import UNSIGNED, LocalStack
 from tests.program.test_inventory import OUTPUTS
 
 ER_SECURE_TRANSPORT_REQUIRED = 3159
@@ -116,5 +116,6 @@ def test_a_foreign_web_page_is_refused_though_it_names_the_administrator(
 
 def test_anybody_is_refused_by_the_bucket(local_stack: LocalStack) -> None:
     bucket = local_stack.client("s3").list_buckets()["Buckets"][0]["Name"]
-    answer = httpx.get(f"{local_stack.endpoint}/{bucket}/order-status")
+    answer = httpx.get(f"{local_stack.endpoint}/{bucket}/order-status", headers=UNSIGNED)
     assert answer.status_code == 403
+    assert "AccessDenied" in answer.text
