@@ -56,8 +56,6 @@ def test_the_database_takes_the_written_login_over_verified_tls(local_stack: Loc
             password=login["password"],
             database=login["name"],
             ssl=tls_context(login["ca"]),
-            ssl_verify_cert=True,
-            ssl_verify_identity=True,
         ) as connection,
         connection.cursor() as cursor,
     ):
