@@ -68,7 +68,7 @@ function label(words, x, y, className) {
   return text;
 }
 
-/** Keep the labels within the chart and apart: none is cut off, and what would touch another is not shown. */
+/** Move labels into the chart, and hide those that would touch another. */
 export function arrangeLabels() {
   const chart = element("hours");
   const width = chart.clientWidth;

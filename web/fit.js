@@ -1,4 +1,4 @@
-/** What needs measuring, for no style knows how wide a text is: figures, words in a table, and a board on a wall. */
+/** Layout that needs measuring, because CSS does not know the width of a text: figures, rows and a wall screen. */
 
 import { element, mark } from "./dom.js";
 
@@ -17,7 +17,7 @@ function setScale(element, name, scale) {
   if (scaleOf(element, name) !== scale) element.style.setProperty(name, String(scale));
 }
 
-/** How wide the text of an element is. */
+/** Return the width of an element's text. */
 function textWidth(element) {
   const range = document.createRange();
   range.selectNodeContents(element);
@@ -37,14 +37,14 @@ export function fitFigures() {
 const remSize = () => parseFloat(getComputedStyle(root).fontSize);
 const remOf = (element) => element.clientWidth / remSize();
 
-/** Whether the text of a place is wider than the place, which is so only while words do not break. */
+/** Return whether a place is narrower than its text, which happens only while words do not break. */
 function sticksOut(place) {
   const { paddingLeft, paddingRight } = getComputedStyle(place);
   const room = place.getBoundingClientRect().width - parseFloat(paddingLeft) - parseFloat(paddingRight);
   return textWidth(place) > room + 0.05;
 }
 
-/** How many texts of each part have a word that is wider than their place. */
+/** Count the texts in each part that have a word wider than their place. */
 function countBroken(list, parts) {
   list.classList.add("unbroken");
   const counts = parts.map((part) => [...part.querySelectorAll(".item, .customer, .price")].filter(sticksOut).length);
@@ -96,7 +96,7 @@ const overflows = (element) =>
 
 const isWall = () => root.classList.contains("wall");
 
-/** Whether everything can be seen at once. */
+/** Return whether everything can be seen at once. */
 const fitsWall = () => ![document.body, ...document.querySelectorAll("main, section:not([hidden])")].some(overflows);
 
 /** On a wall: show everything at once, in smaller text if need be; where even that is not enough, a page to scroll. */
