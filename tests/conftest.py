@@ -25,13 +25,17 @@ pytest_plugins = [
 
 # These look at or change the one local stack, and must not meet.
 ON_THE_LOCAL_STACK = ("end_to_end", "local")
+# These share nothing that takes long to make: a file at a time, so that both processes end together.
+BY_FILE = ("cli", "suite")
 
 
 class KindsSideBySide(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Runs each kind of tests (a directory) in one process, next to another kind in another."""
+    """Runs each kind of tests (a directory) in one process, next to another kind in another; some by file."""
 
     def _split_scope(self, nodeid: str) -> str:
         kind = nodeid.split("/")[1]
+        if kind in BY_FILE:
+            return nodeid.split("::")[0]
         return "local_stack" if kind in ON_THE_LOCAL_STACK else kind
 
     def remove_node(self, node: WorkerController) -> str | None:
