@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any
 
+from cli.messages import Message
 from orders.exact_json import encode
 
 
@@ -82,15 +83,8 @@ def envelope(message: str, message_id: str, sent_at: datetime) -> str:
 
 
 def with_identity(body: str, message_id: str, sent_at: datetime) -> str:
-    """Write identity and time into a message that has neither, as a redrive has to (ADR 0001)."""
-    try:
-        message = json.loads(body)
-        message = json.loads(message) if isinstance(message, str) else message
-    except (ValueError, RecursionError):
-        return body
-    if not isinstance(message, dict) or message.get("Type") == "Notification":
-        return body
-    return envelope(json.dumps({"orderId": message_id} | message), message_id, sent_at)
+    """Write identity and time into a message that has neither, as `cafe dlq redrive` does."""
+    return Message(message_id=message_id, body=body, sent_at=round(sent_at.timestamp() * 1000)).carried()
 
 
 POISON: dict[str, str] = {
