@@ -163,10 +163,7 @@ class Outgoing:
         """Return why it is too large for a queue with `room` bytes for a message; None if it is not."""
         if self.size <= room:
             return None
-        return (
-            f"With its identity and attributes it has {self.size:,} bytes, and the queue takes {room:,}: "
-            "shorten it with `cafe dlq edit ID`."
-        )
+        return f"With its identity and attributes it has {self.size:,} bytes, and the queue takes {room:,}"
 
 
 # Sends up to `BATCH` messages; returns the id that each got, or why it was not taken.

@@ -172,7 +172,8 @@ class DeadLetters:
         for message in messages:
             again = Outgoing(body=message.carried(), attributes=dict(message.attributes))
             if excess := again.excess(self._room):
-                moved.failures[message.message_id] = f"Message {message.message_id}: {excess}"
+                name = message.message_id
+                moved.failures[name] = f"Message {name}: {excess}: shorten it with `cafe dlq edit {name}`."
             else:
                 outgoing.append(again)
                 fitting.append(message)

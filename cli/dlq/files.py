@@ -93,7 +93,7 @@ class Contents:
             if excess := _outgoing(message).excess(room):
                 del self.messages[number]
                 self.ignored_times.pop(number, None)
-                self.bad[number] = f"Message {message.message_id}: {excess}"
+                self.bad[number] = f"Message {message.message_id}: {excess}: shorten its body."
 
 
 def read(path: Path) -> Contents:

@@ -760,7 +760,9 @@ def test_a_bare_order_without_room_for_its_identity_is_named_and_stays(
 
     assert result.exit_code == 1
     assert f"1 message not sent: Message {message_id}: With its identity" in result.stderr
-    assert "it has 4,097 bytes, and the queue takes 4,096" in result.stderr
+    assert f"4,097 bytes, and the queue takes 4,096: shorten it with `cafe dlq edit {message_id}`." in (
+        result.stderr
+    )
     assert len(dev.bodies(dev.queue_url)) == 1
     assert len(dev.bodies(dev.dead_letter_queue_url)) == 1
 
@@ -775,6 +777,7 @@ def test_a_line_without_room_for_its_identity_is_a_bad_line(
 
     assert result.exit_code == 1
     assert "Line 2: Message m-3: With its identity and attributes it has" in result.stderr
+    assert "and the queue takes 4,096: shorten its body." in result.stderr
     assert dev.bodies(dev.queue_url) == []
 
 
