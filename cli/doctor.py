@@ -18,7 +18,7 @@ from cli.dlq.dead_letters import DeadLetters
 from cli.dlq.states import Kind, states, summary
 from cli.errors import CafeError, SetUpError
 from cli.plurals import are, messages, orders
-from cli.reasons import LOCKED, explained, meaning_of
+from cli.reasons import DENIED, LOCKED, explained, meaning_of
 from cli.reconciler import Check, Reconciler
 from cli.stack import LOCAL, REPOSITORY, Stack
 from cli.verify import TITLE, is_shut_to_this_network
@@ -28,6 +28,7 @@ OLD, TOO_OLD = timedelta(minutes=1), timedelta(minutes=10)  # an order that wait
 SILENT = timedelta(minutes=5)  # the reconciler runs every minute
 METRIC_WINDOW = timedelta(minutes=15)
 ACCESS_DENIED = "1045"  # MySQL's number of a login that is refused
+STORES = ("DynamoDB: ", "The database's secret: ")  # how reasons begin that are about no single order
 LOOKED_AT = 50  # dead letters, whose reasons are shown
 PAUSE = 2.0  # seconds between two looks at a queue whose age nobody knows
 
@@ -218,27 +219,39 @@ class Doctor:
     def _failed_orders(self) -> Verdict:
         """Read what the worker says: it ends well although it could not record an order."""
         since = datetime.now(UTC) - METRIC_WINDOW
-        found = worker_log.failures(self._clients.logs, self._stack.output("worker_log_group"), since)
+        group = self._stack.output("worker_log_group")
+        found = worker_log.failures(self._clients.logs, group, since)
         period = f"in the last {times.duration(METRIC_WINDOW.total_seconds())}"
+        if not found.lines and not found.complete:
+            return State.WARN, f"takes orders, but its log {period} is too long to be read", self._worker_log
         if not found.lines:
             return State.OK, f"takes orders from the queue; none failed {period}", None
-        at_least = "" if found.complete else "at least "
         latest = found.lines[-1]
-        reason = f"the latest at {times.spoken(latest.at)}: {explained(latest.reason)}"
+        which = "the latest" if found.complete else "one of them"
+        reason = f"{which} at {times.spoken(latest.at)}: {explained(latest.reason)}"
+        at_least = "" if found.complete else "at least "
         missing = found.order_ids - self._recorded(found.order_ids)
         if missing:
             count = f"{at_least}{orders(len(missing))}"
             text = f"{count} failed {period} and {are(len(missing))} not recorded yet, {reason}"
             return State.BAD, text, self._store_next(latest.reason)
-        text = f"{at_least}{orders(len(found.order_ids))} failed {period}, and recorded since, {reason}"
-        return State.OK, f"takes orders from the queue; {text}", None
+        text = f"{at_least}{orders(len(found.order_ids))} failed {period}, and recorded since"
+        # ReconcileOrders records what the worker could not: that they are recorded does not mean that it can.
+        if not worker_log.has_processed(self._clients.logs, group, latest.at):
+            text = f"{text}, but the worker has recorded none since, {reason}"
+            return State.WARN, text, self._command("verify")
+        return State.OK, f"takes orders from the queue; {text}, {reason}", None
 
     def _recorded(self, order_ids: Iterable[str]) -> set[str]:
         return worker_log.recorded(self._clients.dynamodb, self._stack.output("orders_table"), order_ids)
 
     def _store_next(self, reason: str) -> str:
         """What to type about a store that refused an order."""
-        if meaning_of(reason) is None:
+        meaning = meaning_of(reason)
+        if meaning == DENIED:
+            return self._deploy
+        is_about_one_order = "ValidationException" in reason or not reason.startswith(STORES)
+        if meaning is None and is_about_one_order:
             return self._command("dlq list")
         database = self._known().database
         if database.reachable and not database.refuses_writes:
@@ -270,6 +283,8 @@ class Doctor:
         return State.BAD, f"{messages(number)}: {looked_at}{what}", command or self._command("dlq list")
 
     def _undelivered(self) -> Verdict:
+        if problem := self._undeliverable():
+            return State.BAD, problem, self._deploy
         number = queues.depth(
             self._clients.sqs, self._stack.output("subscription_dead_letter_queue_url")
         ).total
@@ -277,6 +292,20 @@ class Doctor:
             return State.OK, "none", None
         command = self._command("dlq list", "--queue subscription")
         return State.BAD, f"{messages(number)}: nobody tries them again by itself", command
+
+    def _undeliverable(self) -> str | None:
+        """Return why SNS cannot deliver orders; what it accepts without a subscription is lost."""
+        topic = self._stack.output("topic_arn")
+        attributes = self._clients.sqs.get_queue_attributes(
+            QueueUrl=self._stack.output("queue_url"), AttributeNames=["QueueArn", "Policy"]
+        )["Attributes"]
+        pages = self._clients.sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+        endpoints = {found["Endpoint"] for page in pages for found in page["Subscriptions"]}
+        if attributes["QueueArn"] not in endpoints:
+            return "OrderQueue is not subscribed to OrderTopic: orders are accepted, and then lost"
+        if topic not in attributes.get("Policy", ""):
+            return "OrderQueue's policy does not let OrderTopic send to it: no order reaches the worker"
+        return None
 
     # What only the function in the VPC sees
 
@@ -305,7 +334,10 @@ class Doctor:
 
     def _database_next(self, reason: str | None) -> str:
         """Return what to type: a refused login differs from the secret; else the database itself says why."""
-        if meaning_of(str(reason)) == LOCKED:
+        meaning = meaning_of(str(reason))
+        if meaning == DENIED:
+            return self._deploy
+        if meaning == LOCKED:
             return "SHOW FULL PROCESSLIST (see FailedOrders in docs/runbook.md)"
         if self._stack.name == LOCAL:
             return "cafe chaos --mend"

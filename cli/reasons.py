@@ -1,4 +1,4 @@
-"""MySQL's error numbers in words, for the reasons that the worker and the reconciler report."""
+"""Meaning of the reasons that the worker and the reconciler report: MySQL's numbers, IAM's refusals."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ READ_ONLY, LOCKED = "the database is read-only", "a lock on the table or on rows
 FULL, CONNECTIONS = "the database's storage is full", "the database has no connection left"
 LOGIN, UNREACHABLE = "the database refuses the login", "the database is not reachable"
 SCHEMA = "the schema is not the one that the worker needs"
+DENIED = "the function's role lacks a permission"
 # https://dev.mysql.com/doc/mysql-errors/8.4/en/ and https://mariadb.com/kb/en/mariadb-error-code-reference/
 MYSQL = {
     1021: FULL,
@@ -41,11 +42,13 @@ NUMBER = re.compile(r"MySQL error (\d+)")
 
 
 def explained(reason: str) -> str:
-    """Return a reason with the meaning of MySQL's number, if there is one."""
+    """Return a reason with its meaning, if that is known."""
     return f"{reason} ({meaning})" if (meaning := meaning_of(reason)) else reason
 
 
 def meaning_of(reason: str) -> str | None:
-    """Return what MySQL's number in a reason means; None if it has none that is known."""
+    """Return what a reason means; None if that is not known."""
+    if "AccessDenied" in reason:  # the code of DynamoDB and Secrets Manager has `Exception` after it
+        return DENIED
     found = NUMBER.search(reason)
     return MYSQL.get(int(found[1])) if found else None

@@ -21,8 +21,8 @@ from cli.errors import CafeError
 from cli.order import Counter, Order, Receipt
 from cli.reasons import explained
 from cli.stack import NETWORKS, Database, Stack
+from cli.worker_log import PROCESSED
 
-PROCESSED = "Order processed successfully"
 TITLE = "<title>Cafe orders</title>"
 # Not 1: a worker that counts orders where it should count pieces would pass unnoticed.
 QUANTITY = 2

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_logs import CloudWatchLogsClient
 
-FAILED = "Order not processed"
+FAILED, PROCESSED = "Order not processed", "Order processed successfully"
 MOST_PAGES = 20  # of up to 10,000 lines; an outage has a line for each receive of each order
 MOST_KEYS = 100  # of one BatchGetItem
 
@@ -63,15 +63,31 @@ def failures(logs: CloudWatchLogsClient, group: str, since: datetime, about: str
     found: list[Failure] = []
     complete = True
     with aws.asking():
-        pages = logs.get_paginator("filter_log_events").paginate(
-            logGroupName=group, startTime=int(since.timestamp() * 1000), filterPattern=f'"{about}"'
-        )
+        pages = _pages(logs, group, since, about)
         for number, page in enumerate(pages):
             found += [line for event in page["events"] if (line := _failure(event))]
             if number + 1 == MOST_PAGES:
-                complete = False
+                complete = not page.get("nextToken")
                 break
     return Failures(lines=sorted(found, key=lambda line: line.at), complete=complete)
+
+
+def has_processed(logs: CloudWatchLogsClient, group: str, since: datetime) -> bool:
+    """Return whether the worker recorded an order since a moment.
+
+    Raises
+    ------
+    AnswerError
+        If the log cannot be read.
+    """
+    with aws.asking():
+        return any(page["events"] for page in _pages(logs, group, since, PROCESSED))
+
+
+def _pages(logs: CloudWatchLogsClient, group: str, since: datetime, text: str) -> Iterable[Any]:
+    return logs.get_paginator("filter_log_events").paginate(
+        logGroupName=group, startTime=int(since.timestamp() * 1000), filterPattern=f'"{text}"'
+    )
 
 
 def _failure(event: Any) -> Failure | None:

@@ -230,6 +230,15 @@ class FakeAws:
         self.queue_url = self.sqs.create_queue(QueueName="OrderQueue-dev")["QueueUrl"]
         self.dead_letter_queue_url = self.sqs.create_queue(QueueName="OrderDLQ-dev")["QueueUrl"]
         self.undelivered_url = self.sqs.create_queue(QueueName="OrderSubscriptionDLQ-dev")["QueueUrl"]
+        topic = self.sns.create_topic(Name="OrderTopic-dev")["TopicArn"]
+        queue = self.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["QueueArn"])
+        endpoint = queue["Attributes"]["QueueArn"]
+        self.sqs.set_queue_attributes(
+            QueueUrl=self.queue_url, Attributes={"Policy": json.dumps(_accepts(topic, endpoint))}
+        )
+        self.subscription = self.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=endpoint)[
+            "SubscriptionArn"
+        ]
         self.logs.create_log_group(logGroupName="/cafe/dev/OrderProcessor")
         self.logs.create_log_stream(logGroupName="/cafe/dev/OrderProcessor", logStreamName="1")
         api.on_order = self.work
@@ -298,18 +307,29 @@ class FakeAws:
             ExpressionAttributeValues={":n": {"N": str(number)}},
         )
 
-    def log(self, line: dict[str, str]) -> None:
-        """Write a line to the worker's log."""
+    def log(self, line: dict[str, str], ago: float = 0) -> None:
+        """Write a line to the worker's log, as of so many seconds ago."""
         self.logs.put_log_events(
             logGroupName="/cafe/dev/OrderProcessor",
             logStreamName="1",
-            logEvents=[{"timestamp": int(time.time() * 1000), "message": json.dumps(line)}],
+            logEvents=[{"timestamp": int((time.time() - ago) * 1000), "message": json.dumps(line)}],
         )
 
     def _show(self, order_id: str, order: Any) -> None:
         self.api.status = Reply(
             body={"recent_orders": [order | {"order_id": order_id, "created_at": "2026-11-22T14:00:00Z"}]}
         )
+
+
+def _accepts(topic: str, queue: str) -> dict[str, Any]:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 class FakeFunctions:

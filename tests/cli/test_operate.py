@@ -520,12 +520,62 @@ def test_orders_that_failed_and_are_recorded_since_are_told_and_are_well(
     dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
 ) -> None:
     fail(dev, "o1")
-    dev.dynamodb.put_item(TableName="Orders-dev", Item={"orderId": {"S": "o1"}})
+    dev.work("o1", {"item": "Tea", "quantity": 1})
 
     result = dev_cafe("doctor")
 
     assert result.exit_code == 0
     assert "1 order failed in the last 15 min, and recorded since" in result.stdout
+
+
+def test_a_worker_whose_orders_only_the_reconciler_records_is_not_well(
+    dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
+) -> None:
+    dev.log({"level": "INFO", "message": "Order processed successfully", "orderId": "earlier"}, ago=1)
+    fail(dev, "o1", reason="DynamoDB: AccessDeniedException")
+    dev.dynamodb.put_item(TableName="Orders-dev", Item={"orderId": {"S": "o1"}})
+
+    result = dev_cafe("doctor")
+
+    assert (
+        "1 order failed in the last 15 min, and recorded since, but the worker has recorded" in result.stdout
+    )
+    assert findings(dev_cafe) == {"worker": ("warn", "cafe verify --stack dev")}
+
+
+DEPLOY = "make deploy STACK=dev ARGS=--refresh"
+
+
+@pytest.mark.parametrize(
+    ("reason", "command"),
+    [
+        ("DynamoDB: AccessDeniedException", DEPLOY),
+        ("The database's secret: An error occurred (AccessDeniedException) when calling", DEPLOY),
+        ("DynamoDB: ThrottlingException", "cafe status --watch --stack dev"),
+        ("DynamoDB: ValidationException", "cafe dlq list --stack dev"),
+        ("MySQL error 1406", "cafe dlq list --stack dev"),
+        ("KeyError in tables.py, line 7", "cafe dlq list --stack dev"),
+    ],
+)
+def test_what_to_type_next_follows_from_the_reason_of_failed_orders(
+    dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws, reason: str, command: str
+) -> None:
+    fail(dev, "o1", reason=reason)
+
+    assert findings(dev_cafe) == {"worker": ("bad", command)}
+
+
+def test_a_log_that_cannot_be_read_to_its_end_says_nothing_of_failed_orders(
+    dev_cafe: Cafe, healthy: FakeFunctions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = [{"events": [], "nextToken": "more"}, {"events": []}]
+    monkeypatch.setattr("cli.worker_log._pages", lambda *_: pages)
+    monkeypatch.setattr("cli.worker_log.MOST_PAGES", 1)
+
+    result = dev_cafe("doctor")
+
+    assert "! Worker              takes orders, but its log in the last 15 min is too long" in result.stdout
+    assert "All is well" not in result.stdout
 
 
 def test_dead_letters_are_told_apart(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:
@@ -599,6 +649,18 @@ def test_messages_that_sns_could_not_deliver_are_bad(
     dev.put("{}", dev.undelivered_url)
 
     assert findings(dev_cafe) == {"undelivered": ("bad", "cafe dlq list --queue subscription --stack dev")}
+
+
+def test_orders_that_sns_would_lose_are_bad(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:
+    dev.sqs.set_queue_attributes(QueueUrl=dev.queue_url, Attributes={"Policy": ""})
+    refused = dev_cafe("doctor")
+    dev.sns.unsubscribe(SubscriptionArn=dev.subscription)
+    lost = dev_cafe("doctor")
+
+    assert "OrderQueue's policy does not let OrderTopic send to it" in refused.stdout
+    assert "OrderQueue is not subscribed to OrderTopic: orders are accepted, and then lost" in lost.stdout
+    assert refused.exit_code == lost.exit_code == 1
+    assert findings(dev_cafe) == {"undelivered": ("bad", DEPLOY)}
 
 
 @pytest.mark.parametrize(
