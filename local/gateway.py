@@ -52,7 +52,8 @@ FORM = "application/x-www-form-urlencoded"
 # Any port: a proxy between functions and DynamoDB (`cafe chaos`) passes on the host that was signed, its own.
 _HOST = re.compile(r"(127\.0\.0\.1|([a-z0-9_-]+\.)*localhost)(:[0-9]{1,5})?")
 _BEARER = re.compile(r"bearer [A-Za-z0-9._~+/-]+=*", re.IGNORECASE)
-_BROWSER = re.compile(r"mozilla/|opera/", re.IGNORECASE)
+# Small browsers that are not named Mozilla may send no other sign.
+_BROWSER = re.compile(r"mozilla/|opera/|ucweb|lynx/|w3m/|links[ /]|dillo/|netsurf/", re.IGNORECASE)
 _QUERY_CREDENTIALS = re.compile(r"x-amz-.*|awsaccesskeyid", re.IGNORECASE | re.DOTALL)
 # Headers that browsers add to requests; scripts cannot remove them.
 _BROWSER_HEADERS = re.compile(

@@ -233,6 +233,7 @@ def test_a_call_without_proof_is_refused(sender: Sender, host: str, proof: dict[
         AGENT,
         {"user-agent": "MOZILLA/4.0 (compatible; MSIE 8.0)"},
         {"User-Agent": "Opera/9.80"},
+        {"User-Agent": "Links (2.29; Linux x86_64)"},
     ],
 )
 @pytest.mark.parametrize("proof", [SIGNED, {"X-Amz-Target": "AmazonSQS.ListQueues"}, {**SIGNED, **JSON}])
@@ -392,6 +393,26 @@ def test_any_other_sign_of_a_browser_is_refused(
         assert refused(sender.send(method, target, {"Host": host, **headers, **sign}))
     for sign in (AGENT, {"Referer": f"http://{PAGE}/"}, {"Sec-Fetch-Dest": "image"}, {"Sec-CH-UA": "x"}):
         assert refused(sender.send(method, target, {"Host": host, **headers, **sign}))
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        "Lynx/2.9.0dev.12 libwww-FM/2.14",
+        "w3m/0.5.3+git20230121",
+        "Links (2.29; Linux x86_64; GNU C)",
+        "ELinks/0.16.1.1 (textmode; Linux x86_64)",
+        "Dillo/3.1.1",
+        "NetSurf/3.11 (Linux)",
+        "UCWEB/2.0 (MIDP-2.0)",
+    ],
+)
+@pytest.mark.parametrize("target", ["/prod/orders", "/prod/order-status"])
+def test_a_browser_that_sends_nothing_but_its_name_is_refused(
+    sender: Sender, agent: str, target: str
+) -> None:
+    for method, headers in (("GET", {}), ("POST", {"Content-Type": "text/plain"}), ("POST", JSON)):
+        assert refused(sender.send(method, target, {"Host": PAGE, "User-Agent": agent, **headers}))
 
 
 @pytest.mark.parametrize("site", ["none", "cross-site", "same-site"])
