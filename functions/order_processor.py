@@ -56,7 +56,7 @@ def handler(event: dict[str, Any], context: Any) -> BatchResponse:
     failures = ledger().record([message.order for message in received])
     failed: dict[str, str] = {bad.message_id: bad.reason for bad in rejected}
     for message in received:
-        if reason := failures.get(message.order.order_id):
+        if (reason := failures.get(message.order.order_id)) is not None:
             failure_log.failed(message, reason)
             failed[message.message_id] = reason
         else:

@@ -147,16 +147,20 @@ def _reconcile(
 ) -> dict[str, Any]:
     """Compare, and sweep the dead letters."""
     outcome, swept = Outcome(), Swept()
+    compared = False
     clock = Clock(left=lambda: left() - SWEEP)
     try:
         outcome = work(Reconciler(OrderRows(mysql()), counts(), ledger(), zone(), clock))
-        _publish_drift(outcome, asked_by)
+        compared = True
     except (StoreUnavailableError, NotNowError) as error:
         outcome.reason = str(error)
     if outcome.next is None or is_window:
         # Even if a store failed: between two outages there may be no time to compare everything.
         swept = _sweep(left)
         outcome.reason = outcome.reason or swept.reason or swept.waiting_reason
+    # Last, and only if OrderDLQ was read, too: without this metric the reconciler counts as silent.
+    if compared and not swept.reason:
+        _publish_drift(outcome, asked_by)
     if outcome.reason:
         log("ERROR", "Not all was reconciled", reason=outcome.reason, askedBy=asked_by)
     answer: dict[str, Any] = {
@@ -203,7 +207,7 @@ def _sweep(left: Callable[[], float]) -> Swept:
 
 
 def _publish_drift(outcome: Outcome, asked_by: str) -> None:
-    """Write the drift as a metric, also one of 0: without it, the reconciler counts as silent."""
+    """Write the drift as a metric, also one of 0."""
     log(
         "INFO",
         "Reconciled",

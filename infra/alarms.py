@@ -94,7 +94,7 @@ class Alarms(pulumi.ComponentResource):
 
     def _orders_that_are_stuck(self, args: AlarmsArgs) -> None:
         messaging = args.messaging
-        # ReconcileOrders looks at every dead letter each minute. While it does not run, nothing is known, and
+        # ReconcileOrders looks at every dead letter each minute. While it cannot, nothing is known, and
         # ReconcilerSilent goes off.
         reconciler = {"FunctionName": args.reconciler.function.name}
         self._alarm(
@@ -158,7 +158,7 @@ class Alarms(pulumi.ComponentResource):
         )
         self._alarm(
             "ReconcilerSilent",
-            "ReconcileOrders has not compared RDS with DynamoDB for five minutes.",
+            "ReconcileOrders has not compared RDS with DynamoDB, or not read OrderDLQ, for five minutes.",
             metric=(NAMESPACE, "Drift", "SampleCount"),
             comparison="LessThanThreshold",
             dimensions=reconciler,

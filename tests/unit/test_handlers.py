@@ -88,6 +88,12 @@ def test_only_the_messages_that_failed_stay_on_the_queue(
     assert "Ann" not in json.dumps(lines)
 
 
+def test_an_order_that_failed_without_words_stays_on_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order_processor, "ledger", lambda: LedgerStandIn({"o1": ""}))
+    response = order_processor.handler({"Records": [record("m1", order("o1"))]}, None)
+    assert response == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+
+
 class Context:
     """A function's, of the worker's usual timeout."""
 

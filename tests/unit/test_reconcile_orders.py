@@ -90,7 +90,7 @@ def test_the_schedule_compares_sweeps_and_publishes_the_drift(
         "next": None,
         "reason": None,
     }
-    metric, recorded, swept = lines()
+    recorded, swept, metric = lines()
     (definition,) = metric["_aws"]["CloudWatchMetrics"]
     assert definition["Namespace"] == "CafeOrders"
     assert definition["Dimensions"] == [["FunctionName"]]
@@ -123,8 +123,18 @@ def test_a_dead_letter_queue_that_does_not_answer_leaves_what_was_known_of_it(
 ) -> None:
     queue.client.delete_queue(QueueUrl=queue.url)
     assert call()["reason"].startswith("SQS: ")
-    assert not any(line["message"] == "Swept" for line in lines())
+    # No metric at all: the other alarms ignore missing data, and ReconcilerSilent counts it.
+    assert [line["message"] for line in lines()] == ["Not all was reconciled"]
     assert function.tables.metrics_and_findings([])[2] is None
+
+
+def test_a_sweep_that_fails_for_an_unforeseen_reason_makes_the_reconciler_silent(
+    function: Books, lines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile_orders, "sweep", lambda *_: {}["defect"])
+    with pytest.raises(KeyError):
+        call()
+    assert not any("_aws" in line for line in lines())
 
 
 def test_what_cannot_be_noted_for_the_page_is_published_all_the_same(
@@ -136,7 +146,7 @@ def test_what_cannot_be_noted_for_the_page_is_published_all_the_same(
     monkeypatch.setattr(function.counts, "save_dead_letters", throttled)
     queue.send("poison")
     assert call()["rejected"] == 1
-    assert [line["message"] for line in lines()] == ["Reconciled", "Swept", "Dead letters not noted"]
+    assert [line["message"] for line in lines()] == ["Swept", "Dead letters not noted", "Reconciled"]
 
 
 def test_dead_letters_are_swept_although_too_much_came_in_to_compare_it_all(
