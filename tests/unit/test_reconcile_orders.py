@@ -131,7 +131,10 @@ def test_a_dead_letter_queue_that_does_not_answer_leaves_what_was_known_of_it(
 def test_a_sweep_that_fails_for_an_unforeseen_reason_makes_the_reconciler_silent(
     function: Books, lines: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconcile_orders, "sweep", lambda *_: {}["defect"])
+    def crash(*_: object) -> None:
+        raise KeyError("a defect")
+
+    monkeypatch.setattr(reconcile_orders, "sweep", crash)
     with pytest.raises(KeyError):
         call()
     assert not any("_aws" in line for line in lines())
