@@ -21,7 +21,8 @@ import { dayText, exactTimeText, hourText, numberText, timeText } from "./format
  * @property {Date | null} rdsAsOf when the rows in RDS were counted
  * @property {boolean | null} inSync null: cannot be told now
  * @property {Date | null} driftSince
- * @property {{ rejected: number, asOf: Date } | null} deadLetters how many hold no valid order; null: nobody looked
+ * @property {{ rejected: number, waiting: number, asOf: Date } | null} deadLetters how many hold no valid order, and
+ *   how many an order that waits; null: nobody looked
  * @property {string[]} degraded sources that could not be read, as the API names them
  * @property {string | null} generatedAt
  * @property {number} movedAt milliseconds: when an order last got through, or none was under way
@@ -104,7 +105,8 @@ function readFigures(answer, thisHour, before) {
 
 function readDeadLetters(found) {
   const asOf = moment(found?.as_of);
-  return asOf && Number.isFinite(found.rejected) ? { rejected: found.rejected, asOf } : null;
+  const { rejected, waiting } = found ?? {};
+  return asOf && Number.isFinite(rejected) && Number.isFinite(waiting) ? { rejected, waiting, asOf } : null;
 }
 
 /** @returns {Order} */
@@ -165,19 +167,20 @@ function sinceText(date, now) {
 }
 
 /**
- * Describe the dead-letter queue: messages that need a person, and orders that will be recorded automatically.
- * @returns {{ invalid: string, waiting: string }} each empty if there are no such messages
+ * Describe the dead-letter queue: messages that need a person, orders that will be recorded automatically, and
+ * messages that came after the last sweep, of which nothing is known yet.
+ * @returns {{ invalid: string, waiting: string, unseen: string }} each empty if there are no such messages
  */
 function deadWords({ figures, deadLetters }, now) {
   const dead = figures.deadLettered.value ?? 0; // known before or now: no alarm ends because nobody can look
-  if (dead === 0) return { invalid: "", waiting: "" };
-  if (!deadLetters || now - deadLetters.asOf > LATE) {
-    return { invalid: `${counted(dead, "message", "messages")} failed three times`, waiting: "" };
-  }
+  const failed = (number) => (number ? `${counted(number, "message", "messages")} failed three times` : "");
+  if (!deadLetters || now - deadLetters.asOf > LATE) return { invalid: failed(dead), waiting: "", unseen: "" };
   const rejected = Math.min(deadLetters.rejected, dead);
+  const waiting = Math.min(deadLetters.waiting, dead - rejected);
   return {
     invalid: rejected ? `${counted(rejected, "message holds", "messages hold")} no valid order` : "",
-    waiting: dead > rejected ? `${counted(dead - rejected, "order waits", "orders wait")} for a store` : "",
+    waiting: waiting ? `${counted(waiting, "order waits", "orders wait")} for a store` : "",
+    unseen: failed(dead - rejected - waiting),
   };
 }
 
@@ -208,9 +211,13 @@ export function verdict(status, now) {
     stuck.push(`RDS and DynamoDB are ${sync.words.replace("they differ", "not the same")}`);
   }
   if (stuck.length) {
-    return { level: "stuck", words: sentence([...stuck, dead.waiting].filter(Boolean).join("; ")), hops };
+    return { level: "stuck", words: clauses([...stuck, dead.waiting, dead.unseen]), hops };
   }
-  if (dead.waiting) return { level: "busy", words: sentence(`${dead.waiting} and will be recorded automatically`), hops };
+  if (dead.waiting || dead.unseen) {
+    const waiting = dead.waiting && `${dead.waiting} and will be recorded automatically`;
+    const unseen = dead.unseen && `${dead.unseen}; why is known within a minute`;
+    return { level: "busy", words: clauses([waiting, unseen]), hops };
+  }
   if (degraded.includes("sqs") || figures.waiting.value === null) {
     return { level: "unknown", words: "It cannot be told now whether orders are waiting.", hops };
   }
@@ -222,6 +229,7 @@ export function verdict(status, now) {
   return { level: "good", words: figures.total.value === 0 ? "Ready for the first order." : "Every order is through.", hops };
 }
 
+const clauses = (parts) => sentence(parts.filter(Boolean).join("; "));
 const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
 
 /** The sentence about sources that could not be read. */

@@ -90,6 +90,20 @@ def test_orders_that_wait_for_a_store_are_told_from_messages_that_hold_none(boar
     expect(board.hop("dlq")).to_contain_text("stuck here")
 
 
+def test_a_message_that_came_after_the_last_sweep_is_neither_an_order_nor_invalid(board: Board) -> None:
+    seen = looked_at(rejected=0, waiting=2)
+    board.site.answer = answer([order("a")], sync=seen | {"dead_lettered": 3})
+    board.open()
+    expect(board.verdict).to_have_text(
+        "2 orders wait for a store and will be recorded automatically; "
+        "1 message failed three times; why is known within a minute."
+    )
+    expect(board.verdict).to_have_attribute("data-level", "busy")
+    board.site.answer = answer([order("a")], sync=looked_at(rejected=1, waiting=0) | {"dead_lettered": 2})
+    board.wait(1_000)
+    expect(board.verdict).to_have_text("1 message holds no valid order; 1 message failed three times.")
+
+
 def test_what_dead_letters_are_is_unknown_where_nobody_looked_lately(board: Board) -> None:
     split = looked_at(rejected=0, waiting=3, as_of="2026-11-22T11:54:00Z")
     board.site.answer = answer([order("a")], sync=split)
