@@ -214,7 +214,8 @@ class Doctor:
             return State.WARN, f"is not ready: {state}", self._command("doctor")
         if last.startswith("PROBLEM"):
             return State.WARN, f"takes orders, but the last time: {last}", self._worker_log
-        return self._failed_orders()
+        found = self._failed_orders()
+        return self._back_off() or found if found[0] is State.OK else found
 
     def _failed_orders(self) -> Verdict:
         """Read what the worker says: it ends well although it could not record an order."""
@@ -241,6 +242,17 @@ class Doctor:
             text = f"{text}, but the worker has recorded none since, {reason}"
             return State.WARN, text, self._command("verify")
         return State.OK, f"takes orders from the queue; {text}, {reason}", None
+
+    def _back_off(self) -> Verdict | None:
+        """Read whether messages that failed come again in time: if not, nothing is lost, but late."""
+        since = datetime.now(UTC) - METRIC_WINDOW
+        group = self._stack.output("worker_log_group")
+        reason = worker_log.visibility_problem(self._clients.logs, group, since)
+        if reason is None:
+            return None
+        text = "takes orders, but messages that failed come again only after the queue's visibility timeout"
+        command = self._deploy if meaning_of(reason) == DENIED else self._worker_log
+        return State.WARN, f"{text}: {explained(reason)}", command
 
     def _recorded(self, order_ids: Iterable[str]) -> set[str]:
         return worker_log.recorded(self._clients.dynamodb, self._stack.output("orders_table"), order_ids)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 FAILED, PROCESSED = "Order not processed", "Order processed successfully"
+NOT_SET = "Visibility not set"
 MOST_PAGES = 20  # of up to 10,000 lines; an outage has a line for each receive of each order
 MOST_KEYS = 100  # of one BatchGetItem
 
@@ -84,18 +85,39 @@ def has_processed(logs: CloudWatchLogsClient, group: str, since: datetime) -> bo
         return any(page["events"] for page in _pages(logs, group, since, PROCESSED))
 
 
+def visibility_problem(logs: CloudWatchLogsClient, group: str, since: datetime) -> str | None:
+    """Return why the worker last could not set the visibility of messages that failed; None if it could.
+
+    Raises
+    ------
+    AnswerError
+        If the log cannot be read.
+    """
+    with aws.asking():
+        events = [event for page in _pages(logs, group, since, NOT_SET) for event in page["events"]]
+    lines = [_line(event) for event in sorted(events, key=lambda event: event.get("timestamp", 0))]
+    reasons = [str(line.get("reason")) for line in lines if line.get("message") == NOT_SET]
+    return reasons[-1] if reasons else None
+
+
 def _pages(logs: CloudWatchLogsClient, group: str, since: datetime, text: str) -> Iterable[Any]:
     return logs.get_paginator("filter_log_events").paginate(
         logGroupName=group, startTime=int(since.timestamp() * 1000), filterPattern=f'"{text}"'
     )
 
 
-def _failure(event: Any) -> Failure | None:
+def _line(event: Any) -> dict[str, Any]:
+    """Return the JSON object of a line, an empty one if it is none."""
     try:
         line = json.loads(event.get("message", ""))
     except ValueError:
-        return None
-    if not isinstance(line, dict) or line.get("message") != FAILED:
+        return {}
+    return line if isinstance(line, dict) else {}
+
+
+def _failure(event: Any) -> Failure | None:
+    line = _line(event)
+    if line.get("message") != FAILED:
         return None
     return Failure(
         order_id=str(line.get("orderId")),
