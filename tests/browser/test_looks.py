@@ -67,7 +67,8 @@ def test_nothing_sticks_out_at_any_width(board: Board, path: str) -> None:
     expect(board.page.locator(ready)).not_to_have_count(0)
     for width in WIDTHS:
         board.page.set_viewport_size({"width": width, "height": 800})
-        assert board.page.evaluate("document.documentElement.scrollWidth") <= width
+        # The page measures its texts after the window has changed.
+        board.page.wait_for_function("(width) => document.documentElement.scrollWidth <= width", arg=width)
         assert overflowing(board.page) == []
         # A number that is cut off would be another number.
         cut_off = "cells => cells.filter((cell) => cell.scrollWidth > cell.clientWidth).length"

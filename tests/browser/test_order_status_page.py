@@ -360,7 +360,7 @@ def test_hostile_texts_stay_texts(board: Board) -> None:
     assert board.page.locator("#items .item").all_text_contents() == HOSTILE[:5]
     assert board.page.locator("#hours-rows th").all_text_contents() == HOSTILE[::-1]
     expect(board.notice).to_contain_text(HOSTILE[0])
-    expect(board.page.locator("img, script, style")).to_have_count(2)  # the page's own image and script
+    expect(board.page.locator("img, script, style")).to_have_count(3)  # the page's own image and scripts
     board.picture("hostile")
 
 
