@@ -72,6 +72,7 @@ class Doctor:
         self._stack = stack
         self._clients = clients
         self._client = client
+        self._status: status.OrderStatus | None = None  # None until it is known
 
     def findings(self) -> Iterator[Finding]:
         """Yield a finding per part as soon as it is known."""
@@ -151,7 +152,7 @@ class Doctor:
         return State.OK, f"{url} is served", None
 
     def _api(self) -> Verdict:
-        answer = status.parse(status.source(self._stack, self._client, self._clients)())
+        answer = self._status = status.parse(status.source(self._stack, self._client, self._clients)())
         if answer.degraded:
             return (
                 State.WARN,
@@ -288,11 +289,21 @@ class Doctor:
         seen = letters.listed(LOOKED_AT).messages
         found = list(states(self._stack, self._clients, seen).values())
         looked_at = f"of the {len(seen)} that were looked at, " if len(seen) < number else ""
-        what = summary(found) if found else "somebody else holds them just now"
+        swept = self._is_swept()
+        what = summary(found, swept=swept) if found else "somebody else holds them just now"
+        if not swept:
+            text = f"ReconcileOrders has not read them in the last {times.duration(SILENT.total_seconds())}"
+            return State.BAD, f"{messages(number)}: {looked_at}{what}; {text}", self._command("reconcile")
         waiting = next((state for state in found if state.kind is Kind.WAITING), None)
         only_waiting = all(state.kind is not Kind.INVALID for state in found)
         command = self._store_next(waiting.reason or "") if waiting and only_waiting else None
         return State.BAD, f"{messages(number)}: {looked_at}{what}", command or self._command("dlq list")
+
+    def _is_swept(self) -> bool:
+        """Return whether ReconcileOrders read the dead letters lately, as far as the API knows."""
+        if self._status is None or "dynamodb" in self._status.degraded:
+            return True
+        return not self._status.sync.dead_lettered or self._status.sync.dead_letters is not None
 
     def _undelivered(self) -> Verdict:
         if problem := self._undeliverable():

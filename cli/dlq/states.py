@@ -89,12 +89,18 @@ def _waiting(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dic
     }
 
 
-def summary(found: Sequence[State]) -> str:
-    """Say how many messages are in each state, with a reason for each."""
+def summary(found: Sequence[State], *, swept: bool) -> str:
+    """Say how many messages are in each state, with a reason for each.
+
+    Parameters
+    ----------
+    swept
+        Whether ReconcileOrders tries the orders again.
+    """
     parts = []
     for kind, words in (
         (Kind.INVALID, "with no order"),
-        (Kind.WAITING, "not recorded now, and tried again every minute"),
+        (Kind.WAITING, "not recorded now" + (", and tried again every minute" if swept else "")),
         (Kind.RECORDED, "recorded, and removed by the next sweep"),
         (Kind.UNKNOWN, "of which it is not known whether they are recorded"),
     ):

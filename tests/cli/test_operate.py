@@ -613,6 +613,21 @@ def test_dead_letters_are_told_apart(dev_cafe: Cafe, healthy: FakeFunctions, dev
     )
 
 
+def test_dead_letters_that_no_sweep_reads_are_not_tried_again(
+    dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
+) -> None:
+    dev.put('{"orderId": "o1", "item": "Tea", "quantity": 1}')
+    seen = {"rejected": 0, "waiting": 1, "as_of": "2026-11-22T14:00:00Z"}
+    dev.api.status = Reply(body={"sync": {"dead_lettered": 1, "dead_letters": seen}})
+    swept = dev_cafe("doctor").stdout
+    dev.api.status = Reply(body={"sync": {"dead_lettered": 1, "dead_letters": None}})
+
+    assert "1 order not recorded now, and tried again every minute\n" in swept
+    text = "1 order not recorded now; ReconcileOrders has not read them in the last 5 min\n"
+    assert text in dev_cafe("doctor").stdout
+    assert findings(dev_cafe) == {"dead_letters": ("bad", "cafe reconcile --stack dev")}
+
+
 def test_a_worker_whose_log_cannot_be_read_is_not_well(
     dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
 ) -> None:
