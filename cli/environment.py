@@ -42,16 +42,21 @@ def session(region: str) -> boto3.Session:
 
     check()
     core = botocore.session.Session(session_vars=RETRIES)
+    with blamed():
+        core.full_config  # noqa: B018  # reads the files
+    with blamed("AWS_PROFILE"):
+        profile = core.get_scoped_config()
     for name in core.session_var_map:
         with blamed(name):
             core.get_config_variable(name)
-    with blamed():
+    with blamed("credential_process" if "credential_process" in profile else "credentials"):
         found = boto3.Session(botocore_session=core, region_name=region)
         credentials = found.get_credentials()
         # Reads the files that are named. What AWS thinks of the credentials shows with the first request.
         with suppress(BotoCoreError, ClientError):
             if credentials is not None:
                 credentials.get_frozen_credentials()
+    with blamed():
         found.client("sts")  # Settings that a client checks when it is made.
     if credentials is None:
         raise SetUpError(
@@ -74,7 +79,7 @@ def blamed(setting: str = "") -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ValueError, OSError) as error:
-        problem = " ".join(str(error).split()).rstrip(".")
+        problem = " ".join(str(error).split()).rstrip(".:")
         names = [name for name in sorted(os.environ) if name.startswith("AWS_") and _names(name, problem)]
         where = f"{found}: " if (found := " or ".join(names) or setting) else ""
         raise SetUpError(f"The AWS configuration cannot be used: {where}{problem}.") from error
@@ -88,15 +93,19 @@ def check() -> None:
     SetUpError
         With the name of the variable, and never with its value: a proxy's may contain a password.
     """
-    for name in PROXIES:
-        _check(name if name in os.environ else name.upper(), _check_proxy)
+    for name in sorted(os.environ):
+        # In any case, as Python reads them; names in lower case win.
+        if name.lower() in PROXIES and (name.islower() or name.lower() not in os.environ):
+            _check(name, _check_proxy)
     for name in sorted(os.environ):
         if name.startswith("AWS_ENDPOINT_URL"):
             _check(name, _check_endpoint)
     _check("SSL_CERT_FILE", _check_authorities)
     _check("SSL_CERT_DIR", _check_directories)
-    _check("AWS_CA_BUNDLE", _check_bundle)
-    _check("REQUESTS_CA_BUNDLE", _check_bundle)
+    for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+        if os.environ.get(name) == "":
+            raise wrong(name, "it is empty; unset it, or set it to a file")
+        _check(name, _check_bundle)
     _check("SSLKEYLOGFILE", lambda path: open(path, "ab").close())  # noqa: PTH123
 
 
@@ -120,7 +129,7 @@ def _check(name: str, look: Callable[[str], None]) -> None:
 
 
 def _check_proxy(value: str) -> None:
-    if value.lower().startswith("socks"):
+    if re.match(r"socks\w*://", value, re.IGNORECASE):
         raise OSError(0, "SOCKS is not supported; use an HTTP proxy, or unset it")
     _check_endpoint(value if "://" in value else f"http://{value}")
 

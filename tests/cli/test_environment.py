@@ -134,13 +134,16 @@ WRONG = [
     ("HTTP_PROXY", "ftp://proxy", "must be a URL"),
     ("HTTP_PROXY", "http://", "must be a URL"),
     ("HTTPS_PROXY", "http://proxy:99999", "must be a URL"),
+    ("Https_Proxy", "socks5://127.0.0.1:1", "SOCKS is not supported"),
     ("NO_PROXY", "[::1]", "Invalid"),
     ("AWS_PROFILE", "nobody", "could not be found"),
+    ("AWS_PROFILE", "", "could not be found"),
     ("AWS_ENDPOINT_URL", "nonsense", "must be a URL"),
     ("AWS_ENDPOINT_URL_SQS", "nonsense", "must be a URL"),
     ("AWS_CA_BUNDLE", "/nowhere/ca.pem", "No such file"),
     ("AWS_CA_BUNDLE", "/etc/hostname", "no certificates in PEM format"),
     ("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem", "No such file"),
+    ("REQUESTS_CA_BUNDLE", "", "it is empty"),
     ("SSL_CERT_FILE", "/nowhere/ca.pem", "No such file"),
     ("SSL_CERT_FILE", "/etc/hostname", "no certificates in PEM format"),
     ("SSL_CERT_DIR", "/nowhere", "no such directory"),
@@ -194,14 +197,46 @@ def test_retries_on_aws_are_as_the_user_says(monkeypatch: pytest.MonkeyPatch) ->
     assert retries(Clients(dev)) == {"mode": "adaptive", "total_max_attempts": 9}
 
 
-def test_a_wrong_setting_in_a_file_is_named_on_aws(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, credentials: None
+@pytest.mark.parametrize("proxy", ["http://socks.example:3128", "sockshost:3128", "proxy.example"])
+def test_a_proxy_whose_name_begins_with_socks_is_used_on_aws(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "config").write_text("[default]\nmax_attempts = abc\n")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    http.client(None).close()
 
-    with pytest.raises(SetUpError, match="cannot be used: max_attempts: invalid literal"):
+
+WRONG_FILES = [
+    ("[default]\nmax_attempts = abc\n", "max_attempts: invalid literal"),
+    ("region = us-east-1\n", "AWS_CONFIG_FILE: Unable to parse config file: {config}."),
+    (
+        "[default]\nregion = a\n[default]\nregion = b\n",
+        "AWS_CONFIG_FILE: Unable to parse config file: {config}.",
+    ),
+    ("[default]\ncredential_process = /nowhere/keys\n", "credential_process: [Errno 2] No such file"),
+    ('[default]\ncredential_process = "open\n', "credential_process: No closing quotation."),
+    ("[default]\ncredential_process = echo hi\n", "credential_process: Expecting value"),
+    (
+        "[default]\nrole_arn = arn\nsource_profile = gone\n",
+        'credentials: The source_profile "gone" referenced in the profile "default" does not exist.',
+    ),
+]
+
+
+@pytest.mark.parametrize(("content", "problem"), WRONG_FILES)
+def test_what_is_wrong_in_a_file_is_named_on_aws(
+    content: str, problem: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(content)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+
+    with pytest.raises(SetUpError) as caught:
         Clients(stack.Stack(name="dev", outputs={}, region=REGION))
+
+    words = f"The AWS configuration cannot be used: {problem.format(config=config)}"
+    assert str(caught.value).startswith(words)
 
 
 def test_a_missing_file_of_credentials_is_named_on_aws(monkeypatch: pytest.MonkeyPatch) -> None:
