@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import certificates, children, database_server, ministack, ports, project
+from local import certificates, children, database_server, limits, ministack, ports, project
 from local.children import Asked, Children, Ended, Inbox, Interrupted
 from local.control import Control, Request
 from local.directory import RunDirectory
@@ -71,6 +71,7 @@ def run(options: Options, display: Display, *, on_ready: Callable[[], None], how
     with _signals(lambda number: inbox.put(Interrupted(number=number))):
         directory = RunDirectory(options.directory)
         try:
+            limits.raise_open_files()
             if directory.hold():
                 display.step("Removed what a crashed run had left")
         except AlreadyRunningError as error:

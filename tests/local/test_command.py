@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import resource
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from local import stack
+from local import limits, stack
 from local.display import EXAMPLE_ORDER, Display
 
 cafe = CliRunner()
@@ -25,6 +28,39 @@ def test_stopping_what_does_not_run_says_so_and_is_no_error(tmp_path: Path, word
 @pytest.mark.parametrize("port", ["-1", "65536", "many"])
 def test_a_port_that_cannot_be_is_wrong_usage(port: str) -> None:
     assert cafe.invoke(app, ["local", "--port", port]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ((64, 256), (256, 256)),
+        ((256, resource.RLIM_INFINITY), (4096, resource.RLIM_INFINITY)),
+        ((5000, 6000), (5000, 6000)),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), (resource.RLIM_INFINITY, resource.RLIM_INFINITY)),
+    ],
+)
+def test_the_limit_of_open_files_is_raised_as_far_as_it_may_be(
+    before: tuple[int, int], after: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = {resource.RLIMIT_NOFILE: before}
+    monkeypatch.setattr(resource, "getrlimit", limit.__getitem__)
+    monkeypatch.setattr(resource, "setrlimit", limit.__setitem__)
+    limits.raise_open_files()
+    assert limit == {resource.RLIMIT_NOFILE: after}
+
+
+def test_too_low_a_limit_of_open_files_is_named_before_anything_starts(tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+    program = Path(sys.executable).with_name("cafe")
+    result = subprocess.run(
+        ["/bin/sh", "-c", 'ulimit -n 255 && exec "$0" "$@"', program, "local", "--directory", directory],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "may open 255 files here, and a local stack needs 256" in result.stderr
+    assert not directory.exists()
 
 
 def test_a_directory_of_others_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
