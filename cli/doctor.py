@@ -245,15 +245,14 @@ class Doctor:
         return State.OK, f"takes orders from the queue; {text}, {reason}", None
 
     def _back_off(self) -> Verdict | None:
-        """Read whether messages that failed come again in time: if not, nothing is lost, but late."""
+        """Read whether the worker may set when failed messages come again; other problems pass."""
         since = datetime.now(UTC) - METRIC_WINDOW
         group = self._stack.output("worker_log_group")
         reason = worker_log.visibility_problem(self._clients.logs, group, since)
-        if reason is None:
+        if reason is None or meaning_of(reason) != DENIED:
             return None
         text = "takes orders, but messages that failed come again only after the queue's visibility timeout"
-        command = self._deploy if meaning_of(reason) == DENIED else self._worker_log
-        return State.WARN, f"{text}: {explained(reason)}", command
+        return State.WARN, f"{text}: {explained(reason)}", self._deploy
 
     def _recorded(self, order_ids: Iterable[str]) -> set[str]:
         return worker_log.recorded(self._clients.dynamodb, self._stack.output("orders_table"), order_ids)

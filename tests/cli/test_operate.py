@@ -565,23 +565,16 @@ def test_what_to_type_next_follows_from_the_reason_of_failed_orders(
     assert findings(dev_cafe) == {"worker": ("bad", command)}
 
 
-@pytest.mark.parametrize(
-    ("reason", "command"),
-    [
-        ("SQS: An error occurred (AccessDenied) when calling the ChangeMessageVisibilityBatch", DEPLOY),
-        (
-            "no time is left, 3 messages",
-            "aws logs tail /cafe/dev/OrderProcessor --since 15m --region eu-central-1",
-        ),
-    ],
-)
-def test_a_worker_that_cannot_set_the_visibility_of_messages_is_not_well(
-    dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws, reason: str, command: str
+def test_a_worker_that_may_not_set_the_visibility_of_messages_is_not_well(
+    dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
 ) -> None:
+    dev.log({"level": "ERROR", "message": "Visibility not set", "reason": "no time is left, 3 messages"})
+    assert findings(dev_cafe) == {}  # it passes by itself
+    reason = "SQS: An error occurred (AccessDenied) when calling the ChangeMessageVisibilityBatch"
     dev.log({"level": "ERROR", "message": "Visibility not set", "reason": reason})
 
     assert f"only after the queue's visibility timeout: {reason}" in dev_cafe("doctor").stdout
-    assert findings(dev_cafe) == {"worker": ("warn", command)}
+    assert findings(dev_cafe) == {"worker": ("warn", DEPLOY)}
 
 
 def test_a_log_that_cannot_be_read_to_its_end_says_nothing_of_failed_orders(

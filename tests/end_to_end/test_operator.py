@@ -207,11 +207,18 @@ def findings(operator: Operator) -> dict[str, dict[str, str]]:
 def test_the_doctor_finds_a_worker_that_rests_and_says_what_to_type(
     cafe: Cafe, operator: Operator, new_id: NewId
 ) -> None:
-    order_id = new_id()
+    before, order_id = new_id(), new_id()
+    cafe.post({"orderId": before, "item": "Tea", "quantity": 1})
+    eventually(lambda: cafe.is_recorded(before))
     assert done(operator("reconcile", "--json"))["ok"]
-    well = findings(operator)
     always = {"page", "api", "worker", "undelivered", "database", "schema", "drift", "last_order"}
-    assert {name for name in always if well[name]["state"] != "ok"} == set()
+
+    def unwell() -> set[str]:
+        well = findings(operator)
+        return {name for name in always if well[name]["state"] != "ok"}
+
+    # MiniStack passes on late that the worker recorded an order after those that other tests let fail.
+    eventually(lambda: not unwell())
 
     try:
         assert operator("worker", "pause").exit_code == 0
