@@ -60,7 +60,7 @@ class Settings:
     # The functions
     python_runtime: Annotated[str, values.one_of("python3.11", "python3.12", "python3.13")]
     memory_size: Annotated[int, values.Whole(128, 10_240)]
-    log_retention_days: Annotated[int, values.log_retention]
+    log_retention_days: Annotated[int, values.one_of(*values.LOG_RETENTION_DAYS)]
     alarm_email: Annotated[str, values.email]
 
     # The API

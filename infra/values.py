@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 _DAYS = "1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653"
-LOG_RETENTION_DAYS = {text: int(text) for text in _DAYS.split()}
+LOG_RETENTION_DAYS = tuple(map(int, _DAYS.split()))
 # Those of MySQL 8.4, families by their sizes; not every region has each. In a region they are listed by
 # `aws rds describe-orderable-db-instance-options --engine mysql --engine-version 8.4 ...`, and in general by
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.DBInstanceClass.Support.html
@@ -266,20 +266,15 @@ def _sender(entry: object) -> str:
     return entry
 
 
-# The functions, the API and the database
-
-
-def log_retention(text: str) -> int:
-    """Check a number of days."""
-    if text not in LOG_RETENTION_DAYS:
-        raise ValueError(f"must be one of {', '.join(LOG_RETENTION_DAYS)}")
-    return LOG_RETENTION_DAYS[text]
+# The API and the database
 
 
 def stage(name: str) -> str:
     """Check the name of an API's stage."""
     if not _STAGE.fullmatch(name) or name == RESERVED_STAGE:
-        raise ValueError(f"must be 1 to 32 letters from a to z, digits or hyphens, and not {RESERVED_STAGE}")
+        raise ValueError(
+            f"must have 1 to 32 characters of A-Z, a-z, 0-9 and hyphen; {RESERVED_STAGE} is API Gateway's"
+        )
     return name
 
 
