@@ -294,7 +294,7 @@ class Doctor:
             text = f"ReconcileOrders has not read them in the last {times.duration(SILENT.total_seconds())}"
             return State.BAD, f"{messages(number)}: {looked_at}{what}; {text}", self._command("reconcile")
         waiting = next((state for state in found if state.kind is Kind.WAITING), None)
-        only_waiting = all(state.kind is not Kind.INVALID for state in found)
+        only_waiting = all(state.kind not in {Kind.INVALID, Kind.REFUSED} for state in found)
         command = self._store_next(waiting.reason or "") if waiting and only_waiting else None
         return State.BAD, f"{messages(number)}: {looked_at}{what}", command or self._command("dlq list")
 

@@ -22,12 +22,13 @@ MOST_KEYS = 100  # of one BatchGetItem
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A line about an order that was not recorded."""
+    """A line about an order that was not recorded; `refused`: because of what it holds."""
 
     order_id: str
     message_id: str
     reason: str
     at: datetime
+    refused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +43,9 @@ class Failures:
         """The orders that failed, each once."""
         return {line.order_id for line in self.lines}
 
-    def reason_of(self, message_id: str) -> str | None:
-        """Return why a message failed last, None if there is no line about it."""
-        reasons = (line.reason for line in reversed(self.lines) if line.message_id == message_id)
-        return next(reasons, None)
+    def latest(self, message_id: str) -> Failure | None:
+        """Return the last line about a message, None if there is none."""
+        return next((line for line in reversed(self.lines) if line.message_id == message_id), None)
 
 
 def failures(logs: CloudWatchLogsClient, group: str, since: datetime, about: str = FAILED) -> Failures:
@@ -124,6 +124,7 @@ def _failure(event: Any) -> Failure | None:
         message_id=str(line.get("messageId")),
         reason=str(line.get("reason")),
         at=datetime.fromtimestamp(event.get("timestamp", 0) / 1000, UTC),
+        refused=line.get("refused") is True,
     )
 
 

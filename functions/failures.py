@@ -54,8 +54,11 @@ class FailureLog:
         if message.message_id in self._uncounted and order_id not in self._order_ids:
             self._order_ids.add(order_id)
             counted = metrics({FAILED_ORDERS: 1})
-        about = {"orderId": order_id, "messageId": message.message_id}
-        log("ERROR", "Order not processed", **about, reason=reason, **counted)
+        about = {"orderId": order_id, "messageId": message.message_id, "reason": reason}
+        refused = (
+            {"refused": True} if is_final(reason) else {}
+        )  # whatever else happens, until it is corrected
+        log("ERROR", "Order not processed", **about, **refused, **counted)
 
 
 def _is_first(attributes: Mapping[str, str], visibility: float) -> bool:

@@ -1,4 +1,4 @@
-"""State of the orders in dead letters: recorded, invalid, or not recorded now."""
+"""State of the orders in dead letters: recorded, invalid, refused, or not recorded now."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cli.aws import Clients
     from cli.messages import Message
     from cli.stack import Stack
+    from cli.worker_log import Failure
 
 LOG = timedelta(days=1)  # how far back the worker's reasons are looked for
 
@@ -26,13 +27,14 @@ class Kind(StrEnum):
 
     RECORDED = "recorded"
     INVALID = "invalid"  # the message holds no valid order
+    REFUSED = "refused"  # an order that a store cannot hold
     WAITING = "waiting"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """State of a message's order, and why it is invalid, waits, or is unknown."""
+    """State of a message's order, and why it is invalid, refused, waits, or is unknown."""
 
     kind: Kind
     reason: str | None = None
@@ -46,6 +48,8 @@ class State:
                 return "Recorded: the next sweep removes the message."
             case Kind.INVALID:
                 return why or "There is no order in it."
+            case Kind.REFUSED:
+                return f"An order that cannot be recorded until it is corrected: {why}"
             case Kind.WAITING if why:
                 return f"An order that could not be recorded: {why}"
             case Kind.WAITING:
@@ -83,10 +87,13 @@ def _waiting(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dic
     except AnswerError as error:
         reason = f"the reason is not known, because the worker's log could not be read: {error}"
         return {message.message_id: State(kind=Kind.WAITING, reason=reason) for message in messages}
-    return {
-        message.message_id: State(kind=Kind.WAITING, reason=log.reason_of(message.message_id))
-        for message in messages
-    }
+    return {message.message_id: _tried(log.latest(message.message_id)) for message in messages}
+
+
+def _tried(failure: Failure | None) -> State:
+    if failure is None:
+        return State(kind=Kind.WAITING)
+    return State(kind=Kind.REFUSED if failure.refused else Kind.WAITING, reason=failure.reason)
 
 
 def summary(found: Sequence[State], *, swept: bool) -> str:
@@ -100,6 +107,7 @@ def summary(found: Sequence[State], *, swept: bool) -> str:
     parts = []
     for kind, words in (
         (Kind.INVALID, "with no order"),
+        (Kind.REFUSED, "that cannot be recorded until corrected"),
         (Kind.WAITING, "not recorded now" + (", and tried again every minute" if swept else "")),
         (Kind.RECORDED, "recorded, and removed by the next sweep"),
         (Kind.UNKNOWN, "of which it is not known whether they are recorded"),

@@ -8,7 +8,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -307,7 +307,7 @@ class FakeAws:
             ExpressionAttributeValues={":n": {"N": str(number)}},
         )
 
-    def log(self, line: dict[str, str], ago: float = 0) -> None:
+    def log(self, line: Mapping[str, object], ago: float = 0) -> None:
         """Write a line to the worker's log, as of so many seconds ago."""
         self.logs.put_log_events(
             logGroupName="/cafe/dev/OrderProcessor",

@@ -474,8 +474,10 @@ def test_what_the_function_sees_is_judged(
     assert findings(dev_cafe) == expected
 
 
-def fail(aws: FakeAws, order_id: str, message_id: str = "m", reason: str = "MySQL error 1290") -> None:
-    line = {"orderId": order_id, "messageId": message_id, "reason": reason}
+def fail(
+    aws: FakeAws, order_id: str, message_id: str = "m", reason: str = "MySQL error 1290", **more: object
+) -> None:
+    line = {"orderId": order_id, "messageId": message_id, "reason": reason, **more}
     aws.log({"level": "ERROR", "message": "Order not processed", **line})
 
 
@@ -604,6 +606,19 @@ def test_dead_letters_are_told_apart(dev_cafe: Cafe, healthy: FakeFunctions, dev
         "MySQL error 1290 (the database is read-only); "
         "1 order recorded, and removed by the next sweep"
     )
+
+
+def test_an_order_that_a_store_cannot_hold_does_not_wait(
+    dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
+) -> None:
+    message_id = dev.put('{"orderId": "o1", "item": "Tea", "quantity": 1}')
+    fail(dev, "o1", message_id, "MySQL error 1406", refused=True)
+
+    told = "1 order that cannot be recorded until corrected: MySQL error 1406\n"
+    assert f"Dead letters        1 message: {told}" in dev_cafe("doctor").stdout
+    assert findings(dev_cafe)["dead_letters"] == ("bad", "cafe dlq list --stack dev")
+    (message,) = json.loads(dev_cafe("dlq", "list", "--json").stdout)["messages"]
+    assert (message["state"], message["state_reason"]) == ("refused", "MySQL error 1406")
 
 
 def test_dead_letters_that_no_sweep_reads_are_not_tried_again(

@@ -13,7 +13,7 @@ import pytest
 import get_order_status
 import order_processor
 import place_order
-from orders.ledger import Failures, StoreUnavailableError
+from orders.ledger import Failures, Refused, StoreUnavailableError, Unforeseen
 from orders.order import Order
 from orders.status import NothingKnownError
 
@@ -86,6 +86,19 @@ def test_only_the_messages_that_failed_stay_on_the_queue(
         "messageId": "m0",
     } in lines
     assert "Ann" not in json.dumps(lines)
+
+
+def test_an_order_that_a_store_refuses_for_good_is_logged_as_such(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failures = {"o1": Refused("DynamoDB: ValidationException"), "o2": Unforeseen("KeyError"), "o3": "away"}
+    monkeypatch.setattr(order_processor, "ledger", lambda: LedgerStandIn(failures))
+    order_processor.handler({"Records": [record(name, order(name)) for name in failures]}, None)
+    assert {line["orderId"]: line.get("refused", False) for line in log_lines(capsys)} == {
+        "o1": True,
+        "o2": False,
+        "o3": False,
+    }
 
 
 def test_an_order_that_failed_without_words_stays_on_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
