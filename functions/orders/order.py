@@ -13,7 +13,12 @@ from orders.exact_json import MAX_DIGITS, MAX_EXPONENT, MIN_EXPONENT, NumberText
 from orders.names import is_unicode, parse_name
 
 MAX_QUANTITY = 1000
-MAX_ATTRIBUTES = 256 * 1024  # bytes; what SNS takes as a message, well under DynamoDB's 400 KB for an item
+MAX_ATTRIBUTES = 256 * 1024  # bytes as JSON; what SNS takes as a message
+# Bytes in DynamoDB, whose items have at most 400 KB; the order's own fields have about 1 KB. A list or an
+# object takes up to 3 bytes more there than as JSON, anything else no more.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+MAX_STORED = 390 * 1024
+CONTAINER = 3
 MAX_DEPTH = 16  # levels of nested attributes; DynamoDB takes 32, of which the item is one
 NUMBERS = (
     f"must be a number of at most {MAX_DIGITS} significant digits, "
@@ -122,7 +127,7 @@ def _quantity(value: Any, errors: dict[str, str]) -> int:
     return int(value)
 
 
-def _check_attributes(attributes: Mapping[str, Any], errors: dict[str, str]) -> None:
+def _check_attributes(attributes: dict[str, Any], errors: dict[str, str]) -> None:
     """Refuse what one of the stores could not keep; it would fail a whole batch there."""
     for name, value in attributes.items():
         if not name or not is_unicode(name):
@@ -130,8 +135,18 @@ def _check_attributes(attributes: Mapping[str, Any], errors: dict[str, str]) -> 
         elif problem := _problem(value):
             path, reason = problem
             errors[name] = f"{name}{path} {reason}"
-    if not errors and len(encode(attributes, ensure_ascii=False).encode()) > MAX_ATTRIBUTES:
+    if errors:
+        return
+    size = len(encode(attributes, ensure_ascii=False).encode())
+    if size > MAX_ATTRIBUTES:
         errors["body"] = f"The order's further fields must not be larger than {MAX_ATTRIBUTES} bytes."
+    elif size + CONTAINER * _containers(attributes) > MAX_STORED:
+        errors["body"] = "The order's further fields have too many lists and objects to be stored."
+
+
+def _containers(value: object) -> int:
+    """Count the lists and objects in a value, itself included."""
+    return isinstance(value, list | dict) + sum(_containers(element) for _, element in _steps(value))
 
 
 def _problem(value: object, depth: int = MAX_DEPTH) -> tuple[str, str] | None:

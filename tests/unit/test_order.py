@@ -174,6 +174,41 @@ def test_what_is_no_exact_json_is_refused(value: object) -> None:
     assert errors(item="Tea", quantity=1, extra=value) == {"extra": "extra cannot be stored."}
 
 
+def stored_size(value: object) -> int:
+    """Return the bytes of a value in DynamoDB, as its documentation counts them."""
+    match value:
+        case None | bool():
+            return 1
+        case str():
+            return len(value.encode())
+        case int() | Decimal():
+            return (len(Decimal(value).as_tuple().digits) + 1) // 2 + 1 + (value < 0)
+        case list():
+            return 3 + sum(1 + stored_size(element) for element in value)
+        case dict():
+            return 3 + sum(len(name.encode()) + 1 + stored_size(element) for name, element in value.items())
+    raise TypeError(value)
+
+
+@pytest.mark.parametrize(
+    "element",
+    ["[" * 14 + "]" * 14, "[" * 14 + "-1" + "]" * 14, "[1]", "[]", "{}", '{"a": [1]}', "-1", '""', "0.1"],
+)
+def test_what_is_accepted_fits_into_an_item_of_dynamodb(element: str) -> None:
+    as_many_as_json_may_have = (MAX_ATTRIBUTES - 20) // (len(element) + 2)
+    half, whole = ([decode(element)] * (as_many_as_json_may_have // part) for part in (2, 1))
+
+    accepted = [OrderFields.of({"item": "Tea", "quantity": 1, "extra": half}).attributes]
+    try:
+        accepted.append(OrderFields.of({"item": "Tea", "quantity": 1, "extra": whole}).attributes)
+    except InvalidOrderError as error:
+        assert error.errors == {  # noqa: PT017 - either is right
+            "body": "The order's further fields have too many lists and objects to be stored."
+        }
+
+    assert all(stored_size(attributes) <= 399 * 1024 for attributes in accepted)
+
+
 def test_further_fields_have_a_limit_together() -> None:
     note = "ä" * ((MAX_ATTRIBUTES - len('{"note": ""}')) // 2)
 
