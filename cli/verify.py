@@ -19,6 +19,7 @@ from cli import aws, http, page_settings, queues, status, worker_log
 from cli.database import connect
 from cli.errors import CafeError
 from cli.order import Counter, Order, Receipt
+from cli.plurals import messages
 from cli.reasons import explained
 from cli.stack import NETWORKS, Database, Stack
 from cli.worker_log import PROCESSED
@@ -197,9 +198,9 @@ class Verification:
         patience = min(deadline, time.monotonic() + GRACE)
         while (waiting := self._queue_length()) and time.monotonic() < patience:
             time.sleep(0.1)
-        return (
-            f"taken; what is in the queue ({waiting}) is of other orders" if waiting else "the queue is empty"
-        )
+        # Of other orders, or ours once more: ReconcileOrders records what the worker took and could not.
+        left = f"taken and recorded; {messages(waiting)} in the queue or with the worker"
+        return left if waiting else "the queue is empty"
 
     def _is_recorded(self, order_id: str) -> bool:
         """A message leaves the queue after both stores have its order; `Orders` is written last."""

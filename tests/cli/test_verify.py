@@ -158,7 +158,7 @@ def test_orders_of_others_in_the_queue_are_no_failure_but_are_told(dev: FakeAws)
     checks = run(dev)
 
     assert failed(checks) == []
-    assert checks["queue_drained"].detail == "taken; what is in the queue (1) is of other orders"
+    assert checks["queue_drained"].detail == "taken and recorded; 1 message in the queue or with the worker"
 
 
 def test_a_missing_row_is_noticed(dev: FakeAws) -> None:
