@@ -18,7 +18,7 @@ from cli.dlq.dead_letters import DeadLetters
 from cli.dlq.states import Kind, states, summary
 from cli.errors import CafeError, SetUpError
 from cli.plurals import are, messages, orders
-from cli.reasons import DENIED, LOCKED, explained, meaning_of
+from cli.reasons import DENIED, LOCKED, SCHEMA, explained, meaning_of
 from cli.reconciler import Check, Reconciler
 from cli.stack import LOCAL, REPOSITORY, Stack
 from cli.verify import TITLE, is_shut_to_this_network
@@ -260,7 +260,7 @@ class Doctor:
     def _store_next(self, reason: str) -> str:
         """What to type about a store that refused an order."""
         meaning = meaning_of(reason)
-        if meaning == DENIED:
+        if meaning in {DENIED, SCHEMA}:
             return self._deploy
         is_about_one_order = "ValidationException" in reason or not reason.startswith(STORES)
         if meaning is None and is_about_one_order:
@@ -357,7 +357,7 @@ class Doctor:
     def _database_next(self, reason: str | None) -> str:
         """Return what to type: a refused login differs from the secret; else the database itself says why."""
         meaning = meaning_of(str(reason))
-        if meaning == DENIED:
+        if meaning in {DENIED, SCHEMA}:
             return self._deploy
         if meaning == LOCKED:
             return "SHOW FULL PROCESSLIST (see FailedOrders in docs/runbook.md)"

@@ -553,6 +553,7 @@ DEPLOY = "make deploy STACK=dev ARGS=--refresh"
     [
         ("DynamoDB: AccessDeniedException", DEPLOY),
         ("The database's secret: An error occurred (AccessDeniedException) when calling", DEPLOY),
+        ("MySQL error 1146", DEPLOY),
         ("DynamoDB: ThrottlingException", "cafe status --watch --stack dev"),
         ("DynamoDB: ValidationException", "cafe dlq list --stack dev"),
         ("MySQL error 1406", "cafe dlq list --stack dev"),
