@@ -29,6 +29,8 @@ TITLE = "<title>Cafe orders</title>"
 QUANTITY = 2
 # Seconds: the queue's numbers are approximate; after this, what is still there belongs to other orders.
 GRACE = 2.0
+# Seconds for a statement when the time of all checks is up.
+LEAST_READ = 5
 # Seconds: how long the line of an order that is recorded is waited for. CloudWatch passes it on in a few.
 LOG_DELAY = 10.0
 # Milliseconds by which this machine's clock may be ahead of AWS's.
@@ -228,7 +230,9 @@ class Verification:
         return self._poll(lambda: self._row_in_status(order_id))
 
     def _row_in_database(self, order_id: str, database: Database) -> str:
-        connection = connect(database)
+        # A locked table lets a statement wait: no longer than the checks have, but a moment at least.
+        left = self._started + self._timeout - time.monotonic()
+        connection = connect(database, read_timeout=max(LEAST_READ, round(left)))
 
         def row() -> str:
             with connection.cursor() as cursor:

@@ -382,6 +382,17 @@ def test_a_row_missing_from_the_local_database_is_noticed(
     assert checks["rds_row"].detail == "No row with order_id order-1 after 0.3 s."
 
 
+def test_a_locked_database_does_not_outlast_the_time_of_the_checks(
+    dev: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = FakeDatabase([])
+    monkeypatch.setattr(pymysql, "connect", database.connect)
+
+    run(dev, database=LOCAL_DATABASE)
+
+    assert database.arguments["read_timeout"] == verify.LEAST_READ  # the checks have 0.3 s
+
+
 def test_a_local_database_that_is_gone_is_a_no_with_the_reason(dev: FakeAws) -> None:
     away = stack.Database(host="127.0.0.1", port=9, user="u", password="p", name="cafe_db", ca=str(ROOTS))
     checks = run(dev, database=away)
