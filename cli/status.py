@@ -216,6 +216,9 @@ def _sync(sync: Sync, now: datetime | None) -> Table:
     if sync.dead_lettered and sync.dead_letters:
         table.add_row("  without a valid order", _alarming(sync.dead_letters.rejected))
         table.add_row("  waiting for a store", _known(sync.dead_letters.waiting))
+        unseen = sync.dead_lettered - sync.dead_letters.rejected - sync.dead_letters.waiting
+        if unseen > 0:  # they came after the last sweep
+            table.add_row("  not looked at yet", _known(unseen))
     counted = "" if sync.rds_orders is None else f" ({spoken(sync.rds_orders.as_of)})"
     table.add_row(f"In RDS{counted}", _known(sync.rds_orders.count if sync.rds_orders else None))
     table.add_row("In DynamoDB", _known(sync.dynamodb_orders))

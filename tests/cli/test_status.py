@@ -99,6 +99,9 @@ def test_dead_letters_without_a_valid_order_are_told_from_orders_that_wait(
 
     assert re.search(r"without a valid order +│ +2", text)
     assert re.search(r"waiting for a store +│ +4", text)
+    assert "not looked at yet" not in text
+    answer["sync"]["dead_lettered"] = 7
+    assert re.search(r"not looked at yet +│ +1", shown())
 
 
 def test_times_are_those_of_the_reader(shown: Any) -> None:
