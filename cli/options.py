@@ -5,7 +5,8 @@ import math
 import os
 import re
 import traceback
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -85,7 +86,11 @@ def examples(*lines: str) -> str:
 
 
 # Typer's messages are Pydantic's, in its words for programmers.
-PYDANTIC = (("Value error, ", ""), (", unable to parse .*$", ""), ("Input should be", "It must be"))
+PYDANTIC = (
+    ("Value error, ", ""),
+    (", unable to (parse|interpret) .*$", ""),
+    ("Input should be", "It must be"),
+)
 
 
 def _sentence(message: str) -> str:
@@ -93,6 +98,20 @@ def _sentence(message: str) -> str:
     for pattern, words in PYDANTIC:
         message = re.sub(pattern, words, message)
     return message
+
+
+@contextmanager
+def _plain_usage_errors(ctx: Any, args: list[str]) -> Iterator[None]:
+    """Write Typer's errors in plain words, and as a document where the arguments contain `--json`."""
+    # Read before the arguments are: a wrong one may keep `--json` from being understood.
+    wants_json = ctx.parent is None and "--json" in args
+    try:
+        yield
+    except typer.TyperException as error:
+        error.message = _sentence(error.message)
+        if wants_json:
+            print_json({"error": error.format_message()})
+        raise
 
 
 class SentenceGroup(TyperGroup):
@@ -106,18 +125,17 @@ class SentenceGroup(TyperGroup):
             command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
         return command
 
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Read what comes before a sub-command, and the environment in place of it."""
+        with _plain_usage_errors(ctx, args):
+            return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command that the arguments name."""
-        # Read before the arguments are: a wrong one may keep `--json` from being understood.
-        wants_json = ctx.parent is None and "--json" in ctx.args
         try:
-            return super().invoke(ctx)
-        except typer.TyperException as error:
-            error.message = _sentence(error.message)
-            if wants_json:
-                print_json({"error": error.format_message()})
-            raise
-        except (typer.Exit, typer.Abort, BrokenPipeError):
+            with _plain_usage_errors(ctx, ctx.args):
+                return super().invoke(ctx)
+        except (typer.TyperException, typer.Exit, typer.Abort, BrokenPipeError):
             raise  # Typer's own ways to end
         except KeyboardInterrupt as error:
             raise self._end(ctx, "Stopped.", 130) from error

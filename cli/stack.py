@@ -81,6 +81,8 @@ def load(name: str, directory: Path | None = None) -> Stack:
     """
     if name == LOCAL:
         return _local_stack(directory or REPOSITORY / ".local")
+    if not name.strip():  # Pulumi would take the stack that is selected.
+        raise SetUpError("The name of the stack is empty: give `--stack local`, or one of `pulumi stack ls`.")
     return _pulumi_stack(name)
 
 

@@ -60,6 +60,18 @@ def test_wrong_usage_is_one_json_document_too(cafe: Cafe, words: list[str], sent
     assert sentence in json.loads(result.stdout)["error"]
 
 
+def test_a_wrong_variable_is_explained_like_a_wrong_option(
+    cafe: Cafe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAFE_DEBUG", "perhaps")
+    result = cafe("status", "--json")
+
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["error"] == (
+        "Invalid value for '--debug' (env var: 'CAFE_DEBUG'): It must be a valid boolean"
+    )
+
+
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mistake in the command itself."""

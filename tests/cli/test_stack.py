@@ -82,6 +82,16 @@ def test_other_stacks_are_asked_of_pulumi_and_the_region_is_the_topics(pulumi: P
     assert found.output("orders_url") == api.outputs()["orders_url"]
 
 
+@pytest.mark.parametrize("name", ["", " ", "\n"])
+def test_an_empty_name_is_not_the_stack_that_pulumi_has_selected(
+    pulumi: Pulumi, api: FakeApi, name: str
+) -> None:
+    pulumi.prints(json.dumps(api.outputs()))
+
+    with pytest.raises(SetUpError, match="name of the stack is empty"):
+        stack.load(name)
+
+
 def test_a_stack_that_was_never_deployed_says_how_to_deploy_it(pulumi: Pulumi) -> None:
     pulumi.prints("{}")
 
