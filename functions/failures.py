@@ -12,7 +12,6 @@ from orders.message import Received, Rejected
 
 FAILED_ORDERS = "FailedOrders"
 MALFORMED_MESSAGES = "MalformedMessages"
-MAX_REASON = 1000  # characters; a message may have ten thousand wrong fields, each with its sentence
 VISIBILITY_PER_TIMEOUT = 6  # how many of the function's timeouts the queue hides a message, at least
 
 
@@ -44,8 +43,8 @@ class FailureLog:
         """Log a message that holds no order, or on which the parser failed."""
         name = MALFORMED_MESSAGES if is_final(message.reason) else FAILED_ORDERS
         counted = metrics({name: 1}) if message.message_id in self._uncounted else {}
-        reason = message.reason[:MAX_REASON]
-        log("ERROR", "Message rejected", messageId=message.message_id, reason=reason, **counted)
+        about = {"messageId": message.message_id, "reason": message.reason}
+        log("ERROR", "Message rejected", **about, **counted)
 
     def failed(self, message: Received, reason: str) -> None:
         """Log an order that is not in both stores."""

@@ -20,6 +20,9 @@ MAX_ATTRIBUTES = 256 * 1024  # bytes as JSON; what SNS takes as a message
 MAX_STORED = 390 * 1024
 CONTAINER = 3
 MAX_DEPTH = 16  # levels of nested attributes; DynamoDB takes 32, of which the item is one
+# Limits of an error's text, which goes to logs and terminals: an order may have thousands of wrong fields.
+MOST_SENTENCES = 5
+LONGEST_PLACE = 60  # characters
 NUMBERS = (
     f"must be a number of at most {MAX_DIGITS} significant digits, "
     f"from 1E{MIN_EXPONENT} to 9.99E+{MAX_EXPONENT}, or 0."
@@ -30,10 +33,13 @@ INTEGER_TEXT = re.compile(r"\s*\+?[0-9]{1,9}\s*", re.ASCII)
 
 
 class InvalidOrderError(ValueError):
-    """Something that is no order; `errors` has a sentence for each wrong field."""
+    """Invalid order; `errors` has a sentence for each wrong field, the text only the first ones."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
-        super().__init__(" ".join(errors.values()))
+        sentences = list(errors.values())
+        if len(sentences) > MOST_SENTENCES:
+            sentences[MOST_SENTENCES:] = [f"{len(sentences) - MOST_SENTENCES} more fields are wrong."]
+        super().__init__(" ".join(sentences))
         self.errors = dict(errors)
 
 
@@ -134,7 +140,8 @@ def _check_attributes(attributes: dict[str, Any], errors: dict[str, str]) -> Non
             errors["body"] = "A field has a name that cannot be stored."
         elif problem := _problem(value):
             path, reason = problem
-            errors[name] = f"{name}{path} {reason}"
+            place = name + path
+            errors[name] = f"{place[:LONGEST_PLACE]}{'…' if place[LONGEST_PLACE:] else ''} {reason}"
     if errors:
         return
     size = len(encode(attributes, ensure_ascii=False).encode())

@@ -9,8 +9,6 @@ from typing import Any, Protocol
 from orders.ledger import Failures, Ledger, Refused, StoreUnavailableError, is_final
 from orders.message import Received, Rejected, parse_batch
 
-MAX_REASON = 300  # characters; a message may have thousands of invalid fields
-
 
 class DeadLetters(Protocol):
     """Messages in `OrderDLQ`; each method raises StoreUnavailableError if the queue does not answer."""
@@ -105,7 +103,7 @@ def _count(
     for reason in [*failed, *(bad.reason for bad in rejected)]:
         if is_final(reason):
             swept.rejected += 1
-            swept.rejected_reason = reason[:MAX_REASON]
+            swept.rejected_reason = reason
         else:
             swept.waiting += 1
             swept.waiting_reason = reason

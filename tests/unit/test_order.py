@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.exact_json import decode
+from orders.exact_json import NumberText, decode
 from orders.order import MAX_ATTRIBUTES, MAX_DEPTH, NUMBERS, InvalidOrderError, OrderFields
 
 JSON_VALUES = st.recursive(
@@ -162,6 +162,25 @@ def test_a_further_field_that_a_store_could_not_keep_is_refused_by_name(value: s
     with pytest.raises(InvalidOrderError) as caught:
         fields_of(f'{{"item": "Tea", "quantity": 1, "extra": {value}}}')
     assert caught.value.errors == {"extra": sentence}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{f"f{number}": NumberText("1e400") for number in range(9)}, {"n": {"k" * 99_999: NumberText("1e400")}}],
+    ids=["many wrong fields", "a long name"],
+)
+def test_the_text_of_an_error_is_short(fields: dict[str, Any]) -> None:
+    with pytest.raises(InvalidOrderError) as caught:
+        OrderFields.of({"item": "Tea", "quantity": 1, **fields})
+
+    assert len(str(caught.value)) < 1000
+    assert list(caught.value.errors) == list(fields)
+
+
+def test_the_text_of_an_error_counts_the_fields_that_it_leaves_out() -> None:
+    error = InvalidOrderError({str(number): f"{number} is wrong." for number in range(8)})
+
+    assert str(error).endswith(" 4 is wrong. 3 more fields are wrong.")
 
 
 def test_a_further_field_may_have_some_levels() -> None:
