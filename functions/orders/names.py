@@ -7,6 +7,7 @@ import unicodedata
 from enum import StrEnum
 
 MAX_NAME = 100  # characters
+NOT_UNICODE = "must be text that can be written as UTF-8"
 # Characters that leave no trace on a screen: controls, spaces, Unicode's Default_Ignorable_Code_Point
 # (https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt), and signs without ink.
 INVISIBLE = re.compile(
@@ -29,7 +30,9 @@ def parse_name(value: object) -> str:
         It is not text, it cannot be stored, it is too long, or nothing of it would be visible.
     """
     name = value.strip() if isinstance(value, str) else ""
-    if len(name) > MAX_NAME or INVISIBLE.fullmatch(name) or not is_unicode(name):
+    if not is_unicode(name):
+        raise ValueError(NOT_UNICODE)
+    if len(name) > MAX_NAME or INVISIBLE.fullmatch(name):
         raise ValueError(f"must be text of 1 to {MAX_NAME} characters that are not all invisible")
     return name
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from orders.exact_json import MAX_DIGITS, MAX_EXPONENT, MIN_EXPONENT, NumberText, encode
-from orders.names import is_unicode, parse_name
+from orders.names import NOT_UNICODE, is_unicode, parse_name
 
 MAX_QUANTITY = 1000
 MAX_ATTRIBUTES = 256 * 1024  # bytes as JSON; what SNS takes as a message
@@ -175,7 +175,7 @@ def _reason(value: object) -> str | None:
         case NumberText():
             return NUMBERS
         case str() if not is_unicode(value):
-            return "must be text that can be written as UTF-8."
+            return f"{NOT_UNICODE}."
         case dict() if not all(name and is_unicode(name) for name in value):
             return "has a field with a name that cannot be stored."
         case None | bool() | int() | Decimal() | str() | list() | dict():

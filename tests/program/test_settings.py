@@ -100,7 +100,7 @@ def test_a_stacks_file_names_settings_that_exist(stack: str) -> None:
         ("menu", '["Latte=1000000.001"]', "price from 0 to 1000000"),
         ("menu", '["Latte=٣"]', "price from 0 to 1000000"),
         ("menu", '["Latte=-1"]', "price from 0 to 1000000"),
-        ("menu", '["\\ud83d=1"]', "1 to 100 characters"),
+        ("menu", '["\\ud83d=1"]', "written as UTF-8"),
         ("menu", '["\\u200b=1"]', "not all invisible"),
         ("menu", '["\\u2800=1"]', "not all invisible"),
         ("menu", f'["{"x" * 101}=1"]', "1 to 100 characters"),

@@ -90,10 +90,19 @@ def test_any_other_quantity_is_refused(said: str) -> None:
     assert caught.value.errors == {"quantity": "quantity must be an integer from 1 to 1000."}
 
 
-@pytest.mark.parametrize("said", ["", "   ", "x" * 101, 7, None, ["Latte"], "\ud83d", "\u200b", " \u2800\t"])
+@pytest.mark.parametrize("said", ["", "   ", "x" * 101, 7, None, ["Latte"], "\u200b", " \u2800\t"])
 def test_an_item_is_text_of_1_to_100_characters_that_shows_something(said: object) -> None:
     sentence = "item must be text of 1 to 100 characters that are not all invisible."
     assert errors(item=said, quantity=1) == {"item": sentence}
+
+
+@pytest.mark.parametrize("said", ["\ud83d", "Latte \ud83d", "\udc00" * 101])
+def test_half_a_surrogate_pair_in_a_name_has_its_own_sentence(said: str) -> None:
+    sentence = "must be text that can be written as UTF-8."
+    assert errors(item=said, quantity=1, customer_name=said) == {
+        "item": f"item {sentence}",
+        "customer_name": f"customer_name {sentence}",
+    }
 
 
 def test_a_customer_whose_name_shows_nothing_is_refused_like_one_without_a_name() -> None:
