@@ -107,7 +107,7 @@ def _pages(logs: CloudWatchLogsClient, group: str, since: datetime, text: str) -
 
 
 def _line(event: Any) -> dict[str, Any]:
-    """Return the JSON object of a line, an empty one if it is none."""
+    """Return the JSON object of a line, an empty one for any other line."""
     try:
         line = json.loads(event.get("message", ""))
     except ValueError:

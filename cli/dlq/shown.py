@@ -117,7 +117,9 @@ def facts(message: Message, state: State, logged: str | None) -> Iterator[tuple[
 def purge_question(chosen: list[Message], queue: str) -> str:
     """Ask for what cannot be undone, with the numbers."""
     orders = sum(message.order is not None for message in chosen)
-    lost = f"{orders:,} of them with an order in it that is then lost" if orders else "none of them an order"
+    lost = (
+        f"{orders:,} of them with an order, lost unless it is recorded" if orders else "none of them an order"
+    )
     return f"Delete {messages(len(chosen))} from “{queue}” for good, {lost}?"
 
 

@@ -481,7 +481,10 @@ def test_the_question_says_how_many_and_what_would_be_lost(dlq: Cafe, dev: FakeA
 
     result = answering("y\n", "purge")
 
-    assert "Delete 3 messages from “orders” for good, 1 of them with an order" in result.stderr
+    assert (
+        "Delete 3 messages from “orders” for good, 1 of them with an order, lost unless it is recorded?"
+        in result.stderr
+    )
     assert result.stdout == "3 messages deleted.\n"
     assert dev.bodies(dev.dead_letter_queue_url) == []
 
