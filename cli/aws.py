@@ -96,7 +96,12 @@ class Clients:
 
 # What services answer when something does not exist.
 NOT_THERE = frozenset(
-    {"ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
+    {
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "NotFound",  # SNS
+        "QueueDoesNotExist",
+        "ResourceNotFoundException",
+    }
 )
 
 

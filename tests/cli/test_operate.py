@@ -706,6 +706,12 @@ def test_orders_that_sns_would_lose_are_bad(dev_cafe: Cafe, healthy: FakeFunctio
     assert findings(dev_cafe) == {"undelivered": ("bad", DEPLOY)}
 
 
+def test_a_topic_that_is_gone_is_deployed_again(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:
+    dev.sns.delete_topic(TopicArn=dev.outputs()["topic_arn"])
+
+    assert findings(dev_cafe) == {"undelivered": ("bad", DEPLOY)}
+
+
 @pytest.mark.parametrize(
     ("age", "state"),
     [(timedelta(seconds=5), None), (timedelta(minutes=2), "warn"), (timedelta(hours=1), "bad")],
