@@ -1,6 +1,7 @@
 """A stack as the command sees it: its outputs, and for the local one how to reach it."""
 
 import json
+import os
 import socket
 import subprocess
 from collections.abc import Mapping
@@ -124,7 +125,8 @@ def _database(entry: Any) -> Database:
         user=entry["user"],
         password=entry["password"],
         name=entry["name"],
-        ca=entry["ca"],
+        # The stack's process may read paths with another encoding than this one.
+        ca=os.fsdecode(entry["ca"].encode("utf-8", "surrogateescape")),
     )
 
 

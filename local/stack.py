@@ -149,12 +149,17 @@ def detach(options: Options) -> int:
         *("--database-port", str(options.database_port)),
         *("--database-server", options.database_server),
         *("--program", str(options.program.absolute())),
-        *(word for key, value in options.settings.items() for word in ("--config", f"{key}={value}")),
+        # UTF-8 whatever the locale, as the child reads it; a path keeps the bytes that it was given by.
+        *(
+            word
+            for key, value in options.settings.items()
+            for word in ("--config", f"{key}={value}".encode())
+        ),
         *("--ready-descriptor", str(writer)),
     ]
     process = subprocess.Popen(
         # -E: PYTHONINSPECT, PYTHONSAFEPATH and their like are for the person's own programs.
-        [sys.executable, "-E", "-m", "local", *words],
+        [sys.executable, "-E", "-X", "utf8", "-m", "local", *words],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         pass_fds=[writer],

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +31,25 @@ def test_the_database_password_is_not_shown_by_accident(local_stack: Path) -> No
     (local_stack / "stack.json").write_text(json.dumps(document))
 
     assert "hidden-word" not in repr(stack.load("local", local_stack))
+
+
+@pytest.mark.parametrize("ca", ["/srv/Café ☕/ca.pem", os.fsdecode(b"/srv/caf\xe9/ca.pem")])
+def test_the_path_of_the_certificate_is_found_in_any_locale(local_stack: Path, ca: str) -> None:
+    document = json.loads((local_stack / "stack.json").read_text())
+    document["database"]["ca"] = ca
+    (local_stack / "stack.json").write_text(json.dumps(document))
+    words = "import os, sys; from pathlib import Path; from cli import stack; "
+    words += "sys.stdout.buffer.write(os.fsencode(stack.load('local', Path(sys.argv[1])).database.ca))"
+
+    found = subprocess.run(
+        [sys.executable, "-c", words, local_stack],
+        cwd=stack.REPOSITORY,
+        env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        capture_output=True,
+        check=False,
+    )
+
+    assert (found.stdout, found.stderr) == (os.fsencode(ca), b"")
 
 
 def test_no_local_stack_names_the_command_that_starts_one(tmp_path: Path) -> None:

@@ -63,6 +63,26 @@ def test_too_low_a_limit_of_open_files_is_named_before_anything_starts(tmp_path:
     assert not directory.exists()
 
 
+def test_a_setting_and_a_directory_of_any_letters_reach_a_detached_stack_in_any_locale(
+    tmp_path: Path,
+) -> None:
+    directory = tmp_path / "Café ☕"
+    directory.mkdir()
+    (directory / "thesis.tex").touch()
+    program = Path(sys.executable).with_name("cafe")
+    result = subprocess.run(
+        [program, "local", "--detach", "--directory", directory, "--config", 'menu=["Café ☕=1"]'],
+        env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"Error: {directory} holds files that local mode did not make; choose an empty --directory.\n"
+    )
+
+
 def test_a_directory_of_others_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "thesis.tex").touch()
     result = cafe.invoke(app, ["local", "--directory", str(tmp_path)])
