@@ -23,20 +23,17 @@ pytest_plugins = [
     "tests.stores",
 ]
 
-# These look at or change the one local stack, and must not meet.
-ON_THE_LOCAL_STACK = ("end_to_end", "local")
-# These share nothing that takes long to make: a file at a time, so that both processes end together.
-BY_FILE = ("cli", "suite")
+# These share what takes long to make: all files of a kind in one process.
+IN_ONE_PROCESS = ("end_to_end", "program", "access", "chaos")
 
 
 class KindsSideBySide(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Runs each kind of tests (a directory) in one process, next to another kind in another; some by file."""
+    """Gives out tests a file at a time, so that all processes end together, and some kinds as a whole."""
 
     def _split_scope(self, nodeid: str) -> str:
-        kind = nodeid.split("/")[1]
-        if kind in BY_FILE:
-            return nodeid.split("::")[0]
-        return "local_stack" if kind in ON_THE_LOCAL_STACK else kind
+        file = nodeid.split("::")[0]
+        kind = file.split("/")[1]
+        return kind if kind in IN_ONE_PROCESS else file
 
     def remove_node(self, node: WorkerController) -> str | None:
         """Return the test that ended its process; pytest-xdist alone would run it again in the next one."""
