@@ -127,6 +127,12 @@ class Board:
             hidden,
         )
 
+    def resize(self, width: int, height: int) -> None:
+        """Resize the window, and wait until the page has measured its texts: some frames later."""
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.evaluate("() => { window.framesSeen = 0; }")
+        self.page.wait_for_function("() => ++window.framesSeen > 3")  # asked once a frame
+
     def picture(self, name: str) -> None:
         """Keep what the page looks like now, for a person."""
         self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)

@@ -140,7 +140,7 @@ def test_the_layout_holds_with_any_font_size_and_text(board: Board, path: str, f
     board.site.font = font
     show_extremes(board, path)
     for width, height in SIZES:
-        board.page.set_viewport_size({"width": width, "height": height})
+        board.resize(width, height)
         for zoom in (1, 2):
             zoom_text(board.page, zoom)
             assert faults(board.page) == [], f"{width} x {height}, text {zoom:.0%}"

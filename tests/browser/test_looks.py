@@ -66,9 +66,8 @@ def test_nothing_sticks_out_at_any_width(board: Board, path: str) -> None:
     ready = "#menu label" if path == "/order" else "#rows tr"
     expect(board.page.locator(ready)).not_to_have_count(0)
     for width in WIDTHS:
-        board.page.set_viewport_size({"width": width, "height": 800})
-        # The page measures its texts after the window has changed.
-        board.page.wait_for_function("(width) => document.documentElement.scrollWidth <= width", arg=width)
+        board.resize(width, 800)
+        assert board.page.evaluate("document.documentElement.scrollWidth") <= width
         assert overflowing(board.page) == []
         # A number that is cut off would be another number.
         cut_off = "cells => cells.filter((cell) => cell.scrollWidth > cell.clientWidth).length"
@@ -84,7 +83,7 @@ def test_today_is_seen_first(board: Board) -> None:
     board.open()
     expect(board.rows).to_have_count(20)
     for name, width, height in (("phone", 360, 740), ("tablet", 820, 1180), ("desk", 1440, 900)):
-        board.page.set_viewport_size({"width": width, "height": height})
+        board.resize(width, height)
         expect(board.figure("today")).to_be_in_viewport(ratio=1)
         size = board.figure("today").evaluate("(element) => parseFloat(getComputedStyle(element).fontSize)")
         assert size > 90  # pixels
@@ -98,7 +97,7 @@ def test_a_wall_screen_shows_everything_at_once(board: Board, font: str | None) 
     board.open("/order-status?kiosk")
     expect(board.rows).to_have_count(20)
     for width, height in ((1280, 720), (1920, 1080), (3840, 2160), (1080, 1920), (1024, 768)):
-        board.page.set_viewport_size({"width": width, "height": height})
+        board.resize(width, height)
         for last in (board.rows.last, board.figure("total"), board.page.locator("#items li").last):
             expect(last).to_be_in_viewport(ratio=1)
         cut_off = board.page.evaluate(
@@ -117,7 +116,7 @@ def test_on_a_wall_screen_a_notice_hides_nothing(board: Board) -> None:
     board.site.answer = unknown("rds", "dynamodb", "sqs")
     board.update()
     for width, height in ((1280, 720), (3840, 2160), (1024, 768)):
-        board.page.set_viewport_size({"width": width, "height": height})
+        board.resize(width, height)
         notice, main = board.notice.bounding_box(), board.page.locator("main").bounding_box()
         assert notice
         assert main

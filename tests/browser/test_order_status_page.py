@@ -109,7 +109,7 @@ def test_times_and_numbers_follow_the_settings(board: Board) -> None:
     cut_off = "cells => cells.filter((cell) => cell.scrollWidth > cell.clientWidth).length"
     one_line = "row => row.clientHeight < 2.5 * parseFloat(getComputedStyle(row).fontSize)"
     for width in (1920, 1280, 820, 360):
-        board.page.set_viewport_size({"width": width, "height": 800})
+        board.resize(width, 800)
         assert board.page.locator("#rows td").evaluate_all(cut_off) == 0
         assert board.rows.first.evaluate(one_line) == (width > 360)
     expect(board.rows.first.locator("time")).to_have_js_property("textContent", "Nov 22, 7:00\u00a0AM")
