@@ -26,14 +26,14 @@ from pymysql.constants import CLIENT
 from rich.console import Console
 from rich.table import Table
 
-import stores.mysql
+import stores.mysql.connection
 from orders.ledger import Ledger
 from orders.order import Order
-from stores import migrations
-from stores.database import OrdersDatabase
-from stores.mysql import MySql
-from stores.secret import Login
-from stores.tables import OrdersTables
+from stores.dynamodb.tables import OrdersTables
+from stores.mysql import migrations
+from stores.mysql.connection import MySql
+from stores.mysql.orders import OrdersDatabase
+from stores.mysql.secret import Login
 from tests.stores import MIGRATIONS, NAMES, FixedLogin, running_server
 
 WRITE, TRANSACTION = 0.004, 0.012  # seconds; a transaction is two rounds
@@ -61,7 +61,7 @@ def database() -> Iterator[Login]:
     with (
         tempfile.TemporaryDirectory() as directory,
         running_server(Path(directory)) as server,
-        mock.patch.object(stores.mysql, "CERTIFICATE_AUTHORITY", server.authority),
+        mock.patch.object(stores.mysql.connection, "CERTIFICATE_AUTHORITY", server.authority),
     ):
         with server.connect() as connection, connection.cursor() as cursor:
             cursor.execute("CREATE DATABASE cafe_db")
@@ -94,7 +94,7 @@ def documents_worker(orders: Sequence[Order], batch_size: int, login: Login, dyn
             user=login.username,
             password=login.password,
             database=login.database,
-            ssl_ca=str(stores.mysql.CERTIFICATE_AUTHORITY),
+            ssl_ca=str(stores.mysql.connection.CERTIFICATE_AUTHORITY),
         )
         with connection, connection.cursor() as cursor:
             for order in batch:

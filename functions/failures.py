@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from log import log, metrics
-from orders.ledger import is_final
+from orders.errors import is_final
 from orders.message import Received, Rejected
 
 FAILED_ORDERS = "FailedOrders"

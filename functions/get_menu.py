@@ -9,8 +9,8 @@ from typing import Any
 
 from http_answers import HttpAnswer, answer, cached_answer
 from log import log
-from orders.ledger import StoreUnavailableError
-from stores.menu import Menu
+from orders.errors import StoreUnavailableError
+from stores.dynamodb.menu import Menu
 
 
 @cache

@@ -18,11 +18,11 @@ from http_answers import HttpAnswer, answer, cached_answer, header
 from log import log
 from orders.names import CustomerNames
 from orders.status import NothingKnownError, order_status
-from stores.database import OrdersDatabase
-from stores.mysql import MySql
-from stores.queues import OrderQueues
-from stores.secret import LoginSecret
-from stores.tables import QUICKER, OrdersTables, TableNames
+from stores.dynamodb.tables import QUICKER, OrdersTables, TableNames
+from stores.mysql.connection import MySql
+from stores.mysql.orders import OrdersDatabase
+from stores.mysql.secret import LoginSecret
+from stores.sqs import OrderQueues
 
 # Seconds: a database that is stuck must leave time to tell what the others know.
 PATIENCE = 2

@@ -13,10 +13,10 @@ from pymysql.constants import CLIENT
 
 from log import log
 from orders.names import parse_name
-from stores import migrations
-from stores.mysql import MySql
-from stores.secret import Login, LoginSecret
-from stores.tables import OrdersTables, TableNames
+from stores.dynamodb.tables import OrdersTables, TableNames
+from stores.mysql import migrations
+from stores.mysql.connection import MySql
+from stores.mysql.secret import Login, LoginSecret
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 STATEMENT_TIMEOUT = 240  # seconds; an index on a large table takes a while

@@ -14,11 +14,11 @@ from log import log
 from orders.ledger import Ledger
 from orders.message import parse_batch
 from redelivery import back_off
-from stores.database import OrdersDatabase
-from stores.mysql import MySql
-from stores.queues import OrderQueue
-from stores.secret import LoginSecret
-from stores.tables import OrdersTables, TableNames
+from stores.dynamodb.tables import OrdersTables, TableNames
+from stores.mysql.connection import MySql
+from stores.mysql.orders import OrdersDatabase
+from stores.mysql.secret import LoginSecret
+from stores.sqs import OrderQueue
 
 
 class BatchResponse(TypedDict):

@@ -9,10 +9,10 @@ from typing import Any
 
 from http_answers import HttpAnswer, answer, header
 from log import log
-from orders.ledger import StoreUnavailableError
+from orders.errors import StoreUnavailableError
 from orders.order import InvalidOrderError
 from orders.request import TooLargeError, place
-from stores.topic import OrderTopic
+from stores.sns import OrderTopic
 
 
 @cache

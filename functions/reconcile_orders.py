@@ -14,18 +14,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from log import log, metrics
-from orders.ledger import Ledger, StoreUnavailableError
+from orders.errors import StoreUnavailableError
+from orders.ledger import Ledger
 from orders.reconciliation import Clock, DeadLetterCounts, NotNowError, Outcome, Reconciler
 from orders.replay import replay
 from orders.sweep import Swept, sweep
 from orders.times import MAX_AHEAD
-from stores.counts import OrderCounts
-from stores.database import OrdersDatabase
-from stores.mysql import MySql
-from stores.queues import DeadLetters
-from stores.rows import OrderRows
-from stores.secret import LoginSecret
-from stores.tables import OrdersTables, TableNames
+from stores.dynamodb.metrics import OrderCounts
+from stores.dynamodb.tables import OrdersTables, TableNames
+from stores.mysql.connection import MySql
+from stores.mysql.orders import OrdersDatabase
+from stores.mysql.rows import OrderRows
+from stores.mysql.secret import LoginSecret
+from stores.sqs import DeadLetters
 
 SCHEDULED = 45.0  # seconds; the next scheduled run starts a minute after this one
 SWEEP = 25.0  # seconds, of that time, that comparing leaves to the sweep, which has thousands after an outage

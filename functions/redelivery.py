@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from log import log
 from orders.backoff import visibility
-from orders.ledger import is_final, place_of
+from orders.errors import is_final, place_of
 
 RESERVE = 4.0  # seconds of the invocation that are left for the last call and for the answer
 

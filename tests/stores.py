@@ -16,15 +16,15 @@ import pytest
 from moto import mock_aws
 from pymysql.constants import CLIENT
 
-import stores.mysql
+import stores.mysql.connection
 from local import certificates, database_server, ending, ports
 from local.database import Database, tls_context
-from stores import migrations
-from stores.database import OrdersDatabase
-from stores.mysql import MySql
-from stores.rows import OrderRows
-from stores.secret import Login
-from stores.tables import OrdersTables, TableNames
+from stores.dynamodb.tables import OrdersTables, TableNames
+from stores.mysql import migrations
+from stores.mysql.connection import MySql
+from stores.mysql.orders import OrdersDatabase
+from stores.mysql.rows import OrderRows
+from stores.mysql.secret import Login
 from tests import engine
 from tests.unit.books import Books
 from tests.waiting import LIMIT
@@ -148,7 +148,7 @@ class FixedLogin:
 @pytest.fixture
 def empty_database(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
     """The server with an empty `cafe_db`."""
-    monkeypatch.setattr(stores.mysql, "CERTIFICATE_AUTHORITY", server.authority)
+    monkeypatch.setattr(stores.mysql.connection, "CERTIFICATE_AUTHORITY", server.authority)
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute("DROP DATABASE IF EXISTS cafe_db")
         cursor.execute("CREATE DATABASE cafe_db")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from orders.ledger import Unforeseen, is_final
+from orders.errors import Unforeseen, is_final
 
 MAX_RECEIVES = 3  # after as many, SQS moves a message to `OrderDLQ` when it is visible again
 DELAYS = (10, 60)  # seconds after the first receive, and after the second

@@ -2,39 +2,13 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Sequence
-from pathlib import PurePath
 from typing import Protocol
 
+from orders.errors import OrderRefusedError, Refused, StoreUnavailableError, Unforeseen, place_of
 from orders.order import Order
 
 Failures = dict[str, str]  # why, by order id
-
-
-class Refused(str):
-    """Why this one message or order is not taken, now or later; others are."""
-
-    __slots__ = ()
-
-
-class Unforeseen(Refused):
-    """Where our code failed on this one order: a defect, which the next release may not have."""
-
-    __slots__ = ()
-
-
-def is_final(reason: str) -> bool:
-    """Return whether trying again is useless until a person changes something: no store is at fault."""
-    return isinstance(reason, Refused) and not isinstance(reason, Unforeseen)
-
-
-class StoreUnavailableError(Exception):
-    """A store cannot be reached, or is too busy: the same orders may go through later."""
-
-
-class OrderRefusedError(Exception):
-    """A store takes none of a set of orders, because of what at least one of them holds."""
 
 
 class OrderDatabase(Protocol):
@@ -116,9 +90,3 @@ def _write(
     kept, failures = _write(orders[:middle], write)
     more_kept, more_failures = _write(orders[middle:], write)
     return kept + more_kept, failures | more_failures
-
-
-def place_of(error: Exception) -> str:
-    """Return what failed and where, without the error's text: it may hold a customer's name."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} in {PurePath(frame.filename).name}, line {frame.lineno}"

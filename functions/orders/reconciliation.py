@@ -20,7 +20,8 @@ from typing import Any, Protocol, TypeVar
 
 from orders import counters
 from orders.counters import Tally
-from orders.ledger import Ledger, Refused, StoreUnavailableError
+from orders.errors import Refused, StoreUnavailableError
+from orders.ledger import Ledger
 from orders.order import Order
 
 T = TypeVar("T")

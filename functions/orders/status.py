@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Protocol, TypeVar
 
 from orders import counters
-from orders.ledger import StoreUnavailableError
+from orders.errors import StoreUnavailableError
 from orders.names import CustomerNames
 from orders.reconciliation import DeadLetterCounts, RdsOrders
 from orders.times import MAX_AHEAD

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from orders.ledger import Failures, Ledger, Refused, StoreUnavailableError, is_final
+from orders.errors import Refused, StoreUnavailableError, is_final
+from orders.ledger import Failures, Ledger
 from orders.message import Received, Rejected, parse_batch
 
 

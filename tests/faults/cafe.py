@@ -18,7 +18,7 @@ from moto.backends import get_backend
 from pymysql.cursors import Cursor
 
 from orders.exact_json import decode, encode
-from stores.secret import Login
+from stores.mysql.secret import Login
 from tests.faults.faults import Boundary, Fault, Place
 from tests.faults.messages import Kept, Said, envelope, with_identity
 from tests.faults.queue import MAX_RECEIVES, Message, Queue

@@ -11,11 +11,11 @@ import pytest
 from pymysql.constants import CLIENT
 
 import order_processor
-import stores.mysql
-import stores.tables
-from stores import migrations
-from stores.mysql import MySql
-from stores.secret import Login
+import stores.dynamodb.tables
+import stores.mysql.connection
+from stores.mysql import migrations
+from stores.mysql.connection import MySql
+from stores.mysql.secret import Login
 from tests.faults import worker
 from tests.faults.cafe import Cafe, Street
 from tests.stores import MIGRATIONS, FixedLogin, Server, dynamodb_in_process
@@ -44,7 +44,7 @@ def login(server: Server) -> Login:
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute("CREATE DATABASE cafe_faults")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stores.mysql, "CERTIFICATE_AUTHORITY", server.authority)
+        patch.setattr(stores.mysql.connection, "CERTIFICATE_AUTHORITY", server.authority)
         master = MySql(FixedLogin(administrator), client_flag=CLIENT.MULTI_STATEMENTS)
         migrations.migrate(master, migrations.read(MIGRATIONS))
         migrations.set_up_user(master, login)
@@ -65,9 +65,9 @@ def street(
 ) -> Iterator[Street]:
     """A place to open cafes in: nothing sleeps, and every boundary can be hit."""
     street = Street(server, dynamodb_for_all, login)
-    monkeypatch.setattr(stores.mysql, "CERTIFICATE_AUTHORITY", server.authority)
-    monkeypatch.setattr(stores.mysql, "time", Clock())
-    monkeypatch.setattr(stores.tables, "time", Clock())
+    monkeypatch.setattr(stores.mysql.connection, "CERTIFICATE_AUTHORITY", server.authority)
+    monkeypatch.setattr(stores.mysql.connection, "time", Clock())
+    monkeypatch.setattr(stores.dynamodb.tables, "time", Clock())
     monkeypatch.setattr(order_processor, "ledger", worker.current_ledger)
     monkeypatch.setattr(order_processor, "log", worker.log)
     # The model decides when a message comes again: at any time.

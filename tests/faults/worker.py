@@ -18,10 +18,10 @@ from pymysql.cursors import Cursor
 
 import order_processor
 from orders.ledger import Ledger
-from stores.database import OrdersDatabase
-from stores.mysql import MySql
-from stores.secret import Login, LoginSecret
-from stores.tables import OrdersTables, TableNames
+from stores.dynamodb.tables import OrdersTables, TableNames
+from stores.mysql.connection import MySql
+from stores.mysql.orders import OrdersDatabase
+from stores.mysql.secret import Login, LoginSecret
 from tests.faults.faults import LOST, Boundary, Fault, Place, after, before
 from tests.faults.queue import Message
 

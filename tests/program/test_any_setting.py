@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from infra import intl, packages, settings, values
 from orders.order import OrderFields
-from stores.tables import OrdersTables
+from stores.dynamodb.tables import OrdersTables
 from tests.program.conftest import Program
 from tests.program.test_settings import complaint, parse
 from tests.stores import NAMES

@@ -13,11 +13,11 @@ from orders import counters
 from orders.ledger import Ledger
 from orders.order import Order
 from orders.reconciliation import Clock, Reconciler
-from stores.counts import OrderCounts
-from stores.database import OrdersDatabase
-from stores.mysql import MySql
-from stores.rows import OrderRows
-from stores.tables import OrdersTables, TableNames
+from stores.dynamodb.metrics import OrderCounts
+from stores.dynamodb.tables import OrdersTables, TableNames
+from stores.mysql.connection import MySql
+from stores.mysql.orders import OrdersDatabase
+from stores.mysql.rows import OrderRows
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NAMES = TableNames("Orders", "CafeMenu", "CafeOrderMetrics")

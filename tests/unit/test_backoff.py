@@ -19,9 +19,10 @@ import reconcile_orders
 import redelivery
 from orders import backoff
 from orders.backoff import visibility
-from orders.ledger import Failures, Refused, Unforeseen
+from orders.errors import Refused, Unforeseen
+from orders.ledger import Failures
 from orders.order import Order
-from stores.queues import PARALLEL, OrderQueue
+from stores.sqs import PARALLEL, OrderQueue
 from tests.waiting import LIMIT
 
 UNAVAILABLE = "MySQL error 2003"
@@ -270,7 +271,7 @@ def test_ten_thousand_messages_are_set_by_a_thousand_calls_several_at_once(handl
 def test_orders_come_before_malformed_messages_and_those_that_waited_longest_first(
     handle: Handle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stores.queues.PARALLEL", 1)
+    monkeypatch.setattr("stores.sqs.PARALLEL", 1)
     sqs = Sqs()
     kinds = [("poison", "poison", 3), ("first", None, 1), ("third", None, 3), ("second", None, 2)]
     records = [
@@ -286,7 +287,7 @@ def test_orders_come_before_malformed_messages_and_those_that_waited_longest_fir
 def test_the_calls_end_in_time_and_the_rest_keeps_the_queues_visibility(
     handle: Handle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("stores.queues.PARALLEL", 1)
+    monkeypatch.setattr("stores.sqs.PARALLEL", 1)
     context = Context(5_001)
 
     class Slow(Sqs):

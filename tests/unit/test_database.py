@@ -14,11 +14,11 @@ import pytest
 from pymysql.constants import CR, ER
 from pymysql.cursors import Cursor
 
-from orders.ledger import OrderRefusedError, StoreUnavailableError
+from orders.errors import OrderRefusedError, StoreUnavailableError
 from orders.order import Order
-from stores.database import OrdersDatabase
-from stores.mysql import MySql
-from stores.secret import Login
+from stores.mysql.connection import MySql
+from stores.mysql.orders import OrdersDatabase
+from stores.mysql.secret import Login
 from tests.stores import FixedLogin, Server, number_of
 
 NOW = datetime(2026, 11, 22, 14, 5, 6, 789000, UTC)
@@ -233,7 +233,7 @@ def test_a_server_with_another_authoritys_certificate_is_not_trusted(
 ) -> None:
     # Any authority but the server's.
     roots = "functions/rds_roots/us-east-1.pem"
-    monkeypatch.setattr("stores.mysql.CERTIFICATE_AUTHORITY", roots)
+    monkeypatch.setattr("stores.mysql.connection.CERTIFICATE_AUTHORITY", roots)
     with pytest.raises(StoreUnavailableError):
         number_of(OrdersDatabase(MySql(FixedLogin(server.login))))
 

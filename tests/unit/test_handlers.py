@@ -13,7 +13,8 @@ import pytest
 import get_order_status
 import order_processor
 import place_order
-from orders.ledger import Failures, Refused, StoreUnavailableError, Unforeseen
+from orders.errors import Refused, StoreUnavailableError, Unforeseen
+from orders.ledger import Failures
 from orders.order import Order
 from orders.status import NothingKnownError
 

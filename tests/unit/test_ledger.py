@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orders.ledger import Ledger, OrderRefusedError, StoreUnavailableError
+from orders.errors import OrderRefusedError, StoreUnavailableError
+from orders.ledger import Ledger
 from orders.order import Order
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

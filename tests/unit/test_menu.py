@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import get_menu
-from stores.menu import Menu
-from stores.tables import OrdersTables
+from stores.dynamodb.menu import Menu
+from stores.dynamodb.tables import OrdersTables
 from tests.stores import MENU_INDEX, NAMES
 from tests.unit.books import orders
 

@@ -14,10 +14,10 @@ from pymysql.constants import CLIENT
 from pymysql.cursors import Cursor
 
 from orders.order import Order
-from stores import migrations
-from stores.database import OrdersDatabase
-from stores.migrations import Migration
-from stores.mysql import MySql
+from stores.mysql import migrations
+from stores.mysql.connection import MySql
+from stores.mysql.migrations import Migration
+from stores.mysql.orders import OrdersDatabase
 from tests.stores import MIGRATIONS, FixedLogin, Server, number_of
 
 ALL = migrations.read(MIGRATIONS)

@@ -22,10 +22,10 @@ from orders import replay as database_replay
 from orders.exact_json import NumberText, decode
 from orders.ledger import Ledger
 from orders.message import parse_batch, parse_record
-from stores.database import OrdersDatabase
-from stores.mysql import MySql
-from stores.rows import OrderRows
-from stores.tables import OrdersTables
+from stores.dynamodb.tables import OrdersTables
+from stores.mysql.connection import MySql
+from stores.mysql.orders import OrdersDatabase
+from stores.mysql.rows import OrderRows
 from tests.json_numbers import JSON_NUMBERS
 from tests.stores import NAMES
 

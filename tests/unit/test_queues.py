@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stores.queues import sqs_client
+from stores.sqs import sqs_client
 
 
 @pytest.fixture(autouse=True)

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 import reconcile_orders
-from orders.ledger import Ledger, StoreUnavailableError
+from orders.errors import StoreUnavailableError
+from orders.ledger import Ledger
 from orders.reconciliation import RdsOrders
-from stores.database import OrdersDatabase
-from stores.mysql import MySql
-from stores.queues import DeadLetters
-from stores.secret import Login
+from stores.mysql.connection import MySql
+from stores.mysql.orders import OrdersDatabase
+from stores.mysql.secret import Login
+from stores.sqs import DeadLetters
 from tests.stores import FixedLogin, Server
 from tests.unit.books import BERLIN, NAMES, Books, ids, orders
 from tests.unit.test_sweep import Queue, order, queue

@@ -14,13 +14,14 @@ from botocore.exceptions import ClientError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay
 
 from orders import reconciliation
-from orders.ledger import Ledger, StoreUnavailableError
+from orders.errors import StoreUnavailableError
+from orders.ledger import Ledger
 from orders.order import Order
 from orders.reconciliation import SETTLES_AFTER, Clock, NotNowError, RdsOrders, Reconciler
-from stores.database import OrdersDatabase
-from stores.mysql import MySql
-from stores.rows import OrderRows
-from stores.secret import Login
+from stores.mysql.connection import MySql
+from stores.mysql.orders import OrdersDatabase
+from stores.mysql.rows import OrderRows
+from stores.mysql.secret import Login
 from tests.stores import FixedLogin, Server
 from tests.unit.books import BERLIN, Books, ids, orders
 from tests.waiting import eventually
@@ -416,7 +417,7 @@ def test_what_cannot_be_repaired_now_is_not_settled(
     def refuse(**_: Any) -> None:
         raise ClientError({"Error": {"Code": code, "Message": ""}}, "TransactWriteItems")
 
-    monkeypatch.setattr("stores.tables.LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr("stores.dynamodb.tables.LONGEST_PAUSE", 0.0)
     books.database.insert(orders("o1"))
     client: Any = type("Refusing", (), {"transact_write_items": staticmethod(refuse)})()
     tables = type(books.tables)(books.tables._names, BERLIN, client)

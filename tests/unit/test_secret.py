@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from orders.ledger import StoreUnavailableError
-from stores.secret import Login, LoginSecret
+from orders.errors import StoreUnavailableError
+from stores.mysql.secret import Login, LoginSecret
 
 LOGIN = {"host": "db", "username": "cafe_user", "password": "a password", "dbname": "cafe_db"}
 

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from orders.ledger import StoreUnavailableError
+from orders.errors import StoreUnavailableError
 from orders.names import CustomerNames
 from orders.reconciliation import DeadLetterCounts, RdsOrders
 from orders.status import NothingKnownError, order_status
-from stores.queues import Depths
+from stores.sqs import Depths
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -12,10 +12,11 @@ import boto3
 import pytest
 
 from orders import message
-from orders.ledger import Failures, Ledger, Refused, StoreUnavailableError, Unforeseen
+from orders.errors import Refused, StoreUnavailableError, Unforeseen
+from orders.ledger import Failures, Ledger
 from orders.order import Order
 from orders.sweep import Swept, sweep
-from stores.queues import PARALLEL, DeadLetters
+from stores.sqs import PARALLEL, DeadLetters
 from tests.unit.books import Books, OneAtATime
 from tests.waiting import LIMIT
 

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-import stores.tables
-from orders.ledger import OrderRefusedError, StoreUnavailableError
+import stores.dynamodb.tables
+from orders.errors import OrderRefusedError, StoreUnavailableError
 from orders.order import Order
-from stores.tables import OrdersTables
+from stores.dynamodb.tables import OrdersTables
 from tests.stores import NAMES
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
@@ -43,7 +43,7 @@ def refusal(code: str, *reasons: str) -> ClientError:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores.tables, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(stores.dynamodb.tables, "LONGEST_PAUSE", 0.0)
 
 
 class Faulty:
@@ -142,11 +142,11 @@ def test_a_conflict_that_does_not_end_is_reported(faulty: Any, dynamodb: Any) ->
 
 
 def test_throttling_that_does_not_end_leaves_a_worker_of_the_shortest_timeout_time_to_say_so() -> None:
-    config: Any = stores.tables.QUICK
+    config: Any = stores.dynamodb.tables.QUICK
     # At the longest: boto3 waits a second before its second attempt, two before its third.
     boto3s = sum(2**retry for retry in range(config.retries["total_max_attempts"] - 1))
-    ours = sum(min(1.0, 0.02 * 2**attempt) for attempt in range(stores.tables.ATTEMPTS))
-    assert stores.tables.ATTEMPTS * boto3s + ours < 15  # seconds
+    ours = sum(min(1.0, 0.02 * 2**attempt) for attempt in range(stores.dynamodb.tables.ATTEMPTS))
+    assert stores.dynamodb.tables.ATTEMPTS * boto3s + ours < 15  # seconds
 
 
 def test_an_answer_that_got_lost_does_not_count_twice(faulty: Any, dynamodb: Any) -> None:

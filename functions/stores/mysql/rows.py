@@ -8,11 +8,11 @@ from typing import Any
 
 from pymysql.cursors import Cursor
 
-from orders.ledger import StoreUnavailableError
+from orders.errors import StoreUnavailableError
 from orders.order import Order
 from orders.reconciliation import Group, Row
-from stores.database import COLUMNS, IS_COUNTED, naive, order_of
-from stores.mysql import MySql
+from stores.mysql.connection import MySql
+from stores.mysql.orders import COLUMNS, IS_COUNTED, naive, order_of
 
 IS_ORDER = f"order_id <> '' AND {IS_COUNTED}"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

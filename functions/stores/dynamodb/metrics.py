@@ -12,9 +12,9 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orders.counters import DEAD_LETTERS, RDS_ORDERS, TOTAL_ORDERS, Tally
-from orders.ledger import StoreUnavailableError
+from orders.errors import StoreUnavailableError
 from orders.reconciliation import DeadLetterCounts, OutdatedError, RdsOrders
-from stores.tables import (
+from stores.dynamodb.tables import (
     ATTEMPTS,
     LONGEST_PAUSE,
     MAX_ACTIONS,

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 from pymysql.cursors import Cursor
 
+from orders.errors import OrderRefusedError
 from orders.exact_json import decode, encode
-from orders.ledger import OrderRefusedError
 from orders.order import DEFAULT_CUSTOMER, Order
-from stores.mysql import MySql
+from stores.mysql.connection import MySql
 
 # A row of the time before that names no item, or not how many, is no order.
 IS_COUNTED = "item <> '' AND quantity IS NOT NULL"

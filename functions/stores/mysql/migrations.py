@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pymysql.cursors import Cursor
 
-from orders.ledger import StoreUnavailableError
-from stores.mysql import MySql
-from stores.secret import Login
+from orders.errors import StoreUnavailableError
+from stores.mysql.connection import MySql
+from stores.mysql.secret import Login
 
 NAME = re.compile(r"(\d{4})_\w+\.sql")
 LOCK = "cafe_migrations"

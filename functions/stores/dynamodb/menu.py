@@ -8,8 +8,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orders.ledger import StoreUnavailableError
-from stores.tables import QUICKER
+from orders.errors import StoreUnavailableError
+from stores.dynamodb.tables import QUICKER
 
 
 class Menu:

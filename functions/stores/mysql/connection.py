@@ -14,12 +14,12 @@ from pymysql.connections import Connection
 from pymysql.constants import CR, ER
 from pymysql.cursors import Cursor
 
-from orders.ledger import OrderRefusedError, StoreUnavailableError
-from stores.secret import Login
+from orders.errors import OrderRefusedError, StoreUnavailableError
+from stores.mysql.secret import Login
 
 T = TypeVar("T")
 
-CERTIFICATE_AUTHORITY = Path(__file__).parent.parent / "rds-ca.pem"
+CERTIFICATE_AUTHORITY = Path(__file__).parents[2] / "rds-ca.pem"
 # The parameter groups of MySQL and MariaDB differ; these hold on every connection. The server ends one that
 # is idle for minutes, and not for its eight hours: a process that is gone without a word leaves it behind,
 # with its locks.

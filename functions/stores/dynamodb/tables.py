@@ -16,8 +16,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orders import counters
+from orders.errors import OrderRefusedError, StoreUnavailableError
 from orders.exact_json import shortest
-from orders.ledger import OrderRefusedError, StoreUnavailableError
 from orders.order import Order
 from orders.reconciliation import DeadLetterCounts, Mark, RdsOrders
 

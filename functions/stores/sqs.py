@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orders.ledger import StoreUnavailableError
+from orders.errors import StoreUnavailableError
 
 T = TypeVar("T")
 R = TypeVar("R")

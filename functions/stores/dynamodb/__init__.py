@@ -1,0 +1,1 @@
+"""DynamoDB: the projection of what MySQL has, one module per kind of item."""
