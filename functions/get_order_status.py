@@ -14,11 +14,12 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from stores.dynamodb.tables import QUICKER, OrdersTables, TableNames
+
 from http_answers import HttpAnswer, answer, cached_answer, header
 from log import log
 from orders.names import CustomerNames
 from orders.status import NothingKnownError, order_status
-from stores.dynamodb.tables import QUICKER, OrdersTables, TableNames
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.secret import LoginSecret

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from pymysql.constants import CLIENT
 
+import environment
 from log import log
 from orders.names import parse_name
-from stores.dynamodb.tables import OrdersTables, TableNames
+from stores.dynamodb.client import DynamoDb
+from stores.dynamodb.projection import Projection
 from stores.mysql import migrations
 from stores.mysql.connection import MySql
 from stores.mysql.secret import Login, LoginSecret
@@ -49,15 +49,14 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         `{"menu": {"Latte": "5"}}`: the menu's items and prices.
     """
     menu = {parse_name(item): Decimal(price) for item, price in event["menu"].items()}
-    application = LoginSecret(os.environ["DATABASE_SECRET"])
-    login = MasterLogin(LoginSecret(os.environ["MASTER_SECRET"]), application)
+    application = LoginSecret(environment.database_secret())
+    login = MasterLogin(LoginSecret(environment.master_secret()), application)
     mysql = MySql(login, timeout=STATEMENT_TIMEOUT, client_flag=CLIENT.MULTI_STATEMENTS)
     try:
         applied = migrations.migrate(mysql, migrations.read(MIGRATIONS))
         migrations.set_up_user(mysql, application.get())
     finally:
         mysql.close()
-    names = TableNames(os.environ["ORDERS_TABLE"], os.environ["MENU_TABLE"], os.environ["METRICS_TABLE"])
-    OrdersTables(names, ZoneInfo(os.environ["TIME_ZONE"])).set_up(menu)
+    Projection(DynamoDb(), environment.table_names(), environment.time_zone()).set_up(menu)
     log("INFO", "Database up to date", applied=applied, menu=len(menu))
     return {"applied": applied, "menu": sorted(menu)}

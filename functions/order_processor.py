@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable
 from functools import cache
 from typing import Any, TypedDict
-from zoneinfo import ZoneInfo
 
+import environment
 from failures import FailureLog
 from log import log
 from orders.ledger import Ledger
 from orders.message import parse_batch
 from redelivery import back_off
-from stores.dynamodb.tables import OrdersTables, TableNames
+from stores.dynamodb.client import DynamoDb
+from stores.dynamodb.projection import Projection
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.secret import LoginSecret
@@ -33,17 +33,15 @@ class BatchResponse(TypedDict):
 @cache
 def ledger() -> Ledger:
     """Connect to both stores once per process."""
-    names = TableNames(os.environ["ORDERS_TABLE"], os.environ["MENU_TABLE"], os.environ["METRICS_TABLE"])
-    return Ledger(
-        OrdersDatabase(MySql(LoginSecret(os.environ["DATABASE_SECRET"]))),
-        OrdersTables(names, ZoneInfo(os.environ["TIME_ZONE"])),
-    )
+    zone = environment.time_zone()
+    database = OrdersDatabase(MySql(LoginSecret(environment.database_secret())), zone)
+    return Ledger(database, Projection(DynamoDb(), environment.table_names(), zone), zone)
 
 
 @cache
 def order_queue() -> OrderQueue:
     """Open the queue, once a message failed."""
-    return OrderQueue(os.environ["QUEUE_URL"])
+    return OrderQueue(environment.queue_url())
 
 
 def handler(event: dict[str, Any], context: Any) -> BatchResponse:
@@ -53,10 +51,10 @@ def handler(event: dict[str, Any], context: Any) -> BatchResponse:
     received, rejected = parse_batch(event["Records"])
     for bad in rejected:
         failure_log.rejected(bad)
-    failures = ledger().record([message.order for message in received])
+    failures = ledger().record({message.message_id: message.order for message in received})
     failed: dict[str, str] = {bad.message_id: bad.reason for bad in rejected}
     for message in received:
-        if (reason := failures.get(message.order.order_id)) is not None:
+        if (reason := failures.get(message.message_id)) is not None:
             failure_log.failed(message, reason)
             failed[message.message_id] = reason
         else:

@@ -13,6 +13,8 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from stores.dynamodb.tables import OrdersTables, TableNames
+
 from log import log, metrics
 from orders.errors import StoreUnavailableError
 from orders.ledger import Ledger
@@ -21,7 +23,6 @@ from orders.replay import replay
 from orders.sweep import Swept, sweep
 from orders.times import MAX_AHEAD
 from stores.dynamodb.metrics import OrderCounts
-from stores.dynamodb.tables import OrdersTables, TableNames
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.rows import OrderRows

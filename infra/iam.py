@@ -66,8 +66,11 @@ def read_secret(secret_arn: pulumi.Input[str]) -> Statement:
 
 
 def put_items(table: aws.dynamodb.Table) -> Statement:
-    """Put items into a table, in a transaction or not."""
-    return allow(["dynamodb:PutItem"], table.arn)
+    """Put items into a table, many at once.
+
+    `PutItem` is what the previous release does, which runs for a while next to this one.
+    """
+    return allow(["dynamodb:BatchWriteItem", "dynamodb:PutItem"], table.arn)
 
 
 def update_items(*tables: aws.dynamodb.Table) -> Statement:

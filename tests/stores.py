@@ -19,16 +19,18 @@ from pymysql.constants import CLIENT
 import stores.mysql.connection
 from local import certificates, database_server, ending, ports
 from local.database import Database, tls_context
-from stores.dynamodb.tables import OrdersTables, TableNames
+from orders.ledger import Ledger
+from stores.dynamodb.client import DynamoDb, TableNames
+from stores.dynamodb.projection import Projection
 from stores.mysql import migrations
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.rows import OrderRows
 from stores.mysql.secret import Login
 from tests import engine
-from tests.unit.books import Books
 from tests.waiting import LIMIT
 
+BERLIN = ZoneInfo("Europe/Berlin")
 NAMES = TableNames("Orders", "CafeMenu", "CafeOrderMetrics")
 MENU_INDEX = "menu"
 MENU_BY_PRICE: Any = {
@@ -74,9 +76,9 @@ def dynamodb() -> Iterator[Any]:
 
 
 @pytest.fixture
-def tables(dynamodb: Any) -> OrdersTables:
-    """The tables' store, in small transactions: moto takes seconds for a hundred actions."""
-    return OrdersTables(NAMES, ZoneInfo("Europe/Berlin"), dynamodb, max_actions=12)
+def projection(dynamodb: Any) -> Projection:
+    """Orders and counters in DynamoDB."""
+    return Projection(DynamoDb(client=dynamodb), NAMES, BERLIN)
 
 
 @dataclasses.dataclass
@@ -128,7 +130,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def number_of(database: OrdersDatabase) -> int:
     """Count all orders."""
-    return OrderRows(database._mysql).count(0, 2**31)
+    return OrderRows(database._mysql).count(0, 2**63 - 1)
 
 
 class FixedLogin:
@@ -175,6 +177,12 @@ def mysql(empty_database: Server, master: MySql) -> Iterator[MySql]:
 
 
 @pytest.fixture
-def books(mysql: MySql, dynamodb: Any) -> Books:
-    """Both stores, empty, and what compares them."""
-    return Books(mysql, dynamodb)
+def database(mysql: MySql) -> OrdersDatabase:
+    """Orders and counters in MySQL."""
+    return OrdersDatabase(mysql, BERLIN)
+
+
+@pytest.fixture
+def ledger(database: OrdersDatabase, projection: Projection) -> Ledger:
+    """Both stores."""
+    return Ledger(database, projection, BERLIN)

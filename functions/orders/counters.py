@@ -1,12 +1,18 @@
-"""What is counted, under which key, and how many orders fit one transaction."""
+"""What is counted, and under which name.
+
+Names are those of the items in `CafeOrderMetrics`, and three kinds more: the quantity of an item, which is in
+`CafeMenu`, and two that MySQL alone keeps, of an item and hour and of a quarter of an hour. The days and
+hours of the metrics are the cafe's; the other times are in UTC, so that another time zone moves nothing.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 from orders.order import Order
 
@@ -14,137 +20,158 @@ TOTAL_ORDERS = "TOTAL_ORDERS"
 TODAY_ORDERS = "TODAY_ORDERS"  # what the API calls the current day's item
 RDS_ORDERS = "RDS_ORDERS"  # what `ReconcileOrders` found; no counter
 DEAD_LETTERS = "DEAD_LETTERS"  # what its sweep left in `OrderDLQ`; no counter
-COUNTER = re.compile(r"TOTAL_ORDERS|ORDERS#\d{4}-\d\d-\d\d(T\d\d)?")
+METRIC = re.compile(r"TOTAL_ORDERS|ORDERS#\d{4}-\d\d-\d\d(T\d\d)?")
+EXPIRING = re.compile(r"(ORDERS|ITEM_HOUR|QUARTER)#(\d{4}-\d\d-\d\dT\d\d)(?::(\d\d))?(#.*)?", re.DOTALL)
+ITEM = "ITEM#"
+ITEM_HOUR = "ITEM_HOUR#"
+QUARTER = "QUARTER#"
 HOURS_KEPT = timedelta(days=14)
+# Time zones differ from UTC by multiples of it, so that no quarter is in two days or hours.
+QUARTER_LENGTH = timedelta(minutes=15)
 
 
-@dataclass(slots=True)
-class Tally:
-    """What a set of orders adds to the counters, by the key of each counter's item."""
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A counter's value, and its version, which grows with every change of the value."""
 
-    metrics: Counter[str] = field(default_factory=Counter)  # `CafeOrderMetrics.count`
-    menu: Counter[str] = field(default_factory=Counter)  # `CafeMenu.orders`
-    expiring: dict[str, datetime] = field(default_factory=dict)  # when a metric may go
-
-    def add(self, order: Order, zone: tzinfo) -> None:
-        """Count one order."""
-        self.add_all(order.created_at, order.item, 1, order.quantity, zone)
-
-    def add_all(self, sent_at: datetime | None, item: str, orders: int, quantity: int, zone: tzinfo) -> None:
-        """Count orders for one item in one hour; those of an unknown time count on no day."""
-        self.metrics[TOTAL_ORDERS] += orders
-        self.menu[item] += quantity
-        if sent_at is not None:
-            hour = hour_key(sent_at, zone)
-            self.metrics[day_key(sent_at, zone)] += orders
-            self.metrics[hour] += orders
-            self.expiring[hour] = sent_at.replace(minute=0, second=0, microsecond=0) + HOURS_KEPT
-
-    def copy(self) -> Tally:
-        """Make another that can be added to."""
-        return Tally(self.metrics.copy(), self.menu.copy(), self.expiring.copy())
-
-    @property
-    def largest(self) -> int:
-        """Tell the largest number in it, whatever its sign."""
-        return max(map(abs, [*self.metrics.values(), *self.menu.values()]), default=0)
-
-    @property
-    def size(self) -> int:
-        """How many items are counted in."""
-        return len(self.metrics) + len(self.menu)
+    value: int
+    version: int
 
 
-def tally(orders: Iterable[Order], zone: tzinfo) -> Tally:
-    """Count orders, each once, on the day and in the hour in which it was sent in the cafe's time zone."""
-    counted = Tally()
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Orders for one item that were sent in the same quarter of an hour."""
+
+    item: str
+    sent_at: datetime | None  # in UTC, at any time in the quarter
+    orders: int
+    quantity: int
+
+
+def tally(orders: Iterable[Order], zone: tzinfo, now: datetime) -> Counter[str]:
+    """Return what orders add to each counter, by the counter's name.
+
+    Each order counts on the day and in the hour in which it was sent by the cafe's clock. One that was sent
+    in an hour that has expired counts in no hour, one of an unknown time on no day.
+    """
+    groups: dict[tuple[str, datetime | None], list[int]] = {}
     for order in orders:
-        counted.add(order, zone)
+        quarter = order.created_at and start_of_quarter(order.created_at)
+        numbers = groups.setdefault((order.item, quarter), [0, 0])
+        numbers[0] += 1
+        numbers[1] += order.quantity
+    return tally_groups((Group(*key, *numbers) for key, numbers in groups.items()), zone, now)
+
+
+def tally_groups(groups: Iterable[Group], zone: tzinfo, now: datetime) -> Counter[str]:
+    """Return what groups of orders add to each counter."""
+    counted: Counter[str] = Counter()
+    for group in groups:
+        counted[TOTAL_ORDERS] += group.orders
+        counted[item_name(group.item)] += group.quantity
+        if group.sent_at is None:
+            continue
+        day, hour, utc_hour, quarter = _names_of_time(start_of_quarter(group.sent_at), zone)
+        counted[day] += group.orders
+        if not is_expired(hour, zone, now):
+            counted[hour] += group.orders
+        if not is_expired(quarter, zone, now):
+            counted[f"{ITEM_HOUR}{utc_hour}#{group.item}"] += group.quantity
+            counted[quarter] += group.orders
     return counted
 
 
-def day_key(moment: datetime, zone: tzinfo) -> str:
-    """Name the item that counts a day, such as `ORDERS#2026-11-22`."""
+@lru_cache(maxsize=1024)
+def _names_of_time(quarter: datetime, zone: tzinfo) -> tuple[str, str, str, str]:
+    return (
+        day_name(quarter, zone),
+        hour_name(quarter, zone),
+        f"{quarter:%Y-%m-%dT%H}",
+        quarter_name(quarter),
+    )
+
+
+def day_name(moment: datetime, zone: tzinfo) -> str:
+    """Return the counter of a day, such as `ORDERS#2026-11-22`."""
     return f"ORDERS#{moment.astimezone(zone):%Y-%m-%d}"
 
 
-def hour_key(moment: datetime, zone: tzinfo) -> str:
-    """Name the item that counts an hour, such as `ORDERS#2026-11-22T14`.
+def hour_name(moment: datetime, zone: tzinfo) -> str:
+    """Return the counter of an hour, such as `ORDERS#2026-11-22T14`.
 
     The hour that a change to winter time repeats is one hour here, as it is on the cafe's clock.
     """
     return f"ORDERS#{moment.astimezone(zone):%Y-%m-%dT%H}"
 
 
+def quarter_name(moment: datetime) -> str:
+    """Return the counter of a quarter of an hour, such as `QUARTER#2026-11-22T14:15`, in UTC."""
+    return f"{QUARTER}{start_of_quarter(moment):%Y-%m-%dT%H:%M}"
+
+
+def item_name(item: str) -> str:
+    """Return the counter of an item."""
+    return ITEM + item
+
+
+def item_of(name: str) -> str | None:
+    """Return the item that a counter counts over all time, None for any other counter."""
+    return name[len(ITEM) :] if name.startswith(ITEM) else None
+
+
+def is_shown(name: str) -> bool:
+    """Return whether DynamoDB has the counter, too."""
+    return name.startswith(ITEM) or METRIC.fullmatch(name) is not None
+
+
+def expires_at(name: str, zone: tzinfo) -> datetime | None:
+    """Return when a counter of an hour or a quarter is dropped, in UTC; None for one that is kept.
+
+    It follows from the name alone, so that all who count, show, compare and prune agree.
+    """
+    if not (match := EXPIRING.fullmatch(name)):
+        return None
+    kind, hour, _, _ = match.groups()
+    start = datetime.strptime(hour, "%Y-%m-%dT%H").replace(tzinfo=zone if kind == "ORDERS" else UTC)
+    return start.astimezone(UTC) + HOURS_KEPT
+
+
+def is_expired(name: str, zone: tzinfo, now: datetime) -> bool:
+    """Return whether a counter counts no more."""
+    expiry = expires_at(name, zone)
+    return expiry is not None and expiry <= now
+
+
+def start_of_quarter(moment: datetime) -> datetime:
+    """Return the start of the quarter of an hour that a moment is in, in UTC."""
+    moment = moment.astimezone(UTC)
+    return moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0)
+
+
 def last_hours(now: datetime, zone: tzinfo, hours: int = 24) -> list[str]:
-    """Name the items of the last hours, the oldest first, each once."""
-    keys = (hour_key(now - timedelta(hours=ago), zone) for ago in reversed(range(hours)))
-    return list(dict.fromkeys(keys))
+    """Return the counters of the last hours, the oldest first, each once."""
+    names = (hour_name(now - timedelta(hours=ago), zone) for ago in reversed(range(hours)))
+    return list(dict.fromkeys(names))
 
 
-def hours_before(now: datetime, zone: tzinfo) -> tuple[list[str], list[tuple[datetime, datetime]]]:
-    """Find what was yesterday before this time of the day, by the clock on the wall.
+def same_time_yesterday(now: datetime, zone: tzinfo) -> dict[str, float]:
+    """Return which quarters make up yesterday until this time of the day, by the clock on the wall.
 
     Returns
     -------
-    tuple
-        The keys of the hours that were over, and the periods of the hour that was not, from their
-        starts to before their ends, in UTC: one, as a rule; none where the clock was put forward
-        over it; two where it was put back.
+    dict[str, float]
+        By the quarter's counter, the share of it that counts: 1, and less for the quarter that has begun.
+        No quarter is in it where the clock was put forward over its time; two of the same time are where
+        it was put back.
     """
-    time = now.astimezone(zone).replace(tzinfo=None, fold=0) - timedelta(days=1)
-    hours = [f"ORDERS#{time:%Y-%m-%d}T{hour:02}" for hour in range(time.hour)]
-    periods: list[tuple[datetime, datetime]] = []
-    start = time.replace(minute=0, second=0, microsecond=0)
-    while start < time:
-        # Clocks are changed at quarters of an hour.
-        end = min(start + timedelta(minutes=15), time)
-        periods += [(moment, moment + (end - start)) for moment in _moments(start, zone)]
-        start = end
-    return hours, _merged(periods)
-
-
-def _moments(time: datetime, zone: tzinfo) -> list[datetime]:
-    """Tell when the clock on the wall shows a time: once, as a rule; never, or twice."""
-    shown = {time.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
-    return sorted(moment for moment in shown if moment.astimezone(zone).replace(tzinfo=None, fold=0) == time)
-
-
-def _merged(periods: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
-    """Join periods that follow each other without a gap."""
-    merged: list[tuple[datetime, datetime]] = []
-    for start, end in sorted(periods):
-        if merged and merged[-1][1] == start:
-            start = merged.pop()[0]
-        merged.append((start, end))
-    return merged
-
-
-def transactions(
-    orders: Sequence[Order], zone: tzinfo, max_actions: int, max_bytes: int
-) -> Iterator[list[Order]]:
-    """Split orders into groups whose orders and counters fit one transaction each.
-
-    Parameters
-    ----------
-    orders
-        Orders, each id once.
-    max_actions, max_bytes
-        How many actions, and how many bytes of orders, a transaction takes.
-    """
-    group: list[Order] = []
-    counted, size = Tally(), 0
-    for order in orders:
-        counted.add(order, zone)
-        size += _size(order)
-        if group and (len(group) + 1 + counted.size > max_actions or size > max_bytes):
-            yield group
-            group, counted, size = [], tally([order], zone), _size(order)
-        group.append(order)
-    if group:
-        yield group
-
-
-def _size(order: Order) -> int:
-    """Estimate an order's bytes from above: DynamoDB has one to four for a character, names included."""
-    return 4 * (len(repr(order.attributes)) + len(order.item) + len(order.customer_name)) + 500
+    end = now.astimezone(zone).replace(tzinfo=None, fold=0) - timedelta(days=1)
+    midnight = end.replace(hour=0, minute=0, second=0, microsecond=0)
+    # The clock may be put forward or back by hours: look at two days and keep what is in this one.
+    quarter = start_of_quarter(midnight.replace(tzinfo=zone).astimezone(UTC) - timedelta(hours=6))
+    shares: dict[str, float] = {}
+    for _ in range(4 * 36):
+        start = quarter.astimezone(zone).replace(tzinfo=None, fold=0)
+        if midnight <= start < end:
+            shares[quarter_name(quarter)] = min(1.0, (end - start) / QUARTER_LENGTH)
+        quarter += QUARTER_LENGTH
+    return shares

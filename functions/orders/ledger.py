@@ -1,92 +1,118 @@
-"""Orders go into both books, or are reported: the one code path of worker, reconciler and replay."""
+"""Records orders in both stores, each exactly once: the one code path of worker, sweep and replay."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
-from orders.errors import OrderRefusedError, Refused, StoreUnavailableError, Unforeseen, place_of
+from orders.counters import Counted, is_shown, tally
+from orders.errors import Conflict, OrderRefusedError, Refused, StoreUnavailableError, Unforeseen, place_of
 from orders.order import Order
 
-Failures = dict[str, str]  # why, by order id
+Failures = dict[str, str]  # why, by what the caller calls an order
 
 
 class OrderDatabase(Protocol):
     """The source of truth."""
 
-    def insert(self, orders: Sequence[Order]) -> list[Order]:
-        """Insert what is new, in one commit, and return all of them as they are kept."""
+    def record(self, orders: Sequence[Order]) -> dict[str, Order | None]:
+        """Insert and count what is new, in one transaction; return what is there under each id."""
+
+    def counted(self, names: Collection[str]) -> dict[str, Counted]:
+        """Read counters."""
 
 
-class OrderTables(Protocol):
-    """The fast counters, and orders by id."""
+class OrderProjection(Protocol):
+    """Orders by id, and counters, as the source of truth has them."""
 
-    def transactions(self, orders: Sequence[Order]) -> list[list[Order]]:
-        """Split orders into groups that can be counted at once."""
-
-    def count(self, orders: Sequence[Order]) -> None:
-        """Keep and count what is not counted yet, all at once."""
+    def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Failures:
+        """Write orders and counters; return why, by order id, for orders that are refused."""
 
 
 class Ledger:
-    """Records orders in the database first and in the tables second, each exactly once.
+    """Records orders in the database, which counts them, and shows what it has in the projection.
 
-    A crash in between leaves orders in the database that are not counted; the same messages come again,
-    the database knows them, and the tables count what they have not seen.
+    A crash in between leaves orders in the database that are not shown. The same messages come again, the
+    database knows them, and the projection is written again: it may be written any number of times.
     """
 
-    def __init__(self, database: OrderDatabase, tables: OrderTables) -> None:
+    def __init__(self, database: OrderDatabase, projection: OrderProjection, zone: tzinfo) -> None:
         self._database = database
-        self._tables = tables
+        self._projection = projection
+        self._zone = zone
 
-    def record(self, orders: Sequence[Order]) -> Failures:
-        """Write orders to both stores.
+    def record(self, orders: Mapping[str, Order]) -> Failures:
+        """Record orders.
 
         Parameters
         ----------
         orders
-            Orders in any order; the first of several with one id stands for them.
+            By any key of the caller's, such as a message id. Several may have the same order id: the first
+            that is recorded stands, and one that says something else is a conflict.
 
         Returns
         -------
         Failures
-            Why, for each order that is not in both stores; it has to come again.
+            Why, by the caller's key, for each order that is not in both stores.
         """
-        first = {order.order_id: order for order in reversed(orders)}
-        # In the order of their ids, so that concurrent workers take locks in the same order.
-        kept, failures = _write([first[order_id] for order_id in sorted(first)], self._database.insert)
-        groups = iter(self._tables.transactions(kept))
-        for group in groups:
-            _, uncounted = _write(group, self._count)
-            failures |= uncounted
-            if away := next((why for why in uncounted.values() if not isinstance(why, Refused)), None):
-                # Waiting for an answer once for each group would outlast the worker's time.
-                failures |= {order.order_id: away for rest in groups for order in rest}
+        first = {order.order_id: order for order in reversed(list(orders.values()))}
+        kept, reasons = self._insert([first[order_id] for order_id in sorted(first)])
+        failures: Failures = {}
+        for key, order in orders.items():
+            if reason := reasons.get(order.order_id) or _conflict(order, kept[order.order_id]):
+                failures[key] = reason
+        recorded = {order.order_id for key, order in orders.items() if key not in failures}
+        reasons = self._show([order for order in kept.values() if order and order.order_id in recorded])
+        for key, order in orders.items():
+            if reason := reasons.get(order.order_id):
+                failures.setdefault(key, reason)
         return failures
 
-    def _count(self, orders: Sequence[Order]) -> list[Order]:
-        self._tables.count(orders)
-        return list(orders)
+    def _insert(self, orders: Sequence[Order]) -> tuple[dict[str, Order | None], Failures]:
+        """Insert at once; where an order is refused or makes it fail, halve until it alone is left out."""
+        if not orders:
+            return {}, {}
+        try:
+            return self._database.record(orders), {}
+        except StoreUnavailableError as error:
+            return {}, {order.order_id: str(error) for order in orders}
+        except OrderRefusedError as error:
+            reason = Refused(str(error))
+        # A defect of ours that one order brings to light must not take its neighbours along.
+        except Exception as error:  # noqa: BLE001
+            reason = Unforeseen(place_of(error))
+        if len(orders) == 1:
+            return {}, {orders[0].order_id: reason}
+        middle = len(orders) // 2
+        kept, failures = self._insert(orders[:middle])
+        more_kept, more_failures = self._insert(orders[middle:])
+        return kept | more_kept, failures | more_failures
+
+    def _show(self, orders: Sequence[Order]) -> Failures:
+        """Write orders and their counters to the projection; return why, by order id, where that failed.
+
+        Counters of orders that were counted before are written, too: their projection may have failed then.
+        """
+        if not orders:
+            return {}
+        try:
+            names = filter(is_shown, tally(orders, self._zone, datetime.now(UTC)))
+            return self._projection.write(orders, self._database.counted(list(names)))
+        except StoreUnavailableError as error:
+            reason = str(error)
+        except Exception as error:  # noqa: BLE001
+            reason = Unforeseen(place_of(error))
+        return {order.order_id: reason for order in orders}
 
 
-def _write(
-    orders: Sequence[Order], write: Callable[[Sequence[Order]], list[Order]]
-) -> tuple[list[Order], Failures]:
-    """Write orders at once; where one is refused or makes it fail, halve until it alone is left out."""
-    if not orders:
-        return [], {}
-    try:
-        return write(orders), {}
-    except StoreUnavailableError as error:
-        return [], {order.order_id: str(error) for order in orders}
-    except OrderRefusedError as error:
-        reason = Refused(str(error))
-    # A defect of ours that one order brings to light must not take its neighbours to the dead-letter queue.
-    except Exception as error:  # noqa: BLE001
-        reason = Unforeseen(place_of(error))
-    if len(orders) == 1:
-        return [], {orders[0].order_id: reason}
-    middle = len(orders) // 2
-    kept, failures = _write(orders[:middle], write)
-    more_kept, more_failures = _write(orders[middle:], write)
-    return kept + more_kept, failures | more_failures
+def _conflict(order: Order, kept: Order | None) -> Conflict | None:
+    """Return why an order is not the one that has its id, None if it is."""
+    if kept is None:
+        return Conflict(f"orderId {order.order_id} belongs to a row that holds no order")
+    differing = [
+        name for name in ("item", "quantity", "customer_name") if getattr(order, name) != getattr(kept, name)
+    ]
+    if not differing:
+        return None
+    return Conflict(f"orderId {order.order_id} belongs to another order, with another {', '.join(differing)}")

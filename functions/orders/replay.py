@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from orders.exact_json import encode
-from orders.reconciliation import Row
+from orders.order import Order
 
 MOST = 500  # orders of one answer
 MOST_BYTES = 4 * 1024 * 1024  # of one answer; a function's must stay under 6 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row's place in the table, and its order."""
+
+    id: int
+    order: Order
 
 
 class Rows(Protocol):

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orders.errors import StoreUnavailableError
-
-QUICK = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
+from stores import aws
 
 
 class OrderTopic:
@@ -18,7 +15,7 @@ class OrderTopic:
 
     def __init__(self, arn: str, client: Any = None) -> None:
         self._arn = arn
-        self._client = client or boto3.client("sns", config=QUICK)
+        self._client = client or aws.client("sns", aws.FOR_REQUESTS)
 
     def publish(self, message: str) -> None:
         """Publish an order.

@@ -8,32 +8,28 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orders.errors import StoreUnavailableError
+from stores import aws
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-QUICK = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
-# For calls that may fail, and must not outlast the time that is left for them.
-ONCE = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
 
 MAX_BATCH = 10  # messages of one call
 # Calls at once. What so many receives return, up to 80 messages, fits one transaction of DynamoDB.
 PARALLEL = 8
 
 
-def sqs_client(config: Config = QUICK) -> Any:
+def sqs_client(config: Config = aws.FOR_REQUESTS) -> Any:
     """Make a client that calls SQS by the one of SQS's names that the function's network leads to.
 
     Only `sqs.REGION.api.aws` has IPv6 addresses, and only `sqs.REGION.amazonaws.com` is the name of a
     private endpoint. https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
     """
     names = Config(use_dualstack_endpoint="SQS_DUALSTACK" in os.environ)
-    return boto3.client("sqs", config=config.merge(names))
+    return aws.client("sqs", config.merge(names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +74,7 @@ class OrderQueue:
 
     def __init__(self, url: str, client: Any = None) -> None:
         self._url = url
-        self._client: Any = client or sqs_client(ONCE)
+        self._client: Any = client or sqs_client(aws.BEST_EFFORT)
 
     def visibility_timeout(self) -> int:
         """Return the queue's own visibility timeout in seconds."""

@@ -8,10 +8,10 @@ from typing import Any
 
 import pymysql
 import pytest
+import stores.dynamodb.tables
 from pymysql.constants import CLIENT
 
 import order_processor
-import stores.dynamodb.tables
 import stores.mysql.connection
 from stores.mysql import migrations
 from stores.mysql.connection import MySql

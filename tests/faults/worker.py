@@ -15,10 +15,10 @@ import pymysql
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
+from stores.dynamodb.tables import OrdersTables, TableNames
 
 import order_processor
 from orders.ledger import Ledger
-from stores.dynamodb.tables import OrdersTables, TableNames
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.secret import Login, LoginSecret

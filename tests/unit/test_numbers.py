@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from stores.dynamodb.tables import OrdersTables
 
 import order_processor
 import place_order
@@ -22,7 +23,6 @@ from orders import replay as database_replay
 from orders.exact_json import NumberText, decode
 from orders.ledger import Ledger
 from orders.message import parse_batch, parse_record
-from stores.dynamodb.tables import OrdersTables
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.rows import OrderRows

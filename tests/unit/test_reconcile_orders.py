@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from orders.reconciliation import RdsOrders
 
 import reconcile_orders
 from orders.errors import StoreUnavailableError
 from orders.ledger import Ledger
-from orders.reconciliation import RdsOrders
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.secret import Login

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from orders.reconciliation import SETTLES_AFTER, Clock, NotNowError, RdsOrders, Reconciler
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay
 
 from orders import reconciliation
 from orders.errors import StoreUnavailableError
 from orders.ledger import Ledger
 from orders.order import Order
-from orders.reconciliation import SETTLES_AFTER, Clock, NotNowError, RdsOrders, Reconciler
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.rows import OrderRows

@@ -5,11 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
-from orders.errors import StoreUnavailableError
-from stores.dynamodb.tables import QUICKER
+from stores import aws
+from stores.dynamodb.client import DynamoDb
 
 
 class Menu:
@@ -22,7 +19,7 @@ class Menu:
     def __init__(self, table: str, index: str, client: Any = None) -> None:
         self._table = table
         self._index = index
-        self._client: Any = client or boto3.client("dynamodb", config=QUICKER)
+        self._dynamodb = DynamoDb(aws.FOR_REQUESTS, client)
 
     def prices(self) -> dict[str, Decimal]:
         """Read what each item costs, sorted by item.
@@ -32,14 +29,5 @@ class Menu:
         StoreUnavailableError
             If DynamoDB does not answer.
         """
-        prices: dict[str, Decimal] = {}
-        request: dict[str, Any] = {"TableName": self._table, "IndexName": self._index}
-        while True:
-            try:
-                answer = self._client.scan(**request)
-            except (BotoCoreError, ClientError) as error:
-                raise StoreUnavailableError(f"DynamoDB: {error}") from error
-            prices |= {item["item"]["S"]: Decimal(item["price"]["N"]) for item in answer["Items"]}
-            if not answer.get("LastEvaluatedKey"):
-                return dict(sorted(prices.items()))
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        items = self._dynamodb.scan(self._table, IndexName=self._index)
+        return dict(sorted((item["item"]["S"], Decimal(item["price"]["N"])) for item in items))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -20,14 +20,18 @@ from stores.mysql.secret import Login
 T = TypeVar("T")
 
 CERTIFICATE_AUTHORITY = Path(__file__).parents[2] / "rds-ca.pem"
-# The parameter groups of MySQL and MariaDB differ; these hold on every connection. The server ends one that
-# is idle for minutes, and not for its eight hours: a process that is gone without a word leaves it behind,
-# with its locks.
+# The parameter groups of MySQL and MariaDB differ; these hold on every connection.
 SESSION = (
     "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = {row_lock}, "
-    "lock_wait_timeout = {table_lock}, wait_timeout = 600, "
+    "lock_wait_timeout = {table_lock}, wait_timeout = {idle}, "
     "sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,NO_ENGINE_SUBSTITUTION'"
 )
+# A variable has another name in each server, and this statement the same.
+ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+# Seconds after which the server ends an idle session. A process that is frozen or killed between two
+# statements holds the rows of the counters for no longer.
+IDLE = 30
+RECONNECT_BEFORE = 5  # seconds; an older connection is not tried
 LOST = {0, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST}
 CONTENDED = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT}
 LOGIN_REFUSED = {ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR}
@@ -59,15 +63,24 @@ class MySql:
         Seconds after which no further attempt starts, so that a function ends before its timeout.
     client_flag
         Flags of the protocol, such as `CLIENT.MULTI_STATEMENTS`.
+    idle
+        Seconds after which the server ends the session if it is idle.
     """
 
     def __init__(
-        self, login: LoginSource, timeout: float = 8, patience: float = 8, client_flag: int = 0
+        self,
+        login: LoginSource,
+        timeout: float = 8,
+        patience: float = 8,
+        client_flag: int = 0,
+        idle: int = IDLE,
     ) -> None:
         self._login = login
         self._timeout = timeout
         self._patience = patience
         self._client_flag = client_flag
+        self._idle = idle
+        self._used_at = 0.0
         self._connection: Connection[Cursor] | None = None
 
     def run(self, work: Callable[[Cursor], T]) -> T:
@@ -82,8 +95,23 @@ class MySql:
         OrderRefusedError
             If the database refuses the data.
         """
+        return self._run(work, "START TRANSACTION")
+
+    def read(self, work: Callable[[Cursor], T]) -> T:
+        """Do work that only reads, each statement by itself; raise what `run` raises."""
+        return self._run(work)
+
+    def snapshot(self, work: Callable[[Cursor], T]) -> T:
+        """Do work that only reads, all of it as of one moment; raise what `run` raises."""
+        return self._run(
+            work,
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+            "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+        )
+
+    def _run(self, work: Callable[[Cursor], T], *begin: str) -> T:
         try:
-            return self._run(work)
+            return self._retry(work, begin)
         except OrderRefusedError:
             raise
         except BaseException:
@@ -100,12 +128,12 @@ class MySql:
             except pymysql.Error:
                 connection._force_close()  # type: ignore[attr-defined]
 
-    def _run(self, work: Callable[[Cursor], T]) -> T:
+    def _retry(self, work: Callable[[Cursor], T], begin: Sequence[str]) -> T:
         started = time.monotonic()
         refused = False
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._attempt(work)
+                return self._attempt(work, begin)
             except (pymysql.DataError, pymysql.IntegrityError) as error:
                 self._rollback()
                 raise OrderRefusedError(f"MySQL error {_code(error)}") from error
@@ -119,12 +147,18 @@ class MySql:
                 refused = refused or code in LOGIN_REFUSED
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _attempt(self, work: Callable[[Cursor], T]) -> T:
+    def _attempt(self, work: Callable[[Cursor], T], begin: Sequence[str]) -> T:
+        if time.monotonic() - self._used_at > self._idle - RECONNECT_BEFORE:
+            self.close()
         if self._connection is None:
             self._connection = self._connect(self._login.get())
         with self._connection.cursor() as cursor:
+            for statement in begin:
+                cursor.execute(statement)
             result = work(cursor)
-        self._connection.commit()
+        if begin:
+            self._connection.commit()
+        self._used_at = time.monotonic()
         return result
 
     def _prepare_retry(self, code: int, attempt: int) -> bool:
@@ -149,7 +183,7 @@ class MySql:
     def _connect(self, login: Login) -> Connection[Cursor]:
         # Shorter than the time that a read may take: the server's error tells a lock from a lost connection.
         wait = max(1, int(self._timeout) - 3)
-        return pymysql.connect(
+        connection = pymysql.connect(
             host=login.host,
             port=login.port,
             user=login.username,
@@ -159,10 +193,14 @@ class MySql:
             connect_timeout=min(self._timeout, MAX_CONNECT_TIMEOUT),
             read_timeout=self._timeout,
             write_timeout=self._timeout,
-            init_command=SESSION.format(row_lock=min(LOCK_WAIT, wait), table_lock=wait),
+            autocommit=True,
+            init_command=SESSION.format(row_lock=min(LOCK_WAIT, wait), table_lock=wait, idle=self._idle),
             client_flag=self._client_flag,
             ssl=ssl.create_default_context(cafile=CERTIFICATE_AUTHORITY),
         )
+        with connection.cursor() as cursor:
+            cursor.execute(ISOLATION)
+        return connection
 
 
 def _code(error: pymysql.Error) -> int:

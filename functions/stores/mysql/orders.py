@@ -2,47 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+import secrets
+import time
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, tzinfo
 from typing import Any, cast
 
 from pymysql.cursors import Cursor
 
-from orders.errors import OrderRefusedError
+from orders.counters import Counted, tally
 from orders.exact_json import decode, encode
 from orders.order import DEFAULT_CUSTOMER, Order
+from stores.mysql import counters
 from stores.mysql.connection import MySql
 
 # A row of the time before that names no item, or not how many, is no order.
 IS_COUNTED = "item <> '' AND quantity IS NOT NULL"
+NUMBER_BITS = 31
 COLUMNS = "order_id, created_at, item, quantity, customer_name, attributes"
 
 
 class OrdersDatabase:
-    """Orders in MySQL."""
+    """Orders and counters in MySQL.
 
-    def __init__(self, mysql: MySql) -> None:
+    Parameters
+    ----------
+    zone
+        The cafe's time zone, in which days are counted.
+    """
+
+    def __init__(self, mysql: MySql, zone: tzinfo) -> None:
         self._mysql = mysql
+        self._zone = zone
 
-    def insert(self, orders: Sequence[Order]) -> list[Order]:
-        """Insert the orders whose ids are new, in one statement and one commit.
+    def record(self, orders: Sequence[Order]) -> dict[str, Order | None]:
+        """Insert the orders whose ids are new and count them, in one transaction.
+
+        Parameters
+        ----------
+        orders
+            Each id once, sorted by it, so that transactions take locks in the same order.
 
         Returns
         -------
-        list[Order]
-            All of them as the table has them, so that two messages of one order count the same.
+        dict[str, Order | None]
+            What the table has under each id: a duplicate is there as it came first. None for a row that
+            holds no order.
 
         Raises
         ------
         StoreUnavailableError, OrderRefusedError
-            None of them is inserted, or nobody knows: insert them again.
+            None of them is inserted, or nobody knows: record them again.
         """
-        added = self._mysql.run(lambda cursor: _insert(cursor, orders))
-        if added == len(orders):
-            return list(orders)
-        kept = self._mysql.run(lambda cursor: _select(cursor, [order.order_id for order in orders]))
-        if len(kept) < len(orders):
-            raise OrderRefusedError("MySQL has a row under this id that is no order")
+        return self._mysql.run(lambda cursor: self._record(cursor, orders))
+
+    def counted(self, names: Collection[str]) -> dict[str, Counted]:
+        """Read counters by name; raise StoreUnavailableError if the database does not answer."""
+        return self._mysql.read(lambda cursor: counters.read(cursor, names))
+
+    def _record(self, cursor: Cursor, orders: Sequence[Order]) -> dict[str, Order | None]:
+        # Another number for each attempt: what one whose answer was lost has committed is no news.
+        number = recording_number()
+        if _insert(cursor, orders, number) == len(orders):
+            kept: dict[str, Order | None] = {order.order_id: order for order in orders}
+            new = orders
+        else:
+            rows = _select(cursor, [order.order_id for order in orders])
+            kept = {order_id: order for order_id, (order, _) in rows.items()}
+            new = [order for order in orders if rows[order.order_id][1] == number]
+        counters.add(cursor, tally(new, self._zone, datetime.now(UTC)))
         return kept
 
     def recent(self, until: datetime, limit: int) -> list[dict[str, Any]]:
@@ -94,24 +122,45 @@ class OrdersDatabase:
         return self._mysql.run(select)
 
 
-def _insert(cursor: Cursor, orders: Sequence[Order]) -> int:
-    """Insert what is new; count how much that was."""
-    row = "(%s, %s, %s, %s, %s, %s)"
+def recording_number() -> int:
+    """Return a number for a transaction that records orders: the second, and 31 random bits.
+
+    It tells which rows the transaction inserted: in no other way is that exact while others insert the
+    same orders. It is kept in the rows, so that its index finds what was recorded lately.
+    """
+    return first_number(time.time()) | secrets.randbits(NUMBER_BITS)
+
+
+def first_number(seconds: float) -> int:
+    """Return the lowest number of a second since the epoch."""
+    return int(seconds) << NUMBER_BITS
+
+
+def _insert(cursor: Cursor, orders: Sequence[Order], number: int) -> int:
+    """Insert what is new, and return how much that was."""
+    row = "(%s, %s, %s, %s, %s, %s, %s)"
     # S608: the text is made of constants and placeholders.
     statement = (
-        f"INSERT INTO orders ({COLUMNS}) VALUES {', '.join([row] * len(orders))}"  # noqa: S608
+        f"INSERT INTO orders ({COLUMNS}, recorded_in) VALUES {', '.join([row] * len(orders))}"  # noqa: S608
         " ON DUPLICATE KEY UPDATE order_id = orders.order_id"
     )
-    return cursor.execute(statement, [value for order in orders for value in _row(order)])
+    return cursor.execute(statement, [value for order in orders for value in (*_row(order), number)])
 
 
-def _select(cursor: Cursor, order_ids: Sequence[str]) -> list[Order]:
+def _select(cursor: Cursor, order_ids: Sequence[str]) -> dict[str, tuple[Order | None, int | None]]:
+    """Read what the table has under ids: the order, and the number of its transaction."""
     marks = ", ".join(["%s"] * len(order_ids))
     cursor.execute(
-        f"SELECT {COLUMNS} FROM orders WHERE order_id IN ({marks}) AND {IS_COUNTED}",  # noqa: S608
+        f"SELECT {COLUMNS}, recorded_in FROM orders WHERE order_id IN ({marks})",  # noqa: S608
         order_ids,
     )
-    return [order_of(row) for row in cursor.fetchall()]
+    return {row[0]: (order_of(row) if _is_order(row) else None, recorded_in) for *row, recorded_in in cursor}
+
+
+def _is_order(row: Sequence[Any]) -> bool:
+    """Return whether a row of `COLUMNS` holds an order, as `IS_COUNTED` says it in SQL."""
+    _, _, item, quantity, *_ = row
+    return bool(item) and quantity is not None
 
 
 def _row(order: Order) -> tuple[object, ...]:
@@ -126,7 +175,7 @@ def _row(order: Order) -> tuple[object, ...]:
     )
 
 
-def order_of(row: tuple[Any, ...]) -> Order:
+def order_of(row: Sequence[Any]) -> Order:
     """Return the order in a row of `COLUMNS`."""
     order_id, created_at, item, quantity, customer_name, attributes = row
     return Order(

@@ -8,9 +8,10 @@ from typing import Any
 
 from pymysql.cursors import Cursor
 
+from orders.counters import Group
 from orders.errors import StoreUnavailableError
 from orders.order import Order
-from orders.reconciliation import Group, Row
+from orders.replay import Row
 from stores.mysql.connection import MySql
 from stores.mysql.orders import COLUMNS, IS_COUNTED, naive, order_of
 

@@ -6,13 +6,10 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orders.errors import StoreUnavailableError
-
-QUICK = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
+from stores import aws
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,7 @@ class LoginSecret:
         """Read the whole secret, once."""
         if self._value is None:
             try:
-                self._client = self._client or boto3.client("secretsmanager", config=QUICK)
+                self._client = self._client or aws.client("secretsmanager", aws.FOR_REQUESTS)
                 self._value = json.loads(
                     self._client.get_secret_value(SecretId=self._secret_id)["SecretString"]
                 )

@@ -1,0 +1,152 @@
+"""Calls of DynamoDB: one retry for all of them, and what their errors mean."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orders.errors import OrderRefusedError, StoreUnavailableError
+from orders.exact_json import shortest
+from stores import aws
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+MAX_KEYS = 100
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
+MAX_PUTS = 25
+ATTEMPTS = 8
+LONGEST_PAUSE = 1.0  # seconds
+TRANSIENT = {
+    "ProvisionedThroughputExceededException",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+    "InternalServerError",
+    "TransactionConflictException",  # the previous release writes in transactions
+}
+REFUSED = {"ValidationException", "ItemCollectionSizeLimitExceededException"}
+WRITES = {"batch_write_item", "put_item", "update_item"}
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TableNames:
+    """Names of the three tables."""
+
+    orders: str
+    menu: str
+    metrics: str
+
+
+class ConditionFailedError(Exception):
+    """The item is not as the write's condition wants it."""
+
+
+class DynamoDb:
+    """DynamoDB with retries.
+
+    Every method raises StoreUnavailableError if DynamoDB does not answer or stays throttled, and one that
+    writes raises OrderRefusedError if DynamoDB refuses what it is given.
+
+    Parameters
+    ----------
+    config
+        How long a call may take.
+    client
+        A client of botocore's, for tests.
+    """
+
+    def __init__(self, config: Config = aws.FOR_BATCHES, client: Any = None) -> None:
+        self._client: Any = client or aws.client("dynamodb", config)
+
+    def call(self, operation: str, **request: Any) -> dict[str, Any]:
+        """Call an operation, such as `update_item`; raise ConditionFailedError if its condition fails."""
+        for attempt in range(ATTEMPTS):
+            try:
+                response: dict[str, Any] = getattr(self._client, operation)(**request)
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code == "ConditionalCheckFailedException":
+                    raise ConditionFailedError from error
+                if code in REFUSED and operation in WRITES:
+                    raise OrderRefusedError(f"DynamoDB: {code}") from error
+                if code not in TRANSIENT or attempt == ATTEMPTS - 1:
+                    raise StoreUnavailableError(f"DynamoDB: {code}") from error
+            except BotoCoreError as error:
+                raise StoreUnavailableError(f"DynamoDB: {error}") from error
+            else:
+                return response
+            _pause(attempt)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def get(
+        self, table: str, keys: Sequence[Item], *, consistent: bool, attributes: str | None = None
+    ) -> Iterator[Item]:
+        """Yield the items that there are under keys, in any order.
+
+        Parameters
+        ----------
+        attributes
+            A projection expression; None for whole items.
+        """
+        options = {"ProjectionExpression": attributes} if attributes else {}
+        for start in range(0, len(keys), MAX_KEYS):
+            some = keys[start : start + MAX_KEYS]
+            request: Any = {table: {"Keys": some, "ConsistentRead": consistent, **options}}
+            for attempt in range(ATTEMPTS):
+                response = self.call("batch_get_item", RequestItems=request)
+                yield from response["Responses"].get(table, [])
+                request = response.get("UnprocessedKeys")
+                if not request:
+                    break
+                _pause(attempt)
+            else:
+                raise StoreUnavailableError("DynamoDB: throttled")
+
+    def put(self, table: str, items: Sequence[Item]) -> None:
+        """Put up to `MAX_PUTS` items, whatever is there under their keys."""
+        request: Any = {table: [{"PutRequest": {"Item": item}} for item in items]}
+        for attempt in range(ATTEMPTS):
+            request = self.call("batch_write_item", RequestItems=request).get("UnprocessedItems")
+            if not request:
+                return
+            _pause(attempt)
+        raise StoreUnavailableError("DynamoDB: throttled")
+
+    def scan(self, table: str, **options: Any) -> Iterator[Item]:
+        """Yield every item of a table or of an index, consistently where `options` say so."""
+        request = {"TableName": table, **options}
+        while True:
+            response = self.call("scan", **request)
+            yield from response["Items"]
+            if not response.get("LastEvaluatedKey"):
+                return
+            request["ExclusiveStartKey"] = response["LastEvaluatedKey"]
+
+
+def attribute(value: object) -> dict[str, Any]:
+    """Return a JSON value as DynamoDB's typed attribute; `exact_json.exact` makes its numbers."""
+    match value:
+        case str():
+            return {"S": value}
+        case bool():
+            return {"BOOL": value}
+        case int() | Decimal():
+            return {"N": shortest(value)}
+        case None:
+            return {"NULL": True}
+        case list():
+            return {"L": [attribute(element) for element in value]}
+        case dict():
+            return {"M": {name: attribute(element) for name, element in value.items()}}
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def _pause(attempt: int) -> None:
+    time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311

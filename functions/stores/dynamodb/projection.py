@@ -1,0 +1,203 @@
+"""The projection: orders and counters in DynamoDB as MySQL has them.
+
+Everything here may be written again, by anybody: an order is put with the same content, a counter is set
+only over an older version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, tzinfo
+from decimal import Decimal
+from typing import Any
+
+from orders import counters
+from orders.counters import Counted
+from orders.errors import OrderRefusedError, Refused, StoreUnavailableError, Unforeseen, place_of
+from orders.order import Order
+from stores.aws import CONNECTIONS
+from stores.dynamodb.client import MAX_PUTS, ConditionFailedError, DynamoDb, Item, TableNames, attribute
+
+CURRENT = "attribute_not_exists(#version) OR #version < :version"
+AS_READ = "#version = :read_version AND #counter = :read_value"
+
+
+class Projection:
+    """Orders by id, and the counters that pages show.
+
+    Every method raises StoreUnavailableError if DynamoDB does not answer.
+
+    Parameters
+    ----------
+    zone
+        The cafe's time zone, in whose hours orders are counted.
+    """
+
+    def __init__(self, dynamodb: DynamoDb, names: TableNames, zone: tzinfo) -> None:
+        self._dynamodb = dynamodb
+        self._names = names
+        self._zone = zone
+        self._threads = ThreadPoolExecutor(CONNECTIONS)
+
+    def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> dict[str, str]:
+        """Put orders, and set counters that are older, in calls of which several run at once.
+
+        Parameters
+        ----------
+        counted
+            Counters by name, of those that DynamoDB has, too.
+
+        Returns
+        -------
+        dict[str, str]
+            Why, by order id, for each order that DynamoDB refuses; the others and the counters are written.
+        """
+        refused: dict[str, str] = {}
+        groups = [orders[start : start + MAX_PUTS] for start in range(0, len(orders), MAX_PUTS)]
+        self._all_at_once(
+            [
+                *(_job(self._put, group, refused) for group in groups),
+                *(_job(self.show, name, number) for name, number in counted.items()),
+            ]
+        )
+        return refused
+
+    def show(self, name: str, counted: Counted, read: Counted | None = None) -> bool:
+        """Set one counter if DynamoDB has an older version of it; return whether it was set.
+
+        Parameters
+        ----------
+        read
+            What DynamoDB has, if that is wrong: then the counter is set if it still has that.
+        """
+        table, key, counter = self._place(name)
+        values = {":value": _number(counted.value), ":version": _number(counted.version)}
+        update = "SET #counter = :value, #version = :version"
+        if expires_at := counters.expires_at(name, self._zone):
+            update += ", expires_at = :expires_at"
+            values[":expires_at"] = _number(int(expires_at.timestamp()))
+        if read:
+            values |= {":read_value": _number(read.value), ":read_version": _number(read.version)}
+        try:
+            self._dynamodb.call(
+                "update_item",
+                TableName=table,
+                Key=key,
+                UpdateExpression=update,
+                ConditionExpression=AS_READ if read else CURRENT,
+                ExpressionAttributeNames={"#counter": counter, "#version": "version"},
+                ExpressionAttributeValues=values,
+            )
+        except ConditionFailedError:
+            return False  # Somebody has shown a later version.
+        return True
+
+    def set_up(self, menu: Mapping[str, Decimal]) -> None:
+        """Put the menu's prices and a first `TOTAL_ORDERS` in, and never set a counter back."""
+        self._begin(counters.TOTAL_ORDERS)
+        for item, price in menu.items():
+            self._begin(counters.item_name(item), price)
+
+    def _begin(self, name: str, price: Decimal | None = None) -> None:
+        table, key, counter = self._place(name)
+        update, values = "ADD #counter :none", {":none": _number(0)}
+        if price is not None:
+            update += " SET price = :price"
+            values[":price"] = {"N": str(price)}
+        self._dynamodb.call(
+            "update_item",
+            TableName=table,
+            Key=key,
+            UpdateExpression=update,
+            ExpressionAttributeNames={"#counter": counter},
+            ExpressionAttributeValues=values,
+        )
+
+    def read(self, names: Iterable[str]) -> dict[str, Counted]:
+        """Read counters consistently; one that nobody has set is missing, one without a version has 0."""
+        keys: dict[str, list[Item]] = {}
+        for name in names:
+            table, key, _ = self._place(name)
+            keys.setdefault(table, []).append(key)
+        items = [item for table in keys for item in self._dynamodb.get(table, keys[table], consistent=True)]
+        return dict(map(_counted, items))
+
+    def missing(self, order_ids: Sequence[str]) -> set[str]:
+        """Return which orders are not there."""
+        keys = [{"orderId": {"S": order_id}} for order_id in order_ids]
+        found = self._dynamodb.get(self._names.orders, keys, consistent=True, attributes="orderId")
+        return set(order_ids) - {item["orderId"]["S"] for item in found}
+
+    def _put(self, orders: Sequence[Order], refused: dict[str, str]) -> None:
+        """Put orders at once; where one is refused or makes it fail, halve until it alone is left out."""
+        try:
+            self._dynamodb.put(self._names.orders, [_item(order) for order in orders])
+            return
+        except StoreUnavailableError:
+            raise
+        except OrderRefusedError as error:
+            reason = Refused(str(error))
+        # A defect of ours that one order brings to light must not take its neighbours along.
+        except Exception as error:  # noqa: BLE001
+            reason = Unforeseen(place_of(error))
+        if len(orders) == 1:
+            refused[orders[0].order_id] = reason
+            return
+        middle = len(orders) // 2
+        self._put(orders[:middle], refused)
+        self._put(orders[middle:], refused)
+
+    def _place(self, name: str) -> tuple[str, Item, str]:
+        """Return a counter's table, key, and attribute."""
+        if item := counters.item_of(name):
+            return self._names.menu, {"item": {"S": item}}, "orders"
+        return self._names.metrics, {"metric": {"S": name}}, "count"
+
+    def _all_at_once(self, jobs: Iterable[Callable[[], object]]) -> None:
+        """Run jobs; once DynamoDB is away, none starts that would wait for it again."""
+        away: list[StoreUnavailableError] = []
+
+        def run(job: Callable[[], object]) -> None:
+            if not away:
+                try:
+                    job()
+                except StoreUnavailableError as error:
+                    away.append(error)
+
+        list(self._threads.map(run, jobs))
+        if away:
+            raise away[0]
+
+
+def _job(work: Callable[..., object], *arguments: Any) -> Callable[[], object]:
+    return lambda: work(*arguments)
+
+
+def _counted(item: Item) -> tuple[str, Counted]:
+    name, counter = (
+        (counters.item_name(item["item"]["S"]), "orders")
+        if "item" in item
+        else (item["metric"]["S"], "count")
+    )
+    value, version = (int(item.get(part, {"N": "0"})["N"]) for part in (counter, "version"))
+    return name, Counted(value, version)
+
+
+def _number(value: int) -> dict[str, str]:
+    return {"N": str(value)}
+
+
+def _item(order: Order) -> Item:
+    """Return an order as an item; its further attributes stand next to its own fields."""
+    item = {
+        **order.attributes,
+        "orderId": order.order_id,
+        "item": order.item,
+        "quantity": order.quantity,
+        "customer_name": order.customer_name,
+    }
+    item.pop("created_at", None)
+    if order.created_at is not None:
+        item["created_at"] = order.created_at.astimezone(UTC).isoformat(timespec="milliseconds")
+    return {name: attribute(value) for name, value in item.items()}
