@@ -14,7 +14,7 @@ from log import log
 from orders.names import parse_name
 from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.projection import Projection
-from stores.mysql import migrations
+from stores.mysql import migrations, users
 from stores.mysql.connection import MySql
 from stores.mysql.secret import Login, LoginSecret
 
@@ -49,14 +49,15 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         `{"menu": {"Latte": "5"}}`: the menu's items and prices.
     """
     menu = {parse_name(item): Decimal(price) for item, price in event["menu"].items()}
+    zone = environment.time_zone()
     application = LoginSecret(environment.database_secret())
     login = MasterLogin(LoginSecret(environment.master_secret()), application)
     mysql = MySql(login, timeout=STATEMENT_TIMEOUT, client_flag=CLIENT.MULTI_STATEMENTS)
     try:
-        applied = migrations.migrate(mysql, migrations.read(MIGRATIONS))
-        migrations.set_up_user(mysql, application.get())
+        applied = migrations.migrate(mysql, migrations.read(MIGRATIONS), zone)
+        users.set_up_worker(mysql, application.get())
     finally:
         mysql.close()
-    Projection(DynamoDb(), environment.table_names(), environment.time_zone()).set_up(menu)
+    Projection(DynamoDb(), environment.table_names(), zone).set_up(menu)
     log("INFO", "Database up to date", applied=applied, menu=len(menu))
     return {"applied": applied, "menu": sorted(menu)}

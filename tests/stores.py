@@ -22,7 +22,7 @@ from local.database import Database, tls_context
 from orders.ledger import Ledger
 from stores.dynamodb.client import DynamoDb, TableNames
 from stores.dynamodb.projection import Projection
-from stores.mysql import migrations
+from stores.mysql import migrations, users
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.rows import OrderRows
@@ -170,7 +170,7 @@ def mysql(empty_database: Server, master: MySql) -> Iterator[MySql]:
     """A connection as the application's user, to a schema that is up to date."""
     login = dataclasses.replace(empty_database.login, username="cafe_user", password="a password")
     migrations.migrate(master, migrations.read(MIGRATIONS))
-    migrations.set_up_user(master, login)
+    users.set_up_worker(master, login)
     mysql = MySql(FixedLogin(login))
     yield mysql
     mysql.close()

@@ -14,6 +14,10 @@ class OrderRefusedError(Exception):
     """A store takes none of a set of orders, because of what at least one of them holds."""
 
 
+class SchemaError(Exception):
+    """The database's schema cannot be changed before a person has done what the text says."""
+
+
 class Refused(str):
     """Reason why a message or order is not taken, now or later; others are."""
 

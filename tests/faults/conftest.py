@@ -13,7 +13,7 @@ from pymysql.constants import CLIENT
 
 import order_processor
 import stores.mysql.connection
-from stores.mysql import migrations
+from stores.mysql import migrations, users
 from stores.mysql.connection import MySql
 from stores.mysql.secret import Login
 from tests.faults import worker
@@ -47,7 +47,7 @@ def login(server: Server) -> Login:
         patch.setattr(stores.mysql.connection, "CERTIFICATE_AUTHORITY", server.authority)
         master = MySql(FixedLogin(administrator), client_flag=CLIENT.MULTI_STATEMENTS)
         migrations.migrate(master, migrations.read(MIGRATIONS))
-        migrations.set_up_user(master, login)
+        users.set_up_worker(master, login)
         master.close()
     return login
 

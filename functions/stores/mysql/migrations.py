@@ -1,21 +1,31 @@
-"""The database's application user and its schema, brought up to date by numbered SQL files."""
+"""The database's schema, brought up to date by numbered SQL files."""
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
+import pymysql
+from pymysql.constants import ER
 from pymysql.cursors import Cursor
 
-from orders.errors import StoreUnavailableError
+from orders.counters import tally_groups
+from orders.errors import SchemaError, StoreUnavailableError
+from stores.mysql import audit
 from stores.mysql.connection import MySql
-from stores.mysql.secret import Login
 
 NAME = re.compile(r"(\d{4})_\w+\.sql")
 LOCK = "cafe_migrations"
 LOCK_WAIT = 120  # seconds; another deploy's migration may be at work
+# Seconds that a change of the table waits for transactions that use it. All that comes later waits behind it, orders too.
+TABLE_LOCK_WAIT = 5
+TABLE_LOCK_ATTEMPTS = 5
+TABLE_LOCK_PAUSE = 2.0  # seconds, in which what has waited behind the change is done
+COUNTERS = 3  # the migration that makes the counters
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,7 @@ def read(directory: Path) -> list[Migration]:
     return migrations
 
 
-def migrate(mysql: MySql, migrations: Sequence[Migration]) -> list[str]:
+def migrate(mysql: MySql, migrations: Sequence[Migration], zone: tzinfo = UTC) -> list[str]:
     """Apply what is not applied yet; two at the same time wait for each other.
 
     MySQL commits at every change of a table, so that a migration can stop half-way: each asks what is
@@ -56,6 +66,8 @@ def migrate(mysql: MySql, migrations: Sequence[Migration]) -> list[str]:
     ----------
     mysql
         A connection as the master user, with `CLIENT.MULTI_STATEMENTS`.
+    zone
+        The cafe's, in which days are counted.
 
     Returns
     -------
@@ -64,26 +76,30 @@ def migrate(mysql: MySql, migrations: Sequence[Migration]) -> list[str]:
 
     Raises
     ------
+    SchemaError
+        If what is there cannot be migrated; nothing is changed then.
     StoreUnavailableError
         If the database cannot be reached, or another migration does not end.
     """
-    return mysql.run(lambda cursor: _migrate(cursor, migrations))
+    return mysql.read(lambda cursor: _migrate(cursor, migrations, zone))
 
 
-def _migrate(cursor: Cursor, migrations: Sequence[Migration]) -> list[str]:
+def _migrate(cursor: Cursor, migrations: Sequence[Migration], zone: tzinfo) -> list[str]:
     cursor.execute("SELECT GET_LOCK(%s, %s)", (LOCK, LOCK_WAIT))
     if cursor.fetchone() != (1,):
         raise StoreUnavailableError("Another migration is at work and does not end")
     try:
+        cursor.execute(f"SET SESSION lock_wait_timeout = {TABLE_LOCK_WAIT}")
+        applied = _applied(cursor)
+        missing = [migration for migration in migrations if migration.number not in applied]
         cursor.execute(
             "CREATE TABLE IF NOT EXISTS schema_migrations ("
             "number INT PRIMARY KEY, name VARCHAR(100) NOT NULL, applied_at DATETIME NOT NULL)"
         )
-        cursor.execute("SELECT number FROM schema_migrations")
-        applied = {number for (number,) in cursor.fetchall()}
-        missing = [migration for migration in migrations if migration.number not in applied]
         for migration in missing:
-            _run_all(cursor, migration.sql)
+            _apply(cursor, migration.sql)
+            if migration.number == COUNTERS:
+                _fill_counters(cursor, zone)
             cursor.execute(
                 "INSERT INTO schema_migrations (number, name, applied_at) VALUES (%s, %s, UTC_TIMESTAMP())",
                 (migration.number, migration.name),
@@ -94,28 +110,54 @@ def _migrate(cursor: Cursor, migrations: Sequence[Migration]) -> list[str]:
         cursor.execute("SELECT RELEASE_LOCK(%s)", (LOCK,))
 
 
-def _run_all(cursor: Cursor, sql: str) -> None:
+def _applied(cursor: Cursor) -> set[int]:
+    cursor.execute("SHOW TABLES LIKE 'schema_migrations'")
+    if not cursor.fetchall():
+        return set()
+    cursor.execute("SELECT number FROM schema_migrations")
+    return {number for (number,) in cursor.fetchall()}
+
+
+def _apply(cursor: Cursor, sql: str) -> None:
+    """Run a file's statements, again from the first where another transaction has the table for too long."""
+    for attempt in range(1, TABLE_LOCK_ATTEMPTS + 1):
+        try:
+            run_all(cursor, sql)
+        except pymysql.OperationalError as error:
+            if error.args[0] != ER.LOCK_WAIT_TIMEOUT:
+                raise
+            cursor.execute("UNLOCK TABLES")
+            if attempt == TABLE_LOCK_ATTEMPTS:
+                raise SchemaError(
+                    "A transaction uses the table `orders` and does not end: end it (SHOW PROCESSLIST shows it), "
+                    "and deploy again"
+                ) from error
+            time.sleep(TABLE_LOCK_PAUSE)
+        else:
+            return
+
+
+def run_all(cursor: Cursor, sql: str) -> None:
     """Run a file's statements; an error of any of them is raised when its turn comes."""
     cursor.execute(sql)
     while cursor.nextset():
         pass
 
 
-def set_up_user(mysql: MySql, login: Login) -> None:
-    """Give the application's user its password and its rights on its database, over TLS only.
-
-    Raises
-    ------
-    StoreUnavailableError
-        If the database cannot be reached.
-    """
-    # An underscore stands for any character in the name of a GRANT.
-    database = login.database.replace("_", r"\_")
-
-    def grant(cursor: Cursor) -> None:
-        user = (login.username, login.password)
-        cursor.execute("CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s REQUIRE SSL", user)
-        cursor.execute("ALTER USER %s@'%%' IDENTIFIED BY %s REQUIRE SSL", user)
-        cursor.execute(f"GRANT SELECT, INSERT, UPDATE ON `{database}`.* TO %s@'%%'", (login.username,))
-
-    mysql.run(grant)
+def _fill_counters(cursor: Cursor, zone: tzinfo) -> None:
+    """Count the rows that are there, while more come in: what the counters lack is what the rows add up to."""
+    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+    counters = audit.read(cursor)
+    groups = audit.sum_groups(cursor, 0, audit.last_id(cursor))
+    cursor.execute("COMMIT")
+    missing = tally_groups(groups, zone, datetime.now(UTC))
+    missing.subtract({name: counter.value for name, counter in counters.items()})
+    differences = [
+        audit.Difference(name, value, counters[name].corrections if name in counters else 0)
+        for name, value in missing.items()
+        if value
+    ]
+    cursor.execute("START TRANSACTION")
+    audit.apply(cursor, differences)
+    cursor.execute("COMMIT")

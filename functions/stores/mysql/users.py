@@ -1,0 +1,59 @@
+"""The functions' users of the database, each with its password and its rights, over TLS only."""
+
+from __future__ import annotations
+
+from pymysql.cursors import Cursor
+
+from stores.mysql.connection import MySql
+from stores.mysql.secret import Login
+
+# Of the 60 that the smallest instance has: any number of readers of the page leave the worker its connections.
+STATUS_CONNECTIONS = 20
+
+
+def set_up_worker(mysql: MySql, login: Login) -> None:
+    """Let a user record orders, count them, and drop counters that have expired.
+
+    Raises
+    ------
+    StoreUnavailableError
+        If the database cannot be reached.
+    """
+
+    def grant(cursor: Cursor) -> None:
+        _create(cursor, login)
+        _grant(cursor, "SELECT, INSERT, UPDATE", f"{_pattern(login)}.*", login)
+        _grant(cursor, "DELETE", f"`{login.database}`.counters", login)
+
+    mysql.read(grant)
+
+
+def set_up_status(mysql: MySql, login: Login) -> None:
+    """Let a user read, by a few connections at once.
+
+    Raises
+    ------
+    StoreUnavailableError
+        If the database cannot be reached.
+    """
+
+    def grant(cursor: Cursor) -> None:
+        _create(cursor, login, f"WITH MAX_USER_CONNECTIONS {STATUS_CONNECTIONS}")
+        _grant(cursor, "SELECT", f"{_pattern(login)}.*", login)
+
+    mysql.read(grant)
+
+
+def _create(cursor: Cursor, login: Login, limit: str = "") -> None:
+    user = (login.username, login.password)
+    cursor.execute(f"CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s REQUIRE SSL {limit}", user)
+    cursor.execute(f"ALTER USER %s@'%%' IDENTIFIED BY %s REQUIRE SSL {limit}", user)
+
+
+def _grant(cursor: Cursor, rights: str, where: str, login: Login) -> None:
+    cursor.execute(f"GRANT {rights} ON {where} TO %s@'%%'", (login.username,))
+
+
+def _pattern(login: Login) -> str:
+    """Return a database's name as it is written in a GRANT, where an underscore stands for any character."""
+    return "`" + login.database.replace("_", r"\_") + "`"
