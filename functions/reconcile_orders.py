@@ -1,28 +1,32 @@
-"""Compare MySQL with DynamoDB, repair what differs, and record the orders among the dead letters.
+"""Compare the projection with MySQL and repair it, audit the counters, and record orders in `OrderDLQ`.
 
-Scheduled every minute. An operator calls it with a command, of which functions/README.md has the list.
+Scheduled every minute, and the audit every hour. An operator calls it with a command, of which
+functions/README.md has the list.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from stores.dynamodb.tables import OrdersTables, TableNames
-
+import environment
 from log import log, metrics
+from orders import counters
+from orders.audit import OutOfTimeError, audit
 from orders.errors import StoreUnavailableError
+from orders.findings import DeadLetterCounts, RdsOrders
 from orders.ledger import Ledger
-from orders.reconciliation import Clock, DeadLetterCounts, NotNowError, Outcome, Reconciler
+from orders.reconciliation import Clock, Outcome, Reconciler
 from orders.replay import replay
 from orders.sweep import Swept, sweep
 from orders.times import MAX_AHEAD
-from stores.dynamodb.metrics import OrderCounts
+from stores.dynamodb.client import DynamoDb
+from stores.dynamodb.metrics import Metrics
+from stores.dynamodb.projection import Projection
+from stores.mysql.audit import AuditStore
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.rows import OrderRows
@@ -32,80 +36,80 @@ from stores.sqs import DeadLetters
 SCHEDULED = 45.0  # seconds; the next scheduled run starts a minute after this one
 SWEEP = 25.0  # seconds, of that time, that comparing leaves to the sweep, which has thousands after an outage
 RESERVE = 60.0  # seconds of the function's time that are left to end in order
-CHECK_PATIENCE = 3.0  # seconds
+CHECK_TIMEOUT = 3.0  # seconds
 
 
 @cache
 def mysql() -> MySql:
     """Connect once per process."""
-    return MySql(LoginSecret(os.environ["DATABASE_SECRET"]))
+    return MySql(LoginSecret(environment.database_secret()))
 
 
 @cache
-def names() -> TableNames:
-    """Tell where the tables are."""
-    return TableNames(os.environ["ORDERS_TABLE"], os.environ["MENU_TABLE"], os.environ["METRICS_TABLE"])
+def dynamodb() -> DynamoDb:
+    """Create the client once per process."""
+    return DynamoDb()
 
 
 @cache
-def zone() -> ZoneInfo:
-    """Tell the cafe's time zone."""
-    return ZoneInfo(os.environ["TIME_ZONE"])
+def projection() -> Projection:
+    """Return what DynamoDB shows."""
+    return Projection(dynamodb(), environment.table_names(), environment.time_zone())
+
+
+@cache
+def found_last() -> Metrics:
+    """Return where findings are kept."""
+    return Metrics(dynamodb(), environment.table_names().metrics)
 
 
 @cache
 def ledger() -> Ledger:
     """Record orders as the worker does."""
-    return Ledger(OrdersDatabase(mysql()), OrdersTables(names(), zone()))
-
-
-@cache
-def counts() -> OrderCounts:
-    """Read and write the tables."""
-    return OrderCounts(names())
+    zone = environment.time_zone()
+    return Ledger(OrdersDatabase(mysql(), zone), projection(), zone)
 
 
 @cache
 def dead_letters() -> DeadLetters:
     """Take messages off `OrderDLQ`."""
-    return DeadLetters(os.environ["DEAD_LETTER_QUEUE_URL"])
+    return DeadLetters(environment.dead_letter_queue_url())
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Do what a command says; without one, what the schedule asks for.
+    """Run a command; without one, do what is due every minute.
 
     Returns
     -------
     dict[str, Any]
-        Of `check` and `read` see there. Else `checked`, `repaired`, `drift`, `rds_orders`, `next` (where
-        to go on: call again with it as `after`), `reason` (why something was left undone), and of the
-        dead letters `swept`, `left` = `rejected` + `waiting`, `rejected_reason` and `waiting_reason`
-        (see `Swept`); of `rebuild` also `corrected`.
+        Of `check` and `read` see there. Else `compared` (whether a comparison was possible), `checked`,
+        `repaired`, `counted`, `drift`, `rds_orders`, `corrected`, `bad_rows`, `next` (where to go on: call
+        again with it as `after`), `reason` (why something was left undone), `unchecked` (what could not be
+        compared, and why), and of the dead letters what `Swept` has.
     """
     left = _time_left(context)
-    after = int(event.get("after") or 0)
+    asked_by = str(event.get("source", "operator"))
     match event.get("command"):
         case None:
-            end = _until(min(left(), SCHEDULED))
-            asked_by = str(event.get("source", "operator"))
-            return _reconcile(end, lambda reconciler: reconciler.window(), is_window=True, asked_by=asked_by)
+            return _run(_recent, _until(min(left(), SCHEDULED)), asked_by)
         case "full":
-            return _reconcile(left, lambda reconciler: reconciler.full(after))
+            return _run(_audit, left, asked_by)
         case "rebuild":
-            return _reconcile(left, lambda reconciler: reconciler.rebuild(after), with_corrections=True)
+            after = int(event.get("after") or 0)
+            return _run(lambda *state: _rebuild(after, *state), left, asked_by)
         case "check":
             return check()
         case "read":
-            return replay(OrderRows(mysql()), event)
+            return replay(OrderRows(mysql(), environment.time_zone()), event)
         case other:
             raise ValueError(f"There is no command {other!r}: full, rebuild, check or read.")
 
 
 def check() -> dict[str, Any]:
     """Return whether both stores answer and the database takes rows, and what the last run found."""
-    rows = OrderRows(
-        MySql(LoginSecret(os.environ["DATABASE_SECRET"]), timeout=CHECK_PATIENCE, patience=CHECK_PATIENCE)
-    )
+    login = LoginSecret(environment.database_secret())
+    impatient = MySql(login, timeout=CHECK_TIMEOUT, patience=CHECK_TIMEOUT)
+    rows = OrderRows(impatient, environment.time_zone())
     schema = last_order_at = future_orders = reason = refusal = None
     until = datetime.now(UTC) + MAX_AHEAD
     try:
@@ -130,46 +134,48 @@ def check() -> dict[str, Any]:
         "future_orders": future_orders,
     }
     try:
-        found = counts().rds_orders()
+        found = found_last().rds_orders()
     except StoreUnavailableError as error:
         log("ERROR", "Figures not read", reason=str(error))
         return answer | {"dynamodb": {"reachable": False, "reason": str(error)}}
+    answer |= {"unknown_since": _iso(found.unknown_since), "unknown_reason": found.unknown_reason}
     if found.as_of:
         answer |= {"rds_orders": found.count, "drift": found.drift, "as_of": _iso(found.as_of)}
     return answer
 
 
-def _reconcile(
-    left: Callable[[], float],
-    work: Callable[[Reconciler], Outcome],
-    *,
-    is_window: bool = False,
-    with_corrections: bool = False,
-    asked_by: str = "operator",
-) -> dict[str, Any]:
-    """Compare, and sweep the dead letters."""
-    outcome, swept = Outcome(), Swept()
-    compared = False
-    clock = Clock(left=lambda: left() - SWEEP)
+Work = Callable[[Reconciler, Callable[[], float], Outcome], None]
+
+
+def _run(work: Work, left: Callable[[], float], asked_by: str) -> dict[str, Any]:
+    """Compare, sweep the dead letters whatever that found, and keep what was found."""
+    outcome = Outcome()
+    zone = environment.time_zone()
+    reconciler = Reconciler(OrderRows(mysql(), zone), projection(), zone, Clock(left=lambda: left() - SWEEP))
     try:
-        outcome = work(Reconciler(OrderRows(mysql()), counts(), ledger(), zone(), clock))
-        compared = True
-    except (StoreUnavailableError, NotNowError) as error:
-        outcome.reason = str(error)
-    if outcome.next is None or is_window:
+        work(reconciler, left, outcome)
+    except (StoreUnavailableError, OutOfTimeError) as error:
+        outcome.unchecked = str(error)
+    _keep(outcome, asked_by)
+    swept = Swept()
+    if outcome.next is None:
         # Even if a store failed: between two outages there may be no time to compare everything.
         swept = _sweep(left)
-        outcome.reason = outcome.reason or swept.reason or swept.waiting_reason
+    reason = outcome.unchecked or outcome.reason or swept.reason or swept.waiting_reason
     # Last, and only if OrderDLQ was read, too: without this metric the reconciler counts as silent.
-    if compared and not swept.reason:
+    if outcome.unchecked is None and outcome.next is None and not swept.reason:
         _publish_drift(outcome, asked_by)
-    if outcome.reason:
-        log("ERROR", "Not all was reconciled", reason=outcome.reason, askedBy=asked_by)
-    answer: dict[str, Any] = {
+    if reason:
+        log("ERROR", "Not all was reconciled", reason=reason, askedBy=asked_by)
+    return {
+        "compared": outcome.unchecked is None,
         "checked": outcome.checked,
         "repaired": outcome.repaired,
+        "counted": outcome.counted,
         "drift": outcome.drift,
         "rds_orders": outcome.rds_orders,
+        "corrected": _by_table(outcome.corrected),
+        "bad_rows": {str(row_id): why for row_id, why in outcome.bad_rows.items()},
         "swept": len(swept.recorded),
         "left": swept.left,
         "rejected": swept.rejected,
@@ -177,14 +183,65 @@ def _reconcile(
         "waiting": swept.waiting,
         "waiting_reason": swept.waiting_reason,
         "next": outcome.next,
-        "reason": outcome.reason,
+        "reason": reason,
+        "unchecked": outcome.unchecked,
     }
-    if outcome.unchecked:
-        answer["unchecked"] = outcome.unchecked
-    if with_corrections:
-        corrected = outcome.corrected
-        answer["corrected"] = {"metrics": dict(corrected.metrics), "menu": dict(corrected.menu)}
-    return answer
+
+
+def _recent(reconciler: Reconciler, left: Callable[[], float], outcome: Outcome) -> None:
+    reconciler.recent(found_last().rds_orders(), outcome)
+
+
+def _audit(reconciler: Reconciler, left: Callable[[], float], outcome: Outcome) -> None:
+    """Correct every counter in MySQL by its rows, and show every counter in DynamoDB as MySQL has it."""
+    _recent(reconciler, left, outcome)
+    found = audit(AuditStore(mysql()), environment.time_zone(), left)
+    outcome.checked = found.rows
+    outcome.corrected = dict(found.corrected)
+    outcome.bad_rows |= dict.fromkeys(found.bad_rows, "no item, or no quantity")
+    reconciler.compare_all_counters(outcome)
+    outcome.drift = max(outcome.drift, found.drift)
+
+
+def _rebuild(after: int, reconciler: Reconciler, left: Callable[[], float], outcome: Outcome) -> None:
+    """Audit, at the first call, and write every order to DynamoDB again."""
+    if after == 0:
+        _audit(reconciler, left, outcome)
+        outcome.checked = 0
+    reconciler.write_all(after, outcome)
+
+
+def _keep(outcome: Outcome, asked_by: str) -> None:
+    """Leave what was found for the order-status page and the next run."""
+    for row_id, why in outcome.bad_rows.items():
+        log("ERROR", "Row holds no order", row=row_id, reason=why)
+    now = datetime.now(UTC)
+    try:
+        last = found_last().rds_orders()
+        if outcome.unchecked is not None:
+            found_last().save_unknown(outcome.unchecked, now, outcome.compared_until)
+        else:
+            found_last().save(
+                RdsOrders(
+                    count=last.count if outcome.rds_orders is None else outcome.rds_orders,
+                    as_of=now,
+                    drift=outcome.drift,
+                    drift_since=(last.drift_since or now) if outcome.drift else None,
+                    compared_until=outcome.compared_until or last.compared_until,
+                )
+            )
+    except StoreUnavailableError as error:
+        outcome.unchecked = outcome.unchecked or str(error)
+
+
+def _by_table(corrected: dict[str, int]) -> dict[str, dict[str, int]]:
+    """Return corrections of the counters that people see, by the attribute that shows them."""
+    menu = {item: value for name, value in corrected.items() if (item := counters.item_of(name))}
+    shown = {name: value for name, value in corrected.items() if counters.is_shown(name)}
+    return {
+        "metrics": {name: value for name, value in shown.items() if counters.item_of(name) is None},
+        "menu": menu,
+    }
 
 
 def _sweep(left: Callable[[], float]) -> Swept:
@@ -202,7 +259,9 @@ def _sweep(left: Callable[[], float]) -> Swept:
         waitingReason=swept.waiting_reason,
     )
     try:
-        counts().save_dead_letters(DeadLetterCounts(swept.rejected, swept.waiting, datetime.now(UTC)))
+        found_last().save_dead_letters(
+            DeadLetterCounts(swept.rejected, swept.conflicting, swept.waiting, datetime.now(UTC))
+        )
     except StoreUnavailableError as error:
         log("ERROR", "Dead letters not noted", reason=str(error))
     return swept

@@ -22,6 +22,7 @@ RDS_ORDERS = "RDS_ORDERS"  # what `ReconcileOrders` found; no counter
 DEAD_LETTERS = "DEAD_LETTERS"  # what its sweep left in `OrderDLQ`; no counter
 METRIC = re.compile(r"TOTAL_ORDERS|ORDERS#\d{4}-\d\d-\d\d(T\d\d)?")
 EXPIRING = re.compile(r"(ORDERS|ITEM_HOUR|QUARTER)#(\d{4}-\d\d-\d\dT\d\d)(?::(\d\d))?(#.*)?", re.DOTALL)
+LOCAL = "ORDERS#"  # days and hours of the cafe's clock
 ITEM = "ITEM#"
 ITEM_HOUR = "ITEM_HOUR#"
 QUARTER = "QUARTER#"
@@ -122,6 +123,11 @@ def item_of(name: str) -> str | None:
 def is_shown(name: str) -> bool:
     """Return whether DynamoDB has the counter, too."""
     return name.startswith(ITEM) or METRIC.fullmatch(name) is not None
+
+
+def is_local(name: str) -> bool:
+    """Return whether a counter depends on the cafe's time zone."""
+    return name.startswith(LOCAL)
 
 
 def expires_at(name: str, zone: tzinfo) -> datetime | None:

@@ -17,6 +17,8 @@ class RdsOrders:
     drift, drift_since
         By how many orders the stores differed, and when the first of the comparisons in a row was that
         found any.
+    compared_until
+        Everything that was recorded until then was compared at some time.
     unknown_since, unknown_reason
         Since when no comparison was possible, and why the last was not; None if the last one was.
     """
@@ -25,6 +27,7 @@ class RdsOrders:
     as_of: datetime | None = None
     drift: int = 0
     drift_since: datetime | None = None
+    compared_until: datetime | None = None
     unknown_since: datetime | None = None
     unknown_reason: str | None = None
 

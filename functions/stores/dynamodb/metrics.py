@@ -26,7 +26,7 @@ class Metrics:
         The read may be a second behind the last write, and costs half of a consistent one.
         """
         items = self._items([*names, RDS_ORDERS, DEAD_LETTERS])
-        numbers = {name: int(items.get(name, {}).get("count", {"N": "0"})["N"]) for name in names}
+        numbers = {name: _integer(items.get(name, {}), "count") for name in names}
         return numbers, _rds_orders(items.get(RDS_ORDERS, {})), _dead_letters(items.get(DEAD_LETTERS))
 
     def rds_orders(self) -> RdsOrders:
@@ -41,7 +41,7 @@ class Metrics:
             Key={"metric": {"S": RDS_ORDERS}},
             # Besides, what the previous release wants to find: it may take over again.
             UpdateExpression="SET #count = :count, as_of = :as_of, drift = :drift, drift_since = :since,"
-            " settled_id = if_not_exists(settled_id, :zero),"
+            " compared_until = :until, settled_id = if_not_exists(settled_id, :zero),"
             " settled_count = if_not_exists(settled_count, :zero), marks = if_not_exists(marks, :empty),"
             " version = if_not_exists(version, :zero) + :one"
             " REMOVE unknown_since, unknown_reason",
@@ -51,21 +51,26 @@ class Metrics:
                 ":as_of": {"S": _text(found.as_of)},
                 ":drift": {"N": str(found.drift)},
                 ":since": {"S": _text(found.drift_since)},
+                ":until": {"S": _text(found.compared_until)},
                 ":zero": {"N": "0"},
                 ":one": {"N": "1"},
                 ":empty": {"L": []},
             },
         )
 
-    def save_unknown(self, reason: str, now: datetime) -> None:
-        """Write that no comparison was possible; what the last one found stays."""
+    def save_unknown(self, reason: str, now: datetime, compared_until: datetime | None = None) -> None:
+        """Write that no comparison was possible, or only a part of one; what the last one found stays."""
+        update = "SET unknown_since = if_not_exists(unknown_since, :now), unknown_reason = :reason"
+        values = {":now": {"S": _text(now)}, ":reason": {"S": reason}}
+        if compared_until:
+            update += ", compared_until = :until"
+            values[":until"] = {"S": _text(compared_until)}
         self._dynamodb.call(
             "update_item",
             TableName=self._table,
             Key={"metric": {"S": RDS_ORDERS}},
-            UpdateExpression="SET unknown_since = if_not_exists(unknown_since, :now),"
-            " unknown_reason = :reason",
-            ExpressionAttributeValues={":now": {"S": _text(now)}, ":reason": {"S": reason}},
+            UpdateExpression=update,
+            ExpressionAttributeValues=values,
         )
 
     def save_dead_letters(self, found: DeadLetterCounts) -> None:
@@ -91,18 +96,14 @@ class Metrics:
 
 
 def _rds_orders(item: Item) -> RdsOrders:
-    unknown = {
-        "unknown_since": _moment(item, "unknown_since"),
-        "unknown_reason": item.get("unknown_reason", {}).get("S"),
-    }
-    if "as_of" not in item:
-        return RdsOrders(**unknown)
     return RdsOrders(
-        count=int(item["count"]["N"]),
+        count=_integer(item, "count"),
         as_of=_moment(item, "as_of"),
-        drift=int(item["drift"]["N"]),
+        drift=_integer(item, "drift"),
         drift_since=_moment(item, "drift_since"),
-        **unknown,
+        compared_until=_moment(item, "compared_until"),
+        unknown_since=_moment(item, "unknown_since"),
+        unknown_reason=item.get("unknown_reason", {}).get("S"),
     )
 
 
@@ -110,11 +111,16 @@ def _dead_letters(item: Item | None) -> DeadLetterCounts | None:
     if item is None:
         return None
     return DeadLetterCounts(
-        rejected=int(item["rejected"]["N"]),
-        conflicting=int(item.get("conflicting", {"N": "0"})["N"]),  # the previous release knows none
-        waiting=int(item["waiting"]["N"]),
+        rejected=_integer(item, "rejected"),
+        conflicting=_integer(item, "conflicting"),
+        waiting=_integer(item, "waiting"),
         as_of=datetime.fromisoformat(item["as_of"]["S"]),
     )
+
+
+def _integer(item: Item, name: str) -> int:
+    """Read a number; one that is missing is 0, for instance where the previous release wrote the item."""
+    return int(item.get(name, {"N": "0"})["N"])
 
 
 def _moment(item: Item, name: str) -> datetime | None:

@@ -123,6 +123,16 @@ class Projection:
         items = [item for table in keys for item in self._dynamodb.get(table, keys[table], consistent=True)]
         return dict(map(_counted, items))
 
+    def names(self) -> set[str]:
+        """Return the names of all counters that are not 0, consistently."""
+        items = (
+            item
+            for table in (self._names.menu, self._names.metrics)
+            for item in self._dynamodb.scan(table, ConsistentRead=True)
+        )
+        found = dict(map(_counted, items))
+        return {name for name, counted in found.items() if counted.value and counters.is_shown(name)}
+
     def missing(self, order_ids: Sequence[str]) -> set[str]:
         """Return which orders are not there."""
         keys = [{"orderId": {"S": order_id}} for order_id in order_ids]

@@ -5,49 +5,93 @@ Counters and sums are read in one consistent snapshot, so that they can be compa
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from pymysql.cursors import Cursor
 
+from orders.audit import TIME_ZONE, Difference, OutOfTimeError, Snapshot, State
 from orders.counters import QUARTER_LENGTH, Group
+from stores.mysql.connection import MySql
 from stores.mysql.counters import NOW
 from stores.mysql.orders import IS_COUNTED
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 AT_ONCE = 1000  # counters in one statement
+STEP = 100_000  # rows that are summed up in one statement
+MOST_BAD_ROWS = 5  # that are named
+Tally = Callable[[Iterable[Group]], Mapping[str, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Counter:
-    """A counter as a snapshot has it."""
+class AuditStore:
+    """The tables `counters` and `orders`, for the audit.
 
-    value: int
-    corrections: int
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """What a counter lacks, by the rows of the same snapshot.
-
-    Attributes
-    ----------
-    value
-        To be added to the counter.
-    corrections
-        The counter's corrections in the snapshot, 0 if the counter was missing.
+    Every method raises StoreUnavailableError if the database does not answer.
     """
 
-    name: str
-    value: int
-    corrections: int
+    def __init__(self, mysql: MySql) -> None:
+        self._mysql = mysql
+
+    def snapshot(self, tally: Tally, left: Callable[[], float]) -> Snapshot:
+        """Read counters and rows in one consistent snapshot.
+
+        Raises
+        ------
+        OutOfTimeError
+            If time is up before all rows are read: a snapshot cannot go on in another invocation.
+        """
+        return self._mysql.snapshot(lambda cursor: _snapshot(cursor, tally, left))
+
+    def correct(self, differences: Collection[Difference]) -> None:
+        """Add each difference once, whoever else does so."""
+        ordered = sorted(differences, key=lambda difference: difference.name.encode())
+        for start in range(0, len(ordered), AT_ONCE):
+            some = ordered[start : start + AT_ONCE]
+            self._mysql.run(lambda cursor, some=some: apply(cursor, some))  # type: ignore[misc]
+
+    def note_time_zone(self, name: str, since: int) -> None:
+        """Replace the counter that says in which time zone days are counted."""
+
+        def note(cursor: Cursor) -> None:
+            cursor.execute("DELETE FROM counters WHERE name LIKE %s AND name <> %s", (f"{TIME_ZONE}%", name))
+            cursor.execute(
+                f"INSERT IGNORE INTO counters (name, value, version) VALUES (%s, %s, {NOW})",  # noqa: S608
+                (name.encode(), since),
+            )
+
+        self._mysql.run(note)
+
+    def delete(self, names: Collection[str]) -> None:
+        """Delete counters."""
+        encoded = sorted(name.encode() for name in names)
+        for start in range(0, len(encoded), AT_ONCE):
+            some = encoded[start : start + AT_ONCE]
+            marks = ", ".join(["%s"] * len(some))
+            statement = f"DELETE FROM counters WHERE name IN ({marks})"  # noqa: S608
+            self._mysql.run(lambda cursor, statement=statement, some=some: cursor.execute(statement, some))  # type: ignore[misc]
 
 
-def read(cursor: Cursor) -> dict[str, Counter]:
+def _snapshot(cursor: Cursor, tally: Tally, left: Callable[[], float]) -> Snapshot:
+    # The counters first: they change all the time, and reading how they were becomes slower with each change.
+    counters = read(cursor)
+    last, after = last_id(cursor), 0
+    expected, rows = Counter[str](), 0
+    while after < last:
+        if left() <= 0:
+            raise OutOfTimeError(f"Time was up after {rows} rows; a snapshot cannot go on in another run.")
+        upto = _end_of_step(cursor, after) or last
+        groups = sum_groups(cursor, after, upto)
+        rows += sum(group.orders for group in groups)
+        expected.update(tally(groups))
+        after = upto
+    return Snapshot(counters, expected, rows, bad_rows(cursor))
+
+
+def read(cursor: Cursor) -> dict[str, State]:
     """Read all counters."""
     cursor.execute("SELECT name, value, corrections FROM counters")
-    return {name.decode(): Counter(value, corrections) for name, value, corrections in cursor.fetchall()}
+    return {bytes(name).decode(): State(value, corrections) for name, value, corrections in cursor.fetchall()}
 
 
 def last_id(cursor: Cursor) -> int:
@@ -83,8 +127,8 @@ def sum_groups(cursor: Cursor, after: int, upto: int) -> list[Group]:
 def apply(cursor: Cursor, differences: Collection[Difference]) -> None:
     """Add each difference to its counter, unless a correction since the snapshot has done so.
 
-    Orders that were counted since then do not change a difference. A repeated call, after an answer to COMMIT that
-    was lost, and another audit's call with the same snapshot change nothing.
+    Orders that were counted since then do not change a difference. A repeated call, after an answer to
+    COMMIT that was lost, and another audit's call with the same snapshot change nothing.
     """
     # In the order of names, in which the worker locks them, too.
     rows = sorted((each.name.encode(), each.value, each.corrections + 1) for each in differences)
@@ -100,6 +144,22 @@ def apply(cursor: Cursor, differences: Collection[Difference]) -> None:
             f" corrections = corrections + IF({is_due}, 1, 0)",
             [value for row in some for value in row],
         )
+
+
+def _end_of_step(cursor: Cursor, after: int) -> int | None:
+    """Return the id of the last of the next rows to sum up, None if there are fewer. Ids have gaps."""
+    cursor.execute("SELECT id FROM orders WHERE id > %s ORDER BY id LIMIT 1 OFFSET %s", (after, STEP - 1))
+    found = cursor.fetchone()
+    return int(found[0]) if found else None
+
+
+def bad_rows(cursor: Cursor) -> list[int]:
+    """Return the ids of the first rows that hold no order."""
+    cursor.execute(
+        "SELECT id FROM orders WHERE item IS NULL OR item = '' OR quantity IS NULL ORDER BY id LIMIT %s",
+        (MOST_BAD_ROWS,),
+    )
+    return [row_id for (row_id,) in cursor.fetchall()]
 
 
 def _start(quarter: int) -> datetime:

@@ -6,16 +6,13 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import pymysql
 from pymysql.constants import ER
 from pymysql.cursors import Cursor
 
-from orders.counters import tally_groups
 from orders.errors import SchemaError, StoreUnavailableError
-from stores.mysql import audit
 from stores.mysql.connection import MySql
 
 NAME = re.compile(r"(\d{4})_\w+\.sql")
@@ -25,7 +22,6 @@ LOCK_WAIT = 120  # seconds; another deploy's migration may be at work
 TABLE_LOCK_WAIT = 5
 TABLE_LOCK_ATTEMPTS = 5
 TABLE_LOCK_PAUSE = 2.0  # seconds, in which what has waited behind the change is done
-COUNTERS = 3  # the migration that makes the counters
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,7 @@ def read(directory: Path) -> list[Migration]:
     return migrations
 
 
-def migrate(mysql: MySql, migrations: Sequence[Migration], zone: tzinfo = UTC) -> list[str]:
+def migrate(mysql: MySql, migrations: Sequence[Migration]) -> list[str]:
     """Apply what is not applied yet; two at the same time wait for each other.
 
     MySQL commits at every change of a table, so that a migration can stop half-way: each asks what is
@@ -66,8 +62,6 @@ def migrate(mysql: MySql, migrations: Sequence[Migration], zone: tzinfo = UTC) -
     ----------
     mysql
         A connection as the master user, with `CLIENT.MULTI_STATEMENTS`.
-    zone
-        The cafe's, in which days are counted.
 
     Returns
     -------
@@ -81,10 +75,10 @@ def migrate(mysql: MySql, migrations: Sequence[Migration], zone: tzinfo = UTC) -
     StoreUnavailableError
         If the database cannot be reached, or another migration does not end.
     """
-    return mysql.read(lambda cursor: _migrate(cursor, migrations, zone))
+    return mysql.read(lambda cursor: _migrate(cursor, migrations))
 
 
-def _migrate(cursor: Cursor, migrations: Sequence[Migration], zone: tzinfo) -> list[str]:
+def _migrate(cursor: Cursor, migrations: Sequence[Migration]) -> list[str]:
     cursor.execute("SELECT GET_LOCK(%s, %s)", (LOCK, LOCK_WAIT))
     if cursor.fetchone() != (1,):
         raise StoreUnavailableError("Another migration is at work and does not end")
@@ -98,8 +92,6 @@ def _migrate(cursor: Cursor, migrations: Sequence[Migration], zone: tzinfo) -> l
         )
         for migration in missing:
             _apply(cursor, migration.sql)
-            if migration.number == COUNTERS:
-                _fill_counters(cursor, zone)
             cursor.execute(
                 "INSERT INTO schema_migrations (number, name, applied_at) VALUES (%s, %s, UTC_TIMESTAMP())",
                 (migration.number, migration.name),
@@ -142,22 +134,3 @@ def run_all(cursor: Cursor, sql: str) -> None:
     cursor.execute(sql)
     while cursor.nextset():
         pass
-
-
-def _fill_counters(cursor: Cursor, zone: tzinfo) -> None:
-    """Count the rows that are there, while more come in: what the counters lack is what the rows add up to."""
-    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
-    counters = audit.read(cursor)
-    groups = audit.sum_groups(cursor, 0, audit.last_id(cursor))
-    cursor.execute("COMMIT")
-    missing = tally_groups(groups, zone, datetime.now(UTC))
-    missing.subtract({name: counter.value for name, counter in counters.items()})
-    differences = [
-        audit.Difference(name, value, counters[name].corrections if name in counters else 0)
-        for name, value in missing.items()
-        if value
-    ]
-    cursor.execute("START TRANSACTION")
-    audit.apply(cursor, differences)
-    cursor.execute("COMMIT")

@@ -154,10 +154,10 @@ def _select(cursor: Cursor, order_ids: Sequence[str]) -> dict[str, tuple[Order |
         f"SELECT {COLUMNS}, recorded_in FROM orders WHERE order_id IN ({marks})",  # noqa: S608
         order_ids,
     )
-    return {row[0]: (order_of(row) if _is_order(row) else None, recorded_in) for *row, recorded_in in cursor}
+    return {row[0]: (order_of(row) if is_order(row) else None, recorded_in) for *row, recorded_in in cursor}
 
 
-def _is_order(row: Sequence[Any]) -> bool:
+def is_order(row: Sequence[Any]) -> bool:
     """Return whether a row of `COLUMNS` holds an order, as `IS_COUNTED` says it in SQL."""
     _, _, item, quantity, *_ = row
     return bool(item) and quantity is not None

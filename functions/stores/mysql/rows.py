@@ -1,107 +1,117 @@
-"""The table `orders` by ranges of its ids and of time: reading costs what is read, not what is there."""
+"""Rows of the table `orders`: reading costs what is read, not what is there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from pymysql.cursors import Cursor
 
-from orders.counters import Group
+from orders.counters import Counted, tally
 from orders.errors import StoreUnavailableError
 from orders.order import Order
+from orders.reconciliation import Place, Rows
 from orders.replay import Row
+from stores.mysql import counters
 from stores.mysql.connection import MySql
-from stores.mysql.orders import COLUMNS, IS_COUNTED, naive, order_of
+from stores.mysql.orders import (
+    COLUMNS,
+    IS_COUNTED,
+    NUMBER_BITS,
+    first_number,
+    is_order,
+    naive,
+    order_of,
+    recording_number,
+)
 
-IS_ORDER = f"order_id <> '' AND {IS_COUNTED}"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Seconds. Time zones differ from UTC by multiples of it, so that no group is in two days or hours.
-QUARTER = 900
-NAMED_AT_ONCE = 500
+AT_ONCE = 500  # rows that are counted in one transaction
+MOST_BYTES = 4 * 1024 * 1024  # of attributes that are read at once, unless one order has more
 
 
 class OrderRows:
     """Rows of the table, for comparing and replaying.
 
     Every method raises StoreUnavailableError if the database does not answer.
+
+    Parameters
+    ----------
+    zone
+        The cafe's time zone, in which days are counted.
     """
 
-    def __init__(self, mysql: MySql) -> None:
+    def __init__(self, mysql: MySql, zone: tzinfo) -> None:
         self._mysql = mysql
+        self._zone = zone
 
-    def name(self) -> None:
-        """Give rows without an identity, from a worker of the time before, the one of the migration.
+    def count_uncounted(self) -> Rows:
+        """Name, count and mark some rows that nobody has counted, in one transaction.
 
-        A publisher may have used that very name for an order of its own: then something is appended.
+        They come from a worker that knows no counters: the earlier system's, the previous release's, a
+        person. A row that holds no order is marked and not counted. `after` says that there may be more.
         """
+        return self._mysql.run(self._count_uncounted)
 
-        def name_some(cursor: Cursor) -> int:
-            cursor.execute("SELECT id FROM orders WHERE order_id IS NULL LIMIT %s", (NAMED_AT_ONCE,))
-            ids = [row_id for (row_id,) in cursor.fetchall()]
-            if ids:
-                which = f"order_id IS NULL AND id IN ({_marks(ids)})"
-                cursor.execute(f"UPDATE IGNORE orders SET order_id = CONCAT('row-', id) WHERE {which}", ids)  # noqa: S608
-                cursor.execute(
-                    f"UPDATE orders SET order_id = CONCAT('row-', id, '-', LEFT(UUID(), 8)) WHERE {which}",  # noqa: S608
-                    ids,
-                )
-            return len(ids)
+    def counted(self, names: Collection[str]) -> dict[str, Counted]:
+        """Read counters."""
+        return self._mysql.read(lambda cursor: counters.read(cursor, names))
 
-        while self._mysql.run(name_some) == NAMED_AT_ONCE:
-            pass
+    def names(self) -> set[str]:
+        """Return the names of all counters."""
+        return {bytes(name).decode() for (name,) in self._read("SELECT name FROM counters")}
 
-    def last_id(self) -> int:
-        """Tell the largest id, 0 in an empty table."""
-        return int(self._read("SELECT COALESCE(MAX(id), 0) FROM orders")[0][0])
+    def begin(self, names: Collection[str]) -> None:
+        """Make counters of 0; one that is there stays as it is."""
+        self._mysql.run(lambda cursor: counters.add(cursor, dict.fromkeys(names, 0)))
 
-    def page(self, after: int, upto: int, limit: int) -> list[tuple[int, str]]:
-        """Read the ids and order ids of the first rows of a range."""
+    def recorded(self, since: datetime, until: datetime, after: Place, limit: int) -> Rows:
+        """Read what was recorded in a period, in that order, without the orders' attributes.
+
+        Parameters
+        ----------
+        after
+            Where the last page ended; (0, 0) for the first.
+        """
+        number, row_id = after
         found = self._read(
-            f"SELECT id, order_id FROM orders WHERE id > %s AND id <= %s AND {IS_ORDER} ORDER BY id LIMIT %s",  # noqa: S608
-            after,
-            upto,
+            "SELECT recorded_in, id, order_id, created_at, item, quantity, customer_name, NULL"
+            " FROM orders FORCE INDEX (orders_recorded_in)"
+            " WHERE recorded_in >= %s AND recorded_in < %s AND (recorded_in > %s OR id > %s)"
+            " ORDER BY recorded_in, id LIMIT %s",
+            max(first_number(since.timestamp()), number),
+            first_number(until.timestamp()),
+            number,
+            row_id,
             limit,
         )
-        return [(row_id, order_id) for row_id, order_id in found]
+        orders, bad = _parsed((row_id, columns) for _, row_id, *columns in found)
+        if len(found) < limit:
+            return Rows(orders, bad)
+        number, row_id, *_ = found[-1]
+        return Rows(orders, bad, (number, row_id), datetime.fromtimestamp(number >> NUMBER_BITS, UTC))
 
-    def orders(self, ids: Sequence[int]) -> list[Order]:
-        """Read the orders of rows."""
-        found = self._read(f"SELECT {COLUMNS} FROM orders WHERE id IN ({_marks(ids)})", *ids)  # noqa: S608
-        return [order_of(row) for row in found]
+    def orders(self, order_ids: Collection[str]) -> Iterator[Rows]:
+        """Read whole orders, a few megabytes at a time."""
+        ordered = sorted(order_ids)
+        for start in range(0, len(ordered), AT_ONCE):
+            some = ordered[start : start + AT_ONCE]
+            which = f"order_id IN ({_marks(some)})"
+            sizes = self._read(f"SELECT id, LENGTH(attributes) FROM orders WHERE {which}", *some)  # noqa: S608
+            while sizes:
+                ids = _within(sizes)
+                yield self._whole(ids)
+                sizes = sizes[len(ids) :]
 
-    def recent(self, after: int, limit: int) -> list[Row]:
-        """Read rows after an id: of their orders only what is counted."""
-        found = self._read(
-            "SELECT id, order_id, created_at, item, quantity FROM orders"  # noqa: S608
-            f" WHERE id > %s AND {IS_ORDER} ORDER BY id LIMIT %s",
-            after,
-            limit,
+    def by_id(self, after: int, limit: int) -> Rows:
+        """Read whole orders after a row, a few megabytes at most; `after` holds the last row's id."""
+        sizes = self._read(
+            "SELECT id, LENGTH(attributes) FROM orders WHERE id > %s ORDER BY id LIMIT %s", after, limit
         )
-        return [Row(row_id, order_of((*columns, None, None))) for row_id, *columns in found]
-
-    def count(self, after: int, upto: int) -> int:
-        """Count the rows of a range."""
-        sql = f"SELECT COUNT(*) FROM orders WHERE id > %s AND id <= %s AND {IS_ORDER}"  # noqa: S608
-        return int(self._read(sql, after, upto)[0][0])
-
-    def groups(self, after: int, upto: int) -> list[Group]:
-        """Sum the rows of a range by item and quarter of an hour.
-
-        The length tells items apart that differ in spaces at the end alone: the collation does not.
-        """
-        found = self._read(
-            f"SELECT item, UNIX_TIMESTAMP(created_at) DIV {QUARTER} AS quarter, COUNT(*), SUM(quantity)"  # noqa: S608
-            f" FROM orders WHERE id > %s AND id <= %s AND {IS_ORDER}"
-            " GROUP BY item, CHAR_LENGTH(item), quarter",
-            after,
-            upto,
-        )
-        return [
-            Group(item, None if quarter is None else _time(int(quarter)), int(orders), int(quantity))
-            for item, quarter, orders, quantity in found
-        ]
+        some = _within(sizes)
+        rows = self._whole(some)
+        is_last = len(some) == len(sizes) < limit
+        return Rows(rows.orders, rows.bad, None if is_last else (0, some[-1]))
 
     def period(self, start: datetime, end: datetime, after: int, limit: int) -> list[Row]:
         """Read the orders of a period in the order of their times, after a row that was read before.
@@ -123,15 +133,15 @@ class OrderRows:
             values += [last, last, after]
         rows = self._read(
             f"SELECT id, {COLUMNS} FROM orders FORCE INDEX (orders_created_at)"  # noqa: S608
-            f" WHERE created_at >= %s AND created_at < %s{place} AND {IS_ORDER}"
+            f" WHERE created_at >= %s AND created_at < %s{place} AND order_id <> '' AND {IS_COUNTED}"
             " ORDER BY created_at, id LIMIT %s",
             *values,
             limit,
         )
-        return [Row(row_id, order_of(tuple(columns))) for row_id, *columns in rows]
+        return [Row(row_id, order_of(columns)) for row_id, *columns in rows]
 
     def schema(self) -> int | None:
-        """Tell the number of the last migration, None if there was none."""
+        """Return the number of the last migration, None if there was none."""
         try:
             number = self._read("SELECT MAX(number) FROM schema_migrations")[0][0]
         except StoreUnavailableError:
@@ -167,18 +177,85 @@ class OrderRows:
 
         self._mysql.run(insert)
 
+    def _count_uncounted(self, cursor: Cursor) -> Rows:
+        cursor.execute(
+            "SELECT id, LENGTH(attributes) FROM orders WHERE recorded_in IS NULL LIMIT %s"
+            " FOR UPDATE SKIP LOCKED",
+            (AT_ONCE,),
+        )
+        sizes = list(cursor.fetchall())
+        if not sizes:
+            return Rows([])
+        ids = _within(sizes)
+        _name(cursor, ids)
+        rows = _select(cursor, ids)
+        cursor.execute(
+            f"UPDATE orders SET recorded_in = %s WHERE id IN ({_marks(ids)})",  # noqa: S608
+            (recording_number(), *ids),
+        )
+        counters.add(cursor, tally(rows.orders, self._zone, datetime.now(UTC)))
+        is_last = len(ids) == len(sizes) < AT_ONCE
+        return Rows(rows.orders, rows.bad, None if is_last else (0, 0))
+
+    def _whole(self, ids: Sequence[int]) -> Rows:
+        return self._mysql.read(lambda cursor: _select(cursor, ids)) if ids else Rows([])
+
     def _read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         def select(cursor: Cursor) -> list[tuple[Any, ...]]:
             cursor.execute(sql, values)
             return list(cursor.fetchall())
 
-        work: Callable[[Cursor], list[tuple[Any, ...]]] = select
-        return self._mysql.run(work)
+        return self._mysql.read(select)
+
+
+def _name(cursor: Cursor, ids: Sequence[int]) -> None:
+    """Give rows without an identity the one of the migration.
+
+    A publisher may have used that very name for an order of its own: then something is appended.
+    """
+    which = f"order_id IS NULL AND id IN ({_marks(ids)})"
+    if cursor.execute(f"SELECT 1 FROM orders WHERE {which} LIMIT 1", ids):  # noqa: S608
+        cursor.execute(f"UPDATE IGNORE orders SET order_id = CONCAT('row-', id) WHERE {which}", ids)  # noqa: S608
+        cursor.execute(
+            f"UPDATE orders SET order_id = CONCAT('row-', id, '-', LEFT(UUID(), 8)) WHERE {which}",  # noqa: S608
+            ids,
+        )
+
+
+def _select(cursor: Cursor, ids: Sequence[int]) -> Rows:
+    cursor.execute(f"SELECT id, {COLUMNS} FROM orders WHERE id IN ({_marks(ids)}) ORDER BY id", ids)  # noqa: S608
+    return Rows(*_parsed((row_id, columns) for row_id, *columns in cursor))
+
+
+def _parsed(rows: Iterable[tuple[int, Sequence[Any]]]) -> tuple[list[Order], dict[int, str]]:
+    """Return the orders in rows of `COLUMNS`, and why there is none in the others, by their ids."""
+    orders, bad = list[Order](), dict[int, str]()
+    for row_id, columns in rows:
+        if not is_order(columns):
+            bad[row_id] = "no item, or no quantity"
+            continue
+        try:
+            order = order_of(columns)
+        except (ValueError, RecursionError):
+            bad[row_id] = "its attributes are not JSON"
+            continue
+        if isinstance(order.attributes, dict):
+            orders.append(order)
+        else:
+            bad[row_id] = "its attributes are not a JSON object"
+    return orders, bad
+
+
+def _within(sizes: Sequence[tuple[int, int | None]]) -> list[int]:
+    """Return the ids of the first rows whose attributes are a few megabytes: at least one."""
+    ids, total = list[int](), 0
+    for row_id, size in sizes:
+        total += size or 0
+        if ids and total > MOST_BYTES:
+            break
+        ids.append(row_id)
+    return ids
 
 
 def _marks(values: Sequence[object]) -> str:
     return ", ".join(["%s"] * len(values))
-
-
-def _time(quarter: int) -> datetime:
-    return EPOCH + timedelta(seconds=quarter * QUARTER)

@@ -1,0 +1,159 @@
+"""The audit: every counter against the rows that it counts, as of one moment and under any load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from orders import counters
+from orders.counters import Group
+
+TIME_ZONE = (
+    "TIME_ZONE#"  # the counter whose name says in which zone days are counted, and whose value since when
+)
+# Until then, functions that ran before the time zone changed may still count by the old one.
+CHANGE_LASTS = timedelta(hours=2)
+
+
+class OutOfTimeError(Exception):
+    """The snapshot was not read to its end in the time that there was; the message says how far."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A counter in a snapshot."""
+
+    value: int
+    corrections: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a counter lacks, by the rows of the same snapshot.
+
+    Attributes
+    ----------
+    value
+        To be added to the counter.
+    corrections
+        The counter's corrections in the snapshot, 0 if the counter was missing.
+    """
+
+    name: str
+    value: int
+    corrections: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All counters, and what the rows add up to, as of one moment.
+
+    Attributes
+    ----------
+    bad_rows
+        Ids of rows that hold no order: the first ones.
+    """
+
+    counters: Mapping[str, State]
+    expected: Mapping[str, int]
+    rows: int
+    bad_rows: Collection[int] = ()
+
+
+class Store(Protocol):
+    """The source of truth; every method raises StoreUnavailableError if it does not answer."""
+
+    def snapshot(
+        self, tally: Callable[[Iterable[Group]], Mapping[str, int]], left: Callable[[], float]
+    ) -> Snapshot:
+        """Read counters and rows in one consistent snapshot; raise OutOfTimeError if time is up."""
+
+    def correct(self, differences: Collection[Difference]) -> None:
+        """Add each difference once, whoever else does so."""
+
+    def note_time_zone(self, name: str, since: int) -> None:
+        """Replace the counter that says in which time zone days are counted."""
+
+    def delete(self, names: Collection[str]) -> None:
+        """Delete counters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Result of an audit.
+
+    Attributes
+    ----------
+    rows
+        That were summed up.
+    corrected
+        What was added to counters that were wrong, by name.
+    recounted
+        Days and hours of them, because the time zone has changed: no drift.
+    """
+
+    rows: int
+    corrected: Mapping[str, int] = field(default_factory=dict)
+    recounted: bool = False
+    bad_rows: Collection[int] = ()
+
+    @property
+    def drift(self) -> int:
+        """Return by how many orders the worst counter was wrong."""
+        wrong = (
+            abs(value)
+            for name, value in self.corrected.items()
+            if not (self.recounted and counters.is_local(name))
+        )
+        return max(wrong, default=0)
+
+
+def audit(store: Store, zone: ZoneInfo, left: Callable[[], float]) -> Findings:
+    """Make every counter what the rows add up to, while orders keep coming.
+
+    Orders that are counted after the snapshot change neither a difference nor its correction.
+
+    Raises
+    ------
+    StoreUnavailableError
+        If the database does not answer. What was corrected by then is; another audit finds the rest.
+    OutOfTimeError
+        If the table is too large for the time that is left. Nothing is known then.
+    """
+    now = datetime.now(UTC)
+    snapshot = store.snapshot(lambda groups: counters.tally_groups(groups, zone, now), left)
+    found = differences(snapshot, zone, now)
+    store.correct(found)
+    marker = snapshot.counters.get(time_zone_marker(zone))
+    if marker is None:
+        store.note_time_zone(time_zone_marker(zone), int(now.timestamp()))
+    # A day later than DynamoDB: whoever counts and compares by a clock that is behind finds them still.
+    day_ago = now - timedelta(days=1)
+    store.delete([name for name in snapshot.counters if counters.is_expired(name, zone, day_ago)])
+    return Findings(
+        rows=snapshot.rows,
+        corrected={each.name: each.value for each in found},
+        recounted=marker is None or now.timestamp() - marker.value < CHANGE_LASTS.total_seconds(),
+        bad_rows=snapshot.bad_rows,
+    )
+
+
+def time_zone_marker(zone: ZoneInfo) -> str:
+    """Return the name of the counter that is there once days were counted in a time zone."""
+    return TIME_ZONE + zone.key
+
+
+def differences(snapshot: Snapshot, zone: ZoneInfo, now: datetime) -> list[Difference]:
+    """Return which counters are wrong, and by how much; hours that have expired are not compared."""
+    names = {name for name in (*snapshot.counters, *snapshot.expected) if not name.startswith(TIME_ZONE)}
+    missing = State(0, 0)
+    found = []
+    for name in sorted(names):
+        state = snapshot.counters.get(name, missing)
+        value = snapshot.expected.get(name, 0) - state.value
+        if value and not counters.is_expired(name, zone, now):
+            found.append(Difference(name, value, state.corrections))
+    return found

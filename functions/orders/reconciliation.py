@@ -1,0 +1,269 @@
+"""Compares the projection with MySQL, and repairs the projection.
+
+MySQL is right. What is compared at every run is what MySQL recorded since the last one, so that a run costs
+what the last minutes brought, and not what the table holds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from orders import counters
+from orders.counters import TOTAL_ORDERS, Counted
+from orders.findings import RdsOrders
+from orders.ledger import Failures
+from orders.order import Order
+
+PAGE = 1000  # rows
+# What a worker may take from the commit to the projection before the order counts as missing.
+GRACE = timedelta(seconds=5)
+# How much later than its number says a transaction may have committed, and clocks may differ.
+OVERLAP = timedelta(minutes=2)
+FIRST = timedelta(minutes=10)  # what the first run compares
+
+
+Place = tuple[int, int]  # of a row: its transaction's number, or 0 in the order of ids, and its id
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Orders of some rows.
+
+    Attributes
+    ----------
+    bad
+        Why, by id, for each row in which there is no order.
+    after
+        Where the next page begins; None after the last one.
+    until
+        What was recorded until then is in this page or in an earlier one.
+    """
+
+    orders: Sequence[Order]
+    bad: Mapping[int, str] = field(default_factory=dict)
+    after: Place | None = None
+    until: datetime | None = None
+
+
+class Database(Protocol):
+    """The source of truth; every method raises StoreUnavailableError if it does not answer."""
+
+    def count_uncounted(self) -> Rows:
+        """Name, count and mark some rows that nobody has counted; `after` says that there may be more."""
+
+    def recorded(self, since: datetime, until: datetime, after: Place, limit: int) -> Rows:
+        """Read what was recorded in a period, in that order, without the orders' attributes."""
+
+    def orders(self, order_ids: Collection[str]) -> Iterator[Rows]:
+        """Read whole orders, a few megabytes at a time."""
+
+    def by_id(self, after: int, limit: int) -> Rows:
+        """Read whole orders after a row, a few megabytes at most; `after` holds the last row's id."""
+
+    def counted(self, names: Collection[str]) -> dict[str, Counted]:
+        """Read counters."""
+
+    def names(self) -> set[str]:
+        """Return the names of all counters."""
+
+    def begin(self, names: Collection[str]) -> None:
+        """Make counters of 0."""
+
+
+class Projection(Protocol):
+    """What DynamoDB has; every method raises StoreUnavailableError if it does not answer."""
+
+    def missing(self, order_ids: Sequence[str]) -> set[str]:
+        """Return which orders are not there."""
+
+    def read(self, names: Iterable[str]) -> dict[str, Counted]:
+        """Read counters consistently."""
+
+    def names(self) -> set[str]:
+        """Return the names of all counters that are not 0."""
+
+    def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Failures:
+        """Write orders and counters; return why, by order id, for orders that are refused."""
+
+    def show(self, name: str, counted: Counted, read: Counted | None = None) -> bool:
+        """Set a counter over an older version, or over exactly what was read."""
+
+
+@dataclass(slots=True)
+class Clock:
+    """Time, which tests compress."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    sleep: Callable[[float], None] = time.sleep
+    left: Callable[[], float] = lambda: float("inf")
+    """Seconds until this run has to end."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run did and found.
+
+    Attributes
+    ----------
+    checked
+        Orders that were compared.
+    repaired
+        Orders that DynamoDB lacked and now has.
+    counted
+        Rows that nobody had counted.
+    drift
+        By how many orders the stores differed: orders that were missing, or the worst counter.
+    corrected
+        What was added to counters in MySQL, by name.
+    bad_rows
+        Why, by id, for each row in which there is no order.
+    compared_until
+        Everything that was recorded until then was compared.
+    next
+        Where to go on: time was up.
+    reason
+        Why something was left undone.
+    unchecked
+        What could not be compared, and why.
+    """
+
+    checked: int = 0
+    repaired: int = 0
+    counted: int = 0
+    drift: int = 0
+    rds_orders: int | None = None
+    corrected: dict[str, int] = field(default_factory=dict)
+    bad_rows: dict[int, str] = field(default_factory=dict)
+    compared_until: datetime | None = None
+    next: int | None = None
+    reason: str | None = None
+    unchecked: str | None = None
+
+
+class Reconciler:
+    """Compares and repairs."""
+
+    def __init__(
+        self, database: Database, projection: Projection, zone: ZoneInfo, clock: Clock | None = None
+    ) -> None:
+        self._database = database
+        self._projection = projection
+        self._zone = zone
+        self._clock = clock or Clock()
+
+    def recent(self, last: RdsOrders, outcome: Outcome) -> None:
+        """Count what nobody has counted, and compare what was recorded since the last run.
+
+        Raises
+        ------
+        StoreUnavailableError
+            If a store does not answer. What was repaired by then is.
+        """
+        self._count_uncounted(outcome)
+        now = self._clock.now()
+        since = (last.compared_until or now - FIRST) - OVERLAP
+        names = {TOTAL_ORDERS}
+        after: Place | None = (0, 0)
+        while after is not None:
+            if self._clock.left() <= 0:
+                outcome.unchecked = "Time was up; the next run goes on."
+                break
+            rows = self._database.recorded(since, now - GRACE, after, PAGE)
+            outcome.bad_rows |= rows.bad
+            self._compare_orders([order.order_id for order in rows.orders], outcome)
+            names |= counters.tally(rows.orders, self._zone, now).keys()
+            outcome.compared_until = rows.until or now - GRACE
+            after = rows.after
+        self.compare_counters(names, outcome)
+
+    def compare_all_counters(self, outcome: Outcome) -> None:
+        """Compare every counter that one of the stores has; DynamoDB must not show what MySQL lacks."""
+        known = self._database.names()
+        unknown = self._projection.names() - known
+        self._database.begin(unknown)
+        self.compare_counters(known | unknown, outcome)
+
+    def compare_counters(self, names: Iterable[str], outcome: Outcome) -> None:
+        """Compare counters by their versions, and set those that are wrong."""
+        soon = self._clock.now() + timedelta(minutes=1)
+        names = [n for n in names if counters.is_shown(n) and not counters.is_expired(n, self._zone, soon)]
+        before = self._database.counted(names)
+        shown = self._projection.read(before)
+        if late := [name for name, counted in before.items() if _is_late(shown.get(name), counted)]:
+            self._clock.sleep(GRACE.total_seconds())
+            shown |= self._projection.read(late)
+        after = self._database.counted(before)
+        for name, counted in after.items():
+            seen = shown.get(name)
+            if _is_late(seen, before[name]):
+                self._projection.show(name, counted)
+            elif seen and _is_wrong(seen, before[name], counted):
+                self._projection.show(name, counted, seen)
+            else:
+                continue
+            difference = abs(counted.value - (seen.value if seen else 0))
+            outcome.drift = max(outcome.drift, difference, 1)
+        outcome.rds_orders = after[TOTAL_ORDERS].value if TOTAL_ORDERS in after else 0
+
+    def write_all(self, after: int, outcome: Outcome) -> None:
+        """Write every order to the projection again, from a row on.
+
+        Orders in DynamoDB whose rows are gone stay there.
+        """
+        place: int | None = after
+        while place is not None:
+            if self._clock.left() <= 0:
+                outcome.next = place
+                return
+            rows = self._database.by_id(place, PAGE)
+            outcome.bad_rows |= rows.bad
+            self._write(rows.orders, outcome)
+            outcome.checked += len(rows.orders)
+            place = rows.after[1] if rows.after else None
+
+    def _count_uncounted(self, outcome: Outcome) -> None:
+        while self._clock.left() > 0:
+            rows = self._database.count_uncounted()
+            outcome.bad_rows |= rows.bad
+            outcome.counted += len(rows.orders)
+            names = filter(counters.is_shown, counters.tally(rows.orders, self._zone, self._clock.now()))
+            failures = self._projection.write(rows.orders, self._database.counted(list(names)))
+            outcome.reason = next(iter(failures.values()), outcome.reason)
+            if rows.after is None:
+                return
+
+    def _compare_orders(self, order_ids: Sequence[str], outcome: Outcome) -> None:
+        """Look orders up in DynamoDB, and write those that are not there."""
+        missing = self._projection.missing(order_ids)
+        if missing:
+            # A transaction may have waited for locks, and its worker may be between the two stores.
+            self._clock.sleep(GRACE.total_seconds())
+            missing = self._projection.missing(sorted(missing))
+        outcome.checked += len(order_ids)
+        outcome.drift += len(missing)
+        for rows in self._database.orders(missing):
+            outcome.bad_rows |= rows.bad
+            outcome.repaired += self._write(rows.orders, outcome)
+
+    def _write(self, orders: Sequence[Order], outcome: Outcome) -> int:
+        failures = self._projection.write(orders, {})
+        for order_id, reason in failures.items():
+            outcome.reason = f"Order {order_id}: {reason}"
+        return len(orders) - len(failures)
+
+
+def _is_late(seen: Counted | None, counted: Counted) -> bool:
+    """Return whether DynamoDB has an older version than MySQL had."""
+    return seen is None or seen.version < counted.version
+
+
+def _is_wrong(seen: Counted, before: Counted, after: Counted) -> bool:
+    """Return whether DynamoDB has what MySQL never had."""
+    if seen.version > after.version:
+        return True
+    return any(seen.version == counted.version and seen.value != counted.value for counted in (before, after))
