@@ -81,6 +81,7 @@ class DeadLetters(Answer):
     """What the messages in the dead-letter queue were when they were last looked at."""
 
     rejected: int
+    conflicting: int = 0  # the previous release reports none
     waiting: int
 
 
@@ -214,9 +215,11 @@ def _sync(sync: Sync, now: datetime | None) -> Table:
     table.add_row("With the worker", _known(sync.in_flight))
     table.add_row("Dead-lettered", _alarming(sync.dead_lettered))
     if sync.dead_lettered and sync.dead_letters:
-        table.add_row("  without a valid order", _alarming(sync.dead_letters.rejected))
-        table.add_row("  waiting for a store", _known(sync.dead_letters.waiting))
-        unseen = sync.dead_lettered - sync.dead_letters.rejected - sync.dead_letters.waiting
+        left = sync.dead_letters
+        table.add_row("  without a valid order", _alarming(left.rejected))
+        table.add_row("  with the id of another order", _alarming(left.conflicting))
+        table.add_row("  waiting for a store", _known(left.waiting))
+        unseen = sync.dead_lettered - left.rejected - left.conflicting - left.waiting
         if unseen > 0:  # they came after the last sweep
             table.add_row("  not looked at yet", _known(unseen))
     counted = "" if sync.rds_orders is None else f" ({spoken(sync.rds_orders.as_of)})"

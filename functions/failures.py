@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from log import log, metrics
-from orders.errors import is_final
+from orders.errors import Conflict, is_final
 from orders.message import Received, Rejected
 
 FAILED_ORDERS = "FailedOrders"
+CONFLICTING_ORDERS = "ConflictingOrders"
 MALFORMED_MESSAGES = "MalformedMessages"
 VISIBILITY_PER_TIMEOUT = 6  # how many of the function's timeouts the queue hides a message, at least
 
@@ -37,7 +38,7 @@ class FailureLog:
             for record in records
             if _is_first(record.get("attributes", {}), VISIBILITY_PER_TIMEOUT * timeout)
         }
-        self._order_ids = set[str]()  # of orders that were counted
+        self._counted = set[tuple[object, ...]]()  # orders of this batch
 
     def rejected(self, message: Rejected) -> None:
         """Log a message that holds no order, or on which the parser failed."""
@@ -47,17 +48,21 @@ class FailureLog:
         log("ERROR", "Message rejected", **about, **counted)
 
     def failed(self, message: Received, reason: str) -> None:
-        """Log an order that is not in both stores."""
-        order_id = message.order.order_id
+        """Log an order that is not in both stores.
+
+        A conflict is counted apart: no store is at fault, and the order of this id is recorded.
+        """
+        order = message.order
+        identity = (order.order_id, *order.contents)
         counted = {}
-        if message.message_id in self._uncounted and order_id not in self._order_ids:
-            self._order_ids.add(order_id)
-            counted = metrics({FAILED_ORDERS: 1})
-        about = {"orderId": order_id, "messageId": message.message_id, "reason": reason}
-        refused = (
-            {"refused": True} if is_final(reason) else {}
-        )  # whatever else happens, until it is corrected
-        log("ERROR", "Order not processed", **about, **refused, **counted)
+        if message.message_id in self._uncounted and identity not in self._counted:
+            self._counted.add(identity)
+            counted = metrics({CONFLICTING_ORDERS if isinstance(reason, Conflict) else FAILED_ORDERS: 1})
+        about = {"orderId": order.order_id, "messageId": message.message_id, "reason": reason}
+        # Not recorded, whatever else happens, until a person corrects it.
+        refused = {"refused": True} if is_final(reason) else {}
+        conflict = {"conflict": True} if isinstance(reason, Conflict) else {}
+        log("ERROR", "Order not processed", **about, **refused, **conflict, **counted)
 
 
 def _is_first(attributes: Mapping[str, str], visibility: float) -> bool:

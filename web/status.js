@@ -21,8 +21,8 @@ import { dayText, exactTimeText, hourText, numberText, timeText } from "./format
  * @property {Date | null} rdsAsOf when the rows in RDS were counted
  * @property {boolean | null} inSync null: cannot be told now
  * @property {Date | null} driftSince
- * @property {{ rejected: number, waiting: number, asOf: Date } | null} deadLetters how many hold no valid order, and
- *   how many an order that waits; null: nobody looked
+ * @property {{ rejected: number, conflicting: number, waiting: number, asOf: Date } | null} deadLetters how many hold
+ *   no valid order, an order with the id of another one, and an order that waits; null: nobody looked
  * @property {string[]} degraded sources that could not be read, as the API names them
  * @property {string | null} generatedAt
  * @property {number} movedAt milliseconds: when an order last got through, or none was under way
@@ -105,8 +105,8 @@ function readFigures(answer, thisHour, before) {
 
 function readDeadLetters(found) {
   const asOf = moment(found?.as_of);
-  const { rejected, waiting } = found ?? {};
-  return asOf && Number.isFinite(rejected) && Number.isFinite(waiting) ? { rejected, waiting, asOf } : null;
+  const { rejected, conflicting = 0, waiting } = found ?? {};
+  return asOf && [rejected, conflicting, waiting].every(Number.isFinite) ? { rejected, conflicting, waiting, asOf } : null;
 }
 
 /** @returns {Order} */
@@ -169,18 +169,22 @@ function sinceText(date, now) {
 /**
  * Describe the dead-letter queue: messages that need a person, orders that will be recorded automatically, and
  * messages that came after the last sweep, of which nothing is known yet.
- * @returns {{ invalid: string, waiting: string, unseen: string }} each empty if there are no such messages
+ * @returns {{ stuck: string[], waiting: string, unseen: string }} each empty if there are no such messages
  */
 function deadWords({ figures, deadLetters }, now) {
   const dead = figures.deadLettered.value ?? 0; // known before or now: no alarm ends because nobody can look
   const failed = (number) => (number ? `${counted(number, "message", "messages")} failed three times` : "");
-  if (!deadLetters || now - deadLetters.asOf > LATE) return { invalid: failed(dead), waiting: "", unseen: "" };
+  if (!deadLetters || now - deadLetters.asOf > LATE) return { stuck: dead ? [failed(dead)] : [], waiting: "", unseen: "" };
   const rejected = Math.min(deadLetters.rejected, dead);
-  const waiting = Math.min(deadLetters.waiting, dead - rejected);
+  const conflicting = Math.min(deadLetters.conflicting, dead - rejected);
+  const waiting = Math.min(deadLetters.waiting, dead - rejected - conflicting);
+  const stuck = [];
+  if (rejected) stuck.push(`${counted(rejected, "message holds", "messages hold")} no valid order`);
+  if (conflicting) stuck.push(`${counted(conflicting, "order has", "orders have")} an id that belongs to another order`);
   return {
-    invalid: rejected ? `${counted(rejected, "message holds", "messages hold")} no valid order` : "",
+    stuck,
     waiting: waiting ? `${counted(waiting, "order waits", "orders wait")} for a store` : "",
-    unseen: failed(dead - rejected - waiting),
+    unseen: failed(dead - rejected - conflicting - waiting),
   };
 }
 
@@ -196,12 +200,9 @@ export function verdict(status, now) {
   const sync = syncWords(status, now);
   const hops = Object.fromEntries(degraded.map((source) => [source, "unknown"]));
   if (degraded.includes("sqs")) hops.lambda = hops.dlq = "unknown";
-  const stuck = [];
+  const stuck = [...dead.stuck];
   if (dead.waiting) hops.dlq = "busy";
-  if (dead.invalid) {
-    hops.dlq = "stuck";
-    stuck.push(dead.invalid);
-  }
+  if (stuck.length) hops.dlq = "stuck";
   if (inFlight > 0) hops.lambda = stalled ? "stuck" : "busy";
   if (waiting > 0) hops.sqs = stalled && inFlight === 0 ? "stuck" : "busy";
   if (hops.sqs === "stuck") stuck.push(`about ${counted(waiting, "order waits", "orders wait")}, and no worker takes them`);

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from orders.counters import Counted, is_shown, tally
 from orders.errors import Conflict, OrderRefusedError, Refused, StoreUnavailableError, Unforeseen, place_of
-from orders.order import Order
+from orders.order import CONTENTS, Order
 
 Failures = dict[str, str]  # why, by what the caller calls an order
 
@@ -60,13 +60,16 @@ class Ledger:
         kept, reasons = self._insert([first[order_id] for order_id in sorted(first)])
         failures: Failures = {}
         for key, order in orders.items():
-            if reason := reasons.get(order.order_id) or _conflict(order, kept[order.order_id]):
+            reason = reasons.get(order.order_id)
+            if reason is None:
+                reason = conflict(order, kept[order.order_id])
+            if reason is not None:
                 failures[key] = reason
         recorded = {order.order_id for key, order in orders.items() if key not in failures}
         reasons = self._show([order for order in kept.values() if order and order.order_id in recorded])
         for key, order in orders.items():
-            if reason := reasons.get(order.order_id):
-                failures.setdefault(key, reason)
+            if order.order_id in reasons:
+                failures.setdefault(key, reasons[order.order_id])
         return failures
 
     def _insert(self, orders: Sequence[Order]) -> tuple[dict[str, Order | None], Failures]:
@@ -106,13 +109,12 @@ class Ledger:
         return {order.order_id: reason for order in orders}
 
 
-def _conflict(order: Order, kept: Order | None) -> Conflict | None:
+def conflict(order: Order, kept: Order | None) -> Conflict | None:
     """Return why an order is not the one that has its id, None if it is."""
     if kept is None:
         return Conflict(f"orderId {order.order_id} belongs to a row that holds no order")
-    differing = [
-        name for name in ("item", "quantity", "customer_name") if getattr(order, name) != getattr(kept, name)
-    ]
+    both = zip(CONTENTS, order.contents, kept.contents, strict=True)
+    differing = [name for name, ours, theirs in both if ours != theirs]
     if not differing:
         return None
     return Conflict(f"orderId {order.order_id} belongs to another order, with another {', '.join(differing)}")

@@ -28,6 +28,7 @@ NUMBERS = (
     f"from 1E{MIN_EXPONENT} to 9.99E+{MAX_EXPONENT}, or 0."
 )
 DEFAULT_CUSTOMER = "Guest"
+CONTENTS = ("item", "quantity", "customer_name")
 ORDER_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 INTEGER_TEXT = re.compile(r"\s*\+?[0-9]{1,9}\s*", re.ASCII)
 
@@ -97,6 +98,11 @@ class Order:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     ignored_time: str | None = field(default=None, compare=False)
     """The time that its message claims, if that is in the future: for the log, and not kept."""
+
+    @property
+    def contents(self) -> tuple[object, ...]:
+        """What two messages under one `order_id` have in common if they are the same order."""
+        return tuple(getattr(self, name) for name in CONTENTS)
 
 
 def _first(said: dict[str, Any], name: str, other_name: str) -> Any:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from orders.errors import Refused, StoreUnavailableError, is_final
-from orders.ledger import Failures, Ledger
-from orders.message import Received, Rejected, parse_batch
+from orders.errors import Conflict, Refused, StoreUnavailableError, is_final
+from orders.ledger import Ledger
+from orders.message import parse_batch
 
 
 class DeadLetters(Protocol):
@@ -35,6 +35,8 @@ class Swept:
     rejected, rejected_reason
         Messages that hold no valid order, or one that a store refuses for good, and why the latest does:
         they need a person.
+    conflicting, conflicting_reason
+        Orders whose id belongs to another order, and which the latest is: a person decides what they are.
     waiting, waiting_reason
         Orders that could not be recorded now, and why: the next sweep tries them again.
     reason
@@ -44,6 +46,8 @@ class Swept:
     recorded: list[str] = field(default_factory=list)
     rejected: int = 0
     rejected_reason: str | None = None
+    conflicting: int = 0
+    conflicting_reason: str | None = None
     waiting: int = 0
     waiting_reason: str | None = None
     reason: str | None = None
@@ -51,14 +55,27 @@ class Swept:
     @property
     def left(self) -> int:
         """Return how many messages stay."""
-        return self.rejected + self.waiting
+        return self.rejected + self.conflicting + self.waiting
+
+    def leave(self, reason: str) -> None:
+        """Count a message that stays."""
+        if isinstance(reason, Conflict):
+            self.conflicting += 1
+            self.conflicting_reason = reason
+        elif is_final(reason):
+            self.rejected += 1
+            self.rejected_reason = reason
+        else:
+            self.waiting += 1
+            self.waiting_reason = reason
 
 
 def sweep(dead_letters: DeadLetters, ledger: Ledger, left: Callable[[], float]) -> Swept:
     """Record every order among the dead letters, and leave the rest where it is.
 
     A message keeps its id and its time of sending when SQS moves it to the dead-letter queue, so it is the
-    same order that it was. Once a store is unavailable, the rest is only read and counted.
+    same order that it was. Once a store is unavailable, the rest is only read and counted. A conflict is
+    tried each time, since the order that has its id may be deleted: it costs one lookup in the database.
 
     Parameters
     ----------
@@ -76,13 +93,15 @@ def sweep(dead_letters: DeadLetters, ledger: Ledger, left: Callable[[], float]) 
             if not messages:
                 break
             received, rejected = parse_batch(messages.values())
-            failures = _record(received, ledger, is_away)
+            orders = {message.message_id: message.order for message in received}
+            failures = dict.fromkeys(orders, is_away) if is_away else ledger.record(orders)
             is_away = is_away or next((r for r in failures.values() if not isinstance(r, Refused)), None)
-            done = {m.message_id: m.order.order_id for m in received if m.order.order_id not in failures}
+            done = {name: order.order_id for name, order in orders.items() if name not in failures}
             staying.update(messages.keys() - done.keys())
             dead_letters.delete(list(done))
             swept.recorded += done.values()
-            _count(swept, received, rejected, failures)
+            for reason in (*failures.values(), *(message.reason for message in rejected)):
+                swept.leave(reason)
     except StoreUnavailableError as error:
         swept.reason = str(error)
     try:
@@ -90,21 +109,3 @@ def sweep(dead_letters: DeadLetters, ledger: Ledger, left: Callable[[], float]) 
     except StoreUnavailableError as error:
         swept.reason = str(error)
     return swept
-
-
-def _record(received: Sequence[Received], ledger: Ledger, is_away: str | None) -> Failures:
-    orders = [message.order for message in received]
-    return dict.fromkeys((order.order_id for order in orders), is_away) if is_away else ledger.record(orders)
-
-
-def _count(
-    swept: Swept, received: Sequence[Received], rejected: Sequence[Rejected], failures: Failures
-) -> None:
-    failed = [failures[m.order.order_id] for m in received if m.order.order_id in failures]
-    for reason in [*failed, *(bad.reason for bad in rejected)]:
-        if is_final(reason):
-            swept.rejected += 1
-            swept.rejected_reason = reason
-        else:
-            swept.waiting += 1
-            swept.waiting_reason = reason

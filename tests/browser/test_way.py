@@ -64,14 +64,16 @@ def test_dead_letters_are_stuck(board: Board) -> None:
     expect(board.page.locator("#announcement")).to_have_text("1 message failed three times.")
 
 
-def looked_at(rejected: int, waiting: int, as_of: str = "2026-11-22T11:59:30Z") -> dict[str, Any]:
+def looked_at(
+    rejected: int = 0, conflicting: int = 0, waiting: int = 0, as_of: str = "2026-11-22T11:59:30Z"
+) -> dict[str, Any]:
     """Return what `sync` says of dead letters when `ReconcileOrders` has looked at them."""
-    split = {"rejected": rejected, "waiting": waiting, "as_of": as_of}
-    return sync(dead_lettered=rejected + waiting, dead_letters=split, **COUNTED)
+    split = {"rejected": rejected, "conflicting": conflicting, "waiting": waiting, "as_of": as_of}
+    return sync(dead_lettered=rejected + conflicting + waiting, dead_letters=split, **COUNTED)
 
 
 def test_messages_that_hold_no_valid_order_are_stuck(board: Board) -> None:
-    board.site.answer = answer([order("a")], sync=looked_at(rejected=2, waiting=0))
+    board.site.answer = answer([order("a")], sync=looked_at(rejected=2))
     board.open()
     expect(board.verdict).to_have_text("2 messages hold no valid order.")
     expect(board.verdict).to_have_attribute("data-level", "stuck")
@@ -79,7 +81,7 @@ def test_messages_that_hold_no_valid_order_are_stuck(board: Board) -> None:
 
 
 def test_orders_that_wait_for_a_store_are_told_from_messages_that_hold_none(board: Board) -> None:
-    board.site.answer = answer([order("a")], sync=looked_at(rejected=0, waiting=1_200))
+    board.site.answer = answer([order("a")], sync=looked_at(waiting=1_200))
     board.open()
     expect(board.verdict).to_have_text("1,200 orders wait for a store and will be recorded automatically.")
     expect(board.verdict).to_have_attribute("data-level", "busy")
@@ -90,8 +92,30 @@ def test_orders_that_wait_for_a_store_are_told_from_messages_that_hold_none(boar
     expect(board.hop("dlq")).to_contain_text("stuck here")
 
 
+def test_orders_whose_id_belongs_to_another_order_are_stuck(board: Board) -> None:
+    board.site.answer = answer([order("a")], sync=looked_at(conflicting=1))
+    board.open()
+    expect(board.verdict).to_have_text("1 order has an id that belongs to another order.")
+    expect(board.verdict).to_have_attribute("data-level", "stuck")
+    expect(board.hop("dlq")).to_contain_text("stuck here")
+    board.site.answer = answer([order("a")], sync=looked_at(rejected=1, conflicting=2, waiting=3))
+    board.wait(1_000)
+    expect(board.verdict).to_have_text(
+        "1 message holds no valid order; 2 orders have an id that belongs to another order; "
+        "3 orders wait for a store."
+    )
+
+
+def test_dead_letters_of_an_api_that_knows_no_conflicts_are_shown(board: Board) -> None:
+    found = looked_at(rejected=1, waiting=1)
+    del found["dead_letters"]["conflicting"]
+    board.site.answer = answer([order("a")], sync=found)
+    board.open()
+    expect(board.verdict).to_have_text("1 message holds no valid order; 1 order waits for a store.")
+
+
 def test_a_message_that_came_after_the_last_sweep_is_neither_an_order_nor_invalid(board: Board) -> None:
-    seen = looked_at(rejected=0, waiting=2)
+    seen = looked_at(waiting=2)
     board.site.answer = answer([order("a")], sync=seen | {"dead_lettered": 3})
     board.open()
     expect(board.verdict).to_have_text(
@@ -99,13 +123,13 @@ def test_a_message_that_came_after_the_last_sweep_is_neither_an_order_nor_invali
         "1 message failed three times; why is known within a minute."
     )
     expect(board.verdict).to_have_attribute("data-level", "busy")
-    board.site.answer = answer([order("a")], sync=looked_at(rejected=1, waiting=0) | {"dead_lettered": 2})
+    board.site.answer = answer([order("a")], sync=looked_at(rejected=1) | {"dead_lettered": 2})
     board.wait(1_000)
     expect(board.verdict).to_have_text("1 message holds no valid order; 1 message failed three times.")
 
 
 def test_what_dead_letters_are_is_unknown_where_nobody_looked_lately(board: Board) -> None:
-    split = looked_at(rejected=0, waiting=3, as_of="2026-11-22T11:54:00Z")
+    split = looked_at(waiting=3, as_of="2026-11-22T11:54:00Z")
     board.site.answer = answer([order("a")], sync=split)
     board.open()
     expect(board.verdict).to_have_text("3 messages failed three times.")

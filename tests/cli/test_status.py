@@ -89,19 +89,21 @@ def test_counts_hops_and_orders_are_shown(shown: Any) -> None:
         assert re.search(row, text), row
 
 
-def test_dead_letters_without_a_valid_order_are_told_from_orders_that_wait(
-    shown: Any, answer: dict[str, Any]
-) -> None:
+def test_dead_letters_are_shown_by_what_they_need(shown: Any, answer: dict[str, Any]) -> None:
     assert "valid order" not in shown()  # nobody has looked lately
-    answer["sync"]["dead_letters"] = {"rejected": 2, "waiting": 4, "as_of": "2026-11-22T13:59:30Z"}
+    found = {"rejected": 2, "conflicting": 1, "waiting": 3, "as_of": "2026-11-22T13:59:30Z"}
+    answer["sync"]["dead_letters"] = found
 
     text = shown()
 
     assert re.search(r"without a valid order +│ +2", text)
-    assert re.search(r"waiting for a store +│ +4", text)
+    assert re.search(r"with the id of another order +│ +1", text)
+    assert re.search(r"waiting for a store +│ +3", text)
     assert "not looked at yet" not in text
     answer["sync"]["dead_lettered"] = 7
     assert re.search(r"not looked at yet +│ +1", shown())
+    del found["conflicting"]  # the previous release
+    assert re.search(r"not looked at yet +│ +2", shown())
 
 
 def test_times_are_those_of_the_reader(shown: Any) -> None:

@@ -19,7 +19,7 @@ import reconcile_orders
 import redelivery
 from orders import backoff
 from orders.backoff import visibility
-from orders.errors import Refused, Unforeseen
+from orders.errors import Conflict, Refused, Unforeseen
 from orders.ledger import Failures
 from orders.order import Order
 from stores.sqs import PARALLEL, OrderQueue
@@ -27,6 +27,7 @@ from tests.waiting import LIMIT
 
 UNAVAILABLE = "MySQL error 2003"
 MALFORMED = Refused("The order must be a JSON object; this is not JSON.")
+CONFLICT = Conflict("orderId o1 belongs to another order, with another item")
 DEFECT = Unforeseen("KeyError in tables.py, line 7")
 VISIBILITY = 180  # seconds; of the queue in `dev` and `prod`
 
@@ -49,6 +50,9 @@ def jitter(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         (MALFORMED, 1, 0, 0),
         (MALFORMED, 2, 0, 0),
         (MALFORMED, 3, 0, 0),
+        (CONFLICT, 1, 0, 0),
+        (CONFLICT, 2, 0, 0),
+        (CONFLICT, 3, 0, 0),
         (UNAVAILABLE, 1, 8, 12),
         (UNAVAILABLE, 2, 48, 72),
         (UNAVAILABLE, 3, 0, 0),
@@ -187,7 +191,7 @@ class LedgerStandIn:
     def __init__(self, failures: Failures) -> None:
         self.failures = failures
 
-    def record(self, orders: Sequence[Order]) -> Failures:
+    def record(self, orders: Mapping[str, Order]) -> Failures:
         return self.failures
 
 
@@ -222,12 +226,14 @@ def test_the_worker_sets_the_visibility_of_what_failed_and_of_nothing_else(handl
         record("second", order("o3"), receives=2),
         record("third", order("o4"), receives=3),
         record("refused", order("o5")),
-        record("defect", order("o6"), receives=3),
+        record("conflict", order("o6")),
+        record("defect", order("o7"), receives=3),
     ]
     failures: Failures = {
-        **dict.fromkeys(("o2", "o3", "o4"), UNAVAILABLE),
-        "o5": Refused("DynamoDB: ValidationException"),
-        "o6": DEFECT,
+        **dict.fromkeys(("first", "second", "third"), UNAVAILABLE),
+        "refused": Refused("DynamoDB: ValidationException"),
+        "conflict": CONFLICT,
+        "defect": DEFECT,
     }
     assert sorted(handle(sqs, records, failures)) == sorted(r["messageId"] for r in records[1:])
     assert sqs.set == {
@@ -236,6 +242,7 @@ def test_the_worker_sets_the_visibility_of_what_failed_and_of_nothing_else(handl
         "receipt of second": 60,
         "receipt of third": 0,
         "receipt of refused": 0,
+        "receipt of conflict": 0,
         "receipt of defect": 60,
     }
 
@@ -263,7 +270,7 @@ def test_ten_thousand_messages_are_set_by_a_thousand_calls_several_at_once(handl
 
     sqs = Slow()
     records = [record(f"m{number}", order(f"o{number}")) for number in range(10_000)]
-    assert len(handle(sqs, records, {f"o{number}": UNAVAILABLE for number in range(10_000)})) == 10_000
+    assert len(handle(sqs, records, {f"m{number}": UNAVAILABLE for number in range(10_000)})) == 10_000
     assert len(sqs.set) == 10_000
     assert len(sqs.batches) == 1_000
 
@@ -309,7 +316,7 @@ def test_an_invocation_without_time_left_calls_nobody(
     handle: Handle, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sqs = Sqs()
-    assert handle(sqs, [record("m1", order("o1"))], {"o1": UNAVAILABLE}, Context(4_000)) == ["m1"]
+    assert handle(sqs, [record("m1", order("o1"))], {"m1": UNAVAILABLE}, Context(4_000)) == ["m1"]
     assert (sqs.set, sqs.attributes_read) == ({}, 0)
     assert problems(capsys) == ["no time is left, 1 messages"]
 
@@ -357,7 +364,7 @@ def test_a_call_that_fails_is_logged_and_harms_nobody(
     handle: Handle, capsys: pytest.CaptureFixture[str], sqs: Sqs, reason: str
 ) -> None:
     records = [record("m1", order("o1")), record("m2", order("o2"))]
-    assert handle(sqs, records, {"o2": UNAVAILABLE}) == ["m2"]
+    assert handle(sqs, records, {"m2": UNAVAILABLE}) == ["m2"]
     (problem,) = problems(capsys)
     assert reason in problem
 
@@ -378,7 +385,7 @@ def test_the_queue_is_told_after_both_stores(handle: Handle, monkeypatch: pytest
     happened = []
 
     class Ledger:
-        def record(self, orders: Sequence[Order]) -> Failures:
+        def record(self, orders: Mapping[str, Order]) -> Failures:
             happened.append("stores")
             return {}
 
@@ -390,7 +397,7 @@ def test_the_queue_is_told_after_both_stores(handle: Handle, monkeypatch: pytest
 
 def test_a_crash_keeps_the_queues_visibility(monkeypatch: pytest.MonkeyPatch) -> None:
     class Ledger:
-        def record(self, orders: Sequence[Order]) -> Failures:
+        def record(self, orders: Mapping[str, Order]) -> Failures:
             raise MemoryError
 
     sqs = Sqs()

@@ -10,15 +10,37 @@ from typing import Any
 
 import boto3
 import pytest
+from pymysql.cursors import Cursor
 
 from orders import message
-from orders.errors import Refused, StoreUnavailableError, Unforeseen
+from orders.counters import Counted
+from orders.errors import Conflict, Refused, StoreUnavailableError, Unforeseen
 from orders.ledger import Failures, Ledger
 from orders.order import Order
 from orders.sweep import Swept, sweep
+from stores.dynamodb.projection import Projection
+from stores.mysql.connection import MySql
+from stores.mysql.orders import OrdersDatabase
 from stores.sqs import PARALLEL, DeadLetters
-from tests.unit.books import Books, OneAtATime
+from tests.stores import BERLIN, Server
 from tests.waiting import LIMIT
+
+
+class OneAtATime:
+    """A client of moto's, which is not made for threads."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+
+        def call(**request: Any) -> Any:
+            with self._lock:
+                return method(**request)
+
+        return call
 
 
 class Queue:
@@ -59,7 +81,14 @@ def run(dead_letters: DeadLetters, ledger: Ledger, left: Callable[[], float] = l
     return sweep(dead_letters, ledger, left)
 
 
-def test_orders_are_recorded_and_poison_stays(queue: Queue, dead_letters: DeadLetters, books: Books) -> None:
+def total(projection: Projection) -> int:
+    """Read `TOTAL_ORDERS`."""
+    return projection.read(["TOTAL_ORDERS"])["TOTAL_ORDERS"].value
+
+
+def test_orders_are_recorded_and_invalid_messages_stay(
+    queue: Queue, dead_letters: DeadLetters, ledger: Ledger, projection: Projection, dynamodb: Any
+) -> None:
     envelope = {
         "Type": "Notification",
         "MessageId": "sns-1",
@@ -68,48 +97,104 @@ def test_orders_are_recorded_and_poison_stays(queue: Queue, dead_letters: DeadLe
     }
     queue.send(*(order(f"o{n}") for n in range(14)), "poison", order("o99", quantity=0), envelope)
     (bare,) = queue.send(order())
-    found = run(dead_letters, books.ledger)
+    found = run(dead_letters, ledger)
     assert sorted(found.recorded) == sorted([*(f"o{n}" for n in range(14)), "sns-1", bare])
-    assert (found.left, found.rejected, found.waiting) == (2, 2, 0)
-    assert found.reason is found.waiting_reason is None
+    assert (found.left, found.rejected, found.conflicting, found.waiting) == (2, 2, 0, 0)
+    assert found.reason is found.waiting_reason is found.conflicting_reason is None
     assert found.rejected_reason
     assert queue.visible() == 2
-    assert books.kept() == books.counts.total() == 16
-    assert books.item("Orders", "orderId", "sns-1")["created_at"] == {"S": "2026-11-22T12:00:00.000+00:00"}
+    assert total(projection) == 16
+    item = dynamodb.get_item(TableName="Orders", Key={"orderId": {"S": "sns-1"}})["Item"]
+    assert item["created_at"] == {"S": "2026-11-22T12:00:00.000+00:00"}
     # What stays is looked at again each time, and is there for everybody in between.
-    again = run(dead_letters, books.ledger)
+    again = run(dead_letters, ledger)
     assert (again.recorded, again.rejected) == ([], 2)
     assert queue.visible() == 2
 
 
-def test_an_order_that_is_recorded_already_is_taken_off_and_not_counted_again(
-    queue: Queue, dead_letters: DeadLetters, books: Books
+def test_an_order_that_is_recorded_already_is_deleted_and_not_counted_again(
+    queue: Queue, dead_letters: DeadLetters, ledger: Ledger, projection: Projection
 ) -> None:
     queue.send(order("o1"), order("o1"))
-    run(dead_letters, books.ledger)
+    run(dead_letters, ledger)
     queue.send(order("o1"))
-    assert run(dead_letters, books.ledger).recorded == ["o1"]
-    assert (books.counts.total(), queue.visible()) == (1, 0)
+    assert run(dead_letters, ledger).recorded == ["o1"]
+    assert (total(projection), queue.visible()) == (1, 0)
+
+
+def test_an_order_with_the_id_of_another_one_stays_in_a_state_of_its_own(
+    queue: Queue, dead_letters: DeadLetters, ledger: Ledger, projection: Projection
+) -> None:
+    queue.send(order("o1"))
+    run(dead_letters, ledger)
+    queue.send(order("o1", item="Latte"), order("o2"), order("o1"), "poison")
+    found = run(dead_letters, ledger)
+    assert sorted(found.recorded) == ["o1", "o2"]
+    assert (found.left, found.rejected, found.conflicting, found.waiting) == (2, 1, 1, 0)
+    assert found.conflicting_reason == "orderId o1 belongs to another order, with another item"
+    assert "poison" not in found.conflicting_reason
+    assert (total(projection), queue.visible()) == (2, 2)
+
+
+def test_of_two_orders_with_one_id_one_is_recorded_and_the_other_stays(
+    queue: Queue, dead_letters: DeadLetters, ledger: Ledger, projection: Projection
+) -> None:
+    queue.send(order("o1"), order("o1", quantity=2))
+    found = run(dead_letters, ledger)
+    assert (found.recorded, found.conflicting) == (["o1"], 1)
+    assert (total(projection), queue.visible()) == (1, 1)
+
+
+def test_a_conflict_is_over_once_the_order_that_has_its_id_is_deleted(
+    queue: Queue, dead_letters: DeadLetters, ledger: Ledger, server: Server
+) -> None:
+    queue.send(order("o1"))
+    run(dead_letters, ledger)
+    queue.send(order("o1", item="Latte"))
+    assert run(dead_letters, ledger).conflicting == 1
+    with server.connect("cafe_db") as connection, connection.cursor() as cursor:
+        cursor.execute("DELETE FROM orders WHERE order_id = 'o1'")
+    found = run(dead_letters, ledger)
+    assert (found.recorded, found.conflicting, queue.visible()) == (["o1"], 0, 0)
+
+
+def test_a_conflict_that_stays_costs_two_statements_for_all_and_writes_nothing(
+    queue: Queue, dead_letters: DeadLetters, mysql: MySql
+) -> None:
+    class Unused:
+        """A projection that nobody is to call."""
+
+        def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Failures:
+            raise AssertionError(orders)
+
+    database = OrdersDatabase(mysql, BERLIN)
+    database.record([Order(f"o{n:02}", None, "Latte", 1) for n in range(50)])
+    queue.send(*(order(f"o{n:02}") for n in range(50)))
+    statements: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        query = Cursor._query  # type: ignore[attr-defined]
+        patch.setattr(Cursor, "_query", lambda cursor, sql: statements.append(sql) or query(cursor, sql))
+        found = run(dead_letters, Ledger(database, Unused(), BERLIN))
+    assert (found.conflicting, found.left, queue.visible()) == (50, 50, 50)
+    assert [sql.split()[0] for sql in statements] == ["START", "INSERT", "SELECT"]
 
 
 class LedgerStandIn(Ledger):
-    """A ledger that gives reasons by order id, or by `*` for all."""
+    """A ledger that gives reasons by order id, or one for all."""
 
     def __init__(self, **reasons: str) -> None:
         self.reasons = reasons
         self.calls = 0
 
-    def record(self, orders: Sequence[Order]) -> Failures:
+    def record(self, orders: Mapping[str, Order]) -> Failures:
         self.calls += 1
-        everything = self.reasons.get("all")
-        return {
-            order.order_id: everything or self.reasons[order.order_id]
-            for order in orders
-            if everything or order.order_id in self.reasons
+        reasons = {
+            key: self.reasons.get(order.order_id, self.reasons.get("all")) for key, order in orders.items()
         }
+        return {key: reason for key, reason in reasons.items() if reason is not None}
 
 
-def test_while_a_store_is_unavailable_orders_wait_and_only_poison_is_rejected(
+def test_while_a_store_is_unavailable_orders_wait_and_only_invalid_messages_are_rejected(
     queue: Queue, dead_letters: DeadLetters
 ) -> None:
     queue.send(*(order(f"o{n}") for n in range(95)), "poison")
@@ -131,6 +216,16 @@ def test_an_order_that_a_store_refuses_stays_and_holds_nobody_up(
     assert (len(found.recorded), found.rejected, found.waiting, found.reason) == (14, 1, 0, None)
     assert found.rejected_reason == "DynamoDB: ValidationException"
     assert queue.visible() == 1
+
+
+def test_conflicts_do_not_end_the_sweep_as_a_store_that_is_unavailable_does(
+    queue: Queue, dead_letters: DeadLetters
+) -> None:
+    queue.send(*(order(f"o{n}") for n in range(95)))
+    ledger = LedgerStandIn(all=Conflict("orderId belongs to another order"))
+    found = run(dead_letters, ledger)
+    assert (found.conflicting, found.waiting, found.reason) == (95, 0, None)
+    assert ledger.calls > 1
 
 
 def test_an_order_on_which_our_code_fails_waits_for_the_next_release(
