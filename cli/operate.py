@@ -152,10 +152,14 @@ def _why_left(report: "Report") -> Iterator[str]:
     if report.rejected:
         why = f": {report.rejected_reason}" if report.rejected_reason else "."
         yield f"{report.rejected:,} with no order that can be recorded (`cafe dlq list`){why}"
+    if report.conflicting:
+        why = f": {report.conflicting_reason}" if report.conflicting_reason else ""
+        count = orders(report.conflicting)
+        yield f"{count} with an id that belongs to another order (`cafe dlq edit ID` gives another){why}"
     if report.waiting:
         why = f": {explained(report.waiting_reason)}" if report.waiting_reason else ""
         yield f"{orders(report.waiting)} not recorded now, and tried again every minute{why}"
-    if unknown := report.left - report.rejected - report.waiting:
+    if unknown := report.left - report.rejected - report.conflicting - report.waiting:
         yield f"{unknown:,} for a reason that `cafe dlq list` shows."
 
 

@@ -48,6 +48,8 @@ class Outcome(BaseModel):
     left: int = 0
     rejected: int = 0
     rejected_reason: str | None = None
+    conflicting: int = 0
+    conflicting_reason: str | None = None
     waiting: int = 0
     waiting_reason: str | None = None
     unchecked: str | None = None
@@ -196,8 +198,9 @@ class Report:
         By how much each counter was changed.
     swept, left
         Messages of the dead-letter queue that were recorded, and that stay there.
-    rejected, waiting
-        Of those that stay, what holds no order, and what could not be recorded now; each with a reason.
+    rejected, conflicting, waiting
+        Of those that stay, what holds no order, what has the id of another order, and what could not be
+        recorded now; each with a reason.
     """
 
     runs: int = 0
@@ -210,6 +213,8 @@ class Report:
     left: int = 0
     rejected: int = 0
     rejected_reason: str | None = None
+    conflicting: int = 0
+    conflicting_reason: str | None = None
     waiting: int = 0
     waiting_reason: str | None = None
     unchecked: str | None = None
@@ -226,6 +231,7 @@ class Report:
         self.swept += outcome.swept
         self.left = outcome.left
         self.rejected, self.rejected_reason = outcome.rejected, outcome.rejected_reason
+        self.conflicting, self.conflicting_reason = outcome.conflicting, outcome.conflicting_reason
         self.waiting, self.waiting_reason = outcome.waiting, outcome.waiting_reason
         self.reason, self.unchecked = outcome.reason, outcome.unchecked
         menu = {f"CafeMenu {item}": change for item, change in outcome.corrected.menu.items()}

@@ -180,6 +180,8 @@ def _run(work: Work, left: Callable[[], float], asked_by: str) -> dict[str, Any]
         "left": swept.left,
         "rejected": swept.rejected,
         "rejected_reason": swept.rejected_reason,
+        "conflicting": swept.conflicting,
+        "conflicting_reason": swept.conflicting_reason,
         "waiting": swept.waiting,
         "waiting_reason": swept.waiting_reason,
         "next": outcome.next,
@@ -251,11 +253,16 @@ def _sweep(left: Callable[[], float]) -> Swept:
         log("INFO", "Order recorded from the dead-letter queue", orderId=order_id)
     if swept.reason:
         return swept  # The queue did not answer, so that nobody knows what is in it.
+    numbers = {"RejectedDeadLetters": swept.rejected, "WaitingDeadLetters": swept.waiting}
+    if swept.conflicting or not swept.waiting:
+        # Else a store is unavailable, and none of the orders that wait may be one, or all of them.
+        numbers["ConflictingDeadLetters"] = swept.conflicting
     log(
         "INFO",
         "Swept",
-        **metrics({"RejectedDeadLetters": swept.rejected, "WaitingDeadLetters": swept.waiting}),
+        **metrics(numbers),
         rejectedReason=swept.rejected_reason,
+        conflictingReason=swept.conflicting_reason,
         waitingReason=swept.waiting_reason,
     )
     try:

@@ -49,6 +49,21 @@ def test_the_last_minutes_are_compared(dev_cafe: Cafe, functions: FakeFunctions)
     ]
 
 
+def test_orders_whose_id_belongs_to_another_order_are_named_and_no_failure(
+    dev_cafe: Cafe, functions: FakeFunctions
+) -> None:
+    why = "orderId 17 belongs to another order, with another item"
+    functions.answers = [outcome(left=2, conflicting=2, conflicting_reason=why)]
+
+    result = dev_cafe("reconcile")
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[1:] == [
+        "Dead letters: 0 recorded, 2 left.",
+        f"  2 orders with an id that belongs to another order (`cafe dlq edit ID` gives another): {why}",
+    ]
+
+
 def test_orders_among_the_dead_letters_that_could_not_be_recorded_are_no_malformed_ones(
     dev_cafe: Cafe, functions: FakeFunctions
 ) -> None:
