@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -174,6 +174,20 @@ def mysql(empty_database: Server, master: MySql) -> Iterator[MySql]:
     mysql = MySql(FixedLogin(login))
     yield mysql
     mysql.close()
+
+
+@pytest.fixture
+def new_mysql(mysql: MySql) -> Iterator[Callable[[], MySql]]:
+    """Opens further connections as the application's user."""
+    opened: list[MySql] = []
+
+    def open_another() -> MySql:
+        opened.append(MySql(mysql._login))
+        return opened[-1]
+
+    yield open_another
+    for each in opened:
+        each.close()
 
 
 @pytest.fixture

@@ -1,0 +1,102 @@
+"""Both stores for tests of what compares them: MySQL for real, DynamoDB in the process, and a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from orders.audit import Findings, audit
+from orders.findings import RdsOrders
+from orders.ledger import Ledger
+from orders.order import Order
+from orders.reconciliation import GRACE, Clock, Outcome, Reconciler
+from stores.dynamodb.client import DynamoDb
+from stores.dynamodb.metrics import Metrics
+from stores.dynamodb.projection import Projection
+from stores.mysql.audit import AuditStore
+from stores.mysql.connection import MySql
+from stores.mysql.orders import OrdersDatabase
+from stores.mysql.rows import OrderRows
+from tests.stores import BERLIN, NAMES
+
+
+class BothStores:
+    """Both stores, and what compares and repairs them."""
+
+    def __init__(self, mysql: MySql, dynamodb: Any) -> None:
+        self.mysql = mysql
+        self.dynamodb = dynamodb
+        client = DynamoDb(client=dynamodb)
+        self.database = OrdersDatabase(mysql, BERLIN)
+        self.projection = Projection(client, NAMES, BERLIN)
+        self.ledger = Ledger(self.database, self.projection, BERLIN)
+        self.rows = OrderRows(mysql, BERLIN)
+        self.metrics = Metrics(client, NAMES.metrics)
+        self.slept = timedelta(0)
+        self.left = float("inf")
+        self.clock = Clock(now=self.now, sleep=self.sleep, left=lambda: self.left)
+        self.reconciler = Reconciler(self.rows, self.projection, BERLIN, self.clock)
+
+    def now(self) -> datetime:
+        """Return the time in which what was recorded until now is old enough to be compared."""
+        return datetime.now(UTC) + GRACE + timedelta(seconds=1) + self.slept
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += timedelta(seconds=seconds)
+
+    def record(self, orders: Sequence[Order]) -> None:
+        """Record orders in both stores."""
+        assert self.ledger.record({order.order_id: order for order in orders}) == {}
+
+    def insert(self, orders: Sequence[Order]) -> None:
+        """Record orders in MySQL alone, as a worker that stops after its commit."""
+        self.database.record(sorted(orders, key=lambda order: order.order_id))
+
+    def recent(self, last: RdsOrders | None = None) -> Outcome:
+        """Compare what was recorded lately."""
+        outcome = Outcome()
+        self.reconciler.recent(last or RdsOrders(), outcome)
+        return outcome
+
+    def audit(self) -> Findings:
+        """Compare the counters in MySQL with the rows."""
+        return audit(AuditStore(self.mysql), BERLIN, lambda: self.left)
+
+    def compare_all_counters(self) -> Outcome:
+        """Compare every counter in DynamoDB with MySQL's."""
+        outcome = Outcome()
+        self.reconciler.compare_all_counters(outcome)
+        return outcome
+
+    def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run a statement as the application's user."""
+
+        def run(cursor: Any) -> list[tuple[Any, ...]]:
+            cursor.execute(statement, values)
+            return list(cursor.fetchall())
+
+        return self.mysql.run(run)
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """The counters in MySQL that are not 0, without the note of the time zone."""
+        found = self.sql("SELECT name, value FROM counters WHERE value <> 0 AND name NOT LIKE 'TIME_ZONE%%'")
+        return {bytes(name).decode(): int(value) for name, value in found}
+
+    @property
+    def shown(self) -> dict[str, int]:
+        """The counters in DynamoDB that are not 0."""
+        found = self.projection.read(self.projection.names())
+        return {name: counted.value for name, counted in found.items()}
+
+    @property
+    def items(self) -> set[str]:
+        """The ids of the orders in DynamoDB."""
+        return {item["orderId"]["S"] for item in self.dynamodb.scan(TableName=NAMES.orders)["Items"]}
+
+
+def orders(*numbers: int, sent_at: datetime | None = None, item: str = "Latte", **fields: Any) -> list[Order]:
+    """Make orders with the ids `o1`, `o2`, ..."""
+    at = sent_at or datetime.now(UTC).replace(microsecond=0)
+    return [Order(f"o{number}", at, item, 2, **fields) for number in numbers]

@@ -1,0 +1,243 @@
+"""The audit: every counter against the rows, in one snapshot, corrected once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orders.audit import Findings, OutOfTimeError, Snapshot, State, audit, differences
+from orders.counters import QUARTER, day_name, hour_name, item_name, quarter_name, tally
+from orders.order import Order
+from stores.mysql import audit as mysql_audit
+from stores.mysql.audit import AuditStore
+from stores.mysql.connection import MySql
+from stores.mysql.orders import OrdersDatabase
+from tests.stores import BERLIN
+from tests.unit.both_stores import BothStores, orders
+
+
+def expected(found: list[Order]) -> Mapping[str, int]:
+    return tally(found, BERLIN, datetime.now(UTC))
+
+
+def test_counters_that_are_right_are_left_alone(both: BothStores) -> None:
+    both.record(orders(1, 2, 3))
+    found = both.audit()
+    assert (found.rows, found.drift, found.corrected) == (3, 0, {})
+
+
+def test_rows_of_before_are_counted_by_the_first_audit(both: BothStores) -> None:
+    made = [*orders(1, 2), *orders(3, item="Tea")]
+    both.insert(made)
+    both.sql("DELETE FROM counters")
+    assert both.audit().corrected == expected(made)
+    assert both.counters == expected(made)
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["TOTAL_ORDERS", "ORDERS#____-__-__", "ORDERS#____-__-__T__", "ITEM#%", "ITEM_HOUR#%", "QUARTER#%"],
+)
+@pytest.mark.parametrize("wrong", [-1, 0, 5])
+def test_every_kind_of_counter_is_corrected(both: BothStores, names: str, wrong: int) -> None:
+    both.record(orders(1, 2))
+    forget_time_zone(both)
+    right = both.counters
+    both.sql("UPDATE counters SET value = %s WHERE name LIKE %s", wrong, names)
+    found = both.audit()
+    assert len(found.corrected) == 1
+    assert both.counters == right
+    assert both.audit().corrected == {}
+
+
+def forget_time_zone(both: BothStores) -> None:
+    """Let the time zone be an old one."""
+    both.audit()
+    both.sql("UPDATE counters SET value = 0 WHERE name LIKE 'TIME_ZONE%%'")
+
+
+def test_rows_that_were_deleted_or_changed_by_hand_are_counted_as_they_are(both: BothStores) -> None:
+    both.record(orders(1, 2, 3))
+    both.sql("UPDATE orders SET item = 'Tea', quantity = 5 WHERE order_id = 'o1'")
+    both.insert(orders(4))
+    both.sql("UPDATE orders SET quantity = 0 WHERE order_id = 'o4'")
+    found = both.audit()
+    assert found.corrected[item_name("Tea")] == 5
+    assert both.counters[item_name("Latte")] == 4
+    assert both.audit().corrected == {}
+
+
+def test_rows_that_nobody_has_counted_yet_are_no_difference(both: BothStores) -> None:
+    both.record(orders(1))
+    both.sql("INSERT INTO orders (order_id, item, quantity) VALUES ('x', 'Tea', 1)")
+    assert both.audit().corrected == {}
+
+
+def test_items_that_differ_in_spaces_at_the_end_are_two(both: BothStores) -> None:
+    made = [*orders(1, item="Tea"), *orders(2, item="Tea ")]
+    both.record(made)
+    assert both.audit().corrected == {}
+    assert both.counters == expected(made)
+
+
+def test_rows_that_hold_no_order_are_named(both: BothStores) -> None:
+    both.record(orders(1, 2))
+    both.sql("UPDATE orders SET quantity = NULL WHERE order_id = 'o2'")
+    found = both.audit()
+    assert list(found.bad_rows) == [2]
+    assert both.counters["TOTAL_ORDERS"] == 1
+
+
+def test_an_audit_without_the_time_for_it_changes_nothing_and_says_what_fits(
+    both: BothStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mysql_audit, "STEP", 2)
+    both.record(orders(1, 2, 3, 4))
+    both.sql("UPDATE counters SET value = 9 WHERE name = 'TOTAL_ORDERS'")
+    time = iter([1, 0])
+    with pytest.raises(OutOfTimeError, match="after 2 rows"):
+        audit(AuditStore(both.mysql), BERLIN, time.__next__)
+    assert both.counters["TOTAL_ORDERS"] == 9
+
+
+def test_gaps_in_the_ids_cost_nothing(both: BothStores, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mysql_audit, "STEP", 2)
+    both.record(orders(1, 2, 3))
+    both.sql("UPDATE orders SET id = id + 2000000000 WHERE order_id = 'o3'")
+    assert both.audit().rows == 3
+
+
+def test_orders_that_come_in_during_the_audit_are_counted_once(
+    both: BothStores, new_mysql: Callable[[], MySql]
+) -> None:
+    both.record(orders(1, 2, 3))
+    both.sql("UPDATE counters SET value = value + 7")
+    database = OrdersDatabase(new_mysql(), BERLIN)
+
+    class Busy(AuditStore):
+        def snapshot(self, *arguments: Any) -> Snapshot:
+            found = super().snapshot(*arguments)
+            database.record(orders(4, 5))
+            return found
+
+    audit(Busy(both.mysql), BERLIN, lambda: 99)
+    assert both.counters == expected(orders(1, 2, 3, 4, 5))
+
+
+def test_the_snapshot_does_not_see_what_is_committed_while_it_reads(
+    both: BothStores, new_mysql: Callable[[], MySql], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mysql_audit, "STEP", 1)
+    both.record(orders(1, 2, 3))
+    database, numbers = OrdersDatabase(new_mysql(), BERLIN), iter(range(4, 99))
+
+    def left() -> float:
+        database.record(orders(next(numbers)))
+        return 99
+
+    assert audit(AuditStore(both.mysql), BERLIN, left).corrected == {}
+
+
+def test_two_audits_at_once_correct_once(both: BothStores, new_mysql: Callable[[], MySql]) -> None:
+    both.record(orders(1, 2, 3))
+    both.sql("UPDATE counters SET value = value + 7")
+    meeting = threading.Barrier(2)
+
+    class Meeting(AuditStore):
+        def snapshot(self, *arguments: Any) -> Snapshot:
+            found = super().snapshot(*arguments)
+            meeting.wait(60)
+            return found
+
+    def run() -> None:
+        audit(Meeting(new_mysql()), BERLIN, lambda: 99)
+
+    audits = [threading.Thread(target=run) for _ in range(2)]
+    for thread in audits:
+        thread.start()
+    for thread in audits:
+        thread.join()
+    assert both.counters == expected(orders(1, 2, 3))
+
+
+def test_a_correction_whose_answer_was_lost_is_made_once(both: BothStores) -> None:
+    both.record(orders(1, 2, 3))
+    both.sql("DELETE FROM counters WHERE name = 'ITEM#Latte'")
+    both.sql("UPDATE counters SET value = value + 7")
+    store = AuditStore(both.mysql)
+    now = datetime.now(UTC)
+    found = differences(store.snapshot(lambda groups: mysql_tally(groups), lambda: 99), BERLIN, now)
+    store.correct(found)
+    store.correct(found)
+    assert both.counters == expected(orders(1, 2, 3))
+
+
+def mysql_tally(groups: Any) -> Mapping[str, int]:
+    from orders.counters import tally_groups
+
+    return tally_groups(groups, BERLIN, datetime.now(UTC))
+
+
+def test_a_corrected_counter_has_a_later_version(both: BothStores) -> None:
+    both.record(orders(1))
+    before = both.rows.counted(["TOTAL_ORDERS"])["TOTAL_ORDERS"].version
+    both.sql("UPDATE counters SET value = 9 WHERE name = 'TOTAL_ORDERS'")
+    both.audit()
+    assert both.rows.counted(["TOTAL_ORDERS"])["TOTAL_ORDERS"].version > before
+    both.compare_all_counters()
+    assert both.shown["TOTAL_ORDERS"] == 1
+
+
+def test_another_time_zone_recounts_the_days_and_is_no_drift(both: BothStores) -> None:
+    sent_at = datetime.now(UTC).replace(hour=23, minute=30) - timedelta(days=2)
+    both.record(orders(1, sent_at=sent_at))
+    forget_time_zone(both)
+    tokyo = ZoneInfo("Asia/Tokyo")
+    found = audit(AuditStore(both.mysql), tokyo, lambda: 99)
+    assert found.drift == 0
+    assert found.recounted
+    assert both.counters[day_name(sent_at, tokyo)] == 1
+    assert day_name(sent_at, ZoneInfo("UTC")) not in both.counters
+    both.sql("UPDATE counters SET value = 0 WHERE name LIKE 'TIME_ZONE%%'")
+    assert not audit(AuditStore(both.mysql), tokyo, lambda: 99).recounted
+
+
+def test_a_wrong_total_is_drift_even_when_the_time_zone_has_changed() -> None:
+    assert Findings(1, {"TOTAL_ORDERS": -3, "ORDERS#2026-01-01": 9}, recounted=True).drift == 3
+
+
+def test_expired_hours_are_neither_counted_nor_compared_and_deleted_a_day_later(both: BothStores) -> None:
+    now = datetime.now(UTC)
+    gone, expired = now - timedelta(days=15, hours=3), now - timedelta(days=14, hours=3)
+    both.record([*orders(1, sent_at=gone), *orders(2, sent_at=expired), *orders(3)])
+    for moment in (gone, expired):
+        both.sql(
+            "INSERT INTO counters (name, value, version) VALUES (%s, 9, 1), (%s, 9, 1)",
+            hour_name(moment, BERLIN).encode(),
+            quarter_name(moment).encode(),
+        )
+    assert both.audit().corrected == {}
+    assert hour_name(gone, BERLIN) not in both.counters
+    assert quarter_name(gone) not in both.counters
+    assert both.counters[hour_name(expired, BERLIN)] == 9
+    assert len([name for name in both.counters if name.startswith(QUARTER)]) == 2
+
+
+@settings(max_examples=50)
+@given(
+    st.dictionaries(st.sampled_from(["TOTAL_ORDERS", "ITEM#a", "ITEM#b"]), st.integers(-9, 9)),
+    st.dictionaries(st.sampled_from(["TOTAL_ORDERS", "ITEM#a", "ITEM#b"]), st.integers(1, 9)),
+)
+def test_differences_make_counters_what_is_expected(have: dict[str, int], want: dict[str, int]) -> None:
+    snapshot = Snapshot({name: State(value, 2) for name, value in have.items()}, want, 1)
+    found = differences(snapshot, BERLIN, datetime.now(UTC))
+    for each in found:
+        have[each.name] = have.get(each.name, 0) + each.value
+    assert {name: value for name, value in have.items() if value} == want
