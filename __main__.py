@@ -12,7 +12,7 @@ from infra.messaging import Messaging, MessagingArgs
 from infra.network import Network, NetworkArgs, available_zones
 from infra.page import Page, PageArgs
 from infra.protection import Protection
-from infra.schedule import Schedule, ScheduleArgs
+from infra.schedule import Run, Schedule, ScheduleArgs
 from infra.schema import Schema, SchemaArgs
 from infra.tables import Tables, TablesArgs
 from infra.tags import tag_everything
@@ -47,7 +47,11 @@ migrate_database = functions.migrate_database(given)
 
 schema = Schema("schema", SchemaArgs.of(cafe, migrate_database, database))
 mapping = functions.start_worker(given, order_processor, schema)
-Schedule("ReconcileOrders", ScheduleArgs(function=reconcile_orders, rate="rate(1 minute)", schema=schema))
+runs = {
+    "ReconcileOrders": Run(rate="rate(1 minute)"),
+    "AuditOrders": Run(rate="rate(1 hour)", event={"command": "full", "source": "aws.events"}),
+}
+Schedule("ReconcileOrders", ScheduleArgs(function=reconcile_orders, runs=runs, schema=schema))
 
 api = Api("api", ApiArgs.of(cafe))
 page = Page("page", PageArgs.of(cafe, region, access, api))

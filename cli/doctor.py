@@ -386,9 +386,16 @@ class Doctor:
         if not known.dynamodb.reachable:
             return State.BAD, f"not known: {known.dynamodb.reason}", self._command("reconcile")
         if known.as_of is None or known.drift is None:
+            if known.unknown_since is not None:
+                return State.BAD, f"could not compare: {known.unknown_reason}", self._command("reconcile")
             return self._not_compared()
         ago = times.ago(known.as_of)
         when = f"compared {times.duration(ago.total_seconds())} ago"
+        if known.unknown_since is not None:
+            since = times.duration(times.ago(known.unknown_since).total_seconds())
+            differed = f"{orders(known.drift)} differed, {when}; " if known.drift else ""
+            detail = f"{differed}unknown for {since}: could not compare: {known.unknown_reason}"
+            return State.BAD, detail, self._command("reconcile")
         if known.drift:
             return State.BAD, f"{orders(known.drift)} differed, {when}", self._command("reconcile")
         if ago > SILENT:

@@ -87,10 +87,10 @@ def _say_finding(finding: "Finding") -> None:
     epilog=examples("cafe reconcile", "cafe reconcile --full --stack prod", "cafe reconcile --rebuild"),
 )
 def reconcile_command(
-    full: Annotated[bool, typer.Option("--full", help="The whole table, not only the last minutes.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="And audit every counter by the whole table.")] = False,
     rebuild: Annotated[
         bool,
-        typer.Option("--rebuild", help="And set every counter right; orders may keep coming."),
+        typer.Option("--rebuild", help="And write every order to DynamoDB again; orders may keep coming."),
     ] = False,
     yes: Yes = False,
     stack_name: StackName = DEFAULT_STACK,
@@ -98,10 +98,10 @@ def reconcile_command(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Compare the database with DynamoDB, and repair what DynamoDB lacks.
+    """Compare DynamoDB with the database, and repair what differs.
 
-    It happens every minute by itself for what is new; `--full` and `--rebuild` are for the bad day.
-    Exit code 1: something still differs.
+    It happens by itself: every minute for what is new, every hour for every counter. `--rebuild` is for
+    the bad day. Exit code 1: something still differs, or could not be compared.
     """
     from cli import aws
     from cli.reconciler import Reconciler
@@ -109,7 +109,7 @@ def reconcile_command(
     target = stack.load(stack_name, directory)
     reconciler = Reconciler(functions=aws.Clients(target).functions, name=target.output("reconcile_function"))
     if rebuild:
-        confirm(f"Set every counter of stack {target.name} to what its database says?", yes=yes)
+        confirm(f"Write every order of stack {target.name} to DynamoDB again?", yes=yes)
     command = "rebuild" if rebuild else "full" if full else None
     try:
         with waiting("Comparing") as tell:
@@ -123,10 +123,12 @@ def reconcile_command(
         print_json(asdict(report) | {"stack": target.name, "ok": not report.remaining and not report.reason})
     else:
         _say_report(report)
-    if report.reason:
+    if not report.compared:
+        note(f"Could not compare: {plain(explained(report.unchecked or ''))}", style="red")
+    elif report.reason:
         note(f"Not all could be done: {plain(explained(report.reason))}", style="red")
     if report.remaining:
-        rest = "" if rebuild else " `cafe reconcile --rebuild` sets the counters right."
+        rest = "" if rebuild or full else " `cafe reconcile --full` audits every counter."
         differ = "1 still differs" if report.remaining == 1 else f"{report.remaining:,} still differ"
         note(f"{differ}.{rest}", style="red")
     if report.remaining or report.reason:
@@ -137,15 +139,18 @@ def _say_report(report: "Report") -> None:
     compared = orders(report.checked)
     if report.rds_orders is not None:
         compared = f"{report.checked:,} of {orders(report.rds_orders)}"
-    say(f"{compared} compared: {report.drift:,} differed, {report.repaired:,} repaired.")
+    if report.compared:
+        say(f"{compared} compared: {report.drift:,} differed, {report.repaired:,} repaired.")
+    if report.counted:
+        say(f"{orders(report.counted)} counted that were inserted by another program.")
+    for row, why in report.bad_rows.items():
+        say(f"Row {row} of `orders` holds no order: {plain(why)}.")
     for counter, change in sorted(report.corrected.items()):
         say(f"  {plain(counter)}: {change:+,}")
     if report.swept or report.left:
         say(f"Dead letters: {report.swept:,} recorded, {report.left:,} left.")
     for sentence in _why_left(report):
         say(f"  {plain(sentence)}")
-    if report.unchecked:
-        note(f"Not compared: {plain(report.unchecked)}", style="yellow")
 
 
 def _why_left(report: "Report") -> Iterator[str]:

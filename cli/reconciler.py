@@ -40,8 +40,11 @@ class Outcome(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
+    compared: bool = True
     checked: int = 0
     repaired: int = 0
+    counted: int = 0
+    bad_rows: dict[str, str] = Field(default_factory=dict)
     drift: int = 0
     rds_orders: int | None = None
     swept: int = 0
@@ -88,6 +91,8 @@ class Check(BaseModel):
     rds_orders: int | None = None
     drift: int | None = None
     as_of: datetime | None = None
+    unknown_since: datetime | None = None
+    unknown_reason: str | None = None
     last_order_at: datetime | None = None
     future_orders: int | None = None
 
@@ -125,7 +130,7 @@ class Reconciler:
         Parameters
         ----------
         command
-            None: the last minutes. `full`: the whole table. `rebuild`: and set the counters right.
+            None: the last minutes. `full`: and every counter. `rebuild`: and write every order again.
         """
         report = Report()
         event: dict[str, Any] = {"command": command} if command else {}
@@ -140,7 +145,7 @@ class Reconciler:
         if report.drift and report.reason is None:
             again = self._ask({}, Outcome)
             report.remaining, report.reason = again.drift, again.reason
-            report.unchecked = again.unchecked
+            report.unchecked, report.compared = again.unchecked, again.compared
         return report
 
     def orders(self, start: datetime, end: datetime) -> Iterator[list[dict[str, Any]]]:
@@ -186,8 +191,14 @@ class Report:
 
     Attributes
     ----------
+    compared
+        Whether the last comparison was possible; if not, nothing is known of what differs.
+    counted
+        Rows that nobody had counted.
+    bad_rows
+        Why, by id, for each row in which there is no order.
     drift
-        Orders that DynamoDB lacked, and by how much counters were wrong; most of it is repaired by now.
+        By how many orders the stores differed; most of it is repaired by now.
     remaining
         What still differs.
     reason
@@ -204,8 +215,11 @@ class Report:
     """
 
     runs: int = 0
+    compared: bool = True
     checked: int = 0
     repaired: int = 0
+    counted: int = 0
+    bad_rows: dict[str, str] = field(default_factory=dict)
     drift: int = 0
     remaining: int = 0
     rds_orders: int | None = None
@@ -226,6 +240,9 @@ class Report:
         self.runs += 1
         self.checked += outcome.checked
         self.repaired += outcome.repaired
+        self.counted += outcome.counted
+        self.bad_rows |= outcome.bad_rows
+        self.compared = self.compared and outcome.compared
         self.drift += outcome.drift
         self.rds_orders = outcome.rds_orders if outcome.rds_orders is not None else self.rds_orders
         self.swept += outcome.swept

@@ -156,14 +156,14 @@ def _run(work: Work, left: Callable[[], float], asked_by: str) -> dict[str, Any]
         work(reconciler, left, outcome)
     except (StoreUnavailableError, OutOfTimeError) as error:
         outcome.unchecked = str(error)
-    _keep(outcome, asked_by)
+    _keep(outcome)
     swept = Swept()
     if outcome.next is None:
         # Even if a store failed: between two outages there may be no time to compare everything.
         swept = _sweep(left)
     reason = outcome.unchecked or outcome.reason or swept.reason or swept.waiting_reason
     # Last, and only if OrderDLQ was read, too: without this metric the reconciler counts as silent.
-    if outcome.unchecked is None and outcome.next is None and not swept.reason:
+    if outcome.unchecked is None and outcome.rds_orders is not None and not swept.reason:
         _publish_drift(outcome, asked_by)
     if reason:
         log("ERROR", "Not all was reconciled", reason=reason, askedBy=asked_by)
@@ -201,6 +201,9 @@ def _audit(reconciler: Reconciler, left: Callable[[], float], outcome: Outcome) 
     outcome.checked = found.rows
     outcome.corrected = dict(found.corrected)
     outcome.bad_rows |= dict.fromkeys(found.bad_rows, "no item, or no quantity")
+    # First, so that what was corrected a moment ago is no drift of DynamoDB's.
+    shown = [name for name in found.corrected if counters.is_shown(name)]
+    projection().write([], OrderRows(mysql(), environment.time_zone()).counted(shown))
     reconciler.compare_all_counters(outcome)
     outcome.drift = max(outcome.drift, found.drift)
 
@@ -213,7 +216,7 @@ def _rebuild(after: int, reconciler: Reconciler, left: Callable[[], float], outc
     reconciler.write_all(after, outcome)
 
 
-def _keep(outcome: Outcome, asked_by: str) -> None:
+def _keep(outcome: Outcome) -> None:
     """Leave what was found for the order-status page and the next run."""
     for row_id, why in outcome.bad_rows.items():
         log("ERROR", "Row holds no order", row=row_id, reason=why)
@@ -222,10 +225,10 @@ def _keep(outcome: Outcome, asked_by: str) -> None:
         last = found_last().rds_orders()
         if outcome.unchecked is not None:
             found_last().save_unknown(outcome.unchecked, now, outcome.compared_until)
-        else:
+        elif outcome.rds_orders is not None:  # else it only went on with a rebuild
             found_last().save(
                 RdsOrders(
-                    count=last.count if outcome.rds_orders is None else outcome.rds_orders,
+                    count=outcome.rds_orders,
                     as_of=now,
                     drift=outcome.drift,
                     drift_since=(last.drift_since or now) if outcome.drift else None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -15,22 +17,28 @@ MAX_EVENT_AGE = 60
 
 
 @dataclass(frozen=True, kw_only=True)
+class Run:
+    """When a function runs, and with what event."""
+
+    rate: str  # such as `rate(1 minute)`
+    event: Mapping[str, str] | None = None  # None for EventBridge's own
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScheduleArgs:
     """What runs, how often, and after what."""
 
     function: Function
-    rate: str  # such as `rate(1 minute)`
+    runs: Mapping[str, Run]  # by the names of their rules
     schema: Schema
 
 
 class Schedule(pulumi.ComponentResource):
     """A function that EventBridge calls again and again, without an order being involved."""
 
-    rule: aws.cloudwatch.EventRule
-
     def __init__(self, name: str, args: ScheduleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Schedule", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        self._child = pulumi.ResourceOptions(parent=self)
         function = args.function.function
 
         # EventBridge calls asynchronously. A failed run is not tried again: the next one is a minute away,
@@ -40,25 +48,30 @@ class Schedule(pulumi.ComponentResource):
             function_name=function.name,
             maximum_retry_attempts=0,
             maximum_event_age_in_seconds=MAX_EVENT_AGE,
-            opts=child,
+            opts=self._child,
         )
-        self.rule = aws.cloudwatch.EventRule(
-            name, schedule_expression=args.rate, description=f"Runs {name}", opts=child
+        for rule, run in args.runs.items():
+            self._schedule(rule, run, function, [invocations, args.schema.migrated])
+        self.register_outputs({})
+
+    def _schedule(
+        self, name: str, run: Run, function: aws.lambda_.Function, ready: Sequence[pulumi.Resource]
+    ) -> None:
+        rule = aws.cloudwatch.EventRule(
+            name, schedule_expression=run.rate, description=f"Runs {name}", opts=self._child
         )
         permission = aws.lambda_.Permission(
             name,
             action="lambda:InvokeFunction",
             function=function.name,
             principal="events.amazonaws.com",
-            source_arn=self.rule.arn,
-            opts=child,
+            source_arn=rule.arn,
+            opts=self._child,
         )
         aws.cloudwatch.EventTarget(
             name,
-            rule=self.rule.name,
+            rule=rule.name,
             arn=function.arn,
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[permission, invocations, args.schema.migrated]
-            ),
+            input=json.dumps(run.event) if run.event else None,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[permission, *ready]),
         )
-        self.register_outputs({})

@@ -9,17 +9,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from orders.reconciliation import RdsOrders
 
+import environment
 import reconcile_orders
+from orders.counters import Counted
 from orders.errors import StoreUnavailableError
+from orders.findings import RdsOrders
 from orders.ledger import Ledger
+from orders.reconciliation import Clock
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.secret import Login
 from stores.sqs import DeadLetters
-from tests.stores import FixedLogin, Server
-from tests.unit.books import BERLIN, NAMES, Books, ids, orders
+from tests.stores import BERLIN, FixedLogin, Server
+from tests.unit.both_stores import BothStores, orders
 from tests.unit.test_sweep import Queue, order, queue
 
 __all__ = ["queue"]  # a fixture
@@ -34,36 +37,37 @@ def call(**event: Any) -> dict[str, Any]:
     return reconcile_orders.handler(event, Context())
 
 
-def use(monkeypatch: pytest.MonkeyPatch, books: Books, mysql: MySql, queue: Queue) -> None:
+def use(monkeypatch: pytest.MonkeyPatch, both: BothStores, mysql: MySql, queue: Queue) -> None:
     parts: dict[str, Any] = {
         "mysql": mysql,
-        "names": NAMES,
-        "zone": BERLIN,
-        "ledger": Ledger(OrdersDatabase(mysql), books.tables),
-        "counts": books.counts,
+        "projection": both.projection,
+        "found_last": both.metrics,
+        "ledger": Ledger(OrdersDatabase(mysql, BERLIN), both.projection, BERLIN),
         "dead_letters": DeadLetters(queue.url, client=queue.client),
     }
     for name, part in parts.items():
         monkeypatch.setattr(reconcile_orders, name, lambda part=part: part)
+    # What was recorded just now is old enough to be compared.
+    monkeypatch.setattr(reconcile_orders, "Clock", lambda left: Clock(both.now, both.sleep, left))
     monkeypatch.setattr(reconcile_orders, "LoginSecret", lambda _: mysql._login)
+    monkeypatch.setattr(environment, "time_zone", lambda: BERLIN)
     monkeypatch.setenv("DATABASE_SECRET", "secret")
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "ReconcileOrders-dev")
 
 
 @pytest.fixture
-def function(monkeypatch: pytest.MonkeyPatch, books: Books, queue: Queue) -> Books:
+def function(monkeypatch: pytest.MonkeyPatch, both: BothStores, queue: Queue) -> BothStores:
     """The function, with stores of the test's."""
-    monkeypatch.setattr("orders.reconciliation.GRACE", timedelta(0))
-    use(monkeypatch, books, books.mysql, queue)
-    return books
+    use(monkeypatch, both, both.mysql, queue)
+    return both
 
 
 @pytest.fixture
-def without_database(monkeypatch: pytest.MonkeyPatch, books: Books, queue: Queue) -> Books:
+def without_database(monkeypatch: pytest.MonkeyPatch, both: BothStores, queue: Queue) -> BothStores:
     """The function, while the database is away."""
     away = MySql(FixedLogin(Login("127.0.0.1", 1, "cafe_user", "a password", "cafe_db")))
-    use(monkeypatch, books, away, queue)
-    return books
+    use(monkeypatch, both, away, queue)
+    return both
 
 
 @pytest.fixture
@@ -72,20 +76,27 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 def test_the_schedule_compares_sweeps_and_publishes_the_drift(
-    function: Books, queue: Queue, lines: Any
+    function: BothStores, queue: Queue, lines: Any
 ) -> None:
-    function.database.insert(orders("o1"))
-    queue.send(order("o2"), "poison")
+    function.insert(orders(1))
+    queue.send(order("o2"), order("o1", item="Water"), "poison")
     event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
     assert call(**event) == {
+        "compared": True,
         "checked": 1,
         "repaired": 1,
-        "drift": 1,
+        "counted": 0,
+        "drift": 2,
         "rds_orders": 1,
+        "corrected": {"metrics": {}, "menu": {}},
+        "bad_rows": {},
+        "unchecked": None,
         "swept": 1,
-        "left": 1,
+        "left": 2,
         "rejected": 1,
         "rejected_reason": "The order must be a JSON object; this is not JSON.",
+        "conflicting": 1,
+        "conflicting_reason": "orderId o1 belongs to another order, with another item, quantity",
         "waiting": 0,
         "waiting_reason": None,
         "next": None,
@@ -96,7 +107,7 @@ def test_the_schedule_compares_sweeps_and_publishes_the_drift(
     assert definition["Namespace"] == "CafeOrders"
     assert definition["Dimensions"] == [["FunctionName"]]
     assert metric["FunctionName"] == "ReconcileOrders-dev"
-    assert {m["Name"]: metric[m["Name"]] for m in definition["Metrics"]} == {"Drift": 1}
+    assert {m["Name"]: metric[m["Name"]] for m in definition["Metrics"]} == {"Drift": 2}
     assert recorded["orderId"] == "o2"
     (definition,) = swept["_aws"]["CloudWatchMetrics"]
     assert (definition["Namespace"], definition["Dimensions"]) == ("CafeOrders", [["FunctionName"]])
@@ -105,14 +116,15 @@ def test_the_schedule_compares_sweeps_and_publishes_the_drift(
         "RejectedDeadLetters": 1,
         "WaitingDeadLetters": 0,
     }
-    assert function.kept() == function.counts.total() == 2
-    _, _, noted = function.tables.metrics_and_findings([])
+    assert function.items == {"o1", "o2"}
+    assert function.shown["TOTAL_ORDERS"] == 2
+    _, _, noted = function.metrics.read([])
     assert noted is not None
-    assert (noted.rejected, noted.waiting) == (1, 0)
+    assert (noted.rejected, noted.conflicting, noted.waiting) == (1, 1, 0)
 
 
 def test_the_metrics_of_dead_letters_are_published_when_there_are_none_too(
-    function: Books, lines: Any
+    function: BothStores, lines: Any
 ) -> None:
     call()
     (swept,) = [line for line in lines() if line["message"] == "Swept"]
@@ -120,17 +132,17 @@ def test_the_metrics_of_dead_letters_are_published_when_there_are_none_too(
 
 
 def test_a_dead_letter_queue_that_does_not_answer_leaves_what_was_known_of_it(
-    function: Books, queue: Queue, lines: Any
+    function: BothStores, queue: Queue, lines: Any
 ) -> None:
     queue.client.delete_queue(QueueUrl=queue.url)
     assert call()["reason"].startswith("SQS: ")
     # No metric at all: the other alarms ignore missing data, and ReconcilerSilent counts it.
     assert [line["message"] for line in lines()] == ["Not all was reconciled"]
-    assert function.tables.metrics_and_findings([])[2] is None
+    assert function.metrics.read([])[2] is None
 
 
 def test_a_sweep_that_fails_for_an_unforeseen_reason_makes_the_reconciler_silent(
-    function: Books, lines: Any, monkeypatch: pytest.MonkeyPatch
+    function: BothStores, lines: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def crash(*_: object) -> None:
         raise KeyError("a defect")
@@ -142,22 +154,22 @@ def test_a_sweep_that_fails_for_an_unforeseen_reason_makes_the_reconciler_silent
 
 
 def test_what_cannot_be_noted_for_the_page_is_published_all_the_same(
-    function: Books, queue: Queue, lines: Any, monkeypatch: pytest.MonkeyPatch
+    function: BothStores, queue: Queue, lines: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def throttled(found: object) -> None:
         raise StoreUnavailableError("DynamoDB: throttled")
 
-    monkeypatch.setattr(function.counts, "save_dead_letters", throttled)
+    monkeypatch.setattr(function.metrics, "save_dead_letters", throttled)
     queue.send("poison")
     assert call()["rejected"] == 1
     assert [line["message"] for line in lines()] == ["Swept", "Dead letters not noted", "Reconciled"]
 
 
 def test_dead_letters_are_swept_although_too_much_came_in_to_compare_it_all(
-    function: Books, queue: Queue, monkeypatch: pytest.MonkeyPatch
+    function: BothStores, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconcile_orders, "SCHEDULED", reconcile_orders.SWEEP)  # no time but for the sweep
-    function.database.insert(orders("o1"))
+    function.insert(orders(1))
     queue.send(order("o2"))
     answer = call()
     assert (answer["checked"], answer["swept"]) == (0, 1)
@@ -165,13 +177,13 @@ def test_dead_letters_are_swept_although_too_much_came_in_to_compare_it_all(
 
 
 def test_dead_letters_are_swept_between_outages_that_leave_no_time_to_compare_it_all(
-    function: Books, queue: Queue, monkeypatch: pytest.MonkeyPatch
+    function: BothStores, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def throttled(order_ids: Sequence[str]) -> set[str]:
         raise StoreUnavailableError("DynamoDB: throttled")
 
-    monkeypatch.setattr(function.counts, "missing", throttled)
-    function.database.insert(orders("o1"))
+    monkeypatch.setattr(function.projection, "missing", throttled)
+    function.insert(orders(1))
     queue.send(order("o2"))
     answer = call()
     assert (answer["swept"], answer["reason"]) == (1, "DynamoDB: throttled")
@@ -179,7 +191,7 @@ def test_dead_letters_are_swept_between_outages_that_leave_no_time_to_compare_it
 
 @pytest.mark.parametrize("command", [None, "full", "rebuild"])
 def test_while_the_database_is_away_it_says_so_and_claims_nothing(
-    without_database: Books, queue: Queue, lines: Any, command: str | None
+    without_database: BothStores, queue: Queue, lines: Any, command: str | None
 ) -> None:
     queue.send(order("o1"))
     answer = call(command=command)
@@ -192,17 +204,19 @@ def test_while_the_database_is_away_it_says_so_and_claims_nothing(
     assert queue.visible() == 1
 
 
-def test_a_check_tells_the_state_of_the_database_and_the_last_figures(function: Books) -> None:
+def test_a_check_tells_the_state_of_the_database_and_the_last_figures(function: BothStores) -> None:
     assert call(command="check") == {
-        "database": {"reachable": True, "reason": None, "schema": 2, "refuses_writes": None},
+        "database": {"reachable": True, "reason": None, "schema": 3, "refuses_writes": None},
         "dynamodb": {"reachable": True, "reason": None},
         "rds_orders": None,
         "drift": None,
         "as_of": None,
         "last_order_at": None,
         "future_orders": 0,
+        "unknown_since": None,
+        "unknown_reason": None,
     }
-    function.ledger.record(orders(*ids(3)))
+    function.record(orders(1, 2, 3))
     call()
     answer = call(command="check")
     assert (answer["rds_orders"], answer["drift"]) == (3, 0)
@@ -210,7 +224,7 @@ def test_a_check_tells_the_state_of_the_database_and_the_last_figures(function: 
     assert answer["last_order_at"].endswith("Z")
 
 
-def test_a_check_of_a_database_that_is_away_has_its_reason(without_database: Books) -> None:
+def test_a_check_of_a_database_that_is_away_has_its_reason(without_database: BothStores) -> None:
     assert call(command="check")["database"] == {
         "reachable": False,
         "reason": "MySQL error 2003",
@@ -219,7 +233,7 @@ def test_a_check_of_a_database_that_is_away_has_its_reason(without_database: Boo
     }
 
 
-def test_a_check_of_a_database_without_a_schema_says_so(function: Books, empty_database: Any) -> None:
+def test_a_check_of_a_database_without_a_schema_says_so(function: BothStores, empty_database: Any) -> None:
     with empty_database.connect("cafe_db") as connection, connection.cursor() as cursor:
         cursor.execute("DROP TABLE schema_migrations")
     database = call(command="check")["database"]
@@ -256,44 +270,102 @@ def rows_locked(server: Server) -> Iterator[None]:
     [(read_only, "MySQL error 1290"), (locked, "MySQL error 1205"), (rows_locked, "MySQL error 1205")],
 )
 def test_a_check_of_a_database_that_refuses_writes_has_the_reason(
-    function: Books, server: Server, fault: Any, reason: str
+    function: BothStores, server: Server, fault: Any, reason: str
 ) -> None:
     with fault(server):
         database = call(command="check")["database"]
     assert (database["reachable"], database["refuses_writes"]) == (True, reason)
 
 
-def test_a_check_writes_nothing(function: Books) -> None:
+def test_a_check_writes_nothing(function: BothStores) -> None:
     call(command="check")
     assert function.sql("SELECT COUNT(*) FROM orders") == [(0,)]
 
 
-def test_a_check_without_dynamodb_says_so(function: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_without_dynamodb_says_so(function: BothStores, monkeypatch: pytest.MonkeyPatch) -> None:
     def throttled() -> RdsOrders:
         raise StoreUnavailableError("DynamoDB: throttled")
 
-    monkeypatch.setattr(function.counts, "rds_orders", throttled)
+    monkeypatch.setattr(function.metrics, "rds_orders", throttled)
     assert call(command="check")["dynamodb"] == {"reachable": False, "reason": "DynamoDB: throttled"}
 
 
-def test_a_check_tells_the_last_order_from_orders_dated_in_the_future(function: Books) -> None:
+def test_a_check_tells_the_last_order_from_orders_dated_in_the_future(function: BothStores) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
-    function.database.insert([*orders("o1", sent_at=now), *orders("o2", sent_at=now + timedelta(days=3650))])
+    function.insert([*orders(1, sent_at=now), *orders(2, sent_at=now + timedelta(days=3650))])
     answer = call(command="check")
     assert datetime.fromisoformat(answer["last_order_at"]) == now
     assert answer["future_orders"] == 1
 
 
-def test_a_rebuild_tells_what_it_corrected(function: Books) -> None:
-    function.ledger.record(orders("o1"))
-    function.add("CafeMenu", "item", "Ghost", "orders", 2)
+@pytest.mark.parametrize("command", ["full", "rebuild"])
+def test_an_audit_returns_what_it_corrected(function: BothStores, command: str) -> None:
+    function.record(orders(1))
+    function.sql("UPDATE counters SET value = 9 WHERE name IN ('TOTAL_ORDERS', 'ITEM#Latte')")
+    function.projection.show("ITEM#Ghost", Counted(2, 0))
+    answer = call(command=command)
+    assert answer["corrected"] == {"metrics": {"TOTAL_ORDERS": -8}, "menu": {"Latte": -7}}
+    assert (answer["drift"], answer["rds_orders"]) == (8, 1)
+    assert (function.shown["TOTAL_ORDERS"], function.shown["ITEM#Latte"]) == (1, 2)
+    assert "ITEM#Ghost" not in function.shown
+    assert call(command=command)["drift"] == 0
+
+
+def test_a_rebuild_writes_every_order_again(function: BothStores) -> None:
+    function.insert(orders(1, 2))
+    function.sql("UPDATE orders SET recorded_in = 0")
     answer = call(command="rebuild")
-    assert answer["corrected"] == {"metrics": {}, "menu": {"Ghost": -2}}
-    json.dumps(answer)
+    assert (answer["checked"], answer["next"]) == (2, None)
+    assert function.items == {"o1", "o2"}
 
 
-def test_orders_of_a_period_are_read(function: Books) -> None:
-    function.ledger.record(orders("o1"))
+def test_a_comparison_that_was_not_possible_clears_no_drift_and_publishes_none(
+    function: BothStores, lines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function.insert(orders(1))
+    call()
+    found = function.metrics.rds_orders()
+    lines()
+
+    def throttled(names: object) -> None:
+        raise StoreUnavailableError("DynamoDB: throttled")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(function.projection, "read", throttled)
+        answer = call()
+    assert (answer["compared"], answer["unchecked"]) == (False, "DynamoDB: throttled")
+    assert not any("Drift" in line for line in lines())
+    unknown = function.metrics.rds_orders()
+    assert (unknown.drift, unknown.drift_since, unknown.as_of) == (2, found.drift_since, found.as_of)
+    assert unknown.unknown_since is not None
+    assert unknown.unknown_reason == "DynamoDB: throttled"
+    assert call(command="check")["unknown_reason"] == "DynamoDB: throttled"
+    call()
+    known = function.metrics.rds_orders()
+    assert (known.drift, known.drift_since, known.unknown_since) == (0, None, None)
+
+
+def test_a_drift_is_reported_since_the_first_of_the_runs_that_found_it(function: BothStores) -> None:
+    function.insert(orders(1))
+    call()
+    first = function.metrics.rds_orders().drift_since
+    function.insert(orders(2))
+    call()
+    assert function.metrics.rds_orders().drift_since == first is not None
+    call()
+    assert function.metrics.rds_orders().drift_since is None
+
+
+def test_an_audit_that_is_out_of_time_says_so(function: BothStores, monkeypatch: pytest.MonkeyPatch) -> None:
+    function.record(orders(1))
+    monkeypatch.setattr(reconcile_orders, "RESERVE", 900.0)
+    answer = call(command="full")
+    assert not answer["compared"]
+    assert "Time was up" in answer["unchecked"]
+
+
+def test_orders_of_a_period_are_read(function: BothStores) -> None:
+    function.record(orders(1))
     answer = call(command="read", **{"from": "2020-01-01", "to": "2035-01-01", "after": 0, "limit": 5})
     assert [json.loads(found)["orderId"] for found in answer["orders"]] == ["o1"]
 

@@ -12,8 +12,7 @@ import pytest
 from orders import replay
 from orders.exact_json import decode
 from orders.order import Order
-from orders.reconciliation import Group
-from tests.unit.books import Books, orders
+from tests.unit.both_stores import BothStores, orders
 from tests.unit.test_reconciliation import rows_read
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -23,38 +22,36 @@ def every_minute(count: int, **attributes: Any) -> list[Order]:
     return [Order(f"o{n}", NOON + timedelta(minutes=n), "Tea", 1, "Ann", attributes) for n in range(count)]
 
 
-def pages(books: Books, start: str, end: str, limit: int) -> list[list[str]]:
+def pages(both: BothStores, start: str, end: str, limit: int) -> list[list[str]]:
     found, after = [], 0
     while True:
-        answer = replay.replay(books.rows, {"from": start, "to": end, "after": after, "limit": limit})
+        answer = replay.replay(both.rows, {"from": start, "to": end, "after": after, "limit": limit})
         found.append([json.loads(order)["orderId"] for order in answer["orders"]])
         if answer["next"] is None:
             return found
         after = answer["next"]
 
 
-def test_a_period_is_read_in_pages_and_in_the_order_of_time(books: Books) -> None:
-    books.database.insert(every_minute(10)[::-1])
-    assert pages(books, "2026-11-22T12:02:00Z", "2026-11-22T13:08:00+01:00", 4) == [
+def test_a_period_is_read_in_pages_and_in_the_order_of_time(both: BothStores) -> None:
+    both.insert(every_minute(10)[::-1])
+    assert pages(both, "2026-11-22T12:02:00Z", "2026-11-22T13:08:00+01:00", 4) == [
         ["o2", "o3", "o4", "o5"],
         ["o6", "o7"],
     ]
-    assert pages(books, "2026-11-22T12:02:00", "2026-11-22T12:06:00", 4) == [["o2", "o3", "o4", "o5"], []]
-    assert pages(books, "2027-01-01", "2027-01-02", 4) == [[]]
+    assert pages(both, "2026-11-22T12:02:00", "2026-11-22T12:06:00", 4) == [["o2", "o3", "o4", "o5"], []]
+    assert pages(both, "2027-01-01", "2027-01-02", 4) == [[]]
 
 
-def test_orders_of_one_moment_are_read_once_each(books: Books) -> None:
-    books.database.insert(
-        [Order(f"o{n}", NOON, item, 1 + n % 2) for n, item in enumerate(["Tea", "Latte"] * 6)]
-    )
-    found = [order_id for page in pages(books, "2026-11-22", "2026-11-23", 5) for order_id in page]
+def test_orders_of_one_moment_are_read_once_each(both: BothStores) -> None:
+    both.insert([Order(f"o{n}", NOON, item, 1 + n % 2) for n, item in enumerate(["Tea", "Latte"] * 6)])
+    found = [order_id for page in pages(both, "2026-11-22", "2026-11-23", 5) for order_id in page]
     assert sorted(found) == sorted(f"o{n}" for n in range(12))
 
 
-def test_an_order_is_replayed_with_all_that_was_said_of_it(books: Books) -> None:
+def test_an_order_is_replayed_with_all_that_was_said_of_it(both: BothStores) -> None:
     attributes = {"table": 4, "tip": Decimal("0.50"), "item": "x"}
-    books.database.insert([Order("o1", NOON, "Café ☕", 3, "Zoë", attributes)])
-    (order,) = replay.replay(books.rows, {"from": "2026-11-22", "to": "2026-11-23"})["orders"]
+    both.insert([Order("o1", NOON, "Café ☕", 3, "Zoë", attributes)])
+    (order,) = replay.replay(both.rows, {"from": "2026-11-22", "to": "2026-11-23"})["orders"]
     assert decode(order) == {
         "orderId": "o1",
         "item": "Café ☕",
@@ -66,47 +63,34 @@ def test_an_order_is_replayed_with_all_that_was_said_of_it(books: Books) -> None
     }
 
 
-def test_a_page_of_large_orders_fits_a_functions_answer(books: Books) -> None:
+def test_a_page_of_large_orders_fits_a_functions_answer(both: BothStores) -> None:
     for order in every_minute(6, note="x" * 1_000_000):
-        books.database.insert([order])
-    answer = replay.replay(books.rows, {"from": "2026-11-22", "to": "2026-11-23"})
+        both.insert([order])
+    answer = replay.replay(both.rows, {"from": "2026-11-22", "to": "2026-11-23"})
     assert 3 <= len(answer["orders"]) <= 4
     assert len(json.dumps(answer)) < 6_000_000
-    assert len(pages(books, "2026-11-22", "2026-11-23", 500)) == 2
+    assert len(pages(both, "2026-11-22", "2026-11-23", 500)) == 2
 
 
 @pytest.mark.parametrize("limit", [501, -1])
-def test_a_limit_out_of_its_range_is_refused(books: Books, limit: int) -> None:
+def test_a_limit_out_of_its_range_is_refused(both: BothStores, limit: int) -> None:
     with pytest.raises(ValueError, match="1 to 500"):
-        replay.replay(books.rows, {"from": "2026-11-22", "to": "2026-11-23", "limit": limit})
+        replay.replay(both.rows, {"from": "2026-11-22", "to": "2026-11-23", "limit": limit})
 
 
-def test_a_page_of_a_period_costs_what_it_holds(books: Books) -> None:
-    books.database.insert(every_minute(3000))
-    books.sql("ANALYZE TABLE orders")
-    (row,) = books.rows.period(NOON, NOON + timedelta(days=9), 0, 1)
-    assert rows_read(books, lambda: books.rows.period(NOON, NOON + timedelta(days=9), row.id, 20)) < 60
+def test_a_page_of_a_period_costs_what_it_holds(both: BothStores) -> None:
+    both.insert(every_minute(3000))
+    both.sql("ANALYZE TABLE orders")
+    (row,) = both.rows.period(NOON, NOON + timedelta(days=9), 0, 1)
+    assert rows_read(both, lambda: both.rows.period(NOON, NOON + timedelta(days=9), row.id, 20)) < 60
 
 
-def test_orders_are_summed_by_item_and_quarter_of_an_hour(books: Books) -> None:
-    books.database.insert(every_minute(20))
-    books.sql("INSERT INTO orders (order_id, created_at, item, quantity) VALUES ('row-99', NULL, 'Tea', 7)")
-    # The worker of before kept what it was sent; DynamoDB tells it from what has no space at its end.
-    books.sql("INSERT INTO orders (order_id, created_at, item, quantity) VALUES ('row-100', NULL, 'Tea ', 9)")
-    assert set(books.rows.groups(0, books.rows.last_id())) == {
-        Group("Tea ", None, 1, 9),
-        Group("Tea", NOON, 15, 15),
-        Group("Tea", NOON + timedelta(minutes=15), 5, 5),
-        Group("Tea", None, 1, 7),
-    }
+def test_the_database_tells_its_schema_and_its_latest_order(both: BothStores) -> None:
+    assert (both.rows.schema(), both.rows.last_order_at(NOON)) == (3, None)
+    both.insert(orders(1, sent_at=NOON))
+    assert both.rows.last_order_at(NOON) == NOON
 
 
-def test_the_database_tells_its_schema_and_its_latest_order(books: Books) -> None:
-    assert (books.rows.schema(), books.rows.last_order_at(NOON)) == (2, None)
-    books.database.insert(orders("o1", sent_at=NOON))
-    assert books.rows.last_order_at(NOON) == NOON
-
-
-def test_a_row_dated_in_the_future_is_counted_and_is_not_the_latest_order(books: Books) -> None:
-    books.database.insert([*orders("o1", sent_at=NOON), *orders("o2", sent_at=NOON + timedelta(days=3650))])
-    assert (books.rows.last_order_at(NOON), books.rows.count_after(NOON)) == (NOON, 1)
+def test_a_row_dated_in_the_future_is_counted_and_is_not_the_latest_order(both: BothStores) -> None:
+    both.insert([*orders(1, sent_at=NOON), *orders(2, sent_at=NOON + timedelta(days=3650))])
+    assert (both.rows.last_order_at(NOON), both.rows.count_after(NOON)) == (NOON, 1)
