@@ -28,6 +28,7 @@ tables = Tables("tables", TablesArgs(deletion_protection=cafe.deletion_protectio
 messaging = Messaging("messaging", MessagingArgs.of(cafe))
 network.connect_services(region, tables.arns, messaging.queue_arns, database.secret_arns)
 access = Access("access", AccessArgs.of(cafe, region))
+api = Api("api", ApiArgs.of(cafe))
 
 given = functions.Surroundings(
     settings=cafe,
@@ -38,7 +39,7 @@ given = functions.Surroundings(
     messaging=messaging,
     access=access,
 )
-place_order = functions.place_order(given)
+place_order = functions.place_order(given, api)
 order_processor = functions.order_processor(given)
 get_order_status = functions.get_order_status(given)
 get_menu = functions.get_menu(given)
@@ -53,7 +54,6 @@ runs = {
 }
 Schedule("ReconcileOrders", ScheduleArgs(function=reconcile_orders, runs=runs, schema=schema))
 
-api = Api("api", ApiArgs.of(cafe))
 page = Page("page", PageArgs.of(cafe, region, access, api))
 api.open(access, place_order=place_order, get_order_status=get_order_status, get_menu=get_menu)
 

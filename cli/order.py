@@ -117,10 +117,17 @@ class Counter:
         self._patience = patience
         self._closing = threading.Event()
 
-    def place(self, order: Order) -> Receipt:
+    def place(self, order: Order, key: str | None = None) -> Receipt:
         """Send `order` until it is taken.
 
         One key goes with all attempts: an answer that got lost on the way makes no second order.
+
+        Parameters
+        ----------
+        order
+            The order.
+        key
+            The idempotency key, if the same order may be placed again later; else a new one.
 
         Raises
         ------
@@ -129,7 +136,7 @@ class Counter:
         BusyError
             Not taken in any attempt.
         """
-        key = str(uuid.uuid4())
+        key = key or str(uuid.uuid4())
         attempts = Retrying(
             retry=retry_if_exception_type(BusyError),
             wait=self._back_off,

@@ -40,6 +40,16 @@ def topic_arn() -> str:
     return os.environ["TOPIC_ARN"]
 
 
+def idempotency_table() -> str:
+    """Return the name of the table `IdempotencyKeys`."""
+    return os.environ["IDEMPOTENCY_TABLE"]
+
+
+def orders_api_key_sha256() -> str | None:
+    """Return the hash of the API key for orders; None if orders need none."""
+    return os.environ.get("ORDERS_API_KEY_SHA256")
+
+
 def queue_url() -> str:
     """Return the URL of `OrderQueue`."""
     return os.environ["QUEUE_URL"]

@@ -5,8 +5,6 @@ An operator, whom IAM lets in, may call the function itself.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from stores.dynamodb.tables import QUICKER, OrdersTables, TableNames
 
-from http_answers import HttpAnswer, answer, cached_answer, header
+from http_answers import HttpAnswer, answer, cached_answer, has_secret
 from log import log
 from orders.names import CustomerNames
 from orders.status import NothingKnownError, order_status
@@ -66,7 +64,4 @@ def _is_let_in(event: dict[str, Any]) -> bool:
         return False
     # Where only CloudFront may ask, it adds a secret.
     wanted = os.environ.get("ORIGIN_SECRET_SHA256")
-    if not wanted:
-        return True
-    said = header(event, "x-origin-secret") or ""
-    return hmac.compare_digest(hashlib.sha256(said.encode(errors="replace")).hexdigest(), wanted)
+    return not wanted or has_secret(event, "x-origin-secret", wanted)

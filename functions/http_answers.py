@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 from collections.abc import Mapping
 from typing import Any, TypedDict
@@ -60,3 +61,9 @@ def header(event: Mapping[str, Any], name: str) -> str | None:
     """Read a header of a request, however its name, given in lower case, is spelt there."""
     headers: Mapping[str, str] = event.get("headers") or {}
     return next((value for key, value in headers.items() if key.lower() == name), None)
+
+
+def has_secret(event: Mapping[str, Any], name: str, sha256: str) -> bool:
+    """Return whether a header of a request holds the secret that has this hash."""
+    value = header(event, name) or ""
+    return hmac.compare_digest(hashlib.sha256(value.encode(errors="replace")).hexdigest(), sha256)

@@ -83,6 +83,8 @@ class Api(pulumi.ComponentResource):
     stage: aws.apigateway.Stage
     orders_key: pulumi.Output[str] | None = None
     """What `POST /orders` wants as `x-api-key`, if it wants any."""
+    orders_key_hash: pulumi.Output[str] | None = None
+    """What the function compares it with."""
 
     def __init__(self, name: str, args: ApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Api", name, None, opts)
@@ -97,6 +99,11 @@ class Api(pulumi.ComponentResource):
             minimum_compression_size=str(COMPRESSED_FROM),
             opts=self._child,
         )
+        self._key = aws.apigateway.ApiKey("orders", opts=self._child) if args.orders_api_key else None
+        if self._key:
+            self.orders_key = pulumi.Output.secret(self._key.value)
+            digest = self._key.value.apply(lambda key: hashlib.sha256(key.encode()).hexdigest())
+            self.orders_key_hash = pulumi.Output.unsecret(digest)
         self.register_outputs({})
 
     def open(
@@ -107,15 +114,15 @@ class Api(pulumi.ComponentResource):
         Apart from the making of the API, because who may read the status is invited to the page, and the page
         has to know where the API is.
         """
-        keyed = self._args.orders_api_key
+        keyed = self._key is not None
         self._route("POST", "orders", place_order, api_key_required=keyed, **self._body())
         self._route("GET", "menu", get_menu)
         self._route("GET", "order-status", get_order_status, **self._readers(access))
         for answer, (status, message) in GATEWAY_ANSWERS.items():
             self._answer(answer, status, message)
         self.stage = self._deploy(self._args)
-        if keyed:
-            self.orders_key = self._key()
+        if self._key:
+            self._admit(self._key)
 
     def url(self, path: str) -> pulumi.Output[str]:
         """Address a path of the API, such as `/orders`."""
@@ -162,9 +169,8 @@ class Api(pulumi.ComponentResource):
             "authorization_scopes": [f"{RESOURCE}/{SCOPE}"],
         }
 
-    def _key(self) -> pulumi.Output[str]:
-        """Make a key that opens `POST /orders`, the one method that asks for any."""
-        key = aws.apigateway.ApiKey("orders", opts=self._child)
+    def _admit(self, key: aws.apigateway.ApiKey) -> None:
+        """Let a key open `POST /orders`, the one method that asks for any."""
         plan = aws.apigateway.UsagePlan(
             "orders",
             api_stages=[{"api_id": self.rest_api.id, "stage": self.stage.stage_name}],
@@ -173,7 +179,6 @@ class Api(pulumi.ComponentResource):
         aws.apigateway.UsagePlanKey(
             "orders", key_id=key.id, key_type="API_KEY", usage_plan_id=plan.id, opts=self._child
         )
-        return pulumi.Output.secret(key.value)
 
     def _route(
         self, verb: str, path: str, function: Function, *, authorization: str = "NONE", **request: Any

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from infra import iam, packages
 from infra.access import Access
+from infra.api import Api
 from infra.database import Database
 from infra.function import Function, FunctionArgs, FunctionDefaults
 from infra.messaging import Messaging
@@ -69,17 +70,24 @@ class Surroundings:
         }
 
 
-def place_order(given: Surroundings) -> Function:
+def place_order(given: Surroundings, api: Api) -> Function:
     """`POST /orders`: check the order, publish it. Outside the VPC, where SNS needs no endpoint."""
+    keys = given.tables.idempotency
+    api_key = api.orders_key_hash
     return Function(
         "PlaceOrder",
         FunctionArgs(
             handler="place_order",
             files=packages.code("place_order"),
             defaults=given.defaults,
-            environment={"TOPIC_ARN": given.messaging.topic.arn},
-            statements=[iam.publish(given.messaging.topic)],
-            timeout=10,
+            environment={
+                "TOPIC_ARN": given.messaging.topic.arn,
+                "IDEMPOTENCY_TABLE": keys.name,
+                # Who has the API key may choose an order's id.
+                **({"ORDERS_API_KEY_SHA256": api_key} if api_key else {}),
+            },
+            statements=[iam.publish(given.messaging.topic), iam.put_items(keys)],
+            timeout=20,  # two attempts each at DynamoDB and SNS
         ),
     )
 

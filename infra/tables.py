@@ -1,4 +1,4 @@
-"""The DynamoDB tables: orders by id, and the counters that are read fast."""
+"""The DynamoDB tables: orders by id, the counters that are read fast, and the keys of requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TablesArgs:
 
 
 class Tables(pulumi.ComponentResource):
-    """`Orders`, `CafeMenu` and `CafeOrderMetrics`: on demand, with point-in-time recovery.
+    """`Orders`, `CafeMenu`, `CafeOrderMetrics` and `IdempotencyKeys`: on demand.
 
     They start empty: the menu and `TOTAL_ORDERS` are put in by the migration function, in a way that
     never sets a counter back (`docs/decisions/0004-items-by-migration.md`).
@@ -31,6 +31,7 @@ class Tables(pulumi.ComponentResource):
     orders: aws.dynamodb.Table
     menu: aws.dynamodb.Table
     metrics: aws.dynamodb.Table
+    idempotency: aws.dynamodb.Table
 
     def __init__(self, name: str, args: TablesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Tables", name, None, opts)
@@ -46,17 +47,21 @@ class Tables(pulumi.ComponentResource):
                 {"name": MENU_INDEX, "hash_key": PRICE_ATTRIBUTE, "projection_type": "KEYS_ONLY"}
             ],
         )
-        self.metrics = self._table(
-            "CafeOrderMetrics", key="metric", ttl={"attribute_name": EXPIRY_ATTRIBUTE, "enabled": True}
-        )
+        expiry: aws.dynamodb.TableTtlArgsDict = {"attribute_name": EXPIRY_ATTRIBUTE, "enabled": True}
+        self.metrics = self._table("CafeOrderMetrics", key="metric", ttl=expiry)
+        # No backups: after a day its items mean nothing. It is protected all the same: without it, orders
+        # that have a key are refused.
+        self.idempotency = self._table("IdempotencyKeys", key="key", ttl=expiry, recoverable=False)
         self.register_outputs({})
 
     @property
     def arns(self) -> list[pulumi.Output[str]]:
-        """All tables."""
+        """The tables of the functions in the VPC; `IdempotencyKeys` is for PlaceOrder, which is outside."""
         return [self.orders.arn, self.menu.arn, self.metrics.arn]
 
-    def _table(self, name: str, key: str, numbers: Sequence[str] = (), **more: Any) -> aws.dynamodb.Table:
+    def _table(
+        self, name: str, key: str, numbers: Sequence[str] = (), *, recoverable: bool = True, **more: Any
+    ) -> aws.dynamodb.Table:
         attributes: list[aws.dynamodb.TableAttributeArgsDict] = [{"name": key, "type": "S"}]
         attributes += [{"name": number, "type": "N"} for number in numbers]
         return aws.dynamodb.Table(
@@ -64,7 +69,7 @@ class Tables(pulumi.ComponentResource):
             billing_mode="PAY_PER_REQUEST",
             hash_key=key,
             attributes=attributes,
-            point_in_time_recovery={"enabled": True},
+            point_in_time_recovery={"enabled": recoverable},
             deletion_protection_enabled=self._deletion_protection,
             opts=pulumi.ResourceOptions(parent=self),
             **more,

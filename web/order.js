@@ -126,6 +126,11 @@ function refusal(status, answer) {
     askForKey();
     return { key: "Please give the cafe’s API key." };
   }
+  if (status === 422) {
+    // The answer to an order got lost, and then the form was changed: only a person can say whether both are wanted.
+    idempotencyKey = newKey();
+    return { all: "The order that you sent before may have been placed. To place this one as well, please send it again." };
+  }
   if (status === 429) return { all: "Too many orders at once: please try again in a moment." };
   const said = status < 500 && typeof answer?.message === "string" ? answer.message : "";
   return { all: said || `The order could not be taken just now (${status}). Please send it again: it is counted once.` };

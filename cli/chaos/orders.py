@@ -48,6 +48,8 @@ class Sending:
     door: Door
     body: str
     fate: Fate
+    key: str | None = None
+    """What repeats the order over HTTP, where the API gives the ids."""
 
 
 class Plan:
@@ -109,7 +111,7 @@ class Plan:
             due = number + numbers.uniform(0, DISORDER)
             heapq.heappush(waiting, (due, next(ticket), self._sending(wanted, own, numbers)))
             if wanted.duplicated:
-                again = self._sending(wanted, self._door(numbers), numbers)
+                again = self._sending(wanted, self._door_again(own, numbers), numbers)
                 heapq.heappush(waiting, (due + numbers.uniform(0, LAG), next(ticket), again))
             while waiting[0][0] <= number:
                 yield heapq.heappop(waiting)[2]
@@ -140,9 +142,20 @@ class Plan:
             return "http"
         return "queue" if chance < HTTP_SHARE + QUEUE_SHARE else "topic"
 
+    @staticmethod
+    def _door_again(door: Door, numbers: random.Random) -> Door:
+        """Choose where an order is sent again: by HTTP if it came by HTTP, where the API gave it its id."""
+        if door == "http":
+            return door
+        return "queue" if numbers.random() < QUEUE_SHARE / (1 - HTTP_SHARE) else "topic"
+
     def _sending(self, wanted: Wanted, door: Door, numbers: random.Random) -> Sending:
         body = self._body(wanted, door, numbers) if wanted.fate == "valid" else self._bad(wanted, numbers)
-        return Sending(wanted.number, door, body, wanted.fate)
+        key = self._own_id(wanted) if door == "http" and wanted.has_id else None
+        return Sending(wanted.number, door, body, wanted.fate, key)
+
+    def _own_id(self, wanted: Wanted) -> str:
+        return f"{self.customer}-{wanted.number}"
 
     def _body(self, wanted: Wanted, door: Door, numbers: random.Random) -> str:
         """Write the order in one of the forms that publishers use."""
@@ -152,8 +165,8 @@ class Plan:
             "quantity": wanted.quantity,
             "customer_name": self.customer,
         }
-        if wanted.has_id:
-            body["orderId"] = f"{self.customer}-{wanted.number}"
+        if wanted.has_id and door != "http":
+            body["orderId"] = self._own_id(wanted)
         form = "bare" if door == "http" else numbers.choice(("bare", "bare", "twice", "document"))
         if form == "document":
             body["itemName"], body["userId"] = body.pop("item"), body.pop("customer_name")

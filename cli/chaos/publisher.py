@@ -114,7 +114,7 @@ class Publisher:
 
     def _post(self, sending: Sending) -> None:
         if sending.fate == "valid":
-            self._door.place(_AnyOrder(item="", text=sending.body))
+            self._door.place(_AnyOrder(item="", text=sending.body), sending.key)
             return
         response = self._client.post(self._orders, content=sending.body.encode(), headers=self._headers)
         if response.status_code != httpx.codes.BAD_REQUEST:

@@ -12,7 +12,7 @@ import httpx
 
 from cli import aws, queues, status
 from cli.errors import CafeError
-from cli.load.plan import ITEMS, Kind, Plan
+from cli.load.plan import ITEMS, RUN, Kind, Plan, Sent
 from cli.plurals import are, counted, orders, were
 from cli.reconciler import Reconciler
 from cli.stack import Stack
@@ -29,6 +29,8 @@ class Tally:
     ----------
     taken
         Numbers of the orders that were taken.
+    numbers
+        The orders' numbers by their ids, where these are known: more than `taken` if an answer got lost.
     lost
         Why, for each order that was not.
     refused, swallowed
@@ -36,22 +38,26 @@ class Tally:
     """
 
     taken: set[int] = field(default_factory=set)
+    numbers: dict[str, int] = field(default_factory=dict)
     lost: dict[int, str] = field(default_factory=dict)
     duplicates: int = 0
     refused: int = 0
     swallowed: int = 0
 
-    def note(self, kind: Kind, number: int, problem: str | None) -> None:
+    def note(self, kind: Kind, number: int, sent: Sent) -> None:
         """Note one answer."""
         if kind is Kind.MALFORMED:
-            self.refused += problem is not None
-            self.swallowed += problem is None
-        elif problem is None:
+            self.refused += sent.problem is not None
+            self.swallowed += sent.problem is None
+            return
+        if sent.order_id:
+            self.numbers[sent.order_id] = number
+        if sent.problem is None:
             self.taken.add(number)
             self.lost.pop(number, None)
             self.duplicates += kind is Kind.DUPLICATE
         elif number not in self.taken:
-            self.lost[number] = problem
+            self.lost[number] = sent.problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,8 +174,7 @@ class Checks:
             + (f"; {next(iter(tally.lost.values()))}" if tally.lost else ""),
         )
         with aws.asking():
-            ids = {plan.order_id(number): number for number in range(plan.orders)}
-            present = {ids[order_id] for order_id in self._counters.present(ids)}
+            present = {tally.numbers[order_id] for order_id in self._counters.present(tally.numbers)}
             missing = len(tally.taken - present)
             yield Check(
                 name="recorded",
@@ -210,23 +215,22 @@ class Checks:
 
     def _in_database(self, before: Before, present: set[int]) -> tuple[Check, int | None]:
         """Check the rows, and count those of others in the same time."""
-        mine: Multiset[str] = Multiset()
+        mine: Multiset[int | None] = Multiset()
         others = 0
         try:
             for page in self._reconciler.orders(before.at - CLOCKS, datetime.now(UTC) + CLOCKS):
                 for order in page:
-                    if str(order["orderId"]).startswith(f"{self._plan.run}-"):
-                        mine[str(order["orderId"])] += 1
+                    if order.get(RUN) == self._plan.run:
+                        mine[self._tally.numbers.get(str(order["orderId"]))] += 1
                     else:
                         others += order["created_at"] >= before.at.isoformat()
         except CafeError as error:
             return Check(name="rows", ok=False, detail=str(error)), None
-        wanted = {self._plan.order_id(number) for number in present}
-        same = mine == Multiset(wanted)
+        same = mine == Multiset(present)
         rows = sum(mine.values())
         detail = f"{counted(rows, 'row')} {are(rows)} in MySQL"
         return Check(
-            name="rows", ok=same, detail=detail if same else f"{detail}, not {len(wanted):,}"
+            name="rows", ok=same, detail=detail if same else f"{detail}, not {len(present):,}"
         ), others
 
     def _totals(self, before: Before, wanted: int, rows: tuple[Check, int | None]) -> Iterator[Check]:

@@ -2,6 +2,7 @@
 
 Every order has an id of its own, and an item of three that nobody else orders, so that the menu's counters
 are the run's alone. Duplicates are the same order sent again later. What is malformed must not be counted.
+Over HTTP, where the API gives the ids, an order's own id is its idempotency key.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from cli.queues import Outgoing
 
 # The quantity tells the item, so that a counter of one is a number of orders.
 ITEMS = {"Load test 1": 1, "Load test 2": 2, "Load test 3": 3}
+RUN = "load"  # the attribute by which a run's rows are told from others
 APART = 200  # a duplicate comes up to so many orders after its original
 
 
@@ -71,6 +73,7 @@ class Plan:
             "item": item,
             "quantity": ITEMS[item],
             "customer_name": "Load test",
+            RUN: self.run,
         }
 
     def order_id(self, number: int) -> str:
@@ -78,13 +81,21 @@ class Plan:
         return f"{self.run}-{number}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """What became of an order that was sent."""
+
+    order_id: str | None = None  # None if it is not known
+    problem: str | None = None  # why the order was not taken; None if it was
+
+
 class Door(Protocol):
     """A way in."""
 
     size: int  # how much goes in at once
 
-    def send(self, bodies: Sequence[dict[str, object]]) -> list[str | None]:
-        """Send orders, and tell of each why it was not taken; None if it was."""
+    def send(self, bodies: Sequence[dict[str, object]]) -> list[Sent]:
+        """Send orders, and return what became of each."""
 
     def close(self) -> None:
         """Send nothing again that was not taken so far."""
@@ -92,7 +103,7 @@ class Door(Protocol):
 
 @dataclass(frozen=True)
 class Body(Order):
-    """An order with an id, or what is none."""
+    """An order, or what is none."""
 
     said: dict[str, object]
 
@@ -109,7 +120,7 @@ class HttpDoor:
     def __init__(self, client: httpx.Client, url: str, api_key: str | None = None) -> None:
         self._counter = Counter(client, url, api_key=api_key)
 
-    def send(self, bodies: Sequence[dict[str, object]]) -> list[str | None]:
+    def send(self, bodies: Sequence[dict[str, object]]) -> list[Sent]:
         """Send orders; what is refused is not sent again."""
         return [self._place(body) for body in bodies]
 
@@ -117,14 +128,15 @@ class HttpDoor:
         """Stop sending again."""
         self._counter.close()
 
-    def _place(self, body: dict[str, object]) -> str | None:
+    def _place(self, body: dict[str, object]) -> Sent:
+        order = dict(body)
+        key = str(order.pop("orderId"))
         try:
-            self._counter.place(Body(item="", said=body))
+            return Sent(order_id=self._counter.place(Body(item="", said=order), key).order_id)
         except RefusedError as error:
-            return f"refused: {error}"
+            return Sent(problem=f"refused: {error}")
         except AnswerError as error:
-            return str(error)
-        return None
+            return Sent(problem=str(error))
 
 
 class TopicDoor:
@@ -135,10 +147,14 @@ class TopicDoor:
         self._topic = topic
         self.size = queues.step(rate)
 
-    def send(self, bodies: Sequence[dict[str, object]]) -> list[str | None]:
+    def send(self, bodies: Sequence[dict[str, object]]) -> list[Sent]:
         """Publish orders."""
         messages = [Outgoing(body=json.dumps(body), attributes={}) for body in bodies]
-        return [result.problem for result in queues.publish(self._sns, self._topic, messages)]
+        results = queues.publish(self._sns, self._topic, messages)
+        return [
+            Sent(order_id=str(body["orderId"]), problem=result.problem)
+            for body, result in zip(bodies, results, strict=True)
+        ]
 
     def close(self) -> None:
         """Nothing waits here."""

@@ -138,13 +138,12 @@ class Run:
                 if self._stop.is_set():
                     return
             started = time.monotonic()
-            problems = self._door.send([self._plan.body(kind, number) for kind, number in step])
+            results = self._door.send([self._plan.body(kind, number) for kind, number in step])
             with self._lock:
-                for (kind, number), problem in zip(step, problems, strict=True):
-                    is_new = kind is Kind.ORDER and problem is None
-                    self.tally.note(kind, number, problem)
-                    if is_new:
-                        self._news.append((self._plan.order_id(number), started))
+                for (kind, number), sent in zip(step, results, strict=True):
+                    self.tally.note(kind, number, sent)
+                    if kind is Kind.ORDER and sent.order_id and not sent.problem:
+                        self._news.append((sent.order_id, started))
 
     def _look(self) -> None:
         """See how many are done, and which of the sample."""

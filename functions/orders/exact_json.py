@@ -54,6 +54,12 @@ def shortest(number: int | Decimal) -> str:
     return str(Decimal(number).normalize(_CONTEXT)) if number else "0"
 
 
+def canonical(text: str) -> NumberText:
+    """Return a JSON number in one spelling: `1.10`, `1.1` and `11e-1` are the same."""
+    number = exact(text)
+    return number if isinstance(number, NumberText) else NumberText(shortest(number))
+
+
 def decode(text: str, number: Callable[[str], object] = exact) -> object:
     """Decode JSON.
 

@@ -99,6 +99,28 @@ def test_an_order_sent_again_is_the_same_one(form: Board) -> None:
     assert len(set(keys)) == 1
 
 
+def test_an_order_that_was_changed_after_a_lost_answer_is_placed_as_well_only_if_it_is_sent_once_more(
+    form: Board,
+) -> None:
+    form.page.get_by_label("Tea").check()
+    form.site.unreachable = True
+    send(form)
+    expect(trouble(form)).to_contain_text("Please send the order again")
+    form.site.unreachable = False
+    form.page.get_by_label("Latte").check()
+    form.site.order_status, form.site.order_answer = 422, {"message": "This key was used."}
+    send(form)
+    expect(trouble(form)).to_have_text(
+        "The order that you sent before may have been placed. "
+        "To place this one as well, please send it again."
+    )
+    form.site.order_status, form.site.order_answer = 202, {"orderId": "o-2"}
+    send(form)
+    expect(form.page.get_by_text("o-2")).to_be_visible()
+    keys = [headers["idempotency-key"] for _, headers in form.site.orders]
+    assert keys[0] == keys[1] != keys[2]
+
+
 def test_two_clicks_are_one_order(form: Board) -> None:
     form.page.get_by_label("Tea").check()
     form.site.hold()

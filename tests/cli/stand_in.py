@@ -16,7 +16,8 @@ from typing import Any
 
 from cli.aws import Clients
 from cli.stack import Stack
-from orders.order import InvalidOrderError, OrderFields
+from orders.order import InvalidOrderError
+from orders.request import parse
 
 REGION = "eu-central-1"
 CONFIG = """export const settings = {"apiBase": "/prod", "timeZone": "UTC", "locale": "en-US",
@@ -137,15 +138,13 @@ class FakeApi:
         reply = self.replies.pop(0) if self.replies else None
         if reply is not None and reply.status not in {0, 202}:
             return reply
-        own_id = request.body.get("orderId")
-        if own_id:
-            try:
-                OrderFields.of(request.body)
-            except InvalidOrderError as error:
-                return Reply(status=400, body={"message": str(error), "errors": error.errors})
-        key = own_id or request.headers["Idempotency-Key"]
+        key = request.headers["Idempotency-Key"]
+        try:
+            parse(json.dumps(request.body), key, with_api_key=False)
+        except InvalidOrderError as error:
+            return Reply(status=400, body={"message": str(error), "errors": error.errors})
         known = key in self._keys
-        order_id = self._keys.setdefault(key, own_id or f"order-{len(self._keys) + 1}")
+        order_id = self._keys.setdefault(key, f"order-{len(self._keys) + 1}")
         if not known:
             self.on_order(order_id, request.body)
         return reply or Reply(status=202, body={"orderId": order_id, "message": "Order accepted"})

@@ -26,7 +26,7 @@ from cli.chaos.orders import Plan, Sending
 from cli.chaos.schedule import LONGEST, SHORTEST, Lane, Planned, StoppedError, schedule
 from cli.errors import AnswerError
 from orders.message import parse_batch
-from orders.request import place
+from orders.request import parse
 
 ORDERS = 1000
 
@@ -59,6 +59,9 @@ def test_orders_come_out_of_order_and_by_every_door(plan: Plan) -> None:
     twice = {number for number, times in Counter(numbers).items() if times == 2}
     doors = {number: {s.door for s in sendings if s.number == number} for number in twice}
     assert any(len(ways) > 1 for ways in doors.values())
+    # The API gave it its id: no other publisher can send it again.
+    assert {"http"} in doors.values()
+    assert all(ways == {"http"} for ways in doors.values() if "http" in ways)
 
 
 def record(sending: Sending) -> dict[str, object]:
@@ -78,7 +81,9 @@ def test_the_worker_finds_in_each_message_what_the_plan_says(plan: Plan) -> None
             assert (order.item, order.quantity) == (wanted.item, wanted.quantity)
             assert order.customer_name == plan.customer
             assert order.attributes["number"] == sending.number
-            assert (order.order_id == f"{plan.customer}-{sending.number}") is wanted.has_id
+            own_id = f"{plan.customer}-{sending.number}"
+            assert (order.order_id == own_id) is (wanted.has_id and sending.door != "http")
+            assert (sending.key == own_id) is (wanted.has_id and sending.door == "http")
         else:
             assert rejected[0].reason
             assert plan.number_of_malformed(sending.body) == sending.number
@@ -89,7 +94,7 @@ def test_what_http_is_to_take_it_takes_and_the_rest_it_refuses(plan: Plan) -> No
         if sending.door == "http":
             refused = False
             try:
-                place(sending.body, None)
+                parse(sending.body, sending.key, with_api_key=False)
             except ValueError:
                 refused = True
             assert refused is (sending.fate == "refused")

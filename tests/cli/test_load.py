@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cli.load import run as load
-from cli.load.plan import HttpDoor, Kind, Plan
+from cli.load.plan import HttpDoor, Kind, Plan, Sent
 from tests.cli.conftest import Cafe
 from tests.cli.stand_in import FakeAws, FakeFunctions, Reply
 
@@ -22,7 +22,10 @@ def run(cafe: Cafe, dev: FakeAws, functions: FakeFunctions, monkeypatch: pytest.
     monkeypatch.setattr(load, "LOOK", 0.01)
 
     def read(_event: dict[str, Any]) -> dict[str, object]:
-        rows = [{"orderId": order_id, "created_at": "2026-11-22"} for order_id in dev.api.order_ids]
+        run = dev.api.orders[0].body["load"]
+        rows = [
+            {"orderId": order_id, "created_at": "2026-11-22", "load": run} for order_id in dev.api.order_ids
+        ]
         return {"orders": rows, "next": None}
 
     functions.usual = read
@@ -135,6 +138,21 @@ def test_a_row_that_is_there_twice_is_noticed(run: Cafe, functions: FakeFunction
     assert failed(run) == {"rows"}
 
 
+def test_a_duplicate_that_is_recorded_under_another_id_is_noticed(
+    run: Cafe, functions: FakeFunctions
+) -> None:
+    usual = functions.usual
+
+    def read(event: dict[str, Any]) -> Any:
+        answer = usual(event)
+        answer["orders"].append({**answer["orders"][0], "orderId": "another"})
+        return answer
+
+    functions.usual = read
+
+    assert failed(run) == {"rows"}
+
+
 def test_orders_that_are_not_taken_are_noticed(run: Cafe, dev: FakeAws) -> None:
     dev.api.replies = [Reply(status=403, body={"message": "Closed"})]
 
@@ -163,7 +181,7 @@ def test_what_stops_one_worker_stops_all(run: Cafe, dev: FakeAws, monkeypatch: p
     sent: list[str] = []
     send = HttpDoor.send
 
-    def fail_once(door: HttpDoor, bodies: Sequence[dict[str, object]]) -> list[str | None]:
+    def fail_once(door: HttpDoor, bodies: Sequence[dict[str, object]]) -> list[Sent]:
         sent.append("")
         if len(sent) == 5:
             raise ZeroDivisionError

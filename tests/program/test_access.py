@@ -221,3 +221,19 @@ def test_orders_want_a_key_if_the_setting_says_so_and_nothing_else_does(limited:
     key = limited.one("apigateway/usagePlanKey:UsagePlanKey").inputs
     assert (key["keyId"], key["usagePlanId"]) == ("id-ApiKey.orders", "id-UsagePlan.orders")
     assert limited.outputs["orders_api_key"] == "k3y"
+
+
+def test_place_order_knows_the_api_key_by_its_hash_and_only_where_there_is_one(
+    limited: Program, dev: Program
+) -> None:
+    def variables(program: Program) -> dict[str, str]:
+        function = program.one("lambda/function:Function", "PlaceOrder")
+        assert "environment" not in function.secret_inputs
+        found: dict[str, str] = function.inputs["environment"]["variables"]
+        return found
+
+    assert variables(limited)["ORDERS_API_KEY_SHA256"] == hashlib.sha256(b"k3y").hexdigest()
+    assert variables(dev) == {
+        "TOPIC_ARN": "arn:Topic.OrderTopic",
+        "IDEMPOTENCY_TABLE": "Table.IdempotencyKeys",
+    }

@@ -16,7 +16,10 @@ from infra import packages
 from tests.program.conftest import Program, Resource, recorded
 
 FUNCTIONS = {
-    "PlaceOrder": {"sns:Publish": ["arn:Topic.OrderTopic"]},
+    "PlaceOrder": {
+        "sns:Publish": ["arn:Topic.OrderTopic"],
+        "dynamodb:PutItem": ["arn:Table.IdempotencyKeys"],
+    },
     "OrderProcessor": {
         "sqs:ReceiveMessage": ["arn:Queue.OrderQueue"],
         "sqs:DeleteMessage": ["arn:Queue.OrderQueue"],

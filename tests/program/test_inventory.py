@@ -89,6 +89,7 @@ HOLD_DATA_OR_AN_ADDRESS = {
     "Stage orders",
     "Table CafeMenu",
     "Table CafeOrderMetrics",
+    "Table IdempotencyKeys",
     "Table Orders",
     "Topic Alarms",
     "Topic OrderTopic",

@@ -12,11 +12,10 @@ import schemathesis
 from hypothesis import given
 from hypothesis import strategies as st
 
-import place_order
 from orders.exact_json import decode
 from orders.names import INVISIBLE, MAX_NAME
 from orders.order import MAX_QUANTITY, InvalidOrderError, OrderFields
-from orders.request import MAX_BODY, MAX_KEY
+from orders.request import KEY, MAX_BODY
 from orders.status import RECENT_ORDERS, TOP_ITEMS
 from tests import openapi
 
@@ -62,7 +61,7 @@ def test_limits_are_those_of_the_code() -> None:
     assert number["maximum"] == MAX_QUANTITY
     assert SCHEMAS["Text"]["maxLength"] == MAX_NAME
     placing = DOCUMENT["paths"]["/orders"]["post"]
-    assert placing["parameters"][0]["schema"]["maxLength"] == MAX_KEY
+    assert placing["parameters"][0]["schema"]["pattern"] == f"^{KEY.pattern}$"
     assert str(MAX_BODY) in placing["requestBody"]["description"]
     lists = SCHEMAS["OrderStatus"]["properties"]
     assert (lists["recent_orders"]["maxItems"], lists["top_items"]["maxItems"]) == (RECENT_ORDERS, TOP_ITEMS)
@@ -125,9 +124,3 @@ def _is_valid(order: dict[str, Any]) -> bool:
     except jsonschema_rs.ValidationError:
         return False
     return True
-
-
-@pytest.mark.parametrize("body", ["", "[]", "{}", '{"item": "Tea", "quantity": 0}', "x" * 20_000])
-def test_refusals_are_as_documented(body: str) -> None:
-    answer = place_order.handler({"body": body}, None)
-    openapi.check("post", "/orders", answer["statusCode"], answer["headers"], answer["body"])

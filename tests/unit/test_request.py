@@ -3,40 +3,160 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orders.errors import StoreUnavailableError
 from orders.order import ORDER_ID, InvalidOrderError, OrderFields
-from orders.request import MAX_BODY, TooLargeError, place
+from orders.request import MAX_BODY, MAX_KEY, Claim, KeyReusedError, OrderRequest, TooLargeError, parse
 
 LATTE = '{"item": "Latte", "quantity": 2}'
 
 
-def test_every_order_gets_an_identity_of_its_own() -> None:
-    first, second = place(LATTE, None), place(LATTE, None)
-    assert first.order_id != second.order_id
-    assert json.loads(first.message)["orderId"] == first.order_id
+class Keys(dict[str, Claim]):
+    """Keys that never expire."""
+
+    def __call__(self) -> Keys:
+        return self
+
+    def claim(self, key: str, claim: Claim) -> Claim:
+        return self.setdefault(key, claim)
+
+
+def request(body: str = LATTE, key: str | None = None, *, with_api_key: bool = False) -> OrderRequest:
+    return parse(body, key, with_api_key=with_api_key)
+
+
+def test_every_order_gets_an_id_of_its_own_without_a_look_at_the_keys() -> None:
+    def unreachable() -> Keys:
+        raise AssertionError
+
+    order = request()
+    ids = [order.identify(unreachable) for _ in range(2)]
+    assert len(set(ids)) == 2
+    assert json.loads(order.message(ids[0]))["orderId"] == ids[0]
 
 
 def test_a_repeated_request_is_the_same_order() -> None:
-    assert place(LATTE, "key").order_id == place('{"quantity": 2, "item": "Latte"}', "key").order_id
+    keys = Keys()
+    assert request(key="key").identify(keys) == request(key="key").identify(keys)
 
 
-def test_another_order_under_a_used_key_is_not_lost() -> None:
-    assert place(LATTE, "key").order_id != place('{"item": "Tea", "quantity": 2}', "key").order_id
+def test_another_key_is_another_order() -> None:
+    keys = Keys()
+    assert request(key="key").identify(keys) != request(key="Key").identify(keys)
 
 
-def test_an_order_may_bring_its_identity() -> None:
-    assert place('{"item": "Latte", "quantity": 1, "orderId": "O1"}', "key").order_id == "O1"
+@pytest.mark.parametrize(
+    "other",
+    [
+        '{"item": "Tea", "quantity": 2}',
+        '{"item": "Latte", "quantity": 1}',
+        '{"item": "Latte", "quantity": 2, "customer_name": "Ada"}',
+        '{"item": "Latte", "quantity": 2, "table_number": 1}',
+        '{"item": "Latte", "quantity": 2, "table_number": null}',
+    ],
+)
+def test_a_used_key_with_another_order_is_refused(other: str) -> None:
+    keys = Keys()
+    order_id = request(key="key").identify(keys)
+    with pytest.raises(KeyReusedError, match="new key"):
+        request(other, "key").identify(keys)
+    assert request(key="key").identify(keys) == order_id
+
+
+NAMES = st.text("abé☕", min_size=1)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**37), 10**37) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def reversed_members(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: reversed_members(value[name]) for name in reversed(value)}
+        case list():
+            return [reversed_members(element) for element in value]
+    return value
+
+
+@given(note=JSON)
+def test_the_same_order_written_down_by_another_library_is_the_same_order(note: object) -> None:
+    order = {"item": "Latte", "quantity": 2, "note": note}
+    other = json.dumps(reversed_members(order), ensure_ascii=False, indent=1)
+    other = re.sub(r'"quantity": 2\b', '"quantity": "2", "customer_name": null', other)
+    assert request(json.dumps(order), "key").fingerprint == request(other, "key").fingerprint
+
+
+@pytest.mark.parametrize(
+    ("number", "same"), [("1.10", "1.1"), ("1.0", "1"), ("100", "1e2"), ("-0", "0"), ("0.5", "5E-1")]
+)
+def test_a_number_in_another_spelling_is_the_same_order(number: str, same: str) -> None:
+    first, second = (
+        request(f'{{"item": "Tea", "quantity": 1, "n": [{text}]}}', "key") for text in (number, same)
+    )
+    assert first.fingerprint == second.fingerprint
+
+
+@given(first=JSON, second=JSON)
+def test_different_orders_have_different_fingerprints(first: object, second: object) -> None:
+    fingerprints = {
+        request(json.dumps({"item": "Tea", "quantity": 1, "n": n}), "key").fingerprint
+        for n in (first, second)
+    }
+    # JSON texts, for Python takes True for 1.
+    assert len(fingerprints) == len({json.dumps(n, sort_keys=True) for n in (first, second)})
+
+
+def test_while_the_keys_cannot_be_read_no_order_has_an_id() -> None:
+    class Away(Keys):
+        def claim(self, key: str, claim: Claim) -> Claim:
+            raise StoreUnavailableError("DynamoDB: throttled")
+
+    with pytest.raises(StoreUnavailableError):
+        request(key="key").identify(Away())
+
+
+def test_an_order_may_bring_its_id_with_the_api_key() -> None:
+    order = request('{"item": "Latte", "quantity": 1, "orderId": "O1"}', with_api_key=True)
+    assert order.identify(Keys()) == "O1"
+    assert json.loads(order.message("O1"))["orderId"] == "O1"
+
+
+def test_without_the_api_key_nobody_takes_an_id() -> None:
+    with pytest.raises(InvalidOrderError, match="only with the API key") as refusal:
+        request('{"item": "Latte", "quantity": 1, "orderId": "O1"}')
+    assert list(refusal.value.errors) == ["orderId"]
+    request('{"item": "Latte", "quantity": 1, "orderId": null}')
+
+
+def test_a_key_holds_for_one_own_id() -> None:
+    keys = Keys()
+    first, second = (
+        request(f'{{"item": "Tea", "quantity": 1, "orderId": "{order_id}"}}', "key", with_api_key=True)
+        for order_id in ("O1", "O2")
+    )
+    assert first.identify(keys) == first.identify(keys) == "O1"
+    with pytest.raises(KeyReusedError):
+        second.identify(keys)
+
+
+def test_who_has_the_api_key_and_who_has_not_do_not_meet_each_others_keys() -> None:
+    keys = Keys()
+    assert request(key="key").identify(keys) != request(key="key", with_api_key=True).identify(keys)
 
 
 @given(body=st.text(), key=st.none() | st.text())
 def test_no_request_makes_it_crash(body: str, key: str | None) -> None:
     refused = ""
     try:
-        order_id = place(body, key).order_id
+        order_id = request(body, key).identify(Keys())
     except (InvalidOrderError, TooLargeError) as error:
         refused = str(error)
     assert refused or ORDER_ID.fullmatch(order_id)
@@ -44,18 +164,28 @@ def test_no_request_makes_it_crash(body: str, key: str | None) -> None:
 
 @given(item=st.text(max_size=99).map("☕{}".format), note=st.text(max_size=50))
 def test_the_worker_reads_what_was_ordered(item: str, note: str) -> None:
-    order = place(json.dumps({"item": item, "quantity": 1, "note": note}), None)
-    fields = OrderFields.of(json.loads(order.message))
-    assert (fields.item, fields.order_id, fields.attributes) == (item.strip(), order.order_id, {"note": note})
+    order = request(json.dumps({"item": item, "quantity": 1, "note": note}))
+    fields = OrderFields.of(json.loads(order.message("id")))
+    assert (fields.item, fields.order_id, fields.attributes) == (item.strip(), "id", {"note": note})
 
 
 def test_a_body_larger_than_any_order_is_refused() -> None:
-    place(LATTE.ljust(MAX_BODY), None)
+    request(LATTE.ljust(MAX_BODY))
     with pytest.raises(TooLargeError):
-        place(" " * (MAX_BODY + 1), None)
+        request(LATTE.ljust(MAX_BODY + 1))
+    accents = json.dumps({"item": "é", "quantity": 1}, ensure_ascii=False)  # é has two bytes
+    request(accents.ljust(MAX_BODY - 1))
+    with pytest.raises(TooLargeError):
+        request(accents.ljust(MAX_BODY))
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256])
-def test_an_idempotency_key_has_a_length(key: str) -> None:
-    with pytest.raises(InvalidOrderError):
-        place(LATTE, key)
+@pytest.mark.parametrize("key", ["x", "x" * MAX_KEY, "!~", "order 17", '"quoted"'])
+def test_an_idempotency_key_is_any_short_ascii_text(key: str) -> None:
+    assert request(key=key).key == f"open {key}"
+
+
+@pytest.mark.parametrize("key", ["", "x" * (MAX_KEY + 1), " x", "a\tb", "a\nb", "\x7f", "clé", "\ud800"])
+def test_a_malformed_idempotency_key_is_refused_by_name(key: str) -> None:
+    with pytest.raises(InvalidOrderError) as refusal:
+        request(key=key)
+    assert list(refusal.value.errors) == ["Idempotency-Key"]

@@ -45,7 +45,11 @@ class TableNames:
 
 
 class ConditionFailedError(Exception):
-    """The item is not as the write's condition wants it."""
+    """The item is not as the write's condition wants it; `item` is it, if the write asked for it."""
+
+    def __init__(self, item: Item) -> None:
+        super().__init__()
+        self.item = item
 
 
 class DynamoDb:
@@ -73,7 +77,8 @@ class DynamoDb:
             except ClientError as error:
                 code = error.response["Error"]["Code"]
                 if code == "ConditionalCheckFailedException":
-                    raise ConditionFailedError from error
+                    item: Any = error.response.get("Item", {})
+                    raise ConditionFailedError(item) from error
                 if code in REFUSED and operation in WRITES:
                     raise OrderRefusedError(f"DynamoDB: {code}") from error
                 if code not in TRANSIENT or attempt == ATTEMPTS - 1:

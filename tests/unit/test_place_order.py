@@ -1,0 +1,190 @@
+"""`POST /orders`, from API Gateway's event to what is published and answered."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+import place_order
+from orders.errors import StoreUnavailableError
+from stores.dynamodb.idempotency import KEY_LIFETIME, IdempotencyKeys
+from tests import openapi
+from tests.unit.test_idempotency import TABLE, Clock, create_table
+
+TEA = '{"item": "Tea", "quantity": "2"}'
+API_KEY = "k3y"
+
+
+class Topic:
+    """Topic that keeps what is published, or fails."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self.messages: list[Any] = []
+
+    def publish(self, message: str) -> None:
+        if self.error:
+            raise self.error
+        self.messages.append(json.loads(message))
+
+    @property
+    def order_ids(self) -> list[str]:
+        return [message["orderId"] for message in self.messages]
+
+
+@pytest.fixture
+def topic(monkeypatch: pytest.MonkeyPatch) -> Topic:
+    topic = Topic()
+    monkeypatch.setattr(place_order, "topic", lambda: topic)
+    return topic
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def table(dynamodb: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> IdempotencyKeys:
+    create_table(dynamodb)
+    keys = IdempotencyKeys(TABLE, dynamodb, clock)
+    monkeypatch.setattr(place_order, "keys", lambda: keys)
+    return keys
+
+
+Post = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture
+def post(topic: Topic, table: IdempotencyKeys) -> Post:
+    """Place an order; the answer is checked against what is documented."""
+
+    def post(body: str | None = TEA, *, encoded: bool = False, **headers: str) -> tuple[int, Any]:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()} or None
+        event = {"body": body, "headers": sent, "isBase64Encoded": encoded}
+        answer = place_order.handler(event, None)
+        openapi.check("post", "/orders", answer["statusCode"], answer["headers"], answer["body"])
+        return answer["statusCode"], json.loads(answer["body"])
+
+    return post
+
+
+def test_an_order_is_published_under_the_id_that_is_answered(post: Post, topic: Topic) -> None:
+    status, answer = post()
+    assert status == 202
+    assert topic.messages == [
+        {"orderId": answer["orderId"], "item": "Tea", "quantity": 2, "customer_name": "Guest"}
+    ]
+
+
+def test_a_repeated_request_publishes_the_same_order(post: Post, topic: Topic) -> None:
+    answers = [post(**{name: "key"}) for name in ("Idempotency_Key", "idempotency_key", "IDEMPOTENCY_KEY")]
+    assert {status for status, _ in answers} == {202}
+    assert set(topic.order_ids) == {answer["orderId"] for _, answer in answers}
+    assert len(set(topic.order_ids)) == 1
+
+
+def test_requests_with_one_key_at_the_same_time_are_one_order(post: Post, topic: Topic) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: post(Idempotency_Key="key"), range(8)))
+    assert len({answer["orderId"] for _, answer in answers}) == 1
+    assert len({json.dumps(message) for message in topic.messages}) == 1
+
+
+def test_another_order_under_a_used_key_is_refused_and_not_published(post: Post, topic: Topic) -> None:
+    post(Idempotency_Key="key")
+    status, answer = post('{"item": "Latte", "quantity": 2}', Idempotency_Key="key")
+    assert (status, len(topic.messages)) == (422, 1)
+    assert "new key" in answer["message"]
+
+
+def test_after_24_hours_a_key_is_a_new_order(post: Post, topic: Topic, clock: Clock) -> None:
+    """A client that numbers its keys from 1 each day loses no order."""
+    for body in (TEA, TEA, '{"item": "Latte", "quantity": 1}'):
+        assert post(body, Idempotency_Key="1")[0] == 202
+        clock.now += KEY_LIFETIME
+    assert len(set(topic.order_ids)) == 3
+
+
+def test_a_request_that_failed_before_it_was_published_keeps_its_order_id(
+    post: Post, topic: Topic, dynamodb: Any
+) -> None:
+    topic.error = StoreUnavailableError("SNS: away")
+    assert post(Idempotency_Key="key")[0] == 503
+    topic.error = None
+    (claimed,) = dynamodb.scan(TableName=TABLE)["Items"]
+    assert post(Idempotency_Key="key")[0] == 202
+    assert topic.order_ids == [claimed["orderId"]["S"]]
+
+
+def test_while_the_keys_cannot_be_read_nothing_is_published(
+    post: Post, topic: Topic, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Throttled:
+        def put_item(self, **_: Any) -> Any:
+            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "secret"}}, "PutItem")
+
+    monkeypatch.setattr(place_order, "keys", lambda: IdempotencyKeys(TABLE, Throttled()))
+    status, answer = post(Idempotency_Key="key")
+    assert (status, topic.messages) == (503, [])
+    assert "secret" not in answer["message"]
+    assert "ThrottlingException" in json.loads(capsys.readouterr().out)["reason"]
+    assert post()[0] == 202  # without a key, the table is not asked
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "schlüssel", "a\tb"])
+def test_a_malformed_key_is_a_bad_request(post: Post, topic: Topic, key: str) -> None:
+    status, answer = post(Idempotency_Key=key)
+    assert (status, list(answer["errors"]), topic.messages) == (400, ["Idempotency-Key"], [])
+
+
+OWN_ID = '{"item": "Tea", "quantity": 2, "orderId": "O1"}'
+
+
+@pytest.mark.parametrize("headers", [{}, {"x_api_key": API_KEY}, {"x_api_key": ""}])
+def test_where_orders_need_no_api_key_nobody_takes_an_id(
+    post: Post, topic: Topic, headers: dict[str, str]
+) -> None:
+    status, answer = post(OWN_ID, **headers)
+    assert (status, list(answer["errors"]), topic.messages) == (400, ["orderId"], [])
+
+
+@pytest.mark.parametrize(("api_key", "status"), [(None, 400), ("guessed", 400), (API_KEY, 202)])
+def test_only_with_the_api_key_an_order_brings_its_id(
+    post: Post, topic: Topic, monkeypatch: pytest.MonkeyPatch, api_key: str | None, status: int
+) -> None:
+    monkeypatch.setenv("ORDERS_API_KEY_SHA256", hashlib.sha256(API_KEY.encode()).hexdigest())
+    headers = {} if api_key is None else {"X_Api_Key": api_key}
+    assert post(OWN_ID, **headers)[0] == status
+    assert topic.order_ids == ["O1"] * (status == 202)
+
+
+def test_a_topic_that_is_away_is_no_clients_fault_and_no_clients_business(
+    post: Post, topic: Topic, capsys: pytest.CaptureFixture[str]
+) -> None:
+    topic.error = StoreUnavailableError("SNS: arn:aws:sns:us-east-1:123456789012:OrderTopic")
+    status, answer = post()
+    assert status == 503
+    assert "arn:" not in answer["message"]
+    assert "arn:" in json.loads(capsys.readouterr().out)["reason"]
+
+
+@pytest.mark.parametrize("body", [None, "", "caf\u00e9", base64.b64encode(b"\xff\xfe").decode()])
+def test_a_body_that_is_no_text_is_a_bad_request(post: Post, body: str | None) -> None:
+    assert post(body, encoded=True)[0] == 400
+
+
+@pytest.mark.parametrize("body", ["[]", "{}", '{"item": "Tea", "quantity": 0}'])
+def test_a_body_that_is_no_order_is_a_bad_request(post: Post, body: str) -> None:
+    assert post(body)[0] == 400
+
+
+def test_a_body_that_is_too_large_is_refused_as_such(post: Post) -> None:
+    assert post("x" * 20_000)[0] == 413
