@@ -12,7 +12,7 @@ from infra.messaging import Messaging, MessagingArgs
 from infra.network import Network, NetworkArgs, available_zones
 from infra.page import Page, PageArgs
 from infra.protection import Protection
-from infra.schedule import Run, Schedule, ScheduleArgs
+from infra.schedule import RECONCILE_RUNS, Schedule, ScheduleArgs
 from infra.schema import Schema, SchemaArgs
 from infra.tables import Tables, TablesArgs
 from infra.tags import tag_everything
@@ -48,11 +48,7 @@ migrate_database = functions.migrate_database(given)
 
 schema = Schema("schema", SchemaArgs.of(cafe, migrate_database, database))
 mapping = functions.start_worker(given, order_processor, schema)
-runs = {
-    "ReconcileOrders": Run(rate="rate(1 minute)"),
-    "AuditOrders": Run(rate="rate(1 hour)", event={"command": "full", "source": "aws.events"}),
-}
-Schedule("ReconcileOrders", ScheduleArgs(function=reconcile_orders, runs=runs, schema=schema))
+Schedule("ReconcileOrders", ScheduleArgs(function=reconcile_orders, runs=RECONCILE_RUNS, schema=schema))
 
 page = Page("page", PageArgs.of(cafe, region, access, api))
 api.open(access, place_order=place_order, get_order_status=get_order_status, get_menu=get_menu)

@@ -24,6 +24,13 @@ class Run:
     event: Mapping[str, str] | None = None  # None for EventBridge's own
 
 
+# An audit reads the whole table: in an invocation of its own, beside the comparison of the last minutes.
+RECONCILE_RUNS = {
+    "ReconcileOrders": Run(rate="rate(1 minute)"),
+    "AuditOrders": Run(rate="rate(1 hour)", event={"command": "full", "source": "aws.events"}),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScheduleArgs:
     """What runs, how often, and after what."""

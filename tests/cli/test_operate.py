@@ -80,13 +80,28 @@ def test_orders_among_the_dead_letters_that_could_not_be_recorded_are_no_malform
     assert "Not all could be done: MySQL error 1290 (the database is read-only)" in result.stderr
 
 
-def test_what_could_not_be_compared_is_told(dev_cafe: Cafe, functions: FakeFunctions) -> None:
-    functions.answers = [outcome(unchecked="TOTAL_ORDERS: Orders are counted without a pause.")]
+def test_a_comparison_that_was_not_possible_is_no_good_news(
+    dev_cafe: Cafe, functions: FakeFunctions
+) -> None:
+    why = "Time was up after 9 rows."
+    functions.answers = [outcome(compared=False, unchecked=why, reason=why)]
 
     result = dev_cafe("reconcile")
 
-    assert result.exit_code == 0
-    assert "Not compared: TOTAL_ORDERS: Orders are counted without a pause." in result.stderr
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.splitlines() == ["Could not compare: Time was up after 9 rows."]
+
+
+def test_rows_of_other_programs_and_rows_without_an_order_are_named(
+    dev_cafe: Cafe, functions: FakeFunctions
+) -> None:
+    functions.answers = [outcome(counted=2, bad_rows={"7": "no item, or no quantity"})]
+
+    assert dev_cafe("reconcile").stdout.splitlines()[1:] == [
+        "2 orders counted that were inserted by another program.",
+        "Row 7 of `orders` holds no order: no item, or no quantity.",
+    ]
 
 
 def test_what_an_earlier_release_left_is_of_no_known_kind(dev_cafe: Cafe, functions: FakeFunctions) -> None:
@@ -115,7 +130,7 @@ def test_what_still_differs_is_a_no(dev_cafe: Cafe, functions: FakeFunctions) ->
     result = dev_cafe("reconcile")
 
     assert result.exit_code == 1
-    assert "5 still differ. `cafe reconcile --rebuild` sets the counters right." in result.stderr
+    assert "5 still differ. `cafe reconcile --full` audits every counter." in result.stderr
 
 
 def test_what_was_left_undone_is_a_no(dev_cafe: Cafe, functions: FakeFunctions) -> None:
@@ -138,7 +153,7 @@ def test_a_rebuild_is_asked_for_and_tells_what_it_changed(dev_cafe: Cafe, functi
     result = dev_cafe("reconcile", "--rebuild", "--yes")
 
     assert (refused.exit_code, asked) == (1, [])
-    assert "Set every counter of stack dev to what its database says?" in refused.stderr
+    assert "Write every order of stack dev to DynamoDB again?" in refused.stderr
     assert result.exit_code == 0
     assert functions.events[0] == {"command": "rebuild"}
     assert "  TOTAL_ORDERS: -5\n" in result.stdout

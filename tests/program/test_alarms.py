@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 
@@ -126,6 +127,14 @@ def test_the_reconciler_runs_every_minute_once_there_is_a_schema(program: Progra
     assert target.inputs["arn"] == "arn:Function.ReconcileOrders"
     assert target.inputs["rule"] == "EventRule.ReconcileOrders"
     assert program.one("lambda/invocation:Invocation").urn in target.depends_on
+
+
+def test_every_counter_is_audited_every_hour_in_an_invocation_of_its_own(program: Program) -> None:
+    rule = program.one("cloudwatch/eventRule:EventRule", "AuditOrders")
+    assert rule.inputs["scheduleExpression"] == "rate(1 hour)"
+    target = program.one("cloudwatch/eventTarget:EventTarget", "AuditOrders").inputs
+    assert json.loads(target["input"]) == {"command": "full", "source": "aws.events"}
+    assert target["rule"] == "EventRule.AuditOrders"
 
 
 def test_only_its_rule_may_call_it_and_a_failed_run_is_not_repeated(program: Program) -> None:
