@@ -11,14 +11,69 @@ if TYPE_CHECKING:
     from stores.dynamodb.client import TableNames
 
 
+def customer_names() -> str:
+    """Return how much of customers' names the order status shows: a value of `CustomerNames`."""
+    return os.environ.get("CUSTOMER_NAMES", "initial")
+
+
 def database_secret() -> str:
     """Return the id of the secret with the function's login at the database."""
     return os.environ["DATABASE_SECRET"]
 
 
+def dead_letter_queue_url() -> str:
+    """Return the URL of `OrderDLQ`."""
+    return os.environ["DEAD_LETTER_QUEUE_URL"]
+
+
+def function_name() -> str:
+    """Return the name of the function, empty outside Lambda."""
+    return os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
+
+
+def idempotency_table() -> str:
+    """Return the name of the table `IdempotencyKeys`."""
+    return os.environ["IDEMPOTENCY_TABLE"]
+
+
 def master_secret() -> str:
     """Return the id of the secret with the master user's login."""
     return os.environ["MASTER_SECRET"]
+
+
+def menu_index() -> str:
+    """Return the name of the index that holds the menu."""
+    return os.environ["MENU_INDEX"]
+
+
+def menu_table() -> str:
+    """Return the name of `CafeMenu`."""
+    return os.environ["MENU_TABLE"]
+
+
+def orders_api_key_sha256() -> str | None:
+    """Return the hash of the API key for orders; None if orders need none."""
+    return os.environ.get("ORDERS_API_KEY_SHA256")
+
+
+def origin_secret_sha256() -> str | None:
+    """Return the hash of the secret that CloudFront adds to requests; None if it adds none."""
+    return os.environ.get("ORIGIN_SECRET_SHA256")
+
+
+def queue_url() -> str:
+    """Return the URL of `OrderQueue`."""
+    return os.environ["QUEUE_URL"]
+
+
+def signed_in_only() -> bool:
+    """Return whether only people who signed in may read the order status."""
+    return "SIGNED_IN_ONLY" in os.environ
+
+
+def sqs_has_ipv6() -> bool:
+    """Return whether SQS is called by its name that has IPv6 addresses."""
+    return "SQS_DUALSTACK" in os.environ
 
 
 def table_names() -> TableNames:
@@ -38,23 +93,3 @@ def time_zone() -> ZoneInfo:
 def topic_arn() -> str:
     """Return the ARN of `OrderTopic`."""
     return os.environ["TOPIC_ARN"]
-
-
-def idempotency_table() -> str:
-    """Return the name of the table `IdempotencyKeys`."""
-    return os.environ["IDEMPOTENCY_TABLE"]
-
-
-def orders_api_key_sha256() -> str | None:
-    """Return the hash of the API key for orders; None if orders need none."""
-    return os.environ.get("ORDERS_API_KEY_SHA256")
-
-
-def queue_url() -> str:
-    """Return the URL of `OrderQueue`."""
-    return os.environ["QUEUE_URL"]
-
-
-def dead_letter_queue_url() -> str:
-    """Return the URL of `OrderDLQ`."""
-    return os.environ["DEAD_LETTER_QUEUE_URL"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from decimal import Decimal
 from functools import cache
 from typing import Any
 
+import environment
 from http_answers import HttpAnswer, answer, cached_answer
 from log import log
 from orders.errors import StoreUnavailableError
@@ -15,17 +15,17 @@ from stores.dynamodb.menu import Menu
 
 @cache
 def menu() -> Menu:
-    """Make the table's client once per process."""
-    return Menu(os.environ["MENU_TABLE"], os.environ["MENU_INDEX"])
+    """Open the menu once per process."""
+    return Menu(environment.menu_table(), environment.menu_index())
 
 
 def handler(event: dict[str, Any], context: object) -> HttpAnswer:
-    """Tell the items and their prices, sorted by item; `503` if the table does not answer."""
+    """Return the items and their prices, sorted by item; `503` if the table is not available."""
     try:
         prices = menu().prices()
     except StoreUnavailableError as error:
         log("ERROR", "Menu not read", reason=str(error))
-        return answer(503, {"message": "The menu is not known just now; please ask again."})
+        return answer(503, {"message": "The menu is not available just now; please ask again."})
     items = [{"item": item, "price": _number(price)} for item, price in prices.items()]
     return cached_answer(event, {"menu": items})
 
@@ -33,3 +33,7 @@ def handler(event: dict[str, Any], context: object) -> HttpAnswer:
 def _number(price: Decimal) -> int | Decimal:
     """Return a price that reads as a person writes it: 5 and not 5.0 or 5E+0."""
     return int(price) if price == int(price) else price
+
+
+if environment.function_name():
+    menu()  # while Lambda starts the function: no invocation waits for the clients

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
+
+import environment
 
 NAMESPACE = "CafeOrders"  # of the metrics; the alarms watch the same namespace
 
@@ -37,6 +38,6 @@ def metrics(values: Mapping[str, int]) -> dict[str, object]:
     }
     return {
         "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [definition]},
-        "FunctionName": os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
+        "FunctionName": environment.function_name(),
         **values,
     }

@@ -67,3 +67,7 @@ def handler(event: dict[str, Any], context: Any) -> BatchResponse:
 
 def _response(message_ids: Iterable[str]) -> BatchResponse:
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in message_ids]}
+
+
+if environment.function_name():
+    ledger()  # while Lambda starts the function: no invocation waits for the clients

@@ -65,3 +65,8 @@ def _body(event: dict[str, Any]) -> str:
         return base64.b64decode(body).decode()
     except ValueError:
         raise InvalidOrderError({"body": "The order must be a JSON object; this is not text."}) from None
+
+
+if environment.function_name():
+    topic()  # while Lambda starts the function: no invocation waits for the clients
+    keys()

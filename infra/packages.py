@@ -14,7 +14,7 @@ from pathlib import Path
 import pulumi
 
 FUNCTIONS = Path(__file__).parent.parent / "functions"
-# What Lambda's Python runtime lacks and our modules import. Boto3 is part of the runtime.
+# What Lambda's Python runtime lacks and our modules import. Botocore is part of the runtime.
 VENDORED = ("pymysql",)
 
 Files = dict[str, Path]
@@ -90,8 +90,8 @@ def _root(package: str) -> Path:
 
 
 def _imports(source: Path) -> Iterator[str]:
-    """Name every module that a file may import, with the packages around it."""
-    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+    """Name every module that a file may import when it runs, with the packages around it."""
+    for node in _nodes(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -101,3 +101,12 @@ def _imports(source: Path) -> Iterator[str]:
         for name in names:
             parts = name.split(".")
             yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+
+
+def _nodes(parent: ast.AST) -> Iterator[ast.AST]:
+    """Walk a syntax tree, but for what is there for type checkers alone."""
+    for node in ast.iter_child_nodes(parent):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from _nodes(node)

@@ -13,8 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from orders.order import Order
+if TYPE_CHECKING:
+    from orders.order import Order
 
 TOTAL_ORDERS = "TOTAL_ORDERS"
 TODAY_ORDERS = "TODAY_ORDERS"  # what the API calls the current day's item
@@ -87,9 +89,13 @@ def _names_of_time(quarter: datetime, zone: tzinfo) -> tuple[str, str, str, str]
     return (
         day_name(quarter, zone),
         hour_name(quarter, zone),
-        f"{quarter:%Y-%m-%dT%H}",
+        _utc_hour(quarter),
         quarter_name(quarter),
     )
+
+
+def _utc_hour(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H}"
 
 
 def day_name(moment: datetime, zone: tzinfo) -> str:
@@ -158,6 +164,12 @@ def last_hours(now: datetime, zone: tzinfo, hours: int = 24) -> list[str]:
     """Return the counters of the last hours, the oldest first, each once."""
     names = (hour_name(now - timedelta(hours=ago), zone) for ago in reversed(range(hours)))
     return list(dict.fromkeys(names))
+
+
+def item_hours(now: datetime, hours: int = 24) -> tuple[str, str]:
+    """Return the range of the last hours' counters of items: from a name to before another."""
+    first, end = now - timedelta(hours=hours - 1), now + timedelta(hours=1)
+    return f"{ITEM_HOUR}{_utc_hour(first)}", f"{ITEM_HOUR}{_utc_hour(end)}"
 
 
 def same_time_yesterday(now: datetime, zone: tzinfo) -> dict[str, float]:

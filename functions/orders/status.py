@@ -1,29 +1,28 @@
-"""The answer to `GET /order-status`, put together from what the sources told."""
+"""The response to `GET /order-status`, composed of what each source returned."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Protocol, TypeVar
 
 from orders import counters
 from orders.errors import StoreUnavailableError
+from orders.findings import DeadLetterCounts, RdsOrders
 from orders.names import CustomerNames
-from orders.reconciliation import DeadLetterCounts, RdsOrders
 from orders.times import MAX_AHEAD
 
 T = TypeVar("T")
 
 RECENT_ORDERS = 20
 TOP_ITEMS = 5
-LATELY = timedelta(
-    minutes=5
-)  # what the sweep, which runs every minute, left longer ago is not known any more
+# What ReconcileOrders, which runs every minute, found longer ago is not known to be true any more.
+LATELY = timedelta(minutes=5)
+NOT_COMPARED_LATELY = "ReconcileOrders has reported nothing since then"
 
 
 class NothingKnownError(Exception):
-    """No source answered; `reasons` says why, by source."""
+    """No source is available; `reasons` has the reason of each."""
 
     def __init__(self, reasons: dict[str, str]) -> None:
         super().__init__("; ".join(f"{source}: {reason}" for source, reason in reasons.items()))
@@ -31,29 +30,27 @@ class NothingKnownError(Exception):
 
 
 class Database(Protocol):
-    """What is read from the source of truth."""
+    """The source of truth."""
 
     def recent(self, until: datetime, limit: int) -> list[dict[str, Any]]:
         """Read the latest orders that were sent until a moment."""
 
-    def top_items(self, since: datetime, until: datetime, limit: int) -> list[dict[str, Any]]:
-        """Read what was ordered most in a period."""
+    def top_items(self, now: datetime, limit: int) -> list[dict[str, Any]]:
+        """Read the items of which most were ordered lately."""
 
-    def count(self, start: datetime, end: datetime) -> int:
-        """Count the orders of a period."""
+    def values(self, names: Collection[str]) -> dict[str, int]:
+        """Read counters by name; one that never counted is missing."""
 
 
-class Tables(Protocol):
-    """What is read from the counters."""
+class Metrics(Protocol):
+    """The counters that DynamoDB has, and the findings of `ReconcileOrders`."""
 
-    def metrics_and_findings(
-        self, keys: Sequence[str]
-    ) -> tuple[dict[str, int], RdsOrders, DeadLetterCounts | None]:
-        """Read counters, and what the reconciler found last."""
+    def read(self, names: Sequence[str]) -> tuple[dict[str, int], RdsOrders, DeadLetterCounts | None]:
+        """Read counters by name, and what was found last."""
 
 
 class DepthsOfQueues(Protocol):
-    """Messages on their way."""
+    """Numbers of messages."""
 
     @property
     def waiting(self) -> int:
@@ -65,72 +62,69 @@ class DepthsOfQueues(Protocol):
 
     @property
     def dead_lettered(self) -> int:
-        """Given up on."""
+        """In `OrderDLQ`."""
 
 
 class Queues(Protocol):
-    """What is read from the queues."""
+    """`OrderQueue` and `OrderDLQ`."""
 
     def depths(self) -> DepthsOfQueues:
-        """Count messages on their way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What the database told."""
-
-    recent: list[dict[str, Any]]
-    top_items: list[dict[str, Any]]
-    begun_hour: int  # orders of yesterday in the hour that is not over today
+        """Count messages."""
 
 
 def order_status(
-    database: Database, tables: Tables, queues: Queues, zone: tzinfo, names: CustomerNames, now: datetime
+    database: Database, metrics: Metrics, queues: Queues, zone: tzinfo, names: CustomerNames, now: datetime
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Ask every source and tell what is known.
+    """Read every source, and return the status as far as it is known.
 
     Parameters
     ----------
     zone
         The cafe's time zone, in which days are counted.
     names
-        How much of customers' names is told.
+        How much of customers' names is shown.
 
     Returns
     -------
     tuple
-        The answer, in which what a silent source would have told is null (an empty list where
-        pages expect a list), and why each silent source is silent: `rds`, `dynamodb`, `sqs`.
+        The status, in which what an unavailable source has is null (an empty list where pages expect a
+        list), and the reason by each unavailable source: `rds`, `dynamodb`, `sqs`.
 
     Raises
     ------
     NothingKnownError
-        If none answers.
+        If none is available.
     """
-    silent: dict[str, str] = {}
-    today, hours = counters.day_key(now, zone), counters.last_hours(now, zone)
-    yesterday, begun_hour = counters.hours_before(now, zone)
-    recorded = _ask("rds", lambda: _recorded(database, now, begun_hour), silent)
-    keys = [counters.TOTAL_ORDERS, today, *hours, *yesterday]
-    figures = _ask("dynamodb", lambda: tables.metrics_and_findings(keys), silent)
-    counted, reconciled, dead_letters = figures or (None, RdsOrders(), None)
-    depths = _ask("sqs", queues.depths, silent)
-    if len(silent) == 3:
-        raise NothingKnownError(silent)
+    unavailable: dict[str, str] = {}
+
+    def read(source: str, question: Callable[[], T]) -> T | None:
+        try:
+            return question()
+        except StoreUnavailableError as error:
+            unavailable[source] = str(error)
+            return None
+
+    today, hours = counters.day_name(now, zone), counters.last_hours(now, zone)
+    recorded = read("rds", lambda: _recorded(database, zone, names, now)) or {
+        "recent_orders": [],
+        "top_items": [],
+        "same_time_yesterday": None,
+    }
+    found = read("dynamodb", lambda: metrics.read([counters.TOTAL_ORDERS, today, *hours]))
+    counted, reconciled, dead_letters = found or (None, RdsOrders(), None)
+    depths = read("sqs", queues.depths)
+    if len(unavailable) == 3:
+        raise NothingKnownError(unavailable)
     total = counted[counters.TOTAL_ORDERS] if counted else None
-    answer = {
+    count_today = counted[today] if counted else None
+    status = {
         "metrics": [
             {"metric": counters.TOTAL_ORDERS, "count": total},
-            {"metric": counters.TODAY_ORDERS, "count": counted[today] if counted else None},
+            {"metric": counters.TODAY_ORDERS, "count": count_today},
         ],
-        "today": {
-            "count": counted[today] if counted else None,
-            "same_time_yesterday": sum(counted[hour] for hour in yesterday) + recorded.begun_hour
-            if counted and recorded
-            else None,
-        },
-        "recent_orders": [_spoken(order, names) for order in recorded.recent] if recorded else [],
-        "top_items": recorded.top_items if recorded else [],
+        "today": {"count": count_today, "same_time_yesterday": recorded["same_time_yesterday"]},
+        "recent_orders": recorded["recent_orders"],
+        "top_items": recorded["top_items"],
         "hourly": [{"hour": hour.partition("#")[2], "count": counted[hour]} for hour in hours]
         if counted
         else [],
@@ -138,52 +132,58 @@ def order_status(
             "waiting": depths.waiting if depths else None,
             "in_flight": depths.in_flight if depths else None,
             "dead_lettered": depths.dead_lettered if depths else None,
-            "dead_letters": _looked_at(dead_letters, now),
+            "dead_letters": _dead_letters(dead_letters, now),
             "dynamodb_orders": total,
-            **_compared(reconciled),
+            **_comparison(reconciled, now),
         },
         "generated_at": _iso(now),
-        "degraded": sorted(silent),
+        "degraded": sorted(unavailable),
     }
-    return answer, silent
+    return status, unavailable
 
 
-def _ask(source: str, question: Callable[[], T], silent: dict[str, str]) -> T | None:
-    try:
-        return question()
-    except StoreUnavailableError as error:
-        silent[source] = str(error)
-        return None
-
-
-def _recorded(database: Database, now: datetime, begun_hour: Sequence[tuple[datetime, datetime]]) -> Recorded:
-    until = now + MAX_AHEAD  # rows of earlier releases may be dated in the future
-    return Recorded(
-        database.recent(until, RECENT_ORDERS),
-        database.top_items(now - timedelta(days=1), until, TOP_ITEMS),
-        sum(database.count(start, end) for start, end in begun_hour),
-    )
-
-
-def _compared(found: RdsOrders) -> dict[str, Any]:
-    """Tell what the reconciler found last; before its first run nobody knows."""
-    known = found.as_of is not None
+def _recorded(database: Database, zone: tzinfo, names: CustomerNames, now: datetime) -> dict[str, Any]:
+    # Rows of earlier releases may be dated in the future.
+    recent = database.recent(now + MAX_AHEAD, RECENT_ORDERS)
+    shares = counters.same_time_yesterday(now, zone)
+    values = database.values(shares)
     return {
-        "rds_orders": {"count": found.count, "as_of": _iso(found.as_of)} if known else None,
-        "in_sync": found.drift == 0 if known else None,
-        "drift": found.drift if known else None,
-        "drift_since": _iso(found.drift_since),
+        "recent_orders": [_shown(order, names) for order in recent],
+        "top_items": database.top_items(now, TOP_ITEMS),
+        "same_time_yesterday": round(sum(values.get(name, 0) * share for name, share in shares.items())),
     }
 
 
-def _looked_at(found: DeadLetterCounts | None, now: datetime) -> dict[str, Any] | None:
+def _comparison(found: RdsOrders, now: datetime) -> dict[str, Any]:
+    """Return what was found last. A drift stays until a comparison finds none; unknown is not in sync."""
+    since, reason = found.unknown_since, found.unknown_reason
+    if found.as_of and not since and now - found.as_of > LATELY:
+        since, reason = found.as_of, NOT_COMPARED_LATELY
+    compared = found.as_of is not None
+    in_sync = True if compared and not since else None
+    return {
+        "rds_orders": {"count": found.count, "as_of": _iso(found.as_of)} if compared else None,
+        "in_sync": False if found.drift else in_sync,
+        "drift": found.drift if compared else None,
+        "drift_since": _iso(found.drift_since),
+        "unknown_since": _iso(since),
+        "unknown_reason": reason,
+    }
+
+
+def _dead_letters(found: DeadLetterCounts | None, now: datetime) -> dict[str, Any] | None:
     """Return what the sweep left, None if it has not run lately."""
     if found is None or now - found.as_of > LATELY:
         return None
-    return {"rejected": found.rejected, "waiting": found.waiting, "as_of": _iso(found.as_of)}
+    return {
+        "rejected": found.rejected,
+        "conflicting": found.conflicting,
+        "waiting": found.waiting,
+        "as_of": _iso(found.as_of),
+    }
 
 
-def _spoken(order: dict[str, Any], names: CustomerNames) -> dict[str, Any]:
+def _shown(order: dict[str, Any], names: CustomerNames) -> dict[str, Any]:
     return {
         **order,
         "customer_name": names.told(order["customer_name"]),

@@ -2,38 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from botocore.config import Config
-from botocore.session import Session, get_session
+if TYPE_CHECKING:
+    from botocore.session import Session
 
 CONNECTIONS = 16  # of one client; as many calls of a batch run at once
 
 
-def _config(connect: float, read: float, attempts: int) -> Config:
-    # botocore retries after a time-out or a 5xx. Our requests are built by code, not by people, so that
-    # validating them in the client would only cost time.
-    return Config(
-        connect_timeout=connect,
-        read_timeout=read,
-        retries={"mode": "standard", "total_max_attempts": attempts},
+@dataclass(frozen=True)
+class ClientConfig:
+    """How long a call may take."""
+
+    connect_timeout: float  # seconds
+    read_timeout: float  # seconds
+    attempts: int  # botocore retries after a time-out or a 5xx
+
+
+FOR_BATCHES = ClientConfig(2, 4, 2)  # the message waits in a queue
+FOR_REQUESTS = ClientConfig(1, 2, 2)  # somebody waits for the response
+BEST_EFFORT = ClientConfig(1, 2, 1)  # the call may fail, and must not outlast the time that is left for it
+
+
+def client(service: str, config: ClientConfig, *, dual_stack: bool = False) -> Any:
+    """Create a client of a service, such as `dynamodb`, in the function's region.
+
+    Parameters
+    ----------
+    dual_stack
+        Call the service by its name that has IPv6 addresses.
+    """
+    # Here, because it takes longer than all of our modules: what creates no client does not wait for it.
+    from botocore.config import Config
+
+    options = Config(
+        connect_timeout=config.connect_timeout,
+        read_timeout=config.read_timeout,
+        retries={"mode": "standard", "total_max_attempts": config.attempts},
         max_pool_connections=CONNECTIONS,
+        # Our requests are built by code, not by people: validating them in the client would only cost time.
         parameter_validation=False,
+        use_dualstack_endpoint=dual_stack,
     )
-
-
-FOR_BATCHES = _config(2, 4, 2)  # the message waits in a queue
-FOR_REQUESTS = _config(1, 2, 2)  # somebody waits for the response
-BEST_EFFORT = _config(1, 2, 1)  # the call may fail, and must not outlast the time that is left for it
+    return _session().create_client(service, config=options)
 
 
 @cache
 def _session() -> Session:
-    # Not boto3, of which the functions need nothing: importing it takes longer than all of our code.
+    # Not boto3's, of which the functions need nothing, and which takes longer to import.
+    from botocore.session import get_session
+
     return get_session()
-
-
-def client(service: str, config: Config) -> Any:
-    """Create a client of a service, such as `dynamodb`, in the function's region."""
-    return _session().create_client(service, config=config)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+import environment
 from orders.errors import StoreUnavailableError
 from stores import aws
 
@@ -22,14 +21,13 @@ MAX_BATCH = 10  # messages of one call
 PARALLEL = 8
 
 
-def sqs_client(config: Config = aws.FOR_REQUESTS) -> Any:
-    """Make a client that calls SQS by the one of SQS's names that the function's network leads to.
+def sqs_client(config: aws.ClientConfig = aws.FOR_REQUESTS) -> Any:
+    """Create a client that calls SQS by the one of its names that the function's network leads to.
 
     Only `sqs.REGION.api.aws` has IPv6 addresses, and only `sqs.REGION.amazonaws.com` is the name of a
     private endpoint. https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
     """
-    names = Config(use_dualstack_endpoint="SQS_DUALSTACK" in os.environ)
-    return aws.client("sqs", config.merge(names))
+    return aws.client("sqs", config, dual_stack=environment.sqs_has_ipv6())
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from stores.mysql import migrations, users
 from stores.mysql.connection import MySql
 from stores.mysql.migrations import Migration
 from stores.mysql.orders import OrdersDatabase
+from stores.mysql.status import StatusDatabase
 from tests.stores import MIGRATIONS, FixedLogin, Server, number_of
 
 ALL = migrations.read(MIGRATIONS)
@@ -99,7 +100,7 @@ def test_an_old_table_keeps_its_rows_and_takes_orders(master: MySql, columns: st
 def test_rows_that_never_had_a_time_get_none(master: MySql) -> None:
     create_old_table(master, "")
     migrations.migrate(master, ALL)
-    assert [row["created_at"] for row in OrdersDatabase(master, UTC).recent(datetime.now(UTC), 5)] == [
+    assert [row["created_at"] for row in StatusDatabase(master).recent(datetime.now(UTC), 5)] == [
         None,
         None,
     ]
@@ -109,7 +110,7 @@ def test_rows_keep_the_time_that_they_had(master: MySql) -> None:
     create_old_table(master, ", created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP")
     rows(master, "UPDATE orders SET created_at = '2025-05-03 12:00:00'")
     migrations.migrate(master, ALL)
-    times = [row["created_at"] for row in OrdersDatabase(master, UTC).recent(datetime.now(UTC), 5)]
+    times = [row["created_at"] for row in StatusDatabase(master).recent(datetime.now(UTC), 5)]
     assert times == [datetime(2025, 5, 3, 12, tzinfo=UTC)] * 2
 
 

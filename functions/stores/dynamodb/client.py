@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orders.errors import OrderRefusedError, StoreUnavailableError
@@ -66,7 +65,7 @@ class DynamoDb:
         A client of botocore's, for tests.
     """
 
-    def __init__(self, config: Config = aws.FOR_BATCHES, client: Any = None) -> None:
+    def __init__(self, config: aws.ClientConfig = aws.FOR_BATCHES, client: Any = None) -> None:
         self._client: Any = client or aws.client("dynamodb", config)
 
     def call(self, operation: str, **request: Any) -> dict[str, Any]:

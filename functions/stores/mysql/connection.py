@@ -6,6 +6,7 @@ import random
 import ssl
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -201,6 +202,11 @@ class MySql:
         with connection.cursor() as cursor:
             cursor.execute(ISOLATION)
         return connection
+
+
+def naive(moment: datetime) -> datetime:
+    """Return a time in UTC without a zone: PyMySQL drops the zone and keeps the digits."""
+    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _code(error: pymysql.Error) -> int:

@@ -73,54 +73,6 @@ class OrdersDatabase:
         counters.add(cursor, tally(new, self._zone, datetime.now(UTC)))
         return kept
 
-    def recent(self, until: datetime, limit: int) -> list[dict[str, Any]]:
-        """Read the latest orders that were sent until a moment.
-
-        Rows without a time come last. `created_at` and `order_id` are None in rows that never had them.
-        """
-
-        def select(cursor: Cursor) -> list[dict[str, Any]]:
-            # In the order of the index, so that `limit` rows are read; left to itself, the server sorts all.
-            cursor.execute(
-                "SELECT order_id, customer_name, item, quantity, created_at"
-                " FROM orders FORCE INDEX (orders_created_at)"
-                " WHERE created_at <= %s OR created_at IS NULL"
-                " ORDER BY created_at DESC, id DESC LIMIT %s",
-                (naive(until), limit),
-            )
-            names = ("order_id", "customer_name", "item", "quantity", "created_at")
-            rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-            return [{**row, "created_at": _utc(row["created_at"])} for row in rows]
-
-        return self._mysql.run(select)
-
-    def top_items(self, since: datetime, until: datetime, limit: int) -> list[dict[str, Any]]:
-        """Sum the quantities of the items ordered most in a period, from the index alone."""
-
-        def select(cursor: Cursor) -> list[dict[str, Any]]:
-            cursor.execute(
-                "SELECT item, SUM(quantity) AS ordered FROM orders"  # noqa: S608
-                f" WHERE created_at >= %s AND created_at <= %s AND {IS_COUNTED}"
-                " GROUP BY item ORDER BY ordered DESC, item LIMIT %s",
-                (naive(since), naive(until), limit),
-            )
-            return [{"item": item, "quantity": int(quantity)} for item, quantity in cursor.fetchall()]
-
-        return self._mysql.run(select)
-
-    def count(self, start: datetime, end: datetime) -> int:
-        """Count the orders from a moment to before another, from the index alone; as the counters do."""
-
-        def select(cursor: Cursor) -> int:
-            cursor.execute(
-                "SELECT COUNT(*) FROM orders FORCE INDEX (orders_item_by_time)"  # noqa: S608
-                f" WHERE created_at >= %s AND created_at < %s AND {IS_COUNTED}",
-                (naive(start), naive(end)),
-            )
-            return int((cursor.fetchone() or (0,))[0])
-
-        return self._mysql.run(select)
-
 
 def recording_number() -> int:
     """Return a number for a transaction that records orders: the second, and 31 random bits.
@@ -187,11 +139,6 @@ def order_of(row: Sequence[Any]) -> Order:
         customer_name=customer_name or DEFAULT_CUSTOMER,
         attributes=cast(dict[str, Any], decode(attributes)) if attributes else {},
     )
-
-
-def naive(moment: datetime) -> datetime:
-    """Return a time in UTC without a zone: PyMySQL drops the zone and keeps the digits."""
-    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -14,14 +14,13 @@ from orders.order import Order
 from orders.reconciliation import Place, Rows
 from orders.replay import Row
 from stores.mysql import counters
-from stores.mysql.connection import MySql
+from stores.mysql.connection import MySql, naive
 from stores.mysql.orders import (
     COLUMNS,
     IS_COUNTED,
     NUMBER_BITS,
     first_number,
     is_order,
-    naive,
     order_of,
     recording_number,
 )

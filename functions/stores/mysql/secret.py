@@ -28,7 +28,7 @@ class LoginSecret:
 
     def __init__(self, secret_id: str, client: Any = None) -> None:
         self._secret_id = secret_id
-        self._client = client
+        self._client: Any = client or aws.client("secretsmanager", aws.FOR_REQUESTS)
         self._value: dict[str, Any] | None = None
 
     def get(self) -> Login:
@@ -56,12 +56,13 @@ class LoginSecret:
         """Read the whole secret, once."""
         if self._value is None:
             try:
-                self._client = self._client or aws.client("secretsmanager", aws.FOR_REQUESTS)
-                self._value = json.loads(
-                    self._client.get_secret_value(SecretId=self._secret_id)["SecretString"]
-                )
-            except (BotoCoreError, ClientError) as error:
-                raise StoreUnavailableError(f"The database's secret: {error}") from error
+                response = self._client.get_secret_value(SecretId=self._secret_id)
+                self._value = json.loads(response["SecretString"])
+            except ClientError as error:
+                # The code alone: pages show why the stores could not be compared, and the text holds ARNs.
+                raise StoreUnavailableError(f"Secrets Manager: {error.response['Error']['Code']}") from error
+            except BotoCoreError as error:
+                raise StoreUnavailableError(f"Secrets Manager: {error}") from error
             except (KeyError, ValueError):
                 # Without the cause, which holds what the secret says.
                 raise StoreUnavailableError("The database's secret is not JSON") from None
