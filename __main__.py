@@ -39,16 +39,16 @@ given = functions.Surroundings(
     messaging=messaging,
     access=access,
 )
-place_order = functions.place_order(given, api)
-order_processor = functions.order_processor(given)
-get_order_status = functions.get_order_status(given)
-get_menu = functions.get_menu(given)
-reconcile_orders = functions.reconcile_orders(given)
 migrate_database = functions.migrate_database(given)
-
 schema = Schema("schema", SchemaArgs.of(cafe, migrate_database, database))
-mapping = functions.start_worker(given, order_processor, schema)
-Schedule("ReconcileOrders", ScheduleArgs(function=reconcile_orders, runs=RECONCILE_RUNS, schema=schema))
+
+place_order = functions.place_order(given, api)
+order_processor = functions.order_processor(given, schema)
+get_order_status = functions.get_order_status(given, schema)
+get_menu = functions.get_menu(given)
+reconcile_orders = functions.reconcile_orders(given, schema)
+mapping = functions.start_worker(given, order_processor)
+Schedule("ReconcileOrders", ScheduleArgs(function=reconcile_orders, runs=RECONCILE_RUNS))
 
 page = Page("page", PageArgs.of(cafe, region, access, api))
 api.open(access, place_order=place_order, get_order_status=get_order_status, get_menu=get_menu)

@@ -76,6 +76,11 @@ def sqs_has_ipv6() -> bool:
     return "SQS_DUALSTACK" in os.environ
 
 
+def status_secret() -> str:
+    """Return the id of the secret with the login of the user that only reads."""
+    return os.environ["STATUS_SECRET"]
+
+
 def table_names() -> TableNames:
     """Return the names of the tables."""
     from stores.dynamodb.client import TableNames

@@ -65,6 +65,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     try:
         applied = migrations.migrate(mysql, migrations.read(MIGRATIONS))
         users.set_up_worker(mysql, application.get())
+        users.set_up_status(mysql, LoginSecret(environment.status_secret()).get())
         projection = Projection(DynamoDb(), environment.table_names(), zone)
         projection.set_up(menu)
         _count(mysql, projection, zone, context)

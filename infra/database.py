@@ -13,6 +13,7 @@ from infra.settings import Settings
 
 DATABASE_NAME = "cafe_db"
 APPLICATION_USER = "cafe_user"
+STATUS_USER = "cafe_status"  # It reads, by a few connections: the page is public.
 MASTER_USER = "cafe_admin"
 ENGINE_VERSION = "8.4"
 CERTIFICATE_AUTHORITY = "rds-ca-rsa2048-g1"
@@ -55,8 +56,11 @@ class Database(pulumi.ComponentResource):
     instance: aws.rds.Instance
     secret: aws.secretsmanager.Secret
     """`CafeDevDBSM`: what the functions log in with."""
-    master_secret_arn: pulumi.Output[str]
     login: aws.secretsmanager.SecretVersion
+    status_secret: aws.secretsmanager.Secret
+    """`CafeStatusDBSM`: what `GetOrderStatusLambda` logs in with."""
+    status_login: aws.secretsmanager.SecretVersion
+    master_secret_arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Database", name, None, opts)
@@ -105,30 +109,43 @@ class Database(pulumi.ComponentResource):
         )
         self.master_secret_arn = self.instance.master_user_secrets[0].secret_arn
 
-        password = random.RandomPassword("application-user", length=32, special=False, opts=child)
-        self.secret = aws.secretsmanager.Secret(
-            "CafeDevDBSM",
-            description="How the functions log in to the database",
-            recovery_window_in_days=7 if args.deletion_protection else 0,
-            opts=child,
+        days = 7 if args.deletion_protection else 0
+        self.secret, self.login = self._login("CafeDevDBSM", APPLICATION_USER, "application-user", days)
+        # Not protected: the previous release does not know it, and the way back to it would be refused.
+        self.status_secret, self.status_login = self._login(
+            "CafeStatusDBSM", STATUS_USER, "status-user", days, protect=False
         )
-        self.login = aws.secretsmanager.SecretVersion(
-            "CafeDevDBSM",
-            secret_id=self.secret.id,
+        self.register_outputs({})
+
+    @property
+    def secret_arns(self) -> list[pulumi.Output[str]]:
+        """The logins of the functions' and of the master user."""
+        return [self.secret.arn, self.status_secret.arn, self.master_secret_arn]
+
+    def _login(
+        self, name: str, user: str, password_name: str, recovery_days: int, *, protect: bool | None = None
+    ) -> tuple[aws.secretsmanager.Secret, aws.secretsmanager.SecretVersion]:
+        """Make a user's password, and keep it in a secret with where the database is."""
+        child = pulumi.ResourceOptions(parent=self)
+        password = random.RandomPassword(password_name, length=32, special=False, opts=child)
+        secret = aws.secretsmanager.Secret(
+            name,
+            description=f"How functions log in to the database as {user}",
+            recovery_window_in_days=recovery_days,
+            opts=pulumi.ResourceOptions(parent=self, protect=protect),
+        )
+        login = aws.secretsmanager.SecretVersion(
+            name,
+            secret_id=secret.id,
             secret_string=pulumi.Output.json_dumps(
                 {
                     "host": self.instance.address,
                     "port": self.instance.port,
-                    "username": APPLICATION_USER,
+                    "username": user,
                     "password": password.result,
                     "dbname": DATABASE_NAME,
                 }
             ),
             opts=child,
         )
-        self.register_outputs({})
-
-    @property
-    def secret_arns(self) -> list[pulumi.Output[str]]:
-        """The logins of the application's and of the master user."""
-        return [self.secret.arn, self.master_secret_arn]
+        return secret, login

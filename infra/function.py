@@ -38,6 +38,9 @@ class FunctionArgs:
     # Limits
     timeout: int  # seconds
 
+    # What has to be there before its code runs, besides its role and its network
+    after: Sequence[pulumi.Resource] = ()
+
 
 class Function(pulumi.ComponentResource):
     """One function, the role that only it has, and its log group, which is there before its first line."""
@@ -73,7 +76,8 @@ class Function(pulumi.ComponentResource):
             # Lambda checks the role's permissions while it creates the function or a mapping to it. In the
             # VPC, a function that runs before it can reach AWS's services would fail.
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[policy, *(args.network.ready if args.network else [])]
+                parent=self,
+                depends_on=[policy, *(args.network.ready if args.network else []), *args.after],
             ),
         )
         self.register_outputs({})

@@ -92,7 +92,7 @@ def place_order(given: Surroundings, api: Api) -> Function:
     )
 
 
-def order_processor(given: Surroundings) -> Function:
+def order_processor(given: Surroundings, schema: Schema) -> Function:
     """The worker: write a batch of orders to MySQL, then to DynamoDB."""
     tables = given.tables
     return Function(
@@ -115,11 +115,12 @@ def order_processor(given: Surroundings) -> Function:
             ],
             network=given.network,
             timeout=given.settings.worker_timeout,
+            after=[schema.migrated],
         ),
     )
 
 
-def get_order_status(given: Surroundings) -> Function:
+def get_order_status(given: Surroundings, schema: Schema) -> Function:
     """`GET /order-status`: read what the page shows, and change nothing."""
     messaging = given.messaging
     secret = given.access.origin_secret_hash
@@ -131,6 +132,7 @@ def get_order_status(given: Surroundings) -> Function:
             defaults=given.defaults,
             environment={
                 **given.names,
+                "DATABASE_SECRET": given.database.status_secret.arn,
                 **given.queue_client,
                 "QUEUE_URL": messaging.queue.url,
                 "DEAD_LETTER_QUEUE_URL": messaging.dead_letters.url,
@@ -141,12 +143,15 @@ def get_order_status(given: Surroundings) -> Function:
                 **({"SIGNED_IN_ONLY": "true"} if given.access.mode == "login" else {}),
             },
             statements=[
+                iam.read_secret(given.database.status_secret.arn),
+                # For one release: the previous one's code logs in with it until its own successor is there.
                 given.login,
                 iam.get_items(given.tables.metrics),
                 iam.count_messages(messaging.queue, messaging.dead_letters),
             ],
             network=given.network,
             timeout=29,  # what API Gateway waits
+            after=[schema.migrated],
         ),
     )
 
@@ -167,7 +172,7 @@ def get_menu(given: Surroundings) -> Function:
     )
 
 
-def reconcile_orders(given: Surroundings) -> Function:
+def reconcile_orders(given: Surroundings, schema: Schema) -> Function:
     """Compare MySQL with DynamoDB, repair what DynamoDB lacks, and record the orders in `OrderDLQ`.
 
     Scheduled every minute; operators call it for more (`functions/README.md`).
@@ -195,6 +200,7 @@ def reconcile_orders(given: Surroundings) -> Function:
             ],
             network=given.network,
             timeout=900,  # the most that there is; the scheduled run takes seconds
+            after=[schema.migrated],
         ),
     )
 
@@ -202,7 +208,7 @@ def reconcile_orders(given: Surroundings) -> Function:
 def migrate_database(given: Surroundings) -> Function:
     """Bring the schema and the tables' first items up to date.
 
-    The only one that logs in as the master user: it is the one who makes the application's user.
+    The only one that logs in as the master user: it is the one who makes the functions' users.
     """
     tables = given.tables
     return Function(
@@ -211,9 +217,14 @@ def migrate_database(given: Surroundings) -> Function:
             handler="migrate_database",
             files={**given.files("migrate_database"), **packages.migrations()},
             defaults=given.defaults,
-            environment={**given.names, "MASTER_SECRET": given.database.master_secret_arn},
+            environment={
+                **given.names,
+                "STATUS_SECRET": given.database.status_secret.arn,
+                "MASTER_SECRET": given.database.master_secret_arn,
+            },
             statements=[
                 given.login,
+                iam.read_secret(given.database.status_secret.arn),
                 iam.read_secret(given.database.master_secret_arn),
                 iam.update_items(tables.menu, tables.metrics),
             ],
@@ -223,8 +234,8 @@ def migrate_database(given: Surroundings) -> Function:
     )
 
 
-def start_worker(given: Surroundings, worker: Function, schema: Schema) -> aws.lambda_.EventSourceMapping:
-    """Let the worker take messages off the queue, once there is a schema to write to.
+def start_worker(given: Surroundings, worker: Function) -> aws.lambda_.EventSourceMapping:
+    """Let the worker take messages off the queue.
 
     Never by reserved concurrency: a throttled poller would send good orders to the dead-letter queue.
     """
@@ -237,5 +248,5 @@ def start_worker(given: Surroundings, worker: Function, schema: Schema) -> aws.l
         maximum_batching_window_in_seconds=settings.batch_window,
         function_response_types=["ReportBatchItemFailures"],
         scaling_config={"maximum_concurrency": settings.worker_concurrency},
-        opts=pulumi.ResourceOptions(parent=worker, depends_on=[schema.migrated]),
+        opts=pulumi.ResourceOptions(parent=worker),
     )

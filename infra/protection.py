@@ -6,7 +6,9 @@ import pulumi
 import pulumi_random as random
 
 # What holds data, and what has an address that people or programs know. On each resource, never on a
-# component: its children inherit it, and replacements of every day would be refused.
+# component: its children inherit it, and replacements of every day would be refused. What the next deploy
+# can make again says `protect=False`: a protected resource that the previous release does not know would
+# refuse the way back to it.
 PROTECTED = frozenset(
     {
         "aws:apigateway/restApi:RestApi",
@@ -56,7 +58,7 @@ class Protection(pulumi.ComponentResource):
     ) -> pulumi.ResourceTransformationResult | None:
         if isinstance(args.resource, pulumi.CustomResource):
             self._resources.append(args.resource)
-        if not self._enabled or args.type_ not in PROTECTED:
+        if not self._enabled or args.type_ not in PROTECTED or args.opts.protect is False:
             return None
         options = pulumi.ResourceOptions.merge(args.opts, pulumi.ResourceOptions(protect=True))
         return pulumi.ResourceTransformationResult(args.props, options)

@@ -10,7 +10,6 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.function import Function
-from infra.schema import Schema
 
 # Seconds, the least that Lambda allows: a run that could not start by then is left to the next one.
 MAX_EVENT_AGE = 60
@@ -33,11 +32,10 @@ RECONCILE_RUNS = {
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleArgs:
-    """What runs, how often, and after what."""
+    """What runs, and how often."""
 
     function: Function
     runs: Mapping[str, Run]  # by the names of their rules
-    schema: Schema
 
 
 class Schedule(pulumi.ComponentResource):
@@ -58,7 +56,7 @@ class Schedule(pulumi.ComponentResource):
             opts=self._child,
         )
         for rule, run in args.runs.items():
-            self._schedule(rule, run, function, [invocations, args.schema.migrated])
+            self._schedule(rule, run, function, [invocations])
         self.register_outputs({})
 
     def _schedule(

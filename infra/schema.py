@@ -39,7 +39,10 @@ class SchemaArgs:
 
 
 class Schema(pulumi.ComponentResource):
-    """One run of `MigrateDatabase` per change of a migration, the menu, the login or the database itself."""
+    """One run of `MigrateDatabase` per change of a migration, the menu, a login or the database itself.
+
+    What uses the database depends on `migrated`, so that no code runs before its schema is there.
+    """
 
     migrated: aws.lambda_.Invocation
 
@@ -54,8 +57,11 @@ class Schema(pulumi.ComponentResource):
                 "migrations": fingerprint(args.migrations),
                 "database": args.database.instance.resource_id,
                 "login": args.database.login.version_id,
+                "status_login": args.database.status_login.version_id,
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.database.login]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[args.database.login, args.database.status_login]
+            ),
         )
         self.register_outputs({})
 

@@ -125,8 +125,3 @@ def test_the_worker_takes_batches_reports_its_failures_and_is_held_back_by_the_m
 def test_no_function_has_reserved_concurrency(program: Program) -> None:
     for function in program.all("lambda/function:Function"):
         assert "reservedConcurrentExecutions" not in function.inputs
-
-
-def test_the_worker_starts_when_there_is_a_schema(program: Program) -> None:
-    mapping = program.one("lambda/eventSourceMapping:EventSourceMapping")
-    assert program.one("lambda/invocation:Invocation").urn in mapping.depends_on

@@ -162,7 +162,10 @@ def test_endpoints_lead_to_nothing_but_this_stacks_tables_queues_and_secrets(pro
     assert reached == {
         "dynamodb-endpoint": [("dynamodb:*", tables)],
         "secretsmanager-endpoint": [
-            ("secretsmanager:*", ["arn:Secret.CafeDevDBSM", "arn:master:Instance.cafe-db"])
+            (
+                "secretsmanager:*",
+                ["arn:Secret.CafeDevDBSM", "arn:Secret.CafeStatusDBSM", "arn:master:Instance.cafe-db"],
+            )
         ],
         "sqs-endpoint": [("sqs:*", ["arn:Queue.OrderQueue", "arn:Queue.OrderDLQ"])],
     }

@@ -40,11 +40,14 @@ def test_the_master_users_password_is_rdss_own_affair(program: Program) -> None:
     assert "password" not in inputs
 
 
-def test_the_functions_secret_has_the_documents_keys_and_the_port(program: Program) -> None:
-    version = program.one("secretsmanager/secretVersion:SecretVersion")
+@pytest.mark.parametrize(
+    ("secret", "user"), [("CafeDevDBSM", "cafe_user"), ("CafeStatusDBSM", "cafe_status")]
+)
+def test_a_secret_has_the_documents_keys_and_the_port(program: Program, secret: str, user: str) -> None:
+    version = program.one("secretsmanager/secretVersion:SecretVersion", secret)
     login = json.loads(version.inputs["secretString"])
     assert set(login) == {"host", "port", "username", "password", "dbname"}
-    assert (login["username"], login["dbname"]) == ("cafe_user", "cafe_db")
+    assert (login["username"], login["dbname"]) == (user, "cafe_db")
     assert login["username"] != database(program).inputs["username"]
     assert "secretString" in version.secret_inputs
 

@@ -18,7 +18,7 @@ from stores.mysql.connection import MySql
 NAME = re.compile(r"(\d{4})_\w+\.sql")
 LOCK = "cafe_migrations"
 LOCK_WAIT = 120  # seconds; another deploy's migration may be at work
-# Seconds that a change of the table waits for transactions that use it. All that comes later waits behind it, orders too.
+# Seconds that a change of the table waits for transactions that use it. Orders wait behind it.
 TABLE_LOCK_WAIT = 5
 TABLE_LOCK_ATTEMPTS = 5
 TABLE_LOCK_PAUSE = 2.0  # seconds, in which what has waited behind the change is done
@@ -121,8 +121,8 @@ def _apply(cursor: Cursor, sql: str) -> None:
             cursor.execute("UNLOCK TABLES")
             if attempt == TABLE_LOCK_ATTEMPTS:
                 raise SchemaError(
-                    "A transaction uses the table `orders` and does not end: end it (SHOW PROCESSLIST shows it), "
-                    "and deploy again"
+                    "A transaction uses the table `orders` and does not end: find it with SHOW PROCESSLIST, "
+                    "end it, and deploy again"
                 ) from error
             time.sleep(TABLE_LOCK_PAUSE)
         else:

@@ -7,7 +7,7 @@ from pymysql.cursors import Cursor
 from stores.mysql.connection import MySql
 from stores.mysql.secret import Login
 
-# Of the 60 that the smallest instance has: any number of readers of the page leave the worker its connections.
+# Of the 60 that the smallest instance has: however many read the page, the worker can connect.
 STATUS_CONNECTIONS = 20
 
 
