@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cli import aws, http, page_settings, queues, status, times, worker_log
 from cli.dlq.dead_letters import DeadLetters
 from cli.dlq.states import Kind, states, summary
+from cli.dlq.states import State as LetterState
 from cli.errors import CafeError, SetUpError
 from cli.plurals import are, messages, orders
 from cli.reasons import DENIED, LOCKED, SCHEMA, explained, meaning_of
@@ -82,6 +83,7 @@ class Doctor:
             ("queue", "Queue", self._queue, self._command("status --watch")),
             ("worker", "Worker", self._worker, self._command("worker resume")),
             ("dead_letters", "Dead letters", self._dead_letters, self._command("dlq list")),
+            ("conflicts", "Conflicting ids", self._conflicts, self._command("dlq list")),
             (
                 "undelivered",
                 "Undelivered by SNS",
@@ -222,7 +224,7 @@ class Doctor:
         """Read what the worker says: it ends well although it could not record an order."""
         since = datetime.now(UTC) - METRIC_WINDOW
         group = self._stack.output("worker_log_group")
-        found = worker_log.failures(self._clients.logs, group, since)
+        found = worker_log.failures(self._clients.logs, group, since).without_conflicts()
         period = f"in the last {times.duration(METRIC_WINDOW.total_seconds())}"
         if not found.lines and not found.complete:
             return State.WARN, f"takes orders, but its log {period} is too long to be read", self._worker_log
@@ -254,8 +256,9 @@ class Doctor:
         text = "takes orders, but messages that failed come again only after the queue's visibility timeout"
         return State.WARN, f"{text}: {explained(reason)}", self._deploy
 
-    def _recorded(self, order_ids: Iterable[str]) -> set[str]:
-        return worker_log.recorded(self._clients.dynamodb, self._stack.output("orders_table"), order_ids)
+    def _recorded(self, order_ids: Iterable[str]) -> Set[str]:
+        found = worker_log.recorded(self._clients.dynamodb, self._stack.output("orders_table"), order_ids)
+        return found.keys()
 
     def _store_next(self, reason: str) -> str:
         """What to type about a store that refused an order."""
@@ -278,25 +281,49 @@ class Doctor:
         return f"aws logs tail {group} --since 15m --region {self._stack.region}"
 
     def _dead_letters(self) -> Verdict:
-        url = self._stack.output("dead_letter_queue_url")
-        number = queues.depth(self._clients.sqs, url).total
+        number = self._dead_lettered
         if not number:
             return State.OK, "none", None
-        letters = DeadLetters(
-            sqs=self._clients.sqs, url=url, target_url=self._stack.output("queue_url"), stop=threading.Event()
-        )
-        seen = letters.listed(LOOKED_AT).messages
-        found = list(states(self._stack, self._clients, seen).values())
-        looked_at = f"of the {len(seen)} that were looked at, " if len(seen) < number else ""
+        found = self._letters
+        looked_at = f"of the {len(found)} that were looked at, " if len(found) < number else ""
         swept = self._is_swept()
         what = summary(found, swept=swept) if found else "somebody else holds them just now"
         if not swept:
             text = f"ReconcileOrders has not read them in the last {times.duration(SILENT.total_seconds())}"
             return State.BAD, f"{messages(number)}: {looked_at}{what}; {text}", self._command("reconcile")
         waiting = next((state for state in found if state.kind is Kind.WAITING), None)
-        only_waiting = all(state.kind not in {Kind.INVALID, Kind.REFUSED} for state in found)
+        only_waiting = all(state.kind in {Kind.WAITING, Kind.RECORDED, Kind.UNKNOWN} for state in found)
         command = self._store_next(waiting.reason or "") if waiting and only_waiting else None
         return State.BAD, f"{messages(number)}: {looked_at}{what}", command or self._command("dlq list")
+
+    @cached_property
+    def _dead_lettered(self) -> int:
+        return queues.depth(self._clients.sqs, self._stack.output("dead_letter_queue_url")).total
+
+    @cached_property
+    def _letters(self) -> list[LetterState]:
+        """The states of the first messages in OrderDLQ."""
+        if not self._dead_lettered:
+            return []
+        letters = DeadLetters(
+            sqs=self._clients.sqs,
+            url=self._stack.output("dead_letter_queue_url"),
+            target_url=self._stack.output("queue_url"),
+            stop=threading.Event(),
+        )
+        return list(states(self._stack, self._clients, letters.listed(LOOKED_AT).messages).values())
+
+    def _conflicts(self) -> Verdict:
+        """Read which orders have an id that belongs to another order: they wait for a person."""
+        reasons = [letter.reason for letter in self._letters if letter.kind is Kind.CONFLICTING]
+        swept = self._status.sync.dead_letters if self._status else None
+        # The sweep looks at all messages, but not at those of the last minute.
+        swept_number = min(swept.conflicting, self._dead_lettered) if swept else 0
+        number = max(len(reasons), swept_number)
+        if not number:
+            return State.OK, "none", None
+        text = f"{orders(number)} not recorded" + (f": {reasons[0]}" if reasons else "")
+        return State.BAD, text, self._command("dlq list")
 
     def _is_swept(self) -> bool:
         """Return whether ReconcileOrders read the dead letters lately, as far as the API knows."""

@@ -172,28 +172,29 @@ class Message:
         except RecursionError:  # far more levels than an order may have
             return self.text
 
-    def corrected(self, text: str) -> Message:
-        """Return this message with a corrected order in it, of the same id and the same time.
+    def corrected(self, text: str, order_id: str | None = None) -> Message:
+        """Return this message with a corrected order in it, of the same time.
+
+        Parameters
+        ----------
+        order_id
+            Its id; unless given, the one in the text, or else the one that it has.
 
         Raises
         ------
         InvalidOrderError
-            The text is no order, or it is another order.
+            The text is not an order.
         """
         OrderFields.of(decode_twice(text))
         fields = _object(text) or {}
-        if fields.get("orderId") is None:
+        if order_id is not None:
+            fields |= {"orderId": order_id}
+        elif fields.get("orderId") is None:
             fields |= {"orderId": self.identity}
         body = _with_object(self._envelope_id, self.ordered_at, encode(fields, ensure_ascii=False))
         moved = replace(self, body=body)
         if moved.order is None:
             raise InvalidOrderError({"body": moved.reason or ""})
-        # An order that was readable may be recorded already, and an id of its own may be known elsewhere.
-        known = self.own_id or (self.order.order_id if self.order else None)
-        if known is not None and moved.order.order_id != known:
-            raise InvalidOrderError(
-                {"orderId": f"The orderId must stay {known}: another one is another order."}
-            )
         return moved
 
     @property

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cli import aws, queues
+from orders.order import DEFAULT_CUSTOMER, Order
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,17 +19,30 @@ FAILED, PROCESSED = "Order not processed", "Order processed successfully"
 NOT_SET = "Visibility not set"
 MOST_PAGES = 20  # of up to 10,000 lines; an outage has a line for each receive of each order
 MOST_KEYS = 100  # of one BatchGetItem
+FIELDS = {  # of an item of `Orders`; `item` is a word that DynamoDB keeps for itself
+    "ProjectionExpression": "orderId, created_at, #item, quantity, customer_name",
+    "ExpressionAttributeNames": {"#item": "item"},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A line about an order that was not recorded; `refused`: because of what it holds."""
+    """A line about an order that was not recorded.
+
+    Attributes
+    ----------
+    refused
+        Whether that is because of what it holds.
+    conflict
+        Whether its id belongs to another order.
+    """
 
     order_id: str
     message_id: str
     reason: str
     at: datetime
     refused: bool = False
+    conflict: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +56,10 @@ class Failures:
     def order_ids(self) -> set[str]:
         """The orders that failed, each once."""
         return {line.order_id for line in self.lines}
+
+    def without_conflicts(self) -> Failures:
+        """Return the lines about orders that a store failed, or refused."""
+        return replace(self, lines=[line for line in self.lines if not line.conflict])
 
     def latest(self, message_id: str) -> Failure | None:
         """Return the last line about a message, None if there is none."""
@@ -125,24 +143,41 @@ def _failure(event: Any) -> Failure | None:
         reason=str(line.get("reason")),
         at=datetime.fromtimestamp(event.get("timestamp", 0) / 1000, UTC),
         refused=line.get("refused") is True,
+        conflict=line.get("conflict") is True,
     )
 
 
-def recorded(dynamodb: DynamoDBClient, table: str, order_ids: Iterable[str]) -> set[str]:
-    """Return which orders are recorded: `Orders` is written last.
+def recorded(dynamodb: DynamoDBClient, table: str, order_ids: Iterable[str]) -> dict[str, Order | None]:
+    """Return the orders that are recorded, by their ids: `Orders` is written last.
+
+    None stands for an item that does not say what was ordered.
 
     Raises
     ------
     AnswerError
         If DynamoDB does not answer.
     """
-    found: set[str] = set()
+    found: dict[str, Order | None] = {}
     with aws.asking():
         for group in queues.groups(order_ids, MOST_KEYS):
             keys = [{"orderId": {"S": order_id}} for order_id in group]
-            request: Any = {table: {"Keys": keys, "ConsistentRead": True, "ProjectionExpression": "orderId"}}
+            request: Any = {table: {"Keys": keys, "ConsistentRead": True, **FIELDS}}
             while request:
                 answer = dynamodb.batch_get_item(RequestItems=request)
-                found |= {str(item["orderId"]["S"]) for item in answer["Responses"].get(table, [])}
+                found |= {item["orderId"]["S"]: _order(item) for item in answer["Responses"].get(table, [])}
                 request = answer.get("UnprocessedKeys")
     return found
+
+
+def _order(item: Any) -> Order | None:
+    values = {name: next(iter(typed.values())) for name, typed in item.items()}
+    try:
+        return Order(
+            order_id=values["orderId"],
+            created_at=datetime.fromisoformat(values["created_at"]) if "created_at" in values else None,
+            item=values["item"],
+            quantity=int(values["quantity"]),
+            customer_name=values.get("customer_name", DEFAULT_CUSTOMER),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -104,6 +104,15 @@ class Alarms(pulumi.ComponentResource):
             dimensions=reconciler,
             missing="ignore",
         )
+        # Not the worker's ConflictingOrders, which counts: this one lasts until a person has decided.
+        self._alarm(
+            "ConflictingOrders",
+            "Orders in OrderDLQ have an id that belongs to another order, and are not recorded: `cafe dlq list`"
+            " shows both, `cafe dlq edit` gives such an order another id.",
+            metric=(NAMESPACE, "ConflictingDeadLetters", "Maximum"),
+            dimensions=reconciler,
+            missing="ignore",
+        )
         self._alarm(
             "WaitingOrders",
             "Orders wait in OrderDLQ that cannot be recorded now; ReconcileOrders tries each minute.",

@@ -1,6 +1,7 @@
 """`cafe dlq`: what can be typed for the dead-letter queues, and what is then printed."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from cli.terminal import confirm, note, out, plain, plain_lines, print_json, say
 
 # boto3 takes longer to import than most commands run, so each command imports its own.
 if TYPE_CHECKING:
+    from cli.dlq.correction import Correction
     from cli.dlq.dead_letters import Listing, Moved, Purged
     from cli.messages import Message
 
@@ -126,7 +128,7 @@ def redrive_command(
         typer.Option("--id", help="Only the message with this id, or beginning.", show_default=False),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also what holds no order, which will come back.")
+        bool, typer.Option("--all", help="Also what cannot be recorded, and will come back.")
     ] = False,
     queue: WhichQueue = QueueName.ORDERS,
     stack_name: StackName = DEFAULT_STACK,
@@ -137,12 +139,24 @@ def redrive_command(
     """Send the orders in the dead-letter queue to the worker again, each under its own id and time.
 
     A message is deleted here once the queue has it; an order that comes twice is counted once, so Ctrl-C and
-    a second run are safe. What holds no order stays. Exit code 1: something could not be sent.
+    a second run are safe. What holds no order, or one whose id belongs to another order, stays. Exit code 1:
+    something could not be sent.
     """
+    from cli import aws
+    from cli.dlq.states import conflicts
+
+    target = stack.load(stack_name, directory)
+    clients = aws.Clients(target)
     with opened(stack_name, directory, queue) as letters:
         depth = letters.depth()
         with counting("Sent again", 1 if message_id else depth.total) as advance:
-            moved = letters.redrive(rate=rate, name=message_id, everything=everything, advance=advance)
+            moved = letters.redrive(
+                rate=rate,
+                name=message_id,
+                everything=everything,
+                conflicts=partial(conflicts, target, clients),
+                advance=advance,
+            )
     held = moved.held_by_others
     if as_json:
         print_json(shown.moved_document(moved) | {"held_by_others": held})
@@ -152,13 +166,22 @@ def redrive_command(
 
 
 @app.command(
-    "edit", epilog=examples("cafe dlq edit 8f14e45f", "cafe dlq edit 8f14e45f --file corrected.json --yes")
+    "edit",
+    epilog=examples(
+        "cafe dlq edit 8f14e45f",
+        "cafe dlq edit 8f14e45f --file corrected.json --yes",
+        "cafe dlq edit 8f14e45f --order-id 17.2026-11-22",
+    ),
 )
 def edit_command(
     message_id: MessageId,
     file: Annotated[
         Path | None,
         typer.Option(help="Take the corrected order from this file, and open no editor.", show_default=False),
+    ] = None,
+    order_id: Annotated[
+        str | None,
+        typer.Option("--order-id", help="Give the order this id, and open no editor.", show_default=False),
     ] = None,
     queue: WhichQueue = QueueName.ORDERS,
     yes: Yes = False,
@@ -167,22 +190,30 @@ def edit_command(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Correct the order in a message in your editor, and send it again under the same order id and time.
+    """Correct the order in a message in your editor, and send it again under the same time.
 
-    It is checked as the worker would before anything is sent. Exit code 1: it is still no order, or the
+    Its id stays the same, unless it belongs to another order: then give it one that is not taken. It is
+    checked as the worker would before anything is sent. Exit code 1: it still cannot be recorded, or the
     message is gone; nothing was changed then.
     """
+    from cli import aws
     from cli.dlq import editor
+    from cli.dlq.correction import Correction
+    from cli.dlq.states import recorded, states
 
     with opened(stack_name, directory, queue) as letters:
         message = letters.find(message_id)
+    target = stack.load(stack_name, directory)
+    clients = aws.Clients(target)
+    state = states(target, clients, [message])[message.message_id]
+    correction = Correction(message=message, state=state, recorded=partial(recorded, target, clients))
     before = message.editable()
-    if file is not None:
-        corrected = _corrected(message, texts.read(file))
+    if file is not None or order_id is not None:
+        corrected = _corrected(correction, texts.read(file) if file else before, order_id)
     else:
-        note(f"Message {message.message_id}: {plain(shown.reason(message))}")
+        note(f"Message {message.message_id}: {plain(state.sentence)}")
         offered, text = before, editor.edit(before)
-        while isinstance(corrected := _corrected(message, text), str) and text != offered and not yes:
+        while isinstance(corrected := _corrected(correction, text), str) and text != offered and not yes:
             note(plain(corrected), style="red")
             confirm("Correct it again?", yes=False)
             offered, text = text, editor.edit(text)
@@ -216,12 +247,12 @@ def _end(moved: "Moved", *, quiet: bool, chosen: bool) -> None:
         raise typer.Exit(1)
 
 
-def _corrected(message: "Message", text: str) -> "Message | str":
+def _corrected(correction: "Correction", text: str, order_id: str | None = None) -> "Message | str":
     """Return the corrected message, or why the text is no correction."""
     from orders.order import InvalidOrderError
 
     try:
-        return message.corrected(text)
+        return correction.of(text, order_id)
     except InvalidOrderError as error:
         return str(error)
 

@@ -10,7 +10,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 LEAST_ID = 4  # characters with which an id may be abbreviated
 
 Advance = Callable[[int], object]
+Conflicts = Callable[[Sequence[Message]], Mapping[str, str]]
 
 
 def _nothing(_number: int) -> None:
@@ -93,6 +94,7 @@ class DeadLetters:
         rate: float | None = None,
         name: str | None = None,
         everything: bool = False,
+        conflicts: Conflicts = lambda _messages: {},
         advance: Advance = _nothing,
     ) -> Moved:
         """Send messages to the queue again, each under its identity and time, and delete them here.
@@ -104,7 +106,9 @@ class DeadLetters:
         name
             The id of the only message to send, or its beginning.
         everything
-            Also what holds no order, as it is.
+            Also what holds no order, and what conflicts, as it is.
+        conflicts
+            Returns why, by message id, for messages whose order has the id of another one.
         """
         moved = Moved()
         pace = Pace(rate, self.stop)
@@ -117,8 +121,10 @@ class DeadLetters:
                     # What fails at once is back while this still runs; it is not sent round and round.
                     chosen = [message for message in batch if message.message_id not in moved.new_ids]
                     if not everything:
-                        moved.leave([message for message in chosen if message.order is None])
-                        chosen = [message for message in chosen if message.order is not None]
+                        left = {m.message_id: m.reason for m in chosen if m.reason is not None}
+                        left.update(conflicts(chosen))
+                        moved.left |= left
+                        chosen = [message for message in chosen if message.message_id not in left]
                     advance(len(batch) - len(chosen))
                     for some in queues.groups(chosen, step):
                         pace.wait(len(some))
@@ -213,7 +219,7 @@ class Moved:
     new_ids
         The SQS message ids of what was sent.
     left
-        Why, for each message that was not tried, since it holds no order.
+        Why, for each message that was not tried, since it would come back.
     failures
         Why, for each that the queue did not take; it is where it was.
     undeleted
@@ -237,10 +243,6 @@ class Moved:
     def sent(self) -> int:
         """How many were sent."""
         return len(self.new_ids)
-
-    def leave(self, messages: list[Message]) -> None:
-        """Note messages that are not sent."""
-        self.left |= {message.message_id: message.reason or "" for message in messages}
 
 
 @dataclass(kw_only=True)

@@ -12,12 +12,13 @@ from rich.text import Text
 from cli.plurals import messages
 from cli.tables import Column, Kind, Table
 from cli.terminal import plain
-from cli.times import duration, spoken
+from cli.times import duration, iso, spoken
 
 if TYPE_CHECKING:
     from cli.dlq.dead_letters import Moved
     from cli.dlq.states import State
     from cli.messages import Message
+    from orders.order import Order
 
 BODY = 200  # characters of a body in the list
 SHORT_ID = 8  # characters of an id in a narrow terminal
@@ -52,7 +53,9 @@ def document(message: Message, state: State | None = None) -> dict[str, Any]:
     """Return a message as programs read it."""
     from cli.dlq import files
 
-    known = {"state": state.kind.value, "state_reason": state.reason} if state else {}
+    known: dict[str, Any] = {"state": state.kind.value, "state_reason": state.reason} if state else {}
+    if state and state.other:
+        known["belongs_to"] = _fields(state.other)
     return (
         files.document(message)
         | known
@@ -63,9 +66,13 @@ def document(message: Message, state: State | None = None) -> dict[str, Any]:
     )
 
 
-def reason(message: Message) -> str:
-    """Say why a message is here."""
-    return message.reason or "An order, but it could not be recorded or delivered."
+def _fields(order: Order) -> dict[str, Any]:
+    return {
+        "item": order.item,
+        "quantity": order.quantity,
+        "customer_name": order.customer_name,
+        "created_at": iso(order.created_at) if order.created_at else None,
+    }
 
 
 def ignored(time: str, message: Message) -> str:
@@ -108,6 +115,9 @@ def facts(message: Message, state: State, logged: str | None) -> Iterator[tuple[
         yield "Time", ignored(message.ignored_time, message)
     yield "Receives", str(message.receives)
     yield "Reason", state.sentence
+    if other := state.other:
+        when = f", sent {spoken(other.created_at)}" if other.created_at else ""
+        yield "Belongs to", f"{other.quantity} × {other.item} for {other.customer_name}{when}"
     if logged:
         yield "Logged", logged
     for name, attribute in message.attributes.items():
@@ -143,7 +153,7 @@ def troubles(moved: Moved) -> Iterator[tuple[str, str]]:
     if moved.left:
         why = f": {first(moved.left)}" if len(moved.left) == 1 else ""
         yield (
-            f"{messages(len(moved.left))} left, because no order is in it{why} "
+            f"{messages(len(moved.left))} left, which cannot be recorded as it is{why} "
             "(`cafe dlq list` shows why, `cafe dlq edit ID` corrects it, `--all` sends it as it is).",
             "yellow",
         )

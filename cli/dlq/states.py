@@ -1,8 +1,8 @@
-"""State of the orders in dead letters: recorded, invalid, refused, or not recorded now."""
+"""State of the orders in dead letters: recorded, invalid, conflicting, refused, or not recorded now."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -12,12 +12,14 @@ from cli import worker_log
 from cli.errors import AnswerError
 from cli.plurals import orders
 from cli.reasons import explained
+from orders.ledger import conflict
 
 if TYPE_CHECKING:
     from cli.aws import Clients
     from cli.messages import Message
     from cli.stack import Stack
     from cli.worker_log import Failure
+    from orders.order import Order
 
 LOG = timedelta(days=1)  # how far back the worker's reasons are looked for
 
@@ -27,6 +29,7 @@ class Kind(StrEnum):
 
     RECORDED = "recorded"
     INVALID = "invalid"  # the message holds no valid order
+    CONFLICTING = "conflicting"  # an order whose id belongs to another order
     REFUSED = "refused"  # an order that a store cannot hold
     WAITING = "waiting"
     UNKNOWN = "unknown"
@@ -34,10 +37,19 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """State of a message's order, and why it is invalid, refused, waits, or is unknown."""
+    """State of a message's order.
+
+    Attributes
+    ----------
+    reason
+        Why it is invalid, conflicting, refused, waits, or is unknown.
+    other
+        The order that its id belongs to, where that is known.
+    """
 
     kind: Kind
     reason: str | None = None
+    other: Order | None = None
 
     @property
     def sentence(self) -> str:
@@ -48,6 +60,8 @@ class State:
                 return "Recorded: the next sweep removes the message."
             case Kind.INVALID:
                 return why or "There is no order in it."
+            case Kind.CONFLICTING:
+                return f"Not recorded: {why}. `cafe dlq edit` gives it another id."
             case Kind.REFUSED:
                 return f"An order that cannot be recorded until it is corrected: {why}"
             case Kind.WAITING if why:
@@ -65,17 +79,45 @@ def states(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dict[
         for message in messages
         if message.order is None
     }
-    valid = {message.message_id: message for message in messages if message.order is not None}
+    valid = [message for message in messages if message.order is not None]
     if not valid:
         return found
     try:
-        ids = {message.identity for message in valid.values()}
-        known = worker_log.recorded(clients.dynamodb, stack.output("orders_table"), ids)
+        known = _recorded(stack, clients, valid)
     except AnswerError as error:
-        return found | dict.fromkeys(valid, State(kind=Kind.UNKNOWN, reason=str(error)))
-    recorded = {name for name, message in valid.items() if message.identity in known}
-    waiting = [message for name, message in valid.items() if name not in recorded]
-    return found | dict.fromkeys(recorded, State(kind=Kind.RECORDED)) | _waiting(stack, clients, waiting)
+        unknown = State(kind=Kind.UNKNOWN, reason=str(error))
+        return found | dict.fromkeys((message.message_id for message in valid), unknown)
+    return found | known | _waiting(stack, clients, [m for m in valid if m.message_id not in known])
+
+
+def conflicts(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dict[str, str]:
+    """Return why, by its id, for each message whose order has the id of another one, as far as is known."""
+    try:
+        known = _recorded(stack, clients, [message for message in messages if message.order is not None])
+    except AnswerError:
+        return {}  # what conflicts comes back
+    return {name: state.reason or "" for name, state in known.items() if state.kind is Kind.CONFLICTING}
+
+
+def recorded(stack: Stack, clients: Clients, order_ids: Iterable[str]) -> dict[str, Order | None]:
+    """Return the orders that are recorded under ids; see `worker_log.recorded`."""
+    return worker_log.recorded(clients.dynamodb, stack.output("orders_table"), order_ids)
+
+
+def _recorded(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dict[str, State]:
+    """Return the state of each message whose order's id is recorded, whichever order that is."""
+    found = recorded(stack, clients, {message.identity for message in messages})
+    return {
+        message.message_id: _compared(message.order, found[message.identity])
+        for message in messages
+        if message.order and message.identity in found
+    }
+
+
+def _compared(order: Order, other: Order | None) -> State:
+    if other and (reason := conflict(order, other)):
+        return State(kind=Kind.CONFLICTING, reason=reason, other=other)
+    return State(kind=Kind.RECORDED)
 
 
 def _waiting(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dict[str, State]:
@@ -93,7 +135,8 @@ def _waiting(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dic
 def _tried(failure: Failure | None) -> State:
     if failure is None:
         return State(kind=Kind.WAITING)
-    return State(kind=Kind.REFUSED if failure.refused else Kind.WAITING, reason=failure.reason)
+    kind = Kind.CONFLICTING if failure.conflict else Kind.REFUSED if failure.refused else Kind.WAITING
+    return State(kind=kind, reason=failure.reason)
 
 
 def summary(found: Sequence[State], *, swept: bool) -> str:
@@ -107,6 +150,7 @@ def summary(found: Sequence[State], *, swept: bool) -> str:
     parts = []
     for kind, words in (
         (Kind.INVALID, "with no order"),
+        (Kind.CONFLICTING, "whose id belongs to another order"),
         (Kind.REFUSED, "that cannot be recorded until corrected"),
         (Kind.WAITING, "not recorded now" + (", and tried again every minute" if swept else "")),
         (Kind.RECORDED, "recorded, and removed by the next sweep"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import threading
 from datetime import UTC, datetime, timedelta
@@ -170,6 +171,57 @@ def test_the_list_tells_recorded_orders_from_those_that_could_not_be_recorded(
     assert "An order that could not be recorded: MySQL error 1290 (the database is read-only)" in text
 
 
+TAKEN = "orderId O-7 belongs to another order, with another item, quantity"
+
+
+def record(aws: FakeAws, order_id: str, item: str, quantity: int, customer_name: str = "Guest") -> None:
+    """Record an order, as the worker writes it."""
+    fields = {"orderId": order_id, "item": item, "customer_name": customer_name}
+    fields["created_at"] = "2026-11-22T09:30:00.000+00:00"
+    typed: Any = {name: {"S": value} for name, value in fields.items()}
+    aws.dynamodb.put_item(TableName="Orders-dev", Item={**typed, "quantity": {"N": str(quantity)}})
+
+
+def test_an_order_whose_id_belongs_to_another_one_is_listed_as_such(
+    dlq: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal.out, "_width", 200)
+    record(dev, "O-7", "Latte", 2)
+    conflicting, again = dev.put(OWN_ID), dev.put('{"orderId": "O-7", "item": "Latte", "quantity": 2}')
+
+    text = dlq("list").stdout
+    messages = json.loads(dlq("list", "--json").stdout)["messages"]
+
+    assert f"Not recorded: {TAKEN}. `cafe dlq edit` gives it another id." in text
+    found = {message["message_id"]: message for message in messages}
+    assert (found[conflicting]["state"], found[conflicting]["state_reason"]) == ("conflicting", TAKEN)
+    assert found[conflicting]["belongs_to"] == {
+        "item": "Latte",
+        "quantity": 2,
+        "customer_name": "Guest",
+        "created_at": "2026-11-22T09:30:00.000Z",
+    }
+    assert found[again]["state"] == "recorded"
+
+
+def test_the_order_that_an_id_belongs_to_is_shown(dlq: Cafe, dev: FakeAws) -> None:
+    record(dev, "O-7", "Latte", 2, "Ada")
+
+    text = dlq("show", dev.put(OWN_ID)).stdout
+
+    assert re.search(r"Belongs to: +2 × Latte for Ada, sent 20", text)
+
+
+def test_a_conflict_that_only_the_worker_knows_is_listed_as_such(dlq: Cafe, dev: FakeAws) -> None:
+    message_id = dev.put(OWN_ID)
+    line = {"orderId": "O-7", "messageId": message_id, "reason": TAKEN, "refused": True, "conflict": True}
+    dev.log({"message": "Order not processed", **line})
+
+    (message,) = json.loads(dlq("list", "--json").stdout)["messages"]
+
+    assert (message["state"], message["state_reason"]) == ("conflicting", TAKEN)
+
+
 def test_a_state_that_could_not_be_found_out_is_told_as_such(dlq: Cafe, dev: FakeAws) -> None:
     message_id = dev.put(OWN_ID)
     dev.dynamodb.delete_table(TableName="Orders-dev")
@@ -239,12 +291,27 @@ def test_orders_are_sent_under_their_identity_and_time_and_the_rest_stays(dlq: C
 
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("3 messages sent again, in ")
-    assert "1 message left, because no order is in it: quantity must be" in result.stderr
+    assert "1 message left, which cannot be recorded as it is: quantity must be" in result.stderr
     by_id = {body["MessageId"]: body for body in sent(dev)}
     assert by_id[bare]["Message"] == json.loads(GOOD) | {"orderId": bare}
     assert by_id["m-1"] == json.loads(ENVELOPED)
     assert len(by_id) == 3
     assert dev.bodies(dev.dead_letter_queue_url) == [BAD]
+
+
+def test_an_order_whose_id_belongs_to_another_one_would_come_back_and_stays(dlq: Cafe, dev: FakeAws) -> None:
+    record(dev, "O-7", "Latte", 2)
+    dev.put(OWN_ID)
+    dev.put(ENVELOPED)
+
+    result = dlq("redrive")
+
+    assert result.exit_code == 0, result.output
+    assert f"1 message left, which cannot be recorded as it is: {TAKEN}" in result.stderr
+    assert sent(dev) == [json.loads(ENVELOPED)]
+    assert dev.bodies(dev.dead_letter_queue_url) == [OWN_ID]
+    assert dlq("redrive", "--all").exit_code == 0
+    assert dev.bodies(dev.dead_letter_queue_url) == []
 
 
 def test_everything_is_sent_on_request(dlq: Cafe, dev: FakeAws) -> None:
@@ -470,6 +537,164 @@ def test_a_message_that_went_away_meanwhile_is_not_sent(dev: FakeAws) -> None:
         letters(dev).replace(message_id, found)
 
     assert sent(dev) == []
+
+
+# Another id
+
+
+@pytest.fixture
+def conflicting(dev: FakeAws) -> str:
+    """A message whose order has the id of another order that is recorded."""
+    record(dev, "O-7", "Latte", 2)
+    return dev.put(OWN_ID)
+
+
+def unsent(aws: FakeAws) -> bool:
+    """Return whether nothing was sent, and the one message is where it was."""
+    return (sent(aws), len(aws.bodies(aws.dead_letter_queue_url))) == ([], 1)
+
+
+def test_an_order_whose_id_belongs_to_another_one_can_get_another_id(
+    dlq: Cafe, dev: FakeAws, conflicting: str
+) -> None:
+    (before,) = json.loads(dlq("list", "--json").stdout)["messages"]
+
+    result = dlq("edit", conflicting, "--order-id", "O-8", "--yes")
+
+    assert (result.exit_code, result.stdout) == (0, "Sent: order O-8.\n"), result.output
+    (body,) = sent(dev)
+    assert body["Message"] == json.loads(OWN_ID) | {"orderId": "O-8"}
+    assert (body["MessageId"], body["Timestamp"]) == (conflicting, before["sent_at"])
+    assert dev.bodies(dev.dead_letter_queue_url) == []
+
+
+def test_the_other_id_can_be_written_in_the_editor(
+    dlq: Cafe, dev: FakeAws, editor: Path, conflicting: str
+) -> None:
+    editor.write_text("s/O-7/O-8/")
+
+    result = dlq("edit", conflicting, "--yes")
+
+    assert result.exit_code == 0, result.output
+    assert f"Message {conflicting}: Not recorded: {TAKEN}." in result.stderr
+    assert sent(dev)[0]["Message"]["orderId"] == "O-8"
+
+
+@pytest.mark.parametrize("holder", [("Latte", 5), ("Tea", 1)])  # another order, and one that looks the same
+def test_an_id_that_is_taken_is_refused(
+    dlq: Cafe, dev: FakeAws, conflicting: str, holder: tuple[str, int]
+) -> None:
+    record(dev, "O-8", *holder)
+
+    result = dlq("edit", conflicting, "--order-id", "O-8", "--yes")
+
+    assert result.exit_code == 1
+    assert "The orderId O-8 is taken: give it another one, such as O-7.20" in result.stderr
+    assert unsent(dev)
+
+
+def test_an_id_that_belongs_to_another_order_cannot_stay_and_the_one_that_is_offered_is_free(
+    dlq: Cafe, dev: FakeAws, conflicting: str, tmp_path: Path
+) -> None:
+    corrected = tmp_path / "corrected.json"
+    corrected.write_text('{"item": "Tea", "quantity": 3}')
+
+    result = dlq("edit", conflicting, "--file", str(corrected), "--yes")
+
+    assert result.exit_code == 1
+    assert unsent(dev)
+    (free,) = re.findall(rf"{TAKEN}: give it another id, such as (\S+)\. Nothing was sent", result.stderr)
+    assert dlq("edit", conflicting, "--file", str(corrected), "--order-id", free, "--yes").exit_code == 0
+    assert sent(dev)[0]["Message"] == {"orderId": free, "item": "Tea", "quantity": 3}
+
+
+@pytest.mark.parametrize("order_id", ["i" * 64, "O-7"])
+def test_an_id_that_cannot_be_made_longer_or_is_taken_each_day_is_offered_as_the_messages(
+    dlq: Cafe, dev: FakeAws, order_id: str
+) -> None:
+    today = datetime.now(UTC).astimezone()
+    for taken in (order_id, *(f"O-7.{today + timedelta(days=days):%Y-%m-%d}" for days in (-1, 0, 1))):
+        record(dev, taken, "Latte", 2)
+    message_id = dev.put(json.dumps({"orderId": order_id, "item": "Tea", "quantity": 1}))
+
+    result = dlq("edit", message_id, "--order-id", order_id, "--yes")
+
+    assert f"give it another id, such as {message_id}. Nothing was sent." in result.stderr
+
+
+def test_an_order_that_is_corrected_to_the_one_that_is_recorded_is_that_order(
+    dlq: Cafe, dev: FakeAws, conflicting: str, editor: Path
+) -> None:
+    editor.write_text('s/Tea/Latte/; s/"quantity": 1/"quantity": 2/')
+
+    assert dlq("edit", conflicting, "--yes").exit_code == 0
+    assert sent(dev)[0]["Message"] == {"orderId": "O-7", "item": "Latte", "quantity": 2}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        BAD.replace("O-8", "O-7"),  # its id may be known elsewhere
+        GOOD,  # it may be in the database already
+        OWN_ID,
+    ],
+)
+def test_an_order_whose_id_belongs_to_no_other_one_keeps_it(
+    dlq: Cafe, dev: FakeAws, tmp_path: Path, body: str
+) -> None:
+    message_id = dev.put(body)
+    corrected = tmp_path / "corrected.json"
+    corrected.write_text(GOOD)
+
+    result = dlq("edit", message_id, "--file", str(corrected), "--order-id", "O-9", "--yes")
+
+    order_id = "O-7" if "O-7" in body else message_id
+    assert (result.exit_code, unsent(dev)) == (1, True)
+    assert f"The orderId must stay {order_id}: another one is another order." in result.stderr
+
+
+def test_an_order_that_is_recorded_under_its_id_gets_no_second_one(dlq: Cafe, dev: FakeAws) -> None:
+    record(dev, "O-7", "Tea", 1)
+    message_id = dev.put(OWN_ID)
+
+    result = dlq("edit", message_id, "--order-id", "O-9", "--yes")
+
+    assert (result.exit_code, unsent(dev)) == (1, True)
+    assert "The orderId must stay O-7" in result.stderr
+
+
+def test_an_invalid_order_whose_id_belongs_to_another_one_is_refused_until_it_has_a_free_id(
+    dlq: Cafe, dev: FakeAws, editor: Path
+) -> None:
+    record(dev, "O-8", "Tea", 1)
+    message_id = dev.put(BAD)
+    editor.write_text('s/"quantity": 0/"quantity": 3/')
+
+    refused = dlq("edit", message_id, "--yes")
+    editor.write_text('s/"quantity": 0/"quantity": 3/; s/O-8/O-9/')
+
+    assert "orderId O-8 belongs to another order, with another item, quantity" in refused.stderr
+    assert dlq("edit", message_id, "--yes").exit_code == 0
+    assert sent(dev)[0]["Message"] == {"orderId": "O-9", "item": "Latte", "quantity": 3}
+
+
+@pytest.mark.parametrize("order_id", ["O 9", "", "ö", "o" * 65])
+def test_an_id_that_is_none_is_refused(dlq: Cafe, dev: FakeAws, conflicting: str, order_id: str) -> None:
+    result = dlq("edit", conflicting, "--order-id", order_id, "--yes")
+
+    assert (result.exit_code, unsent(dev)) == (1, True)
+    assert "orderId must be 1 to 64 letters" in result.stderr
+
+
+def test_nothing_is_sent_while_nobody_knows_which_ids_are_taken(
+    dlq: Cafe, dev: FakeAws, conflicting: str
+) -> None:
+    dev.dynamodb.delete_table(TableName="Orders-dev")
+
+    result = dlq("edit", conflicting, "--order-id", "O-8", "--yes")
+
+    assert (result.exit_code, unsent(dev)) == (1, True)
+    assert "BatchGetItem: ResourceNotFoundException" in result.stderr
 
 
 # purge

@@ -241,13 +241,18 @@ def _seven() -> str:
 @pytest.mark.parametrize(
     "body",
     [
-        {"orderId": "O-7", "item": "Latte", "quantity": 0},  # its id may be known elsewhere
-        {"item": "Latte", "quantity": 1},  # it may be recorded already
+        {"orderId": "O-8", "item": "Latte", "quantity": 2, "price": 1},
+        enveloped_as(ENVELOPE, '{"orderId": "O-8", "item": "Latte", "quantity": 2}'),
+        enveloped_as(ENVELOPE, '{"item": "Latte", "quantity": 2}'),
     ],
 )
-def test_a_correction_cannot_become_another_order(body: Any) -> None:
-    with pytest.raises(InvalidOrderError, match="must stay"):
-        message(body).corrected('{"orderId": "O-8", "item": "Latte", "quantity": 2}')
+def test_an_order_can_get_another_id_and_keeps_its_time(body: Any) -> None:
+    before = message(body)
+
+    after = before.corrected(before.editable(), "O-7")
+
+    assert before.order is not None
+    assert after.order == replace(before.order, order_id="O-7")
 
 
 def test_an_id_that_is_none_can_be_corrected() -> None:

@@ -639,6 +639,37 @@ def test_dead_letters_are_told_apart(dev_cafe: Cafe, healthy: FakeFunctions, dev
     )
 
 
+def test_orders_whose_id_belongs_to_another_one_are_conflicts_and_no_failure_of_the_worker(
+    dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
+) -> None:
+    why = "orderId o1 belongs to another order, with another item"
+    message_id = dev.put('{"orderId": "o1", "item": "Tea", "quantity": 1}')
+    item: Any = {"orderId": {"S": "o1"}, "item": {"S": "Latte"}, "quantity": {"N": "1"}}
+    dev.dynamodb.put_item(TableName="Orders-dev", Item=item)
+    fail(dev, "o1", message_id, why, refused=True, conflict=True)
+    found = {"rejected": 0, "conflicting": 70, "waiting": 0, "as_of": "2026-11-22T14:00:00Z"}
+
+    text = dev_cafe("doctor").stdout
+    dev.api.status = Reply(body={"sync": {"dead_lettered": 1, "dead_letters": found}})
+
+    assert f"✗ Dead letters        1 message: 1 order whose id belongs to another order: {why}\n" in text
+    assert f"✗ Conflicting ids     1 order not recorded: {why}\n" in text
+    assert "Worker              takes orders from the queue; none failed in the last 15 min" in text
+    command = ("bad", "cafe dlq list --stack dev")
+    assert findings(dev_cafe) == {"dead_letters": command, "conflicts": command}
+
+
+def test_conflicts_beyond_the_messages_that_were_looked_at_are_those_of_the_sweep(
+    dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
+) -> None:
+    for _ in range(3):
+        dev.put("poison")
+    found = {"rejected": 1, "conflicting": 2, "waiting": 0, "as_of": "2026-11-22T14:00:00Z"}
+    dev.api.status = Reply(body={"sync": {"dead_lettered": 3, "dead_letters": found}})
+
+    assert "✗ Conflicting ids     2 orders not recorded\n" in dev_cafe("doctor").stdout
+
+
 def test_an_order_that_a_store_cannot_hold_does_not_wait(
     dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
 ) -> None:

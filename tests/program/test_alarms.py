@@ -16,6 +16,7 @@ from tests.program.conftest import Program
 
 ALARMS = {
     "DeadLetters": ("CafeOrders", {"FunctionName": "Function.ReconcileOrders"}),
+    "ConflictingOrders": ("CafeOrders", {"FunctionName": "Function.ReconcileOrders"}),
     "WaitingOrders": ("CafeOrders", {"FunctionName": "Function.ReconcileOrders"}),
     "UndeliveredOrders": ("AWS/SQS", {"QueueName": "Queue.OrderSubscriptionDLQ"}),
     "OldOrders": ("AWS/SQS", {"QueueName": "Queue.OrderQueue"}),
@@ -76,9 +77,11 @@ def test_a_drift_of_two_runs_is_an_alarm_and_so_is_a_silence(program: Program) -
     assert silent["treatMissingData"] == "breaching"
 
 
-def test_invalid_messages_and_orders_that_wait_for_a_store_have_alarms_of_their_own(program: Program) -> None:
-    alarms = [program.one(ALARM, name).inputs for name in ("DeadLetters", "WaitingOrders")]
-    assert [alarm["metricName"] for alarm in alarms] == ["RejectedDeadLetters", "WaitingDeadLetters"]
+def test_each_kind_of_dead_letter_has_an_alarm_of_its_own(program: Program) -> None:
+    names = ("DeadLetters", "ConflictingOrders", "WaitingOrders")
+    alarms = [program.one(ALARM, name).inputs for name in names]
+    metrics = ["RejectedDeadLetters", "ConflictingDeadLetters", "WaitingDeadLetters"]
+    assert [alarm["metricName"] for alarm in alarms] == metrics
     for alarm in alarms:
         assert (alarm["statistic"], alarm["comparisonOperator"], alarm["threshold"]) == (
             "Maximum",

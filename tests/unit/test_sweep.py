@@ -171,9 +171,14 @@ def test_a_conflict_that_stays_costs_two_statements_for_all_and_writes_nothing(
     database.record([Order(f"o{n:02}", None, "Latte", 1) for n in range(50)])
     queue.send(*(order(f"o{n:02}") for n in range(50)))
     statements: list[str] = []
+    query = Cursor._query  # type: ignore[attr-defined]
+
+    def watched(cursor: Cursor, sql: str) -> Any:
+        statements.append(sql)
+        return query(cursor, sql)
+
     with pytest.MonkeyPatch.context() as patch:
-        query = Cursor._query  # type: ignore[attr-defined]
-        patch.setattr(Cursor, "_query", lambda cursor, sql: statements.append(sql) or query(cursor, sql))
+        patch.setattr(Cursor, "_query", watched)
         found = run(dead_letters, Ledger(database, Unused(), BERLIN))
     assert (found.conflicting, found.left, queue.visible()) == (50, 50, 50)
     assert [sql.split()[0] for sql in statements] == ["START", "INSERT", "SELECT"]

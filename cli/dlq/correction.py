@@ -1,0 +1,67 @@
+"""Which id a corrected order may have: one order is never counted under two, nor two orders under one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from cli.dlq.states import Kind, State
+from orders.ledger import conflict
+from orders.order import ORDER_ID, InvalidOrderError, Order
+
+if TYPE_CHECKING:
+    from cli.messages import Message
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correction:
+    """A dead letter that a person corrects.
+
+    Attributes
+    ----------
+    recorded
+        Reads the orders that are recorded under ids.
+    """
+
+    message: Message
+    state: State
+    recorded: Callable[[Iterable[str]], Mapping[str, Order | None]]
+
+    def of(self, text: str, order_id: str | None = None) -> Message:
+        """Return the message with the order of a text in it; see `Message.corrected`.
+
+        Raises
+        ------
+        InvalidOrderError
+            The text is not an order, or the order must not have its id.
+        AnswerError
+            Nobody knows which orders are recorded.
+        """
+        corrected = self.message.corrected(text, order_id)
+        assert corrected.order is not None  # noqa: S101 - else it raises
+        if problem := self._problem(corrected.order):
+            raise InvalidOrderError({"orderId": problem})
+        return corrected
+
+    def _problem(self, order: Order) -> str | None:
+        """Return why an order must not have its id."""
+        ours = self.message.identity
+        recorded = self.recorded({order.order_id, ours})
+        mine = recorded.get(ours)
+        clash = conflict(replace(order, order_id=ours), mine) if mine else None
+        if order.order_id == ours:
+            return f"{clash}: give it another id, such as {self._free_id()}." if clash else None
+        # The order may be recorded under the id that it has, or be known by it elsewhere.
+        has_an_id = self.message.own_id is not None or self.message.order is not None
+        if has_an_id and self.state.kind is not Kind.CONFLICTING and clash is None:
+            return f"The orderId must stay {ours}: another one is another order."
+        if order.order_id in recorded:
+            return f"The orderId {order.order_id} is taken: give it another one, such as {self._free_id()}."
+        return None
+
+    def _free_id(self) -> str:
+        """Return an id that says which order it was, and of which day."""
+        order_id = f"{self.message.identity}.{self.message.ordered_at.astimezone():%Y-%m-%d}"
+        is_free = ORDER_ID.fullmatch(order_id) and order_id not in self.recorded({order_id})
+        return order_id if is_free else self.message.message_id
