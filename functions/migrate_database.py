@@ -83,6 +83,7 @@ def _count(mysql: MySql, projection: Projection, zone: ZoneInfo, context: Any) -
     rows = OrderRows(mysql, zone)
     if time_zone_marker(zone) in rows.names():
         return
+    rows.begin([counters.TOTAL_ORDERS])
     audit(AuditStore(mysql), zone, lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE)
     now = datetime.now(UTC)
     shown = [n for n in rows.names() if counters.is_shown(n) and not counters.is_expired(n, zone, now)]

@@ -110,7 +110,7 @@ def order_processor(given: Surroundings, schema: Schema) -> Function:
                 iam.consume(given.messaging.queue),
                 iam.back_off(given.messaging.queue),
                 given.login,
-                iam.put_items(tables.orders),
+                iam.write_items(tables.orders),
                 iam.update_items(tables.menu, tables.metrics),
             ],
             network=given.network,
@@ -191,10 +191,10 @@ def reconcile_orders(given: Surroundings, schema: Schema) -> Function:
             },
             statements=[
                 given.login,
-                iam.put_items(tables.orders),
+                iam.write_items(tables.orders),
                 iam.update_items(tables.menu, tables.metrics),
-                iam.get_items(tables.orders, tables.metrics),
-                # Counters that no order stands for are found by reading all of them: when they are rebuilt.
+                iam.get_items(tables.orders, tables.menu, tables.metrics),
+                # An audit finds counters that no order stands for by reading all of them.
                 iam.scan(tables.menu, tables.metrics),
                 iam.sweep(given.messaging.dead_letters),
             ],

@@ -66,6 +66,11 @@ def read_secret(secret_arn: pulumi.Input[str]) -> Statement:
 
 
 def put_items(table: aws.dynamodb.Table) -> Statement:
+    """Put items into a table, one at a time."""
+    return allow(["dynamodb:PutItem"], table.arn)
+
+
+def write_items(table: aws.dynamodb.Table) -> Statement:
     """Put items into a table, many at once.
 
     `PutItem` is what the previous release does, which runs for a while next to this one.

@@ -80,9 +80,7 @@ def test_orders_among_the_dead_letters_that_could_not_be_recorded_are_no_malform
     assert "Not all could be done: MySQL error 1290 (the database is read-only)" in result.stderr
 
 
-def test_a_comparison_that_was_not_possible_is_no_good_news(
-    dev_cafe: Cafe, functions: FakeFunctions
-) -> None:
+def test_a_comparison_that_was_not_possible_is_no_good_news(dev_cafe: Cafe, functions: FakeFunctions) -> None:
     why = "Time was up after 9 rows."
     functions.answers = [outcome(compared=False, unchecked=why, reason=why)]
 

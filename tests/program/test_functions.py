@@ -42,7 +42,11 @@ FUNCTIONS = {
         "dynamodb:BatchWriteItem": ["arn:Table.Orders"],
         "dynamodb:PutItem": ["arn:Table.Orders"],
         "dynamodb:UpdateItem": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
-        "dynamodb:BatchGetItem": ["arn:Table.Orders", "arn:Table.CafeOrderMetrics"],
+        "dynamodb:BatchGetItem": [
+            "arn:Table.Orders",
+            "arn:Table.CafeMenu",
+            "arn:Table.CafeOrderMetrics",
+        ],
         "dynamodb:Scan": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
         "sqs:ReceiveMessage": ["arn:Queue.OrderDLQ"],
         "sqs:DeleteMessage": ["arn:Queue.OrderDLQ"],
