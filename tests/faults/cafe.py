@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pymysql
 from boto3.dynamodb.types import TypeDeserializer
-from moto.backends import get_backend
+from botocore.exceptions import ClientError
 from pymysql.cursors import Cursor
 
+from orders.counters import Counted, is_expired, is_shown
+from orders.errors import Conflict
 from orders.exact_json import decode, encode
 from stores.mysql.secret import Login
 from tests.faults.faults import Boundary, Fault, Place
 from tests.faults.messages import Kept, Said, envelope, with_identity
 from tests.faults.queue import MAX_RECEIVES, Message, Queue
-from tests.faults.worker import Process, Run
-from tests.stores import NAMES, Server
+from tests.faults.tables import Tables
+from tests.faults.worker import Process, Reconciliation, Run
+from tests.stores import Server
+
+T = TypeVar("T")
 
 WORKERS = 4
 # Midnight in Berlin, the change to winter time and an hour that comes twice are all close.
@@ -40,9 +45,9 @@ class Cafe:
     Parameters
     ----------
     administrator, watcher
-        Connections to the database: one for looking and cutting, one for looking while a run is at work.
+        Connections to the database: one for reading and cutting, one for reading while a run is at work.
     dynamodb
-        The client of moto's DynamoDB.
+        DynamoDB's tables.
     login
         The application's.
     """
@@ -51,7 +56,7 @@ class Cafe:
         self,
         administrator: pymysql.Connection[Cursor],
         watcher: pymysql.Connection[Cursor],
-        dynamodb: Any,
+        dynamodb: Tables,
         login: Login,
     ) -> None:
         self._administrator = administrator
@@ -59,12 +64,13 @@ class Cafe:
         self.dynamodb = dynamodb
         self.login = login
         self.zone = ZONE
-        self.names = NAMES
+        self.names = dynamodb.names
         self.queue = Queue()
         self.now = OPENING
-        self.weather: dict[Place, Fault] = {}
+        self.faults: dict[Place, Fault] = {}
+        self.refused: set[str] = set()
         self.late: list[Callable[[], object]] = []
-        self.story: list[str] = []
+        self.history: list[str] = []
         self.said: dict[str, list[Kept]] = {}
         """What was sent, by order id."""
         self.orders_in: dict[str, Kept | None] = {}
@@ -75,8 +81,15 @@ class Cafe:
         self._next_password: str | None = None
         self._redriven: set[str] = set()
         self._envelopes = 0
-        self._written = False
-        self._set_up()
+        self._values: dict[str, dict[int, int]] = defaultdict(dict)
+        """The values that MySQL's counters had, by name and version."""
+        self._shown: dict[str, int] = {}
+        """The versions that DynamoDB's counters had last, by name."""
+        self._counted_at: dict[str, dict[str, int]] = {}
+        """The versions that an order's counters had when it was counted, by order id and name."""
+        self._ask("DELETE FROM orders")
+        self._ask("DELETE FROM counters")
+        dynamodb.clear()
 
     # --- messages -------------------------------------------------------------------------------------
 
@@ -91,14 +104,14 @@ class Cafe:
             body = envelope(body, f"sns-{self._envelopes}", self.now)
         message = self.queue.send(body, self.now)
         self._expect(message, Kept.of(said, order_id or message.message_id, self.now))
-        self.tell(f"{message.message_id} is sent: {said}")
+        self.note(f"{message.message_id} is sent: {said}")
         return message
 
     def publish_poison(self, body: str) -> Message:
         """Send something that is no order."""
         message = self.queue.send(body, self.now)
         self._expect(message, None)
-        self.tell(f"{message.message_id} is sent: poison {body[:60]}")
+        self.note(f"{message.message_id} is sent: poison {body[:60]}")
         return message
 
     def deliver_again(self, message: Message) -> Message:
@@ -112,7 +125,7 @@ class Cafe:
                 kept, created_at=self.now, order_id=kept.order_id if named else copy.message_id
             )
         self._expect(copy, kept)
-        self.tell(f"{copy.message_id} is sent: {message.message_id} again")
+        self.note(f"{copy.message_id} is sent: {message.message_id} again")
         return copy
 
     def redrive(self, message: Message, *, interrupted: bool = False) -> Message:
@@ -126,7 +139,7 @@ class Cafe:
         if not interrupted:
             self.queue.dead.remove(message)
             self._redriven.add(message.message_id)
-        self.tell(f"{copy.message_id} is {message.message_id} redriven{', which stays' * interrupted}")
+        self.note(f"{copy.message_id} is {message.message_id} redriven{', which stays' * interrupted}")
         return copy
 
     def _expect(self, message: Message, kept: Kept | None) -> None:
@@ -154,23 +167,44 @@ class Cafe:
         then: Fault | None = None,
         *,
         shared: bool = False,
+        counters_first: bool = False,
     ) -> None:
         """Give a worker a batch, and let it work on it to a boundary or to the end.
 
         What is shared can be received again at once: it is delivered twice, or its visibility time-out
-        runs out while the worker is at work.
+        runs out while the worker is at work. DynamoDB's writes run in any order, such as counters first.
         """
         batch = self.queue.receive(messages)
         if not batch:
             return
-        if worker not in self.processes:
-            self.processes[worker] = Process(self)
-        run = Run(f"worker {worker}", self, self.processes[worker], batch)
-        self.tell(f"{run.name} receives {[message.message_id for message in batch]}{', shared' * shared}")
+        run = Run(f"worker {worker}", self, self._process(worker), batch, counters_first=counters_first)
+        self.note(f"{run.name} receives {[message.message_id for message in batch]}{', shared' * shared}")
         for message in batch:
             message.holder = None if shared else run
         self.runs[worker] = run
         self._move(run, stop, then)
+
+    def reconcile(self, worker: int, stop: Boundary | None = None, then: Fault | None = None) -> None:
+        """Run the reconciler in a worker's process, to a boundary or to the end."""
+        self.runs[worker] = Reconciliation(f"reconciler {worker}", self, self._process(worker), [])
+        self._move(self.runs[worker], stop, then)
+
+    def record_as_previous_release(self, message: Message) -> None:
+        """Insert the order of a message as a worker that knows no counters, and stop there."""
+        kept = self.orders_in[message.message_id]
+        if kept is not None:
+            self.note(f"the previous release inserts {message.message_id}")
+            self._ask(
+                "INSERT IGNORE INTO orders (order_id, created_at, item, quantity, customer_name, attributes)"
+                " VALUES (%s, %s, %s, %s, %s, %s)",
+                *(kept.order_id, kept.created_at.replace(tzinfo=None)),
+                *(kept.item, kept.quantity, kept.customer_name, kept.attributes),
+            )
+
+    def _process(self, worker: int) -> Process:
+        if worker not in self.processes:
+            self.processes[worker] = Process(self)
+        return self.processes[worker]
 
     def work(self, worker: int, stop: Boundary | None = None, then: Fault | None = None) -> None:
         """Let a standing worker work on, to a boundary or to the end."""
@@ -178,7 +212,7 @@ class Cafe:
 
     def kill(self, worker: int) -> None:
         """End a worker's process wherever it is, even where it waits for the database."""
-        self.tell(f"worker {worker} is killed")
+        self.note(f"worker {worker} is killed")
         run = self.runs.get(worker)
         if run is not None:
             run.kill()
@@ -188,8 +222,7 @@ class Cafe:
     def _move(self, run: Run, stop: Boundary | None, then: Fault | None) -> None:
         run.go(stop, then)
         self._settle()
-        if self._written:
-            self.check_stores()
+        self.check_stores()
 
     def _settle(self) -> None:
         """Wait for those who went on because somebody's locks are gone; end what has ended."""
@@ -206,15 +239,15 @@ class Cafe:
             self.processes.pop(worker, None)
         self.queue.release(run)
         if run.response is None:
-            self.tell(f"{run.name} ended without a response")
+            self.note(f"{run.name} ended without a response")
             return
         failures = run.response["batchItemFailures"]
         failed = {failure["itemIdentifier"] for failure in failures}
-        self.tell(f"{run.name} is done, but for {sorted(failed)}")
+        self.note(f"{run.name} is done, but for {sorted(failed)}")
         received = {message.message_id for message in run.batch}
         assert failed <= received, "Lambda takes a response with a strange message id for a failure of all"
-        done = [message for message in run.batch if message.message_id not in failed]
-        self._check_done(done)
+        self.check_stores()
+        done = self._check_response(run, failed)
         for message in done[:: 2 if run.deletes_half else 1]:
             self.queue.delete(message)
 
@@ -233,7 +266,7 @@ class Cafe:
                 pass
 
     def waits_for_lock(self, connection_id: int) -> bool:
-        """Tell whether a connection's statement waits for somebody else's transaction."""
+        """Return whether a connection's statement waits for somebody else's transaction."""
         with self._watcher.cursor() as cursor:
             cursor.execute("SHOW ENGINE INNODB STATUS")
             _, _, status = cursor.fetchone() or ("", "", "")
@@ -242,27 +275,33 @@ class Cafe:
 
     def break_down(self, place: Place, fault: Fault) -> None:
         """Let something happen to everybody from now on, each time before such a place."""
-        self.tell(f"from now on, {place.value}: {fault.name}")
-        self.weather[place] = fault
+        self.note(f"from now on, {place.value}: {fault.name}")
+        self.faults[place] = fault
+
+    def refuse(self, order_id: str) -> None:
+        """Have DynamoDB refuse an order from now on."""
+        self.note(f"from now on, DynamoDB refuses {order_id}")
+        self.refused.add(order_id)
 
     def mend(self) -> None:
-        """Let what broke down work again."""
-        self.tell("everything works again")
-        self.weather.clear()
+        """End all faults that last."""
+        self.note("everything works again")
+        self.faults.clear()
+        self.refused.clear()
 
     def cut_connections(self) -> None:
         """Cut every worker's connection, as a restart of the database does."""
-        self.tell("the database is restarted")
+        self.note("the database is restarted")
         for process in self.processes.values():
-            if process.line is not None and process.line.open:
-                self.cut(process.line.connection_id)
+            if process.connection is not None and process.connection.open:
+                self.cut(process.connection.connection_id)
         self._settle()
 
     def rotate(self, *, secret_follows: bool) -> None:
         """Change the application's password; the secret follows now or later."""
         self._next_password = f"password {next(_numbers)}"
         self._change_password(self._next_password)
-        self.tell("the login is rotated" + (", the secret not yet" if not secret_follows else ""))
+        self.note("the login is rotated" + (", the secret not yet" if not secret_follows else ""))
         if secret_follows:
             self.let_secret_follow()
 
@@ -274,58 +313,73 @@ class Cafe:
         if self._next_password is not None:
             self.login = dataclasses.replace(self.login, password=self._next_password)
 
+    def change_versions(self, microseconds: int) -> None:
+        """Move the versions of MySQL's counters, as if the server's clock had been put forward or back."""
+        self.note(f"versions are moved by {microseconds} microseconds")
+        self._ask("UPDATE counters SET version = version + %s", microseconds)
+        self.check_stores()
+
     def let_arrive(self) -> None:
         """Let a write arrive whose sender has given up on it."""
-        self.tell("a late write arrives")
+        self.note("a late write arrives")
         self._arrive(self.late.pop(0))
         self.check_stores()
 
     def _arrive(self, write: Callable[[], object]) -> None:
         try:
             write()
-        except self.dynamodb.exceptions.TransactionCanceledException:
-            self.tell("... and is refused")
+        except ClientError:
+            self.note("... and is refused")
 
     # --- the end --------------------------------------------------------------------------------------
 
     def recover(self) -> None:
-        """Let all faults end, the queue run dry, the operator redrive; then all must be there, once."""
+        """End all faults, empty the queue, redrive what can be recorded: everything must be there once."""
         self.mend()
         self.let_secret_follow()
         self._finish_runs()
         for turn in count():
-            assert turn < 99, "the queue does not run dry"
-            for message in [dead for dead in self.queue.dead if self.orders_in[dead.message_id] is not None]:
+            assert turn < 99, "the queue is never empty"
+            for message in [dead for dead in self.queue.dead if self._is_recordable(dead)]:
                 self.redrive(message)
             if not self.queue.messages:
                 break
             self._serve(turn % WORKERS, self.queue.visible[:10])
-        # Whoever is still there must be of use: one order more for each.
+        # Each process that is left must be of use: one order more for each.
         for worker in sorted(self.processes):
             self._serve(worker, [self.publish(Said(f"probe-{worker}", "Tea"))])
         while self.late:
             self.let_arrive()
+        self.reconcile(0)
         self.check()
 
     def _finish_runs(self) -> None:
         for run in self.runs.values():
             run.clear_up()
         while self.runs:
-            assert self.standing, "everybody waits for a lock that nobody at work holds"
+            assert self.standing, "every run waits for a lock, and none holds it"
             self.work(self.standing[0])
 
     def _serve(self, worker: int, messages: Sequence[Message]) -> None:
-        """Give a batch to a worker in quiet times: every order in it must go through at once."""
-        orders = [message for message in messages if self.orders_in[message.message_id] is not None]
-        fresh = [message for message in orders if message.receives < MAX_RECEIVES]
+        """Give a batch to a worker while nothing is wrong: every order in it must be recorded at once."""
+        fresh = [message for message in messages if message.receives < MAX_RECEIVES]
         self.receive(worker, messages)
-        assert worker not in self.runs, "it waits for a lock that nobody at work holds"
+        assert worker not in self.runs, "it waits for a lock that no run holds"
         left = {id(message) for message in self.queue.messages}
-        stuck = [message.message_id for message in fresh if id(message) in left]
-        assert not stuck, f"nothing is wrong, and {stuck} do not go through"
+        stuck = [message for message in fresh if id(message) in left and self._is_recordable(message)]
+        assert not stuck, f"nothing is wrong, and {[m.message_id for m in stuck]} are not recorded"
+
+    def _is_recordable(self, message: Message) -> bool:
+        """Return whether a message holds an order whose id belongs to no other."""
+        kept = self.orders_in[message.message_id]
+        return kept is not None and not self._conflicts(kept)
+
+    def _conflicts(self, kept: Kept) -> bool:
+        there = self._rows("order_id = %s", kept.order_id).get(kept.order_id)
+        return there is not None and not kept.is_same_order(there)
 
     def close(self) -> None:
-        """End whatever is still there, and take the tables away."""
+        """End every run and process, and restore the password."""
         for run in self.runs.values():
             run.kill()
         for process in self.processes.values():
@@ -336,53 +390,106 @@ class Cafe:
     # --- what must hold -------------------------------------------------------------------------------
 
     def check_stores(self) -> None:
-        """Check what holds at any moment, whatever is half-way: nothing is counted that is not in both."""
-        self._written = False
-        items, rows = self._items(), self._rows()
-        extra = items.keys() - rows.keys()
-        assert not extra, f"DynamoDB has {extra}, which the source of truth lacks"
-        self._check_counters(list(items.values()))
+        """Check what holds at any moment: MySQL is consistent, and DynamoDB has nothing that MySQL lacks."""
+        rows = self._rows()
+        counted = self._check_counters(self._rows("recorded_in IS NOT NULL"))
+        for order_id in rows.keys() - self._counted_at.keys():
+            names = self._tally([rows[order_id]])
+            self._counted_at[order_id] = {name: counted[name].version for name in names if name in counted}
+        for order_id, item in self._items().items():
+            assert order_id in rows, f"DynamoDB has {order_id}, which MySQL lacks"
+            assert item == rows[order_id], "the stores have different orders"
+        for name, shown in self._read_shown().items():
+            assert self._values[name].get(shown.version) == shown.value, (
+                f"DynamoDB's {name} is {shown}, which MySQL's never was"
+            )
+            assert shown.version >= self._shown.get(name, 0), f"DynamoDB's {name} has gone back"
+            self._shown[name] = shown.version
+
+    def _check_counters(self, rows: Mapping[str, Kept]) -> dict[str, Counted]:
+        """Check that MySQL's counters are what its counted rows add up to, and that versions grow."""
+        found = self._ask("SELECT name, value, version FROM counters")
+        counted = self._unexpired({name.decode(): Counted(*numbers) for name, *numbers in found})
+        values = {name: counter.value for name, counter in counted.items()}
+        assert values == self._tally(rows.values()), "MySQL's counters are not what its rows add up to"
+        for name, counter in counted.items():
+            seen = self._values[name]
+            assert counter.version >= max(seen, default=0), f"MySQL's {name} has an older version"
+            assert seen.setdefault(counter.version, counter.value) == counter.value, (
+                f"MySQL's {name} has changed, and its version has not"
+            )
+        return counted
 
     def check(self) -> None:
-        """Check the three invariants, to the unit, when everything was recorded."""
-        rows, items = self._rows(), self._items()
-        assert rows.keys() == self.said.keys()
-        assert items.keys() == self.said.keys()
+        """Check that everything was recorded, and that DynamoDB shows what MySQL has, to the version."""
+        self.check_stores()
+        rows = self._rows()
+        assert rows.keys() == self.said.keys(), "MySQL has not what was sent"
+        assert self._items().keys() == self.said.keys(), "DynamoDB has not what was sent"
         for order_id, said in self.said.items():
-            assert rows[order_id] == items[order_id], "the stores keep different orders"
             assert rows[order_id] in said, "this is not what was said"
-        self._check_counters(list(rows.values()))
+        counted = self._check_counters(rows)
+        shown = {name: counter for name, counter in counted.items() if is_shown(name)}
+        assert self._unexpired(self._read_shown()) == shown, "DynamoDB does not show what MySQL has"
         assert not self.queue.messages
-        assert all(self.orders_in[message.message_id] is None for message in self.queue.dead)
-        poison = {message_id for message_id, kept in self.orders_in.items() if kept is None}
-        poison -= self._redriven
-        assert poison == {message.message_id for message in self.queue.dead}
+        left = {
+            message_id
+            for message_id, kept in self.orders_in.items()
+            if kept is None or not kept.is_same_order(rows[kept.order_id])
+        }
+        assert {message.message_id for message in self.queue.dead} == left - self._redriven
 
-    def _check_done(self, done: Sequence[Message]) -> None:
-        """Check that what leaves the queue is in both stores."""
-        rows, items = self._rows(), self._items()
+    def shown(self, name: str) -> int:
+        """Return the value of a counter in DynamoDB."""
+        return self._read_shown()[name].value
+
+    def _check_response(self, run: Run, failed: set[str]) -> list[Message]:
+        """Check what leaves the queue, and what is reported as a conflict; return what leaves it."""
+        done = [message for message in run.batch if message.message_id not in failed]
+        rows, items, shown = self._rows(), self._items(), self._read_shown()
         for message in done:
             kept = self.orders_in[message.message_id]
             assert kept is not None, f"{message.message_id} holds no order, and passes for done"
             assert kept.order_id in rows, f"{message.message_id} passes for done, and MySQL does not have it"
+            assert kept.is_same_order(rows[kept.order_id]), (
+                f"{message.message_id} passes for done, and MySQL has another order under its id"
+            )
             assert kept.order_id in items, (
                 f"{message.message_id} passes for done, and DynamoDB does not have it"
             )
+            for name, version in self._unexpired(self._counted_at[kept.order_id]).items():
+                assert not is_shown(name) or shown[name].version >= version, (
+                    f"{message.message_id} passes for done, and DynamoDB's {name} does not have it"
+                )
+        for message_id, reason in run.reasons.items():
+            kept = self.orders_in[message_id]
+            if isinstance(reason, Conflict):
+                assert kept is not None
+                assert not kept.is_same_order(rows[kept.order_id]), f"{message_id} is no conflict"
+        return done
 
-    def _check_counters(self, orders: Sequence[Kept]) -> None:
-        metrics: Counter[str] = Counter()
-        menu: Counter[str] = Counter()
+    def _tally(self, orders: Iterable[Kept]) -> Counter[str]:
+        """Return what orders add up to, counted without the code that is tested."""
+        counted: Counter[str] = Counter()
         for order in orders:
-            local = order.created_at.astimezone(ZONE)
-            metrics["TOTAL_ORDERS"] += 1
-            metrics[f"ORDERS#{local.date().isoformat()}"] += 1
-            metrics[f"ORDERS#{local.date().isoformat()}T{local.hour:02}"] += 1
-            menu[order.item] += order.quantity
-        assert self._counters(self.names.metrics, "metric", "count") == metrics
-        assert self._counters(self.names.menu, "item", "orders") == menu
+            utc, local = order.created_at, order.created_at.astimezone(ZONE)
+            counted["TOTAL_ORDERS"] += 1
+            counted[f"ORDERS#{local:%Y-%m-%d}"] += 1
+            counted[f"ORDERS#{local:%Y-%m-%dT%H}"] += 1
+            counted[f"QUARTER#{utc:%Y-%m-%dT%H}:{utc.minute // 15 * 15:02}"] += 1
+            counted[f"ITEM#{order.item}"] += order.quantity
+            counted[f"ITEM_HOUR#{utc:%Y-%m-%dT%H}#{order.item}"] += order.quantity
+        return Counter(self._unexpired(counted))
 
-    def _rows(self) -> dict[str, Kept]:
-        rows = self._ask("SELECT order_id, created_at, item, quantity, customer_name, attributes FROM orders")
+    def _unexpired(self, counters: Mapping[str, T]) -> dict[str, T]:
+        return {name: value for name, value in counters.items() if not is_expired(name, ZONE, self.now)}
+
+    def _rows(self, condition: str = "TRUE", *values: object) -> dict[str, Kept]:
+        rows = self._ask(
+            "SELECT order_id, created_at, item, quantity, customer_name, attributes"  # noqa: S608
+            f" FROM orders WHERE {condition}",
+            *values,
+        )
         assert len({row[0] for row in rows}) == len(rows), "an order has two rows"
         return {
             order_id: Kept(
@@ -399,75 +506,89 @@ class Cafe:
     def _items(self) -> dict[str, Kept]:
         deserialize = TypeDeserializer().deserialize
         orders = {}
-        for item in self._scan(self.names.orders):
-            said = {name: deserialize(value) for name, value in item.items()}
-            order_id, created_at = said.pop("orderId"), datetime.fromisoformat(said.pop("created_at"))
+        for item in self.dynamodb.items(self.names.orders):
+            fields = {name: deserialize(value) for name, value in item.items()}
+            order_id, created_at = fields.pop("orderId"), datetime.fromisoformat(fields.pop("created_at"))
             orders[order_id] = Kept(
                 order_id,
                 created_at,
-                said.pop("item"),
-                int(said.pop("quantity")),
-                said.pop("customer_name"),
-                encode(said, sort_keys=True),
+                fields.pop("item"),
+                int(fields.pop("quantity")),
+                fields.pop("customer_name"),
+                encode(fields, sort_keys=True),
             )
         return orders
 
-    def _counters(self, table: str, key: str, value: str) -> Counter[str]:
-        found = Counter(
-            {item[key]["S"]: int(item[value]["N"]) for item in self._scan(table) if value in item}
-        )
-        return Counter({name: number for name, number in found.items() if number})
-
-    def _scan(self, table: str) -> list[dict[str, Any]]:
-        return [item.to_json()["Attributes"] for item in _items(table).values()]
+    def _read_shown(self) -> dict[str, Counted]:
+        metrics = self.dynamodb.items(self.names.metrics)
+        menu = self.dynamodb.items(self.names.menu)
+        return {
+            **{item["metric"]["S"]: _counted(item, "count") for item in metrics},
+            **{f"ITEM#{item['item']['S']}": _counted(item, "orders") for item in menu},
+        }
 
     def _ask(self, statement: str, *values: object) -> list[Row]:
         with self._administrator.cursor() as cursor:
             cursor.execute(statement, values)
             return list(cursor.fetchall())
 
-    def _set_up(self) -> None:
-        self._ask("DELETE FROM orders")
-        for name in dataclasses.astuple(self.names):
-            _items(name).clear()
-
-    def has_written(self) -> None:
-        """Take note that DynamoDB may have changed."""
-        self._written = True
-
-    def tell(self, line: str) -> None:
-        """Write down what happened, for whoever has to understand a failure."""
-        self.story.append(line)
+    def note(self, line: str) -> None:
+        """Add a line to the history, which explains a failure."""
+        self.history.append(line)
 
 
-def _items(table: str) -> dict[str, Any]:
-    """Open moto's own table: calls of `scan` would be most of the tests' time."""
-    items: dict[str, Any] = get_backend("dynamodb")["123456789012"]["us-east-1"].tables[table].items
-    return items
+def _counted(item: dict[str, Any], counter: str) -> Counted:
+    return Counted(int(item[counter]["N"]), int(item["version"]["N"]))
 
 
 class Street:
     """Where cafes open one after the other, with the same database."""
 
-    def __init__(self, server: Server, dynamodb: Any, login: Login) -> None:
+    def __init__(self, server: Server, dynamodb: Tables, login: Login) -> None:
         self._administrator = server.connect(login.database)
         self._watcher = server.connect(login.database)
         self._dynamodb = dynamodb
         self._login = login
+        self._cafe: Cafe | None = None
 
     @contextmanager
     def cafe(self) -> Iterator[Cafe]:
-        """Open a cafe, and close it in the end; what fails in it comes with the cafe's story."""
-        cafe = Cafe(self._administrator, self._watcher, self._dynamodb, self._login)
+        """Open a cafe, and close it in the end; what fails in it comes with the cafe's history."""
+        cafe = self._cafe = Cafe(self._administrator, self._watcher, self._dynamodb, self._login)
         try:
             yield cafe
         except AssertionError as error:
-            error.add_note("\n".join(cafe.story))
+            error.add_note("\n".join(cafe.history))
             raise
         finally:
             cafe.close()
 
+    @contextmanager
+    def changed_schema(self) -> Iterator[None]:
+        """Restore the unique key in the end, if it is gone then."""
+        try:
+            yield
+        finally:
+            if not self.ask("SHOW INDEX FROM orders WHERE Key_name = 'orders_order_id'"):
+                self.ask("DELETE FROM orders")
+                self.ask("ALTER TABLE orders ADD UNIQUE INDEX orders_order_id (order_id)")
+
+    def ask(self, statement: str) -> list[Row]:
+        """Send a statement to the database."""
+        with self._administrator.cursor() as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+
+    def now(self, zone: tzinfo) -> datetime:
+        """Return the time in the cafe, in place of `datetime.now`."""
+        assert self._cafe is not None
+        return self._cafe.now.astimezone(zone)
+
+    def timestamp(self) -> float:
+        """Return the time in the cafe, in place of `time.time`."""
+        return self.now(UTC).timestamp()
+
     def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         self._administrator.close()
         self._watcher.close()

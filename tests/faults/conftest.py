@@ -1,24 +1,30 @@
-"""A street with a real MariaDB and moto's DynamoDB, and the worker's code between model and stores."""
+"""A real database server and moto's DynamoDB, and the worker's code between model and stores."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
+from types import SimpleNamespace
 
 import pymysql
 import pytest
-import stores.dynamodb.tables
 from pymysql.constants import CLIENT
 
+import failures
 import order_processor
+import orders.ledger
+import stores.dynamodb.client
+import stores.dynamodb.projection
 import stores.mysql.connection
+import stores.mysql.orders
+import stores.mysql.rows
 from stores.mysql import migrations, users
 from stores.mysql.connection import MySql
 from stores.mysql.secret import Login
 from tests.faults import worker
 from tests.faults.cafe import Cafe, Street
-from tests.stores import MIGRATIONS, FixedLogin, Server, dynamodb_in_process
+from tests.faults.tables import Tables
+from tests.stores import MIGRATIONS, NAMES, FixedLogin, Server, dynamodb_in_process
 
 
 class Clock:
@@ -53,23 +59,28 @@ def login(server: Server) -> Login:
 
 
 @pytest.fixture(scope="module")
-def dynamodb_for_all() -> Iterator[Any]:
+def tables() -> Iterator[Tables]:
     """DynamoDB in this process for all of a module's tests; each cafe begins with empty tables."""
-    with dynamodb_in_process() as client:
-        yield client
+    with dynamodb_in_process():
+        yield Tables(NAMES)
 
 
 @pytest.fixture
-def street(
-    server: Server, login: Login, dynamodb_for_all: Any, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Street]:
+def street(server: Server, login: Login, tables: Tables, monkeypatch: pytest.MonkeyPatch) -> Iterator[Street]:
     """A place to open cafes in: nothing sleeps, and every boundary can be hit."""
-    street = Street(server, dynamodb_for_all, login)
+    street = Street(server, tables, login)
     monkeypatch.setattr(stores.mysql.connection, "CERTIFICATE_AUTHORITY", server.authority)
     monkeypatch.setattr(stores.mysql.connection, "time", Clock())
-    monkeypatch.setattr(stores.dynamodb.tables, "time", Clock())
+    monkeypatch.setattr(stores.dynamodb.client, "time", Clock())
+    # So few that a batch needs several calls.
+    monkeypatch.setattr(stores.dynamodb.projection, "MAX_PUTS", 2)
+    monkeypatch.setattr(stores.mysql.orders, "datetime", street)
+    monkeypatch.setattr(stores.mysql.orders, "time", SimpleNamespace(time=street.timestamp))
+    monkeypatch.setattr(stores.mysql.rows, "datetime", street)
+    monkeypatch.setattr(orders.ledger, "datetime", street)
     monkeypatch.setattr(order_processor, "ledger", worker.current_ledger)
     monkeypatch.setattr(order_processor, "log", worker.log)
+    monkeypatch.setattr(failures, "log", worker.log)
     # The model decides when a message comes again: at any time.
     monkeypatch.setattr(order_processor, "back_off", lambda *_, **__: None)
     monkeypatch.setattr(pymysql, "connect", worker.connect(pymysql.connect))

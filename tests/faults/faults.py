@@ -18,7 +18,8 @@ class Place(Enum):
     STATEMENT = "a statement"
     COMMIT = "a commit"
     ROLLBACK = "a rollback"
-    WRITE = "a write to DynamoDB"
+    PUT = "a put of orders"
+    UPDATE = "an update of a counter"
     RESPONSE = "the response"
 
     def __repr__(self) -> str:
@@ -63,14 +64,15 @@ class Fault(Enum):
     UNREACHABLE = CR.CR_CONN_HOST_ERROR
     SERVER_GONE = CR.CR_SERVER_GONE_ERROR
     SERVER_LOST = CR.CR_SERVER_LOST
-    # DynamoDB: the error of a call, or the reason of a cancelled transaction.
+    # DynamoDB, by the code of its error.
     THROUGHPUT_EXCEEDED = "ProvisionedThroughputExceededException"
     THROTTLED = "ThrottlingException"
-    IN_PROGRESS = "TransactionInProgressException"
+    LIMIT_EXCEEDED = "RequestLimitExceeded"
+    CONFLICT = "TransactionConflictException"  # with the previous release, which writes in transactions
     SERVER_ERROR = "InternalServerError"
-    CANCELLED_BY_CONFLICT = "TransactionConflict"
-    CANCELLED_BY_THROTTLE = "ThrottlingError"
-    CANCELLED_BY_THROUGHPUT = "ProvisionedThroughputExceeded"
+    REFUSED = "ValidationException"
+    UNPROCESSED = "all items are returned as unprocessed"
+    HALF_UNPROCESSED = "every other item is returned as unprocessed"
     NO_ANSWER = "no answer in time"
     NO_ROUTE = "no connection to DynamoDB"
     LATE = "no answer in time, and the write arrives later"
@@ -83,13 +85,8 @@ class Fault(Enum):
 
 ANYWHERE = (Fault.EXCEPTION, Fault.PROCESS_GONE)
 LOST = (Fault.SERVER_GONE, Fault.SERVER_LOST)
-THROTTLES = (
-    Fault.THROUGHPUT_EXCEEDED,
-    Fault.THROTTLED,
-    Fault.CANCELLED_BY_CONFLICT,
-    Fault.CANCELLED_BY_THROTTLE,
-    Fault.CANCELLED_BY_THROUGHPUT,
-)
+THROTTLES = (Fault.THROUGHPUT_EXCEEDED, Fault.THROTTLED, Fault.LIMIT_EXCEEDED)
+UNAVAILABLE = (Fault.NO_ANSWER, Fault.NO_ROUTE)
 
 POSSIBLE: dict[Boundary, tuple[Fault, ...]] = {
     before(Place.BATCH): ANYWHERE,
@@ -107,16 +104,26 @@ POSSIBLE: dict[Boundary, tuple[Fault, ...]] = {
     after(Place.COMMIT): (Fault.SERVER_LOST, *ANYWHERE),
     before(Place.ROLLBACK): (*LOST, *ANYWHERE),
     after(Place.ROLLBACK): (Fault.SERVER_LOST, *ANYWHERE),
-    before(Place.WRITE): (
+    before(Place.PUT): (
         *THROTTLES,
-        Fault.IN_PROGRESS,
+        *UNAVAILABLE,
+        Fault.UNPROCESSED,
+        Fault.HALF_UNPROCESSED,
+        Fault.REFUSED,
         Fault.SERVER_ERROR,
-        Fault.NO_ANSWER,
-        Fault.NO_ROUTE,
         Fault.LATE,
         *ANYWHERE,
     ),
-    after(Place.WRITE): (Fault.NO_ANSWER, Fault.IN_PROGRESS, Fault.SERVER_ERROR, *ANYWHERE),
+    after(Place.PUT): (Fault.NO_ANSWER, Fault.SERVER_ERROR, *ANYWHERE),
+    before(Place.UPDATE): (
+        *THROTTLES,
+        *UNAVAILABLE,
+        Fault.CONFLICT,
+        Fault.SERVER_ERROR,
+        Fault.LATE,
+        *ANYWHERE,
+    ),
+    after(Place.UPDATE): (Fault.NO_ANSWER, Fault.SERVER_ERROR, *ANYWHERE),
     before(Place.RESPONSE): (Fault.HALF_DELETED, *ANYWHERE),
 }
 """Which faults there are where: an error *after* a boundary is an answer that got lost."""
@@ -125,9 +132,10 @@ LASTING: dict[Place, tuple[Fault, ...]] = {
     Place.SECRET: (Fault.SECRET_AWAY,),
     Place.CONNECT: (Fault.UNREACHABLE, Fault.TOO_MANY_CONNECTIONS, Fault.LOGIN_REFUSED),
     Place.STATEMENT: (*LOST, Fault.DEADLOCK, Fault.LOCK_WAIT_TIMEOUT),
-    Place.WRITE: (*THROTTLES, Fault.NO_ANSWER, Fault.NO_ROUTE),
+    Place.PUT: (*THROTTLES, *UNAVAILABLE, Fault.UNPROCESSED),
+    Place.UPDATE: (*THROTTLES, *UNAVAILABLE),
 }
-"""What may go on for a while and outlast the worker's patience."""
+"""What may last longer than the worker tries."""
 
 
 def each() -> Iterator[tuple[Boundary, Fault]]:

@@ -68,6 +68,14 @@ class Kept:
         attributes = encode(said.attributes, sort_keys=True)
         return cls(order_id, created_at, said.item, said.quantity, said.customer_name, attributes)
 
+    def is_same_order(self, other: Kept) -> bool:
+        """Return whether two orders with one id are one; if not, the later one is a conflict."""
+        return (self.item, self.quantity, self.customer_name) == (
+            other.item,
+            other.quantity,
+            other.customer_name,
+        )
+
 
 def envelope(message: str, message_id: str, sent_at: datetime) -> str:
     """Wrap a message as SNS does."""

@@ -41,7 +41,7 @@ PROFILE = settings(
     suppress_health_check=list(HealthCheck),
 )
 
-HALF_DONE = {Place.STATEMENT, Place.COMMIT, Place.WRITE, Place.RESPONSE}
+HALF_DONE = {Place.STATEMENT, Place.COMMIT, Place.PUT, Place.UPDATE, Place.RESPONSE}
 Until = tuple[Boundary, Fault | None] | None
 # Where others find work that is half done; the simplest is to go on to the end.
 pauses: list[Until] = [None, *((boundary, None) for boundary in POSSIBLE if boundary.place in HALF_DONE)]
@@ -74,9 +74,12 @@ class Batch:
     worker: int = 0
     backwards: bool = False
     shared: bool = False
+    counters_first: bool = False
 
 
-batches = st.builds(Batch, st.integers(0, 9), st.integers(1, 6), workers, st.booleans(), st.booleans())
+batches = st.builds(
+    Batch, st.integers(0, 9), st.integers(1, 6), workers, st.booleans(), st.booleans(), st.booleans()
+)
 
 
 class Trouble(Enum):
@@ -85,6 +88,7 @@ class Trouble(Enum):
     RESTART = auto()
     ROTATION = auto()
     HALF_A_ROTATION = auto()  # the secret lags behind
+    REFUSAL = auto()  # of one order, by DynamoDB
     ALL_IS_WELL_AGAIN = auto()
 
     def __repr__(self) -> str:
@@ -157,7 +161,21 @@ class Faults(RuleBasedStateMachine):
             messages[::-1] if batch.backwards else messages,
             *(until or (None, None)),
             shared=batch.shared,
+            counters_first=batch.counters_first,
         )
+
+    @precondition(lambda self: self.cafe.idle)
+    @rule(worker=workers, until=untils)
+    def reconcile(self, worker: int, until: Until) -> None:
+        idle = self.cafe.idle
+        self.cafe.reconcile(idle[worker % len(idle)], *(until or (None, None)))
+
+    # While nobody holds a lock: the model itself would wait for it.
+    @precondition(lambda self: self.cafe.queue.messages and not self.cafe.runs)
+    @rule(which=st.integers(0, 9))
+    def record_as_previous_release(self, which: int) -> None:
+        messages = self.cafe.queue.messages
+        self.cafe.record_as_previous_release(messages[which % len(messages)])
 
     @precondition(lambda self: self.cafe.standing)
     @rule(worker=workers, until=untils)
@@ -191,6 +209,8 @@ class Faults(RuleBasedStateMachine):
                 cafe.cut_connections()
             case Trouble.ROTATION | Trouble.HALF_A_ROTATION:
                 cafe.rotate(secret_follows=trouble is Trouble.ROTATION)
+            case Trouble.REFUSAL:
+                cafe.refuse("A1")
             case place, fault:
                 cafe.break_down(place, fault)
 
@@ -204,7 +224,7 @@ class Faults(RuleBasedStateMachine):
             if sys.exc_info()[0] is None:  # nothing has failed yet
                 self.cafe.recover()
         finally:
-            note("\n".join(self.cafe.story))
+            note("\n".join(self.cafe.history))
             self._opened.__exit__(None, None, None)
 
 

@@ -7,23 +7,32 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 import pymysql
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+import pytest
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
-from stores.dynamodb.tables import OrdersTables, TableNames
 
 import order_processor
+from orders.errors import StoreUnavailableError
+from orders.findings import RdsOrders
 from orders.ledger import Ledger
+from orders.reconciliation import Clock, Outcome, Reconciler
+from stores.dynamodb.client import DynamoDb, Item, TableNames
+from stores.dynamodb.projection import Projection
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
+from stores.mysql.rows import OrderRows
 from stores.mysql.secret import Login, LoginSecret
+from tests.faults import tables
 from tests.faults.faults import LOST, Boundary, Fault, Place, after, before
 from tests.faults.queue import Message
+from tests.faults.tables import Tables
 
 # Subscriptable for the type checker alone.
 if TYPE_CHECKING:
@@ -32,8 +41,8 @@ else:
     _Connection = Connection
 T = TypeVar("T")
 
-MAX_ACTIONS = 9  # of one transaction, so that a batch needs several, and because moto is slow at many
-PATIENCE = 60.0  # seconds, for what another run holds up
+LOCK_TIMEOUT = 60  # seconds, for what another run holds up; only the model ends it
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # before every order
 _threads = threading.local()
 
 
@@ -45,60 +54,78 @@ class UnexpectedError(Exception):
     """What no code expects."""
 
 
-class Surroundings(Protocol):
+class Environment(Protocol):
     """What is around the workers: the stores, and who looks after them."""
 
     names: TableNames
     zone: ZoneInfo
+    now: datetime
     login: Login
     """What the secret says now."""
-    dynamodb: Any
-    weather: dict[Place, Fault]
+    dynamodb: Tables
+    refused: set[str]
+    """Ids of the orders that DynamoDB refuses."""
+    faults: dict[Place, Fault]
     """What happens to everybody, at each boundary before such a place."""
     late: list[Callable[[], object]]
-    """Writes that are still on their way."""
+    """Writes that arrive after their sender has given up."""
 
     def cut(self, connection_id: int) -> None:
         """End a connection and whatever transaction it had."""
 
     def waits_for_lock(self, connection_id: int) -> bool:
-        """Tell whether a connection's statement waits for somebody else's transaction."""
+        """Return whether a connection's statement waits for somebody else's transaction."""
 
-    def has_written(self) -> None:
-        """Take note that DynamoDB may have changed."""
-
-    def tell(self, line: str) -> None:
-        """Write down what happened."""
+    def note(self, line: str) -> None:
+        """Add a line to the history."""
 
 
 class Process:
     """What lives as long as a worker's process: its connection, its secret."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self.line: Line | None = None
-        self.mysql = MySql(LoginSecret("CafeDevDBSM", _Secrets(around)), timeout=PATIENCE)
-        tables = OrdersTables(around.names, around.zone, _DynamoDb(around), MAX_ACTIONS)
-        self.ledger = Ledger(OrdersDatabase(self.mysql), tables)
+    def __init__(self, environment: Environment) -> None:
+        self.connection: FaultyConnection | None = None
+        login = LoginSecret("CafeDevDBSM", _Secrets(environment))
+        mysql = MySql(login, timeout=2 * LOCK_TIMEOUT, idle=2 * LOCK_TIMEOUT)
+        projection = Projection(DynamoDb(client=_DynamoDb(environment)), environment.names, environment.zone)
+        projection._threads = _OneByOne()  # type: ignore[assignment]
+        self.ledger = Ledger(OrdersDatabase(mysql, environment.zone), projection, environment.zone)
+        # By its clock, what is under way already counts as late.
+        clock = Clock(now=lambda: environment.now + timedelta(minutes=1), sleep=lambda _: None)
+        rows = OrderRows(mysql, environment.zone)
+        self.reconciler = Reconciler(rows, projection, environment.zone, clock)
 
     def end(self) -> None:
-        """Let nothing of it be left."""
-        if self.line is not None:
-            self.line.cut()
+        """Cut the connection."""
+        if self.connection is not None:
+            self.connection.cut()
 
 
 class Run:
     """One batch in one process."""
 
-    def __init__(self, name: str, around: Surroundings, process: Process, batch: Sequence[Message]) -> None:
+    def __init__(
+        self,
+        name: str,
+        environment: Environment,
+        process: Process,
+        batch: Sequence[Message],
+        *,
+        counters_first: bool = False,
+    ) -> None:
         self.name = name
         self.batch = list(batch)
+        self.counters_first = counters_first
+        """Several writes are under way at once: the order in which they arrive is any."""
         self.process = process
-        self.around = around
+        self.environment = environment
         self.position: Boundary | None = None
         """Where it stands; None while it moves."""
         self.waits = False
-        """It hangs in the database, on a lock that somebody else holds."""
+        """It waits in the database for a lock that another holds."""
         self.response: order_processor.BatchResponse | None = None
+        self.reasons: dict[str, str] = {}
+        """Why messages failed, by SQS's message id."""
         self.deletes_half = False
         self.gone = False
         self.error: BaseException | None = None
@@ -111,7 +138,7 @@ class Run:
 
     @property
     def ended(self) -> bool:
-        """Tell whether it has come to its end, one way or another."""
+        """Return whether it has come to its end, one way or another."""
         return self._still.is_set() and not self._thread.is_alive()
 
     def go(self, stop: Boundary | None = None, then: Fault | None = None) -> None:
@@ -140,12 +167,12 @@ class Run:
         self._awaiting = None
 
     def settle(self) -> None:
-        """Wait until it stands, has ended, or hangs on a lock."""
+        """Wait until it stands, has ended, or waits for a lock."""
         while not self._still.wait(0.01):
-            line = self.process.line
-            if line is not None and line.asking and self.around.waits_for_lock(line.connection_id):
+            line = self.process.connection
+            if line is not None and line.asking and self.environment.waits_for_lock(line.connection_id):
                 if not self.waits:
-                    self.around.tell(f"{self.name} waits for a lock")
+                    self.environment.note(f"{self.name} waits for a lock")
                 self.waits = True
                 return
         if self.position is None:
@@ -156,9 +183,9 @@ class Run:
         self._leave_if_gone()
         hit = self._stand(boundary) if self.waits or boundary == self._stop else None
         if hit is None and not boundary.after:
-            hit = self.around.weather.get(boundary.place)
+            hit = self.environment.faults.get(boundary.place)
         if hit is not None:
-            self.around.tell(f"{self.name} {boundary}: {hit.name}")
+            self.environment.note(f"{self.name} {boundary}: {hit.name}")
         if hit is Fault.PROCESS_GONE:
             self.gone = True
             self.process.end()
@@ -173,6 +200,13 @@ class Run:
         if self.waits:
             self._stand(after(Place.STATEMENT))
 
+    def handle(self) -> None:
+        """Call the worker's handler."""
+        event = {"Records": [message.record() for message in self.batch]}
+        response = order_processor.handler(event, None)
+        self.deletes_half = self.reach(before(Place.RESPONSE)) is Fault.HALF_DELETED
+        self.response = response
+
     def _leave_if_gone(self) -> None:
         if self.gone:
             raise Gone
@@ -181,7 +215,7 @@ class Run:
         if boundary != self._stop:
             self._awaiting = None
         self.waits = False
-        self.around.tell(f"{self.name} stands {boundary}")
+        self.environment.note(f"{self.name} stands {boundary}")
         self.position = boundary
         self._still.set()
         self._go.acquire()
@@ -192,10 +226,7 @@ class Run:
         _threads.run = self
         try:
             self.reach(before(Place.BATCH))
-            event = {"Records": [message.record() for message in self.batch]}
-            response = order_processor.handler(event, None)
-            self.deletes_half = self.reach(before(Place.RESPONSE)) is Fault.HALF_DELETED
-            self.response = response
+            self.handle()
         except (Gone, UnexpectedError):
             pass
         except BaseException as error:  # noqa: BLE001
@@ -204,8 +235,20 @@ class Run:
             self._still.set()
 
 
+class Reconciliation(Run):
+    """What the reconciler does every minute, in a worker's process."""
+
+    def handle(self) -> None:
+        """Count what nobody has counted, and compare all that was recorded."""
+        self.outcome = Outcome()
+        try:
+            self.process.reconciler.recent(RdsOrders(compared_until=EPOCH), self.outcome)
+        except StoreUnavailableError as error:
+            self.outcome.unchecked = str(error)
+
+
 def current() -> Run | None:
-    """Tell whose code this thread runs."""
+    """Return the run whose code this thread executes."""
     return getattr(_threads, "run", None)
 
 
@@ -217,29 +260,31 @@ def current_ledger() -> Ledger:
 
 
 def log(level: str, message: str, **fields: object) -> None:
-    """Stand in for the worker's log: it belongs to the story."""
+    """Stand in for the worker's log: keep the reasons of failures."""
     run = current()
     if run is not None and level != "INFO":
-        run.around.tell(f"{run.name} logs: {message} {fields}")
+        if "reason" in fields:
+            run.reasons[str(fields["messageId"])] = cast(str, fields["reason"])
+        run.environment.note(f"{run.name} logs: {message} {fields}")
 
 
-class Line(_Connection):
+class FaultyConnection(_Connection):
     """A connection of a process, with a boundary on each side of everything that goes over it."""
 
-    def __init__(self, process: Process, around: Surroundings, **options: Any) -> None:
+    def __init__(self, process: Process, environment: Environment, **options: Any) -> None:
         self._process = process
-        self._around = around
+        self._environment = environment
         self._open = False
         self.asking = False
         super().__init__(**options)
         self.connection_id: int = self.thread_id()  # type: ignore[no-untyped-call]
         # Only the model lets a lock's waiting end.
         with self.cursor() as cursor:
-            cursor.execute("SET SESSION innodb_lock_wait_timeout = 60")
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = %s", (LOCK_TIMEOUT,))
         self._open = True
 
     def query(self, sql: str | bytes, unbuffered: bool = False) -> int:
-        return self._bounded(Place.STATEMENT, lambda: super(Line, self).query(sql, unbuffered))
+        return self._bounded(Place.STATEMENT, lambda: super(FaultyConnection, self).query(sql, unbuffered))
 
     def commit(self) -> None:
         self._bounded(Place.COMMIT, super().commit)
@@ -249,12 +294,12 @@ class Line(_Connection):
 
     def close(self) -> None:
         super().close()
-        self._around.cut(self.connection_id)  # the server takes a moment to see it
+        self._environment.cut(self.connection_id)  # the server takes a moment to see it
 
     def cut(self) -> None:
         """End it as a broken network or a killed process does; the server rolls back."""
         self._open = False
-        self._around.cut(self.connection_id)
+        self._environment.cut(self.connection_id)
         self._force_close()  # type: ignore[attr-defined]
 
     def _bounded(self, place: Place, act: Callable[[], T]) -> T:
@@ -283,6 +328,17 @@ class Line(_Connection):
         raise pymysql.OperationalError(fault.value, fault.name)
 
 
+def rewrite(patch: pytest.MonkeyPatch, old: str, new: str) -> None:
+    """Change the text of all statements that have one, as a worker does that lacks a protection."""
+    query = FaultyConnection.query
+
+    def query_otherwise(self: FaultyConnection, sql: str | bytes, unbuffered: bool = False) -> int:
+        text = sql if isinstance(sql, bytes) else sql.encode("utf-8", "surrogateescape")
+        return query(self, text.replace(old.encode(), new.encode()), unbuffered)
+
+    patch.setattr(FaultyConnection, "query", query_otherwise)
+
+
 def connect(connect_really: Callable[..., Connection[Cursor]]) -> Callable[..., Connection[Cursor]]:
     """Stand in for `pymysql.connect` in the threads of runs."""
 
@@ -292,8 +348,8 @@ def connect(connect_really: Callable[..., Connection[Cursor]]) -> Callable[..., 
             return connect_really(**options)
         if fault := run.reach(before(Place.CONNECT)):
             raise pymysql.OperationalError(fault.value, fault.name)
-        line = Line(run.process, run.around, **options)
-        run.process.line = line
+        line = FaultyConnection(run.process, run.environment, **options)
+        run.process.connection = line
         line._fail(run.reach(after(Place.CONNECT)))
         return line
 
@@ -303,14 +359,14 @@ def connect(connect_really: Callable[..., Connection[Cursor]]) -> Callable[..., 
 class _Secrets:
     """Secrets Manager with the one secret."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self._around = around
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
 
     def get_secret_value(self, **_: str) -> dict[str, str]:
         run = current()
         if run is not None and run.reach(before(Place.SECRET)):
             raise EndpointConnectionError(endpoint_url="https://secretsmanager")
-        login = self._around.login
+        login = self._environment.login
         value = {
             "host": login.host,
             "port": login.port,
@@ -321,53 +377,65 @@ class _Secrets:
         return {"SecretString": json.dumps(value)}
 
 
+class _OneByOne:
+    """Stand in for the threads of the projection, so that its writes have an order that a test chooses."""
+
+    def map(self, run_job: Callable[[T], object], jobs: Iterable[T]) -> list[object]:
+        run = current()
+        assert run is not None
+        ordered = list(jobs)
+        return [run_job(job) for job in (reversed(ordered) if run.counters_first else ordered)]
+
+
 class _DynamoDb:
-    """DynamoDB with a boundary on each side of every write, whichever way of writing the code uses."""
+    """DynamoDB with a boundary on each side of every write."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self._around = around
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        act = getattr(self._around.dynamodb, name)
-        if not any(word in name for word in ("write", "put", "update", "delete")):
-            return act  # type: ignore[no-any-return]
+    def batch_write_item(self, RequestItems: dict[str, list[Item]]) -> dict[str, Any]:  # noqa: N803
+        """Put orders, unless one of them is refused; a fault may return some as unprocessed."""
+        ((table, requests),) = RequestItems.items()
 
-        def write(**request: Any) -> Any:
-            run = current()
-            assert run is not None
-            self._fail(run.reach(before(Place.WRITE)), lambda: act(**request), request)
-            self._around.has_written()
-            answer = act(**request)
-            self._fail(run.reach(after(Place.WRITE)), None, request)
-            return answer
+        def put(some: Sequence[Item] = requests) -> dict[str, Any]:
+            if any(item["PutRequest"]["Item"]["orderId"]["S"] in self._environment.refused for item in some):
+                raise tables.error("ValidationException", "BatchWriteItem")
+            if some:
+                self._environment.dynamodb.batch_write_item(RequestItems={table: some})
+            unprocessed = [request for request in requests if request not in some]
+            return {"UnprocessedItems": {table: unprocessed} if unprocessed else {}}
 
-        return write
+        return self._write(Place.PUT, put, requests)
 
-    def _fail(
-        self, fault: Fault | None, write: Callable[[], object] | None, request: Mapping[str, Any]
-    ) -> None:
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
+        """Read items: whatever fails there changes nothing."""
+        return self._environment.dynamodb.batch_get_item(**request)
+
+    def update_item(self, **request: Any) -> dict[str, Any]:
+        """Set a counter."""
+        return self._write(Place.UPDATE, lambda: self._environment.dynamodb.update_item(**request))
+
+    def _write(
+        self, place: Place, write: Callable[..., dict[str, Any]], requests: Sequence[Item] = ()
+    ) -> dict[str, Any]:
+        run = current()
+        assert run is not None
+        fault = run.reach(before(place))
+        if fault is Fault.LATE:
+            self._environment.late.append(write)
+        if fault in {Fault.UNPROCESSED, Fault.HALF_UNPROCESSED}:
+            response = write(requests[::2] if fault is Fault.HALF_UNPROCESSED else [])
+        else:
+            self._fail(fault)
+            response = write()
+        self._fail(run.reach(after(place)))
+        return response
+
+    def _fail(self, fault: Fault | None) -> None:
         if fault is None:
             return
         if fault is Fault.NO_ROUTE:
             raise EndpointConnectionError(endpoint_url="https://dynamodb")
         if fault in {Fault.NO_ANSWER, Fault.LATE}:
-            if fault is Fault.LATE and write:
-                self._around.late.append(write)
             raise ReadTimeoutError(endpoint_url="https://dynamodb")
-        code, reasons = str(fault.value), []
-        if fault.name.startswith("CANCELLED"):
-            # As DynamoDB does it: a reason per action, and "None" for those that were not the cause.
-            reasons = [{"Code": self._reason(action)} for action in request.get("TransactItems", [{}])]
-            reasons[-1] = {"Code": code}
-            code = "TransactionCanceledException"
-        response: Any = {"Error": {"Code": code, "Message": ""}, "CancellationReasons": reasons}
-        raise ClientError(response, "TransactWriteItems")
-
-    def _reason(self, action: Mapping[str, Any]) -> str:
-        """Tell what DynamoDB would say of one action of a transaction that it cancels because of another."""
-        put = action.get("Put", {})
-        if "ConditionExpression" not in put:
-            return "None"
-        key = {"orderId": put["Item"]["orderId"]}
-        there = self._around.dynamodb.get_item(TableName=put["TableName"], Key=key).get("Item")
-        return "ConditionalCheckFailed" if there else "None"
+        raise tables.error(fault.value, "a write")

@@ -1,0 +1,69 @@
+"""DynamoDB: moto's tables without the client, whose requests would be most of the tests' time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+from moto.backends import get_backend
+from moto.dynamodb.exceptions import ConditionalCheckFailed
+
+from stores.dynamodb.client import Item, TableNames
+
+
+class Tables:
+    """The operations that the worker calls, as botocore's client has them."""
+
+    def __init__(self, names: TableNames) -> None:
+        self.names = names
+        self._backend: Any = get_backend("dynamodb")["123456789012"]["us-east-1"]
+
+    def clear(self) -> None:
+        """Remove all items."""
+        for table in (self.names.orders, self.names.menu, self.names.metrics):
+            self._backend.tables[table].items.clear()
+
+    def items(self, table: str) -> list[Item]:
+        """Return all items of a table."""
+        return [item.to_json()["Attributes"] for item in self._backend.tables[table].items.values()]
+
+    def batch_write_item(self, RequestItems: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N803
+        """Put items."""
+        for table, requests in RequestItems.items():
+            for request in requests:
+                self._backend.put_item(table, request["PutRequest"]["Item"])
+        return {}
+
+    def batch_get_item(self, RequestItems: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N803
+        """Read whole items."""
+        found = {
+            table: [self._backend.get_item(table, key) for key in request["Keys"]]
+            for table, request in RequestItems.items()
+        }
+        return {
+            "Responses": {
+                table: [item.to_json()["Attributes"] for item in items if item]
+                for table, items in found.items()
+            }
+        }
+
+    def update_item(self, **request: Any) -> dict[str, Any]:
+        """Update an item on a condition."""
+        try:
+            self._backend.update_item(
+                request["TableName"],
+                request["Key"],
+                update_expression=request["UpdateExpression"],
+                expression_attribute_names=request["ExpressionAttributeNames"],
+                expression_attribute_values=request["ExpressionAttributeValues"],
+                condition_expression=request["ConditionExpression"],
+            )
+        except ConditionalCheckFailed:
+            raise error("ConditionalCheckFailedException", "UpdateItem") from None
+        return {}
+
+
+def error(code: str, operation: str) -> ClientError:
+    """Return an error as botocore raises it."""
+    return ClientError({"Error": {"Code": code, "Message": ""}}, operation)
