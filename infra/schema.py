@@ -25,6 +25,7 @@ class SchemaArgs:
     migrate: Function
     migrations: Files
     menu: Mapping[str, Decimal]
+    time_zone: str  # in which days are counted: with another one they are counted again
     database: Database
 
     @classmethod
@@ -34,6 +35,7 @@ class SchemaArgs:
             migrate=migrate,
             migrations=packages.migrations(),
             menu=settings.menu,
+            time_zone=settings.time_zone,
             database=database,
         )
 
@@ -55,6 +57,7 @@ class Schema(pulumi.ComponentResource):
             input=json.dumps({"menu": {item: str(price) for item, price in args.menu.items()}}),
             triggers={
                 "migrations": fingerprint(args.migrations),
+                "time_zone": args.time_zone,
                 "database": args.database.instance.resource_id,
                 "login": args.database.login.version_id,
                 "status_login": args.database.status_login.version_id,

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from infra import intl, packages, settings, values
 from orders.order import OrderFields
-from stores.dynamodb.tables import OrdersTables
+from stores.dynamodb.projection import Projection
 from tests.program.conftest import Program
 from tests.program.test_settings import complaint, parse
 from tests.stores import NAMES
@@ -267,9 +267,9 @@ def test_an_archive_has_every_time_zone_that_can_be_set() -> None:
         assert all(path.is_file() for path in packages.time_zone(name).values()), name
 
 
-def test_a_menu_at_its_limits_gets_into_the_table(tables: OrdersTables, dynamodb: Any) -> None:
+def test_a_menu_at_its_limits_gets_into_the_table(projection: Projection, dynamodb: Any) -> None:
     items = [f"{chr(0x1F300 + number)}" * 100 for number in range(100)]
-    tables.set_up(parse(menu=json.dumps([f"{item}=999999.999" for item in items])).menu)
+    projection.set_up(parse(menu=json.dumps([f"{item}=999999.999" for item in items])).menu)
     found = dynamodb.scan(TableName=NAMES.menu)["Items"]
     assert {item["item"]["S"]: item["price"]["N"] for item in found} == dict.fromkeys(items, "999999.999")
 

@@ -217,7 +217,8 @@ def test_migrations_run_again_when_one_or_the_menu_or_the_login_changes(
 ) -> None:
     invocation = dev.one("lambda/invocation:Invocation").inputs
     assert json.loads(invocation["input"]) == {"menu": {"Coffee": "3", "Latte": "5", "Tea": "2"}}
-    assert set(invocation["triggers"]) == {"migrations", "database", "login", "status_login"}
+    triggers = {"migrations", "time_zone", "database", "login", "status_login"}
+    assert set(invocation["triggers"]) == triggers
     other = with_settings(menu='["Espresso=2.50"]').one("lambda/invocation:Invocation").inputs
     assert json.loads(other["input"]) == {"menu": {"Espresso": "2.50"}}
 
