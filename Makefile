@@ -4,8 +4,8 @@ STACK ?= dev
 ARGS ?=
 
 .DEFAULT_GOAL := help
-# No variable of somebody's Python changes what these do.
-unexport PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSAFEPATH
+# No variable of somebody's Python changes what these do, or has every process compile its modules again.
+unexport PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE
 
 .PHONY: help local test quick lint format bench picture fonts preview deploy destroy lock clean
 

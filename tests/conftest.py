@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 pytest_plugins = [
     "tests.environment",
     "tests.time_limit",
+    "tests.command",
     "tests.chromium",
     "tests.local_stack",
     "tests.stores",

@@ -75,7 +75,7 @@ def test_a_thousand_updates_leave_nothing_behind(running_board: Board) -> None:
     board, day = running_board, Day()
     # Without motion: a highlight that is still fading would count as something that is kept.
     board.page.emulate_media(reduced_motion="reduce")
-    board.page.set_viewport_size({"width": 320, "height": 240})  # less to paint
+    board.page.set_viewport_size({"width": 640, "height": 240})  # less to paint, and a line for each order
     board.site.next_answer = day.next
     board.open()
     cdp = board.page.context.new_cdp_session(board.page)

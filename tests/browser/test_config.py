@@ -93,17 +93,23 @@ def test_a_config_js_that_never_ends_is_waited_for_ten_seconds(board: Board, con
     assert any("no answer within 10 s" in text for text in reports(board))
 
 
-@pytest.mark.parametrize("name", USED)
-def test_a_wrong_setting_is_replaced_and_named_in_the_console(board: Board, name: str) -> None:
+def test_wrong_settings_are_replaced_and_each_is_named_in_the_console(board: Board) -> None:
     usable = {"signIn": None, "ordersApiKey": True}
-    for value in [
-        *WRONG[name],
-        *(kind for kind in WRONG_KINDS if name not in usable or kind is not usable[name]),
-    ]:
-        board.site.settings = {**SETTINGS, "locale": "en-US", "ordersApiKey": False, name: value}
+    wrong = {
+        name: [
+            *WRONG[name],
+            *(kind for kind in WRONG_KINDS if name not in usable or kind is not usable[name]),
+        ]
+        for name in USED
+    }
+    for number in range(max(map(len, wrong.values()))):
+        settings = {name: kinds[number % len(kinds)] for name, kinds in wrong.items()}
+        board.site.settings = {**SETTINGS, **settings}
         board.open()
         expect_status(board)
-        assert [text for text in reports(board) if f"config.js: {name} cannot be used" in text], value
+        found = "\n".join(reports(board))
+        for name in USED:
+            assert f"config.js: {name} cannot be used" in found, settings[name]
 
 
 @pytest.mark.parametrize("name", USED)

@@ -226,16 +226,15 @@ class FakeAws:
                 AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
                 BillingMode="PAY_PER_REQUEST",
             )
-        self.queue_url = self.sqs.create_queue(QueueName="OrderQueue-dev")["QueueUrl"]
+        topic = self.sns.create_topic(Name="OrderTopic-dev")["TopicArn"]
+        queue = topic.replace(":sns:", ":sqs:").replace("OrderTopic", "OrderQueue")  # its ARN
+        policy = json.dumps(_accepts(topic, queue))
+        self.queue_url = self.sqs.create_queue(QueueName="OrderQueue-dev", Attributes={"Policy": policy})[
+            "QueueUrl"
+        ]
         self.dead_letter_queue_url = self.sqs.create_queue(QueueName="OrderDLQ-dev")["QueueUrl"]
         self.undelivered_url = self.sqs.create_queue(QueueName="OrderSubscriptionDLQ-dev")["QueueUrl"]
-        topic = self.sns.create_topic(Name="OrderTopic-dev")["TopicArn"]
-        queue = self.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["QueueArn"])
-        endpoint = queue["Attributes"]["QueueArn"]
-        self.sqs.set_queue_attributes(
-            QueueUrl=self.queue_url, Attributes={"Policy": json.dumps(_accepts(topic, endpoint))}
-        )
-        self.subscription = self.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=endpoint)[
+        self.subscription = self.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)[
             "SubscriptionArn"
         ]
         self.logs.create_log_group(logGroupName="/cafe/dev/OrderProcessor")

@@ -9,7 +9,7 @@ import gzip
 import itertools
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -23,7 +23,11 @@ PATH = "/_aws/execute-api/0a1b2c3d/prod/orders"
 ORDER = b'{"item": "Latte", "quantity": 1}'
 # Without the time of day, which would be in the tests' names and differ between processes.
 compress = functools.partial(gzip.compress, mtime=0)
-BOMB = compress(bytes(LARGEST + 1))
+
+
+def bomb() -> bytes:
+    """Return a small body that is a byte too large once it is decoded."""
+    return compress(bytes(LARGEST + 1))
 
 
 class Api:
@@ -126,19 +130,20 @@ def test_what_is_not_in_a_supported_coding_is_answered_as_api_gateway_does(
 @pytest.mark.parametrize(
     ("body", "coding", "status"),
     [
-        (compress(bytes(LARGEST)), "gzip", 202),
-        (BOMB, "gzip", 413),
-        (BOMB * 1000, "gzip", 413),
-        (compress(b"") * 500_000, "gzip", 202),
-        (zlib.compress(bytes(100 * LARGEST)), "deflate", 413),
-        (bytes(LARGEST + 1), "gzip", 413),
+        (lambda: compress(bytes(LARGEST)), "gzip", 202),
+        (bomb, "gzip", 413),
+        (lambda: bomb() * 1000, "gzip", 413),
+        (lambda: compress(b"") * 500_000, "gzip", 202),
+        (lambda: zlib.compress(bytes(2 * LARGEST)), "deflate", 413),
+        (lambda: bytes(LARGEST + 1), "gzip", 413),
     ],
-    ids=["at the limit", "one beyond", "many members", "empty members", "a hundred times", "compressed"],
+    ids=["at the limit", "one beyond", "many members", "empty members", "twice the limit", "compressed"],
 )
 def test_a_body_is_at_most_ten_megabytes_as_it_comes_and_decoded(
-    body: bytes, coding: str, status: int
+    body: Callable[[], bytes], coding: str, status: int
 ) -> None:
-    found, answer, _ = post(body, coding, parts=3)
+    # Made here and not above: every process of a test run reads the list of all tests.
+    found, answer, _ = post(body(), coding, parts=3)
 
     assert found == status
     assert status == 202 or answer == {"message": "Request Too Long"}

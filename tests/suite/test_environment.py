@@ -82,9 +82,15 @@ def run(
     (directory / "pytest.ini").write_text("[pytest]\n")
     (directory / "test_state.py").write_text(SEEN)
     subprocess.run(
-        [sys.executable, "-m", "pytest", "--numprocesses=1", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "-p", "xdist", "--numprocesses=1", "-p", "no:cacheprovider"],
         cwd=directory,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables},
+        # Other plugins take longer to import than the test to run.
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            **variables,
+        },
         preexec_fn=before,
         check=True,
     )

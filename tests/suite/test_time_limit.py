@@ -80,15 +80,15 @@ def run(tmp_path: Path) -> Run:
             sys.executable,
             "-m",
             "pytest",
+            *("-p", "xdist", "-p", "pytest_timeout", "-p", "no:cacheprovider"),
             "--numprocesses=1",
             "--no-loadscope-reorder",
-            "-p",
-            "no:cacheprovider",
         ]
         return subprocess.run(
             words,
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            # Other plugins take longer to import than the tests to run.
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
