@@ -35,9 +35,9 @@ format: ## Format the sources, and repair what ruff can repair
 	.venv/bin/ruff check --fix-only .
 	.venv/bin/ruff format .
 
-bench: ## Measure what an order costs (counts, and ratios within one run)
+bench: ## Measure what an order costs, and write docs/benchmarks.md (ARGS=--help: how)
 	@scripts/setup python database
-	@PYTHONPATH=functions .venv/bin/python -m bench.worker $(ARGS)
+	@.venv/bin/python -m bench $(ARGS)
 
 picture: ## Make the README's picture of the page (ARGS="--url ADDRESS": of a running one)
 	@scripts/setup python browser

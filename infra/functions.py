@@ -86,7 +86,7 @@ def place_order(given: Surroundings, api: Api) -> Function:
                 # Who has the API key may choose an order's id.
                 **({"ORDERS_API_KEY_SHA256": api_key} if api_key else {}),
             },
-            statements=[iam.publish(given.messaging.topic), iam.put_items(keys)],
+            statements=[iam.publish(given.messaging.topic), iam.put_item(keys)],
             timeout=20,  # two attempts each at DynamoDB and SNS
         ),
     )

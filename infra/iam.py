@@ -65,6 +65,11 @@ def read_secret(secret_arn: pulumi.Input[str]) -> Statement:
     return allow(["secretsmanager:GetSecretValue"], secret_arn)
 
 
+def put_item(table: aws.dynamodb.Table) -> Statement:
+    """Put single items into a table."""
+    return allow(["dynamodb:PutItem"], table.arn)
+
+
 def put_items(table: aws.dynamodb.Table) -> Statement:
     """Put items into a table, one at a time."""
     return allow(["dynamodb:PutItem"], table.arn)

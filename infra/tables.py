@@ -22,7 +22,7 @@ class TablesArgs:
 
 
 class Tables(pulumi.ComponentResource):
-    """`Orders`, `CafeMenu`, `CafeOrderMetrics` and `IdempotencyKeys`: on demand.
+    """`Orders`, `CafeMenu`, `CafeOrderMetrics`, `IdempotencyKeys`: on demand, with point-in-time recovery.
 
     They start empty: the menu and `TOTAL_ORDERS` are put in by the migration function, in a way that
     never sets a counter back (`docs/decisions/0004-items-by-migration.md`).
@@ -49,9 +49,7 @@ class Tables(pulumi.ComponentResource):
         )
         expiry: aws.dynamodb.TableTtlArgsDict = {"attribute_name": EXPIRY_ATTRIBUTE, "enabled": True}
         self.metrics = self._table("CafeOrderMetrics", key="metric", ttl=expiry)
-        # No backups: after a day its items mean nothing. It is protected all the same: without it, orders
-        # that have a key are refused.
-        self.idempotency = self._table("IdempotencyKeys", key="key", ttl=expiry, recoverable=False)
+        self.idempotency = self._table("IdempotencyKeys", key="key", ttl=expiry)
         self.register_outputs({})
 
     @property
@@ -59,9 +57,7 @@ class Tables(pulumi.ComponentResource):
         """The tables of the functions in the VPC; `IdempotencyKeys` is for PlaceOrder, which is outside."""
         return [self.orders.arn, self.menu.arn, self.metrics.arn]
 
-    def _table(
-        self, name: str, key: str, numbers: Sequence[str] = (), *, recoverable: bool = True, **more: Any
-    ) -> aws.dynamodb.Table:
+    def _table(self, name: str, key: str, numbers: Sequence[str] = (), **more: Any) -> aws.dynamodb.Table:
         attributes: list[aws.dynamodb.TableAttributeArgsDict] = [{"name": key, "type": "S"}]
         attributes += [{"name": number, "type": "N"} for number in numbers]
         return aws.dynamodb.Table(
@@ -69,7 +65,7 @@ class Tables(pulumi.ComponentResource):
             billing_mode="PAY_PER_REQUEST",
             hash_key=key,
             attributes=attributes,
-            point_in_time_recovery={"enabled": recoverable},
+            point_in_time_recovery={"enabled": True},
             deletion_protection_enabled=self._deletion_protection,
             opts=pulumi.ResourceOptions(parent=self),
             **more,

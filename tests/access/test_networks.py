@@ -77,6 +77,8 @@ def test_orders_want_their_key(outside: Door, networks_stack: LocalStack) -> Non
             assert refused.status_code == 403
             assert "x-api-key" in refused.json()["message"]
         assert outside.http.post(url, json=order, headers=key).status_code == 202
+        own = outside.http.post(url, json={**order, "orderId": "O-1234"}, headers=key)
+        assert (own.status_code, own.json()["orderId"]) == (202, "O-1234")
 
 
 def test_the_operator_needs_neither_network_nor_key_at_hand(networks_stack: LocalStack) -> None:

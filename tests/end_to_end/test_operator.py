@@ -86,7 +86,7 @@ def test_a_redrive_records_what_is_missing_and_counts_nothing_twice(
 ) -> None:
     known, item = new_id(), new_id()
     order = {"orderId": known, "item": item, "quantity": 3}
-    cafe.post(order)
+    cafe.publish(json.dumps(order))
     eventually(lambda: cafe.is_recorded(known))
     before = cafe.total()
     undelivered(cafe, json.dumps(order))
@@ -204,11 +204,8 @@ def findings(operator: Operator) -> dict[str, dict[str, str]]:
     return {finding["name"]: finding for finding in document["findings"]}
 
 
-def test_the_doctor_finds_a_worker_that_rests_and_says_what_to_type(
-    cafe: Cafe, operator: Operator, new_id: NewId
-) -> None:
-    before, order_id = new_id(), new_id()
-    cafe.post({"orderId": before, "item": "Tea", "quantity": 1})
+def test_the_doctor_finds_a_worker_that_rests_and_says_what_to_type(cafe: Cafe, operator: Operator) -> None:
+    before = cafe.post({"item": "Tea", "quantity": 1}).json()["orderId"]
     eventually(lambda: cafe.is_recorded(before))
     assert done(operator("reconcile", "--json"))["ok"]
     always = {"page", "api", "worker", "undelivered", "database", "schema", "drift", "last_order"}
@@ -222,7 +219,7 @@ def test_the_doctor_finds_a_worker_that_rests_and_says_what_to_type(
 
     try:
         assert operator("worker", "pause").exit_code == 0
-        cafe.post({"orderId": order_id, "item": "Tea", "quantity": 1})
+        order_id = cafe.post({"item": "Tea", "quantity": 1}).json()["orderId"]
         paused = findings(operator)
     finally:
         resumed = operator(*paused["worker"]["next"].removeprefix("cafe ").split())

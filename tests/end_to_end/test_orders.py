@@ -85,7 +85,6 @@ def test_duplicates_are_counted_once_on_whatever_way_they_come(cafe: Cafe, new_i
     for _ in range(5):
         cafe.publish(message)
         cafe.send(message)
-    cafe.post(text=message)
     last = cafe.post({"item": "Tea", "quantity": 1}).json()["orderId"]
     eventually(lambda: cafe.is_recorded(order_id) and cafe.is_recorded(last) and cafe.depth() == 0)
     assert cafe.ordered(item) == 3
@@ -100,6 +99,44 @@ def test_a_repeated_request_is_one_order(cafe: Cafe, new_id: NewId) -> None:
     assert len({answer.json()["orderId"] for answer in answers}) == 1
     eventually(lambda: cafe.ordered(item) and cafe.depth() == 0)
     assert cafe.ordered(item) == 2
+
+
+def test_the_api_gives_an_order_its_id(cafe: Cafe, new_id: NewId) -> None:
+    order = {"orderId": new_id(), "item": "Tea", "quantity": 1}
+    response = cafe.post(order)
+    assert (response.status_code, list(response.json()["errors"])) == (400, ["orderId"])
+    assert "Idempotency-Key" in response.json()["message"]
+
+
+def test_a_key_with_another_order_is_refused_and_after_24_hours_it_is_a_new_order(
+    cafe: Cafe, new_id: NewId
+) -> None:
+    key, item = {"Idempotency-Key": new_id()}, new_id()
+    first = cafe.post({"item": item, "quantity": 2}, **key)
+    refused = cafe.post({"item": item, "quantity": 3}, **key)
+    openapi.check("post", "/orders", refused.status_code, refused.headers, refused.text)
+    assert (first.status_code, refused.status_code) == (202, 422)
+
+    # A day later. DynamoDB may take days to delete what has expired.
+    tables = cafe.dynamodb.list_tables()["TableNames"]
+    (table,) = (name for name in tables if name.startswith("IdempotencyKeys"))
+    cafe.dynamodb.update_item(
+        TableName=table,
+        Key={"key": {"S": f"open {key['Idempotency-Key']}"}},
+        ConditionExpression="orderId = :order",
+        UpdateExpression="SET expires_at = expires_at - :day",
+        ExpressionAttributeValues={":order": {"S": first.json()["orderId"]}, ":day": {"N": str(24 * 3600)}},
+    )
+    second = cafe.post({"item": item, "quantity": 3}, **key)
+    assert second.status_code == 202
+    eventually(lambda: cafe.ordered(item) == 5)
+
+
+@pytest.mark.parametrize("key", ["x" * 256, "schlüssel".encode()])
+def test_a_malformed_key_is_a_bad_request(cafe: Cafe, key: Any) -> None:
+    response = cafe.post({"item": "Tea", "quantity": 1}, **{"Idempotency-Key": key})
+    openapi.check("post", "/orders", response.status_code, response.headers, response.text)
+    assert (response.status_code, list(response.json()["errors"])) == (400, ["Idempotency-Key"])
 
 
 def test_a_malformed_message_is_dead_lettered_at_once_and_its_neighbours_are_not_delayed(

@@ -10,7 +10,12 @@ import pytest
 from infra.schema import fingerprint
 from tests.program.conftest import Program, Resource
 
-TABLES = {"Orders": "orderId", "CafeMenu": "item", "CafeOrderMetrics": "metric"}
+TABLES = {
+    "Orders": "orderId",
+    "CafeMenu": "item",
+    "CafeOrderMetrics": "metric",
+    "IdempotencyKeys": "key",
+}
 
 
 def database(program: Program) -> Resource:
@@ -71,7 +76,6 @@ def test_the_menu_has_an_index_of_what_has_a_price_without_its_counter(program: 
 
 def test_hours_and_idempotency_keys_expire_and_orders_do_not(program: Program) -> None:
     ttl = {name: program.one("dynamodb/table:Table", name).inputs.get("ttl") for name in TABLES}
-    ttl["IdempotencyKeys"] = program.one("dynamodb/table:Table", "IdempotencyKeys").inputs["ttl"]
     expires = {"attributeName": "expires_at", "enabled": True}
     assert ttl == {
         "Orders": None,
@@ -79,13 +83,6 @@ def test_hours_and_idempotency_keys_expire_and_orders_do_not(program: Program) -
         "CafeOrderMetrics": expires,
         "IdempotencyKeys": expires,
     }
-
-
-def test_idempotency_keys_are_on_demand_and_not_worth_a_backup(program: Program) -> None:
-    inputs = program.one("dynamodb/table:Table", "IdempotencyKeys").inputs
-    assert (inputs["hashKey"], inputs["attributes"]) == ("key", [{"name": "key", "type": "S"}])
-    assert inputs["billingMode"] == "PAY_PER_REQUEST"
-    assert inputs["pointInTimeRecovery"] == {"enabled": False}
 
 
 def test_prod_protects_the_database_and_the_tables_in_aws_too(prod: Program) -> None:

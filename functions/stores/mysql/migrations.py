@@ -13,6 +13,7 @@ from pymysql.constants import ER
 from pymysql.cursors import Cursor
 
 from orders.errors import SchemaError, StoreUnavailableError
+from stores.mysql import takeover
 from stores.mysql.connection import MySql
 
 NAME = re.compile(r"(\d{4})_\w+\.sql")
@@ -22,6 +23,7 @@ LOCK_WAIT = 120  # seconds; another deploy's migration may be at work
 TABLE_LOCK_WAIT = 5
 TABLE_LOCK_ATTEMPTS = 5
 TABLE_LOCK_PAUSE = 2.0  # seconds, in which what has waited behind the change is done
+TAKEN_OVER_BY = 2  # the number of the migration that converts the rows of a table that was there
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,12 @@ def _migrate(cursor: Cursor, migrations: Sequence[Migration]) -> list[str]:
         cursor.execute(f"SET SESSION lock_wait_timeout = {TABLE_LOCK_WAIT}")
         applied = _applied(cursor)
         missing = [migration for migration in migrations if migration.number not in applied]
+        if missing:
+            takeover.check(
+                cursor,
+                lambda: _run_all(cursor, "\n".join(migration.sql for migration in missing)),
+                is_new=TAKEN_OVER_BY not in applied,
+            )
         cursor.execute(
             "CREATE TABLE IF NOT EXISTS schema_migrations ("
             "number INT PRIMARY KEY, name VARCHAR(100) NOT NULL, applied_at DATETIME NOT NULL)"
@@ -103,8 +111,11 @@ def _migrate(cursor: Cursor, migrations: Sequence[Migration]) -> list[str]:
 
 
 def _applied(cursor: Cursor) -> set[int]:
-    cursor.execute("SHOW TABLES LIKE 'schema_migrations'")
-    if not cursor.fetchall():
+    cursor.execute(
+        "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE()"
+        " AND table_name = 'schema_migrations' AND column_name = 'number'"
+    )
+    if cursor.fetchone() == (0,):
         return set()
     cursor.execute("SELECT number FROM schema_migrations")
     return {number for (number,) in cursor.fetchall()}
@@ -114,7 +125,7 @@ def _apply(cursor: Cursor, sql: str) -> None:
     """Run a file's statements, again from the first where another transaction has the table for too long."""
     for attempt in range(1, TABLE_LOCK_ATTEMPTS + 1):
         try:
-            run_all(cursor, sql)
+            _run_all(cursor, sql)
         except pymysql.OperationalError as error:
             if error.args[0] != ER.LOCK_WAIT_TIMEOUT:
                 raise
@@ -129,7 +140,7 @@ def _apply(cursor: Cursor, sql: str) -> None:
             return
 
 
-def run_all(cursor: Cursor, sql: str) -> None:
+def _run_all(cursor: Cursor, sql: str) -> None:
     """Run a file's statements; an error of any of them is raised when its turn comes."""
     cursor.execute(sql)
     while cursor.nextset():

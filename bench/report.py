@@ -1,0 +1,358 @@
+"""The report: tables in Markdown, and the same figures on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import money
+from bench.batches import Figures
+from bench.recovery import RATE
+from bench.targets import TARGETS, Target
+from infra.prices import Prices
+
+Results = Mapping[str, Any]
+Rows = Sequence[Sequence[object]]
+
+INTRODUCTION = """\
+# Benchmarks
+
+`make bench` measures and writes this page; `make bench ARGS=--help` lists what else it does. Absolute
+figures are those of one machine: compare figures of one run. Counts of statements, calls and write units
+hold everywhere, and tests assert them.
+
+**What is compared.** *Earlier* is the earlier system's worker and status, written again: a secret and a
+connection per invocation, a commit and two updates per order; a scan and a sort per status request.
+*Ours* is the code in `functions/`, called as Lambda calls it. *The limit* is the SQL statements and
+DynamoDB calls of our last run, made again by the same clients, in the same order and as many at once,
+with nothing around them. They run in turns; a ratio is the median of the ratios of the rounds.
+
+**On what.** A real database server on this machine, over TLS. Each worker is a process. DynamoDB is a
+stand-in in the worker's process, below botocore's client: what the client does is measured, sockets are
+not. *4 ms* means 4 ms for each call of DynamoDB or Secrets Manager, and 20 ms for a transaction; workers
+share the counters, and transactions that meet on an item cancel each other, as on AWS. Four items are
+ordered, and all orders are of the same hour.
+"""
+
+
+def markdown(results: Results, prices: Prices, plots: Sequence[str], plot_directory: str) -> str:
+    """Return the report."""
+    sections = [INTRODUCTION, _machine(results)]
+    if rows := list(target_rows(results)):
+        sections.append(_section("Targets", _table(("", "target", "measured", ""), rows)))
+    for part, (title, render) in _PARTS.items():
+        if part in results:
+            picture = f"![{title}]({plot_directory}/{part}.svg)\n\n" if f"{part}.svg" in plots else ""
+            sections.append(_section(title, picture + render(results, prices)))
+    return "\n".join(sections)
+
+
+def target_rows(results: Results) -> Iterator[tuple[str, str, str, str]]:
+    """Yield each target with what was measured."""
+    for target in TARGETS:
+        if (figure := target.measured(results)) is not None:
+            limit = f"{target.sign} {_number(target.limit)}{_unit(target)}"
+            mark = "✓" if target.is_met(figure) else "✗"
+            yield target.what, limit, f"{_number(figure)}{_unit(target)}", mark
+
+
+def _unit(target: Target) -> str:
+    return f" {target.unit}" if target.unit else ""
+
+
+def _machine(results: Results) -> str:
+    about = results["about"]
+    return (
+        f"Measured on {about['date']} at revision {about['revision']}: {about['processors']} processors, "
+        f"{about['system']}, Python {about['python']}, {about['database']}; {about['rounds']} rounds, "
+        f"load average {about['load']} at the start.\n"
+    )
+
+
+def _batches(results: Results, _prices: Prices) -> str:
+    rows = [
+        (
+            row["latency"],
+            row["batch"],
+            _number(row["earlier"]["per_second"]),
+            _number(row["ours"]["per_second"]),
+            _number(row["limit"]["per_second"]),
+            f"**{row['times_earlier']:.1f} ×**",
+            f"{row['share_of_limit']:.2f}",
+            f"{row['ours']['median_ms']:.1f}",
+            f"{row['ours']['worst_ms']:.1f}",
+            row["ours"]["failed"],
+        )
+        for row in results["batches"]
+    ]
+    head = (
+        "DynamoDB",
+        "batch",
+        "earlier",
+        "ours",
+        "limit",
+        "ours / earlier",
+        "ours / limit",
+        "median ms",
+        "worst ms",
+        "failed",
+    )
+    return "Orders a second of one worker; milliseconds of our batches.\n\n" + _table(head, rows)
+
+
+def _workers(results: Results, _prices: Prices) -> str:
+    rows = [
+        (
+            row["latency"],
+            row["batch"],
+            row["workers"],
+            _number(row["per_second"]),
+            f"{row['ratio']:.2f} ×",
+            f"{row['median_ms']:.1f}",
+            f"{row['worst_ms']:.1f}",
+            row["failed"],
+            f"{row['write_units'] / row['orders']:.2f}",
+            f"{row['conditions_failed'] / row['orders']:.2f}",
+        )
+        for row in results["workers"]
+    ]
+    head = (
+        "DynamoDB",
+        "batch",
+        "workers",
+        "orders/s",
+        "/ one worker",
+        "median ms",
+        "worst ms",
+        "failed",
+        "write units / order",
+        "of them outdated",
+    )
+    text = (
+        "Workers share the machine's processors with the database server. *Outdated* is an update of a "
+        "counter that found a later version; DynamoDB charges for it.\n\n"
+    )
+    return text + _table(head, rows)
+
+
+def _counts(results: Results, _prices: Prices) -> str:
+    rows = [
+        (name, row["batch"], *_counted(row[name]))
+        for row in results["batches"]
+        if row["latency"] == "4 ms"
+        for name in ("earlier", "ours")
+    ]
+    head = (
+        "",
+        "batch",
+        "SQL statements",
+        "new connections",
+        "DynamoDB calls",
+        "secret reads",
+        "write units",
+        "processor ms",
+    )
+    text = (
+        "What 1,000 orders take. A statement is what goes to the server and waits for its answer, COMMIT and "
+        "logins included.\n\n"
+    )
+    return text + _table(head, rows)
+
+
+def _counted(figures: Figures) -> tuple[str, ...]:
+    scale = 1000 / figures["orders"]
+    secrets = figures["calls"].get("GetSecretValue", 0)
+    calls = sum(figures["calls"].values()) - secrets
+    numbers = (
+        figures["statements"],
+        figures["connections"],
+        calls,
+        secrets,
+        figures["write_units"],
+        1000 * figures["cpu"],
+    )
+    return tuple(_number(number * scale) for number in numbers)
+
+
+def _money(results: Results, prices: Prices) -> str:
+    rows = []
+    for row in results["batches"]:
+        if row["latency"] == "4 ms" and row["batch"] in {1, 10, 100}:
+            for name in ("earlier", "ours"):
+                costs = money.per_million(row[name], row["batch"], prices)
+                rows.append(
+                    (
+                        name,
+                        row["batch"],
+                        *(f"{cost:.2f}" for cost in costs.values()),
+                        f"**{sum(costs.values()):.2f}**",
+                    )
+                )
+    services = money.SERVICES
+    text = (
+        f"US dollars for a million orders from the topic on, by the prices of {prices.as_of} in "
+        f"{prices.region} (`infra/prices.toml`), without free tiers and without what a stack costs at rest. "
+        f"Functions are paid by the time that they took here, DynamoDB at 4 ms, with {money.MEMORY} GB. An "
+        f"order over HTTP costs {1e6 * prices['api_gateway.request']:.2f} more for API Gateway, and its "
+        "function.\n\n"
+    )
+    return text + _table(("", "batch", *services, "total"), rows)
+
+
+def _status(results: Results, _prices: Prices) -> str:
+    found = results["status"]
+    unique = {(row["rows"], row["per_day"]): row for row in [*found["by_day"], *found["by_rows"]]}
+    rows = [
+        (
+            f"{size:,}",
+            f"{per_day:,}",
+            *(f"{row[name][figure]:.1f}" for name in ("earlier", "ours") for figure in ("p50_ms", "p95_ms")),
+            *(f"{row[name]['statements']:.0f}" for name in ("earlier", "ours")),
+        )
+        for (size, per_day), row in unique.items()
+    ]
+    head = ("orders", "a day", "earlier p50 ms", "p95", "ours p50 ms", "p95", "earlier: statements", "ours")
+    return "One request, DynamoDB and SQS at 0 ms.\n\n" + _table(head, rows)
+
+
+def _cold(results: Results, _prices: Prices) -> str:
+    rows = [
+        (
+            row["function"],
+            f"{row['earlier_ms']:.0f}",
+            f"{row['ours_ms']:.0f}",
+            f"**{row['ratio']:.2f} ×**",
+            row["earlier_modules"],
+            row["ours_modules"],
+        )
+        for row in results["cold"]
+    ]
+    text = (
+        "Milliseconds until a new process has imported the function, without bytecode of the modules in its "
+        "archive, as on Lambda.\n\n"
+    )
+    return text + _table(("", "earlier ms", "ours ms", "ours / earlier", "modules earlier", "ours"), rows)
+
+
+def _pipeline(results: Results, _prices: Prices) -> str:
+    rows = []
+    for name, title in (("burst", "at once"), ("steady", "at a rate")):
+        found = results["pipeline"][name]
+        memory = found["memory"]
+        rows.append(
+            (
+                f"{found['orders']:,} {title}" + (f" of {found['rate']:.0f}/s" if found["rate"] else ""),
+                _number(found["per_second"]),
+                *(f"{found[each]:.2f}" for each in ("p50", "p95", "p99", "worst")),
+                f"{found['after_last']:.1f}",
+                found["dead_letters"],
+                f"{memory[0][1]:.0f} → {memory[-1][1]:.0f}",
+                f"{memory[0][2]:.0f} → {memory[-1][2]:.0f}",
+            )
+        )
+    head = (
+        "orders",
+        "a second",
+        "p50 s",
+        "p95",
+        "p99",
+        "worst",
+        "s after the last",
+        "dead letters",
+        "MiB, whole stack",
+        "MiB, workers",
+    )
+    text = (
+        "`cafe local`, orders published to the topic by four publishers; seconds from publishing to the row "
+        "in MySQL.\n\n"
+    )
+    return text + _table(head, rows)
+
+
+def _audit(results: Results, _prices: Prices) -> str:
+    found = results["audit"]
+    return (
+        f"The audit of {found['rows']:,} orders took {found['seconds']:.1f} s while {RATE} orders a second "
+        f"came in; the slowest batch took {found['worst_ms']:.0f} ms, {found['failed']} messages failed, and "
+        "in the end every order was counted once.\n"
+    )
+
+
+def _frozen(results: Results, _prices: Prices) -> str:
+    found = results["frozen"]
+    return (
+        "A worker is stopped (SIGSTOP) between adding to the counters and COMMIT, and holds their rows. "
+        f"Another worker recorded its next batch after {found['seconds']:.1f} s; the first one was continued "
+        "later, and every order was counted once.\n"
+    )
+
+
+_PARTS = {
+    "batches": ("Batches", _batches),
+    "counts": ("What an order takes", _counts),
+    "money": ("What orders cost", _money),
+    "workers": ("Workers", _workers),
+    "status": ("Order status", _status),
+    "cold": ("Cold start", _cold),
+    "pipeline": ("The local stack, end to end", _pipeline),
+    "audit": ("Audit", _audit),
+    "frozen": ("A frozen worker", _frozen),
+}
+
+
+def comparison(results: Results) -> str:
+    """Return the comparison of two revisions."""
+    before, now = results["revisions"]
+    rows = [
+        (
+            row["latency"],
+            row["batch"],
+            _number(row["earlier"]["per_second"]),
+            _number(row["ours"]["per_second"]),
+            f"{row['times_earlier']:.2f} ×",
+            " to ".join(f"{ratio:.2f}" for ratio in row["times_earlier_range"]),
+            *(
+                f"{1000 * row[name][figure] / row[name]['orders']:.0f}"
+                for figure in ("statements", "write_units", "cpu")
+                for name in ("earlier", "ours")
+            ),
+        )
+        for row in results["workers"]
+    ]
+    head = (
+        "DynamoDB",
+        "batch",
+        f"{before}: orders/s",
+        f"{now}",
+        "ratio",
+        "range",
+        "statements / 1,000",
+        "now",
+        "write units",
+        "now",
+        "processor s / 1,000,000",
+        "now",
+    )
+    return _table(head, rows)
+
+
+def _section(title: str, content: str) -> str:
+    return f"## {title}\n\n{content}"
+
+
+def _table(head: Sequence[str], rows: Rows) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+
+
+def _number(number: float) -> str:
+    if number == 0:
+        return "0"
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
+
+
+def write(path: Path, text: str) -> None:
+    """Write the report."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,227 @@
+"""What is measured: the functions of a revision or of the earlier system, in processes of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import pymysql
+
+from bench import database
+from bench.database import APPLICATION, EARLIER, Server
+from bench.shared_items import SharedItems
+from local import ending
+
+ROOT = Path(__file__).parent.parent
+MENU = {"Latte": "5", "Tea": "2", "Coffee": "3", "Mocha": "4"}
+TIMEOUTS = {"order_processor": 30.0, "get_order_status": 29.0, "reconcile_orders": 900.0}  # seconds
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "bench",
+    "AWS_SECRET_ACCESS_KEY": "bench",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "DATABASE_SECRET": "CafeDevDBSM",
+    "MASTER_SECRET": "master",
+    "ORDERS_TABLE": "Orders",
+    "MENU_TABLE": "CafeMenu",
+    "METRICS_TABLE": "CafeOrderMetrics",
+    "QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/OrderQueue",
+    "DEAD_LETTER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/OrderDLQ",
+    "TIME_ZONE": "UTC",
+    "CUSTOMER_NAMES": "full",
+}
+
+
+class MeasurementError(Exception):
+    """A measurement that cannot go on; the text says why."""
+
+
+class Child:
+    """A process that runs one function."""
+
+    def __init__(self, settings: dict[str, Any], log: IO[bytes]) -> None:
+        # Nothing of this shell's AWS settings reaches the functions.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bench.process", json.dumps(settings)],
+            cwd=ROOT,
+            env=environment | {"PYTHONDONTWRITEBYTECODE": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+        self._log = Path(log.name)
+
+    @property
+    def process_id(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    def start(self, command: str, **parameters: Any) -> None:
+        """Start a command of `bench.process.Process`."""
+        assert self._process.stdin is not None
+        try:
+            print(json.dumps({"do": command, **parameters}), file=self._process.stdin, flush=True)
+        except BrokenPipeError:
+            self._fail()
+
+    def finish(self) -> dict[str, Any]:
+        """Return what the command answers."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._fail()
+        return json.loads(line)  # type: ignore[no-any-return]
+
+    def do(self, command: str, **parameters: Any) -> dict[str, Any]:
+        """Run a command."""
+        self.start(command, **parameters)
+        return self.finish()
+
+    def end(self) -> None:
+        """End the process, whatever it is doing."""
+        ending.end_groups([self._process.pid])
+        # Waits for the process and closes its pipes; what was still to be written is of no use.
+        with contextlib.suppress(BrokenPipeError), self._process:
+            pass
+
+    def _fail(self) -> None:
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
+        raise MeasurementError("A measured process ended by itself:\n" + "\n".join(lines))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """Functions with a database of their own and the items that their processes share.
+
+    Parameters
+    ----------
+    code
+        The directory with the functions, as it is on Lambda.
+    """
+
+    name: str
+    server: Server
+    database: str
+    code: Path
+    directory: Path
+    is_ours: bool = True
+
+    @property
+    def worker(self) -> str:
+        """The module of the worker."""
+        return "order_processor" if self.is_ours else "worker"
+
+    @property
+    def status(self) -> str:
+        """The module of the order status."""
+        return "get_order_status" if self.is_ours else "status"
+
+    @property
+    def shared(self) -> SharedItems:
+        """The items that all processes share."""
+        return SharedItems(self.directory / "items")
+
+    @contextmanager
+    def processes(self, function: str, count: int = 1) -> Iterator[list[Child]]:
+        """Run processes of a function."""
+        with ExitStack() as stack:
+            children = []
+            for _ in range(count):
+                log = stack.enter_context((self.directory / "log").open("ab"))
+                child = Child(self._settings(function), log)
+                stack.callback(child.end)
+                children.append(child)
+            yield children
+
+    def empty(self) -> None:
+        """Remove all orders from the stores, and what was counted; the menu stays."""
+        database.empty(self.server, self.database)
+        shared = self.shared
+        with shared.locked():
+            shared.clear()
+
+    def _settings(self, function: str) -> dict[str, Any]:
+        return {
+            "code": str(self.code),
+            "handler": function,
+            "shared": str(self.directory / "items"),
+            "environment": ENVIRONMENT,
+            "envelope": self.is_ours,
+            "timeout": TIMEOUTS.get(function, 300.0),
+            "secrets": {
+                "CafeDevDBSM": self.server.secret(self.database, *APPLICATION),
+                "master": self.server.secret(self.database),
+            },
+        }
+
+
+def earlier(server: Server, directory: Path) -> Subject:
+    """Set up the earlier system."""
+    directory.mkdir()
+    code = directory / "code"
+    shutil.copytree(Path(__file__).parent / "earlier", code)
+    _add_driver(code)
+    database.create_earlier(server)
+    return Subject(
+        name="earlier", server=server, database=EARLIER, code=code, directory=directory, is_ours=False
+    )
+
+
+def ours(server: Server, directory: Path, name: str = "ours", revision: str | None = None) -> Subject:
+    """Set up the functions of the work tree, or of a revision."""
+    directory.mkdir()
+    code = directory / "code"
+    if revision is None:
+        shutil.copytree(ROOT / "functions", code, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        _extract(revision, directory)
+        (directory / "functions").rename(code)
+    _add_driver(code)
+    shutil.copy(server.authority, code / "rds-ca.pem")
+    schema = f"cafe_{name}"
+    server.execute(f"CREATE DATABASE {schema}")
+    subject = Subject(name=name, server=server, database=schema, code=code, directory=directory)
+    with subject.processes("migrate_database") as (child,):
+        child.do("invoke", event={"menu": MENU})
+    return subject
+
+
+def _add_driver(code: Path) -> None:
+    """Add PyMySQL as it is in an archive: sources alone."""
+    source = Path(pymysql.__file__).parent
+    shutil.copytree(source, code / "pymysql", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def _extract(revision: str, directory: Path) -> None:
+    """Extract `functions/` of a revision."""
+    found = subprocess.run(
+        ["git", "archive", revision, "functions"], cwd=ROOT, capture_output=True, check=False
+    )
+    if found.returncode:
+        raise MeasurementError(f"git has no functions/ of {revision!r}: {found.stderr.decode().strip()}")
+    with tarfile.open(fileobj=io.BytesIO(found.stdout)) as archive:
+        archive.extractall(directory, filter="data")
+
+
+def start_together(
+    children: Sequence[Child], command: str, parameters: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Run a command in several processes at the same time."""
+    for child, each in zip(children, parameters, strict=True):
+        child.start(command, **each)
+    return [child.finish() for child in children]

@@ -1,0 +1,281 @@
+"""Checks before any migration: what it cannot take over of a table `orders` that is there, and what to do.
+
+MySQL commits at every change of a table. Without the checks a migration would stop half-way with an error's
+number, or succeed and leave a table that refuses every order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pymysql
+from pymysql.cursors import Cursor
+
+from orders.errors import SchemaError
+from orders.order import MAX_QUANTITY
+
+NEEDED = {"id", "customer_name", "item", "quantity"}
+TEXT = {"char", "varchar", "enum"}
+INTEGERS = {"tinyint", "smallint", "mediumint", "int", "bigint"}
+TYPES = {
+    "id": INTEGERS,
+    "customer_name": TEXT,
+    "item": TEXT,
+    "quantity": {"smallint", "mediumint", "int", "bigint"},
+    "created_at": {"timestamp", "datetime", "date"},
+    "order_id": TEXT | INTEGERS,
+    "attributes": {"mediumtext", "longtext"},
+    "recorded_in": {"bigint"},
+}
+ADVICE = {
+    "id": "id INT NOT NULL AUTO_INCREMENT",
+    "customer_name": "customer_name VARCHAR(255)",
+    "item": "item VARCHAR(255)",
+    "quantity": "quantity INT",
+    "created_at": "created_at DATETIME NULL",
+    "order_id": "order_id VARCHAR(64) NULL",
+    "attributes": "attributes MEDIUMTEXT NULL",
+    "recorded_in": "recorded_in BIGINT NULL",
+}
+# What the migrations change; a foreign key would refuse that.
+CHANGED = ("customer_name", "item", "order_id", "created_at")
+MAX_ITEM = 512  # characters of four bytes: as long as a key of `CafeMenu` can be
+INDEXES = {
+    "PRIMARY": ("id",),
+    "orders_order_id": ("order_id",),
+    "orders_created_at": ("created_at",),
+    "orders_item_by_time": ("created_at", "item", "quantity"),
+    "orders_recorded_in": ("recorded_in",),
+}
+COUNTERS = {"name", "value", "version", "corrections"}
+MIGRATIONS = {"number", "name", "applied_at"}
+EARLIEST, LATEST = datetime(1970, 1, 2), datetime(2038, 1, 18)  # noqa: DTZ001  # of a TIMESTAMP in any time zone
+REHEARSAL = "cafe_migrations_rehearsal"  # a database
+LARGEST_ATTRIBUTES = '{"note": "' + "x" * 300_000 + '", "price": 1.10}'
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the table."""
+
+    name: str
+    type: str
+    length: int | None  # characters of text
+    is_needed: bool  # in every row that is inserted
+    is_counting: bool  # AUTO_INCREMENT
+    is_computed: bool
+
+
+def check(cursor: Cursor, run: Callable[[], None], *, is_new: bool) -> None:
+    """Check a database before its migrations; change nothing in it.
+
+    Parameters
+    ----------
+    run
+        Runs the migrations in the cursor's database.
+    is_new
+        Whether the table has not been taken over by an earlier migration.
+
+    Raises
+    ------
+    SchemaError
+        With a sentence for each thing that cannot be taken over, and what to do about it.
+    """
+    problems = [*_other_tables(cursor)]
+    if table := _rows(cursor, "SELECT table_type, engine, create_options" + _of("tables", "orders")):
+        columns = _columns(cursor, "orders")
+        problems += [*_table(*table[0]), *_shape(columns), *_keys(cursor)]
+        # Only a table whose columns are known to be right can be asked for its rows.
+        names = {column.name for column in columns} if is_new and not problems else set()
+        problems += _times(cursor) if "created_at" in names else ()
+        problems += _ids(cursor) if "order_id" in names else ()
+        if not problems:
+            problems += _rehearsed(cursor, run)
+    if problems:
+        raise SchemaError(" ".join(["Nothing was changed in the database.", *problems]))
+
+
+def _other_tables(cursor: Cursor) -> Iterator[str]:
+    tables = [name for (name,) in _rows(cursor, "SHOW TABLES")]
+    for name in tables:
+        if name.lower() == "orders" and "orders" not in tables:
+            yield f"Table `{name}` would not be read: RENAME TABLE `{name}` TO orders."
+    for name, expected in (("counters", COUNTERS), ("schema_migrations", MIGRATIONS)):
+        if name in tables and {column.name for column in _columns(cursor, name)} != expected:
+            yield f"There is another table `{name}`: RENAME TABLE {name} TO old_{name}."
+
+
+def _table(kind: str, engine: str | None, options: str | None) -> Iterator[str]:
+    if kind != "BASE TABLE":
+        yield f"`orders` is no table ({kind}): rename it."
+    elif engine != "InnoDB":
+        yield f"Engine {engine} of table `orders` has no transactions: ALTER TABLE orders ENGINE = InnoDB."
+    if "partitioned" in (options or ""):
+        yield "Table `orders` is partitioned: ALTER TABLE orders REMOVE PARTITIONING."
+
+
+def _shape(columns: Sequence[Column]) -> Iterator[str]:
+    for name in sorted(NEEDED - {column.name for column in columns}):
+        yield f"Column `{name}` is missing: ALTER TABLE orders ADD COLUMN {ADVICE[name]}."
+    for column in columns:
+        if column.name in TYPES:
+            if problem := _column(column):
+                yield f"Column `{column.name}` {problem}: ALTER TABLE orders MODIFY {ADVICE[column.name]}."
+        elif column.is_needed:
+            yield (
+                f"Column `{column.name}` is NOT NULL and has no default, so that no order could be inserted: "
+                f"give it one with ALTER TABLE orders ALTER `{column.name}` SET DEFAULT ...."
+            )
+
+
+def _column(column: Column) -> str | None:
+    """Return what is wrong with a column in which orders have a value, None if nothing is."""
+    if column.is_computed:
+        return "is generated, while orders bring a value of their own"
+    if column.type not in TYPES[column.name]:
+        return f"is of type {column.type.upper()}, which does not hold every order's value"
+    if column.name == "item" and (column.length or 0) > MAX_ITEM:
+        return f"is longer than the {MAX_ITEM} characters that an index can hold"
+    if column.name == "id" and not column.is_counting:
+        return "is not AUTO_INCREMENT"
+    return None
+
+
+def _keys(cursor: Cursor) -> Iterator[str]:
+    indexes = _indexes(cursor)
+    if indexes.get("PRIMARY") != ("id",):
+        yield "The primary key of table `orders` must be its column `id`, and no other."
+    for name, columns in INDEXES.items():
+        if name in indexes and indexes[name] != columns:
+            yield f"Index `{name}` is on other columns: ALTER TABLE orders DROP INDEX {name}."
+    unique = "SELECT DISTINCT index_name" + _of("statistics", "orders") + " AND non_unique = 0"
+    for (name,) in _rows(cursor, unique):
+        if name not in INDEXES and not {"id", "order_id"} & set(indexes[name]):
+            yield (
+                f"Unique index `{name}` would take two orders for the same: "
+                f"ALTER TABLE orders DROP INDEX `{name}`."
+            )
+    marks = ", ".join(["%s"] * len(CHANGED))
+    keys = (
+        "SELECT table_name, constraint_name FROM information_schema.key_column_usage"  # noqa: S608
+        " WHERE table_schema = DATABASE() AND referenced_table_name IS NOT NULL"
+        f" AND (table_name = 'orders' AND column_name IN ({marks})"
+        f" OR referenced_table_name = 'orders' AND referenced_column_name IN ({marks}))"
+    )
+    for table, key in _rows(cursor, keys, *CHANGED, *CHANGED):
+        yield (
+            f"Foreign key `{key}` is on a column that has to be changed: "
+            f"ALTER TABLE `{table}` DROP FOREIGN KEY `{key}`."
+        )
+
+
+def _times(cursor: Cursor) -> Iterator[str]:
+    outside = "SELECT MIN(id), COUNT(*) FROM orders WHERE created_at < %s OR created_at > %s"
+    ((row_id, count),) = _rows(cursor, outside, EARLIEST, LATEST)
+    if count:
+        yield (
+            f"The row with id {row_id} and {count - 1} more have a time before {EARLIEST:%Y-%m-%d} or after "
+            f"{LATEST:%Y-%m-%d}: correct it, or set created_at to NULL."
+        )
+
+
+def _ids(cursor: Cursor) -> Iterator[str]:
+    # In UTF-8 only ASCII has one byte for a character.
+    wrong = (
+        "SELECT MIN(id), COUNT(*) FROM orders WHERE order_id = '' OR CHAR_LENGTH(order_id) > 64"
+        " OR LENGTH(CONVERT(order_id USING utf8mb4)) <> CHAR_LENGTH(order_id)"
+    )
+    ((row_id, count),) = _rows(cursor, wrong)
+    if count:
+        yield (
+            f"An order_id must be 1 to 64 ASCII characters, and those of the row with id {row_id} and "
+            f"{count - 1} more are not: change them, or set them to NULL, and the migration makes new ones."
+        )
+        return
+    # As the migration will name and compare them.
+    name = "CONVERT(COALESCE(order_id, CONCAT('row-', id)) USING ascii) COLLATE ascii_bin"
+    twice = f"SELECT MIN(id), MAX(id) FROM orders GROUP BY {name} HAVING COUNT(*) > 1 LIMIT 1"  # noqa: S608
+    for first, second in _rows(cursor, twice):
+        yield (
+            f"The rows with ids {first} and {second} have the same order_id: "
+            "delete one of them, or give it another one."
+        )
+
+
+def _rehearsed(cursor: Cursor, run: Callable[[], None]) -> Iterator[str]:
+    """Migrate an empty copy of the table, and insert orders: this finds whatever nobody thought of."""
+    ((database,),) = _rows(cursor, "SELECT DATABASE()")
+    cursor.execute(f"DROP DATABASE IF EXISTS {REHEARSAL}")
+    cursor.execute(f"CREATE DATABASE {REHEARSAL}")
+    try:
+        cursor.execute(f"CREATE TABLE {REHEARSAL}.orders LIKE orders")
+        cursor.execute(f"USE {REHEARSAL}")
+        run()
+        _insert_largest(cursor)
+    except pymysql.Error as error:
+        yield (
+            "In an empty copy of table `orders` no order could be recorded after the migration. "
+            f"MySQL says: {error.args[-1]}."
+        )
+    finally:
+        cursor.execute("UNLOCK TABLES")
+        cursor.execute(f"USE `{database}`")
+        cursor.execute(f"DROP DATABASE {REHEARSAL}")
+
+
+def _insert_largest(cursor: Cursor) -> None:
+    """Insert the largest order that there can be, and another one that differs from it in its id alone."""
+    largest = {
+        "created_at": LATEST,
+        "item": "😀" * 100,
+        "quantity": MAX_QUANTITY,
+        "customer_name": "😀" * 100,
+        "attributes": LARGEST_ATTRIBUTES,
+        "recorded_in": 2**63 - 1,
+    }
+    names = {column.name for column in _columns(cursor, "orders")}
+    for order_id in ("x" * 63 + "a", "x" * 63 + "A"):
+        order = {name: value for name, value in {"order_id": order_id, **largest}.items() if name in names}
+        cursor.execute(
+            f"INSERT INTO orders ({', '.join(order)}) VALUES ({', '.join(['%s'] * len(order))})",  # noqa: S608
+            list(order.values()),
+        )
+
+
+def _columns(cursor: Cursor, table: str) -> list[Column]:
+    found = _rows(
+        cursor,
+        "SELECT column_name, data_type, character_maximum_length, is_nullable, column_default, extra"
+        + _of("columns", table),
+    )
+    columns = []
+    for name, kind, length, is_nullable, default, extra in found:
+        is_counting = "auto_increment" in extra.lower()
+        is_computed = "GENERATED" in extra.upper().split()  # and not DEFAULT_GENERATED
+        # An ENUM has its first value.
+        has_value = (
+            is_nullable == "YES" or default is not None or kind == "enum" or is_counting or is_computed
+        )
+        columns.append(Column(name.lower(), kind, length, not has_value, is_counting, is_computed))
+    return columns
+
+
+def _indexes(cursor: Cursor) -> dict[str, tuple[str, ...]]:
+    """Return the columns of each index."""
+    found: dict[str, tuple[str, ...]] = {}
+    order = " ORDER BY index_name, seq_in_index"
+    for name, column in _rows(cursor, "SELECT index_name, column_name" + _of("statistics", "orders") + order):
+        found[name] = (*found.get(name, ()), str(column).lower())
+    return found
+
+
+def _of(view: str, table: str) -> str:
+    return f" FROM information_schema.{view} WHERE table_schema = DATABASE() AND table_name = '{table}'"
+
+
+def _rows(cursor: Cursor, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    cursor.execute(sql, values or None)
+    return list(cursor.fetchall())

@@ -1,0 +1,58 @@
+"""`make bench` as it is typed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.__main__ import main
+from bench.subjects import ROOT
+
+
+def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    assert 'make bench ARGS="--compare HEAD~1"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--only", "batches,speed"], "unknown part 'speed'; there are batches, workers"),
+        (["--rounds", "0"], "--rounds must be at least 1"),
+    ],
+)
+def test_a_wrong_option_is_named(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert sentence in capsys.readouterr().err
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, server: object) -> None:
+    command = [sys.executable, "-m", "bench", "--only", "batches", "--output", str(tmp_path / "report.md")]
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | {"TMPDIR": str(temporary)}, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "One worker" in line:
+                break
+        started = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130
+    assert "nothing is left running" in rest
+    assert len(started) >= 3  # the database server and a worker of each system
+    assert not [each for each in started if each.is_running()]
+    assert list(temporary.iterdir()) == []
+    assert not (tmp_path / "report.md").exists()
