@@ -137,6 +137,15 @@ class Message:
             return self.own_id or envelope.message_id
         return self.own_id or self.message_id
 
+    @property
+    def dated_id(self) -> str:
+        """Id that the order can get if its own belongs to another order: its own, and its day.
+
+        Two messages of one order get the same; orders of a publisher that counts from 1 each day differ.
+        """
+        order_id = f"{self.identity}.{self.ordered_at.astimezone():%Y-%m-%d}"
+        return order_id if ORDER_ID.fullmatch(order_id) else self.message_id
+
     def carried(self) -> str:
         """Return the body with which it can be sent again and stays the same order, at the same time.
 

@@ -130,6 +130,13 @@ def redrive_command(
     everything: Annotated[
         bool, typer.Option("--all", help="Also what cannot be recorded, and will come back.")
     ] = False,
+    new_ids: Annotated[
+        bool,
+        typer.Option(
+            "--new-ids",
+            help="Give an order whose id belongs to another order the id ID.DATE, and send it, too.",
+        ),
+    ] = False,
     queue: WhichQueue = QueueName.ORDERS,
     stack_name: StackName = DEFAULT_STACK,
     directory: Directory = None,
@@ -155,6 +162,7 @@ def redrive_command(
                 name=message_id,
                 everything=everything,
                 conflicts=partial(conflicts, target, clients),
+                new_ids=new_ids,
                 advance=advance,
             )
     held = moved.held_by_others

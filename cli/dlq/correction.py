@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cli.dlq.states import Kind, State
 from orders.ledger import conflict
-from orders.order import ORDER_ID, InvalidOrderError, Order
+from orders.order import InvalidOrderError, Order
 
 if TYPE_CHECKING:
     from cli.messages import Message
@@ -61,7 +61,5 @@ class Correction:
         return None
 
     def _free_id(self) -> str:
-        """Return an id that says which order it was, and of which day."""
-        order_id = f"{self.message.identity}.{self.message.ordered_at.astimezone():%Y-%m-%d}"
-        is_free = ORDER_ID.fullmatch(order_id) and order_id not in self.recorded({order_id})
-        return order_id if is_free else self.message.message_id
+        order_id = self.message.dated_id
+        return self.message.message_id if order_id in self.recorded({order_id}) else order_id

@@ -95,6 +95,7 @@ class DeadLetters:
         name: str | None = None,
         everything: bool = False,
         conflicts: Conflicts = lambda _messages: {},
+        new_ids: bool = False,
         advance: Advance = _nothing,
     ) -> Moved:
         """Send messages to the queue again, each under its identity and time, and delete them here.
@@ -109,6 +110,8 @@ class DeadLetters:
             Also what holds no order, and what conflicts, as it is.
         conflicts
             Returns why, by message id, for messages whose order has the id of another one.
+        new_ids
+            Whether such an order gets an id of its own and is sent, too.
         """
         moved = Moved()
         pace = Pace(rate, self.stop)
@@ -120,11 +123,8 @@ class DeadLetters:
                 for batch in [[_found(look, name)]] if name else look.batches():
                     # What fails at once is back while this still runs; it is not sent round and round.
                     chosen = [message for message in batch if message.message_id not in moved.new_ids]
-                    if not everything:
-                        left = {m.message_id: m.reason for m in chosen if m.reason is not None}
-                        left.update(conflicts(chosen))
-                        moved.left |= left
-                        chosen = [message for message in chosen if message.message_id not in left]
+                    chosen, left = _choose(chosen, conflicts, everything=everything, new_ids=new_ids)
+                    moved.left |= left
                     advance(len(batch) - len(chosen))
                     for some in queues.groups(chosen, step):
                         pace.wait(len(some))
@@ -252,6 +252,19 @@ class Purged:
     deleted: int = 0
     failures: dict[str, str] = field(default_factory=dict)
     interrupted: bool = False
+
+
+def _choose(
+    messages: Sequence[Message], conflicts: Conflicts, *, everything: bool, new_ids: bool
+) -> tuple[list[Message], Mapping[str, str]]:
+    """Return the messages to send, and why, by message id, the others stay."""
+    clashes = {} if everything and not new_ids else conflicts(messages)
+    if new_ids:
+        messages = [m.corrected(m.text, m.dated_id) if m.message_id in clashes else m for m in messages]
+        clashes = {}
+    invalid = {message.message_id: message.reason for message in messages if message.reason is not None}
+    left = {} if everything else {**invalid, **clashes}
+    return [message for message in messages if message.message_id not in left], left
 
 
 def _found(look: Look, name: str) -> Message:

@@ -314,6 +314,28 @@ def test_an_order_whose_id_belongs_to_another_one_would_come_back_and_stays(dlq:
     assert dev.bodies(dev.dead_letter_queue_url) == []
 
 
+def test_orders_with_used_ids_get_new_ones_on_request_and_the_others_keep_theirs(
+    dlq: Cafe, dev: FakeAws
+) -> None:
+    record(dev, "O-7", "Latte", 2)
+    record(dev, "m-1", "Latte", 5)
+    for body in (OWN_ID, OWN_ID, ENVELOPED, BAD):
+        dev.put(body)
+    good = dev.put(GOOD)
+
+    result = dlq("redrive", "--new-ids", "--json")
+
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["sent"], len(document["left"])) == (0, 4, 1), result.output
+    bodies = {body["Message"]["orderId"]: body for body in sent(dev)}
+    today = datetime.now(UTC).astimezone()
+    day = datetime(2026, 11, 20, 10, tzinfo=UTC).astimezone()
+    # Two messages of one order stay one order.
+    assert bodies.keys() == {f"O-7.{today:%Y-%m-%d}", f"m-1.{day:%Y-%m-%d}", good}
+    assert bodies[f"m-1.{day:%Y-%m-%d}"]["Timestamp"] == "2026-11-20T10:00:00.000Z"
+    assert dev.bodies(dev.dead_letter_queue_url) == [BAD]
+
+
 def test_everything_is_sent_on_request(dlq: Cafe, dev: FakeAws) -> None:
     dev.put("poison")
 
