@@ -240,7 +240,7 @@ def without_reading_back(patch: Patch, street: Street) -> None:
 
 
 def without_conflicts(patch: Patch, street: Street) -> None:
-    patch.setattr(orders.ledger, "_conflict", lambda *_: None)
+    patch.setattr(orders.ledger, "conflict", lambda *_: None)
 
 
 def without_condition(patch: Patch, street: Street) -> None:

@@ -1,50 +1,73 @@
-"""Both books, in their order, whatever one of them says."""
+"""Both stores, in their order, whatever one of them does."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 import pytest
 
-from orders.errors import OrderRefusedError, StoreUnavailableError
-from orders.ledger import Ledger
+from orders.counters import Counted
+from orders.errors import Conflict, OrderRefusedError, Refused, StoreUnavailableError, Unforeseen
+from orders.ledger import Failures, Ledger
 from orders.order import Order
 
-NOW = datetime(2026, 11, 22, tzinfo=UTC)
+NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
 
 
-class Book:
-    """A store that refuses orders by their item, or everything while it is down."""
+class Store:
+    """A store that refuses orders by their item, fails on others, or on everything while it is down."""
 
     def __init__(self) -> None:
         self.orders: dict[str, Order] = {}
         self.down = False
         self.refused_item = ""
+        self.defective_item = ""
         self.calls: list[list[str]] = []
 
-    def write(self, orders: Sequence[Order]) -> None:
+    def begin(self, orders: Sequence[Order]) -> None:
         self.calls.append([order.order_id for order in orders])
         if self.down:
             raise StoreUnavailableError("down")
+        if any(order.item == self.defective_item for order in orders):
+            raise KeyError("Ann")
+
+
+class Database(Store):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows_without_order: set[str] = set()
+        self.names: set[str] = set()
+
+    def record(self, orders: Sequence[Order]) -> dict[str, Order | None]:
+        self.begin(orders)
         if any(order.item == self.refused_item for order in orders):
             raise OrderRefusedError("refused")
         for order in orders:
             self.orders.setdefault(order.order_id, order)
+        return {
+            order.order_id: None
+            if order.order_id in self.rows_without_order
+            else self.orders[order.order_id]
+            for order in orders
+        }
+
+    def counted(self, names: Collection[str]) -> dict[str, Counted]:
+        self.names |= set(names)
+        return {name: Counted(1, 1) for name in names}
 
 
-class Database(Book):
-    def insert(self, orders: Sequence[Order]) -> list[Order]:
-        self.write(orders)
-        return [self.orders[order.order_id] for order in orders]
+class Projection(Store):
+    def __init__(self) -> None:
+        super().__init__()
+        self.counters: set[str] = set()
 
-
-class Tables(Book):
-    def transactions(self, orders: Sequence[Order]) -> list[list[Order]]:
-        return [list(orders[start : start + 4]) for start in range(0, len(orders), 4)]
-
-    def count(self, orders: Sequence[Order]) -> None:
-        self.write(orders)
+    def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Failures:
+        self.begin(orders)
+        self.counters |= counted.keys()
+        accepted = [order for order in orders if order.item != self.refused_item]
+        self.orders |= {order.order_id: order for order in accepted}
+        return {order.order_id: Refused("refused") for order in orders if order not in accepted}
 
 
 @pytest.fixture
@@ -53,77 +76,169 @@ def database() -> Database:
 
 
 @pytest.fixture
-def tables() -> Tables:
-    return Tables()
+def projection() -> Projection:
+    return Projection()
 
 
 @pytest.fixture
-def ledger(database: Database, tables: Tables) -> Ledger:
-    return Ledger(database, tables)
+def ledger(database: Database, projection: Projection) -> Ledger:
+    return Ledger(database, projection, UTC)
 
 
-def orders(count: int) -> list[Order]:
-    return [Order(f"o{number}", NOW, f"item {number}", 1) for number in range(count)]
+def orders(count: int) -> dict[str, Order]:
+    """Return orders by the ids of their messages."""
+    return {f"m{number}": Order(f"o{number}", NOW, f"item {number}", 1) for number in range(count)}
 
 
-def test_orders_are_in_both_books(ledger: Ledger, database: Database, tables: Tables) -> None:
+def test_orders_are_in_both_stores(ledger: Ledger, database: Database, projection: Projection) -> None:
     assert ledger.record(orders(10)) == {}
-    assert list(database.orders) == list(tables.orders) == [f"o{number}" for number in range(10)]
+    assert list(database.orders) == list(projection.orders) == [f"o{number}" for number in range(10)]
 
 
-def test_nothing_is_counted_while_the_database_is_down(
-    ledger: Ledger, database: Database, tables: Tables
+def test_no_orders_take_no_call(ledger: Ledger, database: Database, projection: Projection) -> None:
+    assert ledger.record({}) == {}
+    assert database.calls == projection.calls == []
+
+
+def test_orders_are_inserted_in_the_order_of_their_ids(ledger: Ledger, database: Database) -> None:
+    ledger.record(dict(reversed(orders(5).items())))
+    assert database.calls == [["o0", "o1", "o2", "o3", "o4"]]
+
+
+def test_what_dynamodb_has_of_the_counters_is_shown(
+    ledger: Ledger, database: Database, projection: Projection
+) -> None:
+    now = datetime.now(UTC)
+    ledger.record({"m1": Order("o1", now, "Tea", 2)})
+    assert projection.counters == {
+        "TOTAL_ORDERS",
+        f"ORDERS#{now:%Y-%m-%d}",
+        f"ORDERS#{now:%Y-%m-%dT%H}",
+        "ITEM#Tea",
+    }
+    assert database.names == projection.counters  # what MySQL alone has is not even read
+
+
+def test_nothing_is_shown_while_the_database_is_down(
+    ledger: Ledger, database: Database, projection: Projection
 ) -> None:
     database.down = True
-    assert ledger.record(orders(3)) == dict.fromkeys(["o0", "o1", "o2"], "down")
-    assert tables.calls == []
+    assert ledger.record(orders(3)) == dict.fromkeys(["m0", "m1", "m2"], "down")
+    assert projection.calls == []
+    assert len(database.calls) == 1
 
 
-def test_orders_that_are_not_counted_are_reported(ledger: Ledger, tables: Tables) -> None:
-    tables.down = True
-    assert set(ledger.record(orders(3))) == {"o0", "o1", "o2"}
+def test_orders_that_are_not_shown_are_reported(ledger: Ledger, projection: Projection) -> None:
+    projection.down = True
+    assert ledger.record(orders(3)) == dict.fromkeys(["m0", "m1", "m2"], "down")
 
 
-def test_tables_that_are_down_are_asked_once_for_a_batch_of_many_transactions(
-    ledger: Ledger, tables: Tables
+def test_counters_that_cannot_be_read_fail_the_orders(
+    ledger: Ledger, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tables.down = True
-    assert ledger.record(orders(30)) == {f"o{number}": "down" for number in range(30)}
-    assert len(tables.calls) == 1
+    def counted(names: Collection[str]) -> dict[str, Counted]:
+        raise StoreUnavailableError("gone")
+
+    monkeypatch.setattr(database, "counted", counted)
+    assert ledger.record(orders(2)) == dict.fromkeys(["m0", "m1"], "gone")
 
 
-@pytest.mark.parametrize("store", ["database", "tables"])
-def test_an_order_that_a_store_refuses_does_not_take_its_neighbours_with_it(
-    ledger: Ledger, database: Database, tables: Tables, store: str
+def test_an_order_that_the_database_refuses_does_not_take_its_neighbours_with_it(
+    ledger: Ledger, database: Database, projection: Projection
 ) -> None:
-    (database if store == "database" else tables).refused_item = "item 5"
-    assert ledger.record(orders(9)) == {"o5": "refused"}
-    assert set(tables.orders) == {f"o{number}" for number in range(9)} - {"o5"}
+    database.refused_item = "item 5"
+    failures = ledger.record(orders(9))
+    assert failures == {"m5": "refused"}
+    assert isinstance(failures["m5"], Refused)
+    assert set(projection.orders) == {f"o{number}" for number in range(9)} - {"o5"}
+
+
+def test_an_order_that_dynamodb_refuses_is_counted_and_reported(
+    ledger: Ledger, database: Database, projection: Projection
+) -> None:
+    projection.refused_item = "item 1"
+    assert ledger.record(orders(3)) == {"m1": "refused"}
+    assert set(database.orders) == {"o0", "o1", "o2"}
+    assert "ITEM#item 1" in projection.counters
 
 
 def test_a_defect_that_one_order_brings_to_light_does_not_take_its_neighbours_with_it(
-    ledger: Ledger, tables: Tables, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, database: Database, projection: Projection
 ) -> None:
-    def count(orders: Sequence[Order]) -> None:
-        for order in orders:
-            if order.order_id == "o2":
-                raise KeyError(order.customer_name)
-        tables.write(orders)
-
-    monkeypatch.setattr(tables, "count", count)
+    database.defective_item = "item 2"
     failures = ledger.record(orders(5))
-    assert set(failures) == {"o2"}
-    assert failures["o2"].startswith("KeyError in test_ledger.py, line ")
-    assert set(tables.orders) == {"o0", "o1", "o3", "o4"}
+    assert set(failures) == {"m2"}
+    assert isinstance(failures["m2"], Unforeseen)
+    assert failures["m2"].startswith("KeyError in test_ledger.py, line ")
+    assert set(projection.orders) == {"o0", "o1", "o3", "o4"}
 
 
-def test_an_order_that_is_there_twice_in_a_batch_is_written_once(ledger: Ledger, database: Database) -> None:
-    ledger.record([*orders(2), *orders(2)])
-    assert database.calls == [["o0", "o1"]]
+def test_a_defect_in_the_projection_is_reported_without_what_an_order_says(
+    ledger: Ledger, projection: Projection
+) -> None:
+    projection.defective_item = "item 0"
+    failures = ledger.record(orders(1))
+    assert failures["m0"].startswith("KeyError in test_ledger.py, line ")
+    assert isinstance(failures["m0"], Unforeseen)
 
 
-def test_two_messages_of_one_order_count_what_the_database_kept(ledger: Ledger, tables: Tables) -> None:
-    ledger.record([Order("o1", NOW, "Latte", 1)])
-    tables.orders.clear()
-    ledger.record([Order("o1", NOW, "Tea", 5)])
-    assert tables.orders["o1"].item == "Latte"
+def test_an_order_that_is_there_twice_in_a_batch_is_written_once(
+    ledger: Ledger, database: Database, projection: Projection
+) -> None:
+    same = orders(1)["m0"]
+    assert ledger.record({"m1": same, "m2": same}) == {}
+    assert database.calls == projection.calls == [["o0"]]
+
+
+@pytest.mark.parametrize(
+    ("other", "differing"),
+    [
+        (Order("o1", NOW, "Tea", 1, "Ann"), "item"),
+        (Order("o1", NOW, "Latte", 2, "Ann"), "quantity"),
+        (Order("o1", NOW, "Latte", 1, "Zoë"), "customer_name"),
+        (Order("o1", NOW, "Tea", 2, "Zoë"), "item, quantity, customer_name"),
+    ],
+)
+@pytest.mark.parametrize("in_one_batch", [True, False])
+def test_an_id_that_is_used_again_for_something_else_is_a_conflict_of_the_later_message(
+    ledger: Ledger, projection: Projection, other: Order, differing: str, in_one_batch: bool
+) -> None:
+    first = Order("o1", NOW, "Latte", 1, "Ann")
+    if in_one_batch:
+        failures = ledger.record({"m1": first, "m2": other, "m3": first})
+    else:
+        assert ledger.record({"m1": first}) == {}
+        failures = ledger.record({"m2": other})
+    assert failures == {"m2": f"orderId o1 belongs to another order, with another {differing}"}
+    assert isinstance(failures["m2"], Conflict)
+    assert projection.orders == {"o1": first}
+
+
+def test_an_order_that_differs_in_time_and_further_fields_alone_is_the_same(
+    ledger: Ledger, projection: Projection
+) -> None:
+    first = Order("o1", NOW, "Latte", 1, "Ann", {"table_number": 4})
+    ledger.record({"m1": first})
+    projection.orders.clear()
+    assert ledger.record({"m2": Order("o1", NOW.replace(day=23), "Latte", 1, "Ann")}) == {}
+    assert projection.orders == {"o1": first}
+
+
+def test_an_id_of_a_row_that_holds_no_order_is_a_conflict(
+    ledger: Ledger, database: Database, projection: Projection
+) -> None:
+    database.rows_without_order.add("o1")
+    failures = ledger.record(orders(2))
+    assert failures == {"m1": "orderId o1 belongs to a row that holds no order"}
+    assert isinstance(failures["m1"], Conflict)
+    assert set(projection.orders) == {"o0"}
+
+
+def test_a_conflict_stays_a_conflict_when_the_projection_fails(
+    ledger: Ledger, projection: Projection
+) -> None:
+    projection.down = True
+    first, other = Order("o1", NOW, "Latte", 1), Order("o1", NOW, "Tea", 1)
+    failures = ledger.record({"m1": first, "m2": other})
+    assert failures["m1"] == "down"
+    assert isinstance(failures["m2"], Conflict)
