@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pymysql
 import pytest
@@ -17,9 +16,9 @@ from pymysql.cursors import Cursor
 from orders.errors import OrderRefusedError, StoreUnavailableError
 from orders.order import Order
 from stores.mysql.connection import MySql
-from stores.mysql.orders import OrdersDatabase
+from stores.mysql.orders import OrdersDatabase, first_number
 from stores.mysql.secret import Login
-from tests.stores import FixedLogin, Server, number_of
+from tests.stores import BERLIN, FixedLogin, Server, number_of
 
 NOW = datetime(2026, 11, 22, 14, 5, 6, 789000, UTC)
 
@@ -28,111 +27,168 @@ def orders(*ids: str, item: str = "Latte") -> list[Order]:
     return [Order(order_id, NOW, item, 2, "Ann") for order_id in ids]
 
 
-@pytest.fixture
-def database(mysql: MySql) -> OrdersDatabase:
-    return OrdersDatabase(mysql)
+def kept(database: OrdersDatabase, order_id: str) -> Order | None:
+    """Return what the table has under an id."""
+    return database.record([Order(order_id, NOW, "another item", 1)])[order_id]
 
 
-def test_an_order_is_kept_as_it_is(database: OrdersDatabase, mysql: MySql) -> None:
-    attributes = {"table_number": 4, "n": Decimal("0.1"), "big": 10**30}
-    order = Order("O:1", NOW, "Café crème ☕", 3, "Zoë 😀 <b>", attributes)
-    database.insert([order])
-    # A second message of the order makes the database tell what it has.
-    assert database.insert([Order("O:1", NOW + timedelta(days=1), "Tea", 1)]) == [order]
+def counted(mysql: MySql) -> dict[str, int]:
+    """Return all counters."""
+
+    def select(cursor: Cursor) -> dict[str, int]:
+        cursor.execute("SELECT name, value FROM counters")
+        return {name.decode(): value for name, value in cursor}
+
+    return mysql.read(select)
 
 
-def test_a_batch_is_one_statement_and_one_commit(
-    database: OrdersDatabase, mysql: MySql, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connection = mysql.run(lambda cursor: cursor.connection)
+def versions(mysql: MySql) -> dict[str, int]:
+    """Return the versions of all counters."""
+
+    def select(cursor: Cursor) -> dict[str, int]:
+        cursor.execute("SELECT name, version FROM counters")
+        return {name.decode(): version for name, version in cursor}
+
+    return mysql.read(select)
+
+
+def statements(mysql: MySql, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that gets the first word of each statement from now on."""
+    connection: Any = mysql.read(lambda cursor: cursor.connection)
     sent: list[str] = []
-    send = connection._execute_command  # type: ignore[attr-defined]
+    send = connection._execute_command
 
     def spy(command: int, sql: str | bytes) -> None:
-        sent.append(sql.decode() if isinstance(sql, bytes) else sql)
+        sent.append((sql.decode() if isinstance(sql, bytes) else sql).split()[0])
         send(command, sql)
 
     monkeypatch.setattr(connection, "_execute_command", spy)
-    database.insert(orders(*"abcdefghij"))
-    assert [sql.split()[0] for sql in sent] == ["INSERT", "COMMIT"]
+    return sent
+
+
+def test_an_order_is_kept_as_it_is(database: OrdersDatabase) -> None:
+    attributes = {"table_number": 4, "n": Decimal("0.1"), "big": 10**30}
+    order = Order("O:1", NOW, "Café crème ☕", 3, "Zoë 😀 <b>", attributes)
+    assert database.record([order]) == {"O:1": order}
+    assert kept(database, "O:1") == order
+
+
+def test_a_batch_of_new_orders_is_two_statements_in_a_transaction(
+    database: OrdersDatabase, mysql: MySql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = statements(mysql, monkeypatch)
+    database.record(orders(*"abcdefghij"))
+    assert sent == ["START", "INSERT", "INSERT", "COMMIT"]
+
+
+def test_a_batch_in_which_nothing_is_new_locks_no_counter(
+    database: OrdersDatabase, mysql: MySql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.record(orders("o1"))
+    sent = statements(mysql, monkeypatch)
+    database.record(orders("o1"))
+    assert sent == ["START", "INSERT", "SELECT", "COMMIT"]
 
 
 def test_an_order_that_is_there_is_not_written_again(database: OrdersDatabase) -> None:
-    database.insert(orders("o1", "o2"))
-    kept = database.insert(orders("o2", "o3", item="Tea"))
-    assert {order.order_id: order.item for order in kept} == {"o2": "Latte", "o3": "Tea"}
+    database.record(orders("o1", "o2"))
+    found = database.record(orders("o2", "o3", item="Tea"))
+    assert {order_id: order.item for order_id, order in found.items() if order} == {
+        "o2": "Latte",
+        "o3": "Tea",
+    }
     assert number_of(database) == 3
 
 
-def test_orders_that_differ_in_case_alone_are_two(database: OrdersDatabase) -> None:
-    database.insert(orders("a1", "A1"))
-    assert number_of(database) == 2
+def test_only_what_is_new_is_counted(database: OrdersDatabase, mysql: MySql) -> None:
+    in_this_hour = datetime.now(UTC)
+    for batch in (["o1", "o2"], ["o2", "o3"], ["o1"]):
+        database.record([Order(order_id, in_this_hour, "Café ☕", 2) for order_id in batch])
+    berlin = in_this_hour.astimezone(BERLIN)
+    quarter = f"{in_this_hour:%Y-%m-%dT%H}:{in_this_hour.minute // 15 * 15:02}"
+    assert counted(mysql) == {
+        "TOTAL_ORDERS": 3,
+        f"ORDERS#{berlin:%Y-%m-%d}": 3,
+        f"ORDERS#{berlin:%Y-%m-%dT%H}": 3,
+        f"QUARTER#{quarter}": 3,
+        "ITEM#Café ☕": 6,
+        f"ITEM_HOUR#{in_this_hour:%Y-%m-%dT%H}#Café ☕": 6,
+    }
 
 
-def test_the_latest_orders_come_first(database: OrdersDatabase) -> None:
-    database.insert([Order(f"o{n}", NOW + timedelta(seconds=n), "Tea", 1) for n in range(30)])
-    recent = database.recent(NOW + timedelta(minutes=1), 20)
-    assert [row["order_id"] for row in recent] == [f"o{n}" for n in range(29, 9, -1)]
-    assert recent[0]["created_at"] == NOW + timedelta(seconds=29)
-
-
-@pytest.mark.parametrize("query", ["recent", "top_items", "count"])
-def test_reading_does_not_go_through_the_whole_table(
-    database: OrdersDatabase, mysql: MySql, query: str
+def test_items_whose_names_differ_in_case_or_in_spaces_at_the_end_are_counted_apart(
+    database: OrdersDatabase, mysql: MySql
 ) -> None:
-    database.insert([Order(f"o{n}", NOW - timedelta(hours=n), f"item {n % 9}", 1) for n in range(3000)])
-    mysql.run(lambda cursor: cursor.execute("ANALYZE TABLE orders"))
-
-    def rows_read(cursor: Cursor) -> int:
-        cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
-        return sum(int(value) for _, value in cursor.fetchall())
-
-    before = mysql.run(rows_read)
-    if query == "recent":
-        database.recent(NOW + timedelta(minutes=1), 20)
-    elif query == "top_items":
-        database.top_items(NOW - timedelta(hours=24), NOW, 5)
-    else:
-        assert database.count(NOW - timedelta(hours=25), NOW - timedelta(hours=24)) == 1
-    assert mysql.run(rows_read) - before < 200
+    for number, item in enumerate(["Tea", "tea", "Tea "]):
+        database.record(orders(f"o{number}", item=item))
+    assert {counted(mysql)[f"ITEM#{item}"] for item in ["Tea", "tea", "Tea "]} == {2}
 
 
-def test_an_order_dated_in_the_future_is_not_among_the_latest(database: OrdersDatabase) -> None:
-    years = timedelta(days=3650)
-    database.insert([Order("future", NOW + years, "Tea", 9), *orders("o1"), Order("untimed", None, "Tea", 1)])
-    assert [row["order_id"] for row in database.recent(NOW, 20)] == ["o1", "untimed"]
-    assert database.top_items(NOW - timedelta(days=1), NOW, 5) == [{"item": "Latte", "quantity": 2}]
+def test_counters_are_read_by_name_with_their_versions(database: OrdersDatabase) -> None:
+    database.record(orders("o1"))
+    found = database.counted(["TOTAL_ORDERS", "ITEM#Latte", "ITEM#none"])
+    assert {name: counter.value for name, counter in found.items()} == {"TOTAL_ORDERS": 1, "ITEM#Latte": 2}
+    assert database.counted([]) == {}
+    # Microseconds since the epoch, by the server's clock.
+    for counter in found.values():
+        assert abs(counter.version / 1_000_000 - time.time()) < 3600
 
 
-@pytest.mark.usefixtures("rows_that_are_no_orders")
-def test_the_items_ordered_most_are_summed(database: OrdersDatabase) -> None:
-    database.insert(
-        [*orders("o1", "o2"), *orders("o3", item="latte"), Order("o4", NOW - timedelta(days=2), "Tea", 9)]
-    )
-    assert database.top_items(NOW - timedelta(days=1), NOW, 5) == [
-        {"item": "Latte", "quantity": 4},
-        {"item": "latte", "quantity": 2},
-    ]
+def test_a_version_grows_with_every_change_even_if_the_clock_does_not(
+    database: OrdersDatabase, mysql: MySql
+) -> None:
+    # As if both orders came in the same microsecond: the clock of this session stands.
+    mysql.read(lambda cursor: cursor.execute("SET @@timestamp = 1700000000"))
+    database.record(orders("o1"))
+    first = versions(mysql)["TOTAL_ORDERS"]
+    database.record(orders("o2"))
+    assert versions(mysql)["TOTAL_ORDERS"] == first + 1
+    assert first == 1_700_000_000_000_000
 
 
-@pytest.fixture
-def rows_that_are_no_orders(database: OrdersDatabase, server: Server) -> None:
-    """Rows of the time before, which no counter has."""
-    now = NOW.replace(tzinfo=None)
+def test_a_version_never_goes_back_when_the_clock_does(database: OrdersDatabase, mysql: MySql) -> None:
+    database.record(orders("o1"))
+    first = versions(mysql)["TOTAL_ORDERS"]
+    mysql.read(lambda cursor: cursor.execute("SET @@timestamp = 1700000000"))
+    database.record(orders("o2"))
+    assert versions(mysql)["TOTAL_ORDERS"] == first + 1
+
+
+def test_each_transaction_has_a_number_that_begins_with_the_second(
+    database: OrdersDatabase, mysql: MySql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stores.mysql.orders.time.time", lambda: 1_800_000_000.9)
+    database.record(orders("o1", "o2"))
+    database.record(orders("o2", "o3"))
+
+    def select(cursor: Cursor) -> dict[str, int]:
+        cursor.execute("SELECT order_id, recorded_in FROM orders")
+        return dict(cursor.fetchall())
+
+    numbers = mysql.read(select)
+    assert numbers["o1"] == numbers["o2"] != numbers["o3"]
+    assert {number >> 31 for number in numbers.values()} == {1_800_000_000}
+    assert first_number(1_800_000_000.9) == 1_800_000_000 << 31
+
+
+def test_a_row_that_nobody_has_counted_is_not_counted_with_its_message(
+    database: OrdersDatabase, mysql: MySql, server: Server
+) -> None:
+    # As the previous release's worker leaves it.
     with server.connect("cafe_db") as connection, connection.cursor() as cursor:
-        cursor.execute("INSERT INTO orders (created_at, item) VALUES (%s, 'Tea')", (now,))
-        cursor.execute("INSERT INTO orders (created_at, quantity) VALUES (%s, 1)", (now,))
+        cursor.execute(
+            "INSERT INTO orders (order_id, created_at, item, quantity) VALUES ('o1', NULL, 'Tea', 3),"
+            " ('o2', NULL, NULL, 1), ('o3', NULL, '', 1), ('o4', NULL, 'Tea', NULL)"
+        )
+    found = database.record(orders("o1", "o2", "o3", "o4", "o5"))
+    assert found["o1"] == Order("o1", None, "Tea", 3)
+    assert [found[order_id] for order_id in ("o2", "o3", "o4")] == [None, None, None]
+    assert counted(mysql)["TOTAL_ORDERS"] == 1
 
 
-@pytest.mark.usefixtures("rows_that_are_no_orders")
-def test_the_orders_of_a_period_are_counted_from_its_start_to_before_its_end(
-    database: OrdersDatabase,
-) -> None:
-    hour = timedelta(hours=1)
-    database.insert([Order(f"o{n}", NOW + n * hour, "Tea", 1) for n in range(4)])
-    assert database.count(NOW, NOW + 3 * hour) == 3
-    in_berlin = NOW.astimezone(ZoneInfo("Europe/Berlin"))
-    assert database.count(in_berlin, in_berlin + hour) == 1
+def test_orders_that_differ_in_case_alone_are_two(database: OrdersDatabase) -> None:
+    database.record(orders("A1", "a1"))
+    assert number_of(database) == 2
 
 
 def test_a_connection_that_was_cut_is_made_again(
@@ -145,19 +201,31 @@ def test_a_connection_that_was_cut_is_made_again(
     to_kill = mysql.run(connection_id)
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"KILL {to_kill}")
-    database.insert(orders("o1"))
+    database.record(orders("o1"))
     assert number_of(database) == 1
 
 
-def test_a_connection_that_a_lost_process_left_behind_ends_within_minutes(mysql: MySql) -> None:
+def test_a_session_that_is_idle_ends_within_thirty_seconds(mysql: MySql) -> None:
     def idle(cursor: Cursor) -> int:
         cursor.execute("SELECT @@SESSION.wait_timeout")
         return int((cursor.fetchone() or (0,))[0])
 
-    assert mysql.run(idle) <= 600
+    assert mysql.read(idle) == 30
 
 
-def test_a_commit_whose_answer_got_lost_is_not_written_twice(mysql: MySql, database: OrdersDatabase) -> None:
+def test_a_session_that_may_have_ended_is_not_tried(mysql: MySql, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr("stores.mysql.connection.time.monotonic", lambda: now)
+    first = mysql.read(lambda cursor: cursor.connection)
+    now += 25
+    assert mysql.read(lambda cursor: cursor.connection) is first
+    now += 25.1
+    assert mysql.read(lambda cursor: cursor.connection) is not first
+
+
+def test_a_commit_whose_answer_got_lost_is_neither_written_nor_counted_twice(
+    mysql: MySql, database: OrdersDatabase
+) -> None:
     connection: Any = mysql.run(lambda cursor: cursor.connection)
     commit, connection.commit = connection.commit, None
 
@@ -166,8 +234,8 @@ def test_a_commit_whose_answer_got_lost_is_not_written_twice(mysql: MySql, datab
         raise pymysql.OperationalError(CR.CR_SERVER_LOST, "lost")
 
     connection.commit = commit_and_lose
-    assert len(database.insert(orders("o1", "o2"))) == 2
-    assert number_of(database) == 2
+    assert len(database.record(orders("o1", "o2"))) == 2
+    assert number_of(database) == counted(mysql)["TOTAL_ORDERS"] == 2
 
 
 @pytest.mark.parametrize("code", [ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, CR.CR_SERVER_GONE_ERROR])
@@ -183,19 +251,6 @@ def test_what_passes_is_tried_again(mysql: MySql, code: int) -> None:
     assert mysql.run(work) == "done"
 
 
-def test_two_workers_that_write_the_same_orders_write_them_once(
-    database: OrdersDatabase, empty_database: Server
-) -> None:
-    ids = [f"o{n}" for n in range(50)]
-    others = [OrdersDatabase(MySql(FixedLogin(empty_database.login))) for _ in range(4)]
-    threads = [threading.Thread(target=other.insert, args=[orders(*ids)]) for other in others]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert number_of(database) == 50
-
-
 def test_a_password_that_was_changed_is_fetched_again(empty_database: Server, mysql: MySql) -> None:
     class Rotated(FixedLogin):
         def get(self) -> Any:
@@ -206,7 +261,7 @@ def test_a_password_that_was_changed_is_fetched_again(empty_database: Server, my
             )
 
     login = Rotated(empty_database.login)
-    assert number_of(OrdersDatabase(MySql(login))) == 0
+    assert number_of(OrdersDatabase(MySql(login), UTC)) == 0
     assert login.forgotten == 1
 
 
@@ -215,7 +270,7 @@ def test_a_database_that_moved_is_found_by_the_next_batch(empty_database: Server
         def get(self) -> Login:
             return self.login if self.forgotten else dataclasses.replace(self.login, port=1)
 
-    database = OrdersDatabase(MySql(Moved(empty_database.login)))
+    database = OrdersDatabase(MySql(Moved(empty_database.login)), UTC)
     with pytest.raises(StoreUnavailableError):
         number_of(database)
     assert number_of(database) == 0
@@ -224,7 +279,7 @@ def test_a_database_that_moved_is_found_by_the_next_batch(empty_database: Server
 def test_a_database_that_is_away_is_reported_without_its_address(mysql: MySql, server: Server) -> None:
     away = type(server.login)("127.0.0.1", 1, "cafe_user", "a password", "cafe_db")
     with pytest.raises(StoreUnavailableError) as caught:
-        number_of(OrdersDatabase(MySql(FixedLogin(away))))
+        number_of(OrdersDatabase(MySql(FixedLogin(away)), UTC))
     assert str(caught.value) == f"MySQL error {CR.CR_CONN_HOST_ERROR}"
 
 
@@ -235,13 +290,14 @@ def test_a_server_with_another_authoritys_certificate_is_not_trusted(
     roots = "functions/rds_roots/us-east-1.pem"
     monkeypatch.setattr("stores.mysql.connection.CERTIFICATE_AUTHORITY", roots)
     with pytest.raises(StoreUnavailableError):
-        number_of(OrdersDatabase(MySql(FixedLogin(server.login))))
+        number_of(OrdersDatabase(MySql(FixedLogin(server.login)), UTC))
 
 
-def test_what_the_table_cannot_hold_is_refused(database: OrdersDatabase) -> None:
+def test_what_the_table_cannot_hold_is_refused(database: OrdersDatabase, mysql: MySql) -> None:
     with pytest.raises(OrderRefusedError):
-        database.insert([*orders("o1"), Order("o2", NOW, "x" * 101, 1)])
+        database.record([*orders("o1"), Order("o2", NOW, "x" * 101, 1)])
     assert number_of(database) == 0
+    assert counted(mysql) == {}
 
 
 @pytest.mark.parametrize(

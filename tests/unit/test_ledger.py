@@ -46,9 +46,7 @@ class Database(Store):
         for order in orders:
             self.orders.setdefault(order.order_id, order)
         return {
-            order.order_id: None
-            if order.order_id in self.rows_without_order
-            else self.orders[order.order_id]
+            order.order_id: None if order.order_id in self.rows_without_order else self.orders[order.order_id]
             for order in orders
         }
 
