@@ -87,7 +87,9 @@ class Server:
     login: Login
     authority: Path
 
-    def connect(self, database: str | None = None) -> pymysql.Connection[pymysql.cursors.Cursor]:
+    def connect(
+        self, database: str | None = None, client_flag: int = 0
+    ) -> pymysql.Connection[pymysql.cursors.Cursor]:
         """Connect as the administrator, to look and to prepare."""
         login = self.login
         return pymysql.connect(
@@ -98,6 +100,7 @@ class Server:
             database=database,
             ssl=tls_context(self.authority),
             autocommit=True,
+            client_flag=client_flag,
         )
 
 

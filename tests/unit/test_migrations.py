@@ -8,20 +8,24 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from pymysql.constants import CLIENT
 from pymysql.cursors import Cursor
 
+from orders.audit import audit
+from orders.errors import SchemaError, StoreUnavailableError
 from orders.order import Order
 from stores.mysql import migrations, users
+from stores.mysql.audit import AuditStore
 from stores.mysql.connection import MySql
-from stores.mysql.migrations import Migration
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.status import StatusDatabase
 from tests.stores import MIGRATIONS, FixedLogin, Server, number_of
 
 ALL = migrations.read(MIGRATIONS)
+UTC_ZONE = ZoneInfo("UTC")
 OLD_TABLES = {
     "the first document's": "",
     "with a time": ", created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP",
@@ -122,17 +126,77 @@ def test_an_older_worker_goes_on_inserting(master: MySql) -> None:
 
 
 @pytest.mark.parametrize("columns", OLD_TABLES.values(), ids=OLD_TABLES)
-def test_a_migration_that_stopped_anywhere_is_finished_by_the_next(master: MySql, columns: str) -> None:
+def test_a_migration_that_stopped_anywhere_is_finished_by_the_next(
+    master: MySql, empty_database: Server, columns: str
+) -> None:
     create_old_table(master, columns)
-    migrations.migrate(master, ALL[:1])
-    statements = re.split(r"(?<=;)\n", ALL[1].sql)
-    for end in range(1, len(statements)):
-        halfway = "\n".join(statements[:end])
-        stopped = [ALL[0], Migration(2, "stopped", halfway + "\nSELECT * FROM no_such_table;")]
-        with pytest.raises(Exception, match="1146"):
-            migrations.migrate(master, stopped)
-    assert migrations.migrate(master, ALL) == [migration.name for migration in ALL[1:]]
-    assert rows(master, "SELECT COUNT(*) FROM orders WHERE order_id IS NOT NULL") == [(2,)]
+    for migration in ALL[1:]:
+        statements = re.split(r"(?<=;)\n", migration.sql)
+        for end in range(1, len(statements)):
+            with (
+                empty_database.connect("cafe_db", CLIENT.MULTI_STATEMENTS) as stopped,
+                stopped.cursor() as cursor,
+            ):
+                cursor.execute("\n".join(statements[:end]))
+                while cursor.nextset():
+                    pass
+    assert migrations.migrate(master, ALL) == [migration.name for migration in ALL]
+    assert rows(master, "SELECT COUNT(*), SUM(recorded_in) FROM orders WHERE order_id IS NOT NULL") == [
+        (2, 0)
+    ]
+
+
+def test_rows_that_were_there_count_as_counted_and_later_ones_do_not(master: MySql) -> None:
+    create_old_table(master, "")
+    migrations.migrate(master, ALL)
+    rows(master, "INSERT INTO orders (customer_name, item, quantity) VALUES ('Bob', 'Tea', 1)")
+    assert rows(master, "SELECT recorded_in FROM orders ORDER BY id") == [(0,), (0,), (None,)]
+
+
+def test_a_row_that_has_no_identity_yet_is_left_to_be_named_and_counted(master: MySql) -> None:
+    migrations.migrate(master, ALL[:2])
+    rows(master, "INSERT INTO orders (customer_name, item, quantity) VALUES ('Bob', 'Tea', 1)")
+    migrations.migrate(master, ALL)
+    assert rows(master, "SELECT order_id, recorded_in FROM orders") == [(None, None)]
+
+
+def test_a_row_that_comes_during_the_migration_is_counted_once(master: MySql, empty_database: Server) -> None:
+    migrations.migrate(master, ALL[:2])
+    done = threading.Event()
+
+    def insert() -> None:
+        with empty_database.connect("cafe_db") as connection, connection.cursor() as cursor:
+            while not done.is_set():
+                cursor.execute("INSERT INTO orders (order_id, item, quantity) VALUES (UUID(), 'Tea', 1)")
+
+    older_worker = threading.Thread(target=insert)
+    older_worker.start()
+    try:
+        migrations.migrate(master, ALL)
+        audit(AuditStore(master), UTC_ZONE, lambda: 60)
+    finally:
+        done.set()
+        older_worker.join()
+    uncounted = rows(master, "SELECT COUNT(*) FROM orders WHERE recorded_in IS NULL")
+    total = rows(master, "SELECT value FROM counters WHERE name = 'TOTAL_ORDERS'")
+    assert uncounted[0][0] > 0
+    assert rows(master, "SELECT COUNT(*) FROM orders") == [(uncounted[0][0] + total[0][0],)]
+
+
+def test_orders_do_not_wait_for_a_migration_that_waits_for_a_transaction(
+    master: MySql, empty_database: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "TABLE_LOCK_WAIT", 1)
+    monkeypatch.setattr(migrations, "TABLE_LOCK_ATTEMPTS", 2)
+    monkeypatch.setattr(migrations, "TABLE_LOCK_PAUSE", 0)
+    migrations.migrate(master, ALL[:2])
+    with empty_database.connect("cafe_db") as connection, connection.cursor() as cursor:
+        cursor.execute("START TRANSACTION")
+        cursor.execute("SELECT * FROM orders")
+        with pytest.raises(SchemaError, match="A transaction uses the table `orders` and does not end"):
+            migrations.migrate(master, ALL)
+        rows(master, "INSERT INTO orders (order_id, item, quantity) VALUES ('o1', 'Tea', 1)")
+    assert migrations.migrate(master, ALL) == [ALL[2].name]
 
 
 def test_concurrent_migrations_run_one_after_the_other(master: MySql, empty_database: Server) -> None:
@@ -149,6 +213,20 @@ def test_concurrent_migrations_run_one_after_the_other(master: MySql, empty_data
     for thread in threads:
         thread.join()
     assert applied == [migration.name for migration in ALL]
+
+
+def test_the_pages_user_reads_alone_and_by_few_connections(master: MySql, empty_database: Server) -> None:
+    migrations.migrate(master, ALL)
+    login = dataclasses.replace(empty_database.login, username="cafe_status", password="first")
+    users.set_up_status(master, login)
+    grants = [grant for (grant,) in rows(master, "SHOW GRANTS FOR cafe_status@'%'")]
+    assert grants[1:] == [r"GRANT SELECT ON `cafe\_db`.* TO `cafe_status`@`%`"]
+    limits = "SELECT ssl_type, max_user_connections FROM mysql.user WHERE user = 'cafe_status'"
+    assert rows(master, limits) == [("ANY", users.STATUS_CONNECTIONS)]
+    user = MySql(FixedLogin(login))
+    assert number_of(OrdersDatabase(user, UTC)) == 0
+    with pytest.raises(StoreUnavailableError, match="1142"):
+        user.run(lambda cursor: cursor.execute("DELETE FROM counters"))
 
 
 def test_the_user_gets_a_new_password_and_rights_on_its_database_alone(

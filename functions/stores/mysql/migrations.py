@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pymysql
 from pymysql.constants import ER
@@ -15,6 +16,8 @@ from pymysql.cursors import Cursor
 from orders.errors import SchemaError, StoreUnavailableError
 from stores.mysql import takeover
 from stores.mysql.connection import MySql
+
+T = TypeVar("T")
 
 NAME = re.compile(r"(\d{4})_\w+\.sql")
 LOCK = "cafe_migrations"
@@ -77,37 +80,45 @@ def migrate(mysql: MySql, migrations: Sequence[Migration]) -> list[str]:
     StoreUnavailableError
         If the database cannot be reached, or another migration does not end.
     """
-    return mysql.read(lambda cursor: _migrate(cursor, migrations))
+    return locked(mysql, lambda cursor: _migrate(cursor, migrations))
+
+
+def locked(mysql: MySql, work: Callable[[Cursor], T]) -> T:
+    """Change the schema while nobody else does; raise StoreUnavailableError if somebody does not end."""
+
+    def alone(cursor: Cursor) -> T:
+        cursor.execute("SELECT GET_LOCK(%s, %s)", (LOCK, LOCK_WAIT))
+        if cursor.fetchone() != (1,):
+            raise StoreUnavailableError("Another migration is at work and does not end")
+        try:
+            cursor.execute(f"SET SESSION lock_wait_timeout = {TABLE_LOCK_WAIT}")
+            return work(cursor)
+        finally:
+            cursor.execute("SELECT RELEASE_LOCK(%s)", (LOCK,))
+
+    return mysql.read(alone)
 
 
 def _migrate(cursor: Cursor, migrations: Sequence[Migration]) -> list[str]:
-    cursor.execute("SELECT GET_LOCK(%s, %s)", (LOCK, LOCK_WAIT))
-    if cursor.fetchone() != (1,):
-        raise StoreUnavailableError("Another migration is at work and does not end")
-    try:
-        cursor.execute(f"SET SESSION lock_wait_timeout = {TABLE_LOCK_WAIT}")
-        applied = _applied(cursor)
-        missing = [migration for migration in migrations if migration.number not in applied]
-        if missing:
-            takeover.check(
-                cursor,
-                lambda: _run_all(cursor, "\n".join(migration.sql for migration in missing)),
-                is_new=TAKEN_OVER_BY not in applied,
-            )
-        cursor.execute(
-            "CREATE TABLE IF NOT EXISTS schema_migrations ("
-            "number INT PRIMARY KEY, name VARCHAR(100) NOT NULL, applied_at DATETIME NOT NULL)"
+    applied = _applied(cursor)
+    missing = [migration for migration in migrations if migration.number not in applied]
+    if missing:
+        takeover.check(
+            cursor,
+            lambda: _run_all(cursor, "\n".join(migration.sql for migration in missing)),
+            is_new=TAKEN_OVER_BY not in applied,
         )
-        for migration in missing:
-            _apply(cursor, migration.sql)
-            cursor.execute(
-                "INSERT INTO schema_migrations (number, name, applied_at) VALUES (%s, %s, UTC_TIMESTAMP())",
-                (migration.number, migration.name),
-            )
-            cursor.connection.commit()
-        return [migration.name for migration in missing]
-    finally:
-        cursor.execute("SELECT RELEASE_LOCK(%s)", (LOCK,))
+    cursor.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migrations ("
+        "number INT PRIMARY KEY, name VARCHAR(100) NOT NULL, applied_at DATETIME NOT NULL)"
+    )
+    for migration in missing:
+        _apply(cursor, migration.sql)
+        cursor.execute(
+            "INSERT INTO schema_migrations (number, name, applied_at) VALUES (%s, %s, UTC_TIMESTAMP())",
+            (migration.number, migration.name),
+        )
+    return [migration.name for migration in missing]
 
 
 def _applied(cursor: Cursor) -> set[int]:

@@ -218,7 +218,7 @@ def _rehearsed(cursor: Cursor, run: Callable[[], None]) -> Iterator[str]:
     except pymysql.Error as error:
         yield (
             "In an empty copy of table `orders` no order could be recorded after the migration. "
-            f"MySQL says: {error.args[-1]}."
+            f"MySQL says: {str(error.args[-1]).rstrip('.')}."
         )
     finally:
         cursor.execute("UNLOCK TABLES")

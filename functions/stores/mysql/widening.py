@@ -1,0 +1,104 @@
+"""Widens columns of `orders` that earlier releases made: ids end at 2³¹, and times in 2038.
+
+One ALTER does both. It writes the table anew, and nobody can insert meanwhile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pymysql
+from pymysql.constants import ER
+from pymysql.cursors import Cursor
+
+from orders.errors import SchemaError
+
+WIDE = {"id": "bigint", "created_at": "datetime"}
+# A DATETIME keeps what the clock of a session shows, so that its default names UTC.
+WIDEN = (
+    "ALTER TABLE orders MODIFY id BIGINT NOT NULL AUTO_INCREMENT,"
+    " MODIFY created_at DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3))"
+)
+# What a small instance does: a third of what was measured (docs/decisions/0016-schema.md).
+ROWS_PER_SECOND = 100_000
+BYTES_PER_SECOND = 20_000_000
+AT_DEPLOY = 2.0  # seconds that orders may wait at a deploy
+AT_MOST = 750.0  # seconds that a function has for it
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The table as it is.
+
+    Attributes
+    ----------
+    narrow
+        Columns to widen.
+    referring
+        A foreign key on `id`, and its table: it has to be dropped first.
+    """
+
+    narrow: tuple[str, ...]
+    rows: int
+    bytes: int
+    referring: tuple[str, str] | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Return for how long the table is locked while it is widened, roughly."""
+        return max(self.rows / ROWS_PER_SECOND, self.bytes / BYTES_PER_SECOND)
+
+    @property
+    def is_small(self) -> bool:
+        """Return whether a deploy widens it."""
+        return bool(self.narrow) and self.referring is None and self.seconds <= AT_DEPLOY
+
+
+def look(cursor: Cursor) -> Table:
+    """Return what there is to widen."""
+    here = "table_schema = DATABASE() AND table_name = 'orders'"
+    cursor.execute(f"SELECT column_name, data_type FROM information_schema.columns WHERE {here}")  # noqa: S608
+    types = {str(name).lower(): kind for name, kind in cursor.fetchall()}
+    narrow = tuple(name for name, wide in WIDE.items() if types.get(name) != wide)
+    if not narrow:
+        return Table(narrow, 0, 0)
+    cursor.execute("SELECT COUNT(*) FROM orders")
+    (rows,) = cursor.fetchone() or (0,)
+    cursor.execute(f"SELECT data_length FROM information_schema.tables WHERE {here}")  # noqa: S608
+    (size,) = cursor.fetchone() or (0,)
+    cursor.execute(
+        "SELECT constraint_name, table_name FROM information_schema.key_column_usage"
+        " WHERE referenced_table_schema = DATABASE() AND referenced_table_name = 'orders'"
+        " AND referenced_column_name = 'id'"
+    )
+    return Table(narrow, int(rows), int(size), cursor.fetchone())
+
+
+def widen(cursor: Cursor, table: Table) -> None:
+    """Widen a table.
+
+    Raises
+    ------
+    SchemaError
+        If somebody has to do something first; the table is as it was.
+    """
+    if table.referring:
+        key, other = table.referring
+        raise SchemaError(
+            f"Foreign key `{key}` refers to the column that has to be changed: ALTER TABLE `{other}` "
+            f"DROP FOREIGN KEY `{key}`, widen, make its column a BIGINT, and add the key again."
+        )
+    if table.seconds > AT_MOST:
+        raise SchemaError(
+            f"{table.rows} rows take about {table.seconds / 60:.0f} minutes, longer than a function runs: "
+            "docs/runbook.md says how to do it without one."
+        )
+    try:
+        cursor.execute(WIDEN)
+    except pymysql.OperationalError as error:
+        if error.args[0] != ER.LOCK_WAIT_TIMEOUT:
+            raise
+        raise SchemaError(
+            "A transaction uses the table `orders` and does not end: find it with SHOW PROCESSLIST, end it, "
+            "and try again."
+        ) from error
