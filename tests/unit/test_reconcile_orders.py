@@ -114,6 +114,7 @@ def test_the_schedule_compares_sweeps_and_publishes_the_drift(
     assert swept["FunctionName"] == "ReconcileOrders-dev"
     assert {m["Name"]: swept[m["Name"]] for m in definition["Metrics"]} == {
         "RejectedDeadLetters": 1,
+        "ConflictingDeadLetters": 1,
         "WaitingDeadLetters": 0,
     }
     assert function.items == {"o1", "o2"}
@@ -128,7 +129,20 @@ def test_the_metrics_of_dead_letters_are_published_when_there_are_none_too(
 ) -> None:
     call()
     (swept,) = [line for line in lines() if line["message"] == "Swept"]
-    assert (swept["RejectedDeadLetters"], swept["WaitingDeadLetters"]) == (0, 0)
+    names = ("RejectedDeadLetters", "ConflictingDeadLetters", "WaitingDeadLetters")
+    assert [swept[name] for name in names] == [0, 0, 0]
+
+
+def test_an_outage_does_not_end_the_alarm_of_conflicts_that_it_hides(
+    without_database: BothStores, queue: Queue, lines: Any
+) -> None:
+    queue.send(order("o1"), "poison")
+    call()
+    (swept,) = [line for line in lines() if line["message"] == "Swept"]
+    assert swept["WaitingDeadLetters"] == 1  # which may be a conflict
+    assert "ConflictingDeadLetters" not in swept
+    names = {metric["Name"] for metric in swept["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert names == {"RejectedDeadLetters", "WaitingDeadLetters"}
 
 
 def test_a_dead_letter_queue_that_does_not_answer_leaves_what_was_known_of_it(
