@@ -136,6 +136,7 @@ def is_local(name: str) -> bool:
     return name.startswith(LOCAL)
 
 
+@lru_cache(maxsize=4096)
 def expires_at(name: str, zone: tzinfo) -> datetime | None:
     """Return when a counter of an hour or a quarter is dropped, in UTC; None for one that is kept.
 
@@ -144,7 +145,7 @@ def expires_at(name: str, zone: tzinfo) -> datetime | None:
     if not (match := EXPIRING.fullmatch(name)):
         return None
     kind, hour, _, _ = match.groups()
-    start = datetime.strptime(hour, "%Y-%m-%dT%H").replace(tzinfo=zone if kind == "ORDERS" else UTC)
+    start = datetime.fromisoformat(hour).replace(tzinfo=zone if kind == "ORDERS" else UTC)
     return start.astimezone(UTC) + HOURS_KEPT
 
 
