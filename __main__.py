@@ -55,5 +55,5 @@ api.open(access, place_order=place_order, get_order_status=get_order_status, get
 
 alarms = Alarms("alarms", AlarmsArgs.of(given, order_processor, reconcile_orders, api))
 roles = {"worker": order_processor, "reconciler": reconcile_orders, "status": get_order_status}
-outputs.export(given, page, api, alarms, mapping=mapping, **roles)
+outputs.export(given, page, api, alarms, mapping=mapping, migrator=migrate_database, **roles)
 protection.complete()

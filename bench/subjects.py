@@ -34,6 +34,8 @@ ENVIRONMENT = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "DATABASE_SECRET": "CafeDevDBSM",
     "MASTER_SECRET": "master",
+    "STATUS_SECRET": "status",
+    "IDEMPOTENCY_TABLE": "IdempotencyKeys",
     "ORDERS_TABLE": "Orders",
     "MENU_TABLE": "CafeMenu",
     "METRICS_TABLE": "CafeOrderMetrics",
@@ -156,15 +158,18 @@ class Subject:
             shared.clear()
 
     def _settings(self, function: str) -> dict[str, Any]:
+        # Before schema 3, the status had the worker's login.
+        has_own_login = function == "get_order_status" and (self.code / "stores/mysql/users.py").exists()
         return {
             "code": str(self.code),
             "handler": function,
             "shared": str(self.directory / "items"),
-            "environment": ENVIRONMENT,
+            "environment": ENVIRONMENT | ({"DATABASE_SECRET": "status"} if has_own_login else {}),
             "envelope": self.is_ours,
             "timeout": TIMEOUTS.get(function, 300.0),
             "secrets": {
                 "CafeDevDBSM": self.server.secret(self.database, *APPLICATION),
+                "status": self.server.secret(self.database, "cafe_status", "bench-status-password"),
                 "master": self.server.secret(self.database),
             },
         }

@@ -406,6 +406,12 @@ class Doctor:
             )
         if wanted and version != wanted:
             return State.BAD, f"version {version}, and these sources need {wanted}", self._deploy
+        if (seconds := self._known().database.narrow_for) is not None:
+            detail = (
+                f"version {version}; ids end at 2,147,483,647 and times in 2038 until the table is widened, "
+                f"which locks it for about {times.duration(max(1, seconds))}: do it in a quiet hour"
+            )
+            return State.WARN, detail, self._command("database widen")
         return State.OK, f"version {version}", None
 
     def _drift(self) -> Verdict:

@@ -15,7 +15,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from cli import local, operate, stack, worker
+from cli import local, operate, stack, widening, worker
 from cli.chaos import command as chaos
 from cli.dlq import commands as dlq
 from cli.errors import AnswerError
@@ -62,6 +62,7 @@ app = typer.Typer(
 app.add_typer(local.app, name="local")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(worker.app, name="worker")
+app.add_typer(widening.app, name="database")
 app.add_typer(operate.app)
 app.add_typer(loading.app)
 app.add_typer(chaos.app)

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from botocore.exceptions import ClientError
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from cli import aws
-from cli.errors import AnswerError
+from cli.functions import Function
 from cli.times import iso
 from orders import exact_json
 
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
-
 PAGE = 500  # orders that are read at once
-BUSY_PATIENCE = 120.0  # seconds in which a function that runs already may end
-
-Answer = TypeVar("Answer", bound=BaseModel)
 
 
 class Corrections(BaseModel):
@@ -69,6 +59,7 @@ class DatabaseState(BaseModel):
     reachable: bool
     reason: str | None = None
     refuses_writes: str | None = None
+    narrow_for: float | None = None  # seconds that it takes to widen the table, None if it is wide
     version: int | None = Field(default=None, alias="schema")
 
 
@@ -113,16 +104,12 @@ class Page(BaseModel):
     next: Any = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reconciler:
+class Reconciler(Function):
     """The function of one stack."""
-
-    functions: LambdaClient
-    name: str
 
     def check(self) -> Check:
         """Ask how things are."""
-        return self._ask({"command": "check"}, Check)
+        return self.ask({"command": "check"}, Check)
 
     def run(self, command: str | None, on_step: Callable[[Report], object] = lambda _report: None) -> Report:
         """Compare and repair, as far as it takes; `on_step` is called between the function's runs.
@@ -135,7 +122,7 @@ class Reconciler:
         report = Report()
         event: dict[str, Any] = {"command": command} if command else {}
         while True:
-            outcome = self._ask(event, Outcome)
+            outcome = self.ask(event, Outcome)
             report.add(outcome)
             on_step(report)
             if outcome.next is None:
@@ -143,7 +130,7 @@ class Reconciler:
             event = {"command": command, "after": outcome.next}
         # What a run found, it has mostly repaired; another look tells what is still different.
         if report.drift and report.reason is None:
-            again = self._ask({}, Outcome)
+            again = self.ask({}, Outcome)
             report.remaining, report.reason = again.drift, again.reason
             report.unchecked, report.compared = again.unchecked, again.compared
         return report
@@ -152,37 +139,11 @@ class Reconciler:
         """Read the orders of a period, page by page."""
         event: dict[str, Any] = {"command": "read", "from": iso(start), "to": iso(end), "limit": PAGE}
         while True:
-            page = self._ask(event, Page)
+            page = self.ask(event, Page)
             yield page.orders
             if page.next is None:
                 return
             event = event | {"after": page.next}
-
-    def _ask(self, event: dict[str, Any], answer: type[Answer]) -> Answer:
-        with aws.asking():
-            response: Any = self._invoke(json.dumps(event))
-        payload: Any = exact_json.decode(response["Payload"].read().decode() or "null")
-        if "FunctionError" in response:
-            said = payload if isinstance(payload, dict) else {}
-            reason = f"{said.get('errorType', 'Error')}: {said.get('errorMessage', 'it did not say why')}"
-            raise AnswerError(f"{self.name} failed: {reason}")
-        try:
-            return answer.model_validate(payload)
-        except ValidationError as problem:
-            place = ".".join(map(str, problem.errors()[0]["loc"])) or "the whole of it"
-            raise AnswerError(f"The answer of {self.name} is not as agreed, at {place}.") from None
-
-    def _invoke(self, payload: str) -> object:
-        """Invoke it; while it runs for somebody else, wait."""
-        deadline = time.monotonic() + BUSY_PATIENCE
-        while True:
-            try:
-                return self.functions.invoke(FunctionName=self.name, Payload=payload)
-            except ClientError as error:
-                busy = error.response["Error"].get("Code") == "TooManyRequestsException"
-                if not busy or time.monotonic() > deadline:
-                    raise
-                time.sleep(1)
 
 
 @dataclass(kw_only=True)

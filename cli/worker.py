@@ -1,6 +1,8 @@
 """`cafe worker`: let the worker rest, and let it go on."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -14,6 +16,9 @@ from cli.terminal import print_json, say
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mypy_boto3_lambda import LambdaClient
+
+ENABLED, DISABLED = "Enabled", "Disabled"
 PATIENCE = 120.0  # seconds; Lambda takes up to a minute
 
 app = typer.Typer(
@@ -49,22 +54,43 @@ def resume_command(
     _set(stack_name, directory, as_json, enabled=True)
 
 
+@contextmanager
+def paused(functions: "LambdaClient", mapping: str) -> Iterator[None]:
+    """Let the worker rest for a while, unless it rests already."""
+    from cli import aws
+
+    with aws.asking():
+        was_enabled = functions.get_event_source_mapping(UUID=mapping)["State"] != DISABLED
+    if not was_enabled:
+        yield
+        return
+    try:
+        _switch(functions, mapping, DISABLED)
+        yield
+    finally:
+        _switch(functions, mapping, ENABLED)
+
+
 def _set(stack_name: str, directory: "Path | None", as_json: bool, *, enabled: bool) -> None:
     from cli import aws
 
     target = stack.load(stack_name, directory)
-    uuid = target.output("worker_mapping")
-    functions = aws.Clients(target).functions
-    wanted = "Enabled" if enabled else "Disabled"
-    with aws.asking(), waiting("Waiting for Lambda"):
-        functions.update_event_source_mapping(UUID=uuid, Enabled=enabled)
-        state = _settled(functions, uuid, wanted)
-    if state != wanted:
-        raise AnswerError(f"The mapping is still {state} after {PATIENCE:g} s: ask again with `cafe doctor`.")
+    state = ENABLED if enabled else DISABLED
+    _switch(aws.Clients(target).functions, target.output("worker_mapping"), state)
     if as_json:
         print_json({"stack": target.name, "state": state})
     else:
         say("The worker takes orders." if enabled else "The worker rests; orders wait in the queue.")
+
+
+def _switch(functions: "LambdaClient", mapping: str, wanted: str) -> None:
+    from cli import aws
+
+    with aws.asking(), waiting("Waiting for Lambda"):
+        functions.update_event_source_mapping(UUID=mapping, Enabled=wanted == ENABLED)
+        state = _settled(functions, mapping, wanted)
+    if state != wanted:
+        raise AnswerError(f"The mapping is still {state} after {PATIENCE:g} s: ask again with `cafe doctor`.")
 
 
 def _settled(functions: Any, uuid: str, wanted: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 import environment
 from failures import FailureLog
-from log import log
+from log import log_each
 from orders.ledger import Ledger
 from orders.message import parse_batch
 from redelivery import back_off
@@ -53,6 +53,7 @@ def handler(event: dict[str, Any], context: Any) -> BatchResponse:
         failure_log.rejected(bad)
     failures = ledger().record({message.message_id: message.order for message in received})
     failed: dict[str, str] = {bad.message_id: bad.reason for bad in rejected}
+    processed = []
     for message in received:
         if (reason := failures.get(message.message_id)) is not None:
             failure_log.failed(message, reason)
@@ -60,7 +61,8 @@ def handler(event: dict[str, Any], context: Any) -> BatchResponse:
         else:
             about = {"orderId": message.order.order_id, "messageId": message.message_id}
             ignored = {"ignoredTime": message.order.ignored_time} if message.order.ignored_time else {}
-            log("INFO", "Order processed successfully", **about, **ignored)
+            processed.append(about | ignored)
+    log_each("INFO", "Order processed successfully", processed)
     back_off(order_queue, event["Records"], failed, received=began, context=context)
     return _response(failed)
 

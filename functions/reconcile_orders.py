@@ -26,6 +26,7 @@ from orders.times import MAX_AHEAD
 from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.metrics import Metrics
 from stores.dynamodb.projection import Projection
+from stores.mysql import widening
 from stores.mysql.audit import AuditStore
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
@@ -110,12 +111,14 @@ def check() -> dict[str, Any]:
     login = LoginSecret(environment.database_secret())
     impatient = MySql(login, timeout=CHECK_TIMEOUT, patience=CHECK_TIMEOUT)
     rows = OrderRows(impatient, environment.time_zone())
-    schema = last_order_at = future_orders = reason = refusal = None
+    schema = last_order_at = future_orders = reason = refusal = narrow_for = None
     until = datetime.now(UTC) + MAX_AHEAD
     try:
         schema = rows.schema()
         if schema:
             last_order_at, future_orders = rows.last_order_at(until), rows.count_after(until)
+            table = impatient.read(widening.look)
+            narrow_for = table.seconds if table.narrow else None
     except StoreUnavailableError as error:
         reason = str(error)
     try:
@@ -123,7 +126,13 @@ def check() -> dict[str, Any]:
             rows.try_to_write()
     except StoreUnavailableError as error:
         refusal = str(error)
-    database = {"reachable": reason is None, "reason": reason, "schema": schema, "refuses_writes": refusal}
+    database = {
+        "reachable": reason is None,
+        "reason": reason,
+        "schema": schema,
+        "narrow_for": narrow_for,
+        "refuses_writes": refusal,
+    }
     answer: dict[str, Any] = {
         "database": database,
         "dynamodb": {"reachable": True, "reason": None},

@@ -229,7 +229,7 @@ def migrate_database(given: Surroundings) -> Function:
                 iam.update_items(tables.menu, tables.metrics),
             ],
             network=given.network,
-            timeout=300,
+            timeout=900,  # the most that there is; a large table takes minutes
         ),
     )
 

@@ -22,6 +22,7 @@ def export(
     worker: Function,
     mapping: aws.lambda_.EventSourceMapping,
     reconciler: Function,
+    migrator: Function,
 ) -> None:
     """Export where everything is."""
     messaging, tables = given.messaging, given.tables
@@ -43,6 +44,7 @@ def export(
         "worker_log_group": worker.log_group.name,
         "worker_mapping": mapping.uuid,
         "reconcile_function": reconciler.function.name,
+        "migrate_function": migrator.function.name,
         "alarm_topic_arn": alarms.topic.arn,
     }
     if api.orders_key is not None:

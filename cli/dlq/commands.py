@@ -274,6 +274,9 @@ def purge_command(
         typer.Option("--id", help="Only the message with this id, or beginning.", show_default=False),
     ] = None,
     invalid: Annotated[bool, typer.Option("--invalid", help="Only what holds no order.")] = False,
+    conflicting: Annotated[
+        bool, typer.Option("--conflicting", help="Only orders whose id belongs to another order.")
+    ] = False,
     queue: WhichQueue = QueueName.ORDERS,
     yes: Yes = False,
     stack_name: StackName = DEFAULT_STACK,
@@ -286,6 +289,8 @@ def purge_command(
     Only what the question counted is deleted, not what comes later. `cafe dlq export` keeps a copy.
     Exit code 1: something could not be deleted.
     """
+    from cli import aws
+    from cli.dlq.states import conflicts
     from cli.queues import PASS
 
     with opened(stack_name, directory, queue) as letters:
@@ -297,7 +302,11 @@ def purge_command(
             found, held = listing.messages, listing.held_by_others
         if letters.stop.is_set():
             raise KeyboardInterrupt
-    chosen = [message for message in found if message.order is None or not invalid]
+    chosen = found
+    if invalid or conflicting:
+        target = stack.load(stack_name, directory)
+        clashes = conflicts(target, aws.Clients(target), found) if conflicting else {}
+        chosen = [m for m in found if (invalid and m.order is None) or m.message_id in clashes]
     if held:
         note(shown.held_by_others(held, "not deleted"), style="yellow")
     if chosen:

@@ -123,7 +123,11 @@ class DeadLetters:
                 for batch in [[_found(look, name)]] if name else look.batches():
                     # What fails at once is back while this still runs; it is not sent round and round.
                     chosen = [message for message in batch if message.message_id not in moved.new_ids]
-                    chosen, left = _choose(chosen, conflicts, everything=everything, new_ids=new_ids)
+                    try:
+                        chosen, left = _choose(chosen, conflicts, everything=everything, new_ids=new_ids)
+                    except AnswerError as error:
+                        moved.problem = str(error).rstrip(".")
+                        break
                     moved.left |= left
                     advance(len(batch) - len(chosen))
                     for some in queues.groups(chosen, step):
@@ -258,7 +262,14 @@ def _choose(
     messages: Sequence[Message], conflicts: Conflicts, *, everything: bool, new_ids: bool
 ) -> tuple[list[Message], Mapping[str, str]]:
     """Return the messages to send, and why, by message id, the others stay."""
-    clashes = {} if everything and not new_ids else conflicts(messages)
+    clashes: Mapping[str, str] = {}
+    if new_ids or not everything:
+        try:
+            clashes = conflicts(messages)
+        except AnswerError:
+            if new_ids:
+                raise
+            # What conflicts comes back.
     if new_ids:
         messages = [m.corrected(m.text, m.dated_id) if m.message_id in clashes else m for m in messages]
         clashes = {}

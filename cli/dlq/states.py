@@ -91,11 +91,14 @@ def states(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dict[
 
 
 def conflicts(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dict[str, str]:
-    """Return why, by its id, for each message whose order has the id of another one, as far as is known."""
-    try:
-        known = _recorded(stack, clients, [message for message in messages if message.order is not None])
-    except AnswerError:
-        return {}  # what conflicts comes back
+    """Return why, by its id, for each message whose order has the id of another one.
+
+    Raises
+    ------
+    AnswerError
+        If DynamoDB does not answer.
+    """
+    known = _recorded(stack, clients, [message for message in messages if message.order is not None])
     return {name: state.reason or "" for name, state in known.items() if state.kind is Kind.CONFLICTING}
 
 

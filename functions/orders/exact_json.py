@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Context, Decimal
+from functools import cache
 from typing import NoReturn
 
 # DynamoDB's numbers: 38 significant digits, from 1E-130 to 9.99…E+125, zero, and their negatives.
@@ -75,7 +76,18 @@ def decode(text: str, number: Callable[[str], object] = exact) -> object:
     RecursionError
         If it is nested too deeply.
     """
-    return json.loads(text, parse_int=number, parse_float=number, parse_constant=_refuse)
+    return _decoder(number).decode(text)
+
+
+@cache
+def _decoder(number: Callable[[str], object]) -> json.JSONDecoder:
+    """Return the decoder for a kind of numbers: making one takes as long as decoding an order."""
+    return json.JSONDecoder(parse_int=number, parse_float=number, parse_constant=_refuse)
+
+
+@cache
+def _encoder(ensure_ascii: bool) -> json.JSONEncoder:
+    return json.JSONEncoder(ensure_ascii=ensure_ascii)
 
 
 def _refuse(name: str) -> NoReturn:
@@ -86,7 +98,7 @@ def encode(
     value: object, *, ensure_ascii: bool = True, sort_keys: bool = False, indent: int | None = None
 ) -> str:
     """Write a value as `json.dumps` does, and each `Decimal` and `NumberText` as the number that it is."""
-    write_other = json.JSONEncoder(ensure_ascii=ensure_ascii).encode
+    write_other = _encoder(ensure_ascii).encode
 
     def write(value: object, margin: str) -> str:
         inner = margin + " " * (indent or 0)

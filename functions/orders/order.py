@@ -148,7 +148,7 @@ def _check_attributes(attributes: dict[str, Any], errors: dict[str, str]) -> Non
             path, reason = problem
             place = name + path
             errors[name] = f"{place[:LONGEST_PLACE]}{'…' if place[LONGEST_PLACE:] else ''} {reason}"
-    if errors:
+    if errors or not attributes:
         return
     size = len(encode(attributes, ensure_ascii=False).encode())
     if size > MAX_ATTRIBUTES:

@@ -41,6 +41,7 @@ def client(service: str, config: ClientConfig, *, dual_stack: bool = False) -> A
         connect_timeout=config.connect_timeout,
         read_timeout=config.read_timeout,
         retries={"mode": "standard", "total_max_attempts": config.attempts},
+        user_agent="cafe-orders",
         max_pool_connections=CONNECTIONS,
         # Our requests are built by code, not by people: validating them in the client would only cost time.
         parameter_validation=False,

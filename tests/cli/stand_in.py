@@ -249,6 +249,7 @@ class FakeAws:
             "subscription_dead_letter_queue_url": self.undelivered_url,
             "worker_mapping": "4b9a1a2e-0000-4000-8000-000000000000",
             "reconcile_function": "ReconcileOrders-dev",
+            "migrate_function": "MigrateDatabase-dev",
             "orders_table": "Orders-dev",
             "menu_table": "CafeMenu-dev",
             "metrics_table": "CafeOrderMetrics-dev",
@@ -349,14 +350,15 @@ class FakeFunctions:
         self.events: list[dict[str, Any]] = []
         self.usual: Callable[[dict[str, Any]], Any] = lambda _event: {}
         self.state = "Enabled"
+        self.states: list[str] = []  # that were asked for
         self.last = "No records processed"
         self.changed_at = datetime.now(UTC)
 
     def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
-        """Run `ReconcileOrders`, or the function behind the status API."""
+        """Run one of the functions that operators call, or the one behind the status API."""
         if FunctionName == "GetOrderStatusLambda-dev":
             return {"Payload": io.BytesIO(json.dumps(self.status).encode())}
-        assert FunctionName == "ReconcileOrders-dev"
+        assert FunctionName in {"ReconcileOrders-dev", "MigrateDatabase-dev"}
         event = json.loads(Payload)
         self.events.append(event)
         answer = self.answers.pop(0) if self.answers else self.usual(event)
@@ -379,3 +381,4 @@ class FakeFunctions:
     def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> None:  # noqa: N803
         """Begin to pause or resume."""
         self.state = "Enabling" if Enabled else "Disabling"
+        self.states.append(self.state)

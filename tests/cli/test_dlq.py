@@ -752,6 +752,33 @@ def test_what_holds_no_order_is_deleted_alone(dlq: Cafe, dev: FakeAws) -> None:
     assert dev.bodies(dev.dead_letter_queue_url) == [GOOD]
 
 
+def test_orders_with_used_ids_are_deleted_alone(dlq: Cafe, dev: FakeAws, conflicting: str) -> None:
+    for body in (GOOD, BAD):
+        dev.put(body)
+
+    result = answering("y\n", "purge", "--conflicting")
+
+    assert "Delete 1 message from “orders” for good, 1 of them with an order, lost unless" in result.stderr
+    assert sorted(dev.bodies(dev.dead_letter_queue_url)) == sorted([GOOD, BAD])
+    record(dev, conflicting, "Latte", 2)
+    dev.put(GOOD.replace("{", f'{{"orderId": "{conflicting}", ').replace("Latte", "Tea"))
+    assert json.loads(dlq("purge", "--conflicting", "--invalid", "--yes", "--json").stdout)["deleted"] == 2
+    assert dev.bodies(dev.dead_letter_queue_url) == [GOOD]
+
+
+def test_nothing_is_deleted_or_renamed_while_nobody_knows_which_ids_are_taken(
+    dlq: Cafe, dev: FakeAws, conflicting: str
+) -> None:
+    dev.dynamodb.delete_table(TableName="Orders-dev")
+
+    for words in (["purge", "--conflicting", "--yes"], ["redrive", "--new-ids"]):
+        result = dlq(*words)
+        assert (result.exit_code, unsent(dev)) == (1, True)
+        assert "BatchGetItem: ResourceNotFoundException" in result.stderr
+    assert dlq("redrive").exit_code == 0  # the worker knows
+    assert len(sent(dev)) == 1
+
+
 def test_what_came_after_the_question_stays(dev: FakeAws) -> None:
     counted = dev.put(GOOD)
     dev.put(OWN_ID)

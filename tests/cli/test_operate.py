@@ -485,12 +485,16 @@ EVENTS = "aws rds describe-events --source-type db-instance --duration 120 --reg
             {"database": ("bad", EVENTS), "schema": ("warn", EVENTS), "last_order": ("warn", EVENTS)},
         ),
         (
-            {"database": {"reachable": False, "reason": "MySQL error 1045", "schema": 2}},
+            {"database": {"reachable": False, "reason": "MySQL error 1045", "schema": doctor._migrations()}},
             {"database": ("bad", NEW_PASSWORD), "last_order": ("warn", NEW_PASSWORD)},
         ),
         (
             {"database": {"reachable": True, "reason": None, "schema": 1}},
             {"schema": ("bad", "make deploy STACK=dev ARGS=--refresh")},
+        ),
+        (
+            {"database": {"reachable": True, "schema": doctor._migrations(), "narrow_for": 20.5}},
+            {"schema": ("warn", "cafe database widen --stack dev")},
         ),
     ],
 )

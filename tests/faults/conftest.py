@@ -79,7 +79,7 @@ def street(server: Server, login: Login, tables: Tables, monkeypatch: pytest.Mon
     monkeypatch.setattr(stores.mysql.rows, "datetime", street)
     monkeypatch.setattr(orders.ledger, "datetime", street)
     monkeypatch.setattr(order_processor, "ledger", worker.current_ledger)
-    monkeypatch.setattr(order_processor, "log", worker.log)
+    monkeypatch.setattr(order_processor, "log_each", lambda *_: None)
     monkeypatch.setattr(failures, "log", worker.log)
     # The model decides when a message comes again: at any time.
     monkeypatch.setattr(order_processor, "back_off", lambda *_, **__: None)

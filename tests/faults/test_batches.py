@@ -25,7 +25,7 @@ def tables(database: OrdersDatabase, monkeypatch: pytest.MonkeyPatch) -> TablesI
     tables = TablesInMemory()
     ledger = Ledger(database, Projection(DynamoDb(client=tables), NAMES, BERLIN), BERLIN)
     monkeypatch.setattr(order_processor, "ledger", lambda: ledger)
-    monkeypatch.setattr(order_processor, "log", lambda *_, **__: None)
+    monkeypatch.setattr(order_processor, "log_each", lambda *_: None)
     return tables
 
 

@@ -27,6 +27,7 @@ OUTPUTS = {
     "subscription_dead_letter_queue_url",
     "worker_mapping",
     "reconcile_function",
+    "migrate_function",
     "alarm_topic_arn",
     "menu_url",
     "dashboard_access",

@@ -11,7 +11,9 @@ import pymysql
 from pymysql.constants import ER
 from pymysql.cursors import Cursor
 
+from orders.counters import TOTAL_ORDERS, Counted
 from orders.errors import SchemaError
+from stores.mysql import counters
 
 WIDE = {"id": "bigint", "created_at": "datetime"}
 # A DATETIME keeps what the clock of a session shows, so that its default names UTC.
@@ -55,15 +57,14 @@ class Table:
 
 
 def look(cursor: Cursor) -> Table:
-    """Return what there is to widen."""
+    """Return what there is to widen; how many rows there are, by the counter, which takes no time."""
     here = "table_schema = DATABASE() AND table_name = 'orders'"
     cursor.execute(f"SELECT column_name, data_type FROM information_schema.columns WHERE {here}")  # noqa: S608
     types = {str(name).lower(): kind for name, kind in cursor.fetchall()}
     narrow = tuple(name for name, wide in WIDE.items() if types.get(name) != wide)
     if not narrow:
         return Table(narrow, 0, 0)
-    cursor.execute("SELECT COUNT(*) FROM orders")
-    (rows,) = cursor.fetchone() or (0,)
+    rows = counters.read(cursor, [TOTAL_ORDERS]).get(TOTAL_ORDERS, Counted(0, 0)).value
     cursor.execute(f"SELECT data_length FROM information_schema.tables WHERE {here}")  # noqa: S608
     (size,) = cursor.fetchone() or (0,)
     cursor.execute(
@@ -71,7 +72,7 @@ def look(cursor: Cursor) -> Table:
         " WHERE referenced_table_schema = DATABASE() AND referenced_table_name = 'orders'"
         " AND referenced_column_name = 'id'"
     )
-    return Table(narrow, int(rows), int(size), cursor.fetchone())
+    return Table(narrow, rows, int(size), cursor.fetchone())
 
 
 def widen(cursor: Cursor, table: Table) -> None:

@@ -1,0 +1,63 @@
+"""A Lambda function of a stack, called by a person."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from botocore.exceptions import ClientError
+from pydantic import BaseModel, ValidationError
+
+from cli import aws
+from cli.errors import AnswerError
+from orders import exact_json
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+BUSY_TIMEOUT = 120.0  # seconds in which a function that runs already may end
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """One function."""
+
+    functions: LambdaClient
+    name: str
+
+    def ask(self, event: dict[str, Any], answer: type[Answer]) -> Answer:
+        """Call it, and return what it answers.
+
+        Raises
+        ------
+        AnswerError
+            If it fails, or its answer is another one.
+        """
+        with aws.asking():
+            response: Any = self._invoke(json.dumps(event))
+        payload: Any = exact_json.decode(response["Payload"].read().decode() or "null")
+        if "FunctionError" in response:
+            said = payload if isinstance(payload, dict) else {}
+            reason = f"{said.get('errorType', 'Error')}: {said.get('errorMessage', 'it did not say why')}"
+            raise AnswerError(f"{self.name} failed: {reason}")
+        try:
+            return answer.model_validate(payload)
+        except ValidationError as problem:
+            place = ".".join(map(str, problem.errors()[0]["loc"])) or "the whole of it"
+            raise AnswerError(f"The answer of {self.name} is not as agreed, at {place}.") from None
+
+    def _invoke(self, payload: str) -> object:
+        """Invoke it; while it runs for somebody else, wait."""
+        deadline = time.monotonic() + BUSY_TIMEOUT
+        while True:
+            try:
+                return self.functions.invoke(FunctionName=self.name, Payload=payload)
+            except ClientError as error:
+                busy = error.response["Error"].get("Code") == "TooManyRequestsException"
+                if not busy or time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
