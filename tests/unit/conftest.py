@@ -1,12 +1,16 @@
-"""Fixtures of the unit tests that compare both stores."""
+"""Fixtures of the unit tests that need both stores, or the status's own user of the database."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
+from stores.mysql import users
 from stores.mysql.connection import MySql
+from stores.mysql.secret import Login
+from tests.stores import Server
 from tests.unit.both_stores import BothStores
 
 
@@ -14,3 +18,11 @@ from tests.unit.both_stores import BothStores
 def both(mysql: MySql, dynamodb: Any) -> BothStores:
     """Both stores, empty, and what compares and repairs them."""
     return BothStores(mysql, dynamodb)
+
+
+@pytest.fixture
+def status_login(mysql: MySql, master: MySql, server: Server) -> Login:
+    """The login of the status's user, to a schema that is up to date."""
+    login = dataclasses.replace(server.login, username="cafe_status", password="another password")
+    users.set_up_status(master, login)
+    return login

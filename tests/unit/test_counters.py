@@ -1,4 +1,4 @@
-"""What is counted, and how orders are split into transactions."""
+"""What is counted under which name, and which counters make up a time."""
 
 from __future__ import annotations
 
@@ -10,56 +10,123 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orders import counters
+from orders.counters import Group, tally, tally_groups
 from orders.order import Order
 
 BERLIN = ZoneInfo("Europe/Berlin")
-MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
+KEPT = timedelta(days=14)
+MOMENTS = st.datetimes(datetime(2026, 10, 1), datetime(2026, 12, 1), timezones=st.just(UTC))  # noqa: DTZ001
 ORDERS = st.lists(
     st.builds(
         Order,
         order_id=st.uuids().map(str),
-        created_at=MOMENTS,
-        item=st.sampled_from(["Latte", "Tea", "Coffee", "Mocha"]),
+        created_at=st.none() | MOMENTS,
+        item=st.sampled_from(["Latte", "Tea", "Tea ", "A#B", "TOTAL_ORDERS"]),
         quantity=st.integers(1, 1000),
     ),
     max_size=60,
-    unique_by=lambda order: order.order_id,
 )
 
 
-def order(created_at: datetime, item: str = "Latte", quantity: int = 1) -> Order:
+def order(created_at: datetime | None, item: str = "Latte", quantity: int = 1) -> Order:
     return Order(str(created_at), created_at, item, quantity)
 
 
-def test_an_order_counts_on_the_cafes_day_and_not_on_utcs() -> None:
-    late = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
-    assert counters.day_key(late, BERLIN) == "ORDERS#2026-11-23"
-    assert counters.hour_key(late, BERLIN) == "ORDERS#2026-11-23T00"
+def test_an_order_counts_under_each_of_its_names() -> None:
+    late = datetime(2026, 11, 22, 23, 50, tzinfo=UTC)  # 0:50 on the 23rd in Berlin
+    assert tally([order(late, quantity=3)], BERLIN, NOW) == {
+        "TOTAL_ORDERS": 1,
+        "ORDERS#2026-11-23": 1,
+        "ORDERS#2026-11-23T00": 1,
+        "ITEM#Latte": 3,
+        "ITEM_HOUR#2026-11-22T23#Latte": 3,
+        "QUARTER#2026-11-22T23:45": 1,
+    }
+
+
+def test_a_legacy_row_without_a_time_counts_at_no_time() -> None:
+    assert tally([order(None, quantity=3)], BERLIN, NOW) == {"TOTAL_ORDERS": 1, "ITEM#Latte": 3}
 
 
 @given(orders=ORDERS)
-def test_every_counter_adds_up(orders: list[Order]) -> None:
-    counted = counters.tally(orders, BERLIN)
-    # Each order is in the total, in a day and in an hour.
-    assert counted.metrics["TOTAL_ORDERS"] == len(orders)
-    assert counted.metrics.total() == 3 * len(orders)
-    assert sum(counted.menu.values()) == sum(order.quantity for order in orders)
+def test_every_kind_of_counter_adds_up(orders: list[Order]) -> None:
+    counted = tally(orders, BERLIN, datetime(2026, 10, 1, tzinfo=UTC))
+
+    def added(prefix: str) -> int:
+        return sum(number for name, number in counted.items() if name.startswith(prefix))
+
+    timed = [order for order in orders if order.created_at]
+    assert counted["TOTAL_ORDERS"] == len(orders)
+    assert added("ORDERS#") == 2 * len(timed)
+    assert added("QUARTER#") == len(timed)
+    assert added("ITEM#") == sum(order.quantity for order in orders)
+    assert added("ITEM_HOUR#") == sum(order.quantity for order in timed)
 
 
-@given(orders=ORDERS, max_actions=st.integers(5, 100))
-def test_transactions_hold_every_order_once_and_fit(orders: list[Order], max_actions: int) -> None:
-    groups = list(counters.transactions(orders, BERLIN, max_actions, max_bytes=10**9))
-    assert [order for group in groups for order in group] == orders
-    assert all(len(group) + counters.tally(group, BERLIN).size <= max_actions for group in groups)
+@given(orders=ORDERS, size=st.integers(1, 20))
+def test_orders_count_the_same_together_in_parts_and_in_groups(orders: list[Order], size: int) -> None:
+    whole = tally(orders, BERLIN, NOW)
+    parts = [tally(orders[start : start + size], BERLIN, NOW) for start in range(0, len(orders), size)]
+    names = {name for part in parts for name in part}
+    assert {name: sum(part[name] for part in parts) for name in names} == whole
+    groups = [Group(order.item, order.created_at, 1, order.quantity) for order in orders]
+    assert tally_groups(groups, BERLIN, NOW) == whole
 
 
-def test_large_orders_are_split_by_their_bytes() -> None:
-    note = {"note": "x" * 10_000}
-    orders = [
-        Order(str(number), datetime(2026, 1, 1, tzinfo=UTC), "Tea", 1, "Ann", note) for number in range(9)
-    ]
-    groups = list(counters.transactions(orders, BERLIN, max_actions=100, max_bytes=100_000))
-    assert [len(group) for group in groups] == [2, 2, 2, 2, 1]
+def test_the_hour_that_winter_time_repeats_is_one_hour() -> None:
+    before = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)  # 02:30 in summer time
+    counted = tally([order(before), order(before + timedelta(hours=1))], BERLIN, before)
+    assert counted["ORDERS#2026-10-25T02"] == 2
+
+
+@pytest.mark.parametrize(("age", "is_kept"), [(KEPT - timedelta(microseconds=1), True), (KEPT, False)])
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("ORDERS#2026-11-22T15", datetime(2026, 11, 22, 14, tzinfo=UTC)),
+        ("ORDERS#2026-06-22T15", datetime(2026, 6, 22, 13, tzinfo=UTC)),
+        ("ITEM_HOUR#2026-11-22T14#Latte", datetime(2026, 11, 22, 14, tzinfo=UTC)),
+        ("ITEM_HOUR#2026-11-22T14#A\n#B", datetime(2026, 11, 22, 14, tzinfo=UTC)),
+        ("QUARTER#2026-11-22T14:45", datetime(2026, 11, 22, 14, tzinfo=UTC)),
+    ],
+)
+def test_a_counter_of_an_hour_expires_two_weeks_after_the_hour_began(
+    name: str, start: datetime, age: timedelta, *, is_kept: bool
+) -> None:
+    assert counters.expires_at(name, BERLIN) == start + KEPT
+    assert counters.is_expired(name, BERLIN, start + age) != is_kept
+
+
+@pytest.mark.parametrize("name", ["TOTAL_ORDERS", "ORDERS#2026-11-22", "ITEM#Latte", "ITEM#2026-11-22T14"])
+def test_other_counters_do_not_expire(name: str) -> None:
+    assert not counters.is_expired(name, BERLIN, NOW + 100 * KEPT)
+
+
+@pytest.mark.parametrize(("age", "names"), [(timedelta(microseconds=1), 6), (timedelta(0), 3)])
+def test_an_order_of_an_expired_hour_counts_in_no_hour(age: timedelta, names: int) -> None:
+    sent_at = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
+    expiry = sent_at.replace(minute=0) + KEPT
+    counted = tally([order(sent_at)], BERLIN, expiry - age)
+    assert len(counted) == names
+    assert counted["ORDERS#2026-11-22"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "is_shown"),
+    [
+        ("TOTAL_ORDERS", True),
+        ("ORDERS#2026-11-22", True),
+        ("ORDERS#2026-11-22T14", True),
+        ("ITEM#Latte", True),
+        ("ITEM#", True),
+        ("ITEM_HOUR#2026-11-22T14#Latte", False),
+        ("QUARTER#2026-11-22T14:15", False),
+        ("TIME_ZONE#UTC", False),
+    ],
+)
+def test_dynamodb_has_no_counters_of_quarters_and_of_items_by_hour(name: str, *, is_shown: bool) -> None:
+    assert counters.is_shown(name) == is_shown
 
 
 @given(now=MOMENTS)
@@ -67,62 +134,64 @@ def test_the_last_hours_are_in_order_and_each_is_there_once(now: datetime) -> No
     hours = counters.last_hours(now, BERLIN)
     assert hours == sorted(set(hours))
     assert 23 <= len(hours) <= 24
-    assert hours[-1] == counters.hour_key(now, BERLIN)
+    assert hours[-1] == counters.hour_name(now, BERLIN)
 
 
-def test_the_hour_that_winter_time_repeats_is_one_hour() -> None:
-    before = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)  # 02:30 in summer time
-    counted = counters.tally([order(before), order(before + timedelta(hours=1))], BERLIN)
-    assert counted.metrics["ORDERS#2026-10-25T02"] == 2
+@given(now=MOMENTS, ago=st.integers(-2, 26))
+def test_the_counters_of_items_are_those_of_24_hours(now: datetime, ago: int) -> None:
+    first, end = counters.item_hours(now)
+    start = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=ago)
+    (name,) = (n for n in tally([order(start)], UTC, start) if n.startswith(counters.ITEM_HOUR))
+    assert (first.encode() <= name.encode() < end.encode()) == (0 <= ago < 24)
 
 
-def test_an_hour_expires_and_a_day_does_not() -> None:
-    counted = counters.tally([order(datetime(2026, 11, 22, 14, 5, tzinfo=UTC))], BERLIN)
-    assert counted.expiring == {"ORDERS#2026-11-22T15": datetime(2026, 12, 6, 14, tzinfo=UTC)}
+# Yesterday until this time of the day.
 
 
-def yesterday(*local: int, zone: str = "Europe/Berlin", fold: int = 0) -> tuple[int, list[str]]:
-    """Tell how many hours were over, and which times of UTC are counted one by one."""
+def yesterday(*local: int, zone: str = "Europe/Berlin", fold: int = 0) -> dict[str, float]:
+    """Return the quarters that count, by day and time in UTC."""
     now = datetime(*local, tzinfo=ZoneInfo(zone), fold=fold)  # type: ignore[misc,arg-type]
-    hours, periods = counters.hours_before(now, ZoneInfo(zone))
-    return len(hours), [f"{start:%d %H:%M}-{end:%H:%M}" for start, end in periods]
+    shares = counters.same_time_yesterday(now, ZoneInfo(zone))
+    return {name[len("QUARTER#2026-11-") :].replace("T", " "): share for name, share in shares.items()}
 
 
 def test_yesterday_ends_at_the_same_time_of_the_day() -> None:
-    now = datetime(2026, 11, 22, 2, 40, tzinfo=BERLIN)
-    assert counters.hours_before(now, BERLIN) == (
-        ["ORDERS#2026-11-21T00", "ORDERS#2026-11-21T01"],
-        [(datetime(2026, 11, 21, 1, tzinfo=UTC), datetime(2026, 11, 21, 1, 40, tzinfo=UTC))],
-    )
-    assert yesterday(2026, 11, 22, 0, 0) == (0, [])
-    assert yesterday(2026, 11, 22, 3, 0) == (3, [])
+    assert yesterday(2026, 11, 22, 0, 40) == {"20 23:00": 1, "20 23:15": 1, "20 23:30": pytest.approx(2 / 3)}
+    assert yesterday(2026, 11, 22, 0, 0) == {}
+    assert yesterday(2026, 11, 22, 0, 15) == {"20 23:00": 1}
+    assert yesterday(2026, 11, 22, 0, 15, 1) == {"20 23:00": 1, "20 23:15": pytest.approx(1 / 900)}
 
 
 @pytest.mark.parametrize(
-    ("now", "zone", "periods"),
+    ("now", "zone", "last"),
     [
         # Put forward from 2:00 to 3:00 yesterday: there was no 2:30.
-        ((2026, 3, 30, 2, 30), "Europe/Berlin", []),
-        ((2026, 3, 30, 3, 30), "Europe/Berlin", ["29 01:00-01:30"]),
+        ((2026, 3, 30, 2, 30), "Europe/Berlin", {"29T00:45": 1}),
+        ((2026, 3, 30, 3, 30), "Europe/Berlin", {"29T01:15": 1}),
         # Put back from 3:00 to 2:00 yesterday: it was 2:20 twice.
-        ((2026, 10, 26, 2, 20), "Europe/Berlin", ["25 00:00-00:20", "25 01:00-01:20"]),
-        ((2026, 10, 26, 3, 20), "Europe/Berlin", ["25 02:00-02:20"]),
+        ((2026, 10, 26, 2, 20), "Europe/Berlin", {"25T00:15": 1 / 3, "25T01:15": 1 / 3}),
+        ((2026, 10, 26, 3, 20), "Europe/Berlin", {"25T02:15": 1 / 3}),
         # Put forward, and back, by half an hour.
-        ((2026, 10, 5, 2, 45), "Australia/Lord_Howe", ["03 15:30-15:45"]),
-        ((2026, 4, 6, 1, 45), "Australia/Lord_Howe", ["04 14:00-14:45", "04 15:00-15:15"]),
+        ((2026, 10, 5, 2, 45), "Australia/Lord_Howe", {"03T15:30": 1}),
+        ((2026, 4, 6, 1, 40), "Australia/Lord_Howe", {"04T14:30": 2 / 3, "04T15:00": 2 / 3}),
         # Put forward at midnight.
-        ((2026, 3, 9, 0, 30), "America/Havana", []),
-        ((2026, 11, 22, 9, 50), "Asia/Kathmandu", ["21 03:15-04:05"]),
+        ((2026, 3, 9, 0, 30), "America/Havana", {}),
+        ((2026, 11, 22, 9, 50), "Asia/Kathmandu", {"21T04:00": 1 / 3}),
     ],
 )
 def test_yesterday_is_what_the_clock_on_the_wall_showed(
-    now: tuple[int, ...], zone: str, periods: list[str]
+    now: tuple[int, ...], zone: str, last: dict[str, float]
 ) -> None:
-    assert yesterday(*now, zone=zone)[1] == periods
+    shares = counters.same_time_yesterday(datetime(*now, tzinfo=ZoneInfo(zone)), ZoneInfo(zone))  # type: ignore[misc,arg-type]
+    expected = {f"QUARTER#2026-{now[1]:02}-{name}": pytest.approx(share) for name, share in last.items()}
+    assert {name: shares[name] for name in expected} == expected
+    assert max(shares, default="") == max(expected, default="")
 
 
 def test_the_hour_that_comes_twice_today_is_compared_with_yesterdays_twice() -> None:
-    assert yesterday(2026, 10, 25, 2, 20) == yesterday(2026, 10, 25, 2, 20, fold=1) == (2, ["24 00:00-00:20"])
+    first, second = yesterday(2026, 10, 25, 2, 20), yesterday(2026, 10, 25, 2, 20, fold=1)
+    assert first == second
+    assert sum(first.values()) == pytest.approx(2 * 4 + 4 / 3)
 
 
 CHANGES = [
@@ -145,14 +214,15 @@ CHANGES = [
     ).map(ZoneInfo),
 )
 @example(change=datetime(2011, 12, 30, 12, tzinfo=UTC), minutes=0, zone=ZoneInfo("Pacific/Apia"))  # no 30th
-def test_every_order_of_yesterday_until_this_time_counts_once(
+def test_every_quarter_of_yesterday_until_this_time_counts_once(
     change: datetime, minutes: int, zone: ZoneInfo
 ) -> None:
     now = change + timedelta(minutes=minutes)
-    hours, periods = counters.hours_before(now, zone)
+    shares = counters.same_time_yesterday(now, zone)
     end = now.astimezone(zone).replace(tzinfo=None) - timedelta(days=1)
-    for ago in range(0, 52 * 60, 5):
-        moment = now - timedelta(minutes=ago)
-        shown = moment.astimezone(zone).replace(tzinfo=None)
-        times = (counters.hour_key(moment, zone) in hours) + sum(a <= moment < b for a, b in periods)
-        assert times == (shown.date() == end.date() and shown < end), moment
+    for ago in range(0, 52 * 60, 15):
+        quarter = counters.start_of_quarter(now - timedelta(minutes=ago))
+        shown = quarter.astimezone(zone).replace(tzinfo=None)
+        passed = min(1, (end - shown) / timedelta(minutes=15)) if shown.date() == end.date() else 0
+        assert shares.pop(counters.quarter_name(quarter), 0) == pytest.approx(max(0, passed)), quarter
+    assert shares == {}

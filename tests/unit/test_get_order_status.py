@@ -13,11 +13,19 @@ from typing import Any
 
 import boto3
 import pytest
+from pymysql.cursors import Cursor
 
 import get_order_status
+from orders.findings import RdsOrders
+from orders.order import Order
+from orders.status import NothingKnownError
+from stores import aws
+from stores.mysql.connection import MySql
+from stores.mysql.secret import Login
 from tests import openapi
-from tests.stores import NAMES, Server
-from tests.unit.books import Books, orders
+from tests.stores import BERLIN, NAMES, FixedLogin
+from tests.unit.both_stores import BothStores, orders
+from tests.waiting import eventually
 
 REGION = "us-east-1"
 SECRET = "the distribution's secret"
@@ -26,33 +34,33 @@ SOURCES = ("rds", "dynamodb", "sqs")
 
 @dataclasses.dataclass
 class Sources:
-    """What the function asks, and how to take it away."""
+    """What the function reads, and how to take it away."""
 
-    books: Books
+    both: BothStores
     sqs: Any
     secrets: Any
     login: dict[str, Any]
     queue_url: str
 
     def take_away(self, source: str) -> None:
-        """Stop the database listening, as far as the function can tell; or remove a table, or the queue."""
+        """Let the database listen elsewhere, as far as the function can see; or delete a table or a queue."""
         match source:
             case "rds":
                 self.secrets.put_secret_value(
                     SecretId="CafeDevDBSM", SecretString=json.dumps({**self.login, "port": 1})
                 )
             case "dynamodb":
-                self.books.client.delete_table(TableName=NAMES.metrics)
+                self.both.dynamodb.delete_table(TableName=NAMES.metrics)
             case "sqs":
                 self.sqs.delete_queue(QueueUrl=self.queue_url)
 
 
 @pytest.fixture
-def sources(books: Books, empty_database: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sources]:
-    """The function in surroundings as on AWS, with an order that everybody knows of."""
+def sources(both: BothStores, status_login: Login, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sources]:
+    """The function as it is on AWS, with an order that all sources have."""
     secrets: Any = boto3.client("secretsmanager", region_name=REGION)
     sqs: Any = boto3.client("sqs", region_name=REGION)
-    login = dataclasses.asdict(empty_database.login)
+    login = dataclasses.asdict(status_login)
     login["dbname"] = login.pop("database")
     secrets.create_secret(Name="CafeDevDBSM", SecretString=json.dumps(login))
     queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("OrderQueue", "OrderDLQ")}
@@ -68,28 +76,25 @@ def sources(books: Books, empty_database: Server, monkeypatch: pytest.MonkeyPatc
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("orders.reconciliation.GRACE", timedelta(0))
-    books.ledger.record(orders("o1"))
-    books.reconciler.window()
-    get_order_status.ask.cache_clear()
-    yield Sources(books, sqs, secrets, login, queues["OrderQueue"])
-    get_order_status.ask.cache_clear()
+    both.record(orders(1, customer_name="Ann Lee"))
+    both.metrics.save(RdsOrders(count=1, as_of=datetime.now(UTC)))
+    get_order_status.read_status.cache_clear()
+    yield Sources(both, sqs, secrets, login, queues["OrderQueue"])
+    get_order_status.read_status.cache_clear()
 
 
-def test_a_source_that_hangs_leaves_time_to_tell_what_the_others_know(
+def test_a_source_that_hangs_leaves_time_to_return_what_the_others_have(
     sources: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make: Any = boto3.client
+    create = aws.client
     waits: dict[str, float] = {}
 
-    def watch(service: str, config: Any) -> Any:
-        waits[service] = config.retries["total_max_attempts"] * max(
-            config.connect_timeout, config.read_timeout
-        )
-        return make(service, config=config)
+    def watch(service: str, config: aws.ClientConfig, **options: Any) -> Any:
+        waits[service] = config.attempts * max(config.connect_timeout, config.read_timeout)
+        return create(service, config, **options)
 
-    monkeypatch.setattr("boto3.client", watch)
-    get_order_status.ask()()
+    monkeypatch.setattr(aws, "client", watch)
+    get_order_status.read_status()
     page = (Path(__file__).parents[2] / "web" / "order-status.js").read_text()
     limit = re.search(r"const TIME_LIMIT = ([\d_]+);", page)
     assert limit is not None
@@ -98,38 +103,48 @@ def test_a_source_that_hangs_leaves_time_to_tell_what_the_others_know(
 
 
 def ask(**headers: str) -> Any:
-    """Ask over HTTP, and check the answer against what is documented."""
+    """Ask over HTTP, and check the response against what is documented."""
     event = {"httpMethod": "GET", "requestContext": {"stage": "prod"}, "headers": headers or None}
-    answer = get_order_status.handler(event, None)
-    openapi.check("get", "/order-status", answer["statusCode"], answer["headers"], answer["body"])
-    return answer
+    response = get_order_status.handler(event, None)
+    openapi.check("get", "/order-status", response["statusCode"], response["headers"], response["body"])
+    return response
 
 
-def told(answer: Any) -> Any:
-    return json.loads(answer["body"])
+def body(response: Any) -> Any:
+    return json.loads(response["body"])
 
 
 @pytest.mark.usefixtures("sources")
-def test_everything_is_told_as_documented() -> None:
-    answer = ask()
-    assert answer["statusCode"] == 200
-    assert answer["headers"]["Cache-Control"] == "public, max-age=1"
-    status = told(answer)
+def test_everything_is_there_as_documented() -> None:
+    response = ask()
+    assert response["statusCode"] == 200
+    assert response["headers"]["Cache-Control"] == "public, max-age=1"
+    status = body(response)
     assert status["degraded"] == []
     assert status["metrics"][0] == {"metric": "TOTAL_ORDERS", "count": 1}
     assert status["today"]["same_time_yesterday"] == 0
-    assert (status["sync"]["rds_orders"]["count"], status["sync"]["drift"]) == (1, 0)
+    assert (status["sync"]["rds_orders"]["count"], status["sync"]["in_sync"]) == (1, True)
     assert status["top_items"] == [{"item": "Latte", "quantity": 2}]
 
 
-def test_yesterdays_begun_hour_is_counted_up_to_this_time(
+def test_why_the_stores_could_not_be_compared_is_there_as_documented(sources: Sources) -> None:
+    sources.both.metrics.save_unknown("MySQL error 2003", datetime(2026, 11, 22, 14, tzinfo=UTC))
+    sync = body(ask())["sync"]
+    assert (sync["in_sync"], sync["drift"]) == (None, 0)
+    assert sync["unknown_since"] == "2026-11-22T14:00:00.000Z"
+    assert sync["unknown_reason"] == "MySQL error 2003"
+
+
+def test_of_yesterdays_begun_quarter_the_share_counts_that_has_passed(
     sources: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = datetime(2026, 11, 22, 12, 34, tzinfo=UTC)
+    now = datetime.now(BERLIN).replace(hour=13, minute=34, second=0, microsecond=0)
     monkeypatch.setattr(get_order_status, "datetime", type("", (), {"now": lambda zone: now}))
-    for name, ago in {"hour": 26 * 60, "before": 24 * 60 + 1, "after": 24 * 60 - 1}.items():
-        sources.books.ledger.record(orders(name, sent_at=now - timedelta(minutes=ago)))
-    assert told(ask())["today"]["same_time_yesterday"] == 2
+    yesterday = now.replace(minute=30) - timedelta(days=1)
+    begun = [Order(f"b{n}", (yesterday + timedelta(minutes=n)).astimezone(UTC), "Tea", 1) for n in range(15)]
+    before = Order("a", (yesterday - timedelta(minutes=1)).astimezone(UTC), "Tea", 1)
+    sources.both.record([before, *begun])
+    assert body(ask())["today"]["same_time_yesterday"] == 1 + 4
 
 
 @pytest.mark.parametrize(
@@ -139,12 +154,12 @@ def test_yesterdays_begun_hour_is_counted_up_to_this_time(
 )
 def test_whatever_is_taken_away_the_rest_is_told(sources: Sources, away: set[str]) -> None:
     full = ask()["headers"]["ETag"]
-    get_order_status.ask.cache_clear()
+    get_order_status.read_status.cache_clear()
     for source in away:
         sources.take_away(source)
     answer = ask(**{"If-None-Match": full})
     assert answer["statusCode"] == 200, "a degraded answer is another one"
-    status = told(answer)
+    status = body(answer)
     assert set(status["degraded"]) == away
     knows = {
         "rds": status["recent_orders"] != [] and status["top_items"] != [],
@@ -154,30 +169,91 @@ def test_whatever_is_taken_away_the_rest_is_told(sources: Sources, away: set[str
     assert {source for source in SOURCES if not knows[source]} == away
 
 
-def test_when_all_is_taken_away_it_says_so_and_nothing_of_the_inside(sources: Sources) -> None:
+def test_when_all_is_taken_away_it_is_503_and_nothing_internal_is_shown(sources: Sources) -> None:
     for source in SOURCES:
         sources.take_away(source)
-    answer = ask()
-    assert (answer["statusCode"], answer["headers"]["Cache-Control"]) == (503, "no-store")
-    assert "SQS" not in answer["body"]
+    response = ask()
+    assert (response["statusCode"], response["headers"]["Cache-Control"]) == (503, "no-store")
+    assert "SQS" not in response["body"]
+
+
+def test_without_any_source_the_log_has_the_reasons_and_the_response_has_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reasons = {"rds": "MySQL error 2003", "dynamodb": "secret", "sqs": "secret"}
+
+    def fail() -> Any:
+        raise NothingKnownError(reasons)
+
+    monkeypatch.setattr(get_order_status, "read_status", lambda: fail)
+    assert "secret" not in ask()["body"]
+    assert json.loads(capsys.readouterr().out)["reasons"] == reasons
 
 
 def test_a_source_that_comes_back_is_asked_again(sources: Sources) -> None:
     sources.take_away("rds")
-    assert told(ask())["degraded"] == ["rds"]
+    assert body(ask())["degraded"] == ["rds"]
     sources.secrets.put_secret_value(SecretId="CafeDevDBSM", SecretString=json.dumps(sources.login))
-    get_order_status.ask.cache_clear()  # as a fresh process does
-    assert told(ask())["degraded"] == []
+    get_order_status.read_status.cache_clear()  # as a fresh process does
+    assert body(ask())["degraded"] == []
+
+
+def held_connections(login: Login, number: int, idle: int) -> list[MySql]:
+    """Open sessions and leave them idle, as processes that are frozen or gone do."""
+    held = [MySql(FixedLogin(login), idle=idle) for _ in range(number)]
+    for mysql in held:
+        mysql.read(lambda cursor: cursor.execute("SELECT 1"))
+    return held
+
+
+@pytest.fixture
+def two_connections(sources: Sources, master: MySql) -> None:
+    """The status's user may have two connections."""
+    master.read(lambda cursor: cursor.execute("ALTER USER cafe_status WITH MAX_USER_CONNECTIONS 2"))
+
+
+@pytest.mark.usefixtures("two_connections")
+def test_where_all_connections_are_taken_the_rest_is_there(status_login: Login) -> None:
+    held = held_connections(status_login, 2, idle=60)
+    status = body(ask())
+    assert status["degraded"] == ["rds"]
+    assert status["metrics"][0] == {"metric": "TOTAL_ORDERS", "count": 1}
+    held[0].close()
+    eventually(lambda: body(ask())["degraded"] == [])
+
+
+@pytest.mark.usefixtures("two_connections")
+def test_the_server_ends_the_connections_of_processes_that_are_gone(status_login: Login) -> None:
+    held = held_connections(status_login, 2, idle=1)
+    eventually(lambda: body(ask())["degraded"] == [])
+    assert all(mysql._connection is not None for mysql in held), "none has closed its own"
+
+
+@pytest.mark.usefixtures("sources")
+def test_the_server_ends_a_connection_that_is_idle_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[MySql] = []
+
+    def watch(*arguments: Any, **options: Any) -> MySql:
+        opened.append(MySql(*arguments, **options))
+        return opened[-1]
+
+    def timeout(cursor: Cursor) -> Any:
+        cursor.execute("SELECT @@SESSION.wait_timeout")
+        return cursor.fetchone()
+
+    monkeypatch.setattr(get_order_status, "MySql", watch)
+    ask()
+    assert [mysql.read(timeout) for mysql in opened] == [(60,)]
 
 
 @pytest.mark.parametrize(("setting", "name"), [(None, "Ann L."), ("full", "Ann Lee"), ("none", "")])
-def test_names_are_told_as_the_setting_says(
-    sources: Sources, monkeypatch: pytest.MonkeyPatch, setting: str | None, name: str
+@pytest.mark.usefixtures("sources")
+def test_names_are_shown_as_the_setting_says(
+    monkeypatch: pytest.MonkeyPatch, setting: str | None, name: str
 ) -> None:
-    sources.books.sql("UPDATE orders SET customer_name = 'Ann Lee'")
     if setting:
         monkeypatch.setenv("CUSTOMER_NAMES", setting)
-    assert told(ask())["recent_orders"][0]["customer_name"] == name
+    assert body(ask())["recent_orders"][0]["customer_name"] == name
 
 
 # Asked again: nothing of this takes a source.
@@ -203,12 +279,14 @@ def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
                 "in_sync",
                 "drift",
                 "drift_since",
+                "unknown_since",
+                "unknown_reason",
             ]
         ),
         "generated_at": "2026-11-22T14:00:00.000Z",
         "degraded": ["rds"],
     }
-    monkeypatch.setattr(get_order_status, "ask", lambda: lambda: (dict(status), {}))
+    monkeypatch.setattr(get_order_status, "read_status", lambda: lambda: (dict(status), {}))
     return status
 
 
@@ -222,7 +300,7 @@ def test_who_has_the_answer_already_gets_none(known: dict[str, Any]) -> None:
         "body": "",
     }
     # Whoever has nothing gets the time of this answer.
-    assert told(ask())["generated_at"] == "2026-11-22T14:00:07.000Z"
+    assert body(ask())["generated_at"] == "2026-11-22T14:00:07.000Z"
     known["degraded"] = []
     assert ask(**{"If-None-Match": first["headers"]["ETag"]})["statusCode"] == 200
 

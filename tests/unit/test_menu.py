@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 import get_menu
+from orders.counters import Counted, item_name
+from stores import aws
 from stores.dynamodb.menu import Menu
-from stores.dynamodb.tables import OrdersTables
+from stores.dynamodb.projection import Projection
 from tests.stores import MENU_INDEX, NAMES
-from tests.unit.books import orders
 
 
 @pytest.fixture
@@ -26,8 +27,8 @@ def ask(**headers: str) -> Any:
     return get_menu.handler({"headers": headers}, None)
 
 
-def test_the_menu_has_items_and_prices_by_name(menu: Menu, tables: OrdersTables) -> None:
-    tables.set_up({"Tea": Decimal(2), "Latte": Decimal("5.50"), "Café crème ☕": Decimal("4.00")})
+def test_the_menu_has_items_and_prices_by_name(menu: Menu, projection: Projection) -> None:
+    projection.set_up({"Tea": Decimal(2), "Latte": Decimal("5.50"), "Café crème ☕": Decimal("4.00")})
     answer = ask()
     assert answer["statusCode"] == 200
     assert answer["headers"]["Cache-Control"] == "public, max-age=1"
@@ -52,38 +53,40 @@ def test_the_menu_has_items_and_prices_by_name(menu: Menu, tables: OrdersTables)
         ("1E-7", "1E-7"),
     ],
 )
-def test_a_price_is_exact(menu: Menu, tables: OrdersTables, kept: str, told: str) -> None:
-    tables.set_up({"Latte": Decimal(kept)})
+def test_a_price_is_exact(menu: Menu, projection: Projection, kept: str, told: str) -> None:
+    projection.set_up({"Latte": Decimal(kept)})
     assert ask()["body"] == f'{{"menu": [{{"item": "Latte", "price": {told}}}]}}'
 
 
 def test_a_table_that_hangs_leaves_the_function_time_to_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
 
-    def watch(service: str, config: Any) -> None:
-        waits.append(config.retries["total_max_attempts"] * max(config.connect_timeout, config.read_timeout))
+    def watch(service: str, config: aws.ClientConfig) -> object:
+        waits.append(config.attempts * max(config.connect_timeout, config.read_timeout))
+        return object()
 
-    monkeypatch.setattr("boto3.client", watch)
+    monkeypatch.setattr(aws, "client", watch)
     Menu(NAMES.menu, MENU_INDEX)
     assert 2 * waits.pop() < 10  # seconds, of the function
 
 
-def test_what_was_only_ordered_is_not_on_it(menu: Menu, tables: OrdersTables) -> None:
-    tables.set_up({"Latte": Decimal(5)})
-    tables.count([*orders("o1", item="Water"), *orders("o2", item="Latte")])
+def test_what_was_only_ordered_is_not_on_it(menu: Menu, projection: Projection) -> None:
+    projection.set_up({"Latte": Decimal(5)})
+    projection.show(item_name("Water"), Counted(1, 1))
+    projection.show(item_name("Latte"), Counted(1, 1))
     assert menu.prices() == {"Latte": 5}
 
 
-def test_an_order_does_not_change_it(menu: Menu, tables: OrdersTables) -> None:
-    tables.set_up({"Latte": Decimal(5)})
+def test_an_order_does_not_change_it(menu: Menu, projection: Projection) -> None:
+    projection.set_up({"Latte": Decimal(5)})
     tag = ask()["headers"]["ETag"]
-    tables.count(orders("o1", item="Latte"))
+    projection.show(item_name("Latte"), Counted(1, 1))
     assert ask(**{"if-none-match": tag})["statusCode"] == 304
-    tables.set_up({"Latte": Decimal(6)})
+    projection.set_up({"Latte": Decimal(6)})
     assert ask(**{"if-none-match": tag})["statusCode"] == 200
 
 
-def test_an_empty_menu_is_an_answer(menu: Menu) -> None:
+def test_an_empty_menu_is_a_response(menu: Menu) -> None:
     assert json.loads(ask()["body"]) == {"menu": []}
 
 
@@ -98,7 +101,7 @@ def test_a_menu_of_many_pages_is_read_to_its_end() -> None:
     assert list(Menu("CafeMenu", "menu", InPages()).prices()) == ["item 0", "item 1", "item 2"]
 
 
-def test_a_menu_that_cannot_be_read_is_503_and_says_nothing_of_the_inside(
+def test_a_menu_that_cannot_be_read_is_503_and_nothing_internal_is_shown(
     menu: Menu, dynamodb: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dynamodb.delete_table(TableName=NAMES.menu)

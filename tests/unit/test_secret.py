@@ -1,4 +1,4 @@
-"""What stands in Secrets Manager may be anything: people edit it by hand."""
+"""The database's login: what is in Secrets Manager may be anything, because people edit it by hand."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from orders.errors import StoreUnavailableError
 from stores.mysql.secret import Login, LoginSecret
@@ -18,7 +19,7 @@ def secret(**value: Any) -> LoginSecret:
     return LoginSecret("CafeDevDBSM", client)
 
 
-def test_the_documents_keys_are_a_login() -> None:
+def test_the_earlier_systems_keys_are_a_login() -> None:
     assert secret(SecretString=json.dumps(LOGIN)).get() == Login(
         "db", 3306, "cafe_user", "a password", "cafe_db"
     )
@@ -34,7 +35,9 @@ def test_the_documents_keys_are_a_login() -> None:
         {"SecretString": '{"password": "a password"}'},
     ],
 )
-def test_a_secret_that_is_no_login_leaves_the_database_away_and_is_not_told(value: dict[str, Any]) -> None:
+def test_a_secret_that_is_no_login_makes_the_database_unavailable_and_is_not_shown(
+    value: dict[str, Any],
+) -> None:
     with pytest.raises(StoreUnavailableError) as caught:
         secret(**value).get()
     assert "a password" not in str(caught.value)
@@ -42,12 +45,30 @@ def test_a_secret_that_is_no_login_leaves_the_database_away_and_is_not_told(valu
 
 
 @pytest.mark.parametrize("wrong", ["a password", "{}", "[]"])
-def test_a_secret_that_was_mended_is_fetched_again(wrong: str) -> None:
-    answers = iter([wrong, json.dumps(LOGIN)])
-    login = secret()
-    login._client = type(
-        "Mended", (), {"get_secret_value": lambda *_, **__: {"SecretString": next(answers)}}
-    )()
+def test_a_secret_that_was_corrected_is_read_again(wrong: str) -> None:
+    values = iter([wrong, json.dumps(LOGIN)])
+    client = type("Corrected", (), {"get_secret_value": lambda *_, **__: {"SecretString": next(values)}})()
+    login = LoginSecret("CafeDevDBSM", client)
     with pytest.raises(StoreUnavailableError):
         login.get()
     assert login.get().password == "a password"
+
+
+def test_a_secret_is_read_once_and_again_when_it_is_forgotten() -> None:
+    values = iter([json.dumps(LOGIN), json.dumps({**LOGIN, "host": "other"})])
+    client = type("Changed", (), {"get_secret_value": lambda *_, **__: {"SecretString": next(values)}})()
+    login = LoginSecret("CafeDevDBSM", client)
+    assert [login.get().host, login.get().host] == ["db", "db"]
+    login.forget()
+    assert login.get().host == "other"
+
+
+def test_a_refusal_is_named_by_its_code_and_shows_no_arn() -> None:
+    def refuse(*_: object, **__: object) -> None:
+        error: Any = {"Code": "AccessDeniedException", "Message": "arn:aws:sts::123456789012:role may not"}
+        raise ClientError({"Error": error}, "GetSecretValue")
+
+    client = type("Refusing", (), {"get_secret_value": refuse})()
+    with pytest.raises(StoreUnavailableError) as caught:
+        LoginSecret("CafeDevDBSM", client).get()
+    assert str(caught.value) == "Secrets Manager: AccessDeniedException"

@@ -9,6 +9,7 @@ from typing import Any
 from pymysql.cursors import Cursor
 
 from orders.counters import ITEM_HOUR, item_hours
+from orders.names import MAX_NAME
 from stores.mysql import counters
 from stores.mysql.connection import MySql, naive
 
@@ -16,6 +17,7 @@ from stores.mysql.connection import MySql, naive
 # has items; then the latest hours count.
 MAX_ITEM_HOURS = 10_000
 ITEM_STARTS = len(f"{ITEM_HOUR}2026-11-22T14#") + 1  # in such a counter's name, as SQL counts
+MAX_ITEM = 4 * MAX_NAME  # bytes; the server groups by a short text five times as fast as by any name
 
 
 class StatusDatabase:
@@ -61,13 +63,16 @@ class StatusDatabase:
         def select(cursor: Cursor) -> list[dict[str, Any]]:
             first, end = item_hours(now)
             cursor.execute(
-                f"SELECT SUBSTRING(name, {ITEM_STARTS}) AS item, SUM(value) AS quantity"  # noqa: S608
-                " FROM (SELECT name, value FROM counters WHERE name >= %s AND name < %s"
-                f" ORDER BY name DESC LIMIT {MAX_ITEM_HOURS}) AS latest"
+                "SELECT item, SUM(value) AS quantity"  # noqa: S608
+                f" FROM (SELECT SUBSTRING(name, {ITEM_STARTS}, {MAX_ITEM}) AS item, value FROM counters"
+                f" WHERE name >= %s AND name < %s ORDER BY name DESC LIMIT {MAX_ITEM_HOURS}) AS latest"
                 " GROUP BY item HAVING quantity > 0 ORDER BY quantity DESC, item LIMIT %s",
                 (first.encode(), end.encode(), limit),
             )
-            return [{"item": bytes(item).decode(), "quantity": int(quantity)} for item, quantity in cursor]
+            return [
+                {"item": bytes(item).decode(errors="ignore"), "quantity": int(quantity)}
+                for item, quantity in cursor
+            ]
 
         return self._mysql.read(select)
 

@@ -1,0 +1,40 @@
+"""Clients of AWS's services: how long they wait, how often they try, and by which name they call."""
+
+from __future__ import annotations
+
+import pytest
+
+from stores import aws
+from stores.aws import BEST_EFFORT, FOR_BATCHES, FOR_REQUESTS, ClientConfig
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("config", "connect", "read", "attempts"),
+    [(FOR_BATCHES, 2, 4, 2), (FOR_REQUESTS, 1, 2, 2), (BEST_EFFORT, 1, 2, 1)],
+)
+def test_a_call_takes_no_longer_than_its_purpose_allows(
+    config: ClientConfig, connect: int, read: int, attempts: int
+) -> None:
+    options = aws.client("dynamodb", config).meta.config
+    assert (options.connect_timeout, options.read_timeout) == (connect, read)
+    assert options.retries == {"mode": "standard", "total_max_attempts": attempts}
+
+
+def test_as_many_calls_of_a_batch_have_a_connection_as_run_at_once() -> None:
+    assert aws.client("dynamodb", FOR_BATCHES).meta.config.max_pool_connections == aws.CONNECTIONS
+
+
+@pytest.mark.parametrize(
+    ("dual_stack", "name"), [(False, "sqs.eu-central-1.amazonaws.com"), (True, "sqs.eu-central-1.api.aws")]
+)
+def test_a_client_calls_its_service_by_one_of_its_names(name: str, *, dual_stack: bool) -> None:
+    client = aws.client("sqs", FOR_REQUESTS, dual_stack=dual_stack)
+    assert client.meta.endpoint_url == f"https://{name}"
