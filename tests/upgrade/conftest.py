@@ -1,0 +1,142 @@
+"""A stack's stores, and the functions of the previous and of the current release on them."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.stores import NAMES, Server
+from tests.upgrade.releases import CURRENT, PREVIOUS, Release
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What the stack holds."""
+
+    server: Server
+    dynamodb: Any
+
+    def sql(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run a statement as a person does."""
+        with self.server.connect("cafe_db") as connection, connection.cursor() as cursor:
+            cursor.execute("SET time_zone = '+00:00'")
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """Return what MySQL counts of all that DynamoDB shows, too."""
+        found = self.sql("SELECT name, value FROM counters WHERE name REGEXP '^(TOTAL_ORDERS|ORDERS#|ITEM#)'")
+        return {bytes(name).decode(): value for name, value in found if value}
+
+    @property
+    def shown(self) -> dict[str, int]:
+        """Return what DynamoDB shows."""
+        shown = {f"ITEM#{item['item']['S']}": item.get("orders") for item in self._scan(NAMES.menu)}
+        shown |= {item["metric"]["S"]: item.get("count") for item in self._scan(NAMES.metrics)}
+        return {
+            name: int(value["N"])
+            for name, value in shown.items()
+            if value and value["N"] != "0" and name not in {"RDS_ORDERS", "DEAD_LETTERS"}
+        }
+
+    @property
+    def items(self) -> set[str]:
+        """Return the ids of the orders in DynamoDB."""
+        return {item["orderId"]["S"] for item in self._scan(NAMES.orders)}
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Return what the rows of the table add up to, in total and by item."""
+        found = self.sql("SELECT item, COUNT(*), SUM(quantity) FROM orders GROUP BY item")
+        total = Counter({f"ITEM#{item}": int(quantity) for item, _, quantity in found})
+        total["TOTAL_ORDERS"] = sum(orders for _, orders, _ in found)
+        return dict(total)
+
+    def add(self, table: str, key: str, name: str, attribute: str, number: int) -> None:
+        """Change a counter by hand."""
+        self.dynamodb.update_item(
+            TableName=table,
+            Key={key: {"S": name}},
+            UpdateExpression="ADD #counter :number",
+            ExpressionAttributeNames={"#counter": attribute},
+            ExpressionAttributeValues={":number": {"N": str(number)}},
+        )
+
+    def assert_exact(self) -> None:
+        """Check that every order is counted once, in both stores, and that none is missing."""
+        ids = {order_id for (order_id,) in self.sql("SELECT order_id FROM orders")}
+        assert self.items == ids
+        assert self.sql("SELECT COUNT(*) FROM orders WHERE recorded_in IS NULL") == [(0,)]
+        assert {name: value for name, value in self.counted.items() if "#2" not in name} == self.rows
+        days = [
+            value for name, value in self.counted.items() if name.startswith("ORDERS#") and "T" not in name
+        ]
+        timed = self.sql("SELECT COUNT(*) FROM orders WHERE created_at IS NOT NULL")
+        assert [(sum(days),)] == timed
+        assert self.shown == self.counted
+
+    def _scan(self, table: str) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = self.dynamodb.scan(TableName=table)["Items"]
+        return items
+
+
+@pytest.fixture
+def stores(empty_database: Server, dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Stores:
+    """Empty stores, and the environment of the functions."""
+    login = empty_database.login
+    secrets = boto3.client("secretsmanager", region_name="us-east-1")
+    place = {"host": login.host, "port": login.port, "dbname": "cafe_db"}
+    logins = {
+        "CafeDevDBSM": {"username": "cafe_user", "password": "p4ssw0rd", **place},
+        "CafeStatusDBSM": {"username": "cafe_status", "password": "p4ssw0rd", **place},
+        "master": {"username": login.username, "password": login.password},
+    }
+    for name, values in logins.items():
+        secrets.create_secret(Name=name, SecretString=json.dumps(values))
+    sqs = boto3.client("sqs", region_name="us-east-1")
+    environment = {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "DATABASE_SECRET": "CafeDevDBSM",
+        "STATUS_SECRET": "CafeStatusDBSM",
+        "MASTER_SECRET": "master",
+        "ORDERS_TABLE": NAMES.orders,
+        "MENU_TABLE": NAMES.menu,
+        "METRICS_TABLE": NAMES.metrics,
+        "TIME_ZONE": "Europe/Berlin",
+        "QUEUE_URL": sqs.create_queue(QueueName="OrderQueue")["QueueUrl"],
+        "DEAD_LETTER_QUEUE_URL": sqs.create_queue(QueueName="OrderDLQ")["QueueUrl"],
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return Stores(empty_database, dynamodb)
+
+
+@pytest.fixture(scope="session")
+def previous_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The modules of the release before the counters."""
+    directory = tmp_path_factory.mktemp("previous_release")
+    with zipfile.ZipFile(PREVIOUS) as archive:
+        archive.extractall(directory)
+    return directory
+
+
+@pytest.fixture
+def previous(stores: Stores, previous_release: Path) -> Release:
+    """The release before the counters, deployed."""
+    release = Release(previous_release, stores.server.authority)
+    release.deploy()
+    return release
+
+
+@pytest.fixture
+def current(stores: Stores) -> Release:
+    """This release, not deployed yet."""
+    return Release(CURRENT, stores.server.authority)

@@ -1,0 +1,155 @@
+"""From the previous release to this one, both at once, and back: every order is counted once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.stores import NAMES
+from tests.upgrade.conftest import Stores
+from tests.upgrade.releases import Release
+
+
+def orders(*numbers: int, item: str = "Latte") -> list[dict[str, Any]]:
+    return [{"orderId": f"o{number}", "item": item, "quantity": number} for number in numbers]
+
+
+@pytest.fixture(params=["widened", "left as it is"])
+def size(request: pytest.FixtureRequest, current: Release, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a deploy widen the table, or not."""
+    if request.param != "widened":
+        monkeypatch.setattr(current._modules["stores.mysql.widening"], "AT_DEPLOY", -1.0)
+
+
+def test_nothing_is_lost_or_counted_twice_by_the_upgrade(
+    stores: Stores, previous: Release, current: Release, size: None
+) -> None:
+    previous.work(orders(1, 2, 3) + orders(4, item="Tea ") + orders(2))
+    previous.record_in_mysql_alone(orders(5))
+    stores.sql("INSERT INTO orders (customer_name, item, quantity) VALUES ('Ada', 'Tea', 2)")
+    current.deploy()
+    current.reconcile()
+    current.reconcile("full")
+    assert stores.sql("SELECT COUNT(*) FROM orders") == [(6,)]
+    assert stores.rows["TOTAL_ORDERS"] == 6
+    current.reconcile(
+        "rebuild"
+    )  # The order that only MySQL has was recorded long before the first comparison.
+    stores.assert_exact()
+
+
+def test_counters_that_were_wrong_are_corrected(stores: Stores, previous: Release, current: Release) -> None:
+    previous.work(orders(1, 2, 3))
+    stores.add(NAMES.metrics, "metric", "TOTAL_ORDERS", "count", 7)
+    stores.add(NAMES.menu, "item", "Latte", "orders", -2)
+    stores.add(NAMES.menu, "item", "Never ordered", "orders", 3)
+    stores.add(NAMES.metrics, "metric", "ORDERS#2025-01-01", "count", 5)
+    current.deploy()
+    current.reconcile("full")
+    stores.assert_exact()
+
+
+def test_both_releases_record_next_to_each_other(
+    stores: Stores, previous: Release, current: Release, size: None
+) -> None:
+    previous.work(orders(1, 2))
+    current.deploy()
+    for number in range(10, 40, 4):
+        previous.work(orders(number, number + 1))
+        current.work(orders(number + 1, number + 2))
+        previous.work(orders(number + 2, number + 3))
+        current.work(orders(number, number + 3))
+    previous.reconcile()
+    current.reconcile()
+    assert stores.rows["TOTAL_ORDERS"] == 2 + 8 * 4
+    current.reconcile("full")
+    stores.assert_exact()
+
+
+def test_what_an_earlier_systems_worker_inserts_is_named_and_counted_once(
+    stores: Stores, previous: Release, current: Release
+) -> None:
+    current.deploy()
+    for _ in range(3):
+        stores.sql("INSERT INTO orders (customer_name, item, quantity) VALUES ('Ada', 'Tea', 2)")
+        current.reconcile()
+    current.reconcile()
+    assert stores.rows == {"ITEM#Tea": 6, "TOTAL_ORDERS": 3}
+    stores.assert_exact()
+
+
+def test_the_previous_release_works_after_a_rollback_and_nothing_is_miscounted(
+    stores: Stores, previous: Release, current: Release, size: None
+) -> None:
+    current.deploy()
+    current.work(orders(1, 2, 3))
+    current.reconcile()
+    previous.deploy()
+    previous.work(orders(3, 4, 5))
+    found = previous.reconcile()
+    assert (found["reason"], found["drift"]) == (None, 0)
+    assert stores.shown["TOTAL_ORDERS"] == stores.rows["TOTAL_ORDERS"] == 5
+    assert stores.shown["ITEM#Latte"] == stores.rows["ITEM#Latte"]
+    current.deploy()
+    current.work(orders(5, 6))
+    current.reconcile()
+    current.reconcile("full")
+    assert stores.rows["TOTAL_ORDERS"] == 6
+    stores.assert_exact()
+
+
+def test_a_crash_of_this_release_before_a_rollback_is_repaired_by_the_previous_one(
+    stores: Stores, previous: Release, current: Release
+) -> None:
+    current.deploy()
+    current.work(orders(1))
+    current.record_in_mysql_alone(orders(2))
+    previous.deploy()
+    assert previous.reconcile()["repaired"] == 1
+    assert stores.items == {"o1", "o2"}
+    current.deploy()
+    current.reconcile()
+    current.reconcile("full")
+    stores.assert_exact()
+
+
+@pytest.mark.parametrize("command", [None, "full", "rebuild"])
+def test_the_previous_releases_reconciler_harms_nothing_while_this_one_works(
+    stores: Stores, previous: Release, current: Release, command: str | None
+) -> None:
+    current.deploy()
+    current.work(orders(1, 2))
+    previous.reconcile(command)
+    current.work(orders(2, 3))
+    previous.reconcile(command)
+    current.reconcile()
+    current.reconcile("full")
+    assert stores.rows["TOTAL_ORDERS"] == 3
+    stores.assert_exact()
+
+
+def test_the_previous_releases_status_is_complete_on_the_new_schema(
+    stores: Stores, previous: Release, current: Release, size: None
+) -> None:
+    current.deploy()
+    current.work(orders(1, 2, 3))
+    current.reconcile()
+    status = previous.status()
+    assert status["degraded"] == []
+    assert [order["order_id"] for order in status["recent_orders"]] == ["o3", "o2", "o1"]
+    assert {metric["metric"]: metric["count"] for metric in status["metrics"]}["TOTAL_ORDERS"] == 3
+    assert status["sync"]["in_sync"] is True
+
+
+def test_the_status_of_this_release_is_complete_right_after_the_upgrade(
+    stores: Stores, previous: Release, current: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    previous.work(orders(1, 2, 3))
+    current.deploy()
+    current.reconcile()
+    monkeypatch.setenv("DATABASE_SECRET", "CafeStatusDBSM")
+    status = current.status()
+    assert status["degraded"] == []
+    assert {metric["metric"]: metric["count"] for metric in status["metrics"]}["TOTAL_ORDERS"] == 3
+    assert status["top_items"] == [{"item": "Latte", "quantity": 6}]
