@@ -30,6 +30,8 @@ def exact(text: str) -> int | Decimal | NumberText:
     A `Decimal` keeps zeros at the end (`1.10`), unless they would make it longer than `MAX_DIGITS`.
     No exponent is expanded: the result has at most `MAX_DIGITS` digits, whatever `text` is.
     """
+    if len(text) <= MAX_DIGITS and text.isdigit():
+        return int(text)
     mantissa, _, power = text.lower().partition("e")
     sign = "-" if mantissa.startswith("-") else ""
     whole, _, fraction = mantissa.lstrip("-").partition(".")

@@ -111,6 +111,8 @@ class Ledger:
 
 def conflict(order: Order, kept: Order | None) -> Conflict | None:
     """Return why an order is not the one that has its id, None if it is."""
+    if kept is order:
+        return None
     if kept is None:
         return Conflict(f"orderId {order.order_id} belongs to a row that holds no order")
     both = zip(CONTENTS, order.contents, kept.contents, strict=True)
