@@ -8,12 +8,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from stores.dynamodb.tables import OrdersTables
 
 import order_processor
 import place_order
@@ -23,11 +21,13 @@ from orders import replay as database_replay
 from orders.exact_json import NumberText, decode
 from orders.ledger import Ledger
 from orders.message import parse_batch, parse_record
+from stores.dynamodb.client import DynamoDb
+from stores.dynamodb.projection import Projection
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.rows import OrderRows
 from tests.json_numbers import JSON_NUMBERS
-from tests.stores import NAMES
+from tests.stores import BERLIN, NAMES
 
 SENT = datetime(2026, 11, 22, 14, 5, 6, 789000, tzinfo=UTC)
 PERIOD = (SENT - timedelta(hours=1), SENT + timedelta(hours=1))
@@ -67,9 +67,9 @@ class Cafe:
     def __init__(self, mysql: MySql, dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         self.topic = Topic()
         self.dynamodb = dynamodb
-        self.rows = OrderRows(mysql)
-        tables = OrdersTables(NAMES, ZoneInfo("Europe/Berlin"), dynamodb, max_actions=12)
-        self.ledger = Ledger(OrdersDatabase(mysql), tables)
+        self.rows = OrderRows(mysql, BERLIN)
+        projection = Projection(DynamoDb(client=dynamodb), NAMES, BERLIN)
+        self.ledger = Ledger(OrdersDatabase(mysql, BERLIN), projection, BERLIN)
         monkeypatch.setattr(place_order, "topic", lambda: self.topic)
         monkeypatch.setattr(order_processor, "ledger", lambda: self.ledger)
         self._numbers = itertools.count(1)
