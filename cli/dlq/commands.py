@@ -41,7 +41,8 @@ def list_command(
 ) -> None:
     """List the messages, the oldest first: age, how often received, what became of it, and the body.
 
-    A message holds no order, or an order that is recorded, or one that could not be recorded.
+    A message holds no order, or one that is recorded, whose id belongs to another order, or that could not
+    be recorded.
 
     Looking takes nothing away: the messages are visible to others again at the end. SQS counts each look as
     a receive.
