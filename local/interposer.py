@@ -17,7 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-TRANSACTION = "TransactWriteItems"
+PUT = "BatchWriteItem"  # how the functions write orders
+WRITES = {PUT, "UpdateItem"}  # and counters
 # Headers that speak of one connection only.
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
 TIMEOUT = 120.0  # seconds
@@ -62,8 +63,6 @@ class Throttling(Meddler):
         "RequestLimitExceeded",
         "InternalServerError",
     )
-    REASONS = ("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
-
     def __init__(self, random_numbers: random.Random, share: float) -> None:
         self._random = random_numbers
         self._share = share
@@ -72,43 +71,27 @@ class Throttling(Meddler):
         """Refuse the call, or let it pass."""
         if self._random.random() >= self._share:
             return None
-        if call.operation != TRANSACTION:
-            return error(self._random.choice(self.ERRORS))
-        if self._random.random() < 0.5:
-            return error(self._random.choice((*self.ERRORS, "TransactionInProgressException")))
-        actions = len(call.body["TransactItems"])
-        return cancelled(self._random.choice(self.REASONS), self._random.randrange(actions), actions)
+        if call.operation == PUT and self._random.random() < 0.5:
+            return Answer(status=200, body={"UnprocessedItems": call.body["RequestItems"]})
+        return error(self._random.choice(self.ERRORS))
 
 
 class LosingAnswers(Meddler):
-    """Most transactions are written, and their callers never learn it."""
+    """Most writes are done, and their callers never learn it."""
 
     def __init__(self, random_numbers: random.Random, share: float) -> None:
         self._random = random_numbers
         self._share = share
 
     def loses_answer(self, call: Call) -> bool:
-        """Lose the answer to a transaction."""
-        return call.operation == TRANSACTION and self._random.random() < self._share
+        """Lose the answer to a write."""
+        return call.operation in WRITES and self._random.random() < self._share
 
 
 def error(code: str) -> Answer:
     """Return the error `code` as DynamoDB sends it."""
     status = 500 if code == "InternalServerError" else 400
     return Answer(status=status, body={"__type": code, "message": "Injected by cafe chaos."})
-
-
-def cancelled(reason: str, action: int, actions: int) -> Answer:
-    """Return DynamoDB's answer when one of a transaction's actions has a reason not to be done."""
-    reasons = [{"Code": reason if index == action else "None"} for index in range(actions)]
-    return Answer(
-        status=400,
-        body={
-            "__type": "TransactionCanceledException",
-            "Message": f"Transaction cancelled, please refer to cancellation reasons [{reason}]",
-            "CancellationReasons": reasons,
-        },
-    )
 
 
 class Interposer:

@@ -22,7 +22,7 @@ from cli.stack import Database, Stack
 from local import control
 from local.directory import CHAOS_FILE
 from local.errors import LocalError
-from local.interposer import TRANSACTION, Answer, Call, Interposer, LosingAnswers, Meddler, Throttling
+from local.interposer import PUT, Answer, Call, Interposer, LosingAnswers, Meddler, Throttling
 from local.workers import Workers
 
 # Seconds: for the database to be gone, or back. It takes a tenth of one on an idle machine.
@@ -80,7 +80,7 @@ class Fault:
 
 
 class KillingCallers(Meddler):
-    """Kills workers in the middle of a batch: right before their transaction, or right after it."""
+    """Kills workers in the middle of a batch: right before they write orders to DynamoDB, or right after."""
 
     def __init__(self, workers: Workers, *, at_most: int, after: bool, killed: Callable[[int], None]) -> None:
         self._workers = workers
@@ -90,19 +90,19 @@ class KillingCallers(Meddler):
         self._lock = threading.Lock()
 
     def before(self, call: Call) -> Answer | None:
-        """Kill the caller; its transaction never reaches DynamoDB."""
+        """Kill the caller; its orders never reach DynamoDB."""
         if not self._after and self._kills(call):
             # Nobody is left to read it.
             return Answer(status=500, body={})
         return None
 
     def loses_answer(self, call: Call) -> bool:
-        """Kill the caller; its transaction is written."""
+        """Kill the caller; its orders are written."""
         return self._after and self._kills(call)
 
     def _kills(self, call: Call) -> bool:
         with self._lock:
-            if call.operation != TRANSACTION or self._left == 0:
+            if call.operation != PUT or self._left == 0:
                 return False
             if not self._workers.kill_caller(call.caller_port):
                 return False
@@ -153,7 +153,7 @@ class Breakables:
 
     @property
     def lost_answers(self) -> int:
-        """How many transactions were written without their callers' learning it."""
+        """How many writes were done without their callers' learning it."""
         return self._interposer.lost if self._interposer else 0
 
     @property
@@ -185,13 +185,13 @@ class Breakables:
             ),
             Fault(
                 name="worker_killed_after_stores",
-                sentence="workers are killed with their batch in both stores and still on the queue",
+                sentence="workers are killed with their orders in both stores and still on the queue",
                 broken=lambda: self._killing_callers(after=True),
                 harm=lambda: self.killed_workers,
             ),
             Fault(
                 name="dynamodb_throttled",
-                sentence="DynamoDB throttles and cancels most calls",
+                sentence="DynamoDB throttles most calls, or leaves items unprocessed",
                 broken=lambda: self._meddled(Throttling(self._numbers, MOST_REFUSED)),
                 harm=lambda: self.refused_calls,
             ),

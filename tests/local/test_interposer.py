@@ -14,9 +14,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from local import clients
-from local.interposer import Answer, Call, Interposer, LosingAnswers, Meddler, Throttling, cancelled, error
+from local.interposer import Answer, Call, Interposer, LosingAnswers, Meddler, Throttling, error
 
-ACTIONS = [{"Put": {"TableName": "Orders", "Item": {"orderId": {"S": "1"}}}}] * 3
+PUTS = {"Orders": [{"PutRequest": {"Item": {"orderId": {"S": str(number)}}}} for number in range(3)]}
 
 
 class Service:
@@ -89,12 +89,12 @@ class Refusing(Meddler):
 def test_what_is_not_meddled_with_arrives_as_it_was_signed(
     service: Service, interposer: Interposer, dynamodb: Any
 ) -> None:
-    answer = dynamodb.transact_write_items(TransactItems=ACTIONS)
+    answer = dynamodb.batch_write_item(RequestItems=PUTS)
     assert answer["ResponseMetadata"]["HTTPHeaders"]["x-amzn-requestid"] == "R1"
     ((target, host, body),) = service.received
-    assert target == "DynamoDB_20120810.TransactWriteItems"
+    assert target == "DynamoDB_20120810.BatchWriteItem"
     assert f"http://{host}" == interposer.url
-    assert body["TransactItems"] == ACTIONS
+    assert body["RequestItems"] == PUTS
     assert (interposer.refused, interposer.lost) == (0, 0)
 
 
@@ -110,20 +110,12 @@ def test_an_error_is_what_boto3_takes_for_dynamodbs(
     assert interposer.refused == 1
 
 
-def test_a_cancelled_transaction_names_its_reason(interposer: Interposer, dynamodb: Any) -> None:
-    interposer.meddler = Refusing(cancelled("TransactionConflict", 1, 3))
-    with pytest.raises(dynamodb.exceptions.TransactionCanceledException) as caught:
-        dynamodb.transact_write_items(TransactItems=ACTIONS)
-    codes = [reason["Code"] for reason in caught.value.response["CancellationReasons"]]
-    assert codes == ["None", "TransactionConflict", "None"]
-
-
-def test_a_lost_answer_is_a_transaction_that_was_written(
+def test_a_lost_answer_is_a_write_that_was_done(
     service: Service, interposer: Interposer, dynamodb: Any, numbers: random.Random
 ) -> None:
     interposer.meddler = LosingAnswers(numbers, 1.0)
     with pytest.raises(ConnectionClosedError):
-        dynamodb.transact_write_items(TransactItems=ACTIONS)
+        dynamodb.batch_write_item(RequestItems=PUTS)
     dynamodb.get_item(TableName="Orders", Key={"orderId": {"S": "1"}})
     assert len(service.received) == 2
     assert interposer.lost == 1
@@ -131,9 +123,10 @@ def test_a_lost_answer_is_a_transaction_that_was_written(
 
 def test_throttling_leaves_its_share_and_says_no_in_every_way(numbers: random.Random) -> None:
     throttling = Throttling(numbers, 0.8)
-    call = Call(operation="TransactWriteItems", body={"TransactItems": ACTIONS}, caller_port=1)
+    call = Call(operation="BatchWriteItem", body={"RequestItems": PUTS}, caller_port=1)
     answers = [throttling.before(call) for _ in range(500)]
     refusals = [answer for answer in answers if answer is not None]
     assert 370 < len(refusals) < 430
-    said = {answer.body["__type"] for answer in refusals}
-    assert said == {*Throttling.ERRORS, "TransactionInProgressException", "TransactionCanceledException"}
+    said = {answer.body.get("__type") for answer in refusals}
+    assert said == {*Throttling.ERRORS, None}
+    assert {"UnprocessedItems": PUTS} in [answer.body for answer in refusals]
