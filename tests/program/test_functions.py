@@ -62,6 +62,25 @@ FUNCTIONS = {
         "dynamodb:UpdateItem": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
     },
 }
+# What the previous release's code calls: it runs until its successor's is there, and again after a rollback.
+OF_THE_PREVIOUS_RELEASE = {
+    "OrderProcessor": {
+        "secretsmanager:GetSecretValue": {"arn:Secret.CafeDevDBSM"},
+        "dynamodb:PutItem": {"arn:Table.Orders"},
+        "dynamodb:UpdateItem": {"arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"},
+    },
+    "GetOrderStatusLambda": {
+        "secretsmanager:GetSecretValue": {"arn:Secret.CafeDevDBSM"},
+        "dynamodb:BatchGetItem": {"arn:Table.CafeOrderMetrics"},
+    },
+    "ReconcileOrders": {
+        "secretsmanager:GetSecretValue": {"arn:Secret.CafeDevDBSM"},
+        "dynamodb:PutItem": {"arn:Table.Orders"},
+        "dynamodb:UpdateItem": {"arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"},
+        "dynamodb:BatchGetItem": {"arn:Table.Orders", "arn:Table.CafeOrderMetrics"},
+        "dynamodb:Scan": {"arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"},
+    },
+}
 IN_VPC = ["OrderProcessor", "GetOrderStatusLambda", "ReconcileOrders", "MigrateDatabase"]
 WITHOUT_RESOURCES = re.compile(r"ec2:(Create|Describe|Delete|Assign|Unassign)\w+")
 
@@ -74,6 +93,13 @@ def grants(role_policy: Resource) -> dict[str, list[str]]:
             if not action.startswith("ec2:"):
                 found.setdefault(action, []).extend(statement["Resource"])
     return found
+
+
+@pytest.mark.parametrize("name", OF_THE_PREVIOUS_RELEASE)
+def test_a_role_still_allows_what_the_previous_releases_code_calls(program: Program, name: str) -> None:
+    allowed = grants(program.one("iam/rolePolicy:RolePolicy", name))
+    for action, resources in OF_THE_PREVIOUS_RELEASE[name].items():
+        assert resources <= set(allowed[action])
 
 
 def strings(value: Any) -> Iterator[str]:
