@@ -29,7 +29,7 @@ def error(code: str) -> ClientError:
 
 
 class Scripted:
-    """A client whose calls return or raise one after the other; the last goes on."""
+    """A client whose calls return or raise one result after the other, and the last one again and again."""
 
     def __init__(self, *results: Any) -> None:
         self.results = list(results)

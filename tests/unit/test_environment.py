@@ -1,4 +1,4 @@
-"""What the functions read of their environment, and what they import and create as they start."""
+"""The start of a function: environment variables, imports and clients."""
 
 from __future__ import annotations
 
