@@ -209,8 +209,8 @@ def _write(results: dict[str, Any], output: Path, console: Console) -> int:
         f"{mark} {what}: {figure} (target {limit})"
         for what, limit, figure, mark in report.target_rows(results)
     ]
-    Console().print("\n".join(rows), markup=False, highlight=False)
-    console.print(f"Wrote {output} and {figures}.", highlight=False)
+    Console().print("\n".join(rows), markup=False, highlight=False, soft_wrap=True)
+    console.print(f"Wrote {output} and {figures}.", highlight=False, soft_wrap=True)
     return 0
 
 
