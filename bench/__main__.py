@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markdown import Markdown
 
 from bench import batches, cold, compare, database, pipeline, recovery, report, status, subjects
 from bench.batches import Effort
@@ -115,8 +114,7 @@ def _run(options: argparse.Namespace, console: Console) -> int:
 
             results = _measure(options, Path(name), progress)
     if options.compare:
-        text = report.comparison(results)
-        Console().print(Markdown(text))
+        print(report.comparison(results))
         return 0
     return _write(results, options.output, console)
 
@@ -154,7 +152,7 @@ def _parts_with_database(
         "batches": lambda: batches.measure_batches(earlier, ours, effort, progress),
         "workers": lambda: batches.measure_workers(ours, effort, progress),
         "status": lambda: status.measure_status(
-            earlier, ours, progress, by_day=by_day, by_rows=by_rows, rounds=options.rounds
+            server, directory, progress, by_day=by_day, by_rows=by_rows, rounds=options.rounds
         ),
         "cold": lambda: cold.measure_cold_starts(earlier, ours, progress, times=3 if options.quick else 15),
         "audit": lambda: recovery.measure_audit(
@@ -189,10 +187,12 @@ def _compare(
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
     before = subjects.ours(server, directory / "before", "before", options.compare)
+    # Shorter turns: what else runs on the machine hits both alike.
+    effort = Effort(rounds=2 * effort.rounds, share=effort.share / 2)
     return {
         "revisions": (options.compare, "work tree"),
         "workers": compare.compare_workers(before, ours, effort, progress),
-        "status": [] if options.quick else compare.compare_status(before, ours, effort, progress),
+        "status": compare.compare_pages(before, ours, effort, progress),
         "cold": cold.measure_cold_starts(before, ours, progress, times=3 if options.quick else 15),
     }
 
@@ -209,8 +209,8 @@ def _write(results: dict[str, Any], output: Path, console: Console) -> int:
         f"{mark} {what}: {figure} (target {limit})"
         for what, limit, figure, mark in report.target_rows(results)
     ]
-    Console().print("\n".join(rows), markup=False, highlight=False)
-    console.print(f"Wrote {output} and {figures}.", highlight=False)
+    Console().print("\n".join(rows), markup=False, highlight=False, soft_wrap=True)
+    console.print(f"Wrote {output} and {figures}.", highlight=False, soft_wrap=True)
     return 0
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.batches import LATENCIES, OUR_BATCHES, OUR_ORDERS, Effort, Figures, Report, compared, run
-from bench.status import compare_on
+from bench.status import compare_status
 from bench.subjects import Subject
 
 SIZES = (1, 10, 88, 1000)
+STATUS_SIZE = (100_000, 50_000)
 
 
 def compare_workers(
@@ -32,6 +33,7 @@ def compare_workers(
     return rows
 
 
-def compare_status(before: Subject, now: Subject, effort: Effort, report: Report) -> list[Figures]:
+def compare_pages(before: Subject, now: Subject, effort: Effort, report: Report) -> Figures:
     """Compare the order status of both on the same orders."""
-    return [compare_on(before, now, report, rows=100_000, per_day=50_000, rounds=effort.rounds)]
+    (found,) = compare_status({STATUS_SIZE: (before, now)}, report, effort.rounds).values()
+    return found

@@ -19,7 +19,6 @@ from local.engines import Engine
 TIMEOUT = 120.0  # seconds until the server listens
 # Enough for the indexes of millions of rows; a local stack has less.
 BUFFER_POOL = 512 * 1024 * 1024
-EARLIER = "earlier_db"
 APPLICATION = ("cafe_user", "bench-password")
 CHUNK = 200_000  # rows of one statement
 DAY = 86_400_000_000  # microseconds
@@ -103,15 +102,15 @@ def running(directory: Path, engine: Engine) -> Iterator[Server]:
         process.wait()
 
 
-def create_earlier(server: Server) -> None:
+def create_earlier(server: Server, schema: str) -> None:
     """Create the earlier system's database: one table, one index."""
     user, password = APPLICATION
     with server.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {EARLIER}")
+        cursor.execute(f"CREATE DATABASE {schema}")
         cursor.execute("CREATE USER IF NOT EXISTS %s@'%%' IDENTIFIED BY %s", (user, password))
-        cursor.execute(f"GRANT ALL PRIVILEGES ON {EARLIER}.* TO %s@'%%'", (user,))
+        cursor.execute(f"GRANT ALL PRIVILEGES ON {schema}.* TO %s@'%%'", (user,))
         cursor.execute(
-            f"CREATE TABLE {EARLIER}.orders (id INT AUTO_INCREMENT PRIMARY KEY, customer_name VARCHAR(100),"
+            f"CREATE TABLE {schema}.orders (id INT AUTO_INCREMENT PRIMARY KEY, customer_name VARCHAR(100),"
             " item VARCHAR(50), quantity INT, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP)"
         )
 

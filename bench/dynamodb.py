@@ -138,11 +138,16 @@ class StandIn:
         return {}
 
     def _batch_write_item(self, request: dict[str, Any]) -> dict[str, Any]:
+        units = 0
         for table, writes in request["RequestItems"].items():
             for write in writes:
                 ((_, content),) = write.items()
                 single = {"TableName": table, **content}
-                self._write(single, _replaced(content.get("Item")))
+                if table == UNSHARED:
+                    units += self._replace(_place(single), content.get("Item"))
+                else:
+                    self._write(single, _replaced(content.get("Item")))
+        self.usage.add(write_units=units)
         return {"UnprocessedItems": {}}
 
     def _transact_write_items(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -200,9 +205,13 @@ class StandIn:
         if not Expressions(request).holds(request.get("ConditionExpression"), item):
             self.usage.add(conditions_failed=1, write_units=_units(item))
             raise RefusedError("ConditionalCheckFailedException", message="The conditional request failed")
-        new = change(item)
+        self.usage.add(write_units=self._replace(key, change(item)))
+
+    def _replace(self, key: str, new: Item | None) -> int:
+        """Replace an item; return the write units that it takes."""
+        old = self._get(key)
         self._put(key, new)
-        self.usage.add(write_units=_units(item, new))
+        return _units(old, new)
 
     # --- Reads -------------------------------------------------------------------------------------------
 
@@ -300,6 +309,9 @@ def _cancelled(reasons: Iterable[str]) -> RefusedError:
 
 def _units(*items: Item | None) -> int:
     """Return the write units of an item: of the larger one, before or after."""
+    text = str(items)
+    if len(text) <= WRITE_UNIT and text.isascii():
+        return 1  # as text it is longer than in DynamoDB
     return max((math.ceil(_size(item) / WRITE_UNIT) for item in items if item), default=1)
 
 

@@ -28,7 +28,8 @@ CAFE = ROOT / ".venv" / "bin" / "cafe"
 GROUP = 10  # messages of one call
 PUBLISHERS = 4
 LOOK = 0.05  # seconds between two looks, and so the precision of latencies
-STUCK = 300.0  # seconds without progress
+STUCK = 120.0  # seconds without progress
+OVERLAP = 5_000  # rows; transactions commit in another order than they number their rows
 SAMPLE = 5.0  # seconds between two measurements of memory
 
 
@@ -82,7 +83,7 @@ class Watch:
             autocommit=True,
         )
         began = moved = time.monotonic()
-        sampled = last = 0.0
+        sampled, last, seen = 0.0, 0, set[str]()
         with connection, connection.cursor() as cursor:
             cursor.execute("SELECT COALESCE(MAX(id), 0) FROM orders")
             last = (cursor.fetchone() or (0,))[0]
@@ -91,12 +92,13 @@ class Watch:
                 if now - sampled >= SAMPLE:
                     sampled = now
                     self.memory.append((now - began, *_memory(self.directory)))
-                cursor.execute("SELECT id, order_id FROM orders WHERE id > %s ORDER BY id", (last,))
-                found = [(row_id, self.published[name]) for row_id, name in cursor if name in self.published]
-                if found:
-                    last = found[-1][0]
+                cursor.execute("SELECT id, order_id FROM orders WHERE id > %s", (last - OVERLAP,))
+                rows = list(cursor)
+                last = max([last, *(row_id for row_id, _ in rows)])
+                if found := {name for _, name in rows if name in self.published} - seen:
+                    seen |= found
                     moved = self.recorded_at = now
-                    self.latencies += [now - sent for _, sent in found]
+                    self.latencies += [now - self.published[name] for name in found]
                 elif now - moved > STUCK:
                     raise MeasurementError(f"{expected - len(self.latencies)} orders were not recorded.")
                 time.sleep(LOOK)

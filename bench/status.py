@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
-from bench import database
+from bench import database, subjects
 from bench.batches import Figures, Report
-from bench.subjects import Subject
+from bench.database import Server
+from bench.subjects import Child, Subject
 
+PER_REQUEST = ("statements", "connections", "read_units")
 TIMES, SECONDS = 100, 3.0  # requests of one measurement, and how long they may take
 # Rows, and how many of them a day.
 BY_DAY = ((1_000, 500), (100_000, 50_000), (2_000_000, 1_000_000))
@@ -18,20 +21,51 @@ QUICK_BY_DAY = ((1_000, 500), (100_000, 50_000))
 QUICK_BY_ROWS = ((1_000, 500), (100_000, 500))
 
 
+Size = tuple[int, int]
+
+
 def measure_status(
-    earlier: Subject,
-    ours: Subject,
+    server: Server,
+    directory: Path,
     report: Report,
     *,
-    by_day: Sequence[tuple[int, int]],
-    by_rows: Sequence[tuple[int, int]],
+    by_day: Sequence[Size],
+    by_rows: Sequence[Size],
     rounds: int,
 ) -> dict[str, list[Figures]]:
     """Compare the two systems' status functions, in turns, on tables of several sizes."""
-    known: dict[tuple[int, int], Figures] = {}
-    for rows, per_day in dict.fromkeys([*by_day, *by_rows]):
-        known[rows, per_day] = compare_on(earlier, ours, report, rows=rows, per_day=per_day, rounds=rounds)
+    pairs: dict[Size, tuple[Subject, Subject]] = {}
+    for number, size in enumerate(dict.fromkeys([*by_day, *by_rows])):
+        earlier = subjects.earlier(server, directory / f"earlier-{number}", f"earlier_{number}")
+        pairs[size] = earlier, subjects.ours(server, directory / f"status-{number}", f"status_{number}")
+    known = compare_status(pairs, report, rounds)
     return {"by_day": [known[size] for size in by_day], "by_rows": [known[size] for size in by_rows]}
+
+
+def compare_status(
+    pairs: Mapping[Size, tuple[Subject, Subject]], report: Report, rounds: int
+) -> dict[Size, Figures]:
+    """Fill the tables of pairs of systems, and compare their status functions in turns."""
+    for (rows, per_day), pair in pairs.items():
+        report(f"Filling two tables with {rows:,} orders, {per_day:,} a day")
+        for subject in pair:
+            fill(subject, rows, per_day)
+    figures: dict[Size, Figures] = {
+        size: {"rows": size[0], "per_day": size[1], "earlier": {"seconds": []}, "ours": {"seconds": []}}
+        for size in pairs
+    }
+    with ExitStack() as stack:
+        children: list[tuple[Figures, Child]] = []
+        for size, pair in pairs.items():
+            for name, subject in zip(("earlier", "ours"), pair, strict=True):
+                (child,) = stack.enter_context(subject.processes(subject.status))
+                child.do("invoke", event={}, times=3)
+                children.append((figures[size][name], child))
+        for turn in range(rounds):
+            report(f"Order status on tables of {len(pairs)} sizes, round {turn + 1}")
+            for found, child in children:
+                _add(found, child.do("invoke", event={}, times=TIMES, most_seconds=SECONDS))
+    return {size: _summed_up(found) for size, found in figures.items()}
 
 
 def fill(subject: Subject, rows: int, per_day: int) -> None:
@@ -43,44 +77,33 @@ def fill(subject: Subject, rows: int, per_day: int) -> None:
         with subject.processes("reconcile_orders") as (child,):
             child.do("invoke", event={"command": "full"})
     else:
-        put_earlier_total(subject, rows)
+        _put_total(subject, rows)
 
 
-def put_earlier_total(subject: Subject, rows: int) -> None:
+def _put_total(subject: Subject, rows: int) -> None:
     """Put the earlier system's one metric, which its status scans."""
+    item = {"metric": {"S": "TOTAL_ORDERS"}, "count": {"N": str(rows)}}
     shared = subject.shared
     with shared.locked():
-        shared.put(
-            "CafeOrderMetrics/TOTAL_ORDERS", {"metric": {"S": "TOTAL_ORDERS"}, "count": {"N": str(rows)}}
-        )
+        shared.put("CafeOrderMetrics/TOTAL_ORDERS", item)
 
 
-def compare_on(
-    earlier: Subject, ours: Subject, report: Report, *, rows: int, per_day: int, rounds: int
-) -> Figures:
-    """Compare two status functions on tables of one size."""
-    report(f"Filling two tables with {rows:,} orders, {per_day:,} a day")
-    fill(earlier, rows, per_day)
-    fill(ours, rows, per_day)
-    report(f"Order status of {rows:,} orders, {per_day:,} a day")
-    times: dict[str, list[float]] = {"earlier": [], "ours": []}
-    figures: dict[str, Any] = {"rows": rows, "per_day": per_day}
-    with earlier.processes(earlier.status) as (old,), ours.processes(ours.status) as (new,):
-        for child in (old, new):
-            child.do("invoke", event={}, times=5)
-        for _ in range(rounds):
-            for name, child in (("earlier", old), ("ours", new)):
-                answer = child.do("invoke", event={}, times=TIMES, most_seconds=SECONDS)
-                times[name] += answer["seconds"]
-                figures[name] = {
-                    key: answer[key] / answer["invocations"]
-                    for key in ("statements", "connections", "read_units")
-                }
-    for name, seconds in times.items():
-        ordered = sorted(seconds)
-        figures[name] |= {
+def _add(found: Figures, answer: Figures) -> None:
+    """Add a round."""
+    found["seconds"].append(answer["seconds"])
+    found |= {
+        name: answer[name] / answer["invocations"] for name in ("statements", "connections", "read_units")
+    }
+
+
+def _summed_up(size: Figures) -> Figures:
+    for name in ("earlier", "ours"):
+        rounds = size[name].pop("seconds")
+        ordered = sorted(each for seconds in rounds for each in seconds)
+        size[name] |= {
             "p50_ms": 1000 * statistics.median(ordered),
             "p95_ms": 1000 * ordered[int(len(ordered) * 0.95)],
+            "p50_ms_by_round": [1000 * statistics.median(seconds) for seconds in rounds],
             "requests": len(ordered),
         }
-    return figures
+    return size

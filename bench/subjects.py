@@ -19,14 +19,17 @@ from typing import IO, Any
 import pymysql
 
 from bench import database
-from bench.database import APPLICATION, EARLIER, Server
+from bench.database import APPLICATION, Server
 from bench.shared_items import SharedItems
 from local import ending
 
+EARLIER = "earlier_db"
 ROOT = Path(__file__).parent.parent
 MENU = {"Latte": "5", "Tea": "2", "Coffee": "3", "Mocha": "4"}
 TIMEOUTS = {"order_processor": 30.0, "get_order_status": 29.0, "reconcile_orders": 900.0}  # seconds
+FUNCTION_NAME = "AWS_LAMBDA_FUNCTION_NAME"
 ENVIRONMENT = {
+    FUNCTION_NAME: "bench",
     "AWS_ACCESS_KEY_ID": "bench",
     "AWS_SECRET_ACCESS_KEY": "bench",
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -175,15 +178,15 @@ class Subject:
         }
 
 
-def earlier(server: Server, directory: Path) -> Subject:
+def earlier(server: Server, directory: Path, schema: str = EARLIER) -> Subject:
     """Set up the earlier system."""
     directory.mkdir()
     code = directory / "code"
-    shutil.copytree(Path(__file__).parent / "earlier", code)
+    shutil.copytree(Path(__file__).parent / "earlier", code, ignore=shutil.ignore_patterns("__pycache__"))
     _add_driver(code)
-    database.create_earlier(server)
+    database.create_earlier(server, schema)
     return Subject(
-        name="earlier", server=server, database=EARLIER, code=code, directory=directory, is_ours=False
+        name="earlier", server=server, database=schema, code=code, directory=directory, is_ours=False
     )
 
 

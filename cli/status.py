@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -30,7 +30,6 @@ KINDS = {
     "Time": Kind.WHOLE,
     "Order": Kind.ID,
 }
-SILENT = timedelta(minutes=5)  # the stores are compared every minute
 
 
 class Answer(BaseModel):
@@ -95,6 +94,8 @@ class Sync(Answer):
     rds_orders: RdsOrders | None = None
     dynamodb_orders: int | None = None
     in_sync: bool | None = None
+    unknown_since: datetime | None = None
+    unknown_reason: str | None = None
 
 
 class OrderStatus(Answer):
@@ -187,7 +188,7 @@ def render(status: OrderStatus) -> RenderableType:
         parts.append(Text(f"Could not be read, so part of this is missing: {sources}", style="yellow"))
     parts.append(
         Columns(
-            [_metrics(status), _sync(status.sync, status.generated_at), _top_items(status.top_items)],
+            [_metrics(status), _sync(status.sync), _top_items(status.top_items)],
             padding=(0, 3),
         )
     )
@@ -209,7 +210,7 @@ def _metrics(status: OrderStatus) -> Table:
     return table
 
 
-def _sync(sync: Sync, now: datetime | None) -> Table:
+def _sync(sync: Sync) -> Table:
     table = _table("On the way", "Hop", "Orders")
     table.add_row("Waiting in the queue", _known(sync.waiting))
     table.add_row("With the worker", _known(sync.in_flight))
@@ -225,17 +226,17 @@ def _sync(sync: Sync, now: datetime | None) -> Table:
     counted = "" if sync.rds_orders is None else f" ({spoken(sync.rds_orders.as_of)})"
     table.add_row(f"In RDS{counted}", _known(sync.rds_orders.count if sync.rds_orders else None))
     table.add_row("In DynamoDB", _known(sync.dynamodb_orders))
-    table.add_row("In sync", _verdict(sync, now))
+    table.add_row("In sync", _verdict(sync))
     return table
 
 
-def _verdict(sync: Sync, now: datetime | None) -> Text:
-    if sync.in_sync is None:
+def _verdict(sync: Sync) -> Text:
+    if sync.in_sync is not None:
+        return Text("yes", style="green") if sync.in_sync else Text("no", style="yellow")
+    if sync.unknown_since is None:
         return Text("unknown")
-    compared = sync.rds_orders.as_of if sync.rds_orders else None
-    if now is not None and compared is not None and now - compared > SILENT:
-        return Text(f"unknown since {spoken(compared)}", style="yellow")
-    return Text("yes", style="green") if sync.in_sync else Text("no", style="yellow")
+    reason = f": {plain(sync.unknown_reason)}" if sync.unknown_reason else ""
+    return Text(f"unknown since {spoken(sync.unknown_since)}{reason}", style="yellow")
 
 
 def _known(count: int | None) -> Text:

@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: object) -> HttpAnswer:
         prices = menu().prices()
     except StoreUnavailableError as error:
         log("ERROR", "Menu not read", reason=str(error))
-        return answer(503, {"message": "The menu is not available just now; please ask again."})
+        return answer(503, {"message": "The menu is not available just now; please try again."})
     items = [{"item": item, "price": _number(price)} for item, price in prices.items()]
     return cached_answer(event, {"menu": items})
 

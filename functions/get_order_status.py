@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], context: object) -> HttpAnswer:
         status, unavailable = read_status()()
     except NothingKnownError as error:
         log("ERROR", "No source available", reasons=error.reasons)
-        return answer(503, {"message": "The order status is not available just now; please ask again."})
+        return answer(503, {"message": "The order status is not available just now; please try again."})
     for source, reason in unavailable.items():
         log("ERROR", "Source not available", source=source, reason=reason)
     return cached_answer(event, status, passing="generated_at")

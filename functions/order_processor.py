@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterable
 from functools import cache
@@ -73,3 +74,4 @@ def _response(message_ids: Iterable[str]) -> BatchResponse:
 
 if environment.function_name():
     ledger()  # while Lambda starts the function: no invocation waits for the clients
+    gc.freeze()  # what is there now stays: looking through it for garbage would hold up a batch

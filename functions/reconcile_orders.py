@@ -118,7 +118,7 @@ def check() -> dict[str, Any]:
         if schema:
             last_order_at, future_orders = rows.last_order_at(until), rows.count_after(until)
             table = impatient.read(widening.look)
-            narrow_for = table.seconds if table.narrow else None
+            narrow_for = round(table.seconds, 1) if table.narrow else None
     except StoreUnavailableError as error:
         reason = str(error)
     try:

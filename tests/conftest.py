@@ -26,6 +26,12 @@ pytest_plugins = [
 
 # These share what takes long to make: all files of a kind in one process.
 IN_ONE_PROCESS = ("end_to_end", "program", "access", "chaos")
+# They use the stack that the tests of end_to_end share; in another process they would start a second one.
+WITH_END_TO_END = (
+    "tests/local/test_foreign_pages.py",
+    "tests/local/test_gateway_wire.py",
+    "tests/local/test_local_stack.py",
+)
 
 
 class KindsSideBySide(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
@@ -33,7 +39,7 @@ class KindsSideBySide(LoadScopeScheduling):  # type: ignore[misc]  # xdist has n
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
-        kind = file.split("/")[1]
+        kind = "end_to_end" if file in WITH_END_TO_END else file.split("/")[1]
         return kind if kind in IN_ONE_PROCESS else file
 
     def remove_node(self, node: WorkerController) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +32,13 @@ class LocalStack:
 
     def client(self, service: str) -> Any:
         """Return a client of the administrator's for a service of the stack."""
-        return clients.session(self.region).client(service, endpoint_url=self.endpoint)  # type: ignore[call-overload]
+        return _client(service, self.region, self.endpoint)
+
+
+@functools.cache
+def _client(service: str, region: str, endpoint: str) -> Any:
+    """Make a client once: reading the service's description takes longer than most calls."""
+    return clients.session(region).client(service, endpoint_url=endpoint)  # type: ignore[call-overload]
 
 
 @contextmanager

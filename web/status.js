@@ -19,8 +19,10 @@ import { dayText, exactTimeText, hourText, numberText, timeText } from "./format
  * @property {{ name: string, count: number }[]} hours the oldest first
  * @property {{ item: string, quantity: number }[]} items what is ordered most, first
  * @property {Date | null} rdsAsOf when the rows in RDS were counted
- * @property {boolean | null} inSync null: cannot be told now
+ * @property {boolean | null} inSync null: unknown
  * @property {Date | null} driftSince
+ * @property {Date | null} unknownSince since when RDS and DynamoDB could not be compared
+ * @property {string} unknownReason empty: none is known
  * @property {{ rejected: number, conflicting: number, waiting: number, asOf: Date } | null} deadLetters how many hold
  *   no valid order, an order with the id of another one, and an order that waits; null: nobody looked
  * @property {string[]} degraded sources that could not be read, as the API names them
@@ -71,6 +73,8 @@ export function learn(answer, before, now) {
     rdsAsOf: moment(answer.sync?.rds_orders?.as_of) ?? before?.rdsAsOf ?? null,
     inSync: typeof answer.sync?.in_sync === "boolean" ? answer.sync.in_sync : null,
     driftSince: moment(answer.sync?.drift_since),
+    unknownSince: moment(answer.sync?.unknown_since),
+    unknownReason: String(answer.sync?.unknown_reason ?? ""),
     deadLetters: readDeadLetters(answer.sync?.dead_letters),
     degraded,
     generatedAt: answer.generated_at ?? null,
@@ -149,16 +153,26 @@ export const rdsWords = ({ rdsAsOf }) => (rdsAsOf ? `rows at ${timeText(rdsAsOf)
  * Whether both stores hold the same orders.
  * @returns {{ agree: "yes" | "no" | "soon" | "unknown", words: string }}
  */
-export function syncWords({ inSync, driftSince, figures, degraded, rdsAsOf }, now) {
-  if (inSync === null) return { agree: "unknown", words: degraded.length ? "cannot be told now" : "not compared yet" };
-  if (inSync && rdsAsOf === null) return { agree: "yes", words: "in sync" };
-  if (inSync && now - rdsAsOf > LATE) return { agree: "unknown", words: `not compared since ${sinceText(rdsAsOf, now)}` };
-  if (inSync) return { agree: "yes", words: `in sync at ${timeText(rdsAsOf)}` };
+export function syncWords(status, now) {
+  const { inSync, driftSince, figures, degraded, rdsAsOf } = status;
+  const unknownSince = notComparedSince(status, now);
+  if (unknownSince) return { agree: "unknown", words: `unknown since ${sinceText(unknownSince, now)}` };
+  if (inSync === null) return { agree: "unknown", words: degraded.length ? "unknown" : "not compared yet" };
+  if (inSync) return { agree: "yes", words: rdsAsOf ? `in sync at ${timeText(rdsAsOf)}` : "in sync" };
   const drift = figures.drift.value || (figures.inRds.value ?? 0) - (figures.counted.value ?? 0);
   const words = drift ? `${numberText(Math.abs(drift))} apart` : "they differ";
   // An order is in one store a moment before the other: while some are under way, a difference is no alarm.
   if (underWay(figures) && !driftSince) return { agree: "soon", words };
   return { agree: "no", words: driftSince ? `${words} since ${sinceText(driftSince, now)}` : words };
+}
+
+/**
+ * Since when RDS and DynamoDB were not compared, null if they were lately; a known difference stays one.
+ * @returns {Date | null}
+ */
+function notComparedSince({ inSync, unknownSince, rdsAsOf }, now) {
+  if (inSync === false) return null;
+  return unknownSince ?? (inSync && rdsAsOf && now - rdsAsOf > LATE ? rdsAsOf : null);
 }
 
 function sinceText(date, now) {
@@ -225,8 +239,13 @@ export function verdict(status, now) {
   if (waiting + inFlight > 0) {
     return { level: "busy", words: `About ${counted(waiting + inFlight, "order is", "orders are")} on the way.`, hops };
   }
-  if (degraded.length) return { level: "unknown", words: "No order is waiting, as far as can be told.", hops };
-  if (sync.agree === "unknown" && status.inSync) return { level: "unknown", words: `RDS and DynamoDB were ${sync.words}.`, hops };
+  const since = notComparedSince(status, now);
+  const reason = status.unknownReason && `: ${status.unknownReason}`;
+  const notCompared = since && `RDS and DynamoDB were not compared since ${sinceText(since, now)}${reason}`;
+  if (degraded.length) {
+    return { level: "unknown", words: clauses(["no order is waiting, as far as is known", notCompared]), hops };
+  }
+  if (notCompared) return { level: "unknown", words: sentence(notCompared), hops };
   return { level: "good", words: figures.total.value === 0 ? "Ready for the first order." : "Every order is through.", hops };
 }
 

@@ -65,7 +65,7 @@ class OrderRequest:
     def fingerprint(self) -> str:
         """Hash of the order: the same for every way to write it down as JSON."""
         order = decode(self.message(self.fields.order_id or ""), canonical)
-        return hashlib.sha256(encode(order, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(encode(order).encode()).hexdigest()
 
     def identify(self, keys: Callable[[], Keys]) -> str:
         """Return the order's id: the caller's own, that of the request which this one repeats, or a new one.

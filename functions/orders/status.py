@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 RECENT_ORDERS = 20
 TOP_ITEMS = 5
-# What ReconcileOrders, which runs every minute, found longer ago is not known to be true any more.
+# ReconcileOrders runs every minute; older findings may not be true any more.
 LATELY = timedelta(minutes=5)
 NOT_COMPARED_LATELY = "ReconcileOrders has reported nothing since then"
 
@@ -82,7 +82,7 @@ def order_status(
     zone
         The cafe's time zone, in which days are counted.
     names
-        How much of customers' names is shown.
+        How customers' names are shortened.
 
     Returns
     -------

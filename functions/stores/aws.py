@@ -14,7 +14,7 @@ CONNECTIONS = 16  # of one client; as many calls of a batch run at once
 
 @dataclass(frozen=True)
 class ClientConfig:
-    """How long a call may take."""
+    """Timeouts and attempts of a call."""
 
     connect_timeout: float  # seconds
     read_timeout: float  # seconds

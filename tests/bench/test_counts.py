@@ -9,8 +9,8 @@ import pytest
 
 from bench import batches, subjects
 from bench.batches import Figures
-from bench.database import EARLIER, Server
-from bench.subjects import Child, MeasurementError, Subject
+from bench.database import Server
+from bench.subjects import EARLIER, Child, MeasurementError, Subject
 from tests import stores
 
 ITEMS = 4

@@ -43,7 +43,8 @@ def answer(
 def sync(**changes: object) -> Answer:
     """Return the figures of an order's way: nothing under way, nothing wrong."""
     quiet = {"waiting": 0, "in_flight": 0, "dead_lettered": 0, "rds_orders": None, "dynamodb_orders": None}
-    return {**quiet, "dead_letters": None, "in_sync": True, "drift": 0, "drift_since": None, **changes}
+    known = {"in_sync": True, "drift": 0, "drift_since": None, "unknown_since": None, "unknown_reason": None}
+    return {**quiet, "dead_letters": None, **known, **changes}
 
 
 def unknown(*degraded: str) -> Answer:

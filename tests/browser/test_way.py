@@ -192,9 +192,32 @@ def test_stores_that_nobody_compares_are_not_in_sync(board: Board) -> None:
     expect(board.hop("sync")).to_contain_text("in sync at 12:00")
     board.page.clock.fast_forward(301_000)
     board.wait(1_000)
-    expect(board.hop("sync")).to_contain_text("not compared since 12:00")
+    expect(board.hop("sync")).to_contain_text("unknown since 12:00")
     expect(board.verdict).to_have_text("RDS and DynamoDB were not compared since 12:00.")
     expect(board.verdict).to_have_attribute("data-level", "unknown")
+
+
+@pytest.mark.parametrize("degraded", [[], ["rds"]])
+def test_stores_that_cannot_be_compared_are_unknown_and_the_reason_is_shown(
+    board: Board, degraded: list[str]
+) -> None:
+    unknown = {"unknown_since": "2026-11-22T11:40:00Z", "unknown_reason": "MySQL error 2003"}
+    board.site.answer = answer(
+        [order("a")], degraded=degraded, sync=sync(in_sync=None, **{**COUNTED, **unknown})
+    )
+    board.open()
+    expect(board.hop("sync")).to_contain_text("unknown since 11:40")
+    expect(board.page.locator("#sync-words")).to_have_attribute("data-agree", "unknown")
+    expect(board.verdict).to_contain_text("RDS and DynamoDB were not compared since 11:40: MySQL error 2003.")
+    expect(board.verdict).to_have_attribute("data-level", "unknown")
+
+
+def test_a_drift_stays_one_while_the_stores_cannot_be_compared(board: Board) -> None:
+    found = {"drift_since": "2026-11-22T11:40:00Z", "unknown_since": "2026-11-22T11:50:00Z", **COUNTED}
+    board.site.answer = answer([order("a")], sync=sync(in_sync=False, drift=5, **found))
+    board.open()
+    expect(board.hop("sync")).to_contain_text("5 apart since 11:40")
+    expect(board.verdict).to_have_attribute("data-level", "stuck")
 
 
 def test_a_drift_is_told_with_its_beginning(board: Board) -> None:

@@ -47,12 +47,15 @@ def answer() -> dict[str, Any]:
     }
 
 
-def test_a_comparison_of_long_ago_says_nothing_of_now(shown: Any, answer: dict[str, Any]) -> None:
-    answer["sync"]["in_sync"] = True
+def test_stores_that_could_not_be_compared_are_unknown_and_the_reason_is_shown(
+    shown: Any, answer: dict[str, Any]
+) -> None:
+    answer["sync"] |= {"in_sync": None, "unknown_since": "2026-11-22T13:40:00Z"}
+    assert re.search(r"unknown since 2026-11-2\d [\d:]+ ", shown())
+    answer["sync"]["unknown_reason"] = "MySQL error 2003"
+    assert re.search(r"unknown since 2026-11-2\d [\d:]+: MySQL error 2003", shown())
+    answer["sync"]["in_sync"] = False  # a drift stays until it is repaired
     assert "unknown since" not in shown()
-
-    answer["generated_at"] = "2026-11-22T14:30:00Z"
-    assert "unknown since 2026-11-22" in shown()
 
 
 @pytest.fixture

@@ -33,18 +33,21 @@ def master(cafe: Cafe) -> dict[str, str]:
 
 @contextmanager
 def database_away(cafe: Cafe) -> Iterator[None]:
-    """Lock the application's user out and cut its connections."""
+    """Lock the functions' users out and cut their connections."""
     login = master(cafe)
+    users = "cafe_user@'%', cafe_status@'%'"
     with cafe.database(login["username"], login["password"]) as cursor:
-        cursor.execute("ALTER USER cafe_user@'%' ACCOUNT LOCK")
-        cursor.execute("SELECT id FROM information_schema.processlist WHERE user = 'cafe_user'")
+        cursor.execute(f"ALTER USER {users} ACCOUNT LOCK")
+        cursor.execute(
+            "SELECT id FROM information_schema.processlist WHERE user IN ('cafe_user', 'cafe_status')"
+        )
         for (connection,) in cursor.fetchall():
             cursor.execute(f"KILL {connection}")
     try:
         yield
     finally:
         with cafe.database(login["username"], login["password"]) as cursor:
-            cursor.execute("ALTER USER cafe_user@'%' ACCOUNT UNLOCK")
+            cursor.execute(f"ALTER USER {users} ACCOUNT UNLOCK")
 
 
 def test_while_the_database_is_away_the_status_says_so_and_no_order_is_lost(

@@ -12,6 +12,7 @@ from pymysql.constants import CLIENT
 
 import failures
 import order_processor
+import orders.audit
 import orders.ledger
 import stores.dynamodb.client
 import stores.dynamodb.projection
@@ -78,6 +79,7 @@ def street(server: Server, login: Login, tables: Tables, monkeypatch: pytest.Mon
     monkeypatch.setattr(stores.mysql.orders, "time", SimpleNamespace(time=street.timestamp))
     monkeypatch.setattr(stores.mysql.rows, "datetime", street)
     monkeypatch.setattr(orders.ledger, "datetime", street)
+    monkeypatch.setattr(orders.audit, "datetime", street)
     monkeypatch.setattr(order_processor, "ledger", worker.current_ledger)
     monkeypatch.setattr(order_processor, "log_each", lambda *_: None)
     monkeypatch.setattr(failures, "log", worker.log)

@@ -165,10 +165,10 @@ class Faults(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self.cafe.idle)
-    @rule(worker=workers, until=untils)
-    def reconcile(self, worker: int, until: Until) -> None:
-        idle = self.cafe.idle
-        self.cafe.reconcile(idle[worker % len(idle)], *(until or (None, None)))
+    @rule(worker=workers, until=untils, is_audit=st.booleans())
+    def reconcile(self, worker: int, until: Until, is_audit: bool) -> None:
+        run = self.cafe.audit if is_audit else self.cafe.reconcile
+        run(self.cafe.idle[worker % len(self.cafe.idle)], *(until or (None, None)))
 
     # While nobody holds a lock: the model itself would wait for it.
     @precondition(lambda self: self.cafe.queue.messages and not self.cafe.runs)

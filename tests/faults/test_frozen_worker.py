@@ -21,7 +21,7 @@ from tests.faults import frozen_worker
 from tests.stores import FixedLogin, Server, number_of
 from tests.waiting import LIMIT, eventually
 
-IDLE = 2  # seconds; 30 in the product
+IDLE = 2  # seconds; 25 in the product
 
 
 @pytest.fixture

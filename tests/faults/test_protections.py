@@ -117,6 +117,22 @@ def test_the_version_never_goes_backwards_when_the_clock_does(cafe: Cafe) -> Non
     cafe.recover()
 
 
+@pytest.mark.parametrize("lost", [False, True], ids=["two audits", "a lost answer"])
+def test_the_corrections_a_counter_that_is_wrong_is_corrected_once(cafe: Cafe, lost: bool) -> None:
+    cafe.receive(0, [cafe.publish(Said("A1"))])
+    cafe.miscount("TOTAL_ORDERS", -1)
+    cafe.miscount("ITEM#Latte", 5)
+    cafe.audit(0, after(Place.COMMIT))  # of the snapshot
+    cafe.audit(1, after(Place.COMMIT))
+    cafe.receive(2, [cafe.publish(Said("B1"))])
+    cafe.expect_corrected()
+    cafe.work(0, after(Place.COMMIT), Fault.SERVER_LOST if lost else None)
+    cafe.work(0)
+    cafe.work(1)
+    cafe.receive(2, [cafe.publish(Said("C1"))])
+    cafe.recover()
+
+
 def test_the_order_of_the_stores_dynamodb_shows_nothing_that_mysql_lacks(cafe: Cafe) -> None:
     cafe.break_down(Place.CONNECT, Fault.UNREACHABLE)
     cafe.receive(0, [cafe.publish(Said("A1", "Tea"))])
@@ -256,6 +272,10 @@ def with_versions_by_the_clock_alone(patch: Patch, street: Street) -> None:
     worker.rewrite(patch, "GREATEST(version + 1, VALUES(version))", "VALUES(version)")
 
 
+def without_corrections(patch: Patch, street: Street) -> None:
+    worker.rewrite(patch, "corrections = VALUES(corrections) - 1", "TRUE")
+
+
 def with_dynamodb_first(patch: Patch, street: Street) -> None:
     record = Ledger.record
 
@@ -335,6 +355,15 @@ def without_identity(patch: Patch, street: Street) -> None:
         (without_condition, test_the_condition_a_counter_that_arrives_late_does_not_go_back),
         (without_new_versions, test_the_version_a_counter_that_changes_has_another_version),
         (with_versions_by_the_clock_alone, test_the_version_never_goes_backwards_when_the_clock_does),
+        *(
+            (
+                without_corrections,
+                lambda cafe, lost=lost: test_the_corrections_a_counter_that_is_wrong_is_corrected_once(
+                    cafe, lost
+                ),
+            )
+            for lost in (False, True)
+        ),
         (with_dynamodb_first, test_the_order_of_the_stores_dynamodb_shows_nothing_that_mysql_lacks),
         *(
             (

@@ -19,12 +19,14 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 import order_processor
+from orders.audit import audit
 from orders.errors import StoreUnavailableError
 from orders.findings import RdsOrders
 from orders.ledger import Ledger
 from orders.reconciliation import Clock, Outcome, Reconciler
 from stores.dynamodb.client import DynamoDb, Item, TableNames
 from stores.dynamodb.projection import Projection
+from stores.mysql.audit import AuditStore
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.rows import OrderRows
@@ -86,7 +88,7 @@ class Process:
     def __init__(self, environment: Environment) -> None:
         self.connection: FaultyConnection | None = None
         login = LoginSecret("CafeDevDBSM", _Secrets(environment))
-        mysql = MySql(login, timeout=2 * LOCK_TIMEOUT, idle=2 * LOCK_TIMEOUT)
+        self.mysql = mysql = MySql(login, timeout=2 * LOCK_TIMEOUT, idle=2 * LOCK_TIMEOUT)
         projection = Projection(DynamoDb(client=_DynamoDb(environment)), environment.names, environment.zone)
         projection._threads = _OneByOne()  # type: ignore[assignment]
         self.ledger = Ledger(OrdersDatabase(mysql, environment.zone), projection, environment.zone)
@@ -245,6 +247,17 @@ class Reconciliation(Run):
             self.process.reconciler.recent(RdsOrders(compared_until=EPOCH), self.outcome)
         except StoreUnavailableError as error:
             self.outcome.unchecked = str(error)
+
+
+class Audit(Run):
+    """What the audit does every hour, in a worker's process."""
+
+    def handle(self) -> None:
+        """Correct every counter that is wrong."""
+        try:
+            audit(AuditStore(self.process.mysql), self.environment.zone, lambda: 1.0)
+        except StoreUnavailableError as error:
+            self.environment.note(f"{self.name}: {error}")
 
 
 def current() -> Run | None:

@@ -78,7 +78,9 @@ function elements({ url }) {
 }
 
 function forms({ url, body }) {
-  return ["GET", "POST"].flatMap((method) => ENCODINGS.map((enctype) => {
+  // The encoding is the body's, and GET has none.
+  const kinds = [["GET", FORM], ...ENCODINGS.map((enctype) => ["POST", enctype])];
+  return kinds.map(([method, enctype]) => {
     const name = `form-${Math.random()}`;
     const done = added("iframe", { name }, "load").then(() => {
       const loaded = events(document.getElementsByName(name)[0], "load", "error");
@@ -92,7 +94,7 @@ function forms({ url, body }) {
       return loaded;
     });
     return done;
-  }));
+  });
 }
 
 function streams({ url }) {

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,25 @@ FUNCTIONS = {
         "dynamodb:UpdateItem": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
     },
 }
+# What the previous release's code calls: it runs until its successor's is there, and again after a rollback.
+OF_THE_PREVIOUS_RELEASE = {
+    "OrderProcessor": {
+        "secretsmanager:GetSecretValue": {"arn:Secret.CafeDevDBSM"},
+        "dynamodb:PutItem": {"arn:Table.Orders"},
+        "dynamodb:UpdateItem": {"arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"},
+    },
+    "GetOrderStatusLambda": {
+        "secretsmanager:GetSecretValue": {"arn:Secret.CafeDevDBSM"},
+        "dynamodb:BatchGetItem": {"arn:Table.CafeOrderMetrics"},
+    },
+    "ReconcileOrders": {
+        "secretsmanager:GetSecretValue": {"arn:Secret.CafeDevDBSM"},
+        "dynamodb:PutItem": {"arn:Table.Orders"},
+        "dynamodb:UpdateItem": {"arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"},
+        "dynamodb:BatchGetItem": {"arn:Table.Orders", "arn:Table.CafeOrderMetrics"},
+        "dynamodb:Scan": {"arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"},
+    },
+}
 IN_VPC = ["OrderProcessor", "GetOrderStatusLambda", "ReconcileOrders", "MigrateDatabase"]
 WITHOUT_RESOURCES = re.compile(r"ec2:(Create|Describe|Delete|Assign|Unassign)\w+")
 
@@ -74,6 +93,13 @@ def grants(role_policy: Resource) -> dict[str, list[str]]:
             if not action.startswith("ec2:"):
                 found.setdefault(action, []).extend(statement["Resource"])
     return found
+
+
+@pytest.mark.parametrize("name", OF_THE_PREVIOUS_RELEASE)
+def test_a_role_still_allows_what_the_previous_releases_code_calls(program: Program, name: str) -> None:
+    allowed = grants(program.one("iam/rolePolicy:RolePolicy", name))
+    for action, resources in OF_THE_PREVIOUS_RELEASE[name].items():
+        assert resources <= set(allowed[action])
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -173,6 +199,12 @@ def test_an_archive_holds_sources_and_no_leftovers(program: Program, name: str) 
     assert ("migrations/0001_create_orders.sql" in code) == (name == "MigrateDatabase")
 
 
+def modules(archive: Iterable[str]) -> set[str]:
+    """Return the modules of ours in an archive, without the packages' own."""
+    names = {path.removesuffix(".py").replace("/", ".") for path in archive if path.endswith(".py")}
+    return {name for name in names if not name.startswith("pymysql") and not name.endswith("__init__")}
+
+
 @pytest.mark.parametrize(
     "handler",
     [
@@ -184,17 +216,79 @@ def test_an_archive_holds_sources_and_no_leftovers(program: Program, name: str) 
         "migrate_database",
     ],
 )
-def test_an_archive_has_all_that_its_handler_imports(tmp_path: Path, handler: str) -> None:
-    for name, source in packages.code(handler).items():
+def test_an_archive_has_what_its_handler_imports_and_nothing_else(tmp_path: Path, handler: str) -> None:
+    archive = packages.code(handler)
+    for name, source in archive.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(source.read_bytes())
-    # Lambda's own runtime has boto3, and nothing else that we import.
+    # Lambda's own runtime has botocore, and nothing else that we import.
     script = (
-        f"import sys, importlib.util; sys.path.insert(0, {str(tmp_path)!r}); import {handler};"
-        "ours = [n for n, m in sys.modules.items() if n.split('.')[0] in ('orders', 'stores', 'pymysql')];"
-        f"assert all(sys.modules[n].__file__.startswith({str(tmp_path)!r}) for n in ours), ours"
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import {handler}\n"
+        "print(*(getattr(module, '__file__', None) for module in sys.modules.values()), sep='\\n')"
     )
-    subprocess.run([sys.executable, "-I", "-c", script], check=True)
+    ran = subprocess.run([sys.executable, "-I", "-c", script], check=True, capture_output=True, text=True)
+    paths = map(Path, ran.stdout.splitlines())
+    loaded = [path.relative_to(tmp_path).as_posix() for path in paths if path.is_relative_to(tmp_path)]
+    assert modules(loaded) == modules(archive)
+
+
+# Functions for which somebody waits while they start, and what they therefore do not import.
+OURS = {
+    "get_menu": {
+        "environment",
+        "get_menu",
+        "http_answers",
+        "log",
+        "orders.errors",
+        "orders.exact_json",
+        "stores.aws",
+        "stores.dynamodb.client",
+        "stores.dynamodb.menu",
+    },
+    "place_order": {
+        "environment",
+        "http_answers",
+        "log",
+        "orders.errors",
+        "orders.exact_json",
+        "orders.message",
+        "orders.names",
+        "orders.order",
+        "orders.request",
+        "orders.times",
+        "place_order",
+        "stores.aws",
+        "stores.dynamodb.client",
+        "stores.dynamodb.idempotency",
+        "stores.sns",
+    },
+    "get_order_status": {
+        "environment",
+        "get_order_status",
+        "http_answers",
+        "log",
+        "orders.counters",
+        "orders.errors",
+        "orders.exact_json",
+        "orders.findings",
+        "orders.names",
+        "orders.status",
+        "orders.times",
+        "stores.aws",
+        "stores.dynamodb.client",
+        "stores.dynamodb.metrics",
+        "stores.mysql.connection",
+        "stores.mysql.counters",
+        "stores.mysql.secret",
+        "stores.mysql.status",
+        "stores.sqs",
+    },
+}
+
+
+@pytest.mark.parametrize("handler", OURS)
+def test_a_function_for_which_somebody_waits_imports_little(handler: str) -> None:
+    assert modules(packages.code(handler)) == OURS[handler]
 
 
 def test_the_worker_finds_its_stores_and_the_cafes_time_zone(with_settings: Callable[..., Program]) -> None:

@@ -1,4 +1,4 @@
-"""What is counted under which name, and which counters make up a time."""
+"""Names of counters, what orders add to them, and the counters that make up a time."""
 
 from __future__ import annotations
 

@@ -205,21 +205,21 @@ def test_a_connection_that_was_cut_is_made_again(
     assert number_of(database) == 1
 
 
-def test_a_session_that_is_idle_ends_within_thirty_seconds(mysql: MySql) -> None:
+def test_a_session_that_is_idle_ends_in_time_for_others_to_resume_within_thirty_seconds(mysql: MySql) -> None:
     def idle(cursor: Cursor) -> int:
         cursor.execute("SELECT @@SESSION.wait_timeout")
         return int((cursor.fetchone() or (0,))[0])
 
-    assert mysql.read(idle) == 30
+    assert mysql.read(idle) == 25
 
 
 def test_a_session_that_may_have_ended_is_not_tried(mysql: MySql, monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.monotonic()
     monkeypatch.setattr("stores.mysql.connection.time.monotonic", lambda: now)
     first = mysql.read(lambda cursor: cursor.connection)
-    now += 25
+    now += 20
     assert mysql.read(lambda cursor: cursor.connection) is first
-    now += 25.1
+    now += 20.1
     assert mysql.read(lambda cursor: cursor.connection) is not first
 
 

@@ -10,7 +10,6 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from orders.errors import OrderRefusedError, StoreUnavailableError
 from stores import aws
-from stores.dynamodb import client as dynamodb_client
 from stores.dynamodb.client import (
     ATTEMPTS,
     LONGEST_PAUSE,
@@ -30,7 +29,7 @@ def error(code: str) -> ClientError:
 
 
 class Scripted:
-    """A client whose calls return or raise one after the other; the last goes on."""
+    """A client whose calls return or raise one result after the other, and the last one again and again."""
 
     def __init__(self, *results: Any) -> None:
         self.results = list(results)
@@ -51,8 +50,8 @@ class Scripted:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Pauses between attempts, which do not take time here; each is as long as it may be."""
     paused: list[float] = []
-    monkeypatch.setattr(dynamodb_client.time, "sleep", paused.append)
-    monkeypatch.setattr(dynamodb_client.random, "uniform", lambda _shortest, longest: longest)
+    monkeypatch.setattr("stores.dynamodb.client.time.sleep", paused.append)
+    monkeypatch.setattr("stores.dynamodb.client.random.uniform", lambda _shortest, longest: longest)
     return paused
 
 

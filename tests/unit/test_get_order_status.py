@@ -34,7 +34,7 @@ SOURCES = ("rds", "dynamodb", "sqs")
 
 @dataclasses.dataclass
 class Sources:
-    """What the function reads, and how to take it away."""
+    """The sources that the function reads, each of which can be taken away."""
 
     both: BothStores
     sqs: Any

@@ -220,7 +220,13 @@ def test_while_the_database_is_away_it_says_so_and_claims_nothing(
 
 def test_a_check_tells_the_state_of_the_database_and_the_last_figures(function: BothStores) -> None:
     assert call(command="check") == {
-        "database": {"reachable": True, "reason": None, "schema": 3, "refuses_writes": None},
+        "database": {
+            "reachable": True,
+            "reason": None,
+            "schema": 3,
+            "narrow_for": 0.0,
+            "refuses_writes": None,
+        },
         "dynamodb": {"reachable": True, "reason": None},
         "rds_orders": None,
         "drift": None,
@@ -243,6 +249,7 @@ def test_a_check_of_a_database_that_is_away_has_its_reason(without_database: Bot
         "reachable": False,
         "reason": "MySQL error 2003",
         "schema": None,
+        "narrow_for": None,
         "refuses_writes": None,
     }
 

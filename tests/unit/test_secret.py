@@ -1,4 +1,4 @@
-"""The database's login: what is in Secrets Manager may be anything, because people edit it by hand."""
+"""The database's login: people edit secrets, so the value may be anything."""
 
 from __future__ import annotations
 

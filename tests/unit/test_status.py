@@ -163,7 +163,7 @@ def test_without_the_database_its_orders_are_known_as_of_the_last_comparison() -
     assert response["sync"]["rds_orders"] == {"count": 6, "as_of": "2026-11-22T23:39:00.000Z"}
 
 
-# What the reconciler found: in sync, differs, or could not compare.
+# Three results of a comparison: in sync, different, not possible.
 
 
 def comparison(**found: Any) -> tuple[Any, ...]:

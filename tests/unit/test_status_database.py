@@ -1,4 +1,4 @@
-"""What the order status reads of MySQL: the right figures, and as many index reads whatever is there."""
+"""Queries of the order status: the right figures, by the same number of reads whatever is there."""
 
 from __future__ import annotations
 

@@ -80,10 +80,10 @@ def test_a_large_table_is_left_as_it_is_and_works(narrow: MySql, monkeypatch: py
 @pytest.mark.parametrize(
     ("table", "is_small"),
     [
-        (widening.Table(("id",), 200_000, 0), True),
-        (widening.Table(("id",), 200_001, 0), False),
-        (widening.Table(("id",), 0, 40_000_000), True),
-        (widening.Table(("id",), 0, 40_000_001), False),
+        (widening.Table(("id",), 100_000, 0), True),
+        (widening.Table(("id",), 100_001, 0), False),
+        (widening.Table(("id",), 0, 10_000_000), True),
+        (widening.Table(("id",), 0, 10_000_001), False),
         (widening.Table((), 0, 0), False),
         (widening.Table(("id",), 0, 0, ("key", "cups")), False),
     ],

@@ -1,4 +1,4 @@
-"""What the order status shows of MySQL: a bounded number of index reads, however many orders there are."""
+"""Queries of the order status: a bounded number of index reads, however many orders there are."""
 
 from __future__ import annotations
 

@@ -1,0 +1,274 @@
+"""The projection: orders and counters in DynamoDB as MySQL has them, whoever writes them and how often."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from orders.counters import Counted, item_name
+from orders.errors import Refused, StoreUnavailableError, Unforeseen, is_final
+from orders.order import Order
+from stores.dynamodb import client as dynamodb_client
+from stores.dynamodb.client import ATTEMPTS, MAX_PUTS, DynamoDb
+from stores.dynamodb.projection import Projection
+from tests.stores import BERLIN, NAMES
+
+NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
+ITEM = "ITEM#Latte"
+
+
+def orders(number: int, **fields: Any) -> list[Order]:
+    order = Order("", NOW, "Latte", 2, "Ann")
+    return [dataclasses.replace(order, order_id=f"o{n}", **fields) for n in range(number)]
+
+
+def items(dynamodb: Any) -> set[str]:
+    return {item["orderId"]["S"] for item in dynamodb.scan(TableName=NAMES.orders)["Items"]}
+
+
+class Watched:
+    """A client that fails the calls that a test wants to fail, before or after they are done."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.calls: list[str] = []
+        self.fail: Callable[[str, dict[str, Any]], str | None] = lambda operation, request: None
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**request: Any) -> Any:
+            self.calls.append(operation)
+            if code := self.fail(operation, request):
+                raise ClientError({"Error": {"Code": code, "Message": ""}}, operation)
+            return getattr(self.client, operation)(**request)
+
+        return call
+
+
+@pytest.fixture
+def watched(dynamodb: Any) -> Watched:
+    return Watched(dynamodb)
+
+
+@pytest.fixture
+def projection(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> Projection:
+    """The projection, which makes no pauses."""
+    monkeypatch.setattr(dynamodb_client, "LONGEST_PAUSE", 0.0)
+    return Projection(DynamoDb(client=watched), NAMES, BERLIN)
+
+
+# Orders.
+
+
+def test_an_order_is_kept_with_all_its_attributes(projection: Projection, dynamodb: Any) -> None:
+    attributes = {"table_number": 4, "tip": Decimal("0.5"), "notes": [{"a": None, "b": True}]}
+    assert projection.write(orders(1, attributes=attributes), {}) == {}
+    assert dynamodb.get_item(TableName="Orders", Key={"orderId": {"S": "o0"}})["Item"] == {
+        "orderId": {"S": "o0"},
+        "item": {"S": "Latte"},
+        "quantity": {"N": "2"},
+        "customer_name": {"S": "Ann"},
+        "created_at": {"S": "2026-11-22T23:30:00.000+00:00"},
+        "table_number": {"N": "4"},
+        "tip": {"N": "0.5"},
+        "notes": {"L": [{"M": {"a": {"NULL": True}, "b": {"BOOL": True}}}]},
+    }
+
+
+def test_attributes_never_replace_an_orders_own_fields(projection: Projection, dynamodb: Any) -> None:
+    names = ("orderId", "item", "quantity", "customer_name", "created_at")
+    projection.write(orders(1, created_at=None, attributes=dict.fromkeys(names, "other")), {})
+    (item,) = dynamodb.scan(TableName="Orders")["Items"]
+    assert item == {
+        "orderId": {"S": "o0"},
+        "item": {"S": "Latte"},
+        "quantity": {"N": "2"},
+        "customer_name": {"S": "Ann"},
+    }
+
+
+@pytest.mark.parametrize("number", [0, 1, MAX_PUTS, MAX_PUTS + 1])
+def test_as_many_orders_are_put_at_once_as_dynamodb_takes(
+    projection: Projection, watched: Watched, dynamodb: Any, number: int
+) -> None:
+    assert projection.write(orders(number), {}) == {}
+    assert items(dynamodb) == {order.order_id for order in orders(number)}
+    assert watched.calls.count("batch_write_item") == -(-number // MAX_PUTS)
+
+
+def test_orders_may_be_written_again(projection: Projection, dynamodb: Any) -> None:
+    projection.write(orders(2), {})
+    projection.write(orders(3), {})
+    assert items(dynamodb) == {"o0", "o1", "o2"}
+
+
+@pytest.mark.parametrize("refused", [{0}, {3}, {7}, {0, 7}, {2, 3, 4}, set(range(8))])
+def test_orders_that_dynamodb_refuses_are_reported_and_the_others_are_written(
+    projection: Projection, watched: Watched, dynamodb: Any, refused: set[int]
+) -> None:
+    ids = {f"o{number}" for number in refused}
+
+    def fail(operation: str, request: dict[str, Any]) -> str | None:
+        puts = request.get("RequestItems", {}).get(NAMES.orders, [])
+        asked = {put["PutRequest"]["Item"]["orderId"]["S"] for put in puts}
+        return "ValidationException" if asked & ids else None
+
+    watched.fail = fail
+    reasons = projection.write(orders(8), {"TOTAL_ORDERS": Counted(8, 1)})
+    assert reasons == dict.fromkeys(ids, "DynamoDB: ValidationException")
+    assert all(isinstance(reason, Refused) for reason in reasons.values())
+    assert items(dynamodb) == {f"o{number}" for number in range(8)} - ids
+    assert projection.read(["TOTAL_ORDERS"]) == {"TOTAL_ORDERS": Counted(8, 1)}
+
+
+def test_a_defect_that_one_order_brings_to_light_leaves_the_others_alone(
+    projection: Projection, dynamodb: Any
+) -> None:
+    bad = dataclasses.replace(orders(1)[0], order_id="bad", attributes={"set": {1, 2}})
+    reasons = projection.write([*orders(3), bad], {})
+    assert list(reasons) == ["bad"]
+    assert isinstance(reasons["bad"], Unforeseen)
+    assert not is_final(reasons["bad"])
+    assert "TypeError in client.py" in reasons["bad"]
+    assert items(dynamodb) == {"o0", "o1", "o2"}
+
+
+def test_missing_orders_are_found(projection: Projection) -> None:
+    projection.write(orders(2), {})
+    assert projection.missing(["o0", "o1", "o2", "o3"]) == {"o2", "o3"}
+    assert projection.missing([]) == set()
+
+
+# Counters.
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "key", "attribute"),
+    [
+        ("TOTAL_ORDERS", NAMES.metrics, {"metric": {"S": "TOTAL_ORDERS"}}, "count"),
+        ("ORDERS#2026-11-23", NAMES.metrics, {"metric": {"S": "ORDERS#2026-11-23"}}, "count"),
+        (ITEM, NAMES.menu, {"item": {"S": "Latte"}}, "orders"),
+        (item_name("Tea "), NAMES.menu, {"item": {"S": "Tea "}}, "orders"),
+        (item_name("TOTAL_ORDERS"), NAMES.menu, {"item": {"S": "TOTAL_ORDERS"}}, "orders"),
+    ],
+)
+def test_a_counter_is_where_pages_look_for_it(
+    projection: Projection, dynamodb: Any, name: str, table: str, key: Any, attribute: str
+) -> None:
+    assert projection.show(name, Counted(7, 100))
+    item = dynamodb.get_item(TableName=table, Key=key)["Item"]
+    assert item == {**key, attribute: {"N": "7"}, "version": {"N": "100"}}
+    assert projection.read([name]) == {name: Counted(7, 100)}
+
+
+def test_an_hours_counter_expires(projection: Projection, dynamodb: Any) -> None:
+    projection.show("ORDERS#2026-11-23T00", Counted(1, 1))
+    key = {"metric": {"S": "ORDERS#2026-11-23T00"}}
+    item = dynamodb.get_item(TableName=NAMES.metrics, Key=key)["Item"]
+    assert datetime.fromtimestamp(int(item["expires_at"]["N"]), UTC) == datetime(2026, 12, 6, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("version", "is_set"), [(99, False), (100, False), (101, True)])
+def test_a_counter_is_set_over_an_older_version_alone(
+    projection: Projection, version: int, *, is_set: bool
+) -> None:
+    projection.show(ITEM, Counted(7, 100))
+    assert projection.show(ITEM, Counted(8, version)) == is_set
+    assert projection.read([ITEM])[ITEM] == (Counted(8, version) if is_set else Counted(7, 100))
+
+
+def test_a_counter_of_the_previous_release_has_no_version_and_is_the_oldest(
+    projection: Projection, dynamodb: Any
+) -> None:
+    dynamodb.put_item(TableName=NAMES.metrics, Item={"metric": {"S": "TOTAL_ORDERS"}, "count": {"N": "9"}})
+    assert projection.read(["TOTAL_ORDERS"]) == {"TOTAL_ORDERS": Counted(9, 0)}
+    assert projection.show("TOTAL_ORDERS", Counted(7, 1))
+    assert projection.read(["TOTAL_ORDERS"]) == {"TOTAL_ORDERS": Counted(7, 1)}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([1, 2, 3])))
+def test_in_whatever_order_versions_are_written_the_last_stays(
+    projection: Projection, order: tuple[int, ...]
+) -> None:
+    for version in order:
+        projection.write([], {ITEM: Counted(10 * version, version)})
+    assert projection.read([ITEM]) == {ITEM: Counted(30, 3)}
+
+
+def test_a_counter_that_is_wrong_is_set_if_it_still_is_as_it_was_read(projection: Projection) -> None:
+    projection.show(ITEM, Counted(99, 100))
+    assert projection.show(ITEM, Counted(7, 100), Counted(99, 100))
+    assert projection.read([ITEM]) == {ITEM: Counted(7, 100)}
+
+
+@pytest.mark.parametrize("read", [Counted(98, 100), Counted(99, 99)])
+def test_a_counter_that_has_changed_since_it_was_read_stays(projection: Projection, read: Counted) -> None:
+    projection.show(ITEM, Counted(99, 100))
+    assert not projection.show(ITEM, Counted(7, 50), read)
+    assert projection.read([ITEM]) == {ITEM: Counted(99, 100)}
+
+
+def test_counters_are_read_consistently_in_a_call_for_each_table(
+    projection: Projection, watched: Watched
+) -> None:
+    consistent: list[bool] = []
+
+    def look(operation: str, request: dict[str, Any]) -> None:
+        consistent.extend(asked["ConsistentRead"] for asked in request["RequestItems"].values())
+
+    watched.fail = look
+    names = ["TOTAL_ORDERS", ITEM, *(f"ORDERS#2026-11-22T{hour:02}" for hour in range(24))]
+    assert projection.read(names) == {}
+    assert watched.calls == ["batch_get_item"] * 2
+    assert consistent == [True, True]
+
+
+def test_the_names_of_all_counters_that_are_not_zero_are_found(projection: Projection, dynamodb: Any) -> None:
+    projection.set_up({"Water": Decimal(1)})
+    projection.write([], {"ORDERS#2026-11-23": Counted(1, 1), ITEM: Counted(0, 1), "ITEM#Tea": Counted(2, 1)})
+    dynamodb.put_item(TableName=NAMES.metrics, Item={"metric": {"S": "RDS_ORDERS"}, "count": {"N": "9"}})
+    assert projection.names() == {"ORDERS#2026-11-23", "ITEM#Tea"}
+
+
+def test_setting_up_puts_the_menu_in_and_sets_no_counter_back(projection: Projection, dynamodb: Any) -> None:
+    projection.set_up({"Latte": Decimal(5)})
+    assert projection.read(["TOTAL_ORDERS", ITEM]) == {"TOTAL_ORDERS": Counted(0, 0), ITEM: Counted(0, 0)}
+    projection.write([], {"TOTAL_ORDERS": Counted(1, 10), ITEM: Counted(2, 10)})
+    projection.set_up({"Latte": Decimal("5.50")})
+    assert projection.read(["TOTAL_ORDERS"]) == {"TOTAL_ORDERS": Counted(1, 10)}
+    item = dynamodb.get_item(TableName=NAMES.menu, Key={"item": {"S": "Latte"}})["Item"]
+    assert item == {
+        "item": {"S": "Latte"},
+        "price": {"N": "5.50"},
+        "orders": {"N": "2"},
+        "version": {"N": "10"},
+    }
+
+
+# While DynamoDB is away.
+
+
+def test_while_dynamodb_is_away_nothing_more_is_begun(projection: Projection, watched: Watched) -> None:
+    watched.fail = lambda operation, request: "ThrottlingException"
+    counted = {item_name(str(number)): Counted(1, 1) for number in range(500)}
+    with pytest.raises(StoreUnavailableError, match="ThrottlingException"):
+        projection.write(orders(500), counted)
+    # Calls that were begun at the same time end; most of the 520 are not begun.
+    assert len(watched.calls) < 100 * ATTEMPTS
+
+
+def test_after_an_outage_the_same_is_written(projection: Projection, watched: Watched, dynamodb: Any) -> None:
+    attempts = itertools.count()
+    watched.fail = lambda operation, request: "AccessDeniedException" if next(attempts) == 1 else None
+    counted = {"TOTAL_ORDERS": Counted(60, 1), ITEM: Counted(120, 1)}
+    with pytest.raises(StoreUnavailableError):
+        projection.write(orders(60), counted)
+    assert projection.write(orders(60), counted) == {}
+    assert len(items(dynamodb)) == 60
+    assert projection.read(counted) == counted
