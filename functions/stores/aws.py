@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from botocore.session import Session
 
+SERVICES = ["dynamodb", "secretsmanager", "sns", "sqs"]
 CONNECTIONS = 16  # of one client; as many calls of a batch run at once
 
 
@@ -27,7 +28,7 @@ BEST_EFFORT = ClientConfig(1, 2, 1)  # the call may fail, and must not outlast t
 
 
 def client(service: str, config: ClientConfig, *, dual_stack: bool = False) -> Any:
-    """Create a client of a service, such as `dynamodb`, in the function's region.
+    """Create a client of one of `SERVICES` in the function's region.
 
     Parameters
     ----------
@@ -53,6 +54,15 @@ def client(service: str, config: ClientConfig, *, dual_stack: bool = False) -> A
 @cache
 def _session() -> Session:
     # Not boto3's, of which the functions need nothing, and which takes longer to import.
+    from botocore.loaders import Loader
     from botocore.session import get_session
 
-    return get_session()
+    class OurServices(Loader):
+        """Reads no directory of the SDK's four hundred services to look whether ours are among them."""
+
+        def list_available_services(self, type_name: str) -> list[str]:
+            return SERVICES
+
+    session = get_session()
+    session.register_component("data_loader", OurServices())
+    return session

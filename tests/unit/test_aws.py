@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from stores import aws
@@ -38,3 +40,22 @@ def test_as_many_calls_of_a_batch_have_a_connection_as_run_at_once() -> None:
 def test_a_client_calls_its_service_by_one_of_its_names(name: str, *, dual_stack: bool) -> None:
     client = aws.client("sqs", FOR_REQUESTS, dual_stack=dual_stack)
     assert client.meta.endpoint_url == f"https://{name}"
+
+
+@pytest.mark.parametrize("service", aws.SERVICES)
+def test_each_service_has_a_client(service: str) -> None:
+    assert aws.client(service, FOR_REQUESTS).meta.service_model.service_name == service
+
+
+def test_no_directory_of_other_services_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    list_directory = os.listdir
+
+    def watch(path: str) -> list[str]:
+        read.append(path)
+        return list_directory(path)
+
+    monkeypatch.setattr(os, "listdir", watch)
+    aws._session.cache_clear()
+    aws.client("dynamodb", FOR_REQUESTS)
+    assert [path for path in read if "dynamodb" not in path] == []
