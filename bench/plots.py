@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,11 @@ STYLE = Style(
     legend_font_size=15,
     title_font_size=18,
     value_font_size=12,
+    guide_stroke_color="#dddddd",
+    major_guide_stroke_color="#dddddd",
+    guide_stroke_dasharray="none",
+    major_guide_stroke_dasharray="none",
+    opacity=".9",
 )
 COMMON = {
     "style": STYLE,
@@ -32,8 +38,10 @@ COMMON = {
     "width": 800,
     "height": 420,
     "legend_at_bottom": True,
+    "margin_right": 40,
     "no_prefix": True,
     "disable_xml_declaration": True,
+    "stroke_style": {"width": 2},
 }
 
 
@@ -65,6 +73,7 @@ def _batches(rows: Sequence[Figures]) -> Any:
     chart.x_labels = [str(row["batch"]) for row in rows]
     for title, name in (("the earlier system", "earlier"), ("ours", "ours"), ("the limit", "limit")):
         chart.add(title, [round(row[name]["per_second"], 1) for row in rows])
+    _powers_of_ten(chart, [row[name]["per_second"] for row in rows for name in ("earlier", "limit", "ours")])
     return chart
 
 
@@ -86,7 +95,17 @@ def _status(found: Mapping[str, Sequence[Figures]]) -> Any:
     chart.x_labels = [f"{row['per_day']:,}" for row in rows]
     for title, name in (("the earlier system", "earlier"), ("ours", "ours")):
         chart.add(title, [round(row[name]["p50_ms"], 2) for row in rows])
+    _powers_of_ten(chart, [row[name]["p50_ms"] for row in rows for name in ("earlier", "ours")])
     return chart
+
+
+def _powers_of_ten(chart: Any, values: Sequence[float]) -> None:
+    """Draw a logarithmic axis from and to powers of ten."""
+    first, last = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    chart.y_labels = [10.0**power for power in range(first, last + 1)]
+    chart.range = (10.0**first, 10.0**last)
+    chart.zero = 10.0**first  # where bars begin
+    chart.value_formatter = lambda value: f"{value:,g}"
 
 
 def _memory(found: Mapping[str, Figures]) -> Any:
@@ -95,6 +114,7 @@ def _memory(found: Mapping[str, Figures]) -> Any:
         title=f"Memory in MiB over {found['steady']['orders']:,} orders",
         x_title="seconds",
         show_dots=False,
+        range=(0, 1.2 * max(whole for _, whole, _ in samples)),
         **COMMON,
     )
     chart.add("the whole local stack", [(round(at), round(whole)) for at, whole, _ in samples])
