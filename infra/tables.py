@@ -49,7 +49,8 @@ class Tables(pulumi.ComponentResource):
         )
         expiry: aws.dynamodb.TableTtlArgsDict = {"attribute_name": EXPIRY_ATTRIBUTE, "enabled": True}
         self.metrics = self._table("CafeOrderMetrics", key="metric", ttl=expiry)
-        self.idempotency = self._table("IdempotencyKeys", key="key", ttl=expiry)
+        # Keys hold for a day. The previous release does not know the table, and deletes it on the way back.
+        self.idempotency = self._table("IdempotencyKeys", key="key", is_protected=False, ttl=expiry)
         self.register_outputs({})
 
     @property
@@ -57,7 +58,9 @@ class Tables(pulumi.ComponentResource):
         """The tables of the functions in the VPC; `IdempotencyKeys` is for PlaceOrder, which is outside."""
         return [self.orders.arn, self.menu.arn, self.metrics.arn]
 
-    def _table(self, name: str, key: str, numbers: Sequence[str] = (), **more: Any) -> aws.dynamodb.Table:
+    def _table(
+        self, name: str, key: str, numbers: Sequence[str] = (), *, is_protected: bool = True, **more: Any
+    ) -> aws.dynamodb.Table:
         attributes: list[aws.dynamodb.TableAttributeArgsDict] = [{"name": key, "type": "S"}]
         attributes += [{"name": number, "type": "N"} for number in numbers]
         return aws.dynamodb.Table(
@@ -66,7 +69,7 @@ class Tables(pulumi.ComponentResource):
             hash_key=key,
             attributes=attributes,
             point_in_time_recovery={"enabled": True},
-            deletion_protection_enabled=self._deletion_protection,
-            opts=pulumi.ResourceOptions(parent=self),
+            deletion_protection_enabled=self._deletion_protection and is_protected,
+            opts=pulumi.ResourceOptions(parent=self, protect=None if is_protected else False),
             **more,
         )

@@ -90,7 +90,6 @@ HOLD_DATA_OR_AN_ADDRESS = {
     "Stage orders",
     "Table CafeMenu",
     "Table CafeOrderMetrics",
-    "Table IdempotencyKeys",
     "Table Orders",
     "Topic Alarms",
     "Topic OrderTopic",
@@ -109,6 +108,13 @@ def test_prod_refuses_to_delete_what_holds_data_or_an_address(prod: Program) -> 
         if resource.protect and resource != last_resource(prod)
     }
     assert protected == HOLD_DATA_OR_AN_ADDRESS
+
+
+def test_nothing_that_the_previous_release_does_not_know_refuses_the_way_back_to_it(prod: Program) -> None:
+    for name in ("CafeStatusDBSM", "IdempotencyKeys"):
+        (found,) = (r for r in prod.resources if r.name == name and not r.type.endswith("Version"))
+        assert not found.protect
+        assert not found.inputs.get("deletionProtectionEnabled")
 
 
 def test_no_component_is_protected_for_its_children_would_be(prod: Program) -> None:
