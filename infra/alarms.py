@@ -107,8 +107,8 @@ class Alarms(pulumi.ComponentResource):
         # Not the worker's ConflictingOrders, which counts: this one lasts until a person has decided.
         self._alarm(
             "ConflictingOrders",
-            "Orders in OrderDLQ have an id that belongs to another order, and are not recorded: `cafe dlq list`"
-            " shows both, `cafe dlq edit` gives such an order another id.",
+            "Orders in OrderDLQ are not recorded, because their id belongs to another order: `cafe dlq show`"
+            " shows both, and `cafe dlq edit` gives one another id.",
             metric=(NAMESPACE, "ConflictingDeadLetters", "Maximum"),
             dimensions=reconciler,
             missing="ignore",

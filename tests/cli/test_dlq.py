@@ -675,6 +675,31 @@ def test_an_order_whose_id_belongs_to_no_other_one_keeps_it(
     assert f"The orderId must stay {order_id}: another one is another order." in result.stderr
 
 
+@pytest.mark.parametrize("body", ["poison", BAD.replace("O-8", "O 8")])
+def test_a_message_that_names_no_valid_id_can_get_one(
+    dlq: Cafe, dev: FakeAws, tmp_path: Path, body: str
+) -> None:
+    corrected = tmp_path / "corrected.json"
+    corrected.write_text(GOOD)
+    record(dev, "O-7", "Tea", 1)
+    edit = ("edit", dev.put(body), "--file", str(corrected), "--yes", "--order-id")
+
+    assert "The orderId O-7 is taken" in dlq(*edit, "O-7").stderr
+    assert dlq(*edit, "O-9").exit_code == 0
+    assert sent(dev)[0]["Message"] == json.loads(GOOD) | {"orderId": "O-9"}
+
+
+def test_an_order_that_conflicts_with_one_that_dynamodb_lacks_can_get_another_id(
+    dlq: Cafe, dev: FakeAws
+) -> None:
+    message_id = dev.put(OWN_ID)
+    line = {"orderId": "O-7", "messageId": message_id, "reason": TAKEN, "refused": True, "conflict": True}
+    dev.log({"message": "Order not processed", **line})
+
+    assert dlq("edit", message_id, "--order-id", "O-8", "--yes").exit_code == 0
+    assert sent(dev)[0]["Message"]["orderId"] == "O-8"
+
+
 def test_an_order_that_is_recorded_under_its_id_gets_no_second_one(dlq: Cafe, dev: FakeAws) -> None:
     record(dev, "O-7", "Tea", 1)
     message_id = dev.put(OWN_ID)
