@@ -62,22 +62,23 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         `{"menu": {"Latte": "5"}}`: the menu's items and prices. Or `{"command": "widen"}`, with
         `"dry_run": true` to learn what that would do.
     """
+    # Before any store is touched: a wrong menu fails the deploy.
+    menu = {parse_name(item): Decimal(price) for item, price in event.get("menu", {}).items()}
     application = LoginSecret(environment.database_secret())
     login = MasterLogin(LoginSecret(environment.master_secret()), application)
     mysql = MySql(login, timeout=STATEMENT_TIMEOUT, client_flag=CLIENT.MULTI_STATEMENTS)
     try:
         if event.get("command") == "widen":
             return migrations.locked(mysql, lambda cursor: _widen(cursor, is_dry=bool(event.get("dry_run"))))
-        return _bring_up_to_date(mysql, application, event["menu"], context)
+        return _bring_up_to_date(mysql, application, menu, context)
     finally:
         mysql.close()
 
 
 def _bring_up_to_date(
-    mysql: MySql, application: LoginSecret, prices: Mapping[str, str], context: Any
+    mysql: MySql, application: LoginSecret, menu: Mapping[str, Decimal], context: Any
 ) -> dict[str, Any]:
     """Apply what is missing, and return what that was."""
-    menu = {parse_name(item): Decimal(price) for item, price in prices.items()}
     zone = environment.time_zone()
     applied = migrations.migrate(mysql, migrations.read(MIGRATIONS))
     users.set_up_worker(mysql, application.get())

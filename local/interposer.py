@@ -63,6 +63,7 @@ class Throttling(Meddler):
         "RequestLimitExceeded",
         "InternalServerError",
     )
+
     def __init__(self, random_numbers: random.Random, share: float) -> None:
         self._random = random_numbers
         self._share = share

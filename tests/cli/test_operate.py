@@ -452,7 +452,7 @@ def test_when_all_is_well_every_line_says_so(dev_cafe: Cafe, healthy: FakeFuncti
     result = dev_cafe("doctor")
 
     assert result.exit_code == 0, result.output
-    assert [line[0] for line in result.stdout.splitlines()[:-1]] == ["✓"] * 11
+    assert [line[0] for line in result.stdout.splitlines()[:-1]] == ["✓"] * 12
     assert result.stdout.splitlines()[-1] == "All is well."
     assert healthy.events == [{"command": "check"}]
 
@@ -830,7 +830,7 @@ def test_what_is_not_there_is_deployed_again(dev_cafe: Cafe, healthy: FakeFuncti
 
     deploy = ("bad", "make deploy STACK=dev ARGS=--refresh")
     assert findings(dev_cafe) == dict.fromkeys(
-        ["dead_letters", "database", "schema", "drift", "last_order"], deploy
+        ["dead_letters", "conflicts", "database", "schema", "drift", "last_order"], deploy
     )
 
 
