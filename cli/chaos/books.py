@@ -5,7 +5,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from cli.chaos.orders import Plan, Wanted
 from cli.database import connect
 from cli.messages import Message
 from cli.stack import Database, Stack
+from orders.counters import ITEM_HOUR, QUARTER, TOTAL_ORDERS, Counted, is_shown, item_name, item_of
 
 PAGE = 2000  # rows read at once
 READ_TIMEOUT = 60  # seconds for a page
@@ -30,14 +31,6 @@ class Check:
     title: str
     ok: bool
     detail: str
-
-
-@dataclass(kw_only=True)
-class Counts:
-    """What DynamoDB has counted: by the key of the metric, and by the item of the menu."""
-
-    metrics: Counter[str] = field(default_factory=Counter)
-    menu: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(kw_only=True)
@@ -107,7 +100,7 @@ class Books:
         self._plan = plan
         self._database: Database = stack.database
         self._last_id = self._max_id()
-        self._counts = self._read_counts()
+        self._counted = self._read_counters()
 
     def audit(self, *, keep: bool) -> Iterator[Check]:
         """Yield each check as soon as it is made; `keep` leaves this run's dead letters where they are."""
@@ -117,14 +110,15 @@ class Books:
         yield _books(
             "dynamodb", "Every valid order has one item in DynamoDB", self._read_items(), expected["valid"]
         )
-        counts = self._read_counts()
-        growth = counts.metrics - self._counts.metrics
-        yield _equal("total", "TOTAL_ORDERS counted each once", growth["TOTAL_ORDERS"], rows.number)
-        days = sum(number for key, number in growth.items() if _is_day(key))
-        hours = sum(number for key, number in growth.items() if _is_hour(key))
+        counted, shown = self._read_counters(), self._read_shown()
+        growth = _growth(shown, self._counted)
+        yield _equal("total", "TOTAL_ORDERS counted each once", growth[TOTAL_ORDERS], rows.number)
+        days = sum(number for name, number in growth.items() if _is_day(name))
+        hours = sum(number for name, number in growth.items() if _is_hour(name))
         yield _equal("days", "So did the days", days, rows.number)
         yield _equal("hours", "So did the hours", hours, rows.number)
-        yield _menu(counts.menu - self._counts.menu, rows.menu)
+        yield _menu(_of_items(growth), rows.menu)
+        yield _counters(counted, shown, _growth(counted, self._counted), rows)
         yield self._dead_letters(expected["malformed"], keep=keep)
         yield self._nothing_left()
 
@@ -153,6 +147,11 @@ class Books:
                     if customer == self._plan.customer:
                         seen.see(json.loads(attributes or "{}").get("number"), item, quantity)
 
+    def _read_counters(self) -> dict[str, Counted]:
+        with connect(self._database, read_timeout=READ_TIMEOUT) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT name, value, version FROM counters")
+            return {name.decode(): Counted(value, version) for name, value, version in cursor}
+
     # DynamoDB
 
     def _read_items(self) -> Seen:
@@ -167,13 +166,13 @@ class Books:
             seen.see(int(number) if number else None, item["item"]["S"], int(item["quantity"]["N"]))
         return seen
 
-    def _read_counts(self) -> Counts:
-        counts = Counts()
-        for item in self._scan("metrics_table", ConsistentRead=True):
-            counts.metrics[item["metric"]["S"]] = int(item.get("count", {"N": "0"})["N"])
-        for item in self._scan("menu_table", ConsistentRead=True):
-            counts.menu[item["item"]["S"]] = int(item.get("orders", {"N": "0"})["N"])
-        return counts
+    def _read_shown(self) -> dict[str, Counted]:
+        """Read the counters in DynamoDB, under their names in MySQL."""
+        metrics = self._scan("metrics_table", ConsistentRead=True)
+        menu = self._scan("menu_table", ConsistentRead=True)
+        shown = {item["metric"]["S"]: _counted(item, "count") for item in metrics}
+        shown |= {item_name(item["item"]["S"]): _counted(item, "orders") for item in menu}
+        return {name: counter for name, counter in shown.items() if is_shown(name)}
 
     def _scan(self, table: str, **how: Any) -> Iterator[dict[str, Any]]:
         pages = self._clients.dynamodb.get_paginator("scan").paginate(
@@ -253,6 +252,44 @@ def _menu(growth: Counter[str], expected: Counter[str]) -> Check:
         or f"+{plurals.counted(expected.total(), 'piece')} of {plurals.counted(len(expected), 'item')}"
     )
     return Check(name="menu", title="CafeMenu counted every piece", ok=not wrong, detail=detail)
+
+
+def _counters(
+    counted: Mapping[str, Counted], shown: Mapping[str, Counted], growth: Counter[str], rows: Rows
+) -> Check:
+    """Compare MySQL's counters with DynamoDB's, and those that MySQL alone has with the rows."""
+    zero = Counted(0, 0)  # as an item of the menu is that nobody has ordered
+    wrong = [
+        f"{name}: {counted.get(name)} in MySQL, {shown.get(name)} in DynamoDB"
+        for name in sorted({*filter(is_shown, counted), *shown})
+        if counted.get(name, zero) != shown.get(name, zero)
+    ]
+    quarters = sum(number for name, number in growth.items() if name.startswith(QUARTER))
+    item_hours = sum(number for name, number in growth.items() if name.startswith(ITEM_HOUR))
+    for title, number, expected in [
+        ("quarters of an hour", quarters, rows.number),
+        ("hours of items", item_hours, rows.menu.total()),
+    ]:
+        if number != expected:
+            wrong.append(f"{title}: +{number:,} instead of +{expected:,}")
+    detail = "; ".join(wrong[:EXAMPLES]) or f"{plurals.counted(len(shown), 'counter')}, to the version"
+    title = "MySQL counted what DynamoDB shows"
+    return Check(name="counters", title=title, ok=not wrong, detail=detail)
+
+
+def _counted(item: Mapping[str, Any], counter: str) -> Counted:
+    value, version = (int(item.get(name, {"N": "0"})["N"]) for name in (counter, "version"))
+    return Counted(value, version)
+
+
+def _growth(now: Mapping[str, Counted], before: Mapping[str, Counted]) -> Counter[str]:
+    zero = Counted(0, 0)
+    return Counter({name: counter.value - before.get(name, zero).value for name, counter in now.items()})
+
+
+def _of_items(growth: Counter[str]) -> Counter[str]:
+    items = {item: number for name, number in growth.items() if (item := item_of(name)) is not None}
+    return Counter({item: number for item, number in items.items() if number})
 
 
 def _is_day(key: str) -> bool:

@@ -27,6 +27,7 @@ from tests.faults.queue import MAX_RECEIVES, Message, Queue
 from tests.faults.tables import Tables
 from tests.faults.worker import Audit, Process, Reconciliation, Run
 from tests.stores import Server
+from tests.waiting import eventually
 
 T = TypeVar("T")
 
@@ -375,8 +376,18 @@ class Cafe:
         for run in self.runs.values():
             run.clear_up()
         while self.runs:
-            assert self.standing, "every run waits for a lock, and none holds it"
-            self.work(self.standing[0])
+            self._settle_all()
+            if self.standing:
+                self.work(self.standing[0])
+
+    def _settle_all(self) -> None:
+        """Wait until a run that has got its lock stands: the server may need a moment to let it go on."""
+
+        def is_settled() -> bool:
+            self._settle()
+            return bool(self.standing) or not self.runs
+
+        eventually(is_settled, limit=20)
 
     def _serve(self, worker: int, messages: Sequence[Message]) -> None:
         """Give a batch to a worker while nothing is wrong: every order in it must be recorded at once."""
