@@ -145,6 +145,20 @@ def test_an_outage_does_not_end_the_alarm_of_conflicts_that_it_hides(
     assert names == {"RejectedDeadLetters", "WaitingDeadLetters"}
 
 
+def test_conflicts_are_published_although_other_orders_wait(
+    function: BothStores, queue: Queue, lines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttled(*_: object) -> dict[str, str]:
+        raise StoreUnavailableError("DynamoDB: throttled")
+
+    function.record(orders(1))
+    monkeypatch.setattr(function.projection, "write", throttled)
+    queue.send(order("o1", item="Water"), order("o2"))
+    call()
+    (swept,) = [line for line in lines() if line["message"] == "Swept"]
+    assert (swept["ConflictingDeadLetters"], swept["WaitingDeadLetters"]) == (1, 1)
+
+
 def test_a_dead_letter_queue_that_does_not_answer_leaves_what_was_known_of_it(
     function: BothStores, queue: Queue, lines: Any
 ) -> None:
