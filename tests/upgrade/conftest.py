@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
+from orders.counters import is_shown
 from tests.stores import NAMES, Server
 from tests.upgrade.releases import CURRENT, PREVIOUS, Release
 
@@ -33,8 +34,8 @@ class Stores:
     @property
     def counted(self) -> dict[str, int]:
         """Return what MySQL counts of all that DynamoDB shows, too."""
-        found = self.sql("SELECT name, value FROM counters WHERE name REGEXP '^(TOTAL_ORDERS|ORDERS#|ITEM#)'")
-        return {bytes(name).decode(): value for name, value in found if value}
+        found = {bytes(name).decode(): value for name, value in self.sql("SELECT name, value FROM counters")}
+        return {name: value for name, value in found.items() if value and is_shown(name)}
 
     @property
     def shown(self) -> dict[str, int]:
