@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,9 +13,11 @@ from orders.order import Order
 from stores.mysql import migrations
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
+from stores.mysql.rows import OrderRows
 from tests.stores import MIGRATIONS, Server
 
 ALL = migrations.read(MIGRATIONS)
+UTC_ZONE = ZoneInfo("UTC")
 PLAIN = (
     "CREATE TABLE orders (id INT AUTO_INCREMENT PRIMARY KEY, customer_name VARCHAR(100),"
     " item VARCHAR(50), quantity INT"
@@ -216,6 +219,7 @@ def test_a_table_is_taken_over_and_takes_orders(
     )
     if "ENUM" not in statements[0]:
         assert database.record([order]) == {order.order_id: order}
+    OrderRows(master, UTC_ZONE).try_to_write()
     rows = master.read(
         lambda cursor: (cursor.execute("SELECT item, quantity FROM orders"), cursor.fetchall())[1]
     )

@@ -171,7 +171,11 @@ class OrderRows:
         """
 
         def insert(cursor: Cursor) -> None:
-            cursor.execute("INSERT INTO orders (order_id, item) VALUES (LEFT(CONCAT('?', UUID()), 64), '')")
+            # All columns of an order: in a table that was taken over each may be NOT NULL.
+            cursor.execute(
+                "INSERT INTO orders (order_id, customer_name, item, quantity)"
+                " VALUES (LEFT(CONCAT('?', UUID()), 64), '', '', 0)"
+            )
             cursor.connection.rollback()
 
         self._mysql.run(insert)
