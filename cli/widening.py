@@ -19,7 +19,7 @@ app = typer.Typer(
 
 
 class Table(BaseModel):
-    """What there is to widen, and how long it takes or took."""
+    """The columns to widen, and how long that takes or took."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 

@@ -126,7 +126,7 @@ REFUSED = {
         "Engine MyISAM.*ALTER TABLE orders ENGINE = InnoDB",
     ),
     "in partitions": ([f"{PLAIN}) PARTITION BY HASH (id) PARTITIONS 2"], "partitioned"),
-    "that is a view": (["CREATE VIEW orders AS SELECT 1 AS id"], "is no table"),
+    "that is a view": (["CREATE VIEW orders AS SELECT 1 AS id"], "is not a table"),
     "with a limit": (
         [f"{PLAIN}, CONSTRAINT few CHECK (quantity < 100))"],
         "no order could be recorded.*(few|Check constraint)",

@@ -40,7 +40,7 @@ ADVICE = {
     "attributes": "attributes MEDIUMTEXT NULL",
     "recorded_in": "recorded_in BIGINT NULL",
 }
-# What the migrations change; a foreign key would refuse that.
+# Columns that the migrations change; a foreign key on one would refuse that.
 CHANGED = ("customer_name", "item", "order_id", "created_at")
 MAX_ITEM = 512  # characters of four bytes: as long as a key of `CafeMenu` can be
 INDEXES = {
@@ -88,7 +88,7 @@ def check(cursor: Cursor, run: Callable[[], None], *, is_new: bool) -> None:
     if table := _rows(cursor, "SELECT table_type, engine, create_options" + _of("tables", "orders")):
         columns = _columns(cursor, "orders")
         problems += [*_table(*table[0]), *_shape(columns), *_keys(cursor)]
-        # Only a table whose columns are known to be right can be asked for its rows.
+        # The rows are only read once the columns are known to be right.
         names = {column.name for column in columns} if is_new and not problems else set()
         problems += _times(cursor) if "created_at" in names else ()
         problems += _ids(cursor) if "order_id" in names else ()
@@ -110,7 +110,7 @@ def _other_tables(cursor: Cursor) -> Iterator[str]:
 
 def _table(kind: str, engine: str | None, options: str | None) -> Iterator[str]:
     if kind != "BASE TABLE":
-        yield f"`orders` is no table ({kind}): rename it."
+        yield f"`orders` is not a table ({kind}): rename it."
     elif engine != "InnoDB":
         yield f"Engine {engine} of table `orders` has no transactions: ALTER TABLE orders ENGINE = InnoDB."
     if "partitioned" in (options or ""):

@@ -92,7 +92,7 @@ def widen(cursor: Cursor, table: Table) -> None:
     if table.seconds > AT_MOST:
         raise SchemaError(
             f"{table.rows} rows take about {table.seconds / 60:.0f} minutes, longer than a function runs: "
-            "docs/runbook.md says how to do it without one."
+            "see docs/runbook.md for the statement."
         )
     try:
         cursor.execute(WIDEN)
