@@ -1,0 +1,30 @@
+"""Publishing to the topic."""
+
+from __future__ import annotations
+
+import json
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from orders.errors import StoreUnavailableError
+from stores.sns import OrderTopic
+
+
+@mock_aws
+def test_an_order_is_published_as_it_is() -> None:
+    sns, sqs = (boto3.client(service, region_name="us-east-1") for service in ("sns", "sqs"))
+    topic = sns.create_topic(Name="OrderTopic")["TopicArn"]
+    queue = sqs.create_queue(QueueName="OrderQueue")["QueueUrl"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:OrderQueue")
+    OrderTopic(topic, sns).publish('{"item": "Café crème ☕"}')
+    (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]
+    assert json.loads(message["Body"])["Message"] == '{"item": "Café crème ☕"}'
+
+
+@mock_aws
+def test_a_topic_that_takes_nothing_is_unavailable() -> None:
+    sns = boto3.client("sns", region_name="us-east-1")
+    with pytest.raises(StoreUnavailableError, match=r"SNS: .*NotFound"):
+        OrderTopic("arn:aws:sns:us-east-1:123456789012:gone", sns).publish("{}")
