@@ -14,7 +14,8 @@ from stores.sns import OrderTopic
 
 @mock_aws
 def test_an_order_is_published_as_it_is() -> None:
-    sns, sqs = (boto3.client(service, region_name="us-east-1") for service in ("sns", "sqs"))
+    sns = boto3.client("sns", region_name="us-east-1")
+    sqs = boto3.client("sqs", region_name="us-east-1")
     topic = sns.create_topic(Name="OrderTopic")["TopicArn"]
     queue = sqs.create_queue(QueueName="OrderQueue")["QueueUrl"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:OrderQueue")
