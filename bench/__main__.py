@@ -28,6 +28,7 @@ from local.errors import LocalError
 
 REPORT = ROOT / "docs" / "benchmarks.md"
 UNFINISHED = ROOT / "build" / "benchmarks.md"  # of what is not a full run
+FIGURES = ROOT / "build" / "benchmarks.json"  # of the last run, for --from
 PARTS = ("batches", "workers", "status", "cold", "audit", "frozen", "pipeline")
 EXAMPLES = """\
 examples:
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(options, console)
     except KeyboardInterrupt:
-        console.print("Stopped; nothing is left running, and no report was written.")
+        console.print("Stopped; nothing is left running. `--from` reports the parts that were finished.")
         return 130
     except (MeasurementError, LocalError) as error:
         console.print(f"bench: {error}", style="red", markup=False)
@@ -130,7 +131,8 @@ def _measure(options: argparse.Namespace, directory: Path, progress: Callable[[s
         ours = subjects.ours(server, directory / "ours")
         if options.compare:
             return _compare(options, server, ours, directory, effort, progress)
-        results = {"about": about} | _parts_with_database(options, server, ours, directory, effort, progress)
+        results = {"about": about}
+        _parts_with_database(options, server, ours, directory, effort, progress, results)
     if "pipeline" in options.only:
         results["pipeline"] = _pipeline(options, directory, progress)
     return results
@@ -143,7 +145,9 @@ def _parts_with_database(
     directory: Path,
     effort: Effort,
     progress: Callable[[str], None],
-) -> dict[str, Any]:
+    results: dict[str, Any],
+) -> None:
+    """Add each part to the results; what was measured before Ctrl-C is kept in a file."""
     earlier = subjects.earlier(server, directory / "earlier")
     by_day, by_rows = (
         (status.QUICK_BY_DAY, status.QUICK_BY_ROWS) if options.quick else (status.BY_DAY, status.BY_ROWS)
@@ -160,13 +164,12 @@ def _parts_with_database(
         ),
         "frozen": lambda: recovery.measure_frozen_worker(ours, progress),
     }
-    results: dict[str, Any] = {}
     for part, measure in parts.items():
         if part in options.only:
             results[part] = measure()
-    if "batches" in results:
-        results |= {"counts": True, "money": True}  # of the same figures
-    return results
+            if part == "batches":
+                results |= {"counts": True, "money": True}  # of the same figures
+            _save(results)
 
 
 def _pipeline(
@@ -203,15 +206,18 @@ def _write(results: dict[str, Any], output: Path, console: Console) -> int:
     pictures = output.with_suffix("")
     drawn = plots.draw(results, pictures)
     report.write(output, report.markdown(results, prices.read(), drawn, pictures.name))
-    figures = UNFINISHED.with_suffix(".json")
-    report.write(figures, json.dumps(results, indent=1, default=str))
+    _save(results)
     rows = [
         f"{mark} {what}: {figure} (target {limit})"
         for what, limit, figure, mark in report.target_rows(results)
     ]
     Console().print("\n".join(rows), markup=False, highlight=False, soft_wrap=True)
-    console.print(f"Wrote {output} and {figures}.", highlight=False, soft_wrap=True)
+    console.print(f"Wrote {output} and {FIGURES}.", highlight=False, soft_wrap=True)
     return 0
+
+
+def _save(results: dict[str, Any]) -> None:
+    report.write(FIGURES, json.dumps(results, indent=1, default=str))
 
 
 def _about(options: argparse.Namespace) -> dict[str, Any]:
