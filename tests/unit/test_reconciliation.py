@@ -15,6 +15,8 @@ from stores.mysql import rows
 from tests.stores import BERLIN, NAMES
 from tests.unit.both_stores import BothStores, orders
 
+NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
+
 
 def total(value: int, version: int) -> dict[str, Counted]:
     return {"TOTAL_ORDERS": Counted(value, version)}
@@ -146,6 +148,14 @@ def test_a_bad_row_is_named_and_stops_nothing_else(both: BothStores, columns: st
     both.sql(f"UPDATE orders SET recorded_in = NULL, {columns} WHERE order_id = 'o2'")  # noqa: S608
     assert both.recent().bad_rows == {2: reason}
     assert both.items == {"o1", "o3"}
+
+
+def test_how_far_a_comparison_came_is_kept_with_the_reason_for_its_end(both: BothStores) -> None:
+    both.metrics.save_unknown("time was up", NOW, NOW - timedelta(minutes=3))
+    both.metrics.save_unknown("no answer", NOW)
+    found = both.metrics.rds_orders()
+    assert found.compared_until == NOW - timedelta(minutes=3)
+    assert (found.unknown_since, found.unknown_reason) == (NOW, "no answer")
 
 
 def test_what_was_compared_before_is_not_compared_again(both: BothStores) -> None:
