@@ -43,10 +43,18 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Orders for one item that were sent in the same quarter of an hour."""
+    """Orders that were sent in the same quarter of an hour, for one item.
 
-    item: str
-    sent_at: datetime | None  # in UTC, at any time in the quarter
+    Attributes
+    ----------
+    item
+        None for orders of all items, whose quantities another group has.
+    sent_at
+        Any time in the quarter, in UTC; None for orders of all times, or of an unknown one.
+    """
+
+    item: str | None
+    sent_at: datetime | None
     orders: int
     quantity: int
 
@@ -71,7 +79,8 @@ def tally_groups(groups: Iterable[Group], zone: tzinfo, now: datetime) -> Counte
     counted: Counter[str] = Counter()
     for group in groups:
         counted[TOTAL_ORDERS] += group.orders
-        counted[item_name(group.item)] += group.quantity
+        if group.item is not None:
+            counted[item_name(group.item)] += group.quantity
         if group.sent_at is None:
             continue
         day, hour, utc_hour, quarter = _names_of_time(start_of_quarter(group.sent_at), zone)
@@ -79,12 +88,13 @@ def tally_groups(groups: Iterable[Group], zone: tzinfo, now: datetime) -> Counte
         if not is_expired(hour, zone, now):
             counted[hour] += group.orders
         if not is_expired(quarter, zone, now):
-            counted[f"{ITEM_HOUR}{utc_hour}#{group.item}"] += group.quantity
             counted[quarter] += group.orders
+            if group.item is not None:
+                counted[f"{ITEM_HOUR}{utc_hour}#{group.item}"] += group.quantity
     return counted
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=8192)
 def _names_of_time(quarter: datetime, zone: tzinfo) -> tuple[str, str, str, str]:
     return (
         day_name(quarter, zone),

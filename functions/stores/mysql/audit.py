@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pymysql.cursors import Cursor
 
 from orders.audit import TIME_ZONE, Difference, OutOfTimeError, Snapshot, State
-from orders.counters import QUARTER_LENGTH, Group
-from stores.mysql.connection import MySql
+from orders.counters import HOURS_KEPT, QUARTER_LENGTH, Group
+from stores.mysql.connection import MySql, naive
 from stores.mysql.counters import NOW
 from stores.mysql.orders import IS_COUNTED
 
@@ -77,11 +78,12 @@ def _snapshot(cursor: Cursor, tally: Tally, left: Callable[[], float]) -> Snapsh
     counters = read(cursor)
     last, after = last_id(cursor), 0
     expected, rows = Counter[str](), 0
+    since = datetime.now(UTC) - HOURS_KEPT - timedelta(days=1)
     while after < last:
         if left() <= 0:
             raise OutOfTimeError(f"Time was up after {rows} rows; a snapshot cannot go on in another run.")
         upto = _end_of_step(cursor, after) or last
-        groups = sum_groups(cursor, after, upto)
+        groups = sum_groups(cursor, after, upto, since)
         rows += sum(group.orders for group in groups)
         expected.update(tally(groups))
         after = upto
@@ -101,27 +103,41 @@ def last_id(cursor: Cursor) -> int:
     return int(found)
 
 
-def sum_groups(cursor: Cursor, after: int, upto: int) -> list[Group]:
-    """Sum the counted rows of a range of ids by item and quarter of an hour.
+def sum_groups(cursor: Cursor, after: int, upto: int, since: datetime) -> list[Group]:
+    """Sum the counted rows of a range of ids by item and by quarter of an hour.
 
-    The length tells items apart that differ in spaces at the end alone: the collation does not.
+    By both at once only since a moment: before it nothing is counted per item and hour, and there would be
+    nearly as many groups as rows.
 
     Parameters
     ----------
     after, upto
         The range's first id is larger than `after`, its last is at most `upto`.
     """
-    cursor.execute(
-        "SELECT item, TIMESTAMPDIFF(SECOND, '1970-01-01', created_at) DIV %s AS quarter,"  # noqa: S608
-        " COUNT(*), SUM(quantity) FROM orders WHERE id > %s AND id <= %s"
-        f" AND recorded_in IS NOT NULL AND order_id <> '' AND {IS_COUNTED}"
-        " GROUP BY item, CHAR_LENGTH(item), quarter",
-        (QUARTER_LENGTH // timedelta(seconds=1), after, upto),
-    )
+    # The length tells items apart that differ in spaces at the end alone: the collation does not.
+    item, length = "item", "CHAR_LENGTH(item)"
+    quarter = f"TIMESTAMPDIFF(SECOND, '1970-01-01', created_at) DIV {QUARTER_LENGTH // timedelta(seconds=1)}"
+    new, old = "created_at >= %s", "(created_at < %s OR created_at IS NULL)"
     return [
-        Group(item, None if quarter is None else _start(quarter), int(orders), int(quantity))
-        for item, quarter, orders, quantity in cursor.fetchall()
+        Group(name, None if start is None else _start(start), int(orders), int(quantity))
+        for columns, groups, when in (
+            (f"{item}, {quarter} AS quarter, COUNT(*), SUM(quantity)", f"{item}, {length}, quarter", new),
+            (f"{item}, NULL, 0, SUM(quantity)", f"{item}, {length}", old),
+            (f"NULL, {quarter} AS quarter, COUNT(*), 0", "quarter", old),
+        )
+        for name, start, orders, quantity in _sums(cursor, columns, groups, when, (after, upto, naive(since)))
     ]
+
+
+def _sums(
+    cursor: Cursor, columns: str, groups: str, when: str, values: tuple[object, ...]
+) -> Collection[tuple[Any, ...]]:
+    cursor.execute(
+        f"SELECT {columns} FROM orders WHERE id > %s AND id <= %s AND {when}"  # noqa: S608  # constants only
+        f" AND recorded_in IS NOT NULL AND order_id <> '' AND {IS_COUNTED} GROUP BY {groups}",
+        values,
+    )
+    return cursor.fetchall()
 
 
 def apply(cursor: Cursor, differences: Collection[Difference]) -> None:
