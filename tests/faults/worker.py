@@ -134,6 +134,8 @@ class Run:
         self._stop: Boundary | None = None
         self._awaiting: Fault | None = None
         self._hit: Fault | None = None
+        self.lock = threading.Lock()
+        """Held while it is found out, and while it ends, that it waits for a lock of the database."""
         self._go = threading.Semaphore(0)
         self._still = threading.Event()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
@@ -173,10 +175,12 @@ class Run:
         while not self._still.wait(0.01):
             line = self.process.connection
             if line is not None and line.asking and self.environment.waits_for_lock(line.connection_id):
-                if not self.waits:
-                    self.environment.note(f"{self.name} waits for a lock")
-                self.waits = True
-                return
+                with self.lock:
+                    if line.asking:
+                        if not self.waits:
+                            self.environment.note(f"{self.name} waits for a lock")
+                        self.waits = True
+                        return
         if self.position is None:
             self._thread.join()
 
@@ -322,14 +326,21 @@ class FaultyConnection(_Connection):
         self._fail(run.reach(before(place)))
         self.asking = True
         try:
-            result = act()
+            result = self._act(act, run)
         except pymysql.Error:
             run.came_back()
             raise
-        finally:
-            self.asking = False
         self._fail(run.reach(after(place)))
         return result
+
+    def _act(self, act: Callable[[], T], run: Run) -> T:
+        try:
+            return act()
+        finally:
+            # The server ends a wait itself if it is a deadlock. From here on, `settle` takes the run for one
+            # that goes on.
+            with run.lock:
+                self.asking = False
 
     def _fail(self, fault: Fault | None) -> None:
         if fault is None:
