@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from orders.errors import Unforeseen, is_final
 from orders.message import decode, parse_batch, parse_record
-from orders.order import InvalidOrderError, Order
+from orders.order import InvalidOrderError, Order, OrderFields
 from orders.times import MAX_AHEAD
 
 ORDER = {"item": "Latte", "quantity": 2, "customer_name": "Ann"}
@@ -187,3 +188,22 @@ def test_decoding_tells_json_from_what_only_python_takes() -> None:
     assert decode('{"a": 1}') == {"a": 1}
     with pytest.raises(InvalidOrderError):
         decode("Infinity")
+
+
+def test_a_message_on_which_the_parser_fails_is_rejected_alone_and_not_for_good(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail_on_tea(message: object) -> OrderFields:
+        if message == {"item": "Tea"}:
+            raise KeyError("a defect")
+        return parse_fields(message)
+
+    parse_fields = OrderFields.of
+    monkeypatch.setattr(OrderFields, "of", fail_on_tea)
+    defect = {**record('{"item": "Tea"}'), "messageId": "defect"}
+    received, (rejected,) = parse_batch([record(BARE), defect])
+    assert [message.message_id for message in received] == [MESSAGE_ID]
+    assert rejected.message_id == "defect"
+    assert isinstance(rejected.reason, Unforeseen)
+    assert not is_final(rejected.reason)
+    assert rejected.reason.startswith("KeyError in test_message.py, line ")
