@@ -9,7 +9,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from orders import counters
-from orders.counters import Group
+from orders.counters import HOURS_KEPT, Group
 
 TIME_ZONE = (
     "TIME_ZONE#"  # the counter whose name says in which zone days are counted, and whose value since when
@@ -67,9 +67,15 @@ class Store(Protocol):
     """The source of truth; every method raises StoreUnavailableError if it does not answer."""
 
     def snapshot(
-        self, tally: Callable[[Iterable[Group]], Mapping[str, int]], left: Callable[[], float]
+        self,
+        tally: Callable[[Iterable[Group]], Mapping[str, int]],
+        since: datetime,
+        left: Callable[[], float],
     ) -> Snapshot:
-        """Read counters and rows in one consistent snapshot; raise OutOfTimeError if time is up."""
+        """Read counters and rows in one consistent snapshot; raise OutOfTimeError if time is up.
+
+        Groups of orders that were sent before `since` have an item or a time, not both.
+        """
 
     def correct(self, differences: Collection[Difference]) -> None:
         """Add each difference once, whoever else does so."""
@@ -124,7 +130,9 @@ def audit(store: Store, zone: ZoneInfo, left: Callable[[], float]) -> Findings:
         If the table is too large for the time that is left. Nothing is known then.
     """
     now = datetime.now(UTC)
-    snapshot = store.snapshot(lambda groups: counters.tally_groups(groups, zone, now), left)
+    # Before it, orders count in no hour: a day earlier, for clocks and time zones that differ.
+    since = now - HOURS_KEPT - timedelta(days=1)
+    snapshot = store.snapshot(lambda groups: counters.tally_groups(groups, zone, now), since, left)
     found = differences(snapshot, zone, now)
     store.correct(found)
     marker = snapshot.counters.get(time_zone_marker(zone))

@@ -173,7 +173,9 @@ def test_a_correction_whose_answer_was_lost_is_made_once(both: BothStores) -> No
     both.sql("UPDATE counters SET value = value + 7")
     store = AuditStore(both.mysql)
     now = datetime.now(UTC)
-    found = differences(store.snapshot(lambda groups: mysql_tally(groups), lambda: 99), BERLIN, now)
+    found = differences(
+        store.snapshot(lambda groups: mysql_tally(groups), now - timedelta(days=1), lambda: 99), BERLIN, now
+    )
     store.correct(found)
     store.correct(found)
     assert both.counters == expected(orders(1, 2, 3))

@@ -13,7 +13,7 @@ from typing import Any
 from pymysql.cursors import Cursor
 
 from orders.audit import TIME_ZONE, Difference, OutOfTimeError, Snapshot, State
-from orders.counters import HOURS_KEPT, QUARTER_LENGTH, Group
+from orders.counters import QUARTER_LENGTH, Group
 from stores.mysql.connection import MySql, naive
 from stores.mysql.counters import NOW
 from stores.mysql.orders import IS_COUNTED
@@ -34,15 +34,20 @@ class AuditStore:
     def __init__(self, mysql: MySql) -> None:
         self._mysql = mysql
 
-    def snapshot(self, tally: Tally, left: Callable[[], float]) -> Snapshot:
+    def snapshot(self, tally: Tally, since: datetime, left: Callable[[], float]) -> Snapshot:
         """Read counters and rows in one consistent snapshot.
+
+        Parameters
+        ----------
+        since
+            Groups of orders that were sent before it have an item or a time, not both.
 
         Raises
         ------
         OutOfTimeError
             If time is up before all rows are read: a snapshot cannot go on in another invocation.
         """
-        return self._mysql.snapshot(lambda cursor: _snapshot(cursor, tally, left))
+        return self._mysql.snapshot(lambda cursor: _snapshot(cursor, tally, since, left))
 
     def correct(self, differences: Collection[Difference]) -> None:
         """Add each difference once, whoever else does so."""
@@ -73,12 +78,11 @@ class AuditStore:
             self._mysql.run(lambda cursor, statement=statement, some=some: cursor.execute(statement, some))  # type: ignore[misc]
 
 
-def _snapshot(cursor: Cursor, tally: Tally, left: Callable[[], float]) -> Snapshot:
+def _snapshot(cursor: Cursor, tally: Tally, since: datetime, left: Callable[[], float]) -> Snapshot:
     # The counters first: they change all the time, and reading how they were becomes slower with each change.
     counters = read(cursor)
     last, after = last_id(cursor), 0
     expected, rows = Counter[str](), 0
-    since = datetime.now(UTC) - HOURS_KEPT - timedelta(days=1)
     while after < last:
         if left() <= 0:
             raise OutOfTimeError(f"Time was up after {rows} rows; a snapshot cannot go on in another run.")
