@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from cli import aws as clients
 from cli import queues
 from cli.main import app
+from tests.cli.dead_letters import OWN_ID, record
 from tests.cli.stand_in import REGION, FakeApi, FakeAws, FakeFunctions, administrator
 
 
@@ -133,3 +134,27 @@ def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pulumi:
     directory.mkdir()
     monkeypatch.setenv("PATH", f"{directory}:/usr/bin:/bin")
     return Pulumi(directory)
+
+
+@pytest.fixture
+def dlq(cafe: Cafe, dev: FakeAws, quick_clients: None) -> Cafe:
+    """The command `cafe dlq` on the stack `dev`."""
+    return lambda *words: cafe("dlq", *words, "--stack", "dev")
+
+
+@pytest.fixture
+def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An editor that runs the script `sed` on the file."""
+    script = tmp_path / "sed"
+    script.write_text("s/x/x/")
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin", prepend=":")
+    monkeypatch.setenv("EDITOR", f"/bin/sed -i -f '{script}'")
+    return script
+
+
+@pytest.fixture
+def conflicting(dev: FakeAws) -> str:
+    """A message whose order has the id of another order that is recorded."""
+    record(dev, "O-7", "Latte", 2)
+    return dev.put(OWN_ID)

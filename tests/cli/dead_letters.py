@@ -1,0 +1,55 @@
+"""Messages in `OrderDLQ` for tests of `cafe dlq`, and what they look at."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+from typer.testing import CliRunner
+
+from cli.dlq.dead_letters import DeadLetters
+from cli.main import app
+from tests.cli.stand_in import FakeAws, administrator
+
+GOOD = '{"item": "Latte", "quantity": 2}'
+OWN_ID = '{"orderId": "O-7", "item": "Tea", "quantity": 1}'
+BAD = '{"orderId": "O-8", "item": "Latte", "quantity": 0}'
+ENVELOPED = json.dumps(
+    {"Type": "Notification", "MessageId": "m-1", "Timestamp": "2026-11-20T10:00:00.000Z", "Message": GOOD}
+)
+
+
+def answering(answer: str, *words: str) -> Any:
+    """Type `cafe dlq`, and answer its question."""
+    return CliRunner().invoke(app, ["dlq", *words, "--stack", "dev"], input=answer)
+
+
+def sent(aws: FakeAws) -> list[dict[str, Any]]:
+    """Return what is on the queue."""
+    return [json.loads(body) for body in aws.bodies(aws.queue_url)]
+
+
+def letters(aws: FakeAws, stop: threading.Event | None = None) -> DeadLetters:
+    return DeadLetters(
+        sqs=administrator().sqs,
+        url=aws.dead_letter_queue_url,
+        target_url=aws.queue_url,
+        stop=stop or threading.Event(),
+    )
+
+
+TAKEN = "orderId O-7 belongs to another order, with another item, quantity"
+
+
+def record(aws: FakeAws, order_id: str, item: str, quantity: int, customer_name: str = "Guest") -> None:
+    """Record an order, as the worker writes it."""
+    fields = {"orderId": order_id, "item": item, "customer_name": customer_name}
+    fields["created_at"] = "2026-11-22T09:30:00.000+00:00"
+    typed: Any = {name: {"S": value} for name, value in fields.items()}
+    aws.dynamodb.put_item(TableName="Orders-dev", Item={**typed, "quantity": {"N": str(quantity)}})
+
+
+def unsent(aws: FakeAws) -> bool:
+    """Return whether nothing was sent, and the one message is where it was."""
+    return (sent(aws), len(aws.bodies(aws.dead_letter_queue_url))) == ([], 1)
