@@ -53,7 +53,8 @@ def widen_command(
     target = stack.load(stack_name, directory)
     functions = aws.Clients(target).functions
     migrate = Function(functions=functions, name=target.output("migrate_function"))
-    table = migrate.ask({"command": "widen", "dry_run": True}, Table)
+    with waiting("Looking at the table"):
+        table = migrate.ask({"command": "widen", "dry_run": True}, Table)
     if table.columns:
         show = note if as_json else say
         show(

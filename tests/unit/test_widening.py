@@ -104,7 +104,7 @@ def test_a_foreign_key_is_named_and_a_deploy_goes_on(narrow: MySql) -> None:
     )
     assert at_deploy(narrow) == ["id", "created_at"]
     with pytest.raises(SchemaError, match="ALTER TABLE `cups` DROP FOREIGN KEY `of_order`"):
-        narrow.read(lambda cursor: migrate_database._widen(cursor, is_dry=False))
+        narrow.read(lambda cursor: migrate_database._widen(cursor))
 
 
 def test_a_transaction_that_does_not_end_is_named_and_a_deploy_goes_on(
@@ -119,6 +119,6 @@ def test_a_transaction_that_does_not_end_is_named_and_a_deploy_goes_on(
 
 
 def test_a_dry_run_changes_nothing(narrow: MySql) -> None:
-    answer = narrow.read(lambda cursor: migrate_database._widen(cursor, is_dry=True))
+    answer = migrate_database._look(narrow)
     assert answer["columns"] == ("id", "created_at")
     assert rows(narrow, COLUMNS) == [("created_at", "timestamp"), ("id", "int")]
