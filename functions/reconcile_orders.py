@@ -16,7 +16,7 @@ import environment
 from log import log, metrics
 from orders import counters
 from orders.audit import OutOfTimeError, audit
-from orders.errors import StoreUnavailableError
+from orders.errors import StoreUnavailableError, place_of
 from orders.findings import DeadLetterCounts, RdsOrders
 from orders.ledger import Ledger
 from orders.reconciliation import Clock, Outcome, Reconciler
@@ -165,6 +165,9 @@ def _run(work: Work, left: Callable[[], float], asked_by: str) -> dict[str, Any]
         work(reconciler, left, outcome)
     except (StoreUnavailableError, OutOfTimeError) as error:
         outcome.unchecked = str(error)
+    # A defect that a row brings to light must not keep good orders in the dead-letter queue.
+    except Exception as error:  # noqa: BLE001
+        outcome.unchecked = place_of(error)
     _keep(outcome)
     swept = Swept()
     if outcome.next is None:

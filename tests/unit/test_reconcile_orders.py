@@ -380,6 +380,20 @@ def test_a_comparison_that_was_not_possible_clears_no_drift_and_publishes_none(
     assert (known.drift, known.drift_since, known.unknown_since) == (0, None, None)
 
 
+def test_dead_letters_are_swept_although_the_comparison_fails_for_an_unforeseen_reason(
+    function: BothStores, queue: Queue, lines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(names: object) -> None:
+        raise KeyError("a defect")
+
+    monkeypatch.setattr(function.projection, "read", crash)
+    queue.send(order("o1"))
+    answer = call()
+    assert (answer["compared"], answer["swept"]) == (False, 1)
+    assert answer["unchecked"].startswith("KeyError in test_reconcile_orders.py, line ")
+    assert not any("Drift" in line for line in lines())
+
+
 def test_a_drift_is_reported_since_the_first_of_the_runs_that_found_it(function: BothStores) -> None:
     function.insert(orders(1))
     call()
