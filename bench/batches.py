@@ -34,7 +34,7 @@ USAGE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Effort:
-    """How much is measured."""
+    """Numbers of orders and rounds to measure."""
 
     rounds: int = 5
     share: float = 1.0  # of the orders

@@ -22,7 +22,7 @@ BUFFER_POOL = 512 * 1024 * 1024
 APPLICATION = ("cafe_user", "bench-password")
 CHUNK = 200_000  # rows of one statement
 DAY = 86_400_000_000  # microseconds
-# What the columns of a row have, by its number `n`: 0 is the newest.
+# Values of a row's columns, by its number `n`: 0 is the newest row.
 COLUMNS = {
     "order_id": "CONCAT('fill-', n)",
     "created_at": "NOW(3) - INTERVAL n * {step} MICROSECOND",

@@ -30,7 +30,7 @@ WRITE_UNIT, READ_UNIT = 1024, 4096  # bytes
 
 
 class RefusedError(Exception):
-    """What DynamoDB refuses, with its error code and what else the response says."""
+    """Error of DynamoDB, with its code and the further fields of the response."""
 
     def __init__(self, code: str, **details: Any) -> None:
         super().__init__(code)
@@ -47,7 +47,7 @@ class Latency:
 
 
 class Usage:
-    """What was called, and what AWS would bill; several threads count."""
+    """Count calls and billed units; several threads may count."""
 
     def __init__(self) -> None:
         self.calls = Counter[str]()

@@ -33,7 +33,7 @@ class UnknownExpressionError(ValueError):
 
 
 class Expressions:
-    """The names and values of one request, and what its expressions say with them."""
+    """Evaluate the expressions of one request with its names and values."""
 
     def __init__(self, request: Mapping[str, Any]) -> None:
         self._names: Mapping[str, str] = request.get("ExpressionAttributeNames", {})

@@ -1,4 +1,4 @@
-"""What a million orders cost, from what was counted."""
+"""Price of a million orders, computed from the counted calls and units."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from pygal.style import Style  # type: ignore[import-untyped]
 
 from bench.batches import Figures
 
-# Colours that are told apart by people who do not see red or green; text that is read on white and on black.
+# Colours that colour-blind readers can distinguish; text that is readable on white and on black.
 STYLE = Style(
     background="white",
     plot_background="white",

@@ -1,4 +1,4 @@
-"""A process that runs one function as Lambda does: told what to do on standard input, in lines of JSON.
+"""A process that runs one function as Lambda does, by commands on standard input in lines of JSON.
 
 python -m bench.process '{"code": "/tmp/x/code", "handler": "order_processor", "shared": "/tmp/x/items", …}'
 """
@@ -21,11 +21,11 @@ from bench.trace import Trace
 
 FIGURES = ("write_units", "read_units", "conflicts", "conditions_failed")
 LOG = 1  # standard output, as a file descriptor
-ATTEMPTS = 100  # receives of a message, where a command asks for it to come again
+ATTEMPTS = 100  # receives of a message that a command delivers again
 
 
 class Context:
-    """What Lambda passes to a handler."""
+    """Context that Lambda passes to a handler."""
 
     aws_request_id = "bench"
     function_name = "bench"
@@ -153,7 +153,7 @@ class Process:
 
 
 def main() -> None:
-    """Do what each line says, and answer with a line."""
+    """Run the command of each line, and write a line with its result."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     # The functions' log is written, as on Lambda; only its size is looked at.
     with tempfile.TemporaryFile() as log:

@@ -1,4 +1,4 @@
-"""What runs beside the workers: the audit of a large table, and a worker that is frozen while it commits."""
+"""Measure the audit of a large table, and a worker that is frozen before it commits."""
 
 from __future__ import annotations
 

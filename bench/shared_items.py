@@ -84,7 +84,7 @@ class SharedItems:
                 return slot
             if found is None:
                 return slot
-        raise ValueError(f"There is no room for more than {SLOTS} items.")
+        raise ValueError(f"At most {SLOTS} items fit.")
 
     def _read(self, slot: int) -> tuple[str, Item | None] | None:
         start = slot * SLOT

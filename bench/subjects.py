@@ -1,4 +1,4 @@
-"""What is measured: the functions of a revision or of the earlier system, in processes of their own."""
+"""Run the functions of a revision, or of the earlier system, in processes of their own."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ENVIRONMENT = {
 
 
 class MeasurementError(Exception):
-    """A measurement that cannot go on; the text says why."""
+    """A measurement failed, for the reason in the message."""
 
 
 class Child:

@@ -1,4 +1,4 @@
-"""What the design promises, against what was measured."""
+"""Compare the measured figures with the targets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a handler asks of its stores: counted, and replayed with nothing around it, which is the limit."""
+"""Record the statements and calls of a handler, count them, and replay them alone, which is the limit."""
 
 from __future__ import annotations
 
