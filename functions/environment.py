@@ -51,6 +51,11 @@ def menu_table() -> str:
     return os.environ["MENU_TABLE"]
 
 
+def open_hours() -> int:
+    """Return for how many hours an order that nobody closed is an open one."""
+    return int(os.environ["OPEN_HOURS"])
+
+
 def orders_api_key_sha256() -> str | None:
     """Return the hash of the API key for orders; None if orders need none."""
     return os.environ.get("ORDERS_API_KEY_SHA256")
@@ -59,6 +64,16 @@ def orders_api_key_sha256() -> str | None:
 def origin_secret_sha256() -> str | None:
     """Return the hash of the secret that CloudFront adds to requests; None if it adds none."""
     return os.environ.get("ORIGIN_SECRET_SHA256")
+
+
+def page_origin() -> str:
+    """Return the origin of the pages, without a slash at its end; empty if it is not known."""
+    return os.environ.get("PAGE_ORIGIN", "")
+
+
+def publishes_oldest_waiting() -> bool:
+    """Return whether an alarm watches the metric `OldestWaiting`."""
+    return "PUBLISH_OLDEST_WAITING" in os.environ
 
 
 def queue_url() -> str:
@@ -98,3 +113,11 @@ def time_zone() -> ZoneInfo:
 def topic_arn() -> str:
     """Return the ARN of `OrderTopic`."""
     return os.environ["TOPIC_ARN"]
+
+
+def tracking_secret() -> str:
+    """Return the id of the secret with the keys that sign customers' links.
+
+    It holds `{"current": "2", "keys": {"1": "…", "2": "…"}}`; new links are signed with the current key.
+    """
+    return os.environ["TRACKING_SECRET"]
