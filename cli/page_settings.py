@@ -26,6 +26,10 @@ def _is_sign_in(value: Any) -> bool:
     )
 
 
+def _is_minutes(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
 def _is_time_zone(value: Any) -> bool:
     from infra import intl  # what only two commands need is imported when one of them runs
 
@@ -44,6 +48,9 @@ USABLE: Mapping[str, Callable[[Any], bool]] = {
     "timeZone": _is_time_zone,
     "locale": _is_locale,
     "signIn": _is_sign_in,
+    "staffSignIn": _is_sign_in,
+    "warnMinutes": _is_minutes,
+    "overdueMinutes": _is_minutes,
     "ordersApiKey": lambda value: isinstance(value, bool),
 }
 

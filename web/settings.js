@@ -4,6 +4,8 @@ const TIME_LIMIT = 10_000; // milliseconds; after that the page starts without c
 
 const isText = (value) => typeof value === "string" && value !== "";
 
+const isMinutes = (value) => Number.isInteger(value) && value > 0;
+
 function isSignIn(value) {
   if (value === null) return true;
   const { protocol } = new URL(value.domain);
@@ -16,6 +18,9 @@ const USED = {
   timeZone: [(value) => isText(value) && new Intl.DateTimeFormat("en", { timeZone: value }), "UTC"],
   locale: [(value) => isText(value) && new Intl.NumberFormat(value), "en-US"],
   signIn: [isSignIn, null],
+  staffSignIn: [isSignIn, null],
+  warnMinutes: [isMinutes, 3],
+  overdueMinutes: [isMinutes, 6],
   ordersApiKey: [(value) => typeof value === "boolean", false],
 };
 

@@ -36,6 +36,9 @@ SETTINGS: dict[str, Any] = {
     "locale": "en-GB",
     "access": "public",
     "signIn": None,
+    "staffSignIn": None,
+    "warnMinutes": 3,
+    "overdueMinutes": 6,
     "ordersApiKey": False,
     "version": "1",
 }

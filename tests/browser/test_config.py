@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from tests.browser.conftest import Board
 
 TEN_MINUTES = 600_000  # milliseconds: how often the page looks for another config.js
-USED = ("apiBase", "timeZone", "locale", "signIn", "ordersApiKey")
+USED = (
+    "apiBase",
+    "timeZone",
+    "locale",
+    "signIn",
+    "staffSignIn",
+    "warnMinutes",
+    "overdueMinutes",
+    "ordersApiKey",
+)
 BROKEN = {
     "an empty file": "",
     "no module": "<html><body>404</body></html>",
@@ -31,16 +40,20 @@ BROKEN = {
     "a circle": "export const settings = {}; settings.locale = settings;",
     "a big integer": "export const settings = { locale: 5n, timeZone: Symbol('UTC') };",
 }
+WRONG_SIGN_IN: list[Any] = [
+    {"domain": "javascript:alert(1)", "clientId": "page", "scope": "openid"},
+    {"domain": "no address", "clientId": "page", "scope": "openid"},
+    {"domain": "https://sign-in.example", "clientId": 5, "scope": "openid"},
+    {"domain": "https://sign-in.example", "clientId": "page"},
+]
 WRONG: dict[str, list[Any]] = {
     "apiBase": ["prod", "//elsewhere.example", "https://elsewhere.example", "/", "/a b", "/../prod"],
     "timeZone": ["posix/Europe/Berlin", "Mars/Olympus", "localtime", "+25:00"],
     "locale": ["en-12", "de-DE-DE", "en_US", "de-1996-1996", "x" * 10_000],
-    "signIn": [
-        {"domain": "javascript:alert(1)", "clientId": "page", "scope": "openid"},
-        {"domain": "no address", "clientId": "page", "scope": "openid"},
-        {"domain": "https://sign-in.example", "clientId": 5, "scope": "openid"},
-        {"domain": "https://sign-in.example", "clientId": "page"},
-    ],
+    "signIn": WRONG_SIGN_IN,
+    "staffSignIn": WRONG_SIGN_IN,
+    "warnMinutes": [0, -3, 2.5, "3"],
+    "overdueMinutes": [0, -6, 6.5, "6"],
     "ordersApiKey": ["true", 1],
 }
 WRONG_KINDS: list[Any] = [None, 5, -1.5, True, "", "\0", "…", [], ["de"], {}, {"domain": None}]
@@ -95,7 +108,7 @@ def test_a_config_js_that_never_ends_is_waited_for_ten_seconds(board: Board, con
 
 
 def test_wrong_settings_are_replaced_and_each_is_named_in_the_console(board: Board) -> None:
-    usable = {"signIn": None, "ordersApiKey": True}
+    usable = {"signIn": None, "staffSignIn": None, "warnMinutes": 5, "overdueMinutes": 5, "ordersApiKey": True}
     wrong = {
         name: [
             *WRONG[name],

@@ -21,7 +21,8 @@ from orders.request import parse
 
 REGION = "eu-central-1"
 CONFIG = """export const settings = {"apiBase": "/prod", "timeZone": "UTC", "locale": "en-US",
-"access": "public", "signIn": null, "ordersApiKey": false, "version": "1"};
+"access": "public", "signIn": null, "staffSignIn": null, "warnMinutes": 3, "overdueMinutes": 6,
+"ordersApiKey": false, "version": "1"};
 """
 PAGE = "<!doctype html><html><head><title>Cafe orders</title></head></html>"
 

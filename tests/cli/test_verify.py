@@ -294,6 +294,7 @@ def test_a_page_that_is_not_the_page_is_noticed(dev: FakeAws, api: FakeApi, page
             Reply(body=CONFIG.replace("null", '{"domain": "x", "clientId": "y", "scope": "z"}')),
             "cannot use signIn",
         ),
+        (Reply(body=CONFIG.replace(": 3,", ": true,")), "cannot use warnMinutes True"),
         (Reply(body=CONFIG.replace("false", '"no"')), "cannot use ordersApiKey 'no'"),
     ],
 )
