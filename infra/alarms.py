@@ -38,6 +38,7 @@ class AlarmsArgs:
     api: Api
     database: Database
     database_storage: int  # gigabytes
+    waiting_minutes: int  # after which an order that is not ready is late; 0: no order ever is
 
     # Told
     email: str  # empty for nobody; programs may subscribe to the topic all the same
@@ -52,6 +53,7 @@ class AlarmsArgs:
             api=api,
             database=given.database,
             database_storage=given.settings.database_storage,
+            waiting_minutes=given.settings.waiting_alarm_minutes,
             email=given.settings.alarm_email,
         )
 
@@ -76,6 +78,8 @@ class Alarms(pulumi.ComponentResource):
         self._functions(args)
         self._the_books(args)
         self._database(args)
+        if args.waiting_minutes:
+            self._kitchen(args)
         aws.sns.TopicPolicy(
             "Alarms",
             arn=self.topic.arn,
@@ -174,6 +178,17 @@ class Alarms(pulumi.ComponentResource):
             threshold=1,
             datapoints=(EVALUATED, EVALUATED),
             missing="breaching",
+        )
+
+    def _kitchen(self, args: AlarmsArgs) -> None:
+        self._alarm(
+            "LateOrders",
+            f"An order is not ready {args.waiting_minutes} minutes after it came.",
+            metric=(NAMESPACE, "OldestWaiting", "Maximum"),
+            dimensions={"FunctionName": args.reconciler.function.name},
+            threshold=args.waiting_minutes * MINUTE,
+            # ReconcilerSilent goes off when nobody measures.
+            missing="ignore",
         )
 
     def _database(self, args: AlarmsArgs) -> None:

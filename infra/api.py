@@ -1,9 +1,10 @@
-"""The REST API: `POST /orders`, `GET /menu` and `GET /order-status`."""
+"""The REST API: orders, their states, and what the pages show."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,11 @@ import pulumi
 import pulumi_aws as aws
 
 from infra import contract, iam
-from infra.access import RESOURCE, SCOPE, Access
+from infra.access import READ_STATUS, WORK_ON_ORDERS, Access
 from infra.function import Function
 from infra.settings import Settings
 
-SIGN_IN = "The order status is told to those who have signed in: sign in on its page."
+SIGN_IN = "This is for people who have signed in: sign in on the order-status page or the kitchen's."
 # Answers that API Gateway gives by itself: type, status and a sentence that says what to do.
 GATEWAY_ANSWERS = {
     "BAD_REQUEST_BODY": (
@@ -24,7 +25,8 @@ GATEWAY_ANSWERS = {
     ),
     "MISSING_AUTHENTICATION_TOKEN": (
         "404",
-        "There is nothing here: use POST /orders, GET /menu or GET /order-status.",
+        "There is nothing here: use POST /orders, GET /menu, GET /order-status, GET /ready, GET /track, "
+        "GET /kitchen, GET /orders/{id} or PATCH /orders/{id}.",
     ),
     "UNAUTHORIZED": ("401", SIGN_IN),
     # A 403 by itself, after which a page would not ask for another token.
@@ -46,6 +48,9 @@ ACCESS_LOG = {
     "error": "$context.error.message",
     "cause": "$context.integration.error",
 }
+
+
+VARIABLE = re.compile(r"\{\w+\}")  # a part of a path, such as `{id}`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +97,7 @@ class Api(pulumi.ComponentResource):
         self._args = args
         self._parts: list[pulumi.Resource] = []  # what a deployment is a picture of
         self._definition: list[pulumi.Input[object]] = []  # the same, as text to compare
+        self._resources: dict[str, aws.apigateway.Resource] = {}  # by their paths
 
         self.rest_api = aws.apigateway.RestApi(
             "orders",
@@ -107,7 +113,14 @@ class Api(pulumi.ComponentResource):
         self.register_outputs({})
 
     def open(
-        self, access: Access, *, place_order: Function, get_order_status: Function, get_menu: Function
+        self,
+        access: Access,
+        *,
+        place_order: Function,
+        get_order_status: Function,
+        get_menu: Function,
+        staff_orders: Function,
+        public_orders: Function,
     ) -> None:
         """Lead the paths to their functions.
 
@@ -115,9 +128,17 @@ class Api(pulumi.ComponentResource):
         has to know where the API is.
         """
         keyed = self._key is not None
+        people = self._authorizer(access)
         self._route("POST", "orders", place_order, api_key_required=keyed, **self._body())
         self._route("GET", "menu", get_menu)
-        self._route("GET", "order-status", get_order_status, **self._readers(access))
+        readers = self._signed_in(people, READ_STATUS) if access.mode == "login" else {}
+        self._route("GET", "order-status", get_order_status, **readers)
+        staff = self._signed_in(people, WORK_ON_ORDERS)
+        self._route("GET", "kitchen", staff_orders, **staff)
+        self._route("GET", "orders/{id}", staff_orders, **staff)
+        self._route("PATCH", "orders/{id}", staff_orders, **staff)
+        self._route("GET", "ready", public_orders)
+        self._route("GET", "track", public_orders)
         for answer, (status, message) in GATEWAY_ANSWERS.items():
             self._answer(answer, status, message)
         self.stage = self._deploy(self._args)
@@ -146,10 +167,8 @@ class Api(pulumi.ComponentResource):
         self._definition.append(schema)
         return {"request_models": {"application/json": model.name}, "request_validator_id": validator.id}
 
-    def _readers(self, access: Access) -> dict[str, Any]:
-        """Let in who has signed in, where signing in is wanted."""
-        if access.mode != "login":
-            return {}
+    def _authorizer(self, access: Access) -> aws.apigateway.Authorizer:
+        """Check the tokens of people who signed in."""
         if access.user_pool is None:
             raise RuntimeError("the page comes before the API's paths: it makes the pool of who may sign in")
         authorizer = aws.apigateway.Authorizer(
@@ -163,10 +182,15 @@ class Api(pulumi.ComponentResource):
         )
         self._parts.append(authorizer)
         self._definition.append(access.user_pool.arn)
+        return authorizer
+
+    @staticmethod
+    def _signed_in(people: aws.apigateway.Authorizer, scope: str) -> dict[str, Any]:
+        """Let in access tokens with a scope; without one, an ID token would pass."""
         return {
             "authorization": "COGNITO_USER_POOLS",
-            "authorizer_id": authorizer.id,
-            "authorization_scopes": [f"{RESOURCE}/{SCOPE}"],
+            "authorizer_id": people.id,
+            "authorization_scopes": [scope],
         }
 
     def _admit(self, key: aws.apigateway.ApiKey) -> None:
@@ -183,14 +207,8 @@ class Api(pulumi.ComponentResource):
     def _route(
         self, verb: str, path: str, function: Function, *, authorization: str = "NONE", **request: Any
     ) -> None:
-        name = f"{verb}-{path}"
-        resource = aws.apigateway.Resource(
-            path,
-            rest_api=self.rest_api.id,
-            parent_id=self.rest_api.root_resource_id,
-            path_part=path,
-            opts=self._child,
-        )
+        name = f"{verb}-{_name(path)}"
+        resource = self._resource(path)
         method = aws.apigateway.Method(
             name,
             rest_api=self.rest_api.id,
@@ -216,12 +234,25 @@ class Api(pulumi.ComponentResource):
             function=function.function.name,
             principal="apigateway.amazonaws.com",
             source_arn=pulumi.Output.concat(
-                self.rest_api.execution_arn, f"/{self._args.stage}/{verb}/{path}"
+                self.rest_api.execution_arn, f"/{self._args.stage}/{verb}/{VARIABLE.sub('*', path)}"
             ),
             opts=self._child,
         )
         self._parts += [method, integration]
         self._definition.append([verb, path, authorization, request, function.function.invoke_arn])
+
+    def _resource(self, path: str) -> aws.apigateway.Resource:
+        """Return the resource of a path, once there for all its methods."""
+        if path not in self._resources:
+            parent, _, part = path.rpartition("/")
+            self._resources[path] = aws.apigateway.Resource(
+                _name(path),
+                rest_api=self.rest_api.id,
+                parent_id=self._resource(parent).id if parent else self.rest_api.root_resource_id,
+                path_part=part,
+                opts=self._child,
+            )
+        return self._resources[path]
 
     def _answer(self, response_type: str, status: str, message: str) -> None:
         template = json.dumps({"message": message})
@@ -295,3 +326,8 @@ class Api(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions.merge(stays, pulumi.ResourceOptions(depends_on=[policy])),
             )
         ]
+
+
+def _name(path: str) -> str:
+    """Write a path as part of a resource's name: `orders-id` for `orders/{id}`."""
+    return "-".join(re.findall(r"[\w-]+", path))

@@ -1,4 +1,4 @@
-"""The six functions: what each is given, and what each may do."""
+"""The functions: what each is given, and what each may do."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from infra.database import Database
 from infra.function import Function, FunctionArgs, FunctionDefaults
 from infra.messaging import Messaging
 from infra.network import Network
+from infra.page import Page
 from infra.schema import Schema
 from infra.settings import Settings
 from infra.tables import MENU_INDEX, Tables
+from infra.tracking import TrackingKeys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,7 @@ class Surroundings:
     tables: Tables
     messaging: Messaging
     access: Access
+    tracking: TrackingKeys
 
     @property
     def defaults(self) -> FunctionDefaults:
@@ -61,6 +64,17 @@ class Surroundings:
         """By which of SQS's names functions in the VPC reach it: its plain name has no IPv6 address."""
         return {} if self.network.private_endpoints else {"SQS_DUALSTACK": "true"}
 
+    @property
+    def open_orders(self) -> dict[str, pulumi.Input[str]]:
+        """For how long an order that nobody closed is an open one."""
+        return {"OPEN_HOURS": str(self.settings.open_hours)}
+
+    @property
+    def through_cloudfront(self) -> dict[str, pulumi.Input[str]]:
+        """Accept only requests that came through CloudFront, where networks are limited."""
+        secret = self.access.origin_secret_hash
+        return {"ORIGIN_SECRET_SHA256": secret} if secret else {}
+
     def files(self, handler: str) -> packages.Files:
         """Collect the archive of a function that talks to the database and counts days."""
         return {
@@ -70,7 +84,7 @@ class Surroundings:
         }
 
 
-def place_order(given: Surroundings, api: Api) -> Function:
+def place_order(given: Surroundings, api: Api, page: Page) -> Function:
     """`POST /orders`: check the order, publish it. Outside the VPC, where SNS needs no endpoint."""
     keys = given.tables.idempotency
     api_key = api.orders_key_hash
@@ -83,11 +97,19 @@ def place_order(given: Surroundings, api: Api) -> Function:
             environment={
                 "TOPIC_ARN": given.messaging.topic.arn,
                 "IDEMPOTENCY_TABLE": keys.name,
+                # For the link to the customer's page.
+                "TRACKING_SECRET": given.tracking.secret.arn,
+                "PAGE_ORIGIN": page.origin,
                 # Who has the API key may choose an order's id.
                 **({"ORDERS_API_KEY_SHA256": api_key} if api_key else {}),
             },
-            statements=[iam.publish(given.messaging.topic), iam.put_item(keys)],
+            statements=[
+                iam.publish(given.messaging.topic),
+                iam.put_item(keys),
+                iam.read_secret(given.tracking.secret.arn),
+            ],
             timeout=20,  # two attempts each at DynamoDB and SNS
+            after=[given.tracking.version],
         ),
     )
 
@@ -123,7 +145,6 @@ def order_processor(given: Surroundings, schema: Schema) -> Function:
 def get_order_status(given: Surroundings, schema: Schema) -> Function:
     """`GET /order-status`: read what the page shows, and change nothing."""
     messaging = given.messaging
-    secret = given.access.origin_secret_hash
     return Function(
         "GetOrderStatusLambda",
         FunctionArgs(
@@ -133,12 +154,12 @@ def get_order_status(given: Surroundings, schema: Schema) -> Function:
             environment={
                 **given.names,
                 "DATABASE_SECRET": given.database.status_secret.arn,
+                **given.open_orders,
                 **given.queue_client,
                 "QUEUE_URL": messaging.queue.url,
                 "DEAD_LETTER_QUEUE_URL": messaging.dead_letters.url,
                 "CUSTOMER_NAMES": given.settings.customer_names,
-                # Where networks are limited, only what came through CloudFront is answered.
-                **({"ORIGIN_SECRET_SHA256": secret} if secret else {}),
+                **given.through_cloudfront,
                 # Where people sign in, a deploy opens nothing before the API has its authorizer.
                 **({"SIGNED_IN_ONLY": "true"} if given.access.mode == "login" else {}),
             },
@@ -172,12 +193,52 @@ def get_menu(given: Surroundings) -> Function:
     )
 
 
+def staff_orders(given: Surroundings, schema: Schema) -> Function:
+    """`GET /kitchen`, `GET /orders/{id}` and `PATCH /orders/{id}`: show orders to staff, and change their states."""
+    return Function(
+        "StaffOrders",
+        FunctionArgs(
+            handler="staff_orders",
+            files=given.files("staff_orders"),
+            defaults=given.defaults,
+            environment={**given.names, **given.open_orders, **given.through_cloudfront},
+            statements=[given.login, iam.update_items(given.tables.orders)],
+            network=given.network,
+            timeout=29,  # what API Gateway waits
+            after=[schema.migrated],
+        ),
+    )
+
+
+def public_orders(given: Surroundings, schema: Schema) -> Function:
+    """`GET /ready` and `GET /track`: show everybody the pickup numbers, and customers their own order."""
+    secret = given.database.status_secret.arn
+    return Function(
+        "PublicOrders",
+        FunctionArgs(
+            handler="public_orders",
+            files={**packages.code("public_orders"), **packages.database_certificate(given.region)},
+            defaults=given.defaults,
+            environment={
+                "DATABASE_SECRET": secret,
+                "TRACKING_SECRET": given.tracking.secret.arn,
+                **given.open_orders,
+            },
+            statements=[iam.read_secret(secret), iam.read_secret(given.tracking.secret.arn)],
+            network=given.network,
+            timeout=29,  # what API Gateway waits
+            after=[schema.migrated, given.tracking.version],
+        ),
+    )
+
+
 def reconcile_orders(given: Surroundings, schema: Schema) -> Function:
     """Compare MySQL with DynamoDB, repair what DynamoDB lacks, and record the orders in `OrderDLQ`.
 
     Scheduled every minute; operators call it for more (`functions/README.md`).
     """
     tables = given.tables
+    is_alarmed = given.settings.waiting_alarm_minutes > 0
     return Function(
         "ReconcileOrders",
         FunctionArgs(
@@ -186,8 +247,11 @@ def reconcile_orders(given: Surroundings, schema: Schema) -> Function:
             defaults=given.defaults,
             environment={
                 **given.names,
+                **given.open_orders,
                 **given.queue_client,
                 "DEAD_LETTER_QUEUE_URL": given.messaging.dead_letters.url,
+                # CloudWatch charges for each metric: this one is published where an alarm watches it.
+                **({"PUBLISH_OLDEST_WAITING": "true"} if is_alarmed else {}),
             },
             statements=[
                 given.login,

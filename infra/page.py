@@ -1,4 +1,4 @@
-"""The order-status page: a private bucket behind CloudFront, which also leads to the API."""
+"""The pages: a private bucket behind CloudFront, which also leads to the API."""
 
 from __future__ import annotations
 
@@ -17,8 +17,14 @@ from infra.settings import Settings
 # Managed policies, the same in every account:
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html
 CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
+CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_VIEWER_EXCEPT_HOST_HEADER = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 YEAR = 365 * 24 * 60 * 60  # seconds
+# Paths of the API, the answers of which are for one person: staff's, and a customer's own order. Without a
+# cache, CloudFront passes on every header, `Authorization` among them; with one, it would drop that header, or
+# give one person's answer to the next.
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/add-origin-custom-headers.html
+PERSONAL = ("orders/*", "kitchen", "track")
 # CloudFront keeps an error for ten seconds unless told otherwise; a dashboard wants the recovery at once.
 ERRORS_NOT_KEPT = (500, 502, 503, 504)
 
@@ -33,6 +39,11 @@ class PageArgs:
     stage: str
     orders_api_key: bool  # whether it wants one
 
+    # The kitchen
+    open_hours: int
+    warn_minutes: int
+    overdue_minutes: int
+
     # The reader
     access: Access
     time_zone: str
@@ -46,6 +57,9 @@ class PageArgs:
             region=region,
             stage=settings.api_stage,
             orders_api_key=settings.orders_api_key,
+            open_hours=settings.open_hours,
+            warn_minutes=settings.warn_minutes,
+            overdue_minutes=settings.overdue_minutes,
             access=access,
             time_zone=settings.time_zone,
             locale=settings.locale,
@@ -59,6 +73,7 @@ class Page(pulumi.ComponentResource):
     those who may sign in are invited to it.
     """
 
+    origin: pulumi.Output[str]
     url: pulumi.Output[str]
 
     def __init__(self, name: str, args: PageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -76,7 +91,8 @@ class Page(pulumi.ComponentResource):
             opts=self._child,
         )
         distribution = self._distribution(bucket, args)
-        self.url = pulumi.Output.concat("https://", distribution.domain_name, f"/{site.INDEX}")
+        self.origin = pulumi.Output.concat("https://", distribution.domain_name)
+        self.url = pulumi.Output.concat(self.origin, f"/{site.INDEX}")
         self._upload(bucket, args)
         objects = pulumi.Output.concat(bucket.arn, "/*")
         aws.s3.BucketPolicy(
@@ -100,14 +116,19 @@ class Page(pulumi.ComponentResource):
             self._object(bucket, key, path.suffix, source=pulumi.FileAsset(str(path)))
             for key, path in site.files().items()
         ]
+        sign_in, staff_sign_in = args.access.invite(self.origin)
         settings = pulumi.Output.json_dumps(
             {
                 "apiBase": f"/{args.stage}",
                 "timeZone": args.time_zone,
                 "locale": args.locale,
                 "access": args.access.mode,
-                "signIn": args.access.invite(self.url),
+                "signIn": sign_in,
+                "staffSignIn": staff_sign_in,
                 "ordersApiKey": args.orders_api_key,
+                "openHours": args.open_hours,
+                "warnMinutes": args.warn_minutes,
+                "overdueMinutes": args.overdue_minutes,
                 "version": site.version(),
             }
         )
@@ -181,19 +202,10 @@ class Page(pulumi.ComponentResource):
                 "function_associations": guard,
                 "compress": True,
             },
+            # The first one that matches: `/<stage>/*` takes what is left.
             ordered_cache_behaviors=[
-                {
-                    "path_pattern": f"/{args.stage}/*",
-                    "target_origin_id": "api",
-                    "viewer_protocol_policy": "https-only",
-                    "allowed_methods": ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"],
-                    "cached_methods": ["GET", "HEAD"],
-                    "cache_policy_id": self._short_caching(args.access).id,
-                    "origin_request_policy_id": ALL_VIEWER_EXCEPT_HOST_HEADER,
-                    "response_headers_policy_id": headers.id,
-                    "function_associations": guard,
-                    "compress": True,
-                }
+                *(self._api_behavior(args, path, CACHING_DISABLED, headers) for path in PERSONAL),
+                self._api_behavior(args, "*", self._short_caching(args.access).id, headers),
             ],
             custom_error_responses=[
                 {"error_code": code, "error_caching_min_ttl": 0} for code in ERRORS_NOT_KEPT
@@ -202,6 +214,26 @@ class Page(pulumi.ComponentResource):
             viewer_certificate={"cloudfront_default_certificate": True},
             opts=self._child,
         )
+
+    def _api_behavior(
+        self,
+        args: PageArgs,
+        path: str,
+        cache_policy_id: pulumi.Input[str],
+        headers: aws.cloudfront.ResponseHeadersPolicy,
+    ) -> aws.cloudfront.DistributionOrderedCacheBehaviorArgsDict:
+        return {
+            "path_pattern": f"/{args.stage}/{path}",
+            "target_origin_id": "api",
+            "viewer_protocol_policy": "https-only",
+            "allowed_methods": ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"],
+            "cached_methods": ["GET", "HEAD"],
+            "cache_policy_id": cache_policy_id,
+            "origin_request_policy_id": ALL_VIEWER_EXCEPT_HOST_HEADER,
+            "response_headers_policy_id": headers.id,
+            "function_associations": _guarded_by(args.access),
+            "compress": True,
+        }
 
     def _short_caching(self, access: Access) -> aws.cloudfront.CachePolicy:
         """Keep an answer of the API as long as it says itself, at most a second.
@@ -229,13 +261,11 @@ class Page(pulumi.ComponentResource):
         )
 
     def _security_headers(self, access: Access) -> aws.cloudfront.ResponseHeadersPolicy:
-        url = access.sign_in_url
-        policy = site.CONTENT_SECURITY_POLICY if url is None else url.apply(site.asking)
         return aws.cloudfront.ResponseHeadersPolicy(
             "page",
             security_headers_config={
                 "content_security_policy": {
-                    "content_security_policy": policy,
+                    "content_security_policy": access.sign_in_url.apply(site.asking),
                     "override": True,
                 },
                 "content_type_options": {"override": True},

@@ -14,6 +14,7 @@ PROTECTED = frozenset(
         "aws:apigateway/restApi:RestApi",
         "aws:apigateway/stage:Stage",
         "aws:cloudfront/distribution:Distribution",
+        "aws:cognito/userPool:UserPool",
         "aws:dynamodb/table:Table",
         "aws:rds/instance:Instance",
         "aws:s3/bucket:Bucket",

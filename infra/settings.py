@@ -50,6 +50,13 @@ class Settings:
     orders_api_key: Annotated[bool, values.boolean]
     locale: Annotated[str, values.locale]
 
+    # The kitchen
+    open_hours: Annotated[int, values.Whole(1, 24)]
+    warn_minutes: Annotated[int, values.Whole(1, 120)]
+    overdue_minutes: Annotated[int, values.Whole(1, 240)]
+    waiting_alarm_minutes: Annotated[int, values.Whole(0, 240)]
+    tracking_key: Annotated[int, values.Whole(1, 9999)]
+
     # The pipeline
     batch_size: Annotated[int, values.Whole(1, 10_000)]
     batch_window: Annotated[int, values.Whole(0, 300)]
@@ -155,6 +162,10 @@ def _wrong_together(parsed: Mapping[str, Any], region: str | None) -> Iterator[s
         yield "customerNames: must be initial or none while dashboardAccess is public: anybody reads names"
     if access == "cidrs" and parsed.get("dashboardCidrs") == []:
         yield "dashboardCidrs: must name a network while dashboardAccess is cidrs"
+    if parsed.get("overdueMinutes", 1000) <= parsed.get("warnMinutes", 0):
+        yield "overdueMinutes: must be more than warnMinutes"
+    if parsed.get("waitingAlarmMinutes", 0) >= 60 * parsed.get("openHours", 24):
+        yield "waitingAlarmMinutes: must be less than openHours, after which an order is no longer watched"
     # The fourth part of an ARN, which the name of a snapshot does not have
     elsewhere = parsed.get("databaseSnapshot", "").split(":")[3:4]
     if region and elsewhere not in ([], [region]):

@@ -9,6 +9,8 @@ import pulumi
 
 WEB = Path(__file__).parent.parent / "web"
 INDEX = "order-status"  # what is served at `/`, too
+KITCHEN = "kitchen"  # staff's page
+GUARDED = frozenset({INDEX, KITCHEN})  # pages for the named networks alone, where networks are limited
 SETTINGS = "config.js"  # made at the deploy
 CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
