@@ -67,6 +67,11 @@ api.open(
 )
 
 alarms = Alarms("alarms", AlarmsArgs.of(given, order_processor, reconcile_orders, api))
-roles = {"worker": order_processor, "reconciler": reconcile_orders, "status": get_order_status, "staff": staff_orders}
+roles = {
+    "worker": order_processor,
+    "reconciler": reconcile_orders,
+    "status": get_order_status,
+    "staff": staff_orders,
+}
 outputs.export(given, page, api, alarms, mapping=mapping, migrator=migrate_database, **roles)
 protection.complete()

@@ -77,14 +77,14 @@ class AccessArgs:
 
 
 class Access(pulumi.ComponentResource):
-    """A user pool for staff; `login`: for readers, too; `cidrs`: a guard at CloudFront, and a secret behind it."""
+    """A user pool for staff; with `login` for readers, too; with `cidrs` a guard at CloudFront, and a secret."""
 
     mode: Literal["public", "cidrs", "login"]
     guard: aws.cloudfront.Function | None = None
     """Answers viewers from other networks in CloudFront's place."""
     origin_secret: pulumi.Output[str] | None = None
     sign_in_url: pulumi.Output[str]
-    user_pool: aws.cognito.UserPool | None = None
+    user_pool: aws.cognito.UserPool
     """There once there are pages to invite people to (`invite`)."""
 
     def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -194,7 +194,7 @@ def get_menu(given: Surroundings) -> Function:
 
 
 def staff_orders(given: Surroundings, schema: Schema) -> Function:
-    """`GET /kitchen`, `GET /orders/{id}` and `PATCH /orders/{id}`: show orders to staff, and change their states."""
+    """`GET /kitchen`, `GET` and `PATCH /orders/{id}`: show orders to staff, and change their states."""
     return Function(
         "StaffOrders",
         FunctionArgs(

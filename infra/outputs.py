@@ -34,6 +34,7 @@ def export(
         "order_status_url": api.url("/order-status"),
         "menu_url": api.url("/menu"),
         "dashboard_access": given.access.mode,
+        "user_pool_id": given.access.user_pool.id,
         "status_function": status.function.name,
         "staff_function": staff.function.name,
         "waiting_alarm_minutes": str(given.settings.waiting_alarm_minutes),
@@ -52,7 +53,5 @@ def export(
     }
     if api.orders_key is not None:
         outputs["orders_api_key"] = api.orders_key
-    if given.access.user_pool is not None:
-        outputs["user_pool_id"] = given.access.user_pool.id
     for name, value in outputs.items():
         pulumi.export(name, value)

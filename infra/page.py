@@ -20,10 +20,9 @@ CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_VIEWER_EXCEPT_HOST_HEADER = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 YEAR = 365 * 24 * 60 * 60  # seconds
-# Paths of the API, the answers of which are for one person: staff's, and a customer's own order. Without a
-# cache, CloudFront passes on every header, `Authorization` among them; with one, it would drop that header, or
-# give one person's answer to the next.
-# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/add-origin-custom-headers.html
+# Paths of the API whose answers are for one person: staff's, and a customer's own order. Without a cache,
+# CloudFront passes on every header, `Authorization` among them; with one, it drops that header, or gives one
+# person's answer to the next. https://repost.aws/knowledge-center/cloudfront-authorization-header
 PERSONAL = ("orders/*", "kitchen", "track")
 # CloudFront keeps an error for ten seconds unless told otherwise; a dashboard wants the recovery at once.
 ERRORS_NOT_KEPT = (500, 502, 503, 504)

@@ -53,7 +53,7 @@ class Settings:
     # The kitchen
     open_hours: Annotated[int, values.Whole(1, 24)]
     warn_minutes: Annotated[int, values.Whole(1, 120)]
-    overdue_minutes: Annotated[int, values.Whole(1, 240)]
+    overdue_minutes: Annotated[int, values.Whole(2, 240)]
     waiting_alarm_minutes: Annotated[int, values.Whole(0, 240)]
     tracking_key: Annotated[int, values.Whole(1, 9999)]
 

@@ -75,10 +75,10 @@ class Deviations:
         return {DATABASE_AUTHORITIES: self._authority.read_bytes()}
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
-        """Leave out which of SQS's names a function uses: MiniStack has one address for all services."""
+        """Leave out which of SQS's names a function uses, and write the page's local address."""
         if "SQS_DUALSTACK" in variables:
             self._note("Functions reach SQS at MiniStack's address: on AWS over IPv6, by another name.")
-        return {name: value for name, value in variables.items() if name != "SQS_DUALSTACK"}
+        return {name: self.addresses(value) for name, value in variables.items() if name != "SQS_DUALSTACK"}
 
     def resource_policy(self, document: str) -> str:
         """Drop from a topic's, queue's or bucket's policy what refuses requests over plain HTTP."""

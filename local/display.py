@@ -6,6 +6,7 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urljoin
 
 from rich.console import Console
 from rich.markup import escape
@@ -63,14 +64,15 @@ class Display:
             f"\n[bold green]The cafe is open:[/] {self._resources} resources in {self.seconds:.1f} seconds.\n"
         )
         if "page_url" in outputs:
-            self._print(f"  The page:   [bold]{escape(outputs['page_url'])}[/]")
+            self._print(f"  The page:    [bold]{escape(outputs['page_url'])}[/]")
         if sign_in:
-            self._print(f"  Sign in as: {escape(sign_in['user'])}, password: see sign_in in stack.json")
+            self._print(f"  The kitchen: [bold]{escape(urljoin(outputs['page_url'], '/kitchen'))}[/]")
+            self._print(f"  sign in as:  {escape(sign_in['user'])}, password {escape(sign_in['password'])}")
         if "orders_url" in outputs:
-            self._print("  An order:   .venv/bin/cafe order Latte")
+            self._print("  An order:    .venv/bin/cafe order Latte")
             # A key is for `stack.json` alone.
             if "orders_api_key" not in outputs:
-                self._print(f"  or:         {escape(_curl(outputs['orders_url']))}")
+                self._print(f"  or:          {escape(_curl(outputs['orders_url']))}")
         self._print(f"\n{escape(how_to_stop)}")
 
     def stopped(self) -> None:

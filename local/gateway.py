@@ -60,6 +60,9 @@ _BROWSER_HEADERS = re.compile(
     r"origin|referer|sec-.*|access-control-request-.*|purpose|x-moz|x-purpose|upgrade-insecure-requests|ping-.*"
 )
 
+# What may stand in place of `{id}` in a path; browsers resolve `.` and `..`.
+_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._:-]{1,64}")
+
 QUERY = "credentials in the query, as in a presigned URL, are not accepted; sign the request in its headers."
 ENCODED = "a name in the query is percent-encoded twice."
 HOST = "its Host header names none of 127.0.0.1, localhost and *.localhost."
@@ -84,7 +87,7 @@ class Served:
     stage: str = ""  # path of the API's stage at the page's host
     methods: list[tuple[str, str, bool]] = field(
         default_factory=list
-    )  # verb, path, whether it has an authorizer
+    )  # verb, path (its last part may be `{id}`), whether it has an authorizer
     user_pool: str = ""  # id of the pool that people sign in to, "" without sign-in
 
 
@@ -186,6 +189,16 @@ def endpoints(served: Served) -> Endpoints:
     return found
 
 
+def find(listed: Endpoints, request: Request) -> Endpoint | None:
+    """Return the endpoint that a request is for, None if there is none."""
+    parent, _, last = request.path.rpartition("/")
+    paths = [request.path] if "{" not in request.path else []
+    if _ID.fullmatch(last):
+        paths.append(f"{parent}/{{id}}")
+    found = (listed.get((request.host, request.method, path)) for path in paths)
+    return next(filter(None, found), None)
+
+
 def _stages(served: Served) -> dict[str, str]:
     """Return the path of the API's stage at each host that serves it."""
     return {served.page: served.stage, served.gateway: served.api, CLOUDFRONT_TO_API: served.api}
@@ -227,7 +240,7 @@ def refusal(request: Request, served: Served | None, listed: Endpoints) -> str |
         return NO_BROWSERS if request.is_from_browser else None
     if (request.method, request.path) == ("GET", HEALTH_PATH) and not request.is_from_browser:
         return None
-    endpoint = listed.get((request.host, request.method, request.path))
+    endpoint = find(listed, request)
     if endpoint is not None and endpoint.accepts(request):
         return None
     if served is not None and is_for_api(request, served):
@@ -269,7 +282,7 @@ class Gateway:
         if reason := refusal(request, self._served, self._listed):
             await _refuse(scope, receive, send, reason)
             return
-        endpoint = self._listed.get((request.host, request.method, request.path))
+        endpoint = find(self._listed, request)
         reader = ""
         if endpoint is not None and endpoint.is_read_across_origins:
             reader = request.headers.get("origin", "")

@@ -1,4 +1,4 @@
-"""The user pool of those who may sign in."""
+"""The user pool of those who may sign in, and one of them whose password is known."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from local.deployer.registry import Result, resource
 from local.deployer.storage import random_text
 
 VISITOR = "barista@cafe.example"
+STAFF = "staff"  # the group of those who change orders
 _LETTERS = "this machine sends no e-mails"
 _ONE_FACTOR = "who signs in here has no authenticator app"
 _UNITS = {"accessToken": "AccessToken", "idToken": "IdToken", "refreshToken": "RefreshToken"}
@@ -42,6 +43,7 @@ _CLIENT = {
         "accountRecoverySetting": _LETTERS,
         "mfaConfiguration": _ONE_FACTOR,
         "softwareTokenMfaConfiguration": _ONE_FACTOR,
+        "deletionProtection": "what is on this machine is thrown away",
         "adminCreateUserConfig.inviteMessageTemplate": _LETTERS,
     },
 )
@@ -79,6 +81,23 @@ def _visitor(cloud: Cloud, pool: str) -> Visitor:
     )
     cloud.deviations.visitor(visitor.user)
     return visitor
+
+
+@resource("aws:cognito/userGroup:UserGroup")
+def user_group(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    pool, physical = inputs.text("userPoolId"), inputs.text("name")
+    client = cloud.client("cognito-idp")
+    client.create_group(UserPoolId=pool, GroupName=physical, **inputs.renamed({"description": "Description"}))
+    if physical == STAFF:
+        client.admin_add_user_to_group(UserPoolId=pool, Username=VISITOR, GroupName=physical)
+    return f"{pool}/{physical}", {}
+
+
+@resource("aws:cognito/userInGroup:UserInGroup")
+def user_in_group(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    pool, group, username = (inputs.text(key) for key in ("userPoolId", "groupName", "username"))
+    cloud.client("cognito-idp").admin_add_user_to_group(UserPoolId=pool, Username=username, GroupName=group)
+    return f"{pool}/{group}/{username}", {}
 
 
 @resource("aws:cognito/userPoolDomain:UserPoolDomain")

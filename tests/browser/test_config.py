@@ -108,7 +108,13 @@ def test_a_config_js_that_never_ends_is_waited_for_ten_seconds(board: Board, con
 
 
 def test_wrong_settings_are_replaced_and_each_is_named_in_the_console(board: Board) -> None:
-    usable = {"signIn": None, "staffSignIn": None, "warnMinutes": 5, "overdueMinutes": 5, "ordersApiKey": True}
+    usable = {
+        "signIn": None,
+        "staffSignIn": None,
+        "warnMinutes": 5,
+        "overdueMinutes": 5,
+        "ordersApiKey": True,
+    }
     wrong = {
         name: [
             *WRONG[name],

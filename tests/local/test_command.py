@@ -102,12 +102,15 @@ def test_a_setting_may_hold_an_equals_sign() -> None:
     assert stack.parse_settings(['menu=["Tea=2"]', "a="]) == {"menu": '["Tea=2"]', "a": ""}
 
 
-def test_who_may_sign_in_is_shown_and_no_password_or_key(capsys: pytest.CaptureFixture[str]) -> None:
-    outputs = {"page_url": "http://p", "orders_url": "http://o", "orders_api_key": "s3cret"}
-    Display().finished(outputs, [], "Stop.", {"user": "barista@cafe.example", "password": "s3cret"})
+def test_who_works_in_the_kitchen_is_shown_with_a_password_and_no_key(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    outputs = {"page_url": "http://p/order-status", "orders_url": "http://o", "orders_api_key": "k3y"}
+    Display().finished(outputs, [], "Stop.", {"user": "barista@cafe.example", "password": "p4ssw0rd"})
     shown = capsys.readouterr().out
-    assert "barista@cafe.example" in shown
-    assert "s3cret" not in shown
+    assert "http://p/kitchen" in shown
+    assert "barista@cafe.example, password p4ssw0rd" in shown
+    assert "k3y" not in shown
 
 
 def test_the_example_order_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:

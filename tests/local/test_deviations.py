@@ -75,6 +75,11 @@ def test_another_python_than_the_functions_name_is_said(deviations: Deviations) 
     assert _said(deviations) == ["Functions run on Python 3.12, not on Lambda's runtime python3.13."]
 
 
+def test_functions_know_the_pages_local_address(deviations: Deviations) -> None:
+    found = deviations.environment({"PAGE_ORIGIN": "https://d1a.cloudfront.net", "OPEN_HOURS": "6"})
+    assert found == {"PAGE_ORIGIN": "http://d1a.cloudfront.localhost:4600", "OPEN_HOURS": "6"}
+
+
 def test_the_database_and_its_authority_are_local(deviations: Deviations) -> None:
     assert deviations.database_address("MySQL 9.7.4", "127.0.0.1", 3410) == ("127.0.0.1", 3410)
     assert deviations.archive_replacements() == {"rds-ca.pem": b"ours"}

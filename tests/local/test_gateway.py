@@ -28,7 +28,13 @@ SERVED = Served(
     files=["/config.js", "/cafe.css"],
     api=API,
     stage="/prod",
-    methods=[("POST", "/orders", False), ("GET", "/menu", False), ("GET", "/order-status", True)],
+    methods=[
+        ("POST", "/orders", False),
+        ("GET", "/menu", False),
+        ("GET", "/order-status", True),
+        ("GET", "/track", False),
+        ("PATCH", "/orders/{id}", True),
+    ],
     user_pool="us-east-1_AbCdEfGhI",
 )
 
@@ -62,6 +68,10 @@ OWN = [
     (PAGE, "GET", "/prod/order-status", BEARER),
     (PAGE, "GET", "/prod/menu", {}),
     (PAGE, "POST", "/prod/orders", JSON),
+    (PAGE, "GET", "/prod/track", {"Track-Token": "1.a.b"}),
+    (PAGE, "PATCH", "/prod/orders/7f4df1a3-0c2b", {**JSON, **BEARER}),
+    (PAGE, "PATCH", "/prod/orders/shop:7%2E1", {**JSON, **BEARER}),
+    ("localhost", "PATCH", f"{API}/orders/7f4df1a3-0c2b", {**JSON, **BEARER}),
     (GATEWAY, "GET", f"{API}/order-status", BEARER),
     (GATEWAY, "POST", f"{API}/orders", JSON),
     ("localhost", "GET", f"{API}/order-status", BEARER),
@@ -527,6 +537,16 @@ def test_another_spelling_of_a_path_is_refused_from_browsers(sender: Sender, tar
     for own in (SAME_ORIGIN, {**AGENT, "Origin": f"http://{PAGE}"}):
         assert refused(sender.send("GET", target, {"Host": PAGE, **own}))
     assert refused(sender.send("GET", target, {"Host": PAGE, **NAVIGATION, "Sec-Fetch-Site": "none"}))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/..", "/.", "/%2e%2e", "/a/b", "/a%2Fb", "/{id}", "/%7Bid%7D", "/a b", "/é", "/" + "a" * 65, ""],
+)
+def test_only_an_orders_id_stands_for_one_in_a_path(sender: Sender, path: str) -> None:
+    own = {"Host": PAGE, **JSON, **BEARER, **SAME_ORIGIN}
+    assert refused(sender.send("PATCH", f"/prod/orders{path}", own))
+    assert refused(sender.send("GET", "/prod/orders/7f4df1a3", own))
 
 
 @pytest.mark.parametrize("target", ["/prod/m%65nu", "/prod%2Fmenu", "/%70rod/menu", "/order%2dstatus"])

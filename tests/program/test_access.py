@@ -1,14 +1,14 @@
-"""Who may read the order status, and that every way of access leaves no other way in."""
+"""Who may read the order status or change orders, and that every way of access leaves no other way in."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from infra import access
 from tests.program.conftest import Program
 from tests.program.test_api_and_page import behaviour, page_settings
 
@@ -28,16 +28,30 @@ def of_access(program: Program) -> set[str]:
         f"{resource.type.rpartition(':')[2]} {resource.name}"
         for resource in program.resources
         if "cafe:orders:Access$" in resource.urn
-    }
+    } - FOR_STAFF
+
+
+# What every stack has: staff signs in whoever may read the order status.
+FOR_STAFF = {
+    "RandomId sign-in",
+    "ResourceServer cafe",
+    "UserGroup manager",
+    "UserGroup staff",
+    "UserGroup viewer",
+    "UserPool cafe",
+    "UserPoolClient staff",
+    "UserPoolDomain cafe",
+}
 
 
 # Public
 
 
-def test_a_public_dashboard_needs_nothing(dev: Program) -> None:
+def test_a_public_dashboard_needs_nothing_but_staffs_sign_in(dev: Program) -> None:
     assert of_access(dev) == set()
     assert dev.outputs["dashboard_access"] == "public"
-    assert dev.all(AUTHORIZER) == []
+    assert dev.one(METHOD, "GET-order-status").inputs["authorization"] == "NONE"
+    assert page_settings(dev)["signIn"] is None
     assert behaviour(dev, "api").get("functionAssociations", []) == []
     assert origin(dev, "api").get("customHeaders", []) == []
 
@@ -79,12 +93,28 @@ def test_the_api_is_told_that_a_request_came_through_cloudfront_and_by_a_secret(
     assert "origins" in limited.one("cloudfront/distribution:Distribution").secret_inputs
 
 
-def test_the_function_knows_the_secrets_hash_alone(limited: Program) -> None:
-    environment = limited.one("lambda/function:Function", "GetOrderStatusLambda").inputs["environment"]
-    assert len(environment["variables"]["ORIGIN_SECRET_SHA256"]) == 64
-    assert "p4ssw0rd" not in json.dumps(environment)
-    others = [f for f in limited.all("lambda/function:Function") if f.name != "GetOrderStatusLambda"]
-    assert not any("ORIGIN_SECRET_SHA256" in f.inputs["environment"]["variables"] for f in others)
+def test_what_the_networks_are_limited_for_knows_the_secrets_hash_alone(limited: Program) -> None:
+    """At the API's own address, which the guard does not see, these two refuse everybody."""
+    found = {
+        function.name: function.inputs["environment"]["variables"].get("ORIGIN_SECRET_SHA256")
+        for function in limited.all("lambda/function:Function")
+    }
+    hashed = hashlib.sha256(b"p4ssw0rd").hexdigest()
+    assert {name for name, known in found.items() if known == hashed} == {
+        "GetOrderStatusLambda",
+        "StaffOrders",
+    }
+    assert set(found.values()) == {None, hashed}
+
+
+def test_customers_paths_are_open_to_every_network_and_staffs_are_not(limited: Program) -> None:
+    paths = set(access.open_paths("prod"))
+    assert {"/prod/orders", "/prod/menu", "/prod/ready", "/prod/track", "/config.js"} <= paths
+    assert not {"/", "/order-status", "/kitchen", "/prod/order-status", "/prod/kitchen"} & paths
+    # The guard compares whole paths: an open one must not open what is below it.
+    code = limited.one("cloudfront/function:Function").inputs["code"]
+    assert "OPEN.includes(request.uri)" in code
+    assert not any(path.endswith("/") or "*" in path for path in paths)
 
 
 # Signing in
@@ -97,11 +127,54 @@ def test_prod_wants_people_to_sign_in(prod: Program) -> None:
     assert method["authorizerId"] == "id-Authorizer.readers"
     # A token for something else, such as an ID token, does not do.
     assert method["authorizationScopes"] == ["cafe/status.read"]
-    assert prod.one(AUTHORIZER).inputs["providerArns"] == ["arn:UserPool.cafe"]
-    assert prod.one(AUTHORIZER).inputs["authorizerResultTtlInSeconds"] == 0
 
 
-@pytest.mark.parametrize("name", ["POST-orders", "GET-menu"])
+@pytest.mark.parametrize("name", ["GET-kitchen", "GET-orders-id", "PATCH-orders-id"])
+def test_staff_signs_in_whoever_may_read_the_order_status(
+    dev: Program, limited: Program, prod: Program, name: str
+) -> None:
+    for program in (dev, limited, prod):
+        method = program.one(METHOD, name).inputs
+        assert method["authorization"] == "COGNITO_USER_POOLS"
+        assert method["authorizerId"] == "id-Authorizer.readers"
+        # A scope of its own: neither an ID token nor a token for the order status does.
+        assert method["authorizationScopes"] == ["cafe/orders.staff"]
+        assert program.one(AUTHORIZER).inputs["providerArns"] == ["arn:UserPool.cafe"]
+        assert program.one(AUTHORIZER).inputs["authorizerResultTtlInSeconds"] == 0
+
+
+def test_the_order_status_gets_no_token_that_changes_an_order(prod: Program) -> None:
+    scopes = {
+        client.name: client.inputs["allowedOauthScopes"]
+        for client in prod.all("cognito/userPoolClient:UserPoolClient")
+    }
+    assert scopes == {
+        "page": ["openid", "cafe/status.read"],
+        "staff": ["openid", "cafe/status.read", "cafe/orders.staff"],
+    }
+
+
+def test_roles_are_groups_of_these_names(program: Program) -> None:
+    """A function reads them in `cognito:groups`."""
+    groups = {group.inputs["name"] for group in program.all("cognito/userGroup:UserGroup")}
+    assert groups == {"viewer", "staff", "manager"}
+
+
+def test_who_is_named_in_the_settings_is_a_viewer_and_no_more(invited: Program) -> None:
+    memberships = invited.all("cognito/userInGroup:UserInGroup")
+    found = {member.inputs["username"]: member.inputs["groupName"] for member in memberships}
+    assert found == {"ada@example.org": "viewer", "bo@example.org": "viewer"}
+
+
+def test_staffs_accounts_survive_a_change_of_access_and_a_destroy_by_mistake(
+    prod: Program, dev: Program
+) -> None:
+    assert prod.one("cognito/userPool:UserPool").protect
+    assert prod.one("cognito/userPool:UserPool").inputs["deletionProtection"] == "ACTIVE"
+    assert dev.one("cognito/userPool:UserPool").inputs["deletionProtection"] == "INACTIVE"
+
+
+@pytest.mark.parametrize("name", ["POST-orders", "GET-menu", "GET-ready", "GET-track"])
 def test_ordering_stays_open(program: Program, name: str) -> None:
     method = program.one(METHOD, name).inputs
     assert method["authorization"] == "NONE"
@@ -150,16 +223,16 @@ def test_a_second_factor_is_wanted_of_everybody_or_nobody(
 
 def test_another_way_of_access_can_be_chosen_without_unprotecting_the_database(prod: Program) -> None:
     """What only `login` has goes when it is left: none of it may refuse to."""
-    of_login = [resource for resource in prod.resources if "cafe:orders:Access$" in resource.urn]
-    assert of_login
-    assert not any(resource.protect for resource in of_login)
-    assert "deletionProtection" not in prod.one("cognito/userPool:UserPool").inputs
+    of_login = prod.one("cognito/userPoolClient:UserPoolClient", "page")
+    assert of_access(prod) == {"UserPoolClient page"}
+    assert not of_login.protect
 
 
 def test_an_invitation_tells_the_pages_address_and_what_cognito_wants_in_it(invited: Program) -> None:
     config = invited.one("cognito/userPool:UserPool").inputs["adminCreateUserConfig"]
     message = config["inviteMessageTemplate"]["emailMessage"]
     assert f'<a href="{invited.outputs["page_url"]}">' in message
+    assert '<a href="https://d1.cloudfront.net/kitchen">' in message
     assert "{username}" in message
     assert "{####}" in message
 
@@ -170,11 +243,11 @@ def test_who_follows_an_invitation_finds_where_to_sign_in(invited: Program) -> N
         assert domain.urn in user.depends_on
 
 
-def test_the_page_gets_a_short_token_by_a_code_without_keeping_a_secret(prod: Program) -> None:
-    client = prod.one("cognito/userPoolClient:UserPoolClient").inputs
+@pytest.mark.parametrize("name", ["page", "staff"])
+def test_a_page_gets_a_short_token_by_a_code_without_keeping_a_secret(prod: Program, name: str) -> None:
+    client = prod.one("cognito/userPoolClient:UserPoolClient", name).inputs
     assert client["generateSecret"] is False
     assert client["allowedOauthFlows"] == ["code"]
-    assert client["allowedOauthScopes"] == ["openid", "cafe/status.read"]
     assert client["explicitAuthFlows"] == ["ALLOW_REFRESH_TOKEN_AUTH"]
     assert client["preventUserExistenceErrors"] == "ENABLED"
     assert client["enableTokenRevocation"] is True
@@ -183,22 +256,33 @@ def test_the_page_gets_a_short_token_by_a_code_without_keeping_a_secret(prod: Pr
 
 
 def test_the_browser_comes_back_to_the_page_and_nowhere_else(prod: Program) -> None:
-    client = prod.one("cognito/userPoolClient:UserPoolClient").inputs
-    pages = ["https://d1.cloudfront.net/order-status", "https://d1.cloudfront.net/"]
-    assert client["callbackUrls"] == client["logoutUrls"] == pages
-    assert prod.outputs["page_url"] == pages[0]
-
-
-def test_the_page_knows_where_to_sign_in_and_may_ask_there(prod: Program) -> None:
-    sign_in = page_settings(prod)["signIn"]
-    assert sign_in == {
-        "domain": "https://cafe-orders-0a1b2c3d.auth.us-east-1.amazoncognito.com",
-        "clientId": "id-UserPoolClient.page",
-        "scope": "openid cafe/status.read",
+    pages = {
+        "page": ["https://d1.cloudfront.net/order-status", "https://d1.cloudfront.net/"],
+        "staff": ["https://d1.cloudfront.net/kitchen"],
     }
-    headers = prod.one("cloudfront/responseHeadersPolicy:ResponseHeadersPolicy").inputs
+    for name, urls in pages.items():
+        client = prod.one("cognito/userPoolClient:UserPoolClient", name).inputs
+        assert client["callbackUrls"] == client["logoutUrls"] == urls
+    assert prod.outputs["page_url"] == pages["page"][0]
+
+
+def test_the_pages_know_where_to_sign_in_and_may_ask_there(program: Program) -> None:
+    domain = "https://cafe-orders-0a1b2c3d.auth.us-east-1.amazoncognito.com"
+    told = page_settings(program)
+    assert told["staffSignIn"] == {
+        "domain": domain,
+        "clientId": "id-UserPoolClient.staff",
+        "scope": "openid cafe/status.read cafe/orders.staff",
+    }
+    if program.outputs["dashboard_access"] == "login":
+        assert told["signIn"] == {
+            "domain": domain,
+            "clientId": "id-UserPoolClient.page",
+            "scope": "openid cafe/status.read",
+        }
+    headers = program.one("cloudfront/responseHeadersPolicy:ResponseHeadersPolicy").inputs
     policy = headers["securityHeadersConfig"]["contentSecurityPolicy"]["contentSecurityPolicy"]
-    assert f"connect-src 'self' {sign_in['domain']};" in policy
+    assert f"connect-src 'self' {domain};" in policy
 
 
 def test_people_are_invited_by_their_addresses(invited: Program) -> None:
@@ -233,7 +317,4 @@ def test_place_order_knows_the_api_key_by_its_hash_and_only_where_there_is_one(
         return found
 
     assert variables(limited)["ORDERS_API_KEY_SHA256"] == hashlib.sha256(b"k3y").hexdigest()
-    assert variables(dev) == {
-        "TOPIC_ARN": "arn:Topic.OrderTopic",
-        "IDEMPOTENCY_TABLE": "Table.IdempotencyKeys",
-    }
+    assert "ORDERS_API_KEY_SHA256" not in variables(dev)

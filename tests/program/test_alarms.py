@@ -57,6 +57,22 @@ def test_cloudwatch_can_publish_to_the_topic_of_the_alarms(program: Program) -> 
     assert "kmsMasterKeyId" not in program.one("sns/topic:Topic", "Alarms").inputs
 
 
+def test_orders_that_nobody_makes_are_an_alarm_if_the_setting_says_after_how_long(
+    with_settings: Callable[..., Program], dev: Program
+) -> None:
+    def publishes(program: Program) -> bool:
+        environment = program.one("lambda/function:Function", "ReconcileOrders").inputs["environment"]
+        return "PUBLISH_OLDEST_WAITING" in environment["variables"]
+
+    program = with_settings(waitingAlarmMinutes="20")
+    late = program.one(ALARM, "LateOrders").inputs
+    assert (late["metricName"], late["threshold"], late["statistic"]) == ("OldestWaiting", 1200, "Maximum")
+    assert (late["namespace"], late["treatMissingData"]) == ("CafeOrders", "ignore")
+    assert late["alarmDescription"].endswith("docs/runbook.md, LateOrders.")
+    # Each metric costs money: nobody pays for one that no alarm watches.
+    assert (publishes(program), publishes(dev)) == (True, False)
+
+
 def test_orders_are_old_when_three_attempts_would_have_dead_lettered_them(
     with_settings: Callable[..., Program],
 ) -> None:

@@ -200,6 +200,11 @@ JUDGES: Mapping[str, Callable[[Any], bool]] = {
         16 <= ipaddress.IPv4Network(cidr).prefixlen <= 24 and ipaddress.IPv4Network(cidr).is_private
     ),
     "privateEndpoints": {True, False}.__contains__,
+    "openHours": range(1, 25).__contains__,
+    "warnMinutes": range(1, 121).__contains__,
+    "overdueMinutes": range(2, 241).__contains__,
+    "waitingAlarmMinutes": range(241).__contains__,
+    "trackingKey": range(1, 10_000).__contains__,
     "deletionProtection": {True, False}.__contains__,
 }
 
@@ -228,7 +233,11 @@ def test_any_text_stops_the_program_with_a_sentence_or_is_within_the_limits(
         parsed = parse(**{key: text})
     except settings.SettingsError as error:
         lines = str(error).splitlines()[1:]
-        names = {"batchSize": "batchWindow", "dashboardAccess": "(customerNames|dashboardCidrs)"}
+        names = {
+            "batchSize": "batchWindow",
+            "dashboardAccess": "(customerNames|dashboardCidrs)",
+            "warnMinutes": "overdueMinutes",
+        }
         assert lines
         for line in lines:
             sentence, _, shown = line.partition(", not ")
@@ -252,9 +261,13 @@ def test_what_is_right_is_taken(key: str, text: str) -> None:
 def test_a_number_is_taken_at_its_limits_and_refused_one_beyond(key: str) -> None:
     limits = settings.PARSERS[key]
     assert isinstance(limits, values.Whole)
-    window = {"batchWindow": "1"} if key == "batchSize" else {}
+    others = {
+        "batchSize": {"batchWindow": "1"},
+        "warnMinutes": {"overdueMinutes": "240"},
+        "overdueMinutes": {"warnMinutes": "1"},
+    }
     for number in (limits.least, limits.most):
-        assert getattr(parse(**{**window, key: str(number)}), settings.FIELDS[key]) == number
+        assert getattr(parse(**{**others.get(key, {}), key: str(number)}), settings.FIELDS[key]) == number
     for number in (limits.least - 1, limits.most + 1):
         assert f"{key}: must be a whole number from {limits.least} to {limits.most}" in complaint(
             **{key: str(number)}

@@ -19,6 +19,7 @@ FUNCTIONS = {
     "PlaceOrder": {
         "sns:Publish": ["arn:Topic.OrderTopic"],
         "dynamodb:PutItem": ["arn:Table.IdempotencyKeys"],
+        "secretsmanager:GetSecretValue": ["arn:Secret.TrackingKeys"],
     },
     "OrderProcessor": {
         "sqs:ReceiveMessage": ["arn:Queue.OrderQueue"],
@@ -37,6 +38,14 @@ FUNCTIONS = {
         "sqs:GetQueueAttributes": ["arn:Queue.OrderQueue", "arn:Queue.OrderDLQ"],
     },
     "GetMenu": {"dynamodb:Scan": ["arn:Table.CafeMenu/index/menu"]},
+    "StaffOrders": {
+        "secretsmanager:GetSecretValue": ["arn:Secret.CafeDevDBSM"],
+        "dynamodb:UpdateItem": ["arn:Table.Orders"],
+    },
+    # What everybody may call changes nothing, and reads the database alone.
+    "PublicOrders": {
+        "secretsmanager:GetSecretValue": ["arn:Secret.CafeStatusDBSM", "arn:Secret.TrackingKeys"]
+    },
     "ReconcileOrders": {
         "secretsmanager:GetSecretValue": ["arn:Secret.CafeDevDBSM"],
         "dynamodb:BatchWriteItem": ["arn:Table.Orders"],
@@ -81,7 +90,14 @@ OF_THE_PREVIOUS_RELEASE = {
         "dynamodb:Scan": {"arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"},
     },
 }
-IN_VPC = ["OrderProcessor", "GetOrderStatusLambda", "ReconcileOrders", "MigrateDatabase"]
+IN_VPC = [
+    "OrderProcessor",
+    "GetOrderStatusLambda",
+    "StaffOrders",
+    "PublicOrders",
+    "ReconcileOrders",
+    "MigrateDatabase",
+]
 WITHOUT_RESOURCES = re.compile(r"ec2:(Create|Describe|Delete|Assign|Unassign)\w+")
 
 
@@ -212,6 +228,8 @@ def modules(archive: Iterable[str]) -> set[str]:
         "order_processor",
         "get_order_status",
         "get_menu",
+        "staff_orders",
+        "public_orders",
         "reconcile_orders",
         "migrate_database",
     ],
@@ -329,9 +347,50 @@ def test_no_code_that_uses_the_database_is_deployed_before_its_schema(program: P
     assert migrated in program.one("lambda/function:Function", name).depends_on
 
 
-def test_the_page_alone_reads_the_database_as_its_own_user(program: Program) -> None:
+def test_what_everybody_may_call_logs_in_to_the_database_as_a_user_that_only_reads(program: Program) -> None:
     found = {name: program.one("lambda/function:Function", name).inputs["environment"] for name in IN_VPC}
     others = dict.fromkeys(IN_VPC, "arn:Secret.CafeDevDBSM")
     assert {name: environment["variables"]["DATABASE_SECRET"] for name, environment in found.items()} == (
-        others | {"GetOrderStatusLambda": "arn:Secret.CafeStatusDBSM"}
+        others | dict.fromkeys(["GetOrderStatusLambda", "PublicOrders"], "arn:Secret.CafeStatusDBSM")
     )
+
+
+def test_customers_links_are_signed_and_checked_with_the_same_keys_which_no_environment_holds(
+    program: Program,
+) -> None:
+    version = program.one("secretsmanager/secretVersion:SecretVersion", "TrackingKeys")
+    assert json.loads(version.inputs["secretString"]) == {
+        "current": "1",
+        "keys": {"0": "p4ssw0rd", "1": "p4ssw0rd"},
+    }
+    assert "secretString" in version.secret_inputs
+    for name in ("PlaceOrder", "PublicOrders"):
+        function = program.one("lambda/function:Function", name)
+        assert function.inputs["environment"]["variables"]["TRACKING_SECRET"] == "arn:Secret.TrackingKeys"
+        assert version.urn in function.depends_on
+
+
+def test_another_key_for_customers_links_leaves_the_last_one_good(
+    dev: Program, with_settings: Callable[..., Program]
+) -> None:
+    def keys(program: Program) -> set[str]:
+        return {r.urn for r in program.resources if r.name.startswith("tracking-key-")}
+
+    assert len(keys(dev) & keys(with_settings(trackingKey="2"))) == 1
+
+
+def test_links_lead_to_the_pages_own_origin(program: Program) -> None:
+    environment = program.one("lambda/function:Function", "PlaceOrder").inputs["environment"]
+    assert environment["variables"]["PAGE_ORIGIN"] == "https://d1.cloudfront.net"
+
+
+def test_every_reader_of_open_orders_knows_for_how_long_they_are_open(
+    with_settings: Callable[..., Program],
+) -> None:
+    program = with_settings(openHours="4")
+    knowing = {
+        function.name
+        for function in program.all("lambda/function:Function")
+        if function.inputs["environment"]["variables"].get("OPEN_HOURS") == "4"
+    }
+    assert knowing == {"GetOrderStatusLambda", "StaffOrders", "PublicOrders", "ReconcileOrders"}

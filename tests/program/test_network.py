@@ -164,7 +164,12 @@ def test_endpoints_lead_to_nothing_but_this_stacks_tables_queues_and_secrets(pro
         "secretsmanager-endpoint": [
             (
                 "secretsmanager:*",
-                ["arn:Secret.CafeDevDBSM", "arn:Secret.CafeStatusDBSM", "arn:master:Instance.cafe-db"],
+                [
+                    "arn:Secret.CafeDevDBSM",
+                    "arn:Secret.CafeStatusDBSM",
+                    "arn:master:Instance.cafe-db",
+                    "arn:Secret.TrackingKeys",
+                ],
             )
         ],
         "sqs-endpoint": [("sqs:*", ["arn:Queue.OrderQueue", "arn:Queue.OrderDLQ"])],

@@ -57,6 +57,16 @@ def test_a_description_has_the_range() -> None:
             assert f"{parser.least} to {parser.most}" in DECLARED[key]["description"]
 
 
+def test_an_order_turns_red_after_it_turned_amber() -> None:
+    assert parse(warnMinutes="5", overdueMinutes="6").overdue_minutes == 6
+    assert "overdueMinutes: must be more than warnMinutes" in complaint(warnMinutes="6", overdueMinutes="6")
+
+
+def test_no_alarm_waits_for_an_order_that_is_no_open_one_any_more() -> None:
+    assert parse(openHours="1", waitingAlarmMinutes="59").waiting_alarm_minutes == 59
+    assert "waitingAlarmMinutes: must be less" in complaint(openHours="1", waitingAlarmMinutes="60")
+
+
 def test_an_integer_is_parsed_as_one_and_a_list_as_one() -> None:
     kinds = {"string": str, "integer": int, "boolean": bool, "array": list | dict}
     parsed = parse()
