@@ -202,7 +202,7 @@ def staff_orders(given: Surroundings, schema: Schema) -> Function:
             files=given.files("staff_orders"),
             defaults=given.defaults,
             environment={**given.names, **given.open_orders, **given.through_cloudfront},
-            statements=[given.login, iam.update_items(given.tables.orders)],
+            statements=[given.login, iam.put_item(given.tables.orders)],
             network=given.network,
             timeout=29,  # what API Gateway waits
             after=[schema.migrated],

@@ -40,7 +40,7 @@ FUNCTIONS = {
     "GetMenu": {"dynamodb:Scan": ["arn:Table.CafeMenu/index/menu"]},
     "StaffOrders": {
         "secretsmanager:GetSecretValue": ["arn:Secret.CafeDevDBSM"],
-        "dynamodb:UpdateItem": ["arn:Table.Orders"],
+        "dynamodb:PutItem": ["arn:Table.Orders"],
     },
     # What everybody may call changes nothing, and reads the database alone.
     "PublicOrders": {
