@@ -53,6 +53,14 @@ export function ageText(date) {
   return relative.format(-Math.floor(ago / DAY), "day");
 }
 
+/** A span of time as a stopwatch shows it: 4:05, 1:12:30. */
+export function stopwatchText(span) {
+  const seconds = Math.max(0, Math.floor(span / 1000));
+  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  if (parts[0] === 0) parts.shift();
+  return parts.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, "0"))).join(":");
+}
+
 /**
  * An hour, as the API names it by the cafe's clock: 2026-11-22T14.
  * @param {"short" | "clock" | "full"} style "14", "14:00" or "22 Nov, 14:00"

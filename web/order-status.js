@@ -1,26 +1,23 @@
 /** The order board: asks the API every second and shows what it says. */
 
+import { read, Refused } from "./api.js";
 import { clearBoard, isRead, settle, showAges, showBoard, showWay } from "./board.js";
 import { arrangeLabels } from "./charts.js";
 import { element, mark, show, write } from "./dom.js";
 import { fitWall, keepFitting } from "./fit.js";
-import { ageText, exactTimeText, now, numberText, setClock, timeZone } from "./formats.js";
+import { ageText, exactTimeText, now, numberText, timeZone } from "./formats.js";
 import { poll } from "./polling.js";
-import { deployed, settings } from "./settings.js";
+import { renewWhenIdle, stayAwake } from "./screen.js";
+import { settings } from "./settings.js";
 import { SignIn, SignInNeeded } from "./sign-in.js";
 import { degradedWords, learn, staleWords } from "./status.js";
 
-const TIME_LIMIT = 10_000; // milliseconds for one answer
 const OLD_NEWS = 15_000; // a cache on the way may repeat an answer; after this long the page says so
 const QUIET = 20_000; // at least this long between two announcements to a screen reader
 const WELCOME = 6_000; // how long the page says that it is back
 const TICK = 1_000;
-const RENEW = 10 * 60_000; // how often the page looks for a deploy after its own
 
 const NO_SIGN_IN = "This page does not know where to sign in. Ask whoever runs the cafe’s system to check config.js.";
-
-/** The service answers, and says no. */
-class Refused extends Error {}
 
 const signIn = settings.signIn ? new SignIn(settings.signIn) : null;
 
@@ -32,49 +29,16 @@ let etag = null;
 let lastNews = null;
 let paused = false;
 
-function request(token) {
-  const headers = {};
-  if (etag !== null && status !== null) headers["If-None-Match"] = etag;
-  if (token !== null) headers.Authorization = `Bearer ${token}`;
-  // The page compares by itself, so that it hears of "not modified"; the browser's cache would hide that.
-  return fetch(`${settings.apiBase}/order-status`, {
-    headers, cache: "no-store", signal: AbortSignal.timeout(TIME_LIMIT),
-  });
-}
-
-async function signedInRequest() {
-  if (signIn === null) return request(null);
-  const response = await request(await signIn.token());
-  return response.status === 401 ? request(await signIn.renew()) : response;
-}
-
 /** Ask for news: the status, its tag, and whether this was only said again by a cache. */
 async function ask() {
-  let response;
-  try {
-    response = await signedInRequest();
-  } catch (error) {
-    if (error instanceof SignInNeeded) throw error;
-    throw new Error(navigator.onLine ? "The order service cannot be reached" : "This device is offline");
-  }
+  const answer = await read("/order-status", {
+    etag: status && etag, signIn, learn: (body) => learn(body, status, now()),
+  });
   // A cache that is cut off from the service may go on repeating what it has.
-  const age = Number(response.headers.get("Age")) * 1000;
-  const tooOld = age > OLD_NEWS;
-  setClock(Date.parse(response.headers.get("Date")) + age);
-  if (response.status === 304 && status !== null) return { status, etag, repeated: tooOld };
-  if (response.status === 401) {
-    signIn?.forget();
-    throw new SignInNeeded();
-  }
-  if (response.status === 403) throw new Refused();
-  if (!response.ok) throw new Error(`The order service reports an error (${response.status})`);
-  try {
-    const news = learn(await response.json(), status, now());
-    const same = status !== null && news.generatedAt !== null && news.generatedAt === status.generatedAt;
-    return { status: news, etag: response.headers.get("ETag"), repeated: tooOld || same };
-  } catch {
-    throw new Error("The order service gave an answer that this page cannot read");
-  }
+  const tooOld = answer.age > OLD_NEWS;
+  const news = answer.news ?? status;
+  const same = answer.news !== null && status !== null && news.generatedAt !== null && news.generatedAt === status.generatedAt;
+  return { status: news, etag: answer.etag, repeated: tooOld || same };
 }
 
 // --- What the page says of itself ---
@@ -217,30 +181,8 @@ function tick() {
   showUpdated();
 }
 
-/** A screen that stays on for months takes the next deploy by itself, as soon as nobody reads it. */
-async function renew() {
-  if (document.hidden || paused || isRead() || document.querySelector("[open]")) return;
-  try {
-    const response = await fetch("/config.js", { cache: "no-store", signal: AbortSignal.timeout(TIME_LIMIT) });
-    const [latest] = /{.*}/s.exec(await response.text());
-    if (response.ok && JSON.stringify(JSON.parse(latest)) !== deployed) location.reload();
-  } catch {
-    // What cannot be read is no deploy.
-  }
-}
-
-async function stayAwake() {
-  try {
-    // A screen on the wall must not go dark; it lasts until the page is hidden.
-    if (!document.hidden) await navigator.wakeLock.request("screen");
-  } catch {
-    // Without it the screen does what its owner told it.
-  }
-}
-
 if (document.documentElement.classList.contains("kiosk")) {
   stayAwake();
-  document.addEventListener("visibilitychange", stayAwake);
 }
 keepFitting(arrangeLabels);
 write(element("zone"), `Times are those of ${timeZone.replaceAll("_", " ")}.`);
@@ -264,4 +206,4 @@ try {
 }
 const polling = poll(ask, showNews, showFailure);
 setInterval(tick, TICK);
-setInterval(renew, RENEW);
+renewWhenIdle(() => paused || isRead() || document.querySelector("[open]") !== null);

@@ -141,6 +141,14 @@ function askForKey() {
   show(element("key-field"), true);
 }
 
+/** Lead to the customer's own page; without its address, to the order status. */
+function showWhereToFollow(address) {
+  // Only the token is taken from the address: the page is this site's.
+  const token = typeof address === "string" ? address.split("#")[1] : undefined;
+  mark(element("follow"), "href", token ? `/track#${token}` : "/order-status");
+  write(element("follow"), token ? "Follow your order" : "See it come in");
+}
+
 async function send() {
   const order = { item: item(), quantity: quantity(), customer_name: element("customer_name").value.trim() || undefined };
   const headers = { "Content-Type": "application/json", "Idempotency-Key": idempotencyKey };
@@ -157,6 +165,7 @@ async function send() {
   idempotencyKey = newKey();
   write(element("placed-words"), `${numberText(order.quantity)} × ${order.item}`);
   write(element("number"), answer.orderId);
+  showWhereToFollow(answer.track_url);
   show(element("form"), false);
   show(element("placed"), true);
   element("placed-title").focus();

@@ -1,4 +1,4 @@
-/** Asking again and again: one question at a time, more slowly while it fails, never in a hidden tab. */
+/** Asking again and again: one question at a time, more slowly while it fails, rarely or never in a hidden tab. */
 
 const EVERY = 1_000; // milliseconds from an answer to the next question
 const AT_MOST = 30_000; // the longest pause between two tries
@@ -7,16 +7,20 @@ const AT_MOST = 30_000; // the longest pause between two tries
  * The pause after a number of failures in a row: twice as long each time, and a little random,
  * so that all the screens of a cafe do not come back in the same moment.
  */
-export function pauseAfter(failures) {
-  if (failures === 0) return EVERY;
-  return Math.min(AT_MOST, EVERY * 2 ** failures) * (1 - Math.random() / 4);
+export function pauseAfter(failures, every = EVERY) {
+  if (failures === 0) return every;
+  return Math.min(AT_MOST, every * 2 ** failures) * (1 - Math.random() / 4);
 }
+
+/** A pause that differs by up to a tenth, so that several screens do not ask at the same moments. */
+export const about = (pause) => pause * (0.9 + Math.random() / 5);
 
 /**
  * Ask until the page is closed; an answer that comes while stopped is not shown.
  * `onFailure` gets the error, how many there were in a row, and the milliseconds to the next try.
+ * `every` returns the pause after an answer; `whileHidden` asks in a hidden tab, too.
  */
-export function poll(ask, onAnswer, onFailure) {
+export function poll(ask, onAnswer, onFailure, { every = () => EVERY, whileHidden = false } = {}) {
   let asking = false;
   let stopped = false;
   let failures = 0;
@@ -24,7 +28,7 @@ export function poll(ask, onAnswer, onFailure) {
 
   async function turn() {
     clearTimeout(timer);
-    if (asking || stopped || document.hidden) return;
+    if (asking || stopped || (document.hidden && !whileHidden)) return;
     asking = true;
     let tell;
     try {
@@ -37,7 +41,7 @@ export function poll(ask, onAnswer, onFailure) {
     }
     asking = false;
     if (stopped) return;
-    const pause = pauseAfter(failures);
+    const pause = pauseAfter(failures, every());
     timer = setTimeout(turn, pause);
     tell(); // last: a mistake in showing an answer must not end the asking
   }

@@ -2,6 +2,7 @@
  * Signing in at the user pool's own page: OAuth 2's authorization code with PKCE (RFC 7636).
  *
  * The tokens live in this tab's session storage: they are gone when it is closed, and no other site sees them.
+ * A staff page keeps them in the device's local storage instead: a wall tablet is signed in once.
  */
 
 const SESSION = "cafe.session";
@@ -24,12 +25,13 @@ const digest = async (text) =>
 const here = () => location.origin + location.pathname;
 
 export class SignIn {
-  /** Take config.js's `signIn`. */
-  constructor({ domain, clientId, scope }) {
+  /** Take `signIn` or `staffSignIn` of config.js, and where the tokens are kept. */
+  constructor({ domain, clientId, scope }, storage = sessionStorage) {
     this.domain = domain;
     this.clientId = clientId;
     this.scope = scope;
-    this.session = JSON.parse(sessionStorage.getItem(SESSION) ?? "null");
+    this.storage = storage;
+    this.session = JSON.parse(storage.getItem(SESSION) ?? "null");
   }
 
   /** Leave for the sign-in page; it comes back here with a code. */
@@ -99,7 +101,7 @@ export class SignIn {
 
   forget() {
     this.session = null;
-    sessionStorage.removeItem(SESSION);
+    this.storage.removeItem(SESSION);
   }
 
   /** Sign out here and at the sign-in page, so that the next person has to sign in. */
@@ -121,7 +123,7 @@ export class SignIn {
       refresh: tokens.refresh_token ?? refresh,
       until: Date.now() + tokens.expires_in * 1000,
     };
-    sessionStorage.setItem(SESSION, JSON.stringify(this.session));
+    this.storage.setItem(SESSION, JSON.stringify(this.session));
     return this.session.access;
   }
 

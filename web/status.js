@@ -98,6 +98,9 @@ function readFigures(answer, thisHour, before) {
     inRds: sync.rds_orders?.count,
     counted: sync.dynamodb_orders,
     drift: sync.drift,
+    received: answer.open_orders?.received,
+    preparing: answer.open_orders?.preparing,
+    ready: answer.open_orders?.ready,
   };
   const figures = Object.entries(numbers).map(([name, value]) => {
     const known = before?.figures[name].value ?? null;

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from infra.site import WEB
 from tests.browser.answers import NOON, answer
-from tests.browser.site import API_PATH, MENU_PATH, ORDERS_PATH, PAGES, Site, serve
+from tests.browser.site import API_PATH, MENU_PATH, ORDERS_PATH, PAGES, SCREEN_PATHS, Site, serve
 from tests.waiting import LIMIT
 
 if TYPE_CHECKING:
@@ -180,5 +180,6 @@ def _watched(board: Board) -> Iterator[Board]:
     assert board.complaints == []
     assert board.page.evaluate("violations") == []
     files = {f"/{file.name}" for file in WEB.iterdir()}
-    known = {*PAGES, *files, "/config.js", API_PATH, MENU_PATH, ORDERS_PATH}
-    assert {path for path in board.site.requests if not path.startswith("/pool/")} <= known
+    known = {*PAGES, *files, "/config.js", API_PATH, MENU_PATH, ORDERS_PATH, *SCREEN_PATHS}
+    others = ("/pool/", f"{ORDERS_PATH}/")
+    assert {path for path in board.site.requests if not path.startswith(others)} <= known

@@ -1,64 +1,101 @@
-"""Make the README's picture of the page: make picture."""
+"""Make the README's pictures of the pages: make picture."""
 
 from __future__ import annotations
 
 import argparse
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from playwright.sync_api import sync_playwright
 
 from tests.browser import answers
-from tests.browser.site import serve
+from tests.browser.shop import busy_shop
+from tests.browser.site import Site, serve
 from tests.chromium import launch
 
-WIDTH, HEIGHT = 1440, 1010
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 
-def screenshot(target: Path, url: str | None = None, *, dark: bool = False) -> None:
-    """Write a picture of the page to `target` (PNG, 1440 × 1010).
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """One page as a device shows it."""
+
+    path: str
+    width: int
+    height: int
+    shown: str = 'body[data-state="live"]'  # there once the page has its first answer
+    dark: bool = False
+
+
+PICTURES = {
+    "order-status": Picture(path="/order-status", width=1440, height=1010),
+    "kitchen": Picture(path="/kitchen", width=1180, height=820),
+    "ready": Picture(path="/ready", width=1280, height=720, dark=True),
+    "track": Picture(path="/track#token", width=390, height=700),
+}
+
+
+def prepare(site: Site) -> None:
+    """Let a site show made-up orders: a good morning."""
+    site.answer = answers.busy_morning()
+    site.shop = busy_shop()
+    site.shop.ready = ["K47", "K46", "K44"]
+    site.shop.preparing = ["K48", "K49", "K50"]
+    now = answers.NOON.isoformat()
+    site.shop.track = {"now": now, "number": "K50", "state": "preparing", "state_at": now, "ready_at": None}
+    site.shop.track |= {"orders_before": 2, "usual_seconds": 240}
+
+
+def take(page: Page, url: str, picture: Picture, target: Path) -> None:
+    """Open a page and write its picture (PNG)."""
+    page.goto(url)
+    page.locator(picture.shown).wait_for()
+    page.wait_for_function("() => document.fonts.status === 'loaded'")
+    page.screenshot(path=target)
+
+
+def screenshots(directory: Path, origin: str | None = None, *, dark: bool = False) -> None:
+    """Write the pictures of all pages into a directory, which is made when it is missing.
 
     Parameters
     ----------
-    target
-        The file; its folder is made when it is missing.
-    url
-        Address of a running page; None shows orders made up for the picture.
+    directory
+        Where the pictures go, each with its page's name.
+    origin
+        Address of a running stack's pages; None shows orders made up for the pictures.
     dark
-        Show the page as on a device that is set to dark colours.
+        Show every page as on a device that is set to dark colours.
     """
-    scheme: Literal["light", "dark"] = "dark" if dark else "light"
-    target.parent.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        made_up = url is None
-        if url is None:
-            site = stack.enter_context(serve())
-            site.answer = answers.busy_morning()
-            url = site.url
+        site = stack.enter_context(serve())
+        prepare(site)
         browser = stack.enter_context(launch(stack.enter_context(sync_playwright())))
-        page = browser.new_page(
-            viewport={"width": WIDTH, "height": HEIGHT},
-            color_scheme=scheme,
-            locale="en-GB",
-            timezone_id="Europe/London",
-        )
-        if made_up:
-            page.clock.install(time=answers.NOON)
-        page.goto(url)
-        page.locator('body[data-state="live"]').wait_for()
-        page.wait_for_function("() => document.fonts.status === 'loaded'")
-        page.screenshot(path=target)
+        for name, picture in PICTURES.items():
+            scheme: Literal["light", "dark"] = "dark" if dark or picture.dark else "light"
+            page = browser.new_page(
+                viewport={"width": picture.width, "height": picture.height},
+                color_scheme=scheme,
+                locale="en-GB",
+                timezone_id="Europe/London",
+            )
+            if origin is None:
+                page.clock.install(time=answers.NOON)
+            take(page, f"{origin or site.url}{picture.path}", picture, directory / f"{name}.png")
+            page.close()
 
 
 def main() -> None:
-    """Read the command line and make the picture."""
-    parser = argparse.ArgumentParser(description="Make a picture of the order-status page (1440 × 1010).")
-    parser.add_argument("target", type=Path, metavar="OUT.png")
-    parser.add_argument("--url", help="address of a running page; without it, made-up orders are shown")
+    """Read the command line and make the pictures."""
+    parser = argparse.ArgumentParser(description="Make pictures of the pages.")
+    parser.add_argument("directory", type=Path, metavar="DIRECTORY")
+    parser.add_argument("--origin", help="address of a running stack's pages; without it, made-up orders")
     parser.add_argument("--dark", action="store_true", help="dark colours")
     arguments = parser.parse_args()
-    screenshot(arguments.target, arguments.url, dark=arguments.dark)
+    screenshots(arguments.directory, arguments.origin, dark=arguments.dark)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode
 
 from infra.site import CONTENT_SECURITY_POLICY, CONTENT_TYPES, WEB, cache_control
+from tests.browser.shop import Shop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
 API_PATH = "/prod/order-status"
 MENU_PATH = "/prod/menu"
 ORDERS_PATH = "/prod/orders"
-PAGES = {"/": "order-status.html", "/order-status": "order-status.html", "/order": "order.html"}
+SCREEN_PATHS = KITCHEN_PATH, READY_PATH, TRACK_PATH = ("/prod/kitchen", "/prod/ready", "/prod/track")
+PAGES = {
+    "/": "order-status.html",
+    "/order-status": "order-status.html",
+    **{f"/{name}": f"{name}.html" for name in ("order", "kitchen", "ready", "track")},
+}
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -118,6 +124,7 @@ class Site:
     order_answer: Mapping[str, Any] | str = field(
         default_factory=lambda: {"orderId": "3f2a9c04-7d1e-4b6a", "message": "Order accepted"}
     )
+    shop: Shop = field(default_factory=Shop)
     user_pool: UserPool | None = None
     font: str | None = None  # what is sent in place of the pages' own fonts: "wide" or "narrow"
     fonts_come: threading.Event = field(default_factory=threading.Event)  # until then, they are held back
@@ -143,7 +150,7 @@ class Site:
         """Let only those see the status whom a user pool has signed in."""
         self.user_pool = UserPool()
         sign_in = {"domain": f"{self.url}/pool", "clientId": "the-page", "scope": "openid cafe/status.read"}
-        self.settings |= {"access": "login", "signIn": sign_in}
+        self.settings |= {"access": "login", "signIn": sign_in, "staffSignIn": sign_in}
         return self.user_pool
 
     def hold(self) -> None:
@@ -169,7 +176,7 @@ class Site:
 
     def etag(self) -> str:
         """Return what stands for the answer now."""
-        return f'"{hashlib.sha256(json.dumps(self.answer).encode()).hexdigest()[:16]}"'
+        return _etag(self.answer)
 
     def body(self) -> bytes:
         """Return the API's answer now; one without a time of its own is of this moment."""
@@ -207,6 +214,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer_question(site)
         elif path == MENU_PATH:
             self._send_json(site.menu_status, site.menu)
+        elif path in SCREEN_PATHS or path.startswith(f"{ORDERS_PATH}/"):
+            self._answer_screen(site, path)
         elif path == "/config.js":
             settings = f"export const settings = {json.dumps(site.settings)};\n"
             text = settings if site.config is None else site.config
@@ -234,6 +243,60 @@ class _Handler(BaseHTTPRequestHandler):
             self._give_tokens(site.user_pool, _fields(body))
         else:
             self.close_connection = True
+
+    def do_PATCH(self) -> None:  # the name is the standard library's
+        site = self.server.site
+        site.requests.append(self.path)
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        with site.question():
+            if site.unreachable:
+                self.close_connection = True
+            elif not self._lets_in(site):
+                self._send_json(HTTPStatus.UNAUTHORIZED, {"message": "Unauthorized"})
+            elif site.status != HTTPStatus.OK:
+                self._send_json(site.status, {"message": "No."})
+            else:
+                answer = site.shop.patch(self.path.rpartition("/")[2], body, headers)
+                if site.shop.lost_answers:
+                    site.shop.lost_answers -= 1
+                    self.close_connection = True
+                else:
+                    self._send_json(*answer)
+
+    def _lets_in(self, site: Site) -> bool:
+        token = self.headers.get("Authorization", "")
+        site.tokens.append(token)
+        return site.user_pool is None or token == f"Bearer {site.user_pool.access}"
+
+    def _answer_screen(self, site: Site, path: str) -> None:
+        """Answer a question of the kitchen, of the screen at the counter, or of a customer's page."""
+        with site.question():
+            answer = self._screen(site, path)
+            if site.unreachable:
+                self.close_connection = True
+            elif path not in {READY_PATH, TRACK_PATH} and not self._lets_in(site):
+                self._send_json(HTTPStatus.UNAUTHORIZED, {"message": "Unauthorized"})
+            elif site.status != HTTPStatus.OK or isinstance(answer, int):
+                self._send_json(answer if isinstance(answer, int) else site.status, {"message": "No."})
+            else:
+                same = _etag({name: value for name, value in answer.items() if name != "now"})
+                if self.headers.get("If-None-Match") == same:
+                    site.not_modified += 1
+                    self._send(HTTPStatus.NOT_MODIFIED, "application/json", b"", site.headers)
+                else:
+                    self._send(HTTPStatus.OK, "application/json", json.dumps(answer).encode(), {"ETag": same})
+
+    def _screen(self, site: Site, path: str) -> dict[str, Any] | int:
+        if path == KITCHEN_PATH:
+            return site.shop.kitchen()
+        if path == READY_PATH:
+            return site.shop.numbers()
+        if path == TRACK_PATH:
+            site.shop.track_tokens.append(self.headers.get("Track-Token", ""))
+            return site.shop.track
+        order_id = path.rpartition("/")[2]
+        return {**site.shop.orders[order_id], "history": site.shop.history.get(order_id, [])}
 
     def _send_file(self, site: Site, file: Path) -> None:
         content = file.read_bytes()
@@ -294,6 +357,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
         """Say nothing: the tests look at `Site.requests`."""
+
+
+def _etag(answer: object) -> str:
+    return f'"{hashlib.sha256(json.dumps(answer).encode()).hexdigest()[:16]}"'
 
 
 def _fields(query: str) -> dict[str, str]:

@@ -1,0 +1,381 @@
+"""The kitchen's screen as a barista meets it: taps, other screens, sounds, and a network that goes away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.answers import NOON
+from tests.browser.test_order_status_page import HOSTILE
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+    from tests.browser.conftest import Board
+    from tests.browser.shop import Shop
+
+POLL = 2_000  # milliseconds between two questions while an order is open
+HOLD = 1_500  # milliseconds after a touch in which no card moves
+
+# No jitter; and every tone that the page plays, by its frequency.
+SETUP = """
+Math.random = () => 0.5;
+window.tones = [];
+const Tone = window.OscillatorNode;
+window.OscillatorNode = class extends Tone {
+  constructor(context, options) {
+    super(context, options);
+    tones.push(options.frequency);
+  }
+};
+"""
+
+
+@dataclass
+class Kitchen:
+    """The screen with the shop behind it; their clocks go together."""
+
+    board: Board
+
+    @property
+    def page(self) -> Page:
+        return self.board.page
+
+    @property
+    def shop(self) -> Shop:
+        return self.board.site.shop
+
+    def open(self) -> None:
+        """Open the screen, and wait for its first orders."""
+        self.board.open("/kitchen")
+        expect(self.page.locator("#state")).to_have_text("Live")
+
+    def wait(self, milliseconds: int = POLL) -> None:
+        """Let time pass, by default until the next answer is on the screen."""
+        self.shop.now += timedelta(milliseconds=milliseconds)
+        before = self.board.updated.text_content()
+        self.board.wait(milliseconds)
+        if milliseconds >= POLL:
+            expect(self.board.updated).not_to_have_text(before or "")
+
+    def column(self, state: str) -> Locator:
+        return self.page.locator(f'section[data-column="{state}"]')
+
+    def numbers(self, state: str) -> Locator:
+        """The pickup numbers in a column, from the top."""
+        return self.column(state).locator(".number")
+
+    def card(self, number: str) -> Locator:
+        return self.page.locator(".card").filter(has=self.page.get_by_text(number, exact=True))
+
+    def tap(self, number: str) -> None:
+        """Tap a card in its middle."""
+        self.card(number).click()
+
+    @property
+    def bar(self) -> Locator:
+        """The line at the bottom, which offers to undo and says what went wrong."""
+        return self.page.locator("#bar-words")
+
+    @property
+    def tones(self) -> list[int]:
+        """Take the tones that were played since the last look."""
+        played: list[int] = self.page.evaluate("tones.splice(0)")
+        return played
+
+    @property
+    def targets(self) -> list[Any]:
+        """The states that the screen has asked for."""
+        return [body["state"] for _, body, _ in self.shop.patches]
+
+
+@pytest.fixture
+def kitchen(board: Board) -> Kitchen:
+    """The screen, not opened yet; as on a tablet."""
+    board.page.add_init_script(SETUP)
+    board.page.set_viewport_size({"width": 1180, "height": 820})
+    return Kitchen(board)
+
+
+def test_an_order_is_moved_by_taps_undone_and_brought_back(kitchen: Kitchen) -> None:
+    kitchen.shop.add("K42", "Latte", quantity=2, attributes={"note": "oat milk", "table_number": 7})
+    kitchen.shop.add("K43", "Tea", ago=10)
+    kitchen.open()
+    expect(kitchen.card("K42")).to_contain_text("2 × Latte")
+    expect(kitchen.card("K42").locator(".notes")).to_have_text("note oat milktable number 7")
+    expect(kitchen.page.locator("#to-make")).to_have_text("Latte\u00a02, Tea\u00a01 still to make")
+    expect(kitchen.page).to_have_title("2 to make · Kitchen")
+
+    kitchen.board.site.hold()
+    kitchen.card("K42").dblclick()
+    expect(kitchen.card("K42")).to_have_attribute("data-pending", "true")
+    expect(kitchen.numbers("received")).to_have_text(["K42", "K43"])  # it moves when it is confirmed
+    kitchen.board.site.let_go()
+    expect(kitchen.bar).to_have_text("K42 Asha: Making")
+    expect(kitchen.card("K42")).to_have_attribute("data-moved", "true")  # still under the finger
+    kitchen.tap("K42")
+    kitchen.wait(HOLD)
+    expect(kitchen.numbers("preparing")).to_have_text(["K42"])
+    assert kitchen.targets == ["preparing"]
+    [(_, body, headers)] = kitchen.shop.patches
+    assert body == {"state": "preparing"}
+    assert headers["if-match"] == '"1"'
+    assert len(headers["idempotency-key"]) == 36
+
+    kitchen.page.get_by_role("button", name="Undo: back to To make").click()
+    expect(kitchen.numbers("received")).to_have_text(["K42", "K43"])
+    expect(kitchen.bar).to_have_text("K42 Asha: To make")
+
+    kitchen.wait(13_000)
+    expect(kitchen.bar).to_be_empty()
+    kitchen.page.get_by_role("button", name="More for K42 Asha").click()
+    kitchen.page.get_by_role("button", name="Collected at once: K42 Asha").click()
+    expect(kitchen.bar).to_have_text("K42 Asha: Collected")
+    kitchen.page.get_by_role("button", name="Recently done").click()
+    drawer = kitchen.page.get_by_role("dialog", name="Recently done")
+    expect(drawer.get_by_role("listitem")).to_have_text(["K42 Asha 2 × Latte Collected 12:00Bring back"])
+    drawer.get_by_role("button", name="Bring back K42 Asha").click()
+    expect(kitchen.bar).to_have_text("K42 Asha: To make")
+    drawer.get_by_role("button", name="Close").click()
+    assert kitchen.targets == ["preparing", "received", "collected", "received"]
+    versions = [change["version"] for change in kitchen.shop.history["order-K42"]]
+    assert versions == sorted(set(versions))
+
+
+def test_a_lost_answer_is_asked_for_again_and_an_older_answer_changes_nothing(kitchen: Kitchen) -> None:
+    kitchen.shop.add("K42")
+    kitchen.open()
+    kitchen.shop.lost_answers = 2
+    kitchen.tap("K42")
+    expect(kitchen.card("K42")).to_have_attribute("data-pending", "true")
+    for pause in (500, 1_500):
+        with kitchen.page.expect_request("**/orders/*"):
+            kitchen.board.wait(pause)
+    expect(kitchen.bar).to_have_text("K42 Asha: Making")
+    assert len(kitchen.shop.history["order-K42"]) == 1
+    assert len({headers["idempotency-key"] for _, _, headers in kitchen.shop.patches}) == 1
+
+    kitchen.wait()
+    expect(kitchen.numbers("preparing")).to_have_text(["K42"])
+    current = kitchen.shop.orders["order-K42"]
+    kitchen.shop.orders["order-K42"] = {**current, "state": "received", "version": 1}
+    kitchen.wait()  # an older version of the order, such as a cache's
+    expect(kitchen.numbers("preparing")).to_have_text(["K42"])
+    kitchen.shop.orders = {}
+    kitchen.shop.now -= timedelta(minutes=1)
+    with kitchen.page.expect_response("**/kitchen"):
+        kitchen.board.wait(POLL)  # a whole answer that is older
+    expect(kitchen.numbers("preparing")).to_have_text(["K42"])
+    kitchen.shop.now += timedelta(minutes=1)
+    kitchen.wait()
+    expect(kitchen.numbers("preparing")).to_have_count(0)
+
+
+def test_what_another_screen_has_moved_is_not_moved_twice(kitchen: Kitchen) -> None:
+    kitchen.shop.add("K42")
+    kitchen.open()
+    kitchen.shop.move("K42", "ready")
+    kitchen.tap("K42")
+    expect(kitchen.bar).to_have_text("K42 Asha was not moved: another screen has moved it: Ready.")
+    kitchen.wait()
+    expect(kitchen.numbers("ready")).to_have_text(["K42"])
+    for status, words in (
+        (403, "your account may not do this; ask a manager"),
+        (404, "it is not recorded yet, or no longer there"),
+        (400, "No"),
+    ):
+        kitchen.board.site.status = status
+        kitchen.tap("K42")
+        expect(kitchen.bar).to_have_text(f"K42 Asha was not moved: {words}.")
+    kitchen.board.site.status = 200
+    expect(kitchen.numbers("ready")).to_have_text(["K42"])
+
+
+def test_no_card_moves_under_a_finger(kitchen: Kitchen) -> None:
+    for number, ago in (("K41", 90), ("K42", 60), ("K43", 30)):
+        kitchen.shop.add(number, ago=ago)
+    kitchen.open()
+    place = kitchen.card("K43").bounding_box()
+    assert place
+    kitchen.page.mouse.move(place["x"] + 30, place["y"] + 30)
+    kitchen.page.mouse.down()
+    kitchen.shop.move("K41", "preparing")
+    kitchen.shop.add("K44", ago=0)
+    kitchen.shop.add("K40", ago=1_000_000, delayed=True)
+    kitchen.wait()
+    expect(kitchen.numbers("received")).to_have_text(["K41", "K42", "K43", "K44"])  # a new one comes below
+    assert kitchen.card("K43").bounding_box() == place
+    kitchen.page.mouse.up()
+    expect(kitchen.bar).to_have_text("K43 Asha: Making")
+    assert kitchen.targets == ["preparing"]
+    assert kitchen.shop.patches[0][0] == "order-K43"
+    assert kitchen.card("K43").bounding_box() == place
+    kitchen.wait()
+    expect(kitchen.numbers("received")).to_have_text(["K42", "K44"])
+    expect(kitchen.page.get_by_role("region", name="Delayed: check first")).to_contain_text("K40")
+    # What has come under the finger just now was not meant by it.
+    kitchen.tap("K42")
+    assert kitchen.targets == ["preparing"]
+    kitchen.wait(500)
+    kitchen.tap("K42")
+    expect(kitchen.bar).to_have_text("K42 Asha: Making")
+
+
+def test_ages_are_by_the_servers_clock_and_late_orders_say_so(kitchen: Kitchen) -> None:
+    kitchen.shop.now = NOON + timedelta(hours=2)  # the tablet's clock is two hours slow
+    kitchen.shop.add("K42", ago=179)
+    kitchen.shop.add("K43", ago=359)
+    kitchen.shop.add("K44", ago=3_725)
+    kitchen.shop.add("K45", ago=5, state="ready")
+    kitchen.open()
+    expect(kitchen.card("K42").locator(".age")).to_have_text(" 2:59")
+    expect(kitchen.card("K44").locator(".age")).to_have_text("overdue 1:02:05")
+    expect(kitchen.card("K45").locator(".age")).to_have_text("ready for 0:05")
+    kitchen.wait(1_000)  # without an answer
+    expect(kitchen.card("K42").locator(".age")).to_have_text("due 3:00")
+    expect(kitchen.card("K43").locator(".age")).to_have_text("overdue 6:00")
+
+
+def test_300_open_orders_are_counted_and_none_is_left_out_without_a_word(kitchen: Kitchen) -> None:
+    for number in range(300):
+        kitchen.shop.add(
+            f"N{number}", HOSTILE[number % len(HOSTILE)], ago=4_000 - number, quantity=1 + number % 3
+        )
+    kitchen.open()
+    assert kitchen.numbers("received").count() == 200
+    expect(kitchen.column("received").get_by_role("heading").first).to_have_text("To make 300")
+    more = kitchen.column("received").locator(".rest")
+    visible = (
+        kitchen.column("received")
+        .locator(".card")
+        .evaluate_all(
+            """cards => cards.filter((card) => card.getBoundingClientRect().top
+            < card.parentElement.getBoundingClientRect().bottom - 24).length"""
+        )
+    )
+    expect(more).to_have_text(f"+ {300 - visible} more")
+    before = more.text_content() or ""
+    more.click()
+    kitchen.wait(1_000)
+    expect(more).not_to_have_text(before)
+    assert kitchen.page.evaluate("document.documentElement.scrollWidth") <= 1180
+
+
+def test_sounds_are_silent_at_first_and_say_when_they_are_blocked(kitchen: Kitchen) -> None:
+    kitchen.shop.add("K41", ago=500)
+    kitchen.shop.add("K40", ago=7_000, delayed=True)
+    kitchen.open()
+    off = kitchen.page.get_by_role("button", name="Sound is off: tap here")
+    expect(off).to_be_visible()
+    kitchen.page.locator("h1").click()  # any tap will do
+    expect(off).to_be_hidden()
+    kitchen.wait()
+    assert kitchen.tones == []  # nor for what was late before, nor for delayed orders
+    kitchen.shop.add("K42", ago=356)
+    kitchen.shop.add("K43", "Tea", quantity=2)
+    kitchen.wait()
+    assert kitchen.tones == [659, 880]
+    expect(kitchen.page.locator("#announcement")).to_have_text("2 new orders: K42, K43.")
+    kitchen.wait()
+    assert kitchen.tones == [988] * 3
+    kitchen.wait()
+    assert kitchen.tones == []  # once
+    kitchen.shop.move("K43", "cancelled", "Sold out")
+    kitchen.wait()
+    assert kitchen.tones == [523, 392, 262]
+
+
+def test_a_cancelled_order_stays_until_it_is_seen_also_over_a_reload(kitchen: Kitchen) -> None:
+    kitchen.shop.add("K42")
+    kitchen.shop.add("K43")
+    kitchen.open()
+    kitchen.shop.move("K42", "cancelled", "<b>Sold out</b>")
+    kitchen.page.reload()
+    expect(kitchen.card("K42")).to_contain_text("Cancelled: <b>Sold out</b>")
+    expect(kitchen.card("K42").locator(".item")).to_have_css("text-decoration-line", "none")
+    expect(kitchen.card("K42").locator(".what")).to_have_css("text-decoration-line", "line-through")
+    expect(kitchen.column("received").locator(".count")).to_have_text("1")
+    kitchen.wait()
+    kitchen.page.get_by_role("button", name="Seen: K42").click()
+    kitchen.wait(HOLD)
+    expect(kitchen.numbers("received")).to_have_text(["K43"])
+    kitchen.page.reload()
+    expect(kitchen.numbers("received")).to_have_text(["K43"])
+
+
+def test_an_order_is_cancelled_with_a_reason_by_keyboard_and_focus_stays(kitchen: Kitchen) -> None:
+    kitchen.shop.add("K42", state="preparing")
+    kitchen.shop.add("K43", state="preparing", ago=10)
+    kitchen.open()
+    keyboard = kitchen.page.keyboard
+    kitchen.page.get_by_role("button", name="More for K42 Asha").focus()
+    keyboard.press("Enter")
+    sheet = kitchen.page.get_by_role("dialog", name="K42 Asha")
+    expect(sheet.get_by_role("heading")).to_be_focused()
+    sheet.get_by_role("button", name="Cancel the order").click()
+    expect(sheet.get_by_role("alert")).to_have_text("Please give a reason.")
+    expect(sheet.get_by_label("Sold out")).to_be_focused()
+    sheet.get_by_label("Another reason").check()
+    expect(sheet.get_by_label("The reason")).to_be_focused()
+    keyboard.type("The oven is broken")
+    keyboard.press("Enter")
+    expect(kitchen.bar).to_have_text("K42 Asha: Cancelled")
+    assert kitchen.shop.patches[0][1] == {"state": "cancelled", "reason": "The oven is broken"}
+    expect(kitchen.numbers("preparing")).to_have_text(["K43"])  # this screen knows of its own cancellation
+    expect(kitchen.page.get_by_role("button", name="Undo: back to Making")).to_be_visible()
+    next_card = kitchen.page.get_by_role("button", name="Ready: K43 Asha")
+    next_card.focus()
+    keyboard.press("Enter")
+    expect(kitchen.numbers("ready")).to_have_text(["K43"])
+    expect(kitchen.page.get_by_role("button", name="Collected: K43 Asha")).to_be_focused()
+
+
+def test_without_a_network_the_cards_stay_and_a_move_is_refused(kitchen: Kitchen) -> None:
+    kitchen.shop.add("K42")
+    kitchen.open()
+    kitchen.page.context.set_offline(True)
+    banner = (
+        "This device is offline. What you see is from 12:00:00, "
+        "and no move is taken until the screen is back."
+    )
+    expect(kitchen.bar).to_have_text(banner)
+    expect(kitchen.page.locator("#state")).to_have_text("Offline")
+    kitchen.tap("K42")
+    expect(kitchen.bar).to_have_text(f"K42 Asha was not moved. {banner}")
+    expect(kitchen.numbers("received")).to_have_text(["K42"])
+    assert kitchen.shop.patches == []
+    kitchen.page.context.set_offline(False)
+    expect(kitchen.page.locator("#state")).to_have_text("Live")
+    kitchen.board.wait(10_000)
+    expect(kitchen.bar).to_be_empty()
+    kitchen.board.site.status = 503
+    kitchen.board.wait(POLL)
+    kitchen.board.wait(4_000)
+    expect(kitchen.bar).to_contain_text("The order service reports an error (503). What you see is from")
+
+
+def test_a_device_is_signed_in_once_and_a_hidden_screen_reads_at_once_when_shown(kitchen: Kitchen) -> None:
+    kitchen.shop.add("K42")
+    pool = kitchen.board.site.ask_for_sign_in()
+    kitchen.board.open("/kitchen")
+    kitchen.page.get_by_role("button", name="Sign in").click()
+    expect(kitchen.numbers("received")).to_have_text(["K42"])
+    kitchen.board.set_hidden(True)
+    kitchen.shop.add("K43", ago=0)
+    kitchen.board.wait(60_000)
+    expect(kitchen.numbers("received")).to_have_text(["K42"])
+    kitchen.board.set_hidden(False)
+    expect(kitchen.numbers("received")).to_have_text(["K42", "K43"])
+    kitchen.page.evaluate("sessionStorage.clear()")  # as after a restart of the browser
+    kitchen.page.reload()
+    expect(kitchen.numbers("received")).to_have_text(["K42", "K43"])
+    assert pool.grants == ["authorization_code"]
+    pool.access, pool.forgets = "another", True
+    kitchen.board.wait(POLL)
+    expect(kitchen.page.get_by_role("heading", name="Sign in to see the kitchen")).to_be_visible()
+    expect(kitchen.page.locator(".card")).to_have_count(0)
+    assert "access-1" not in kitchen.page.evaluate("JSON.stringify({ ...localStorage })")

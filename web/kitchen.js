@@ -1,0 +1,292 @@
+/** The kitchen's screen: asks every two seconds, sends each tap as a move to a named state, and sounds. */
+
+import { read, Refused, send } from "./api.js";
+import { element, mark, show, write } from "./dom.js";
+import { exactTimeText, now, numberText, setClock } from "./formats.js";
+import { Board } from "./kitchen-cards.js";
+import { openOrder, showRecent } from "./kitchen-dialogs.js";
+import { Kitchen, NEXT, OPEN, STATE_WORDS } from "./kitchen-orders.js";
+import { about, poll } from "./polling.js";
+import { renewWhenIdle, stayAwake } from "./screen.js";
+import { settings } from "./settings.js";
+import { SignIn, SignInNeeded } from "./sign-in.js";
+import { Sound } from "./sound.js";
+
+const BUSY = 2_000; // milliseconds to the next question
+const QUIET = 5_000; // the same while nothing is open
+const TICK = 1_000;
+const UNDO = 12_000; // how long the bar offers to undo a move; the drawer does for half an hour
+const TROUBLE = 10_000; // how long the bar says why a move was not done
+const RETRIES = [500, 1_500]; // pauses before a move whose answer was lost is sent again
+const REMEMBERED = "cafe.kitchen";
+
+const NO_SIGN_IN = "This page does not know where to sign in. Ask whoever runs the cafe’s system to check config.js.";
+
+// A tablet on the wall is signed in once, so the tokens are the device's and not the tab's.
+const signIn = settings.staffSignIn ? new SignIn(settings.staffSignIn, localStorage) : null;
+const kitchen = new Kitchen(JSON.parse(localStorage.getItem(REMEMBERED) ?? "[]"));
+/** The targets of moves that are not confirmed yet, by the order's id. */
+const pending = new Map();
+const board = new Board(kitchen, pending, settings, { next: (order) => move(order, NEXT[order.state]), more, seen });
+const sound = new Sound(showSound);
+
+let etag = null;
+/** When the orders were last true. */
+let lastNews = null;
+
+async function ask() {
+  const askedAt = performance.now();
+  const answer = await read("/kitchen", { etag, signIn, learn: (body) => {
+    if (![body.orders, body.delayed, body.recent].every(Array.isArray)) throw new TypeError("not a kitchen");
+    return { ...kitchen.take(body, askedAt), now: Date.parse(body.now) };
+  } });
+  if (answer.news) setClock(answer.news.now);
+  return answer;
+}
+
+// --- What the page says ---
+
+const title = (order) => `${order.number} ${order.customer_name}`;
+
+function showState(state, words) {
+  mark(document.body, "data-state", state);
+  write(element("state"), words);
+  write(element("updated"), lastNews ? `updated ${exactTimeText(lastNews)}` : "no orders yet");
+}
+
+/** What the bar says for a while: a move that can be undone, or that was not done. */
+let said = null;
+
+function say(kind, words, duration, undo = null) {
+  said = { kind, words, until: performance.now() + duration, undo };
+  showBar();
+}
+
+/** Since when there is no network, in words; empty: there is one. */
+let outage = "";
+
+function showBar() {
+  if (said !== null && performance.now() >= said.until) said = null;
+  const shown = outage && said?.kind !== "trouble" ? { kind: "outage", words: outage, undo: null } : said;
+  const focused = document.activeElement === element("undo");
+  mark(element("bar"), "data-kind", shown?.kind ?? "");
+  write(element("bar-words"), shown?.words ?? "");
+  show(element("undo"), Boolean(shown?.undo));
+  if (shown?.undo) write(element("undo"), `Undo: back to ${STATE_WORDS[shown.undo.target]}`);
+  else if (focused) element("recent-open").focus();
+}
+
+/** Tell a screen reader, in one sentence for all that came at once. */
+function announce(arrived, cancelled) {
+  const parts = [];
+  if (arrived.length === 1) parts.push(`New order ${arrived[0].number}: ${numberText(arrived[0].quantity)} ${arrived[0].item}.`);
+  if (arrived.length > 1) parts.push(`${numberText(arrived.length)} new orders: ${arrived.map(({ number }) => number).join(", ")}.`);
+  for (const order of cancelled) parts.push(`Order ${order.number} was cancelled.`);
+  if (parts.length) write(element("announcement"), parts.join(" "));
+}
+
+function showSound() {
+  show(element("sound"), !sound.isOn);
+}
+
+function showDoor(words, heading = "Sign in to see the kitchen", mayTry = false) {
+  const closed = words !== null;
+  if (closed) {
+    board.clear();
+    etag = lastNews = null;
+    for (const sheet of document.querySelectorAll("dialog[open]")) sheet.close();
+    write(element("door-title"), heading);
+    write(element("door-words"), words);
+    showState("door", mayTry ? "Signed out" : "No access");
+    write(element("updated"), "");
+    write(element("to-make"), "");
+  }
+  show(element("door"), closed);
+  show(element("board"), !closed);
+  show(element("bar"), !closed);
+  show(element("sign-in"), mayTry);
+  show(element("sign-out"), signIn?.session != null);
+}
+
+function showNews({ news, etag: tag }) {
+  if (lastNews === null) showDoor(null);
+  etag = tag;
+  lastNews = new Date(now());
+  outage = "";
+  if (news !== null) showOrders(news);
+  showState("live", "Live");
+  tick();
+}
+
+function showOrders({ arrived, cancelled }) {
+  board.show();
+  showRecent(kitchen.recent, recall);
+  announce(arrived, cancelled);
+  if (cancelled.length) sound.play("cancelled");
+  else if (arrived.length) sound.play("new");
+  remember();
+  write(document.querySelector("title"), `${numberText(kitchen.total("received"))} to make · Kitchen`);
+}
+
+/** Keep which orders are shown, so that a cancellation is not missed while the page is loaded anew. */
+function remember() {
+  const ids = JSON.stringify(kitchen.shown);
+  if (localStorage.getItem(REMEMBERED) !== ids) localStorage.setItem(REMEMBERED, ids);
+}
+
+function showFailure(error, failures) {
+  if (error instanceof SignInNeeded) {
+    polling.stop();
+    showDoor(signIn ? signInWords : NO_SIGN_IN, undefined, signIn !== null);
+    signInWords = "";
+  } else if (error instanceof Refused) {
+    showDoor("Your account may not see the kitchen. Ask whoever runs the cafe’s system.", "No access");
+  } else if (element("door").hidden && (failures > 1 || !navigator.onLine || lastNews === null)) {
+    showOutage(error.message);
+  }
+}
+
+/** Say since when there is no news; the cards stay, and no move is taken until there is. */
+function showOutage(reason) {
+  const since = lastNews ? ` What you see is from ${exactTimeText(lastNews)}, and no move is taken until the screen is back.` : "";
+  outage = `${reason}.${since}`;
+  showState(navigator.onLine ? "stale" : "offline", navigator.onLine ? "Not current" : "Offline");
+  showBar();
+}
+
+function tick() {
+  if (!kitchen.known || !element("door").hidden) return;
+  board.tick();
+  showBar();
+  const late = kitchen.newlyOverdue(now(), settings);
+  if (late.length && settled) sound.play("overdue");
+  settled = true;
+}
+
+/** Whether the first orders have been shown: what is late among them is old news. */
+let settled = false;
+
+// --- Moves ---
+
+const later = (pause) => new Promise((resolve) => setTimeout(resolve, pause));
+
+/** Send a move; an answer that was lost, or a service that could not, is followed by the same request again. */
+async function request(order, body) {
+  const options = {
+    signIn, method: "PATCH", body: JSON.stringify(body),
+    headers: {
+      "Content-Type": "application/json", "If-Match": `"${order.version}"`, "Idempotency-Key": crypto.randomUUID(),
+    },
+  };
+  for (const pause of [...RETRIES, null]) {
+    try {
+      const response = await send(`/orders/${encodeURIComponent(order.order_id)}`, options);
+      if (pause === null || (response.status < 500 && response.status !== 429)) return response;
+    } catch (error) {
+      if (pause === null || error instanceof SignInNeeded || !navigator.onLine) throw error;
+    }
+    await later(pause);
+  }
+  throw new Error("unreachable");
+}
+
+/** Why a move was not done, in words. */
+function refusal(order, status, answer) {
+  const current = answer?.order;
+  if (status === 412 && current) return `another screen has moved it: ${STATE_WORDS[current.state]}`;
+  if (status === 403) return "your account may not do this; ask a manager";
+  if (status === 404) return "it is not recorded yet, or no longer there";
+  const words = Object.values(answer?.errors ?? {})[0] ?? answer?.message;
+  return status < 500 && typeof words === "string" ? words.replace(/\.$/, "") : `the order service reports an error (${status})`;
+}
+
+/** Move an order to a state; it stays where it is, as pending, until the answer comes. */
+async function move(order, target, reason = undefined) {
+  const id = order.order_id;
+  if (pending.has(id)) return;
+  const name = title(order);
+  if (outage || !navigator.onLine) {
+    if (!outage) showOutage("This device is offline");
+    return say("trouble", `${name} was not moved. ${outage}`, TROUBLE);
+  }
+  pending.set(id, target);
+  board.show();
+  let trouble = "";
+  try {
+    const response = await request(order, { state: target, reason });
+    const answer = await response.json().catch(() => null);
+    const current = response.ok ? answer : answer?.order;
+    if (current?.order_id === id) kitchen.confirm(current, performance.now());
+    if (!response.ok) trouble = refusal(order, response.status, answer);
+  } catch (error) {
+    if (error instanceof SignInNeeded) showFailure(error, 1);
+    trouble = error.message;
+  }
+  pending.delete(id);
+  if (trouble) say("trouble", `${name} was not moved: ${trouble}.`, TROUBLE);
+  else say("undo", `${name}: ${STATE_WORDS[target]}`, UNDO, { order: kitchen.order(id), target: order.state });
+  write(element("announcement"), element("bar-words").textContent);
+  if (element("door").hidden) showOrders({ arrived: [], cancelled: [] });
+}
+
+/** Return the latest change of an order, or null. */
+async function latestChange({ order_id: id }) {
+  try {
+    const { news } = await read(`/orders/${encodeURIComponent(id)}`, { signIn, learn: ({ history }) => history });
+    return news.at(-1) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** Bring an order back to the state that its latest change came from. */
+async function recall(order) {
+  const change = await latestChange(order);
+  if (change) move(order, change.from);
+  else say("trouble", `${title(order)} was not moved: its history cannot be read.`, TROUBLE);
+}
+
+function more(order) {
+  openOrder(order, latestChange(order), (target, reason) => move(order, target, reason));
+}
+
+function seen(order) {
+  kitchen.see(order.order_id);
+  remember();
+  board.show();
+}
+
+// --- What a person may do ---
+
+element("undo").addEventListener("click", () => {
+  const { order, target } = said.undo;
+  said = null;
+  showBar();
+  move(order, target);
+});
+element("recent-open").addEventListener("click", () => showRecent(kitchen.recent, recall, true));
+element("sound").addEventListener("click", () => later(100).then(() => sound.play("new")));
+element("sign-in").addEventListener("click", () => signIn?.start());
+element("sign-out").addEventListener("click", () => {
+  polling.stop();
+  showDoor("", "Signed out");
+  localStorage.removeItem(REMEMBERED);
+  signIn?.end();
+});
+window.addEventListener("offline", () => {
+  if (element("door").hidden) showOutage("This device is offline");
+});
+
+/** Why the last try to sign in did not succeed. */
+let signInWords = "";
+try {
+  await signIn?.finish();
+} catch (error) {
+  signInWords = error.message;
+}
+showSound();
+stayAwake();
+renewWhenIdle(() => pending.size > 0 || document.querySelector("dialog[open]") !== null);
+const isOpen = () => OPEN.some((state) => kitchen.column(state).length > 0);
+const polling = poll(ask, showNews, showFailure, { every: () => about(isOpen() ? BUSY : QUIET) });
+setInterval(tick, TICK);

@@ -1,0 +1,142 @@
+/** The screen at the counter: which numbers are made, and which are ready. It runs for weeks without anybody. */
+
+import { read } from "./api.js";
+import { element, make, mark, show, write } from "./dom.js";
+import { exactTimeText, locale, now, numberText, setClock, timeText } from "./formats.js";
+import { about, poll } from "./polling.js";
+import { renewWhenIdle, stayAwake } from "./screen.js";
+import { Sound } from "./sound.js";
+
+const BUSY = 2_000; // milliseconds to the next question
+const QUIET = 5_000; // the same while no order is open
+const TICK = 1_000;
+const PAGE = 8_000; // how long a page is shown where not all numbers fit
+const OLD_NEWS = 15_000; // after so long without an answer the screen says so
+const SIZES = [34, 28, 24, 20, 17, 14, 12]; // of a number, in hundredths of the window's height
+
+const sound = new Sound(() => {});
+
+let etag = null;
+/** The answer on the screen. */
+let shown = null;
+let lastNews = null;
+
+async function ask() {
+  const answer = await read("/ready", { etag: shown && etag, learn: ({ now: time, preparing, ready }) => {
+    if (![preparing, ready].every(Array.isArray)) throw new TypeError("not the ready numbers");
+    return { time: Date.parse(time), preparing: preparing.map(String), ready: ready.map(({ number }) => String(number)) };
+  } });
+  if (answer.news) setClock(answer.news.time);
+  return answer;
+}
+
+// --- Numbers ---
+
+/** A list of numbers: as large as they all fit, and at the smallest size in pages that take turns. */
+class Numbers {
+  #list;
+  #counter;
+  #numbers = [];
+  #perPage = Infinity;
+  #page = 0;
+
+  constructor(name) {
+    this.#list = element(name);
+    this.#counter = element(`${name}-page`);
+  }
+
+  /** Show these numbers; `fresh` ones are highlighted for a while. */
+  show(numbers, fresh = []) {
+    const there = new Map([...this.#list.children].map((entry) => [entry.textContent, entry]));
+    this.#list.replaceChildren(...numbers.map((number) => there.get(number) ?? make("li", "", number)));
+    for (const number of fresh) this.#list.children[numbers.indexOf(number)]?.classList.add("new");
+    if (fresh.length) this.#page = 0;
+    this.#numbers = numbers;
+    this.fit();
+  }
+
+  /** Find the largest size at which all fit; where none is small enough, how many make a page. */
+  fit() {
+    const entries = [...this.#list.children];
+    for (const entry of entries) show(entry, true);
+    const overflows = () => this.#list.scrollHeight > this.#list.clientHeight + 1 || this.#list.scrollWidth > this.#list.clientWidth + 1;
+    for (const size of SIZES) {
+      this.#list.style.setProperty("--size", `${size}vh`);
+      if (!overflows()) break;
+    }
+    const fitting = entries.length;
+    this.#perPage = fitting;
+    while (this.#perPage > 1 && overflows()) {
+      this.#perPage -= 1;
+      show(entries[this.#perPage], false);
+    }
+    this.#showPage();
+  }
+
+  turn() {
+    this.#page += 1;
+    this.#showPage();
+  }
+
+  #showPage() {
+    const pages = Math.max(1, Math.ceil(this.#numbers.length / this.#perPage));
+    this.#page %= pages;
+    for (const [index, entry] of [...this.#list.children].entries()) {
+      show(entry, Math.floor(index / this.#perPage) === this.#page);
+    }
+    write(this.#counter, pages > 1 ? `${numberText(this.#page + 1)} of ${numberText(pages)}` : "");
+  }
+}
+
+const preparing = new Numbers("preparing");
+const ready = new Numbers("ready");
+
+function showNews({ news, etag: tag }) {
+  lastNews = new Date(now());
+  etag = tag;
+  if (news !== null && !(shown && news.time < shown.time)) {
+    const fresh = shown ? news.ready.filter((number) => !shown.ready.includes(number)) : [];
+    preparing.show(news.preparing);
+    ready.show(news.ready, fresh);
+    show(element("nothing"), news.ready.length === 0);
+    if (fresh.length) {
+      sound.play("ready");
+      write(element("announcement"), `Ready: ${fresh.join(", ")}`);
+    }
+    shown = news;
+  }
+  tick();
+}
+
+function tick() {
+  const date = new Date(now());
+  mark(element("clock"), "lang", locale);
+  write(element("clock"), timeText(date));
+  if (lastNews === null) return;
+  const old = now() - lastNews > OLD_NEWS || !navigator.onLine;
+  mark(document.body, "data-state", old ? "stale" : "live");
+  write(element("updated"), old ? `not current since ${exactTimeText(lastNews)}` : `updated ${exactTimeText(lastNews)}`);
+}
+
+function showFailure(error, failures) {
+  if (lastNews !== null) return tick();
+  if (failures > 1) write(element("updated"), `${error.message}. This screen keeps trying by itself.`);
+}
+
+function fit() {
+  preparing.fit();
+  ready.fit();
+}
+
+stayAwake();
+renewWhenIdle();
+const isOpen = () => shown !== null && shown.preparing.length + shown.ready.length > 0;
+poll(ask, showNews, showFailure, { every: () => about(isOpen() ? BUSY : QUIET) });
+setInterval(tick, TICK);
+setInterval(() => {
+  preparing.turn();
+  ready.turn();
+}, PAGE);
+window.addEventListener("resize", fit);
+window.addEventListener("offline", tick);
+document.fonts.addEventListener("loadingdone", fit);
