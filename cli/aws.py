@@ -88,6 +88,12 @@ class Clients:
             return self._session.client("secretsmanager", endpoint_url=self._endpoint, config=self._config)
 
     @cached_property
+    def users(self) -> Any:
+        """Amazon Cognito's user pools."""
+        with environment.blamed():
+            return self._session.client("cognito-idp", endpoint_url=self._endpoint, config=self._config)
+
+    @cached_property
     def sts(self) -> Any:
         """AWS STS, which tells whose credentials these are."""
         with environment.blamed():

@@ -22,6 +22,24 @@ BUSY_TIMEOUT = 120.0  # seconds in which a function that runs already may end
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
+def http_answer(functions: LambdaClient, name: str, event: dict[str, Any]) -> tuple[int, str]:
+    """Call a function behind the API, and return the status and the body that it answers with.
+
+    Raises
+    ------
+    AnswerError
+        If it cannot be called, or its answer is none of HTTP.
+    """
+    with aws.asking():
+        response: Any = functions.invoke(FunctionName=name, Payload=json.dumps(event))
+    answer: Any = json.loads(response["Payload"].read() or b"null")
+    try:
+        return int(answer["statusCode"]), str(answer["body"])
+    except (KeyError, TypeError, ValueError):
+        problem = str(answer.get("errorMessage", answer)) if isinstance(answer, dict) else str(answer)
+    raise AnswerError(f"{name} answered {problem.rstrip('.')}.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Function:
     """One function."""

@@ -15,10 +15,11 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from cli import local, operate, stack, widening, worker
+from cli import local, operate, stack, staff, widening, worker
 from cli.chaos import command as chaos
 from cli.dlq import commands as dlq
 from cli.errors import AnswerError
+from cli.kitchen import commands as kitchen
 from cli.load import command as loading
 from cli.options import (
     DAY,
@@ -62,6 +63,8 @@ app = typer.Typer(
 app.add_typer(local.app, name="local")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(worker.app, name="worker")
+app.add_typer(kitchen.app, name="orders")
+app.add_typer(staff.app, name="staff")
 app.add_typer(widening.app, name="database")
 app.add_typer(operate.app)
 app.add_typer(loading.app)

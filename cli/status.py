@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from cli.aws import Clients
 
+LONGEST_SHOWN = 200  # characters of an answer that is not as agreed
 KINDS = {
     "Count": Kind.NUMBER,
     "Quantity": Kind.NUMBER,
@@ -136,17 +137,16 @@ def call(functions: "LambdaClient", name: str) -> object:
     AnswerError
         It cannot be called, or it answers anything but 200 with JSON.
     """
-    from cli import aws
+    from cli.functions import http_answer
 
-    with aws.asking():
-        response: Any = functions.invoke(FunctionName=name, Payload="{}")
-    answer = json.loads(response["Payload"].read() or b"null")
+    code, body = http_answer(functions, name, {})
     try:
-        if answer["statusCode"] == httpx.codes.OK:
-            return json.loads(answer["body"])
-        problem = f"{answer['statusCode']}: {json.loads(answer['body'])['message']}"
+        document = json.loads(body)
+        if code == httpx.codes.OK:
+            return document
+        problem = f"{code}: {document['message']}"
     except (KeyError, TypeError, ValueError):
-        problem = str(answer.get("errorMessage", answer)) if isinstance(answer, dict) else str(answer)
+        problem = f"{code} with {body[:LONGEST_SHOWN]!r}"
     raise AnswerError(f"{name} answered {problem.rstrip('.')}.")
 
 

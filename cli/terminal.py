@@ -4,7 +4,6 @@ Names of customers and dishes are any text that anybody sent. They never reach R
 (the consoles have it off) and never the terminal as control characters.
 """
 
-import json
 import os
 import shutil
 import sys
@@ -15,6 +14,7 @@ import typer
 from rich.console import Console
 
 from cli.errors import AnswerError, SetUpError
+from orders import exact_json
 
 # Columns of a table that goes into a file or a pipe: wide enough that nothing of it is cut off.
 FILE_WIDTH = 160
@@ -76,7 +76,7 @@ def note(sentence: str, *, style: str | None = None) -> None:
 
 def print_json(document: object) -> None:
     """Print the one JSON document of a `--json` run; ASCII only, so that it prints everywhere."""
-    typer.echo(json.dumps(document, indent=2))
+    typer.echo(exact_json.encode(document, indent=2))
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -77,7 +77,7 @@ class AccessArgs:
 
 
 class Access(pulumi.ComponentResource):
-    """A user pool for staff; with `login` for readers, too; with `cidrs` a guard at CloudFront, and a secret."""
+    """A user pool for staff, and for readers with `login`; with `cidrs`, a guard at CloudFront."""
 
     mode: Literal["public", "cidrs", "login"]
     guard: aws.cloudfront.Function | None = None

@@ -251,6 +251,8 @@ class FakeAws:
             "worker_mapping": "4b9a1a2e-0000-4000-8000-000000000000",
             "reconcile_function": "ReconcileOrders-dev",
             "migrate_function": "MigrateDatabase-dev",
+            "staff_function": "StaffOrders-dev",
+            "waiting_alarm_minutes": "0",
             "orders_table": "Orders-dev",
             "menu_table": "CafeMenu-dev",
             "metrics_table": "CafeOrderMetrics-dev",
@@ -359,7 +361,7 @@ class FakeFunctions:
         """Run one of the functions that operators call, or the one behind the status API."""
         if FunctionName == "GetOrderStatusLambda-dev":
             return {"Payload": io.BytesIO(json.dumps(self.status).encode())}
-        assert FunctionName in {"ReconcileOrders-dev", "MigrateDatabase-dev"}
+        assert FunctionName in {"ReconcileOrders-dev", "MigrateDatabase-dev", "StaffOrders-dev"}
         event = json.loads(Payload)
         self.events.append(event)
         answer = self.answers.pop(0) if self.answers else self.usual(event)

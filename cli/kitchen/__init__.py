@@ -1,0 +1,1 @@
+"""Orders in the kitchen, as an operator sees and moves them."""

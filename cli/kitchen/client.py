@@ -1,0 +1,168 @@
+"""`StaffOrders`, called by a person whom IAM lets in: what staff see of orders, and do with them."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cli import aws, functions
+from cli.errors import AnswerError
+from cli.stack import Stack
+from orders import exact_json
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+NUMBER = re.compile(r"[A-HJ-NP-Z][0-9]{2}")  # a pickup number
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class State(StrEnum):
+    """Where an order is, by the names of the API."""
+
+    RECEIVED = "received"
+    PREPARING = "preparing"
+    READY = "ready"
+    COLLECTED = "collected"
+    CANCELLED = "cancelled"
+
+
+class Part(BaseModel):
+    """Base of the answers' parts; what a later version adds is no error."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Change(Part):
+    """A change of an order's state."""
+
+    came_from: State = Field(alias="from")
+    to: State
+    at: datetime
+    actor: str
+    reason: str | None = None
+
+
+class Order(Part):
+    """An order; its history is there where it was asked for by its id."""
+
+    order_id: str
+    number: str
+    state: State | None
+    version: int
+    state_at: datetime | None = None
+    created_at: datetime | None = None
+    customer_name: str | None = None
+    item: str
+    quantity: int
+    attributes: dict[str, Any] = Field(default_factory=dict)
+    reason: str | None = None
+    history: list[Change] = Field(default_factory=list)
+    document: dict[str, Any] = Field(default_factory=dict)  # as the API returned it
+
+    @property
+    def goods(self) -> str:
+        """Return what was ordered, and by whom."""
+        return f"{self.quantity} × {self.item} for {self.customer_name or 'Guest'}"
+
+
+class Board(Part):
+    """What the kitchen's screen shows."""
+
+    now: datetime
+    orders: list[Order]
+    totals: dict[str, int]
+    delayed: list[Order]
+    recent: list[Order]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kitchen:
+    """The kitchen of one stack.
+
+    Attributes
+    ----------
+    actor
+        Who moves orders; it is kept with each change.
+    """
+
+    functions: LambdaClient
+    name: str
+    actor: str
+
+    @classmethod
+    def of(cls, target: Stack, clients: aws.Clients) -> Kitchen:
+        """Act in a stack's kitchen, as whoever these credentials belong to."""
+        name = target.output("staff_function")
+        with aws.asking():
+            arn = str(clients.sts.get_caller_identity()["Arn"])
+        return cls(functions=clients.functions, name=name, actor=re.split("[/:]", arn)[-1])
+
+    def document(self) -> Any:
+        """Read what the kitchen's screen shows, as the API returns it."""
+        return self._call("GET", "/kitchen")
+
+    def board(self) -> Board:
+        """Read what the kitchen's screen shows."""
+        return self.parsed(self.document(), Board)
+
+    def find(self, reference: str) -> Order:
+        """Read an order by its pickup number, as far as the screen shows it, or by its id."""
+        if NUMBER.fullmatch(reference.upper()):
+            board = self.board()
+            for order in (*board.orders, *board.delayed, *board.recent):
+                if order.number == reference.upper():
+                    return self.order(order.order_id)
+        return self.order(reference)
+
+    def order(self, order_id: str) -> Order:
+        """Read an order with its history."""
+        return self._order(self._call("GET", "/orders/{id}", order_id))
+
+    def move(self, order: Order, target: State, reason: str | None = None) -> Order:
+        """Move an order to another state, unless somebody else has moved it since it was read.
+
+        Raises
+        ------
+        AnswerError
+            If it may not move there, or has changed.
+        """
+        body = {"state": target.value} | ({"reason": reason} if reason else {})
+        headers = {"If-Match": f'"{order.version}"', "Idempotency-Key": str(uuid.uuid4())}
+        return self._order(
+            self._call("PATCH", "/orders/{id}", order.order_id, headers=headers, body=json.dumps(body))
+        )
+
+    def parsed(self, document: object, kind: type[Answer]) -> Answer:
+        """Read an answer."""
+        try:
+            return kind.model_validate(document)
+        except ValidationError as problem:
+            place = ".".join(map(str, problem.errors()[0]["loc"])) or "the whole of it"
+            raise AnswerError(f"The answer of {self.name} is not as agreed, at {place}.") from None
+
+    def _order(self, document: object) -> Order:
+        return self.parsed({**document, "document": document} if isinstance(document, dict) else None, Order)
+
+    def _call(self, method: str, resource: str, order_id: str | None = None, **request: object) -> Any:
+        event = {"httpMethod": method, "resource": resource, "headers": {}, "actor": self.actor, **request}
+        if order_id is not None:
+            event["pathParameters"] = {"id": order_id}
+        status, body = functions.http_answer(self.functions, self.name, event)
+        try:
+            document = exact_json.decode(body)
+        except ValueError:
+            document = None
+        if status == HTTPStatus.OK:
+            return document
+        message = document.get("message") if isinstance(document, dict) else None
+        raise AnswerError(str(message or f"{self.name} answered {status}."))

@@ -1,0 +1,228 @@
+"""`cafe orders`: what can be typed about orders in the kitchen, and what is then printed."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli import stack
+from cli.errors import AnswerError
+from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, examples, text
+from cli.tables import Column, Kind, Table
+from cli.terminal import note, out, plain, print_json, say
+from cli.times import duration, spoken
+
+# boto3 takes longer to import than most commands run, so each command imports its own.
+if TYPE_CHECKING:
+    from cli.kitchen.client import Kitchen, Order, State
+
+app = typer.Typer(
+    cls=SentenceGroup,
+    no_args_is_help=True,
+    help="See and move orders in the kitchen, by your AWS credentials.",
+    epilog=examples("cafe orders list", "cafe orders ready K42", 'cafe orders cancel K42 --reason "No milk"'),
+)
+
+Reference = Annotated[
+    str,
+    typer.Argument(
+        metavar="ORDER",
+        callback=text,
+        help="A pickup number such as K42, or an order's id.",
+        show_default=False,
+    ),
+]
+COLUMNS = (
+    Column("Number", Kind.WHOLE),
+    Column("State", Kind.WHOLE),
+    Column("For", Kind.WHOLE),
+    Column("Customer"),
+    Column("Item"),
+    Column("Quantity", Kind.NUMBER),
+    Column("Order", Kind.ID),
+)
+
+
+@app.command("list", epilog=examples("cafe orders list", "cafe orders list --stack prod --json"))
+def list_command(
+    stack_name: StackName = DEFAULT_STACK,
+    directory: Directory = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """List the open orders, the oldest first, and what was moved in the last 30 minutes."""
+    from cli.kitchen.client import Board
+
+    kitchen = _kitchen(stack_name, directory)
+    document = kitchen.document()
+    if as_json:
+        print_json(document)
+        return
+    board = kitchen.parsed(document, Board)
+    shown = 0
+    for title, orders in (
+        ("Open", board.orders),
+        ("Delayed: check first", board.delayed),
+        ("Moved in the last 30 minutes", [order for order in board.recent if order not in board.orders]),
+    ):
+        if orders:
+            out.print(_table(title, orders, board.now))
+            shown += len(orders)
+    totals = board.totals
+    say(
+        f"{totals.get('received', 0):,} to make, {totals.get('preparing', 0):,} being made, "
+        f"{totals.get('ready', 0):,} ready."
+    )
+    left_out = sum(totals.get(state, 0) for state in ("received", "preparing", "ready")) - len(board.orders)
+    if left_out > 0:
+        note(f"{left_out:,} more are open than are listed.", style="yellow")
+
+
+@app.command("show", epilog=examples("cafe orders show K42", "cafe orders show O1234 --json"))
+def show_command(
+    reference: Reference,
+    stack_name: StackName = DEFAULT_STACK,
+    directory: Directory = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Show an order with all that its publisher said, and who moved it when."""
+    order = _kitchen(stack_name, directory).find(reference)
+    if as_json:
+        print_json(order.document)
+        return
+    facts: dict[str, object] = {
+        "Number": order.number,
+        "Order": order.order_id,
+        "State": order.state or "none: it was recorded before orders had states",
+        "Since": spoken(order.state_at) if order.state_at else "a test order: no screen shows it",
+        "Sent": spoken(order.created_at) if order.created_at else "unknown",
+        "Ordered": order.goods,
+        **order.attributes,
+    }
+    for name, value in facts.items():
+        say(f"{plain(name) + ':':<12} {plain(value)}")
+    for change in order.history:
+        because = f": {change.reason}" if change.reason else ""
+        say(f"{spoken(change.at)}  {change.came_from} → {change.to} by {plain(change.actor + because)}")
+
+
+@app.command("prepare", epilog=examples("cafe orders prepare K42"))
+def prepare_command(
+    reference: Reference,
+    stack_name: StackName = DEFAULT_STACK,
+    directory: Directory = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Say that an order is being made. Exit code 1: it cannot be, or somebody else has just moved it."""
+    _move(reference, "preparing", stack_name, directory, as_json=as_json)
+
+
+@app.command("ready", epilog=examples("cafe orders ready K42"))
+def ready_command(
+    reference: Reference,
+    stack_name: StackName = DEFAULT_STACK,
+    directory: Directory = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Say that an order is ready. Exit code 1: it cannot be, or somebody else has just moved it."""
+    _move(reference, "ready", stack_name, directory, as_json=as_json)
+
+
+@app.command("collect", epilog=examples("cafe orders collect K42"))
+def collect_command(
+    reference: Reference,
+    stack_name: StackName = DEFAULT_STACK,
+    directory: Directory = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Say that an order was collected. Exit code 1: it cannot be, or somebody else has just moved it."""
+    _move(reference, "collected", stack_name, directory, as_json=as_json)
+
+
+@app.command(
+    "cancel", epilog=examples("cafe orders cancel K42", 'cafe orders cancel K42 --reason "Out of oat milk"')
+)
+def cancel_command(
+    reference: Reference,
+    reason: Annotated[
+        str | None,
+        typer.Option(callback=text, help="Why; needed once the order is being made.", show_default=False),
+    ] = None,
+    stack_name: StackName = DEFAULT_STACK,
+    directory: Directory = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Cancel an order; the kitchen's screen says so. Exit code 1: it cannot be, or has just been moved."""
+    _move(reference, "cancelled", stack_name, directory, as_json=as_json, reason=reason)
+
+
+@app.command("recall", epilog=examples("cafe orders recall K42"))
+def recall_command(
+    reference: Reference,
+    stack_name: StackName = DEFAULT_STACK,
+    directory: Directory = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Take back an order's latest move, for up to 30 minutes. Exit code 1: it cannot be taken back."""
+    kitchen = _kitchen(stack_name, directory)
+    order = kitchen.find(reference)
+    if not order.history:
+        raise AnswerError(f"Order {order.number} was not moved: there is nothing to recall.")
+    _say_moved(kitchen.move(order, order.history[-1].came_from), as_json=as_json)
+
+
+def _kitchen(stack_name: str, directory: Path | None) -> "Kitchen":
+    from cli import aws
+    from cli.kitchen.client import Kitchen
+
+    target = stack.load(stack_name, directory)
+    return Kitchen.of(target, aws.Clients(target))
+
+
+def _move(
+    reference: str,
+    target: str,
+    stack_name: str,
+    directory: Path | None,
+    *,
+    as_json: bool,
+    reason: str | None = None,
+) -> None:
+    from cli.kitchen.client import State
+
+    kitchen = _kitchen(stack_name, directory)
+    _say_moved(kitchen.move(kitchen.find(reference), State(target), reason), as_json=as_json)
+
+
+def _say_moved(order: "Order", *, as_json: bool) -> None:
+    if as_json:
+        print_json(order.document)
+    else:
+        say(f"{order.number} is {_words(order.state)}: {plain(order.goods)}.")
+
+
+def _words(state: "State | None") -> str:
+    return {"received": "to be made", "preparing": "being made"}.get(str(state), str(state))
+
+
+def _table(title: str, orders: "list[Order]", now: datetime) -> Table:
+    table = Table(title, COLUMNS)
+    for order in orders:
+        age = duration((now - order.state_at).total_seconds()) if order.state_at else ""
+        table.add_row(
+            order.number,
+            str(order.state),
+            age,
+            plain(order.customer_name or ""),
+            plain(order.item),
+            f"{order.quantity:,}",
+            plain(order.order_id),
+        )
+    return table

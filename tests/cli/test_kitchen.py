@@ -1,0 +1,193 @@
+"""`cafe orders`: what is asked of StaffOrders, and what is printed of its answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Cafe
+from tests.cli.stand_in import FakeFunctions
+
+
+def order(number: str = "K42", state: str = "received", **more: Any) -> dict[str, Any]:
+    return {
+        "order_id": f"id-of-{number}",
+        "number": number,
+        "state": state,
+        "version": 1_795_699_381_123_456,
+        "state_at": "2026-11-26T13:00:00.000Z",
+        "created_at": "2026-11-26T12:58:00.000Z",
+        "ready_at": None,
+        "customer_name": "Ada",
+        "item": "Latte",
+        "quantity": 2,
+        "attributes": {"note": "oat milk", "discount": 0.1},
+        "reason": None,
+        **more,
+    }
+
+
+class Staff:
+    """StaffOrders, with orders that it shows and moves."""
+
+    def __init__(self, functions: FakeFunctions) -> None:
+        self.functions = functions
+        self.orders: list[dict[str, Any]] = [order()]
+        self.recent: list[dict[str, Any]] = []
+        self.totals = {"received": 1, "preparing": 0, "ready": 0}
+        self.refusal: tuple[int, dict[str, Any]] | None = None
+        self.body = ""
+        functions.usual = self.answer
+
+    @property
+    def moves(self) -> list[dict[str, Any]]:
+        """The requests that moved an order."""
+        return [event for event in self.functions.events if event["httpMethod"] == "PATCH"]
+
+    def answer(self, event: dict[str, Any]) -> dict[str, Any]:
+        status, document = self._answer(event)
+        return {"statusCode": status, "headers": {}, "body": self.body or json.dumps(document)}
+
+    def _answer(self, event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        # Only what comes through API Gateway has a context.
+        assert "requestContext" not in event
+        if event["resource"] == "/kitchen":
+            board = {"now": "2026-11-26T13:04:05.000Z", "orders": self.orders, "totals": self.totals}
+            return 200, board | {"delayed": [], "recent": self.recent}
+        found = next(
+            (
+                each
+                for each in (*self.orders, *self.recent)
+                if each["order_id"] == event["pathParameters"]["id"]
+            ),
+            None,
+        )
+        if found is None:
+            return 404, {"message": "There is no such order, or it is not recorded yet."}
+        if event["httpMethod"] == "GET":
+            return 200, found
+        return self.refusal or (200, found | {"state": json.loads(event["body"])["state"]})
+
+
+@pytest.fixture
+def staff(functions: FakeFunctions) -> Staff:
+    return Staff(functions)
+
+
+@pytest.fixture
+def orders(cafe: Cafe, staff: Staff) -> Cafe:
+    """The command on the stack `dev`."""
+    return lambda *words: cafe("orders", *words, "--stack", "dev")
+
+
+def test_open_orders_are_listed_with_their_age_by_the_servers_clock(orders: Cafe, staff: Staff) -> None:
+    staff.recent = [order("K41", "collected")]
+    result = orders("list")
+    assert result.exit_code == 0, result.output
+    assert "K42" in result.stdout
+    assert "4 min 5 s" in result.stdout
+    assert "Moved in the last 30 minutes" in result.stdout
+    assert result.stdout.splitlines()[-1] == "1 to make, 0 being made, 0 ready."
+
+
+def test_a_list_that_is_cut_says_so(orders: Cafe, staff: Staff) -> None:
+    staff.totals = {"received": 300, "preparing": 0, "ready": 0}
+    result = orders("list")
+    assert "299 more are open than are listed." in result.stderr
+
+
+def test_numbers_in_a_document_stay_exact(orders: Cafe, staff: Staff) -> None:
+    staff.body = json.dumps({"now": "2026-11-26T13:04:05Z", "a": 1}).replace("1}", "0.10}")
+    assert '"a": 0.10' in orders("list", "--json").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "state"), [("prepare", "preparing"), ("ready", "ready"), ("collect", "collected")]
+)
+def test_an_order_is_moved_by_its_pickup_number_from_the_version_that_was_read(
+    orders: Cafe, staff: Staff, words: str, state: str
+) -> None:
+    result = orders(words, "k42")
+    assert result.exit_code == 0, result.output
+    (move,) = staff.moves
+    assert move["pathParameters"] == {"id": "id-of-K42"}
+    assert move["headers"]["If-Match"] == '"1795699381123456"'
+    assert json.loads(move["body"]) == {"state": state}
+    assert "2 × Latte for Ada" in result.stdout
+
+
+def test_each_move_has_a_key_of_its_own_and_the_name_of_who_made_it(orders: Cafe, staff: Staff) -> None:
+    orders("ready", "K42")
+    orders("ready", "K42")
+    first, second = staff.moves
+    assert first["headers"]["Idempotency-Key"] != second["headers"]["Idempotency-Key"]
+    assert first["actor"] == second["actor"] != ""
+
+
+def test_an_order_is_moved_by_its_id_too(orders: Cafe, staff: Staff) -> None:
+    assert orders("collect", "id-of-K42").exit_code == 0
+    assert {event["resource"] for event in staff.functions.events} == {"/orders/{id}"}
+
+
+def test_a_cancel_takes_its_reason_along(orders: Cafe, staff: Staff) -> None:
+    assert orders("cancel", "K42", "--reason", "No milk").exit_code == 0
+    assert json.loads(staff.moves[0]["body"]) == {"state": "cancelled", "reason": "No milk"}
+
+
+def test_a_recall_names_the_state_that_the_latest_move_came_from(orders: Cafe, staff: Staff) -> None:
+    moved = {"at": "2026-11-26T13:00:00.000Z", "actor": "ada", "reason": None}
+    staff.orders[0]["history"] = [
+        {"version": 2, "from": "received", "to": "preparing", **moved},
+        {"version": 3, "from": "preparing", "to": "ready", **moved},
+    ]
+    assert orders("recall", "K42").exit_code == 0
+    assert json.loads(staff.moves[0]["body"]) == {"state": "preparing"}
+
+
+def test_an_order_that_was_not_moved_is_not_recalled(orders: Cafe, staff: Staff) -> None:
+    result = orders("recall", "K42")
+    assert result.exit_code == 1
+    assert "nothing to recall" in result.stderr
+    assert staff.moves == []
+
+
+def test_what_the_kitchen_refuses_is_its_own_sentence(orders: Cafe, staff: Staff) -> None:
+    staff.refusal = (409, {"message": "An order that is collected does not become ready.", "allowed": []})
+    result = orders("ready", "K42", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == {"error": "An order that is collected does not become ready."}
+
+
+def test_an_order_that_is_not_there_is_a_sentence(orders: Cafe, staff: Staff) -> None:
+    result = orders("show", "Z99")
+    assert result.exit_code == 1
+    assert "There is no such order" in result.stderr
+
+
+def test_an_order_is_shown_with_its_history_and_no_control_characters(orders: Cafe, staff: Staff) -> None:
+    staff.orders[0] |= {
+        "customer_name": "\x1b[31mAda",
+        "history": [
+            {
+                "version": 2,
+                "from": "received",
+                "to": "cancelled",
+                "at": "2026-11-26T13:00:00.000Z",
+                "actor": "ada",
+                "reason": "No milk",
+            }
+        ],
+    }
+    result = orders("show", "K42")
+    assert "received → cancelled by ada: No milk" in result.stdout
+    assert "oat milk" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_an_answer_that_is_not_as_agreed_is_a_sentence(orders: Cafe, staff: Staff) -> None:
+    staff.body = '{"now": "soon"}'
+    result = orders("list")
+    assert result.exit_code == 1
+    assert "The answer of StaffOrders-dev is not as agreed, at now." in result.stderr

@@ -1,0 +1,119 @@
+"""`cafe staff`: accounts in the user pool, and those that it leaves to Pulumi."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Cafe, Pulumi
+from tests.cli.stand_in import FakeAws, administrator
+
+
+class Pool:
+    """The stack's user pool in moto."""
+
+    def __init__(self, cognito: Any) -> None:
+        self._cognito = cognito
+        self.id: str = cognito.create_user_pool(
+            PoolName="cafe-dev",
+            UsernameAttributes=["email"],
+            AdminCreateUserConfig={"AllowAdminCreateUserOnly": True},
+        )["UserPool"]["Id"]
+        for group in ("viewer", "staff", "manager"):
+            cognito.create_group(UserPoolId=self.id, GroupName=group)
+
+    def invite(self, email: str, group: str) -> None:
+        """Make an account as Pulumi does."""
+        self._cognito.admin_create_user(
+            UserPoolId=self.id, Username=email, UserAttributes=[{"Name": "email", "Value": email}]
+        )
+        self._cognito.admin_add_user_to_group(UserPoolId=self.id, Username=email, GroupName=group)
+
+    def accept(self, email: str) -> None:
+        """Choose a password, as at the first sign-in."""
+        self._cognito.admin_set_user_password(
+            UserPoolId=self.id, Username=email, Password="Correct-horse-9", Permanent=True
+        )
+
+    def groups(self, email: str) -> list[str]:
+        """Name the groups of an account."""
+        found = self._cognito.admin_list_groups_for_user(UserPoolId=self.id, Username=email)["Groups"]
+        return [group["GroupName"] for group in found]
+
+
+@pytest.fixture
+def pool(dev: FakeAws, quick_clients: None, pulumi: Pulumi) -> Pool:
+    found = Pool(administrator().users)
+    pulumi.prints(json.dumps(dev.outputs() | {"user_pool_id": found.id}))
+    return found
+
+
+@pytest.fixture
+def staff(cafe: Cafe, pool: Pool) -> Cafe:
+    """The command on the stack `dev`."""
+    return lambda *words: cafe("staff", *words, "--stack", "dev")
+
+
+def people(staff: Cafe) -> dict[str, Any]:
+    return {person["email"]: person for person in json.loads(staff("list", "--json").stdout)["people"]}
+
+
+def test_who_is_added_is_invited_and_may_work_in_the_kitchen(staff: Cafe, pool: Pool) -> None:
+    result = staff("add", "Ada@Example.com")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "ada@example.com is staff now, and invited by e-mail.\n"
+    assert pool.groups("ada@example.com") == ["staff"]
+    assert people(staff)["ada@example.com"]["invited"] is True
+
+
+def test_a_role_is_changed_and_not_added(staff: Cafe, pool: Pool) -> None:
+    staff("add", "ada@example.com", "--role", "manager")
+    pool.accept("ada@example.com")
+    assert (
+        "is staff now; where they are signed in, within 15 minutes" in staff("add", "ada@example.com").stdout
+    )
+    assert pool.groups("ada@example.com") == ["staff"]
+    assert "is staff already" in staff("add", "ada@example.com").stdout
+
+
+def test_who_never_signed_in_is_invited_again(staff: Cafe) -> None:
+    staff("add", "ada@example.com")
+    assert "invited by e-mail" in staff("add", "ada@example.com").stdout
+
+
+@pytest.mark.parametrize("words", [("add", "bo@example.com"), ("remove", "bo@example.com", "--yes")])
+def test_an_account_that_pulumi_manages_is_refused(staff: Cafe, pool: Pool, words: tuple[str, ...]) -> None:
+    pool.invite("bo@example.com", "viewer")
+    result = staff(*words)
+    assert result.exit_code == 1
+    assert "dashboardUsers" in result.stderr
+    assert pool.groups("bo@example.com") == ["viewer"]
+
+
+def test_who_is_removed_has_no_account(staff: Cafe) -> None:
+    staff("add", "ada@example.com")
+    assert staff("remove", "ada@example.com").exit_code == 2  # nobody said yes
+    assert staff("remove", "ada@example.com", "--yes").exit_code == 0
+    assert people(staff) == {}
+    result = staff("remove", "ada@example.com", "--yes")
+    assert result.exit_code == 1
+    assert "ada@example.com has no account" in result.stderr
+
+
+def test_everybody_is_listed_with_the_highest_role(staff: Cafe, pool: Pool) -> None:
+    pool.invite("viewer@example.com", "viewer")
+    staff("add", "boss@example.com", "--role", "manager")
+    assert [(p["email"], p["role"], p["managed"]) for p in people(staff).values()] == [
+        ("boss@example.com", "manager", False),
+        ("viewer@example.com", "viewer", True),
+    ]
+    assert "boss@example.com" in staff("list").stdout
+
+
+@pytest.mark.parametrize("email", ["", "ada", "ada@", "ä@example.com", "a@b"])
+def test_what_is_no_address_is_wrong_usage(staff: Cafe, email: str) -> None:
+    result = staff("add", email)
+    assert result.exit_code == 2
+    assert "e-mail address" in result.output
