@@ -18,6 +18,8 @@ from cli.dlq.dead_letters import DeadLetters
 from cli.dlq.states import Kind, states, summary
 from cli.dlq.states import State as LetterState
 from cli.errors import CafeError, SetUpError
+from cli.kitchen.client import Kitchen
+from cli.kitchen.client import State as KitchenState
 from cli.plurals import are, messages, orders
 from cli.reasons import DENIED, LOCKED, SCHEMA, explained, meaning_of
 from cli.reconciler import Check, Reconciler
@@ -95,6 +97,8 @@ class Doctor:
             ("drift", "Drift", self._drift, self._command("reconcile")),
             ("last_order", "Last order", self._last_order, self._command("verify")),
         ]
+        if self._longest_wait:
+            parts.append(("late_orders", "Late orders", self._late_orders, self._command("orders list")))
         if self._stack.endpoint is None:
             credentials = self._finding("credentials", "Credentials", self._credentials, "aws sso login")
             yield credentials
@@ -462,6 +466,29 @@ class Doctor:
         if ago < -MAX_AHEAD.total_seconds():  # from a function of an earlier release
             return State.WARN, f"dated {times.spoken(last)}, which is in the future", self._deploy
         return State.OK, f"{times.spoken(last)}, {times.duration(max(0.0, ago))} ago{more}", None
+
+    # The kitchen
+
+    @property
+    def _longest_wait(self) -> timedelta:
+        """How long an order may wait until it is ready; nothing where no alarm watches that."""
+        return timedelta(minutes=int(self._stack.outputs.get("waiting_alarm_minutes", 0)))
+
+    def _late_orders(self) -> Verdict:
+        board = Kitchen.of(self._stack, self._clients).board()
+        waits = {
+            order.number: board.now - order.created_at
+            for order in board.orders
+            if order.state in {KitchenState.RECEIVED, KitchenState.PREPARING} and order.created_at
+        }
+        late = [number for number, wait in waits.items() if wait > self._longest_wait]
+        limit = times.duration(self._longest_wait.total_seconds())
+        if not late:
+            return State.OK, f"none wait for longer than {limit}", None
+        oldest = max(late, key=lambda number: waits[number])
+        wait = times.duration(waits[oldest].total_seconds())
+        text = f"{orders(len(late))} not ready after {limit}; the oldest, {oldest}, after {wait}"
+        return State.WARN, text, self._command("orders list")
 
 
 def _migrations() -> int | None:

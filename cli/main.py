@@ -226,10 +226,11 @@ def verify_command(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Place one real order and check that it went all the way.
+    """Place one order and check that it went all the way.
 
     It is accepted, the worker takes it from the queue, its row is in RDS, both counters grew, the worker
-    logged it, and the page is served. The order stays in the stack's counts. Exit code 1: a check failed.
+    logged it, the kitchen can move it, and the page is served. The order is a test: no screen shows it, and
+    it is cancelled in the end; it stays in the stack's counts. Exit code 1: a check failed.
     """
     from cli import aws, http, verify
 

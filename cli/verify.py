@@ -1,6 +1,7 @@
 """One order, followed through the whole system: the checklist for a stack that was just set up.
 
-The order is a real one and stays in the stack's counts. Other orders may arrive at the same time.
+It stays in the stack's counts. It is marked as a test, so that no screen shows it, and cancelled in the end.
+Other orders may arrive at the same time.
 """
 
 import json
@@ -18,6 +19,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_
 from cli import aws, http, page_settings, queues, status, worker_log
 from cli.database import connect
 from cli.errors import CafeError
+from cli.kitchen.client import Kitchen, State
 from cli.order import Counter, Order, Receipt
 from cli.plurals import messages
 from cli.reasons import explained
@@ -103,7 +105,8 @@ class Verification:
         self._clients = clients
         self._timeout = timeout
         # Unique, so that a person finds this order again on the page and in the table.
-        self._order = Order(item=item, quantity=QUANTITY, customer_name=f"verify-{secrets.token_hex(4)}")
+        name = f"verify-{secrets.token_hex(4)}"
+        self._order = Order(item=item, quantity=QUANTITY, customer_name=name, is_test=True)
         self._menu = Amount(
             table=stack.output("menu_table"), key={"item": item}, attribute="orders", growth=QUANTITY
         )
@@ -135,6 +138,7 @@ class Verification:
             "total_grew", "TOTAL_ORDERS grew by 1", lambda: self._grew(self._total, total_before)
         )
         yield self._check("worker_logged", f"The worker logged “{PROCESSED}”", self._logged)
+        yield self._check("order_cancelled", "No screen shows it, and it is cancelled", self._cancelled)
         yield self._check("page_served", "The page is served", self._page)
 
     def _check(self, name: str, title: str, question: Callable[[], str]) -> Check:
@@ -259,7 +263,9 @@ class Verification:
         )
 
     def _compare(self, customer_name: str | None, item: str | None, quantity: int | None) -> str:
-        found = Order(item=item or "", quantity=quantity or 0, customer_name=customer_name)
+        found = Order(
+            item=item or "", quantity=quantity or 0, customer_name=customer_name, is_test=self._order.is_test
+        )
         if found != self._order:
             raise FailedError(f"It differs: {found.body()} instead of {self._order.body()}.")
         return f"{quantity} × {item} for {customer_name}"
@@ -337,6 +343,17 @@ class Verification:
             return f"Whether the worker logged a reason is not known: {error}"
         reasons = [line.reason for line in found.lines if line.order_id == order_id]
         return f"The worker could not record it: {explained(reasons[-1])}." if reasons else None
+
+    # The kitchen
+
+    def _cancelled(self) -> str:
+        kitchen = Kitchen.of(self._stack, self._clients)
+        order = kitchen.order(self._accepted())
+        board = kitchen.board()
+        if any(shown.order_id == order.order_id for shown in (*board.orders, *board.delayed, *board.recent)):
+            raise FailedError(f"The kitchen's screen shows the test order, as {order.number}.")
+        kitchen.move(order, State.CANCELLED, "test order")
+        return order.number
 
     # The page
 

@@ -12,7 +12,7 @@ import httpx
 
 from cli import aws, queues, status
 from cli.errors import CafeError
-from cli.load.plan import ITEMS, RUN, Kind, Plan, Sent
+from cli.load.plan import RUN, Kind, Plan, Sent
 from cli.plurals import are, counted, orders, were
 from cli.reconciler import Reconciler
 from cli.stack import Stack
@@ -84,7 +84,10 @@ class Before:
 class Counters:
     """What is counted, read from the tables themselves, and what the API says of days and hours."""
 
-    def __init__(self, stack: Stack, clients: aws.Clients, client: httpx.Client) -> None:
+    def __init__(
+        self, stack: Stack, clients: aws.Clients, client: httpx.Client, items: Iterable[str]
+    ) -> None:
+        self._items = list(items)
         self._dynamodb: Any = clients.dynamodb
         self._sqs = clients.sqs
         self._status = status.source(stack, client, clients)
@@ -107,9 +110,9 @@ class Counters:
 
     def items(self) -> dict[str, int]:
         """Read the counters of the run's items."""
-        found = self._get(self._menu, [{"item": {"S": item}} for item in ITEMS])
+        found = self._get(self._menu, [{"item": {"S": item}} for item in self._items])
         ordered = {item["item"]["S"]: int(item.get("orders", {"N": "0"})["N"]) for item in found}
-        return {item: ordered.get(item, 0) for item in ITEMS}
+        return {item: ordered.get(item, 0) for item in self._items}
 
     def total(self) -> int:
         """Read `TOTAL_ORDERS`."""
@@ -200,14 +203,14 @@ class Checks:
         )
 
     def _menu(self, before: Before, present: set[int]) -> Check:
-        wanted: Multiset[str] = Multiset()
+        plan, wanted = self._plan, Multiset[str]()
         for number in present:
-            body = self._plan.body(Kind.ORDER, number)
+            body = plan.body(Kind.ORDER, number)
             item = str(body["item"])
-            wanted[item] += ITEMS[item]
+            wanted[item] += plan.items[item]
         grew = self._counters.items()
-        growth = {item: grew[item] - before.items[item] for item in ITEMS}
-        same = all(growth[item] == wanted[item] for item in ITEMS)
+        growth = {item: grew[item] - before.items[item] for item in plan.items}
+        same = all(growth[item] == wanted[item] for item in plan.items)
         pieces = f"CafeMenu grew by {counted(sum(growth.values()), 'piece')}"
         return Check(
             name="menu", ok=same, detail=pieces if same else f"{pieces}, and not by {sum(wanted.values()):,}"

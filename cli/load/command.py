@@ -1,5 +1,6 @@
 """`cafe load`: what can be typed, and what is then printed."""
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,6 +40,7 @@ class Through(StrEnum):
 # Requests at once, and how many a second each of them is good for.
 HANDS = {Through.HTTP: 8, Through.TOPIC: 4}
 MOST_HANDS = 64
+KITCHEN_RATE = 0.25  # orders a second that a small kitchen can make
 PER_HAND = {Through.HTTP: 10, Through.TOPIC: 100}
 Percent = Annotated[
     float, typer.Option(min=0, max=100, callback=finite, help="Percent of the orders, on top of them.")
@@ -50,6 +52,7 @@ Percent = Annotated[
     epilog=examples(
         "cafe load --orders 1000",
         "cafe load --orders 10000 --rate 200 --duplicates 10 --malformed 1 --through topic",
+        "cafe load --orders 100 --kitchen",
     ),
 )
 def load_command(
@@ -73,6 +76,13 @@ def load_command(
             min=0.1, max=DAY, callback=finite, help="Seconds without any progress after which it gives up."
         ),
     ] = 60,
+    kitchen: Annotated[
+        bool,
+        typer.Option(
+            "--kitchen",
+            help="Show the orders on the screens, and make them: one every 4 s unless --rate says.",
+        ),
+    ] = False,
     yes: Yes = False,
     stack_name: StackName = DEFAULT_STACK,
     directory: Directory = None,
@@ -81,28 +91,36 @@ def load_command(
 ) -> None:
     """Place many orders, follow them to the end, and check that each was counted exactly once.
 
-    They are of the items “Load test 1” to “3” and stay in the stack's counts. Latency is from before an order
-    is sent to when both stores have it, of a sample, to a tenth of a second. Exit code 1: a check says no.
+    They stay in the stack's counts. They are of the items “Load test 1” to “3”, and tests that no screen
+    shows; with --kitchen, they are drinks that are prepared, made ready and collected at a human pace.
+    Latency is from before an order is sent to when both stores have it, of a sample, to a tenth of a second.
+    Exit code 1: a check says no.
     """
     from cli import aws, http
+    from cli.kitchen.client import Kitchen
     from cli.load import run as load
     from cli.load.checks import Checks, Counters
+    from cli.load.kitchen import playing
     from cli.load.plan import Plan
     from cli.reconciler import Reconciler
     from cli.stopping import stopping
 
     target = stack.load(stack_name, directory)
     if target.endpoint is None:
-        confirm(f"Place {orders:,} test orders in stack {target.name}, for good?", yes=yes)
-    plan = Plan(orders=orders, duplicates=duplicates, malformed=malformed, rate=rate)
+        where = " and on its screens" if kitchen else ""
+        confirm(f"Place {orders:,} test orders in stack {target.name}, for good{where}?", yes=yes)
+    if kitchen and rate is None:
+        rate = KITCHEN_RATE
+    plan = Plan(orders=orders, duplicates=duplicates, malformed=malformed, rate=rate, kitchen=kitchen)
     hands = min(MOST_HANDS, max(HANDS[through], round((rate or 0) / PER_HAND[through])))
     with http.client(target.endpoint, hands) as client, stopping() as stop:
         clients = aws.Clients(target)
-        counters = Counters(target, clients, client)
+        counters = Counters(target, clients, client, plan.items)
         reconciler = Reconciler(functions=clients.functions, name=target.output("reconcile_function"))
         door = _door(target, plan, through, clients, client)
         run = load.Run(plan, door, counters, hands=hands, stop=stop, patience=patience)
-        _follow(run, plan)
+        with playing(Kitchen.of(target, clients), plan.run, stop) if kitchen else nullcontext():
+            _follow(run, plan)
         stopped = stop.is_set()
         by_http = through is Through.HTTP
         checking = Checks(plan, run.tally, run.before, counters, reconciler, by_http=by_http)

@@ -3,6 +3,8 @@
 Every order has an id of its own, and an item of three that nobody else orders, so that the menu's counters
 are the run's alone. Duplicates are the same order sent again later. What is malformed must not be counted.
 Over HTTP, where the API gives the ids, an order's own id is its idempotency key.
+
+The orders are tests, which no screen shows, unless the load plays a kitchen.
 """
 
 from __future__ import annotations
@@ -19,11 +21,15 @@ import httpx
 
 from cli import queues
 from cli.errors import AnswerError
-from cli.order import Counter, Order, RefusedError
+from cli.order import TEST_ORDER, Counter, Order, RefusedError
 from cli.queues import Outgoing
 
 # The quantity tells the item, so that a counter of one is a number of orders.
 ITEMS = {"Load test 1": 1, "Load test 2": 2, "Load test 3": 3}
+KITCHEN_ITEMS = {"Flat white": 1, "Cappuccino": 2, "Chai latte": 3}
+GUESTS = ("Ada", "Bo", "Chiara", "Dmitri", "Emeka", "Fatima", "Grete", "Hugo", "Ines", "Jun", "Kofi", "Lena")
+NOTES = ("oat milk", "extra hot", "to go", "no sugar")
+NOTED = 3  # every third order has a note
 RUN = "load"  # the attribute by which a run's rows are told from others
 APART = 200  # a duplicate comes up to so many orders after its original
 
@@ -44,6 +50,7 @@ class Plan:
     duplicates: float = 0.0
     malformed: float = 0.0
     rate: float | None = None
+    kitchen: bool = False  # whether the orders are shown on the screens
     run: str = field(default_factory=lambda: f"load-{secrets.token_hex(5)}")
 
     def sequence(self) -> list[tuple[Kind, int]]:
@@ -57,6 +64,11 @@ class Plan:
         placed += [(chance.uniform(0, count), Kind.MALFORMED, number) for number in malformed]
         return [(kind, number) for _, kind, number in sorted(placed)]
 
+    @property
+    def items(self) -> dict[str, int]:
+        """The items, each with the quantity in which it is ordered."""
+        return KITCHEN_ITEMS if self.kitchen else ITEMS
+
     def body(self, kind: Kind, number: int) -> dict[str, object]:
         """Return what is sent."""
         if kind is Kind.MALFORMED:
@@ -67,14 +79,18 @@ class Plan:
                 {"item": "Load test 1", "quantity": "many"},
             )
             return {"orderId": f"{self.run}-bad-{number}"} | wrong[number % len(wrong)]
-        item = list(ITEMS)[number % len(ITEMS)]
-        return {
+        item = list(self.items)[number % len(self.items)]
+        order: dict[str, object] = {
             "orderId": self.order_id(number),
             "item": item,
-            "quantity": ITEMS[item],
-            "customer_name": "Load test",
+            "quantity": self.items[item],
             RUN: self.run,
         }
+        if not self.kitchen:
+            return order | {"customer_name": "Load test", TEST_ORDER: True}
+        if number % NOTED == 0:
+            order["note"] = NOTES[number // NOTED % len(NOTES)]
+        return order | {"customer_name": GUESTS[number % len(GUESTS)]}
 
     def order_id(self, number: int) -> str:
         """Return the id of an order."""

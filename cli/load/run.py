@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.load.checks import Counters, Tally
-from cli.load.plan import ITEMS, Door, Kind, Plan
+from cli.load.plan import Door, Kind, Plan
 from cli.queues import groups
 from cli.stopping import Pace
 
@@ -158,4 +158,6 @@ class Run:
         except (BotoCoreError, ClientError):
             return  # throttled, perhaps; the next look tells more
         self._latencies += [now - self._waited_for.pop(order_id) for order_id in present]
-        self._done = sum((items[item] - self.before.items[item]) // ITEMS[item] for item in ITEMS)
+        self._done = sum(
+            (items[item] - self.before.items[item]) // quantity for item, quantity in self._plan.items.items()
+        )

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from cli.kitchen.client import Board, Kitchen
+from cli.load import kitchen as load_kitchen
 from cli.load import run as load
+from cli.load.kitchen import BARISTAS, due, orders_of, playing
 from cli.load.plan import HttpDoor, Kind, Plan, Sent
 from tests.cli.conftest import Cafe
+from tests.cli.kitchen import Staff, order
 from tests.cli.stand_in import FakeAws, FakeFunctions, Reply
 
 
@@ -47,6 +53,70 @@ def test_a_plan_has_the_amounts_and_the_originals_before_their_duplicates() -> N
             seen.add(number)
         assert kind is not Kind.DUPLICATE or number in seen
     assert Plan(orders=1).run != plan.run
+
+
+def test_no_screen_shows_the_orders_unless_a_kitchen_is_played() -> None:
+    assert Plan(orders=1).body(Kind.ORDER, 0)["test_order"] is True
+    shown = Plan(orders=1, kitchen=True).body(Kind.ORDER, 0)
+    assert "test_order" not in shown
+    assert (shown["item"], shown["customer_name"], shown["note"]) == ("Flat white", "Ada", "oat milk")
+
+
+NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
+
+
+def board(*orders: tuple[str, int], run: str = "r", state: str = "received") -> Board:
+    """A board at noon with orders that have been in their state for so many seconds."""
+    shown = [
+        order(number, state, state_at=NOON - timedelta(seconds=seconds), attributes={"load": run})
+        for number, seconds in orders
+    ]
+    document = {"now": NOON, "orders": shown, "totals": {}, "delayed": [], "recent": []}
+    return Board.model_validate(document)
+
+
+def moves(shown: Board) -> list[tuple[str, str]]:
+    return [(moved.number, target.value) for moved, target in due(orders_of(shown, "r"), shown)]
+
+
+@pytest.mark.parametrize(
+    ("state", "target"), [("received", "preparing"), ("preparing", "ready"), ("ready", "collected")]
+)
+def test_a_played_kitchen_takes_a_human_time_for_each_step(state: str, target: str) -> None:
+    assert moves(board(("K42", 60), state=state)) == [("K42", target)]
+    assert moves(board(("K42", 2), state=state)) == []
+
+
+def test_a_played_kitchen_makes_the_oldest_orders_first_and_few_at_once() -> None:
+    waiting = board(*((f"K{number}", 100 - number) for number in range(40, 60)))
+    assert moves(waiting) == [(f"K{number}", "preparing") for number in range(40, 40 + BARISTAS)]
+
+
+def test_a_played_kitchen_leaves_the_orders_of_others_alone() -> None:
+    assert moves(board(("K42", 60), run="another")) == []
+
+
+def test_a_played_kitchen_works_until_all_orders_are_collected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(load_kitchen, "LOOK", 0)
+    functions = FakeFunctions()
+    staff = Staff(functions)
+    staff.orders = [order(attributes={"load": "r"}), order("A01", attributes={})]
+
+    def collect(event: dict[str, Any]) -> dict[str, Any]:
+        moved = staff.answer(event)
+        if event["httpMethod"] == "PATCH":
+            staff.orders[0]["state"] = json.loads(event["body"])["state"]
+            staff.orders = [each for each in staff.orders if each["state"] != "collected"]
+        return moved
+
+    functions.usual = collect
+    acting = Kitchen(functions=functions, name="StaffOrders-dev", actor="ada")  # type: ignore[arg-type]
+    with playing(acting, "r", threading.Event()):
+        pass
+    assert [json.loads(move["body"])["state"] for move in staff.moves] == ["preparing", "ready", "collected"]
+    assert [each["number"] for each in staff.orders] == ["A01"]
 
 
 def test_all_is_counted_once(run: Cafe, dev: FakeAws) -> None:

@@ -16,7 +16,9 @@ from typer.testing import CliRunner
 
 from cli import doctor, queues, worker
 from cli.main import app
-from tests.cli.conftest import Cafe
+from tests.cli.conftest import Cafe, Pulumi
+from tests.cli.kitchen import Staff
+from tests.cli.kitchen import order as kitchen_order
 from tests.cli.stand_in import CONFIG, FakeAws, FakeFunctions, Reply, administrator
 
 BUSY = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "Rate exceeded"}}, "Invoke")
@@ -454,7 +456,34 @@ def test_when_all_is_well_every_line_says_so(dev_cafe: Cafe, healthy: FakeFuncti
     assert result.exit_code == 0, result.output
     assert [line[0] for line in result.stdout.splitlines()[:-1]] == ["✓"] * 12
     assert result.stdout.splitlines()[-1] == "All is well."
+    # A shop without the kitchen's screen is not asked how long its orders wait.
     assert healthy.events == [{"command": "check"}]
+
+
+@pytest.mark.parametrize(
+    ("state", "minutes", "expected"),
+    [
+        ("received", 21, {"late_orders": ("warn", "cafe orders list --stack dev")}),
+        ("preparing", 21, {"late_orders": ("warn", "cafe orders list --stack dev")}),
+        ("received", 20, {}),
+        ("ready", 21, {}),
+    ],
+)
+def test_orders_that_wait_for_longer_than_the_setting_says_are_told(
+    dev_cafe: Cafe,
+    healthy: FakeFunctions,
+    dev: FakeAws,
+    pulumi: Pulumi,
+    state: str,
+    minutes: int,
+    expected: dict[str, object],
+) -> None:
+    pulumi.prints(json.dumps(dev.outputs() | {"waiting_alarm_minutes": "20"}))
+    staff = Staff(healthy)
+    sent = datetime(2026, 11, 26, 13, 4, 5, tzinfo=UTC) - timedelta(minutes=minutes)
+    staff.orders = [kitchen_order(state=state, created_at=sent.isoformat())]
+    healthy.usual = lambda event: staff.answer(event) if "resource" in event else well()
+    assert findings(dev_cafe) == expected
 
 
 def test_each_bad_line_has_the_next_command(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:

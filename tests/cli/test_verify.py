@@ -13,9 +13,11 @@ import pytest
 from cli import http, page_settings, stack, terminal, verify
 from cli.aws import Clients
 from cli.errors import SetUpError
+from cli.kitchen.client import Kitchen
 from cli.verify import Check, Verification
 from tests.cli.conftest import Cafe, Pulumi
-from tests.cli.stand_in import CONFIG, REGION, FakeApi, FakeAws, Reply, administrator
+from tests.cli.kitchen import Staff, order
+from tests.cli.stand_in import CONFIG, REGION, FakeApi, FakeAws, FakeFunctions, Reply, administrator
 
 NAMES = [
     "order_accepted",
@@ -24,6 +26,7 @@ NAMES = [
     "menu_grew",
     "total_grew",
     "worker_logged",
+    "order_cancelled",
     "page_served",
 ]
 
@@ -33,6 +36,17 @@ def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     """A queue of moto's is exact at once."""
     monkeypatch.setattr(verify, "GRACE", 0.05)
     monkeypatch.setattr(verify, "LOG_DELAY", 0.05)
+
+
+@pytest.fixture(autouse=True)
+def kitchen(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> Staff:
+    """A kitchen that knows the orders, and shows none."""
+    functions = FakeFunctions()
+    staff = Staff(functions)
+    staff.orders, staff.hidden = [], [order(order_id=f"order-{number}") for number in range(1, 4)]
+    acting = Kitchen(functions=functions, name="StaffOrders-dev", actor="ada")  # type: ignore[arg-type]
+    monkeypatch.setattr(Kitchen, "of", lambda _stack, _clients: acting)
+    return staff
 
 
 def run(
@@ -58,13 +72,13 @@ def test_a_stack_that_works_passes_with_a_line_per_check(cafe: Cafe, dev: FakeAw
 
     lines = result.stdout.splitlines()
     assert result.exit_code == 0, result.output
-    assert len(lines) == 8
-    assert all(line.startswith("✓ ") and " s  " in line for line in lines[:7])
+    assert len(lines) == 9
+    assert all(line.startswith("✓ ") and " s  " in line for line in lines[:8])
     assert "The order is accepted" in lines[0]
     assert "order-1" in lines[0]
     assert "0 → 2" in lines[3]
     assert "0 → 1" in lines[4]
-    assert lines[7].startswith("All 7 checks passed, in ")
+    assert lines[8].startswith("All 8 checks passed, in ")
     assert result.stderr == ""
 
 
@@ -75,6 +89,28 @@ def test_the_order_can_be_told_from_all_others(dev: FakeAws, api: FakeApi) -> No
     names = {request.body["customer_name"] for request in api.orders}
     assert len(names) == 2
     assert all(name.startswith("verify-") for name in names)
+
+
+def test_the_order_is_a_test_that_is_cancelled(dev: FakeAws, api: FakeApi, kitchen: Staff) -> None:
+    assert run(dev)["order_cancelled"].ok
+    assert api.orders[0].body["test_order"] is True
+    (move,) = kitchen.moves
+    assert move["pathParameters"] == {"id": "order-1"}
+    assert json.loads(move["body"])["state"] == "cancelled"
+
+
+def test_a_test_order_on_the_kitchens_screen_is_noticed(dev: FakeAws, kitchen: Staff) -> None:
+    kitchen.orders = kitchen.hidden
+    checks = run(dev)
+    assert failed(checks) == ["order_cancelled"]
+    assert checks["order_cancelled"].detail == "The kitchen's screen shows the test order, as K42."
+
+
+def test_a_kitchen_that_does_not_answer_is_noticed(dev: FakeAws, kitchen: Staff) -> None:
+    kitchen.refusal = (503, {"message": "The change is not confirmed."})
+    checks = run(dev)
+    assert failed(checks) == ["order_cancelled"]
+    assert checks["order_cancelled"].detail == "The change is not confirmed."
 
 
 def test_json_is_one_document_and_progress_goes_to_standard_error(cafe: Cafe, dev: FakeAws) -> None:
@@ -89,7 +125,7 @@ def test_json_is_one_document_and_progress_goes_to_standard_error(cafe: Cafe, de
     assert [check["name"] for check in document["checks"] if not check["ok"]] == ["worker_logged"]
     assert document["checks"][5].keys() == {"name", "title", "ok", "detail", "seconds"}
     assert "✗ The worker logged" in result.stderr
-    assert "1 of 7 checks failed" in result.stderr
+    assert "1 of 8 checks failed" in result.stderr
 
 
 def test_an_order_that_is_recorded_and_whose_line_is_not_there_yet_is_no_failure(
@@ -102,8 +138,8 @@ def test_an_order_that_is_recorded_and_whose_line_is_not_there_yet_is_no_failure
 
     assert result.exit_code == 0
     assert "The order is recorded; its line is not in /cafe/dev/OrderProcessor yet." in result.stdout
-    assert [line[0] for line in result.stdout.splitlines()[:-1]] == ["✓"] * 5 + ["!", "✓"]
-    assert result.stdout.splitlines()[-1].startswith("6 of 7 checks passed, 1 not seen yet, in ")
+    assert [line[0] for line in result.stdout.splitlines()[:-1]] == ["✓"] * 5 + ["!", "✓", "✓"]
+    assert result.stdout.splitlines()[-1].startswith("7 of 8 checks passed, 1 not seen yet, in ")
     assert (document["ok"], document["pending"]) == (True, ["worker_logged"])
 
 

@@ -1,0 +1,95 @@
+"""A kitchen that makes the orders of a load, at a human pace, so that the screens show something."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cli.errors import AnswerError
+from cli.kitchen.client import Board, Kitchen, Order, State
+from cli.load.plan import RUN
+
+BARISTAS = 4  # each makes one order at a time
+LOOK = 2.0  # seconds between two looks at the board
+# What comes after a state, and after how many seconds in it.
+NEXT = {
+    State.RECEIVED: (State.PREPARING, 3, 15),
+    State.PREPARING: (State.READY, 20, 60),
+    State.READY: (State.COLLECTED, 10, 45),
+}
+
+
+class Cooks:
+    """Moves the orders of one run, and no others."""
+
+    def __init__(self, kitchen: Kitchen, run: str, stop: threading.Event) -> None:
+        self._kitchen = kitchen
+        self._run = run
+        self._stop = stop
+        self._all_sent = threading.Event()
+
+    def work(self) -> None:
+        """Make orders until all are sent and collected, or Ctrl-C."""
+        while not self._stop.is_set():
+            is_last = self._all_sent.is_set()
+            if not self._make_some() and is_last:
+                return
+            self._stop.wait(LOOK)
+
+    def all_sent(self) -> None:
+        """Stop once all orders are collected."""
+        self._all_sent.set()
+
+    def _make_some(self) -> bool:
+        """Make the moves that are due, and return whether there are open orders."""
+        try:
+            board = self._kitchen.board()
+        except AnswerError:
+            return True
+        mine = orders_of(board, self._run)
+        for order, target in due(mine, board):
+            try:
+                self._kitchen.move(order, target)
+            except AnswerError:
+                continue  # Somebody at the screen was faster.
+        return bool(mine)
+
+
+def orders_of(board: Board, run: str) -> list[Order]:
+    """Return the open orders of a run, the oldest first."""
+    return [order for order in (*board.orders, *board.delayed) if order.attributes.get(RUN) == run]
+
+
+def due(orders: list[Order], board: Board) -> Iterator[tuple[Order, State]]:
+    """Yield the orders that are to be moved now, and where to."""
+    free = BARISTAS - sum(order.state is State.PREPARING for order in orders)
+    for order in orders:
+        if order.state not in NEXT or order.state_at is None:
+            continue
+        target, least, most = NEXT[order.state]
+        seconds = random.Random(f"{order.order_id} {order.state}").uniform(least, most)  # noqa: S311
+        if (board.now - order.state_at).total_seconds() < seconds:
+            continue
+        if target is State.PREPARING:
+            if free <= 0:
+                continue
+            free -= 1
+        yield order, target
+
+
+@contextmanager
+def playing(kitchen: Kitchen, run: str, stop: threading.Event) -> Iterator[None]:
+    """Make the orders of a run beside what is done in the `with` statement, and to their end after it."""
+    cooks = Cooks(kitchen, run, stop)
+    thread = threading.Thread(target=cooks.work, daemon=True)
+    thread.start()
+    try:
+        yield
+        cooks.all_sent()
+        while thread.is_alive():  # so that Ctrl-C is seen
+            thread.join(LOOK)
+    except BaseException:
+        stop.set()
+        raise
