@@ -471,7 +471,7 @@ class Doctor:
 
     @property
     def _longest_wait(self) -> timedelta:
-        """How long an order may wait until it is ready; nothing where no alarm watches that."""
+        """Return how long an order may take to be ready; zero without the alarm LateOrders."""
         return timedelta(minutes=int(self._stack.outputs.get("waiting_alarm_minutes", 0)))
 
     def _late_orders(self) -> Verdict:

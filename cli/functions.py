@@ -22,13 +22,13 @@ BUSY_TIMEOUT = 120.0  # seconds in which a function that runs already may end
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
-def http_answer(functions: LambdaClient, name: str, event: dict[str, Any]) -> tuple[int, str]:
-    """Call a function behind the API, and return the status and the body that it answers with.
+def http_response(functions: LambdaClient, name: str, event: dict[str, Any]) -> tuple[int, str]:
+    """Call a function behind the API; return the status code and the body of its response.
 
     Raises
     ------
     AnswerError
-        If it cannot be called, or its answer is none of HTTP.
+        If it cannot be called, or returns something else.
     """
     with aws.asking():
         response: Any = functions.invoke(FunctionName=name, Payload=json.dumps(event))

@@ -21,7 +21,7 @@ PASSWORD_LENGTH = 16
 
 
 class Role(StrEnum):
-    """What somebody may do, by the names of the groups; `infra/access.py` makes them."""
+    """The roles, by the names of their groups in the user pool (`infra/access.py`), the highest first."""
 
     MANAGER = "manager"
     STAFF = "staff"
@@ -58,7 +58,7 @@ class Person:
 
 @dataclass(frozen=True, kw_only=True)
 class Added:
-    """What became of an account that was to be added.
+    """Result of adding an account.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class People:
         return [user for page in pages for user in page["Users"]]
 
     def find(self, email: str) -> Person | None:
-        """Read an account, None if there is none."""
+        """Read an account; None if it is missing."""
         key = {"UserPoolId": self._pool, "Username": email}
         try:
             with aws.asking():
@@ -109,7 +109,7 @@ class People:
         return Person.of(user["UserAttributes"], user["UserStatus"], [group["GroupName"] for group in groups])
 
     def add(self, email: str, role: Role) -> Added:
-        """Give somebody a role, and an account if there is none; invite again who has not signed in."""
+        """Give somebody a role, and an account if needed; repeat an invitation that was not used."""
         was = self.find(email)
         _refuse_pulumis(was, email)
         key = {"UserPoolId": self._pool, "Username": email}
@@ -151,7 +151,7 @@ def removable(person: Person | None, email: str) -> Person:
     Raises
     ------
     AnswerError
-        If there is none, or it is Pulumi's.
+        If it is missing, or managed by Pulumi.
     """
     if person is None:
         raise AnswerError(f"{email} has no account: `cafe staff list` shows who has.")
@@ -175,4 +175,4 @@ def _is_unknown(error: AnswerError) -> bool:
 
 def _password() -> str:
     letters = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(PASSWORD_LENGTH))
-    return f"{letters}-aA1"  # one of each kind that the pool's policy asks for
+    return f"{letters}-aA1"  # one of each kind that the pool's policy requires

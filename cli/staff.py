@@ -23,7 +23,7 @@ app = typer.Typer(
 
 
 class Role(StrEnum):
-    """What somebody can be made: viewers are made by the setting `dashboardUsers`."""
+    """Roles that this command gives; viewers come from the setting `dashboardUsers`."""
 
     STAFF = "staff"
     MANAGER = "manager"

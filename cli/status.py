@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cli.aws import Clients
 
-LONGEST_SHOWN = 200  # characters of an answer that is not as agreed
+LONGEST_SHOWN = 200  # characters of an invalid response in a message
 KINDS = {
     "Count": Kind.NUMBER,
     "Quantity": Kind.NUMBER,
@@ -137,9 +137,9 @@ def call(functions: "LambdaClient", name: str) -> object:
     AnswerError
         It cannot be called, or it answers anything but 200 with JSON.
     """
-    from cli.functions import http_answer
+    from cli.functions import http_response
 
-    code, body = http_answer(functions, name, {})
+    code, body = http_response(functions, name, {})
     try:
         document = json.loads(body)
         if code == httpx.codes.OK:

@@ -24,8 +24,7 @@ from infra.settings import Settings
 GUARD = Path(__file__).parent / "guard.js"
 # What CloudFront adds to each request for the API, so that the function knows that it came that way.
 ORIGIN_HEADER = "x-origin-secret"
-# What an access token must allow. Its scopes say what the page may do, and the person's groups what the
-# person may do: a token needs both to change an order.
+# Scopes of access tokens. They are the page's; a person's rights are the groups: changing an order needs both.
 RESOURCE = "cafe"
 READ_STATUS, WORK_ON_ORDERS = f"{RESOURCE}/status.read", f"{RESOURCE}/orders.staff"
 SCOPES = {READ_STATUS: "Read the order status", WORK_ON_ORDERS: "See orders, and change their states"}

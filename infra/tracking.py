@@ -15,7 +15,7 @@ LENGTH = 43  # letters and digits: 256 bits
 
 @dataclass(frozen=True, kw_only=True)
 class TrackingKeysArgs:
-    """What the keys need from outside."""
+    """Inputs of TrackingKeys."""
 
     number: int  # the current key's; the one before it is the previous key
     recovery_days: int  # for which a deleted secret is kept

@@ -60,7 +60,7 @@ _BROWSER_HEADERS = re.compile(
     r"origin|referer|sec-.*|access-control-request-.*|purpose|x-moz|x-purpose|upgrade-insecure-requests|ping-.*"
 )
 
-# What may stand in place of `{id}` in a path; browsers resolve `.` and `..`.
+# An order's id in a path, in place of `{id}`; browsers resolve `.` and `..`.
 _ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._:-]{1,64}")
 
 QUERY = "credentials in the query, as in a presigned URL, are not accepted; sign the request in its headers."
@@ -190,7 +190,7 @@ def endpoints(served: Served) -> Endpoints:
 
 
 def find(listed: Endpoints, request: Request) -> Endpoint | None:
-    """Return the endpoint that a request is for, None if there is none."""
+    """Return the endpoint of a request; None if it is not listed."""
     parent, _, last = request.path.rpartition("/")
     paths = [request.path] if "{" not in request.path else []
     if _ID.fullmatch(last):

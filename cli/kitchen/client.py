@@ -27,7 +27,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 
 
 class State(StrEnum):
-    """Where an order is, by the names of the API."""
+    """The states of an order, as the API names them."""
 
     RECEIVED = "received"
     PREPARING = "preparing"
@@ -37,7 +37,7 @@ class State(StrEnum):
 
 
 class Part(BaseModel):
-    """Base of the answers' parts; what a later version adds is no error."""
+    """Base of the responses' parts; unknown fields of a later version are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -53,7 +53,7 @@ class Change(Part):
 
 
 class Order(Part):
-    """An order; its history is there where it was asked for by its id."""
+    """An order; only the response for a single order has its history."""
 
     order_id: str
     number: str
@@ -76,7 +76,7 @@ class Order(Part):
 
 
 class Board(Part):
-    """What the kitchen's screen shows."""
+    """The orders on the kitchen's screen."""
 
     now: datetime
     orders: list[Order]
@@ -108,11 +108,11 @@ class Kitchen:
         return cls(functions=clients.functions, name=name, actor=re.split("[/:]", arn)[-1])
 
     def document(self) -> Any:
-        """Read what the kitchen's screen shows, as the API returns it."""
+        """Read the orders on the kitchen's screen, as the API returns them."""
         return self._call("GET", "/kitchen")
 
     def board(self) -> Board:
-        """Read what the kitchen's screen shows."""
+        """Read the orders on the kitchen's screen."""
         return self.parsed(self.document(), Board)
 
     def find(self, reference: str) -> Order:
@@ -143,7 +143,7 @@ class Kitchen:
         )
 
     def parsed(self, document: object, kind: type[Answer]) -> Answer:
-        """Read an answer."""
+        """Validate a response."""
         try:
             return kind.model_validate(document)
         except ValidationError as problem:
@@ -157,7 +157,7 @@ class Kitchen:
         event = {"httpMethod": method, "resource": resource, "headers": {}, "actor": self.actor, **request}
         if order_id is not None:
             event["pathParameters"] = {"id": order_id}
-        status, body = functions.http_answer(self.functions, self.name, event)
+        status, body = functions.http_response(self.functions, self.name, event)
         try:
             document = exact_json.decode(body)
         except ValueError:

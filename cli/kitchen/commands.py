@@ -116,7 +116,7 @@ def prepare_command(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Say that an order is being made. Exit code 1: it cannot be, or somebody else has just moved it."""
+    """Mark an order as being made. Exit code 1: it cannot be, or somebody else has just moved it."""
     _move(reference, "preparing", stack_name, directory, as_json=as_json)
 
 
@@ -128,7 +128,7 @@ def ready_command(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Say that an order is ready. Exit code 1: it cannot be, or somebody else has just moved it."""
+    """Mark an order as ready. Exit code 1: it cannot be, or somebody else has just moved it."""
     _move(reference, "ready", stack_name, directory, as_json=as_json)
 
 
@@ -140,7 +140,7 @@ def collect_command(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Say that an order was collected. Exit code 1: it cannot be, or somebody else has just moved it."""
+    """Mark an order as collected. Exit code 1: it cannot be, or somebody else has just moved it."""
     _move(reference, "collected", stack_name, directory, as_json=as_json)
 
 
@@ -158,7 +158,7 @@ def cancel_command(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Cancel an order; the kitchen's screen says so. Exit code 1: it cannot be, or has just been moved."""
+    """Cancel an order. Exit code 1: it cannot be, or somebody else has just moved it."""
     _move(reference, "cancelled", stack_name, directory, as_json=as_json, reason=reason)
 
 

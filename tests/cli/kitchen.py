@@ -34,9 +34,9 @@ class Staff:
     hidden
         Orders that the screen does not show.
     refusal
-        What is answered to the next moves: a status and a document.
+        The response to the next moves: a status and a document.
     body
-        What is answered to everything.
+        The body of all responses.
     """
 
     def __init__(self, functions: FakeFunctions) -> None:

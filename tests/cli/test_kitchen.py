@@ -1,4 +1,4 @@
-"""`cafe orders`: what is asked of StaffOrders, and what is printed of its answers."""
+"""`cafe orders`: its requests to StaffOrders, and its output."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ FUNCTIONS = {
         "secretsmanager:GetSecretValue": ["arn:Secret.CafeDevDBSM"],
         "dynamodb:PutItem": ["arn:Table.Orders"],
     },
-    # What everybody may call changes nothing, and reads the database alone.
+    # Everybody may call it, so it changes nothing and reads the database only.
     "PublicOrders": {
         "secretsmanager:GetSecretValue": ["arn:Secret.CafeStatusDBSM", "arn:Secret.TrackingKeys"]
     },

@@ -9,7 +9,7 @@ import pytest
 from tests.program.conftest import Program, Resource
 from tests.program.test_network import OVER_IPV6, PRIVATE
 
-# What only `login` has: readers of the order status sign in, too.
+# Only with `login`: readers of the order status sign in, too.
 READERS = "cafe:orders:Access$aws:cognito/userPoolClient:UserPoolClient page in access -"
 INVENTORY = Path(__file__).parent / "inventory.txt"
 OUTPUTS = {
