@@ -108,6 +108,11 @@ class People:
             raise
         return Person.of(user["UserAttributes"], user["UserStatus"], [group["GroupName"] for group in groups])
 
+    def address(self, name: str) -> str:
+        """Return the address of an account by its name in the pool, or the name if it is gone."""
+        person = self.find(name)
+        return person.email if person and person.email else name
+
     def add(self, email: str, role: Role) -> Added:
         """Give somebody a role, and an account if needed; repeat an invitation that was not used."""
         was = self.find(email)

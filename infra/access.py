@@ -24,7 +24,7 @@ from infra.settings import Settings
 GUARD = Path(__file__).parent / "guard.js"
 # What CloudFront adds to each request for the API, so that the function knows that it came that way.
 ORIGIN_HEADER = "x-origin-secret"
-# Scopes of access tokens. They are the page's; a person's rights are the groups: changing an order needs both.
+# Scopes of access tokens: what a page may do. A person's rights are the groups; changing an order needs both.
 RESOURCE = "cafe"
 READ_STATUS, WORK_ON_ORDERS = f"{RESOURCE}/status.read", f"{RESOURCE}/orders.staff"
 SCOPES = {READ_STATUS: "Read the order status", WORK_ON_ORDERS: "See orders, and change their states"}
@@ -187,7 +187,7 @@ class Access(pulumi.ComponentResource):
         self.guard = aws.cloudfront.Function(
             "networks",
             runtime="cloudfront-js-2.0",
-            comment="Lets the networks of dashboardCidrs read the order status",
+            comment="Lets the networks of dashboardCidrs read the order status and work in the kitchen",
             code=guard_code(args.networks, open_paths(args.stage)),
             publish=True,
             opts=self._child,

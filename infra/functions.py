@@ -199,9 +199,14 @@ def staff_orders(given: Surroundings, schema: Schema) -> Function:
         "StaffOrders",
         FunctionArgs(
             handler="staff_orders",
-            files=given.files("staff_orders"),
+            files={**packages.code("staff_orders"), **packages.database_certificate(given.region)},
             defaults=given.defaults,
-            environment={**given.names, **given.open_orders, **given.through_cloudfront},
+            environment={
+                "DATABASE_SECRET": given.database.secret.arn,
+                "ORDERS_TABLE": given.tables.orders.name,
+                **given.open_orders,
+                **given.through_cloudfront,
+            },
             statements=[given.login, iam.put_item(given.tables.orders)],
             network=given.network,
             timeout=29,  # what API Gateway waits

@@ -16,7 +16,7 @@ function handler(event) {
     statusCode: 403,
     statusDescription: "Forbidden",
     headers: { "content-type": { value: "application/json" }, "cache-control": { value: "no-store" } },
-    body: '{"message": "The order status is not open to your network."}',
+    body: '{"message": "The order status and the kitchen are not open to your network."}',
   };
 }
 

@@ -1,5 +1,6 @@
 """`cafe orders`: what can be typed about orders in the kitchen, and what is then printed."""
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,6 +34,7 @@ Reference = Annotated[
         show_default=False,
     ),
 ]
+MADE_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 COLUMNS = (
     Column("Number", Kind.WHOLE),
     Column("State", Kind.WHOLE),
@@ -88,10 +90,19 @@ def show_command(
     debug: Debug = False,
 ) -> None:
     """Show an order with all that its publisher said, and who moved it when."""
-    order = _kitchen(stack_name, directory).find(reference)
+    from cli import aws
+    from cli.kitchen.client import Kitchen
+    from cli.people import People
+
+    target = stack.load(stack_name, directory)
+    clients = aws.Clients(target)
+    order = Kitchen.of(target, clients).find(reference)
     if as_json:
         print_json(order.document)
         return
+    # Tokens have the name that the user pool made, a UUID.
+    actors = {change.actor for change in order.history}
+    people = {actor: People(target, clients).address(actor) for actor in actors if MADE_NAME.fullmatch(actor)}
     facts: dict[str, object] = {
         "Number": order.number,
         "Order": order.order_id,
@@ -105,7 +116,8 @@ def show_command(
         say(f"{plain(name) + ':':<12} {plain(value)}")
     for change in order.history:
         because = f": {change.reason}" if change.reason else ""
-        say(f"{spoken(change.at)}  {change.came_from} → {change.to} by {plain(change.actor + because)}")
+        who = people.get(change.actor, change.actor)
+        say(f"{spoken(change.at)}  {change.came_from} → {change.to} by {plain(who + because)}")
 
 
 @app.command("prepare", epilog=examples("cafe orders prepare K42"))

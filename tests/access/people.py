@@ -10,7 +10,7 @@ import secrets
 import time
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
 from cryptography.hazmat.primitives import hashes, serialization
@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from tests.local_stack import LocalStack
 
 SCOPE = "openid cafe/status.read"
+STAFF_SCOPE = f"{SCOPE} cafe/orders.staff"
+Login = dict[str, str]  # with user and password
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +38,34 @@ def pool_of(stack: LocalStack) -> str:
 
 
 def page_app(stack: LocalStack) -> App:
-    """Find the page's own entry in the user pool."""
+    """Find the entry of the order status in the user pool."""
+    return App(client_id=_client_id(stack, "page-"), redirect_uri=stack.outputs["page_url"])
+
+
+def staff_app(stack: LocalStack) -> App:
+    """Find the entry of the kitchen's page in the user pool."""
+    url = urljoin(stack.outputs["page_url"], "/kitchen")
+    return App(client_id=_client_id(stack, "staff-"), redirect_uri=url, scope=STAFF_SCOPE)
+
+
+def _client_id(stack: LocalStack, prefix: str) -> str:
     clients = stack.client("cognito-idp").list_user_pool_clients(UserPoolId=pool_of(stack), MaxResults=10)
-    (page,) = (one for one in clients["UserPoolClients"] if one["ClientName"].startswith("page-"))
-    return App(client_id=page["ClientId"], redirect_uri=stack.outputs["page_url"])
+    (found,) = (one for one in clients["UserPoolClients"] if one["ClientName"].startswith(prefix))
+    client_id: str = found["ClientId"]
+    return client_id
+
+
+def add_person(stack: LocalStack, group: str | None) -> Login:
+    """Add an account to the stack's user pool, in a group or in none."""
+    login = {"user": f"{secrets.token_hex(4)}@cafe.example", "password": f"{secrets.token_urlsafe(16)}-aA1"}
+    cognito = stack.client("cognito-idp")
+    key = {"UserPoolId": pool_of(stack), "Username": login["user"]}
+    attributes = [{"Name": "email", "Value": login["user"]}]
+    cognito.admin_create_user(**key, UserAttributes=attributes, MessageAction="SUPPRESS")
+    cognito.admin_set_user_password(**key, Password=login["password"], Permanent=True)
+    if group:
+        cognito.admin_add_user_to_group(**key, GroupName=group)
+    return login
 
 
 def other_app(stack: LocalStack, pool: str, scope: str = SCOPE) -> App:
@@ -88,13 +114,16 @@ def authorize(stack: LocalStack, http: httpx.Client, app: App, verifier: str) ->
     return http.get(f"{stack.endpoint}/oauth2/authorize", params=question)
 
 
-def code_for(stack: LocalStack, http: httpx.Client, app: App, verifier: str) -> str:
+def code_for(
+    stack: LocalStack, http: httpx.Client, app: App, verifier: str, login: Login | None = None
+) -> str:
     """Sign in by name and password, and return the code with which the browser is sent back."""
-    assert stack.sign_in is not None
+    login = login or stack.sign_in
+    assert login is not None
     page = authorize(stack, http, app, verifier)
     assert page.status_code == 200, page.text
     fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text))
-    form = {**fields, "username": stack.sign_in["user"], "password": stack.sign_in["password"]}
+    form = {**fields, "username": login["user"], "password": login["password"]}
     sent_back = http.post(f"{stack.endpoint}/login", data=form)
     assert sent_back.status_code == 302, sent_back.text
     (code,) = parse_qs(urlsplit(sent_back.headers["Location"]).query)["code"]
@@ -113,10 +142,10 @@ def exchange(stack: LocalStack, http: httpx.Client, app: App, code: str, verifie
     return http.post(f"{stack.endpoint}/oauth2/token", data=question)
 
 
-def sign_in(stack: LocalStack, http: httpx.Client, app: App) -> dict[str, str]:
+def sign_in(stack: LocalStack, http: httpx.Client, app: App, login: Login | None = None) -> dict[str, str]:
     """Sign in as the page does, and return the tokens."""
     verifier = secrets.token_urlsafe(48)
-    answer = exchange(stack, http, app, code_for(stack, http, app, verifier), verifier)
+    answer = exchange(stack, http, app, code_for(stack, http, app, verifier, login), verifier)
     assert answer.status_code == 200, answer.text
     tokens: dict[str, str] = answer.json()
     return tokens
@@ -157,3 +186,20 @@ def keys_of_the_pool(stack: LocalStack) -> list[rsa.RSAPrivateKey]:
 def an_hour_ago() -> int:
     """Return a moment that is over, in seconds."""
     return int(time.time()) - 3600
+
+
+def tokens_without_rights(stack: LocalStack, http: httpx.Client) -> dict[str, dict[str, str]]:
+    """Make the headers of people who may not see orders, by who they are."""
+    app = staff_app(stack)
+    staff = sign_in(stack, http, app)
+    access = staff["access_token"]
+    tokens = {
+        "a viewer": sign_in(stack, http, app, add_person(stack, "viewer"))["access_token"],
+        "one without a group": sign_in(stack, http, app, add_person(stack, None))["access_token"],
+        "staff, with an ID token": staff["id_token"],
+        "staff, with a forged token": signed(access, rsa.generate_private_key(65537, 2048)),
+    }
+    for number, key in enumerate(keys_of_the_pool(stack)):
+        tokens[f"staff, with an expired token ({number})"] = signed(access, key, exp=an_hour_ago())
+    headers = {who: {"Authorization": f"Bearer {token}"} for who, token in tokens.items()}
+    return headers | {"nobody": {}}

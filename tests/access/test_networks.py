@@ -30,6 +30,12 @@ SPELLINGS = [
     "/prod/./order-status",
     "/prod/menu/../order-status",
     "/prod/ORDER-STATUS",
+    "/prod/kitchen",
+    "/kitchen",
+    "/prod/orders/7f4df1a3",
+    "/prod/orders/",
+    "/prod/orders%2F7f4df1a3",
+    "/prod/track/",
     "/order-status",
     "/",
 ]
@@ -45,7 +51,7 @@ def test_a_network_that_is_named_sees_the_page_and_the_status(inside: Door) -> N
 def test_any_other_network_is_refused_however_the_path_is_spelt(outside: Door, path: str) -> None:
     answer = outside.get(path)
     assert answer.status_code == 403
-    assert answer.json() == {"message": "The order status is not open to your network."}
+    assert answer.json() == {"message": "The order status and the kitchen are not open to your network."}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +148,7 @@ def test_the_guard_agrees_with_pythons_ipaddress(guard: Guard) -> None:
 
 
 def test_the_guard_opens_what_is_named_and_shuts_the_rest(guard: Guard) -> None:
-    uris = ["/prod/orders", "/prod/orders/", "/prod/order-status", "/", "/order-status", "/new-page", ""]
+    uris = ["/prod/orders", "/prod/orders/", "/prod/orders/7", "/prod/order-status", "/", "/new-page", ""]
     assert guard(["203.0.113.0/24"], [request("192.0.2.1", uri) for uri in uris]) == [True] + [False] * 6
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Cafe, Pulumi
-from tests.cli.stand_in import FakeAws, administrator
+from tests.cli.kitchen import Staff
+from tests.cli.stand_in import FakeAws, FakeFunctions, administrator
 
 
 class Pool:
@@ -36,6 +37,11 @@ class Pool:
         self._cognito.admin_set_user_password(
             UserPoolId=self.id, Username=email, Password="Correct-horse-9", Permanent=True
         )
+
+    def name(self, email: str) -> str:
+        """Return an account's name in the pool, which tokens have."""
+        user = self._cognito.admin_get_user(UserPoolId=self.id, Username=email)
+        return str(user["Username"])
 
     def groups(self, email: str) -> list[str]:
         """Name the groups of an account."""
@@ -110,6 +116,16 @@ def test_everybody_is_listed_with_the_highest_role(staff: Cafe, pool: Pool) -> N
         ("viewer@example.com", "viewer", True),
     ]
     assert "boss@example.com" in staff("list").stdout
+
+
+def test_who_moved_an_order_is_shown_by_the_address(cafe: Cafe, pool: Pool, functions: FakeFunctions) -> None:
+    pool.invite("ada@example.com", "staff")
+    moved = {"version": 2, "from": "received", "to": "ready", "at": "2026-11-26T13:00:00Z", "reason": None}
+    gone = "00000000-0000-4000-8000-000000000000"
+    actors = [pool.name("ada@example.com"), gone, "operator"]
+    Staff(functions).orders[0]["history"] = [{**moved, "actor": actor} for actor in actors]
+    lines = cafe("orders", "show", "K42", "--stack", "dev").stdout.splitlines()[-3:]
+    assert [line.rpartition(" by ")[2] for line in lines] == ["ada@example.com", gone, "operator"]
 
 
 @pytest.mark.parametrize("email", ["", "ada", "ada@", "ä@example.com", "a@b"])

@@ -1,0 +1,117 @@
+"""An order in the kitchen: staff move it, its customer and the counter see it, and the operator does."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app as command
+from tests.access import people
+from tests.cafe import Cafe
+from tests.waiting import eventually
+
+JSON = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def staff(cafe: Cafe) -> dict[str, str]:
+    """The headers of the user that `make local` prints."""
+    token = people.sign_in(cafe.stack, cafe.http, people.staff_app(cafe.stack))["access_token"]
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture
+def api(cafe: Cafe) -> str:
+    """The API at the page's address."""
+    return cafe.outputs["page_url"].removesuffix("/order-status") + "/prod"
+
+
+def placed(cafe: Cafe, **more: object) -> JSON:
+    """Place an order that is recorded."""
+    answer: JSON = cafe.post({"item": "Latte", "quantity": 2, "customer_name": "Ada", **more}).json()
+    eventually(lambda: cafe.is_recorded(answer["orderId"]))
+    return answer
+
+
+def cafe_command(cafe: Cafe, *words: str) -> JSON:
+    """Type a command as an operator, for its JSON document."""
+    where = ["--json", "--directory", str(cafe.stack.directory)]
+    result = CliRunner().invoke(command, [*words, *where])
+    assert result.exit_code == 0, result.output
+    document: JSON = json.loads(result.stdout)
+    return document
+
+
+def test_staff_make_an_order_and_its_customer_sees_each_step(
+    cafe: Cafe, api: str, staff: dict[str, str]
+) -> None:
+    order = placed(cafe, note="oat milk")
+    page, _, token = order["track_url"].partition("#")
+    assert page == cafe.outputs["page_url"].replace("/order-status", "/track")
+
+    def track() -> JSON:
+        document: JSON = cafe.http.get(f"{api}/track", headers={"Track-Token": token}).json()
+        return document
+
+    kitchen = cafe.http.get(f"{api}/kitchen", headers=staff)
+    assert kitchen.headers["Cache-Control"] == "no-store"
+    (card,) = (each for each in kitchen.json()["orders"] if each["order_id"] == order["orderId"])
+    assert (card["customer_name"], card["attributes"]["note"]) == ("Ada", "oat milk")
+    assert (track()["state"], track()["number"]) == ("received", card["number"])
+
+    version = card["version"]
+    for state in ("preparing", "ready"):
+        moved = cafe.http.patch(
+            f"{api}/orders/{order['orderId']}",
+            json={"state": state},
+            headers={**staff, "If-Match": f'"{version}"', "Idempotency-Key": str(uuid.uuid4())},
+        )
+        assert moved.status_code == 200, moved.text
+        version = moved.json()["version"]
+        assert moved.headers["ETag"] == f'"{version}"'
+        assert track()["state"] == state
+        shown = cafe.http.get(f"{api}/ready").json()
+        numbers = shown["preparing"] if state == "preparing" else [each["number"] for each in shown["ready"]]
+        assert card["number"] in numbers
+    item = cafe.item("orders_table", orderId=order["orderId"]) or {}
+    assert (item["order_state"], item["state_version"]) == ("ready", str(version))
+
+
+def test_a_change_of_an_old_version_is_refused_and_a_public_stack_lets_in_only_staff(
+    cafe: Cafe, api: str, staff: dict[str, str]
+) -> None:
+    order_id = placed(cafe)["orderId"]
+    for base in (api, cafe.outputs["api_url"]):
+        for who, headers in people.tokens_without_rights(cafe.stack, cafe.http).items():
+            change = {**headers, "If-Match": '"1"'}
+            refused = cafe.http.patch(f"{base}/orders/{order_id}", json={"state": "ready"}, headers=change)
+            assert refused.status_code in {401, 403}, who
+            assert cafe.http.get(f"{base}/kitchen", headers=headers).status_code in {401, 403}, who
+    change = {**staff, "If-Match": '"7"'}
+    outdated = cafe.http.patch(f"{api}/orders/{order_id}", json={"state": "ready"}, headers=change)
+    assert (outdated.status_code, outdated.json()["order"]["state"]) == (412, "received")
+
+
+def test_the_operator_moves_orders_without_signing_in(cafe: Cafe) -> None:
+    order_id = placed(cafe)["orderId"]
+    number = cafe_command(cafe, "orders", "show", order_id)["number"]
+    assert cafe_command(cafe, "orders", "ready", number)["state"] == "ready"
+    assert cafe_command(cafe, "orders", "recall", number)["state"] == "received"
+    assert cafe_command(cafe, "orders", "cancel", order_id)["state"] == "cancelled"
+    (*_, cancelled) = cafe_command(cafe, "orders", "show", order_id)["history"]
+    assert (cancelled["from"], cancelled["to"], cancelled["actor"]) == ("received", "cancelled", "root")
+
+
+def test_who_is_added_by_the_command_signs_in_as_what_it_says(cafe: Cafe, api: str) -> None:
+    email = f"{uuid.uuid4()}@cafe.example"
+    added = cafe_command(cafe, "staff", "add", email, "--role", "manager")
+    login = {"user": email, "password": added["password"]}
+    app = people.staff_app(cafe.stack)
+    token = people.sign_in(cafe.stack, cafe.http, app, login)["access_token"]
+    assert cafe.http.get(f"{api}/kitchen", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    assert people.claims_of(token)["cognito:groups"] == ["manager"]
+    cafe_command(cafe, "staff", "remove", email, "--yes")
