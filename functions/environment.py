@@ -61,6 +61,11 @@ def orders_api_key_sha256() -> str | None:
     return os.environ.get("ORDERS_API_KEY_SHA256")
 
 
+def orders_table() -> str:
+    """Return the name of `Orders`."""
+    return os.environ["ORDERS_TABLE"]
+
+
 def origin_secret_sha256() -> str | None:
     """Return the hash of the secret that CloudFront adds to requests; None if it adds none."""
     return os.environ.get("ORIGIN_SECRET_SHA256")

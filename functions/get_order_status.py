@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import environment
-from http_answers import HttpAnswer, answer, cached_answer, has_secret
+from http_answers import HttpAnswer, answer, cached_answer, came_through_cloudfront
 from log import log
 from orders.names import CustomerNames
 from orders.status import NothingKnownError, order_status
@@ -36,7 +36,8 @@ def read_status() -> Callable[[], tuple[dict[str, Any], dict[str, str]]]:
     metrics = Metrics(DynamoDb(aws.FOR_REQUESTS), environment.table_names().metrics)
     queues = OrderQueues(environment.queue_url(), environment.dead_letter_queue_url())
     names = CustomerNames(environment.customer_names())
-    return lambda: order_status(StatusDatabase(mysql), metrics, queues, zone, names, datetime.now(UTC))
+    hours = environment.open_hours()
+    return lambda: order_status(StatusDatabase(mysql), metrics, queues, zone, names, datetime.now(UTC), hours)
 
 
 def handler(event: dict[str, Any], context: object) -> HttpAnswer:
@@ -61,9 +62,7 @@ def _is_allowed(event: dict[str, Any]) -> bool:
         return True
     if environment.signed_in_only() and not (event["requestContext"].get("authorizer") or {}).get("claims"):
         return False
-    # Where only CloudFront may ask, it adds a secret.
-    sha256 = environment.origin_secret_sha256()
-    return not sha256 or has_secret(event, "x-origin-secret", sha256)
+    return came_through_cloudfront(event, environment.origin_secret_sha256())
 
 
 if environment.function_name():

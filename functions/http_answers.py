@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
@@ -24,17 +25,24 @@ class HttpAnswer(TypedDict):
     body: str
 
 
-def answer(status: int, body: dict[str, Any], cache_control: str = "no-store") -> HttpAnswer:
+def answer(
+    status: int,
+    body: dict[str, Any],
+    cache_control: str = "no-store",
+    headers: Mapping[str, str] | None = None,
+) -> HttpAnswer:
     """Answer with a JSON document."""
     return {
         "statusCode": status,
-        "headers": {"Content-Type": "application/json", "Cache-Control": cache_control},
+        "headers": {"Content-Type": "application/json", "Cache-Control": cache_control, **(headers or {})},
         "body": encode(body),
     }
 
 
-def cached_answer(event: Mapping[str, Any], body: dict[str, Any], passing: str = "") -> HttpAnswer:
-    """Answer with a JSON document that caches keep for a second, or with `304` to whoever has it already.
+def cached_answer(
+    event: Mapping[str, Any], body: dict[str, Any], passing: str = "", cache_control: str = FOR_A_SECOND
+) -> HttpAnswer:
+    """Answer with a JSON document, or with `304` to whoever has it already.
 
     Parameters
     ----------
@@ -44,17 +52,18 @@ def cached_answer(event: Mapping[str, Any], body: dict[str, Any], passing: str =
         The document.
     passing
         A field that is different each time and no news: the document is the same without it.
+    cache_control
+        How long caches keep the answer.
     """
     told = encode({name: value for name, value in body.items() if name != passing}, sort_keys=True)
     tag = hashlib.sha256(told.encode()).hexdigest()[:32]
     # Weak: documents with one tag mean the same, and may differ in the passing field and in compression.
     # Caches that compress, such as CloudFront, leave a weak tag as it is.
-    headers = {"ETag": f'W/"{tag}"', "Cache-Control": FOR_A_SECOND}
+    headers = {"ETag": f'W/"{tag}"', "Cache-Control": cache_control}
     known = header(event, "if-none-match") or ""
     if known.strip() == "*" or tag in TAG.findall(known):
         return {"statusCode": 304, "headers": headers, "body": ""}
-    found = answer(200, body, FOR_A_SECOND)
-    return {**found, "headers": {**found["headers"], **headers}}
+    return answer(200, body, headers=headers)
 
 
 def header(event: Mapping[str, Any], name: str) -> str | None:
@@ -67,3 +76,20 @@ def has_secret(event: Mapping[str, Any], name: str, sha256: str) -> bool:
     """Return whether a header of a request holds the secret that has this hash."""
     value = header(event, name) or ""
     return hmac.compare_digest(hashlib.sha256(value.encode(errors="replace")).hexdigest(), sha256)
+
+
+def came_through_cloudfront(event: Mapping[str, Any], sha256: str | None) -> bool:
+    """Return whether a request has the secret that CloudFront adds where no other path is allowed.
+
+    Parameters
+    ----------
+    sha256
+        The secret's hash; None where CloudFront adds none.
+    """
+    return sha256 is None or has_secret(event, "x-origin-secret", sha256)
+
+
+def body_text(event: Mapping[str, Any]) -> str:
+    """Return a request's body; raise ValueError if it is not text."""
+    body = str(event.get("body") or "")
+    return base64.b64decode(body).decode() if event.get("isBase64Encoded") else body

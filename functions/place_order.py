@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 from functools import cache
 from typing import Any
 
 import environment
-from http_answers import HttpAnswer, answer, has_secret, header
+from http_answers import HttpAnswer, answer, body_text, has_secret, header
 from log import log
 from orders.errors import StoreUnavailableError
 from orders.order import InvalidOrderError
-from orders.request import KeyReusedError, TooLargeError, parse
+from orders.request import KeyReusedError, OrderRequest, TooLargeError, parse
+from orders.tokens import sign
 from stores.dynamodb.idempotency import IdempotencyKeys
 from stores.sns import OrderTopic
+from stores.tracking_keys import TrackingKeys
 
 
 @cache
@@ -26,6 +27,12 @@ def topic() -> OrderTopic:
 def keys() -> IdempotencyKeys:
     """Make the client of the idempotency keys once per process."""
     return IdempotencyKeys(environment.idempotency_table())
+
+
+@cache
+def tracking_keys() -> TrackingKeys:
+    """Make the client of the keys that sign customers' tokens once per process."""
+    return TrackingKeys(environment.tracking_secret())
 
 
 def handler(event: dict[str, Any], context: object) -> HttpAnswer:
@@ -45,7 +52,22 @@ def handler(event: dict[str, Any], context: object) -> HttpAnswer:
         log("ERROR", "Order not published", orderId=order_id, reason=str(error))
         return answer(503, {"message": "The order could not be taken just now; please send it again."})
     log("INFO", "Order accepted", orderId=order_id)
-    return answer(202, {"orderId": order_id, "message": "Order accepted"})
+    return answer(202, {"orderId": order_id, "message": "Order accepted", **_tracking(order, order_id)})
+
+
+def _tracking(order: OrderRequest, order_id: str) -> dict[str, str]:
+    """Return the address of the customer's page, where there is one.
+
+    None for an id of the caller's own: it may be another order's, or be guessed.
+    """
+    if order.fields.order_id is not None:
+        return {}
+    try:
+        # After the `#`, which no browser sends: the token is in no log.
+        return {"track_url": f"{environment.page_origin()}/track#{sign(order_id, tracking_keys())}"}
+    except StoreUnavailableError as error:
+        log("ERROR", "Customer's page not available", orderId=order_id, reason=str(error))
+        return {}
 
 
 def _has_api_key(event: dict[str, Any]) -> bool:
@@ -58,11 +80,8 @@ def _has_api_key(event: dict[str, Any]) -> bool:
 
 
 def _body(event: dict[str, Any]) -> str:
-    body = str(event.get("body") or "")
-    if not event.get("isBase64Encoded"):
-        return body
     try:
-        return base64.b64decode(body).decode()
+        return body_text(event)
     except ValueError:
         raise InvalidOrderError({"body": "The order must be a JSON object; this is not text."}) from None
 
@@ -70,3 +89,4 @@ def _body(event: dict[str, Any]) -> str:
 if environment.function_name():
     topic()  # while Lambda starts the function: no invocation waits for the clients
     keys()
+    tracking_keys()

@@ -21,6 +21,7 @@ from orders.findings import DeadLetterCounts, RdsOrders
 from orders.ledger import Ledger
 from orders.reconciliation import Clock, Outcome, Reconciler
 from orders.replay import replay
+from orders.screens import Since
 from orders.sweep import Swept, sweep
 from orders.times import MAX_AHEAD
 from stores.dynamodb.client import DynamoDb
@@ -169,6 +170,8 @@ def _run(work: Work, left: Callable[[], float], asked_by: str) -> dict[str, Any]
     except Exception as error:  # noqa: BLE001
         outcome.unchecked = place_of(error)
     _keep(outcome)
+    if environment.publishes_oldest_waiting():
+        _publish_oldest_waiting()
     swept = Swept()
     if outcome.next is None:
         # Even if a store failed: between two outages there may be no time to compare everything.
@@ -300,6 +303,19 @@ def _publish_drift(outcome: Outcome, asked_by: str) -> None:
         repaired=outcome.repaired,
         rdsOrders=outcome.rds_orders,
     )
+
+
+def _publish_oldest_waiting() -> None:
+    """Write how long the oldest order has waited that nobody has made ready, in seconds, also 0."""
+    now = datetime.now(UTC)
+    try:
+        rows = OrderRows(mysql(), environment.time_zone())
+        sent_at = rows.oldest_waiting(Since.of(now, environment.open_hours()).open)
+    except StoreUnavailableError as error:
+        log("ERROR", "Oldest waiting order not read", reason=str(error))
+        return
+    seconds = max(0, round((now - sent_at).total_seconds())) if sent_at else 0
+    log("INFO", "Waiting orders", **metrics({"OldestWaiting": seconds}))
 
 
 def _time_left(context: Any) -> Callable[[], float]:

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
 from orders.counters import Counted, is_shown, tally
 from orders.errors import Conflict, OrderRefusedError, Refused, StoreUnavailableError, Unforeseen, place_of
 from orders.order import CONTENTS, Order
+from orders.states import Progress
 
 Failures = dict[str, str]  # why, by what the caller calls an order
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Result of writing orders to the projection.
+
+    Attributes
+    ----------
+    refused
+        Why, by order id, for each order that the projection refuses.
+    newer
+        What it has, by order id, for each order of which it has a later version: somebody moved the order
+        a moment ago, or the source of truth was restored from a backup and does not know it any more.
+    """
+
+    refused: Failures = field(default_factory=dict)
+    newer: dict[str, Progress] = field(default_factory=dict)
 
 
 class OrderDatabase(Protocol):
@@ -22,12 +41,15 @@ class OrderDatabase(Protocol):
     def counted(self, names: Collection[str]) -> dict[str, Counted]:
         """Read counters."""
 
+    def adopt(self, newer: Mapping[str, Progress]) -> None:
+        """Take over states of later versions."""
+
 
 class OrderProjection(Protocol):
     """Orders by id, and counters, as the source of truth has them."""
 
-    def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Failures:
-        """Write orders and counters; return why, by order id, for orders that are refused."""
+    def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Written:
+        """Write orders and counters, no order over a later version."""
 
 
 class Ledger:
@@ -101,7 +123,10 @@ class Ledger:
             return {}
         try:
             names = filter(is_shown, tally(orders, self._zone, datetime.now(UTC)))
-            return self._projection.write(orders, self._database.counted(list(names)))
+            written = self._projection.write(orders, self._database.counted(list(names)))
+            if written.newer:
+                self._database.adopt(written.newer)
+            return written.refused
         except StoreUnavailableError as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001

@@ -11,6 +11,7 @@ from typing import Any
 
 from orders.exact_json import MAX_DIGITS, MAX_EXPONENT, MIN_EXPONENT, NumberText, encode
 from orders.names import NOT_UNICODE, is_unicode, parse_name
+from orders.states import Progress
 
 MAX_QUANTITY = 1000
 MAX_ATTRIBUTES = 256 * 1024  # bytes as JSON; what SNS takes as a message
@@ -29,6 +30,9 @@ NUMBERS = (
 )
 DEFAULT_CUSTOMER = "Guest"
 CONTENTS = ("item", "quantity", "customer_name")
+TEST_ORDER = "test_order"
+# What the item in DynamoDB has besides the order: a publisher's attributes of these names stay in MySQL.
+OWN_ATTRIBUTES = ("created_at", "order_state", "state_version", "state_at", "pickup_number")
 ORDER_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 INTEGER_TEXT = re.compile(r"\s*\+?[0-9]{1,9}\s*", re.ASCII)
 
@@ -98,6 +102,15 @@ class Order:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     ignored_time: str | None = field(default=None, compare=False)
     """The time that its message claims, if that is in the future: for the log, and not kept."""
+    row_id: int | None = field(default=None, compare=False)
+    """Id of its row in MySQL, from which its pickup number is made; None before it is recorded."""
+    progress: Progress | None = field(default=None, compare=False)
+    """None before it is recorded, and for an order from before there were states."""
+
+    @property
+    def is_test(self) -> bool:
+        """Return whether it is a test, which shows on no screen: the command `cafe verify` says so."""
+        return self.attributes.get(TEST_ORDER) is True
 
     @property
     def contents(self) -> tuple[object, ...]:

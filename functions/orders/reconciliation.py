@@ -16,15 +16,19 @@ from zoneinfo import ZoneInfo
 from orders import counters
 from orders.counters import TOTAL_ORDERS, Counted
 from orders.findings import RdsOrders
-from orders.ledger import Failures
+from orders.ledger import Written
 from orders.order import Order
+from orders.states import Progress
 
 PAGE = 1000  # rows
 # What a worker may take from the commit to the projection before the order counts as missing.
 GRACE = timedelta(seconds=5)
 # How much later than its number says a transaction may have committed, and clocks may differ.
 OVERLAP = timedelta(minutes=2)
+# A function that read an order before it was moved may put its first version for as long as it runs.
+CHANGES_OVERLAP = timedelta(minutes=16)
 FIRST = timedelta(minutes=10)  # what the first run compares
+TIME_IS_UP = "Time was up; the next run goes on."
 
 
 Place = tuple[int, int]  # of a row: its transaction's number, or 0 in the order of ids, and its id
@@ -59,6 +63,15 @@ class Database(Protocol):
     def recorded(self, since: datetime, until: datetime, after: Place, limit: int) -> Rows:
         """Read what was recorded in a period, in that order, without the orders' attributes."""
 
+    def changed(self, since: datetime, until: datetime, after: Place, limit: int) -> Rows:
+        """Read the orders that were moved in a period, without their attributes."""
+
+    def begin_states(self, order_ids: Collection[str]) -> list[str]:
+        """Give orders of workers that know no states their first one; return which those are."""
+
+    def adopt(self, newer: Mapping[str, Progress]) -> None:
+        """Take over states of later versions."""
+
     def orders(self, order_ids: Collection[str]) -> Iterator[Rows]:
         """Read whole orders, a few megabytes at a time."""
 
@@ -78,8 +91,8 @@ class Database(Protocol):
 class Projection(Protocol):
     """What DynamoDB has; every method raises StoreUnavailableError if it does not answer."""
 
-    def missing(self, order_ids: Sequence[str]) -> set[str]:
-        """Return which orders are not there."""
+    def behind(self, versions: Mapping[str, int]) -> set[str]:
+        """Return which orders, of those with these versions, are not there or have an older one."""
 
     def read(self, names: Iterable[str]) -> dict[str, Counted]:
         """Read counters consistently."""
@@ -87,8 +100,8 @@ class Projection(Protocol):
     def names(self) -> set[str]:
         """Return the names of all counters that are not 0."""
 
-    def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Failures:
-        """Write orders and counters; return why, by order id, for orders that are refused."""
+    def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Written:
+        """Write orders and counters, no order over a later version."""
 
     def show(self, name: str, counted: Counted, read: Counted | None = None) -> bool:
         """Set a counter over an older version, or over exactly what was read."""
@@ -113,7 +126,7 @@ class Outcome:
     checked
         Orders that were compared.
     repaired
-        Orders that DynamoDB lacked and now has.
+        Orders that DynamoDB lacked, or had with an older state, and now has.
     counted
         Rows that nobody had counted.
     drift
@@ -157,7 +170,7 @@ class Reconciler:
         self._clock = clock or Clock()
 
     def recent(self, last: RdsOrders, outcome: Outcome) -> None:
-        """Count what nobody has counted, and compare what was recorded since the last run.
+        """Count what nobody has counted, and compare what was recorded and moved since the last run.
 
         Raises
         ------
@@ -166,19 +179,22 @@ class Reconciler:
         """
         self._count_uncounted(outcome)
         now = self._clock.now()
-        since = (last.compared_until or now - FIRST) - OVERLAP
+        since = last.compared_until or now - FIRST
         names = {TOTAL_ORDERS}
-        after: Place | None = (0, 0)
-        while after is not None:
-            if self._clock.left() <= 0:
-                outcome.unchecked = "Time was up; the next run goes on."
-                break
-            rows = self._database.recorded(since, now - GRACE, after, PAGE)
-            outcome.bad_rows |= rows.bad
-            self._compare_orders([order.order_id for order in rows.orders], outcome)
-            names |= counters.tally(rows.orders, self._zone, now).keys()
-            outcome.compared_until = rows.until or now - GRACE
-            after = rows.after
+        # First, because `compared_until` stands for both.
+        if self._compare_changed(since - CHANGES_OVERLAP, now - GRACE, outcome):
+            after: Place | None = (0, 0)
+            while after is not None:
+                if self._clock.left() <= 0:
+                    outcome.unchecked = TIME_IS_UP
+                    break
+                rows = self._database.recorded(since - OVERLAP, now - GRACE, after, PAGE)
+                outcome.bad_rows |= rows.bad
+                self._begin_states(rows.orders, outcome)
+                self._compare_orders(rows.orders, outcome)
+                names |= counters.tally(rows.orders, self._zone, now).keys()
+                outcome.compared_until = rows.until or now - GRACE
+                after = rows.after
         self.compare_counters(names, outcome)
 
     def compare_all_counters(self, outcome: Outcome) -> None:
@@ -232,29 +248,52 @@ class Reconciler:
             outcome.bad_rows |= rows.bad
             outcome.counted += len(rows.orders)
             names = filter(counters.is_shown, counters.tally(rows.orders, self._zone, self._clock.now()))
-            failures = self._projection.write(rows.orders, self._database.counted(list(names)))
-            outcome.reason = next(iter(failures.values()), outcome.reason)
+            self._write(rows.orders, outcome, self._database.counted(list(names)))
             if rows.after is None:
                 return
 
-    def _compare_orders(self, order_ids: Sequence[str], outcome: Outcome) -> None:
-        """Look orders up in DynamoDB, and write those that are not there."""
-        missing = self._projection.missing(order_ids)
-        if missing:
+    def _compare_changed(self, since: datetime, until: datetime, outcome: Outcome) -> bool:
+        """Compare the orders that were moved in a period; return whether there was time for all of them."""
+        after: Place | None = (0, 0)
+        while after is not None:
+            if self._clock.left() <= 0:
+                outcome.unchecked = TIME_IS_UP
+                return False
+            rows = self._database.changed(since, until, after, PAGE)
+            outcome.bad_rows |= rows.bad
+            self._compare_orders(rows.orders, outcome)
+            after = rows.after
+        return True
+
+    def _begin_states(self, orders: Sequence[Order], outcome: Outcome) -> None:
+        """Give orders that the previous release recorded their first state, and write them."""
+        without = [order.order_id for order in orders if order.progress is None]
+        for rows in self._database.orders(self._database.begin_states(without)):
+            self._write(rows.orders, outcome)
+
+    def _compare_orders(self, orders: Sequence[Order], outcome: Outcome) -> None:
+        """Look orders up in DynamoDB, and write those that are not there or have an older state there."""
+        versions = {order.order_id: order.progress.version if order.progress else 0 for order in orders}
+        behind = self._projection.behind(versions)
+        if behind:
             # A transaction may have waited for locks, and its worker may be between the two stores.
             self._clock.sleep(GRACE.total_seconds())
-            missing = self._projection.missing(sorted(missing))
-        outcome.checked += len(order_ids)
-        outcome.drift += len(missing)
-        for rows in self._database.orders(missing):
+            behind = self._projection.behind({order_id: versions[order_id] for order_id in sorted(behind)})
+        outcome.checked += len(orders)
+        outcome.drift += len(behind)
+        for rows in self._database.orders(behind):
             outcome.bad_rows |= rows.bad
             outcome.repaired += self._write(rows.orders, outcome)
 
-    def _write(self, orders: Sequence[Order], outcome: Outcome) -> int:
-        failures = self._projection.write(orders, {})
-        for order_id, reason in failures.items():
+    def _write(
+        self, orders: Sequence[Order], outcome: Outcome, counted: Mapping[str, Counted] | None = None
+    ) -> int:
+        written = self._projection.write(orders, counted or {})
+        if written.newer:
+            self._database.adopt(written.newer)
+        for order_id, reason in written.refused.items():
             outcome.reason = f"Order {order_id}: {reason}"
-        return len(orders) - len(failures)
+        return len(orders) - len(written.refused)
 
 
 def _is_late(seen: Counted | None, counted: Counted) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Protocol, TypeVar
 
 from orders import counters
 from orders.errors import StoreUnavailableError
 from orders.findings import DeadLetterCounts, RdsOrders
 from orders.names import CustomerNames
+from orders.screens import Since, iso
 from orders.times import MAX_AHEAD
 
 T = TypeVar("T")
@@ -40,6 +41,9 @@ class Database(Protocol):
 
     def values(self, names: Collection[str]) -> dict[str, int]:
         """Read counters by name; one that never counted is missing."""
+
+    def open_orders(self, since: Since) -> dict[str, int]:
+        """Count the orders that wait, are prepared and are ready."""
 
 
 class Metrics(Protocol):
@@ -73,7 +77,13 @@ class Queues(Protocol):
 
 
 def order_status(
-    database: Database, metrics: Metrics, queues: Queues, zone: tzinfo, names: CustomerNames, now: datetime
+    database: Database,
+    metrics: Metrics,
+    queues: Queues,
+    zone: tzinfo,
+    names: CustomerNames,
+    now: datetime,
+    open_hours: int,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Read every source, and return the status as far as it is known.
 
@@ -83,6 +93,8 @@ def order_status(
         The cafe's time zone, in which days are counted.
     names
         How customers' names are shortened.
+    open_hours
+        For how many hours an order that nobody closed is an open one.
 
     Returns
     -------
@@ -105,7 +117,8 @@ def order_status(
             return None
 
     today, hours = counters.day_name(now, zone), counters.last_hours(now, zone)
-    recorded = read("rds", lambda: _recorded(database, zone, names, now)) or {
+    recorded = read("rds", lambda: _recorded(database, zone, names, now, open_hours)) or {
+        "open_orders": None,
         "recent_orders": [],
         "top_items": [],
         "same_time_yesterday": None,
@@ -123,6 +136,7 @@ def order_status(
             {"metric": counters.TODAY_ORDERS, "count": count_today},
         ],
         "today": {"count": count_today, "same_time_yesterday": recorded["same_time_yesterday"]},
+        "open_orders": recorded["open_orders"],
         "recent_orders": recorded["recent_orders"],
         "top_items": recorded["top_items"],
         "hourly": [{"hour": hour.partition("#")[2], "count": counted[hour]} for hour in hours]
@@ -136,18 +150,21 @@ def order_status(
             "dynamodb_orders": total,
             **_comparison(reconciled, now),
         },
-        "generated_at": _iso(now),
+        "generated_at": iso(now),
         "degraded": sorted(unavailable),
     }
     return status, unavailable
 
 
-def _recorded(database: Database, zone: tzinfo, names: CustomerNames, now: datetime) -> dict[str, Any]:
+def _recorded(
+    database: Database, zone: tzinfo, names: CustomerNames, now: datetime, open_hours: int
+) -> dict[str, Any]:
     # Rows of earlier releases may be dated in the future.
     recent = database.recent(now + MAX_AHEAD, RECENT_ORDERS)
     shares = counters.same_time_yesterday(now, zone)
     values = database.values(shares)
     return {
+        "open_orders": database.open_orders(Since.of(now, open_hours)),
         "recent_orders": [_shown(order, names) for order in recent],
         "top_items": database.top_items(now, TOP_ITEMS),
         "same_time_yesterday": round(sum(values.get(name, 0) * share for name, share in shares.items())),
@@ -162,11 +179,11 @@ def _comparison(found: RdsOrders, now: datetime) -> dict[str, Any]:
     compared = found.as_of is not None
     in_sync = True if compared and not since else None
     return {
-        "rds_orders": {"count": found.count, "as_of": _iso(found.as_of)} if compared else None,
+        "rds_orders": {"count": found.count, "as_of": iso(found.as_of)} if compared else None,
         "in_sync": False if found.drift else in_sync,
         "drift": found.drift if compared else None,
-        "drift_since": _iso(found.drift_since),
-        "unknown_since": _iso(since),
+        "drift_since": iso(found.drift_since),
+        "unknown_since": iso(since),
         "unknown_reason": reason,
     }
 
@@ -179,7 +196,7 @@ def _dead_letters(found: DeadLetterCounts | None, now: datetime) -> dict[str, An
         "rejected": found.rejected,
         "conflicting": found.conflicting,
         "waiting": found.waiting,
-        "as_of": _iso(found.as_of),
+        "as_of": iso(found.as_of),
     }
 
 
@@ -187,11 +204,5 @@ def _shown(order: dict[str, Any], names: CustomerNames) -> dict[str, Any]:
     return {
         **order,
         "customer_name": names.told(order["customer_name"]),
-        "created_at": _iso(order["created_at"]),
+        "created_at": iso(order["created_at"]),
     }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,23 +1,26 @@
 """The projection: orders and counters in DynamoDB as MySQL has them.
 
 Everything here may be written again, by anybody: an order is put with the same content, a counter is set
-only over an older version.
+only over an older version, and an order that was moved never over a newer one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from decimal import Decimal
 from typing import Any
 
 from orders import counters
 from orders.counters import Counted
 from orders.errors import OrderRefusedError, Refused, StoreUnavailableError, Unforeseen, place_of
+from orders.ledger import Written
 from orders.order import Order
+from orders.states import Progress
 from stores.aws import CONNECTIONS
-from stores.dynamodb.client import MAX_PUTS, ConditionFailedError, DynamoDb, Item, TableNames, attribute
+from stores.dynamodb.client import MAX_PUTS, ConditionFailedError, DynamoDb, Item, TableNames
+from stores.dynamodb.order_items import OrderItems, is_late, is_moved
 
 CURRENT = "attribute_not_exists(#version) OR #version < :version"
 AS_READ = "#version = :read_version AND #counter = :read_value"
@@ -37,31 +40,33 @@ class Projection:
     def __init__(self, dynamodb: DynamoDb, names: TableNames, zone: tzinfo) -> None:
         self._dynamodb = dynamodb
         self._names = names
+        self._orders = OrderItems(dynamodb, names.orders)
         self._zone = zone
         self._threads = ThreadPoolExecutor(CONNECTIONS)
 
-    def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> dict[str, str]:
+    def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Written:
         """Put orders, and set counters that are older, in calls of which several run at once.
+
+        Orders that nobody has moved go in batches, which have no conditions. One that was sent long ago may
+        come back after the database was restored, and have been moved before: it is looked up first.
 
         Parameters
         ----------
         counted
             Counters by name, of those that DynamoDB has, too.
-
-        Returns
-        -------
-        dict[str, str]
-            Why, by order id, for each order that DynamoDB refuses; the others and the counters are written.
         """
         refused: dict[str, str] = {}
-        groups = [orders[start : start + MAX_PUTS] for start in range(0, len(orders), MAX_PUTS)]
+        newer = self._orders.moved([order for order in orders if is_late(order)])
+        first = [o for o in orders if not is_moved(o) and o.order_id not in newer]
+        groups = [first[start : start + MAX_PUTS] for start in range(0, len(first), MAX_PUTS)]
         self._all_at_once(
             [
                 *(_job(self._put, group, refused) for group in groups),
+                *(_job(self._put_moved, order, refused, newer) for order in orders if is_moved(order)),
                 *(_job(self.show, name, number) for name, number in counted.items()),
             ]
         )
-        return refused
+        return Written(refused, newer)
 
     def show(self, name: str, counted: Counted, read: Counted | None = None) -> bool:
         """Set one counter if DynamoDB has an older version of it; return whether it was set.
@@ -133,16 +138,15 @@ class Projection:
         found = dict(map(_counted, items))
         return {name for name, counted in found.items() if counted.value and counters.is_shown(name)}
 
-    def missing(self, order_ids: Sequence[str]) -> set[str]:
-        """Return which orders are not there."""
-        keys = [{"orderId": {"S": order_id}} for order_id in order_ids]
-        found = self._dynamodb.get(self._names.orders, keys, consistent=True, attributes="orderId")
-        return set(order_ids) - {item["orderId"]["S"] for item in found}
+    def behind(self, versions: Mapping[str, int]) -> set[str]:
+        """Return which orders, of those with these versions, are not there or have an older one."""
+        found = self._orders.versions(list(versions))
+        return {order_id for order_id, version in versions.items() if found.get(order_id, -1) < version}
 
     def _put(self, orders: Sequence[Order], refused: dict[str, str]) -> None:
         """Put orders at once; where one is refused or makes it fail, halve until it alone is left out."""
         try:
-            self._dynamodb.put(self._names.orders, [_item(order) for order in orders])
+            self._orders.put(orders)
             return
         except StoreUnavailableError:
             raise
@@ -157,6 +161,20 @@ class Projection:
         middle = len(orders) // 2
         self._put(orders[:middle], refused)
         self._put(orders[middle:], refused)
+
+    def _put_moved(self, order: Order, refused: dict[str, str], newer: dict[str, Progress]) -> None:
+        """Put an order that was moved, unless DynamoDB has a newer version."""
+        try:
+            found = self._orders.put_unless_newer(order)
+        except StoreUnavailableError:
+            raise
+        except OrderRefusedError as error:
+            refused[order.order_id] = Refused(str(error))
+        except Exception as error:  # noqa: BLE001
+            refused[order.order_id] = Unforeseen(place_of(error))
+        else:
+            if found:
+                newer[order.order_id] = found
 
     def _place(self, name: str) -> tuple[str, Item, str]:
         """Return a counter's table, key, and attribute."""
@@ -196,18 +214,3 @@ def _counted(item: Item) -> tuple[str, Counted]:
 
 def _number(value: int) -> dict[str, str]:
     return {"N": str(value)}
-
-
-def _item(order: Order) -> Item:
-    """Return an order as an item; its further attributes stand next to its own fields."""
-    item = {
-        **order.attributes,
-        "orderId": order.order_id,
-        "item": order.item,
-        "quantity": order.quantity,
-        "customer_name": order.customer_name,
-    }
-    item.pop("created_at", None)
-    if order.created_at is not None:
-        item["created_at"] = order.created_at.astimezone(UTC).isoformat(timespec="milliseconds")
-    return {name: attribute(value) for name, value in item.items()}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any, cast
 
@@ -13,13 +14,15 @@ from pymysql.cursors import Cursor
 from orders.counters import Counted, tally
 from orders.exact_json import decode, encode
 from orders.order import DEFAULT_CUSTOMER, Order
-from stores.mysql import counters
+from orders.states import Progress, State, first
+from stores.mysql import counters, events
 from stores.mysql.connection import MySql, naive
 
 # A row of the time before that names no item, or not how many, is no order.
 IS_COUNTED = "item <> '' AND quantity IS NOT NULL"
 NUMBER_BITS = 31
-COLUMNS = "order_id, created_at, item, quantity, customer_name, attributes"
+CONTENTS = "order_id, created_at, item, quantity, customer_name, attributes"
+COLUMNS = f"{CONTENTS}, id, state, state_version, state_at, ready_at"
 
 
 class OrdersDatabase:
@@ -60,18 +63,37 @@ class OrdersDatabase:
         """Read counters by name; raise StoreUnavailableError if the database does not answer."""
         return self._mysql.read(lambda cursor: counters.read(cursor, names))
 
+    def adopt(self, newer: Mapping[str, Progress]) -> None:
+        """Take over states that DynamoDB has and the database lost: it was restored from a backup.
+
+        A row that has that version by now, or a later one, stays as it is.
+
+        Raises
+        ------
+        StoreUnavailableError
+            If the database does not answer.
+        """
+        self._mysql.run(lambda cursor: events.adopt(cursor, newer))
+
     def _record(self, cursor: Cursor, orders: Sequence[Order]) -> dict[str, Order | None]:
         # Another number for each attempt: what one whose answer was lost has committed is no news.
         number = recording_number()
         if _insert(cursor, orders, number) == len(orders):
-            kept: dict[str, Order | None] = {order.order_id: order for order in orders}
-            new = orders
+            # The server takes the ids of a statement at once, one after the other.
+            now, ids = datetime.now(UTC), range(cursor.lastrowid, cursor.lastrowid + len(orders))
+            new: Sequence[Order] = [recorded(*each, now) for each in zip(orders, ids, strict=True)]
+            kept: dict[str, Order | None] = {order.order_id: order for order in new}
         else:
             rows = _select(cursor, [order.order_id for order in orders])
             kept = {order_id: order for order_id, (order, _) in rows.items()}
             new = [order for order in orders if rows[order.order_id][1] == number]
         counters.add(cursor, tally(new, self._zone, datetime.now(UTC)))
         return kept
+
+
+def recorded(order: Order, row_id: int, now: datetime) -> Order:
+    """Return an order as it is after its row was inserted."""
+    return replace(order, row_id=row_id, progress=first(order.created_at, now, is_test=order.is_test))
 
 
 def recording_number() -> int:
@@ -90,10 +112,11 @@ def first_number(seconds: float) -> int:
 
 def _insert(cursor: Cursor, orders: Sequence[Order], number: int) -> int:
     """Insert what is new, and return how much that was."""
-    row = "(%s, %s, %s, %s, %s, %s, %s)"
+    row = f"(%s, %s, %s, %s, %s, %s, '{State.RECEIVED}', %s, %s)"
     # S608: the text is made of constants and placeholders.
     statement = (
-        f"INSERT INTO orders ({COLUMNS}, recorded_in) VALUES {', '.join([row] * len(orders))}"  # noqa: S608
+        f"INSERT INTO orders ({CONTENTS}, state, state_at, recorded_in)"  # noqa: S608
+        f" VALUES {', '.join([row] * len(orders))}"
         " ON DUPLICATE KEY UPDATE order_id = orders.order_id"
     )
     return cursor.execute(statement, [value for order in orders for value in (*_row(order), number)])
@@ -117,20 +140,23 @@ def is_order(row: Sequence[Any]) -> bool:
 
 def _row(order: Order) -> tuple[object, ...]:
     attributes = encode(order.attributes, ensure_ascii=False) if order.attributes else None
+    # As text: PyMySQL spends half of its time for an insert on formatting datetimes.
+    sent_at = naive(order.created_at).isoformat(" ", "milliseconds") if order.created_at else None
     return (
         order.order_id,
-        # As text: PyMySQL spends half of its time for an insert on formatting datetimes.
-        naive(order.created_at).isoformat(" ", "milliseconds") if order.created_at else None,
+        sent_at,
         order.item,
         order.quantity,
         order.customer_name,
         attributes,
+        None if order.is_test else sent_at,
     )
 
 
 def order_of(row: Sequence[Any]) -> Order:
     """Return the order in a row of `COLUMNS`."""
-    order_id, created_at, item, quantity, customer_name, attributes = row
+    order_id, created_at, item, quantity, customer_name, attributes, row_id, *progress = row
+    state, version, at, ready_at = progress
     return Order(
         order_id=order_id,
         created_at=_utc(created_at),
@@ -139,6 +165,8 @@ def order_of(row: Sequence[Any]) -> Order:
         # Rows of the time before may lack it.
         customer_name=customer_name or DEFAULT_CUSTOMER,
         attributes=cast(dict[str, Any], decode(attributes)) if attributes else {},
+        row_id=row_id,
+        progress=Progress(State(state), version, _utc(at), _utc(ready_at)) if state else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -13,7 +13,8 @@ from orders.errors import StoreUnavailableError
 from orders.order import Order
 from orders.reconciliation import Place, Rows
 from orders.replay import Row
-from stores.mysql import counters
+from orders.states import Progress, State
+from stores.mysql import counters, events, screens
 from stores.mysql.connection import MySql, naive
 from stores.mysql.orders import (
     COLUMNS,
@@ -26,6 +27,8 @@ from stores.mysql.orders import (
 )
 
 AT_ONCE = 500  # rows that are counted in one transaction
+# Of a row that a worker of an earlier release recorded; version 0 is from before there were states.
+KNOWS_NO_STATES = "state IS NULL AND state_version = 1"
 MOST_BYTES = 4 * 1024 * 1024  # of attributes that are read at once, unless one order has more
 
 
@@ -48,7 +51,8 @@ class OrderRows:
         """Name, count and mark some rows that nobody has counted, in one transaction.
 
         They come from a worker that knows no counters: the earlier system's, the previous release's, a
-        person. A row that holds no order is marked and not counted. `after` says that there may be more.
+        person. They get their first state. A row that holds no order is marked and not counted. `after`
+        says that there may be more.
         """
         return self._mysql.run(self._count_uncounted)
 
@@ -74,8 +78,8 @@ class OrderRows:
         """
         number, row_id = after
         found = self._read(
-            "SELECT recorded_in, id, order_id, created_at, item, quantity, customer_name, NULL"
-            " FROM orders FORCE INDEX (orders_recorded_in)"
+            "SELECT recorded_in, id, order_id, created_at, item, quantity, customer_name, NULL,"
+            " id, state, state_version, state_at, ready_at FROM orders FORCE INDEX (orders_recorded_in)"
             " WHERE recorded_in >= %s AND recorded_in < %s AND (recorded_in > %s OR id > %s)"
             " ORDER BY recorded_in, id LIMIT %s",
             max(first_number(since.timestamp()), number),
@@ -89,6 +93,51 @@ class OrderRows:
             return Rows(orders, bad)
         number, row_id, *_ = found[-1]
         return Rows(orders, bad, (number, row_id), datetime.fromtimestamp(number >> NUMBER_BITS, UTC))
+
+    def changed(self, since: datetime, until: datetime, after: Place, limit: int) -> Rows:
+        """Read the orders that were moved in a period, without their attributes, by their rows' ids."""
+        found = self._read(
+            "SELECT id, order_id, created_at, item, quantity, customer_name, NULL,"
+            " id, state, state_version, state_at, ready_at FROM orders JOIN"
+            " (SELECT DISTINCT order_row FROM order_events WHERE at >= %s AND at < %s AND order_row > %s"
+            " ORDER BY order_row LIMIT %s) AS changed ON orders.id = changed.order_row ORDER BY id",
+            naive(since),
+            naive(until),
+            after[1],
+            limit,
+        )
+        orders, bad = _parsed((row_id, columns) for row_id, *columns in found)
+        return Rows(orders, bad, (0, found[-1][0]) if len(found) == limit else None)
+
+    def begin_states(self, order_ids: Collection[str]) -> list[str]:
+        """Give orders their first state, if a worker that knows no states recorded them; return their ids.
+
+        An order from before there were states gets none.
+        """
+
+        def begin(cursor: Cursor) -> list[str]:
+            cursor.execute(
+                f"SELECT id, LENGTH(attributes) FROM orders WHERE order_id IN ({_marks(ids)})"  # noqa: S608
+                f" AND {KNOWS_NO_STATES}",
+                ids,
+            )
+            sizes, begun = list(cursor.fetchall()), list[str]()
+            while sizes:
+                some = _within(sizes)
+                begun += [order.order_id for order in _begin_states(cursor, some).orders]
+                sizes = sizes[len(some) :]
+            return begun
+
+        ids = sorted(order_ids)
+        return self._mysql.run(begin) if ids else []
+
+    def adopt(self, newer: Mapping[str, Progress]) -> None:
+        """Take over states that DynamoDB has and the database lost: it was restored from a backup."""
+        self._mysql.run(lambda cursor: events.adopt(cursor, newer))
+
+    def oldest_waiting(self, open_since: datetime) -> datetime | None:
+        """Return when the oldest order was sent that waits or is prepared; None if there is none."""
+        return self._mysql.read(lambda cursor: screens.oldest_waiting(cursor, open_since))
 
     def orders(self, order_ids: Collection[str]) -> Iterator[Rows]:
         """Read whole orders, a few megabytes at a time."""
@@ -191,7 +240,7 @@ class OrderRows:
             return Rows([])
         ids = _within(sizes)
         _name(cursor, ids)
-        rows = _select(cursor, ids)
+        rows = _begin_states(cursor, ids)
         cursor.execute(
             f"UPDATE orders SET recorded_in = %s WHERE id IN ({_marks(ids)})",  # noqa: S608
             (recording_number(), *ids),
@@ -223,6 +272,20 @@ def _name(cursor: Cursor, ids: Sequence[int]) -> None:
             f"UPDATE orders SET order_id = CONCAT('row-', id, '-', LEFT(UUID(), 8)) WHERE {which}",  # noqa: S608
             ids,
         )
+
+
+def _begin_states(cursor: Cursor, ids: Sequence[int]) -> Rows:
+    """Give orders their first state if a worker that knows no states recorded them; return all orders."""
+    rows = _select(cursor, ids)
+    for is_test, at in ((False, "COALESCE(created_at, UTC_TIMESTAMP(3))"), (True, "NULL")):
+        which = [order.row_id for order in rows.orders if order.progress is None and order.is_test is is_test]
+        if which:
+            cursor.execute(
+                f"UPDATE orders SET state = '{State.RECEIVED}', state_at = {at}"  # noqa: S608
+                f" WHERE id IN ({_marks(which)}) AND {KNOWS_NO_STATES}",
+                which,
+            )
+    return _select(cursor, ids) if any(order.progress is None for order in rows.orders) else rows
 
 
 def _select(cursor: Cursor, ids: Sequence[int]) -> Rows:

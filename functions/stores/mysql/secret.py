@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from orders.errors import StoreUnavailableError
-from stores import aws
+from stores.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +20,11 @@ class Login:
     database: str
 
 
-class LoginSecret:
+class LoginSecret(Secret):
     """A secret that is fetched once, and again when the database refuses what it said."""
 
     def __init__(self, secret_id: str, client: Any = None) -> None:
-        self._secret_id = secret_id
-        self._client: Any = client or aws.client("secretsmanager", aws.FOR_REQUESTS)
-        self._value: dict[str, Any] | None = None
+        super().__init__(secret_id, "The database's secret", client)
 
     def get(self) -> Login:
         """Read the login (keys `host`, `port`, `username`, `password`, `dbname`).
@@ -51,23 +46,3 @@ class LoginSecret:
         except (KeyError, TypeError, ValueError):
             self.forget()
             raise StoreUnavailableError("The database's secret lacks a key") from None
-
-    def values(self) -> dict[str, Any]:
-        """Read the whole secret, once."""
-        if self._value is None:
-            try:
-                response = self._client.get_secret_value(SecretId=self._secret_id)
-                self._value = json.loads(response["SecretString"])
-            except ClientError as error:
-                # The code alone: pages show why the stores could not be compared, and the text holds ARNs.
-                raise StoreUnavailableError(f"Secrets Manager: {error.response['Error']['Code']}") from error
-            except BotoCoreError as error:
-                raise StoreUnavailableError(f"Secrets Manager: {error}") from error
-            except (KeyError, ValueError):
-                # Without the cause, which holds what the secret says.
-                raise StoreUnavailableError("The database's secret is not JSON") from None
-        return self._value
-
-    def forget(self) -> None:
-        """Fetch the secret again when it is next asked for."""
-        self._value = None

@@ -10,7 +10,9 @@ from pymysql.cursors import Cursor
 
 from orders.counters import ITEM_HOUR, item_hours
 from orders.names import MAX_NAME
-from stores.mysql import counters
+from orders.screens import Since
+from orders.states import OPEN
+from stores.mysql import counters, screens
 from stores.mysql.connection import MySql, naive
 
 # Counters of items and hours that are read. Any text may be ordered, so there may be more of them than a menu
@@ -80,3 +82,8 @@ class StatusDatabase:
         """Read counters by name; one that never counted is missing."""
         found = self._mysql.read(lambda cursor: counters.read(cursor, names))
         return {name: counted.value for name, counted in found.items()}
+
+    def open_orders(self, since: Since) -> dict[str, int]:
+        """Count the orders that wait, are prepared and are ready, as the kitchen sees them."""
+        found = self._mysql.read(lambda cursor: screens.totals(cursor, since))
+        return {str(state): found[state] for state in OPEN}

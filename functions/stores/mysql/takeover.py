@@ -29,7 +29,13 @@ TYPES = {
     "order_id": TEXT | INTEGERS,
     "attributes": {"mediumtext", "longtext"},
     "recorded_in": {"bigint"},
+    "state": {"varchar"},
+    "state_version": {"bigint"},
+    "state_at": {"datetime"},
+    "ready_at": {"datetime"},
 }
+# They come together: where only some of them are, those are another system's.
+STATES = {"state", "state_version", "state_at", "ready_at"}
 ADVICE = {
     "id": "id INT NOT NULL AUTO_INCREMENT",
     "customer_name": "customer_name VARCHAR(255)",
@@ -39,6 +45,10 @@ ADVICE = {
     "order_id": "order_id VARCHAR(64) NULL",
     "attributes": "attributes MEDIUMTEXT NULL",
     "recorded_in": "recorded_in BIGINT NULL",
+    "state": "state VARCHAR(10) NULL",
+    "state_version": "state_version BIGINT NOT NULL DEFAULT 1",
+    "state_at": "state_at DATETIME(3) NULL",
+    "ready_at": "ready_at DATETIME(3) NULL",
 }
 # Columns that the migrations change; a foreign key on one would refuse that.
 CHANGED = ("customer_name", "item", "order_id", "created_at")
@@ -49,8 +59,20 @@ INDEXES = {
     "orders_created_at": ("created_at",),
     "orders_item_by_time": ("created_at", "item", "quantity"),
     "orders_recorded_in": ("recorded_in",),
+    "orders_open": ("state", "state_at", "state_version", "recorded_in"),
 }
 COUNTERS = {"name", "value", "version", "corrections"}
+EVENTS = {
+    "order_row",
+    "version",
+    "from_state",
+    "to_state",
+    "at",
+    "actor",
+    "reason",
+    "key_hash",
+    "request_hash",
+}
 MIGRATIONS = {"number", "name", "applied_at"}
 EARLIEST, LATEST = datetime(1970, 1, 2), datetime(2038, 1, 18)  # noqa: DTZ001  # of a TIMESTAMP in any time zone
 REHEARSAL = "cafe_migrations_rehearsal"  # a database
@@ -103,7 +125,8 @@ def _other_tables(cursor: Cursor) -> Iterator[str]:
     for name in tables:
         if name.lower() == "orders" and "orders" not in tables:
             yield f"Table `{name}` would not be read: RENAME TABLE `{name}` TO orders."
-    for name, expected in (("counters", COUNTERS), ("schema_migrations", MIGRATIONS)):
+    ours = (("counters", COUNTERS), ("order_events", EVENTS), ("schema_migrations", MIGRATIONS))
+    for name, expected in ours:
         if name in tables and {column.name for column in _columns(cursor, name)} != expected:
             yield f"There is another table `{name}`: RENAME TABLE {name} TO old_{name}."
 
@@ -118,9 +141,17 @@ def _table(kind: str, engine: str | None, options: str | None) -> Iterator[str]:
 
 
 def _shape(columns: Sequence[Column]) -> Iterator[str]:
-    for name in sorted(NEEDED - {column.name for column in columns}):
+    names = {column.name for column in columns}
+    for name in sorted(NEEDED - names):
         yield f"Column `{name}` is missing: ALTER TABLE orders ADD COLUMN {ADVICE[name]}."
+    for name in sorted(STATES & names if STATES - names else ()):
+        yield (
+            f"Column `{name}` is another system's, and orders get one of this name: "
+            f"ALTER TABLE orders RENAME COLUMN {name} TO old_{name}, also in the programs that use it."
+        )
     for column in columns:
+        if column.name in STATES and STATES - names:
+            continue
         if column.name in TYPES:
             if problem := _column(column):
                 yield f"Column `{column.name}` {problem}: ALTER TABLE orders MODIFY {ADVICE[column.name]}."
@@ -235,6 +266,10 @@ def _insert_largest(cursor: Cursor) -> None:
         "customer_name": "😀" * 100,
         "attributes": LARGEST_ATTRIBUTES,
         "recorded_in": 2**63 - 1,
+        "state": "collected",
+        "state_version": 2**63 - 1,
+        "state_at": LATEST,
+        "ready_at": LATEST,
     }
     names = {column.name for column in _columns(cursor, "orders")}
     for order_id in ("x" * 63 + "a", "x" * 63 + "A"):

@@ -1,0 +1,39 @@
+-- What staff do with an order. Rows of before keep `state` NULL and version 0: they are on no screen, and nothing
+-- rewrites them. A row that is inserted later has version 1, whoever inserts it: in between, the table is locked.
+-- Both changes of the table are instant.
+SET @ddl = IF((SELECT COUNT(*) FROM information_schema.columns
+               WHERE table_schema = DATABASE() AND table_name = 'orders' AND column_name = 'state') = 0,
+              'ALTER TABLE orders ADD COLUMN state VARCHAR(10) CHARACTER SET ascii COLLATE ascii_bin NULL,
+                 ADD COLUMN state_version BIGINT NOT NULL DEFAULT 0,
+                 ADD COLUMN state_at DATETIME(3) NULL,
+                 ADD COLUMN ready_at DATETIME(3) NULL', 'DO 0');
+PREPARE change_table FROM @ddl;
+LOCK TABLES orders WRITE;
+EXECUTE change_table;
+ALTER TABLE orders ALTER state_version SET DEFAULT 1;
+UNLOCK TABLES;
+
+-- Open orders, and what was moved lately; built while orders come in. Its last two columns tell delayed orders apart
+-- without reading the rows.
+SET @ddl = IF((SELECT COUNT(*) FROM information_schema.statistics
+               WHERE table_schema = DATABASE() AND table_name = 'orders' AND index_name = 'orders_open') = 0,
+              'ALTER TABLE orders ADD INDEX orders_open (state, state_at, state_version, recorded_in)', 'DO 0');
+PREPARE change_table FROM @ddl;
+EXECUTE change_table;
+DEALLOCATE PREPARE change_table;
+
+-- The changes of an order; its first version is the row itself. `order_row` is `orders.id`.
+CREATE TABLE IF NOT EXISTS order_events (
+  order_row BIGINT UNSIGNED NOT NULL,
+  version BIGINT NOT NULL,
+  from_state VARCHAR(10) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  to_state VARCHAR(10) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  at DATETIME(3) NOT NULL,
+  actor VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  reason VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
+  key_hash BINARY(32) NULL,
+  request_hash BINARY(32) NULL,
+  PRIMARY KEY (order_row, version),
+  UNIQUE INDEX order_events_key (order_row, key_hash),
+  INDEX order_events_at (at)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC;

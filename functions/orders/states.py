@@ -1,0 +1,173 @@
+"""The states of an order, and the rules by which it moves from one to another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum, StrEnum
+
+RECALLABLE_FOR = timedelta(minutes=30)
+RESTORED = "restored"  # the actor of a state that came back from DynamoDB after the database was restored
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # without I and O, which look like digits
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class State(StrEnum):
+    """Where an order is; the names are those of the API and of both stores."""
+
+    RECEIVED = "received"
+    PREPARING = "preparing"
+    READY = "ready"
+    COLLECTED = "collected"
+    CANCELLED = "cancelled"
+
+
+WAY = (State.RECEIVED, State.PREPARING, State.READY, State.COLLECTED)
+OPEN = (State.RECEIVED, State.PREPARING, State.READY)
+CLOSED = (State.COLLECTED, State.CANCELLED)
+
+
+class Role(IntEnum):
+    """What somebody may do: each may what the one before may."""
+
+    NONE = 0
+    VIEWER = 1
+    STAFF = 2
+    MANAGER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an order is.
+
+    Attributes
+    ----------
+    version
+        1 for an order that nobody has moved; it grows with every change.
+    at
+        When the order came into its state; of an order that nobody has moved, when it was sent. None for a
+        test order: no screen and no count finds it.
+    ready_at
+        When it became ready, the last time; None while it has not, or was recalled from there.
+    """
+
+    state: State
+    version: int
+    at: datetime | None
+    ready_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of an order's state: a row of `order_events`."""
+
+    version: int
+    came_from: State
+    to: State
+    at: datetime
+    actor: str
+    reason: str | None = None
+
+
+class MoveError(Exception):
+    """An order does not move, for the reason in the message."""
+
+
+class NotAllowedError(MoveError):
+    """An order cannot move from its state to the target."""
+
+
+class ManagerNeededError(MoveError):
+    """A manager may move the order there, and whoever asks may not."""
+
+
+class ReasonNeededError(MoveError):
+    """The move needs a reason."""
+
+
+def first(sent_at: datetime | None, now: datetime, *, is_test: bool = False) -> Progress:
+    """Return the progress of an order that was just recorded.
+
+    The time is the one of sending, so that an order which is recorded hours later is not taken for a new one.
+    """
+    return Progress(State.RECEIVED, 1, None if is_test else sent_at or now)
+
+
+def targets(progress: Progress, changes: Sequence[Change], role: Role, now: datetime) -> list[State]:
+    """Return where somebody may move an order now, in the order of the states."""
+    found = []
+    for target in State:
+        try:
+            check(progress, changes, target, role, "any", now)
+        except MoveError:
+            continue
+        found.append(target)
+    return found
+
+
+def check(
+    progress: Progress,
+    changes: Sequence[Change],
+    target: State,
+    role: Role,
+    reason: str | None,
+    now: datetime,
+) -> None:
+    """Raise a MoveError if an order may not move to a target.
+
+    Parameters
+    ----------
+    changes
+        The order's, the oldest first.
+    """
+    state = progress.state
+    if target is State.CANCELLED and state in OPEN:
+        if state is State.READY and role < Role.MANAGER:
+            raise ManagerNeededError("A ready order is cancelled by a manager.")
+        if state is not State.RECEIVED and not reason:
+            raise ReasonNeededError("A reason is needed to cancel an order that is being prepared.")
+        return
+    is_forward = state in OPEN and target in WAY and WAY.index(target) > WAY.index(state)
+    if not (is_forward or target is recall_target(changes, now)):
+        raise NotAllowedError(f"An order that is {state} does not become {target}.")
+
+
+def recall_target(changes: Sequence[Change], now: datetime) -> State | None:
+    """Return the state to which a recall leads: where the latest change came from, for a while."""
+    latest = changes[-1] if changes else None
+    if latest is None or latest.actor == RESTORED or latest.came_from not in OPEN:
+        return None
+    return latest.came_from if now - latest.at <= RECALLABLE_FOR else None
+
+
+def moved(progress: Progress, target: State, now: datetime) -> Progress:
+    """Return the progress of an order after a move.
+
+    A version never goes backwards, not even after the database was restored: it is the time in microseconds.
+    """
+    version = max(progress.version + 1, (now - EPOCH) // timedelta(microseconds=1))
+    at = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    # A test order stays one.
+    return Progress(target, version, progress.at and at, _ready_at(progress, target, at))
+
+
+def replayed(start: Progress, changes: Sequence[Change]) -> Progress:
+    """Return the progress of an order after changes, from its first one on."""
+    progress = start
+    for change in changes:
+        ready_at = _ready_at(progress, change.to, change.at)
+        progress = Progress(change.to, change.version, start.at and change.at, ready_at)
+    return progress
+
+
+def _ready_at(progress: Progress, target: State, now: datetime) -> datetime | None:
+    """Return when an order became ready; one that is recalled from `collected` has stayed ready."""
+    if target is State.READY:
+        return progress.ready_at if progress.state is State.COLLECTED and progress.ready_at else now
+    return progress.ready_at if target in CLOSED else None
+
+
+def pickup_number(row_id: int) -> str:
+    """Return what is called out: a letter and two digits, different for 2,400 orders in a row."""
+    return f"{LETTERS[row_id // 100 % len(LETTERS)]}{row_id % 100:02}"

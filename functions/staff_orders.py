@@ -1,0 +1,183 @@
+"""`GET /kitchen`, `GET` and `PATCH /orders/{id}`: what staff see of orders, and how they move them.
+
+An operator, whom IAM lets in, may call the function itself, and says in `actor` who that is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from urllib.parse import unquote
+
+import environment
+from http_answers import HttpAnswer, answer, body_text, cached_answer, came_through_cloudfront, header
+from log import log
+from orders import change, screens
+from orders.errors import OrderRefusedError, StoreUnavailableError, place_of
+from orders.order import Order
+from orders.request import TooLargeError
+from orders.states import MoveError, Role
+from stores import aws
+from stores.dynamodb.client import DynamoDb
+from stores.dynamodb.order_items import OrderItems
+from stores.mysql.changes import OrderChanges
+from stores.mysql.connection import MySql
+from stores.mysql.screens import Screens
+from stores.mysql.secret import LoginSecret
+
+TIMEOUT = 4.0  # seconds; of a database that hangs the screen has to learn while it still waits
+ORDER_ID = re.compile(r"[!-~]{1,64}")
+GROUPS = {role.name.lower(): role for role in Role}
+
+NOT_SIGNED_IN = "Sign in as staff, and send the access token."
+NO_STAFF = "Orders are for staff: a manager adds you with `cafe staff add`."
+ELSEWHERE = "Orders are not available at this address: open the kitchen's page."
+NOT_RECORDED = "There is no order of this id. One that was accepted a moment ago is there in a second."
+AWAY = "Orders are not available just now; please try again."
+UNCONFIRMED = "The change is not confirmed; send the request again as it was."
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request."""
+
+    name: str
+    role: Role
+
+
+@cache
+def mysql() -> MySql:
+    """Connect once per process."""
+    return MySql(LoginSecret(environment.database_secret()), timeout=TIMEOUT, patience=TIMEOUT)
+
+
+@cache
+def items() -> OrderItems:
+    """Open the table `Orders` once per process."""
+    return OrderItems(DynamoDb(aws.BEST_EFFORT), environment.orders_table())
+
+
+def handler(event: dict[str, Any], context: object) -> HttpAnswer:
+    """Show the kitchen or an order, or move an order, if the caller may."""
+    who = caller(event)
+    if who is None:
+        return answer(401, {"message": NOT_SIGNED_IN})
+    if "requestContext" in event and not came_through_cloudfront(event, environment.origin_secret_sha256()):
+        return answer(403, {"message": ELSEWHERE})
+    if who.role < Role.STAFF:
+        return answer(403, {"message": NO_STAFF})
+    is_change = event["httpMethod"] == "PATCH"
+    try:
+        if event["resource"] == "/kitchen":
+            return _kitchen(event)
+        order_id = unquote(event["pathParameters"]["id"])
+        if not ORDER_ID.fullmatch(order_id):
+            raise change.NotRecordedError(order_id)
+        return _change(event, order_id, who) if is_change else _order(order_id)
+    except change.NotRecordedError:
+        return answer(404, {"message": NOT_RECORDED}, headers={"Retry-After": "1"})
+    except StoreUnavailableError as error:
+        log("ERROR", "Orders not available", reason=str(error))
+        return answer(503, {"message": UNCONFIRMED if is_change else AWAY})
+
+
+def caller(event: dict[str, Any]) -> Caller | None:
+    """Return who sent a request, None for somebody who has not signed in.
+
+    Every request over HTTP has a context, which API Gateway writes and no client can leave out. There its
+    authorizer has checked the access token.
+    """
+    if "requestContext" not in event:
+        return Caller(str(event.get("actor") or "operator"), Role.MANAGER)
+    claims = (event["requestContext"].get("authorizer") or {}).get("claims") or {}
+    if claims.get("token_use") != "access" or not claims.get("username"):
+        return None
+    # API Gateway writes a list as `[a b]` or as `a,b`.
+    groups = re.split(r"[\s,]+", str(claims.get("cognito:groups", "")).strip("[]"))
+    return Caller(str(claims["username"]), max(GROUPS.get(name, Role.NONE) for name in groups))
+
+
+def _kitchen(event: dict[str, Any]) -> HttpAnswer:
+    shown = screens.kitchen(Screens(mysql()), datetime.now(UTC), environment.open_hours())
+    return cached_answer(event, shown, passing="now", cache_control="no-store")
+
+
+def _order(order_id: str) -> HttpAnswer:
+    found = OrderChanges(mysql()).find(order_id)
+    if found is None:
+        raise change.NotRecordedError(order_id)
+    return _shown(screens.order_with_history(found))
+
+
+def _change(event: dict[str, Any], order_id: str, who: Caller) -> HttpAnswer:
+    try:
+        request = change.parse(
+            order_id,
+            _body(event),
+            header(event, "if-match"),
+            header(event, "idempotency-key"),
+            actor=who.name,
+            role=who.role,
+        )
+        changed = change.change(OrderChanges(mysql()), request)
+    except change.InvalidChangeError as error:
+        return answer(400, {"message": str(error), "errors": error.errors})
+    except (TooLargeError, change.VersionNeededError, change.KeyReusedError, MoveError) as error:
+        return answer(_status(error), {"message": str(error)})
+    except change.RefusedChangeError as error:
+        order = screens.staff_order(error.found.order, error.found.reason)
+        if isinstance(error, change.OutdatedError):
+            return answer(412, {"message": str(error), "order": order})
+        return answer(409, {"message": str(error), "order": order, "allowed": list(error.allowed)})
+    _show(changed.order)
+    shown = screens.staff_order(changed.order, changed.reason)
+    log(
+        "INFO",
+        "Order moved",
+        orderId=order_id,
+        state=shown["state"],
+        version=shown["version"],
+        actor=who.name,
+    )
+    return _shown(shown)
+
+
+def _body(event: dict[str, Any]) -> str:
+    try:
+        return body_text(event)
+    except ValueError:
+        raise change.InvalidChangeError({"body": change.NO_OBJECT}) from None
+
+
+def _status(error: Exception) -> int:
+    match error:
+        case TooLargeError():
+            return 413
+        case change.VersionNeededError():
+            return 428
+        case change.KeyReusedError():
+            return 422
+    return 403  # a manager may
+
+
+def _show(order: Order) -> None:
+    """Put an order that was moved into DynamoDB; where that fails, `ReconcileOrders` does it soon."""
+    try:
+        items().put_unless_newer(order)
+    except (StoreUnavailableError, OrderRefusedError) as error:
+        log("ERROR", "Order not shown in DynamoDB", orderId=order.order_id, reason=str(error))
+    # The order has moved: whoever asked must not be told otherwise.
+    except Exception as error:  # noqa: BLE001
+        log("ERROR", "Order not shown in DynamoDB", orderId=order.order_id, reason=place_of(error))
+
+
+def _shown(order: dict[str, Any]) -> HttpAnswer:
+    return answer(200, order, headers={"ETag": f'"{order["version"]}"'})
+
+
+if environment.function_name():
+    mysql()  # while Lambda starts the function: no invocation waits for the clients
+    items()

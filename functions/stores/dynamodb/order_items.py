@@ -1,0 +1,116 @@
+"""The table `Orders` in DynamoDB: orders as MySQL has them, with their states and versions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from orders.order import OWN_ATTRIBUTES, Order
+from orders.states import Progress, State, pickup_number
+from stores.dynamodb.client import ConditionFailedError, DynamoDb, Item, attribute
+
+# A database is not restored in less: what was sent since then cannot have been moved before.
+LATE_AFTER = timedelta(minutes=10)
+# True also where the item is missing or has no version.
+NOT_NEWER = "NOT state_version > :version"
+STATE = "orderId, order_state, state_version, state_at"
+
+
+class OrderItems:
+    """Orders by id.
+
+    Every method raises StoreUnavailableError if DynamoDB does not answer, and one that puts raises
+    OrderRefusedError if DynamoDB refuses what it is given.
+    """
+
+    def __init__(self, dynamodb: DynamoDb, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def put(self, orders: Sequence[Order]) -> None:
+        """Put a batch of orders, whatever is there."""
+        self._dynamodb.put(self._table, [item(order) for order in orders])
+
+    def put_unless_newer(self, order: Order) -> Progress | None:
+        """Put an order unless a newer version is there, and return that; None if the order was put."""
+        version = order.progress.version if order.progress else 0
+        try:
+            self._dynamodb.call(
+                "put_item",
+                TableName=self._table,
+                Item=item(order),
+                ConditionExpression=NOT_NEWER,
+                ExpressionAttributeValues={":version": {"N": str(version)}},
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ConditionFailedError as error:
+            return progress_of(error.item)
+        return None
+
+    def versions(self, order_ids: Sequence[str]) -> dict[str, int]:
+        """Read the versions of orders that are there, consistently; 0 for one without a state."""
+        found = self._get(order_ids, "orderId, state_version")
+        return {each["orderId"]["S"]: _version(each) for each in found}
+
+    def moved(self, orders: Sequence[Order]) -> dict[str, Progress]:
+        """Read the states of those orders that are there and were moved, consistently."""
+        items = self._get([order.order_id for order in orders], STATE)
+        found = {each["orderId"]["S"]: progress_of(each) for each in items}
+        return {name: progress for name, progress in found.items() if progress and progress.version > 1}
+
+    def _get(self, order_ids: Sequence[str], attributes: str) -> list[Item]:
+        keys = [{"orderId": {"S": order_id}} for order_id in order_ids]
+        return list(self._dynamodb.get(self._table, keys, consistent=True, attributes=attributes))
+
+
+def is_moved(order: Order) -> bool:
+    """Return whether somebody has moved an order."""
+    return order.progress is not None and order.progress.version > 1
+
+
+def is_late(order: Order) -> bool:
+    """Return whether an order that nobody has moved was sent long ago."""
+    if order.progress is None or is_moved(order):
+        return False
+    return order.created_at is None or datetime.now(UTC) - order.created_at > LATE_AFTER
+
+
+def item(order: Order) -> Item:
+    """Return an order as an item; its further attributes stand next to its own fields."""
+    values = {
+        **{name: value for name, value in order.attributes.items() if name not in OWN_ATTRIBUTES},
+        "orderId": order.order_id,
+        "item": order.item,
+        "quantity": order.quantity,
+        "customer_name": order.customer_name,
+    }
+    if order.created_at is not None:
+        values["created_at"] = _iso(order.created_at)
+    if order.progress is not None and order.row_id is not None:
+        values |= {
+            "order_state": str(order.progress.state),
+            "state_version": order.progress.version,
+            "pickup_number": pickup_number(order.row_id),
+        }
+        if order.progress.at is not None:
+            values["state_at"] = _iso(order.progress.at)
+    return {name: attribute(value) for name, value in values.items()}
+
+
+def progress_of(found: Item) -> Progress | None:
+    """Return the state in an item; None if it has none of ours."""
+    try:
+        state = State(found["order_state"]["S"])
+        at = datetime.fromisoformat(found["state_at"]["S"]) if "state_at" in found else None
+        return Progress(state, _version(found), at, at if state is State.READY else None)
+    except (KeyError, ValueError):
+        return None
+
+
+def _version(found: Item) -> int:
+    return int(Decimal(found.get("state_version", {}).get("N", "0")))
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,192 @@
+"""Queries of the screens: open orders and those that were moved lately, by the index `orders_open`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pymysql.cursors import Cursor
+
+from orders.order import Order
+from orders.screens import DELAYED_AFTER, Listed, Since, Tracked
+from orders.states import CLOSED, OPEN, State
+from stores.mysql.connection import MySql, naive
+from stores.mysql.orders import COLUMNS, NUMBER_BITS, is_order, order_of
+
+# Bytes of an order's attributes in a list, which has hundreds of orders; a single one has all of them.
+MOST_ATTRIBUTES = 2000
+MOST_BEFORE = 1000  # orders that are counted before a customer's
+ORDERS = "orders FORCE INDEX (orders_open)"
+# Recorded long after it was sent and not moved since: then `state_at` is the time of sending.
+IS_DELAYED = (
+    f"(state = 'received' AND state_version = 1 AND recorded_in >> {NUMBER_BITS}"
+    f" > TIMESTAMPDIFF(SECOND, '1970-01-01', state_at) + {DELAYED_AFTER // timedelta(seconds=1)})"
+)
+
+
+class Screens:
+    """What the screens read. Every method raises StoreUnavailableError if the database does not answer."""
+
+    def __init__(self, mysql: MySql) -> None:
+        self._mysql = mysql
+
+    def kitchen(self, since: Since, limit: int) -> Mapping[str, Sequence[Listed]]:
+        """Read the lists `open`, `delayed` and `recent`, each in any order.
+
+        Of each state the oldest open orders, of `recent` the latest.
+        """
+
+        def select(cursor: Cursor) -> dict[str, list[Listed]]:
+            places = _places(cursor, since, limit)
+            lists: dict[str, list[Listed]] = {"open": [], "delayed": [], "recent": []}
+            for listed in _listed(cursor, [row_id for row_id, _ in places]):
+                for name in lists:
+                    is_there = (listed.order.row_id, name) in places
+                    # It may have been closed a moment ago.
+                    if is_there and (name == "recent" or _is_open(listed.order)):
+                        lists[name].append(listed)
+            return lists
+
+        return self._mysql.read(select)
+
+    def totals(self, since: Since) -> dict[str, int]:
+        """Count open orders, and those of them apart that are delayed."""
+        return self._mysql.read(lambda cursor: totals(cursor, since))
+
+    def numbers(self, since: Since, limit: int) -> Mapping[str, Sequence[tuple[int, datetime]]]:
+        """Read the rows' ids and times of the orders that are prepared and ready."""
+
+        def select(cursor: Cursor) -> dict[str, list[tuple[int, datetime]]]:
+            found = {}
+            for state, at, direction in (
+                (State.PREPARING, since.open, "ASC"),
+                (State.READY, since.ready, "DESC"),
+            ):
+                cursor.execute(
+                    f"SELECT id, state_at FROM {ORDERS} WHERE state = %s AND state_at > %s"  # noqa: S608
+                    f" ORDER BY state_at {direction} LIMIT %s",
+                    (state, naive(at), limit),
+                )
+                found[str(state)] = [(row_id, moment.replace(tzinfo=UTC)) for row_id, moment in cursor]
+            return found
+
+        return self._mysql.read(select)
+
+    def track(self, order_id: str, since: Since, limit: int) -> Tracked | None:
+        """Read a customer's order, how many are before it, and how long the latest ones took."""
+
+        def select(cursor: Cursor) -> Tracked | None:
+            cursor.execute(f"SELECT {COLUMNS} FROM orders WHERE order_id = %s", (order_id,))  # noqa: S608
+            row = cursor.fetchone()
+            if row is None or not is_order(row):
+                return None
+            order = order_of(row)
+            return Tracked(order, _before(cursor, order, since), _seconds_to_ready(cursor, since, limit))
+
+        return self._mysql.read(select)
+
+
+def totals(cursor: Cursor, since: Since) -> dict[str, int]:
+    """Count open orders, and those of them apart that are delayed, from the index alone."""
+    cursor.execute(
+        f"SELECT IF({IS_DELAYED}, 'delayed', state) AS list, COUNT(*) FROM {ORDERS}"  # noqa: S608
+        " WHERE (state IN ('received', 'preparing') AND state_at > %s) OR (state = 'ready' AND state_at > %s)"
+        " GROUP BY list",
+        (naive(since.open), naive(since.ready)),
+    )
+    found = {name: int(count) for name, count in cursor}
+    return {name: found.get(name, 0) for name in (*OPEN, "delayed")}
+
+
+def oldest_waiting(cursor: Cursor, open_since: datetime) -> datetime | None:
+    """Return when the oldest order was sent that waits or is prepared; None if there is none."""
+    cursor.execute(
+        f"SELECT MIN(created_at) FROM {ORDERS} WHERE state IN ('received', 'preparing')"  # noqa: S608
+        f" AND state_at > %s AND NOT {IS_DELAYED}",
+        (naive(open_since),),
+    )
+    ((sent_at,),) = cursor.fetchall()
+    return sent_at.replace(tzinfo=UTC) if sent_at else None
+
+
+def _places(cursor: Cursor, since: Since, limit: int) -> dict[tuple[int, str], None]:
+    """Read which rows are in which lists, from the index alone."""
+    parts: list[tuple[str, str, State, datetime, str]] = [
+        ("open", f"NOT {IS_DELAYED}", State.RECEIVED, since.open, "ASC"),
+        ("open", "TRUE", State.PREPARING, since.open, "ASC"),
+        ("open", "TRUE", State.READY, since.ready, "ASC"),
+        ("delayed", IS_DELAYED, State.RECEIVED, since.open, "ASC"),
+        *(("recent", "state_version > 1", state, since.recent, "DESC") for state in State),
+    ]
+    selects, values = [], list[object]()
+    for name, which, state, at, direction in parts:
+        selects.append(
+            f"(SELECT id, '{name}' FROM {ORDERS} WHERE state = %s AND state_at > %s AND {which}"  # noqa: S608
+            f" ORDER BY state_at {direction} LIMIT %s)"
+        )
+        values += [state, naive(at), limit]
+    cursor.execute(" UNION ALL ".join(selects), values)
+    return dict.fromkeys(cursor.fetchall())
+
+
+def _listed(cursor: Cursor, row_ids: Sequence[int]) -> list[Listed]:
+    if not row_ids:
+        return []
+    ids = sorted(set(row_ids))
+    columns = COLUMNS.replace("attributes", f"IF(LENGTH(attributes) <= {MOST_ATTRIBUTES}, attributes, NULL)")
+    cursor.execute(
+        f"SELECT reason, {columns} FROM orders"  # noqa: S608
+        " LEFT JOIN order_events ON order_row = id AND version = state_version"
+        f" WHERE id IN ({', '.join(['%s'] * len(ids))})",
+        ids,
+    )
+    return [
+        Listed(order, reason)
+        for reason, *row in cursor.fetchall()
+        if is_order(row) and (order := _order(row)) is not None
+    ]
+
+
+def _order(row: Sequence[Any]) -> Order | None:
+    """Return the order in a row; None if its attributes were spoiled: the others stay on the screen."""
+    try:
+        order = order_of(row)
+    except (ValueError, RecursionError):
+        return None
+    return order if isinstance(order.attributes, dict) else None
+
+
+def _is_open(order: Order) -> bool:
+    return order.progress is not None and order.progress.state in OPEN
+
+
+def _before(cursor: Cursor, order: Order, since: Since) -> int | None:
+    """Count the orders that wait or are prepared and were sent before an order; None if nobody moves any."""
+    cursor.execute(
+        f"SELECT EXISTS (SELECT 1 FROM {ORDERS} WHERE state IN (%s, %s, %s, %s) AND state_at > %s)",  # noqa: S608
+        (State.PREPARING, State.READY, *CLOSED, naive(since.open)),
+    )
+    if cursor.fetchone() != (1,) or order.created_at is None:
+        return None
+    cursor.execute(
+        f"SELECT COUNT(*) FROM (SELECT 1 FROM {ORDERS} WHERE state IN ('received', 'preparing')"  # noqa: S608
+        f" AND state_at > %s AND created_at < %s AND NOT {IS_DELAYED} LIMIT %s) AS earlier",
+        (naive(since.open), naive(order.created_at), MOST_BEFORE),
+    )
+    ((count,),) = cursor.fetchall()
+    return int(count)
+
+
+def _seconds_to_ready(cursor: Cursor, since: Since, limit: int) -> list[int]:
+    """Read how long the orders took that became ready last."""
+    latest = (
+        f"(SELECT TIMESTAMPDIFF(SECOND, created_at, ready_at) AS seconds, ready_at FROM {ORDERS}"  # noqa: S608
+        " WHERE state = %s AND state_at > %s AND ready_at IS NOT NULL ORDER BY state_at DESC LIMIT %s)"
+    )
+    at = naive(since.open)
+    cursor.execute(
+        f"SELECT seconds FROM ({latest} UNION ALL {latest}) AS latest ORDER BY ready_at DESC LIMIT %s",  # noqa: S608
+        (State.READY, at, limit, State.COLLECTED, at, limit, limit),
+    )
+    return [max(0, int(seconds)) for (seconds,) in cursor if seconds is not None]

@@ -1,0 +1,55 @@
+"""A secret in Secrets Manager that holds JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orders.errors import StoreUnavailableError
+from stores import aws
+
+
+class Secret:
+    """A secret that is fetched once, and again after `forget`.
+
+    Parameters
+    ----------
+    name
+        What it is called in an error, such as `The database's secret`.
+    """
+
+    def __init__(
+        self, secret_id: str, name: str, client: Any = None, config: aws.ClientConfig = aws.FOR_REQUESTS
+    ) -> None:
+        self._secret_id = secret_id
+        self._name = name
+        self._client: Any = client or aws.client("secretsmanager", config)
+        self._value: dict[str, Any] | None = None
+
+    def values(self) -> dict[str, Any]:
+        """Read the whole secret, once.
+
+        Raises
+        ------
+        StoreUnavailableError
+            If Secrets Manager does not answer, or with something else than JSON.
+        """
+        if self._value is None:
+            try:
+                response = self._client.get_secret_value(SecretId=self._secret_id)
+                self._value = json.loads(response["SecretString"])
+            except ClientError as error:
+                # The code alone: pages show why the stores could not be compared, and the text holds ARNs.
+                raise StoreUnavailableError(f"Secrets Manager: {error.response['Error']['Code']}") from error
+            except BotoCoreError as error:
+                raise StoreUnavailableError(f"Secrets Manager: {error}") from error
+            except (KeyError, ValueError):
+                # Without the cause, which holds what the secret says.
+                raise StoreUnavailableError(f"{self._name} is not JSON") from None
+        return self._value
+
+    def forget(self) -> None:
+        """Fetch the secret again when it is next asked for."""
+        self._value = None

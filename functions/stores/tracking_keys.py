@@ -1,0 +1,60 @@
+"""The secret with the keys that sign customers' tokens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from orders.errors import StoreUnavailableError
+from stores import aws
+from stores.secret import Secret
+
+# Seconds after which the secret is fetched again, for a key that is unknown or after a failure: a stranger
+# can make up names of keys, and an order must not wait for an unavailable secret each time.
+REFETCH = 60.0
+
+
+class TrackingKeys:
+    """The current and the previous key, by their names: `{"current": "2", "keys": {"1": "…", "2": "…"}}`.
+
+    Every method raises StoreUnavailableError if the keys cannot be read.
+    """
+
+    def __init__(
+        self, secret_id: str, client: Any = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._secret = Secret(secret_id, "The secret with the tracking keys", client, aws.BEST_EFFORT)
+        self._clock = clock
+        self._fetched_at = -REFETCH
+        self._current = ""
+        self._keys: Mapping[str, str] = {}
+
+    def current(self) -> tuple[str, str]:
+        """Return the name and the key that signs."""
+        if not self._keys:
+            self._fetch()
+        return self._current, self._keys[self._current]
+
+    def get(self, name: str) -> str | None:
+        """Return a key, None if there is none of that name."""
+        if not self._keys or (name not in self._keys and self._may_fetch()):
+            self._fetch()
+        return self._keys.get(name)
+
+    def _may_fetch(self) -> bool:
+        return self._clock() - self._fetched_at >= REFETCH
+
+    def _fetch(self) -> None:
+        if not self._may_fetch():
+            raise StoreUnavailableError("The tracking keys were not available a moment ago")
+        self._fetched_at = self._clock()
+        self._secret.forget()
+        values = self._secret.values()
+        try:
+            keys, current = dict(values["keys"]), str(values["current"])
+        except (KeyError, TypeError, ValueError):
+            keys, current = {}, ""
+        if not isinstance(keys.get(current), str):
+            raise StoreUnavailableError("The secret with the tracking keys lacks the current key")
+        self._keys, self._current = keys, current
