@@ -199,7 +199,7 @@ def _first_response(
     if request_hash != request.request_hash:
         raise KeyReusedError(KEY_REUSED)
     changes = [each for each in found.changes if each.version <= version]
-    start = states.first(found.order.created_at, found.now, is_test=seen.at is None)
+    start = states.first(seen.at and (found.order.created_at or seen.at))
     then = states.replayed(start, changes)
     return replace(found, order=replace(found.order, progress=then), changes=changes)
 

@@ -86,12 +86,15 @@ class ReasonNeededError(MoveError):
     """The move needs a reason."""
 
 
-def first(sent_at: datetime | None, now: datetime, *, is_test: bool = False) -> Progress:
-    """Return the progress of an order that was just recorded.
+def first(at: datetime | None) -> Progress:
+    """Return the progress of an order that nobody has moved.
 
-    The time is the one of sending, so that an order which is recorded hours later is not taken for a new one.
+    Parameters
+    ----------
+    at
+        When it was sent, so that an order which is recorded hours later is not taken for a new one.
     """
-    return Progress(State.RECEIVED, 1, None if is_test else sent_at or now)
+    return Progress(State.RECEIVED, 1, at)
 
 
 def targets(progress: Progress, changes: Sequence[Change], role: Role, now: datetime) -> list[State]:

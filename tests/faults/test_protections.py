@@ -309,7 +309,7 @@ def without_successes(patch: Patch, street: Street) -> None:
 def without_halving(patch: Patch, street: Street) -> None:
     def put(self: Projection, orders: Sequence[Order], refused: dict[str, str]) -> None:
         try:
-            self._dynamodb.put(self._names.orders, list(map(stores.dynamodb.projection._item, orders)))
+            self._orders.put(orders)
         except OrderRefusedError as error:
             refused |= {order.order_id: Refused(str(error)) for order in orders}
 

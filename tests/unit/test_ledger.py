@@ -9,8 +9,9 @@ import pytest
 
 from orders.counters import Counted
 from orders.errors import Conflict, OrderRefusedError, Refused, StoreUnavailableError, Unforeseen
-from orders.ledger import Failures, Ledger
+from orders.ledger import Failures, Ledger, Written
 from orders.order import Order
+from orders.states import Progress, State
 
 NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
 
@@ -38,6 +39,7 @@ class Database(Store):
         super().__init__()
         self.rows_without_order: set[str] = set()
         self.names: set[str] = set()
+        self.adopted: dict[str, Progress] = {}
 
     def record(self, orders: Sequence[Order]) -> dict[str, Order | None]:
         self.begin(orders)
@@ -50,6 +52,9 @@ class Database(Store):
             for order in orders
         }
 
+    def adopt(self, newer: Mapping[str, Progress]) -> None:
+        self.adopted |= newer
+
     def counted(self, names: Collection[str]) -> dict[str, Counted]:
         self.names |= set(names)
         return {name: Counted(1, 1) for name in names}
@@ -59,13 +64,15 @@ class Projection(Store):
     def __init__(self) -> None:
         super().__init__()
         self.counters: set[str] = set()
+        self.newer: dict[str, Progress] = {}
 
-    def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Failures:
+    def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Written:
         self.begin(orders)
         self.counters |= counted.keys()
         accepted = [order for order in orders if order.item != self.refused_item]
         self.orders |= {order.order_id: order for order in accepted}
-        return {order.order_id: Refused("refused") for order in orders if order not in accepted}
+        refused: Failures = {order.order_id: Refused("refused") for order in orders if order not in accepted}
+        return Written(refused, self.newer)
 
 
 @pytest.fixture
@@ -91,6 +98,14 @@ def orders(count: int) -> dict[str, Order]:
 def test_orders_are_in_both_stores(ledger: Ledger, database: Database, projection: Projection) -> None:
     assert ledger.record(orders(10)) == {}
     assert list(database.orders) == list(projection.orders) == [f"o{number}" for number in range(10)]
+
+
+def test_a_state_that_only_the_projection_has_is_taken_over(
+    ledger: Ledger, database: Database, projection: Projection
+) -> None:
+    projection.newer = {"o1": Progress(State.READY, 7, NOW)}
+    assert ledger.record(orders(2)) == {}
+    assert database.adopted == projection.newer
 
 
 def test_no_orders_take_no_call(ledger: Ledger, database: Database, projection: Projection) -> None:

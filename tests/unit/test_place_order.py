@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 import place_order
 from orders.errors import StoreUnavailableError
+from orders.tokens import verify
 from stores.dynamodb.idempotency import KEY_LIFETIME, IdempotencyKeys
 from tests import openapi
 from tests.unit.test_idempotency import TABLE, Clock, create_table
@@ -59,11 +60,33 @@ def table(dynamodb: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Idemp
     return keys
 
 
+class TrackingKeys:
+    """Keys that sign customers' tokens, or cannot be read."""
+
+    def __init__(self) -> None:
+        self.away = False
+
+    def current(self) -> tuple[str, str]:
+        if self.away:
+            raise StoreUnavailableError("secret")
+        return "1", "one"
+
+    def get(self, name: str) -> str | None:
+        return {"1": "one"}.get(name)
+
+
+@pytest.fixture
+def tracking_keys(monkeypatch: pytest.MonkeyPatch) -> TrackingKeys:
+    keys = TrackingKeys()
+    monkeypatch.setattr(place_order, "tracking_keys", lambda: keys)
+    return keys
+
+
 Post = Callable[..., tuple[int, Any]]
 
 
 @pytest.fixture
-def post(topic: Topic, table: IdempotencyKeys) -> Post:
+def post(topic: Topic, table: IdempotencyKeys, tracking_keys: TrackingKeys) -> Post:
     """Place an order; the answer is checked against what is documented."""
 
     def post(body: str | None = TEA, *, encoded: bool = False, **headers: str) -> tuple[int, Any]:
@@ -82,6 +105,33 @@ def test_an_order_is_published_under_the_id_that_is_answered(post: Post, topic: 
     assert topic.messages == [
         {"orderId": answer["orderId"], "item": "Tea", "quantity": 2, "customer_name": "Guest"}
     ]
+
+
+@pytest.mark.parametrize("origin", ["", "https://cafe.example"])
+def test_a_customer_gets_a_link_to_this_order(
+    post: Post, tracking_keys: TrackingKeys, origin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAGE_ORIGIN", origin)
+    answers = [post(Idempotency_Key="key")[1] for _ in range(2)]
+    page, _, token = answers[0]["track_url"].partition("#")
+    assert page == f"{origin}/track"
+    assert verify(token, tracking_keys) == answers[0]["orderId"]
+    assert answers[0] == answers[1]
+
+
+def test_an_id_of_the_callers_own_gets_no_link(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDERS_API_KEY_SHA256", hashlib.sha256(API_KEY.encode()).hexdigest())
+    own = '{"orderId": "O1", "item": "Tea", "quantity": 1}'
+    assert "track_url" not in post(own, X_Api_Key=API_KEY)[1]
+    assert "track_url" in post(X_Api_Key=API_KEY)[1]
+
+
+def test_an_order_does_not_fail_for_want_of_a_link(
+    post: Post, topic: Topic, tracking_keys: TrackingKeys
+) -> None:
+    tracking_keys.away = True
+    status, answer = post()
+    assert (status, len(topic.messages), "track_url" in answer) == (202, 1, False)
 
 
 def test_a_repeated_request_publishes_the_same_order(post: Post, topic: Topic) -> None:

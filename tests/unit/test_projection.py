@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,9 @@ from botocore.exceptions import ClientError
 
 from orders.counters import Counted, item_name
 from orders.errors import Refused, StoreUnavailableError, Unforeseen, is_final
-from orders.order import Order
+from orders.ledger import Written
+from orders.order import OWN_ATTRIBUTES, Order
+from orders.states import Progress, State
 from stores.dynamodb import client as dynamodb_client
 from stores.dynamodb.client import ATTEMPTS, MAX_PUTS, DynamoDb
 from stores.dynamodb.projection import Projection
@@ -27,6 +29,12 @@ ITEM = "ITEM#Latte"
 def orders(number: int, **fields: Any) -> list[Order]:
     order = Order("", NOW, "Latte", 2, "Ann")
     return [dataclasses.replace(order, order_id=f"o{n}", **fields) for n in range(number)]
+
+
+def moved(number: int, version: int, state: State = State.READY, row_id: int = 42) -> Order:
+    """Make an order that somebody has moved."""
+    progress = Progress(state, version, NOW + timedelta(minutes=2))
+    return Order(f"o{number}", NOW, "Latte", 2, "Ann", row_id=row_id, progress=progress)
 
 
 def items(dynamodb: Any) -> set[str]:
@@ -68,7 +76,7 @@ def projection(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> Projection:
 
 def test_an_order_is_kept_with_all_its_attributes(projection: Projection, dynamodb: Any) -> None:
     attributes = {"table_number": 4, "tip": Decimal("0.5"), "notes": [{"a": None, "b": True}]}
-    assert projection.write(orders(1, attributes=attributes), {}) == {}
+    assert projection.write(orders(1, attributes=attributes), {}) == Written()
     assert dynamodb.get_item(TableName="Orders", Key={"orderId": {"S": "o0"}})["Item"] == {
         "orderId": {"S": "o0"},
         "item": {"S": "Latte"},
@@ -93,11 +101,83 @@ def test_attributes_never_replace_an_orders_own_fields(projection: Projection, d
     }
 
 
+def test_an_orders_state_version_and_number_stand_next_to_it(projection: Projection, dynamodb: Any) -> None:
+    others = dict.fromkeys(OWN_ATTRIBUTES, "a publisher's")
+    order = dataclasses.replace(moved(0, 7, row_id=442), attributes=others)
+    assert projection.write([order], {}) == Written()
+    (item,) = dynamodb.scan(TableName="Orders")["Items"]
+    shown = {name: item[name] for name in OWN_ATTRIBUTES}
+    assert shown == {
+        "created_at": {"S": "2026-11-22T23:30:00.000+00:00"},
+        "order_state": {"S": "ready"},
+        "state_version": {"N": "7"},
+        "state_at": {"S": "2026-11-22T23:32:00.000+00:00"},
+        "pickup_number": {"S": "E42"},
+    }
+
+
+@pytest.mark.parametrize("name", OWN_ATTRIBUTES)
+def test_a_publishers_attribute_never_stands_for_a_state(
+    projection: Projection, dynamodb: Any, name: str
+) -> None:
+    projection.write(orders(1, created_at=None, attributes={name: "ready", "status": "new"}), {})
+    (item,) = dynamodb.scan(TableName="Orders")["Items"]
+    assert name not in item
+    assert item["status"] == {"S": "new"}
+
+
+@pytest.mark.parametrize("first", [6, 7, 8])
+def test_no_older_version_replaces_a_newer_one(projection: Projection, dynamodb: Any, first: int) -> None:
+    projection.write([moved(0, first, State.COLLECTED)], {})
+    written = projection.write([moved(0, 7)], {})
+    (item,) = dynamodb.scan(TableName="Orders")["Items"]
+    assert item["state_version"]["N"] == str(max(first, 7))
+    newer = Progress(State.COLLECTED, first, NOW + timedelta(minutes=2))
+    assert written == Written(newer={"o0": newer} if first > 7 else {})
+
+
+def test_an_order_that_was_sent_long_ago_does_not_replace_one_that_was_moved(
+    projection: Projection, watched: Watched, dynamodb: Any
+) -> None:
+    now = datetime.now(UTC)
+    projection.write([moved(0, 7)], {})
+    watched.calls.clear()
+    old = Order(
+        "o0", NOW - timedelta(days=9), "Latte", 2, row_id=1, progress=Progress(State.RECEIVED, 1, NOW)
+    )
+    fresh = Order("o1", now, "Latte", 2, row_id=2, progress=Progress(State.RECEIVED, 1, now))
+    assert projection.write([old, fresh], {}).newer == {
+        "o0": Progress(State.READY, 7, NOW + timedelta(minutes=2), NOW + timedelta(minutes=2))
+    }
+    states = {
+        item["orderId"]["S"]: item["order_state"]["S"] for item in dynamodb.scan(TableName="Orders")["Items"]
+    }
+    assert states == {"o0": "ready", "o1": "received"}
+    assert watched.calls == ["batch_get_item", "batch_write_item"]
+
+
+@pytest.mark.parametrize("code", ["ValidationException", "KeyError"])
+def test_an_order_that_was_moved_and_is_refused_leaves_the_others_alone(
+    projection: Projection, watched: Watched, dynamodb: Any, code: str
+) -> None:
+    def fail(operation: str, request: dict[str, Any]) -> str | None:
+        bad = request.get("Item", {}).get("orderId") == {"S": "o1"}
+        if bad and code == "KeyError":
+            raise KeyError("Ann")
+        return code if bad else None
+
+    watched.fail = fail
+    refused = projection.write([moved(0, 7), moved(1, 7), moved(2, 7)], {}).refused
+    assert list(refused) == ["o1"]
+    assert isinstance(refused["o1"], Refused)
+    assert items(dynamodb) == {"o0", "o2"}
+
+
 @pytest.mark.parametrize("number", [0, 1, MAX_PUTS, MAX_PUTS + 1])
 def test_as_many_orders_are_put_at_once_as_dynamodb_takes(
     projection: Projection, watched: Watched, dynamodb: Any, number: int
 ) -> None:
-    assert projection.write(orders(number), {}) == {}
+    assert projection.write(orders(number), {}) == Written()
     assert items(dynamodb) == {order.order_id for order in orders(number)}
     assert watched.calls.count("batch_write_item") == -(-number // MAX_PUTS)
 
@@ -120,7 +200,7 @@ def test_orders_that_dynamodb_refuses_are_reported_and_the_others_are_written(
         return "ValidationException" if asked & ids else None
 
     watched.fail = fail
-    reasons = projection.write(orders(8), {"TOTAL_ORDERS": Counted(8, 1)})
+    reasons = projection.write(orders(8), {"TOTAL_ORDERS": Counted(8, 1)}).refused
     assert reasons == dict.fromkeys(ids, "DynamoDB: ValidationException")
     assert all(isinstance(reason, Refused) for reason in reasons.values())
     assert items(dynamodb) == {f"o{number}" for number in range(8)} - ids
@@ -131,7 +211,7 @@ def test_a_defect_that_one_order_brings_to_light_leaves_the_others_alone(
     projection: Projection, dynamodb: Any
 ) -> None:
     bad = dataclasses.replace(orders(1)[0], order_id="bad", attributes={"set": {1, 2}})
-    reasons = projection.write([*orders(3), bad], {})
+    reasons = projection.write([*orders(3), bad], {}).refused
     assert list(reasons) == ["bad"]
     assert isinstance(reasons["bad"], Unforeseen)
     assert not is_final(reasons["bad"])
@@ -139,10 +219,11 @@ def test_a_defect_that_one_order_brings_to_light_leaves_the_others_alone(
     assert items(dynamodb) == {"o0", "o1", "o2"}
 
 
-def test_missing_orders_are_found(projection: Projection) -> None:
-    projection.write(orders(2), {})
-    assert projection.missing(["o0", "o1", "o2", "o3"]) == {"o2", "o3"}
-    assert projection.missing([]) == set()
+def test_orders_that_are_missing_or_have_an_older_version_are_found(projection: Projection) -> None:
+    projection.write(orders(1), {})
+    projection.write([moved(1, 7), moved(2, 7)], {})
+    assert projection.behind({"o0": 0, "o1": 7, "o2": 8, "o3": 0}) == {"o2", "o3"}
+    assert projection.behind({}) == set()
 
 
 # Counters.
@@ -269,6 +350,6 @@ def test_after_an_outage_the_same_is_written(projection: Projection, watched: Wa
     counted = {"TOTAL_ORDERS": Counted(60, 1), ITEM: Counted(120, 1)}
     with pytest.raises(StoreUnavailableError):
         projection.write(orders(60), counted)
-    assert projection.write(orders(60), counted) == {}
+    assert projection.write(orders(60), counted) == Written()
     assert len(items(dynamodb)) == 60
     assert projection.read(counted) == counted

@@ -13,6 +13,7 @@ import pytest
 from orders.errors import StoreUnavailableError
 from orders.findings import DeadLetterCounts, RdsOrders
 from orders.names import CustomerNames
+from orders.screens import Since
 from orders.status import NOT_COMPARED_LATELY, NothingKnownError, order_status
 from stores.sqs import Depths
 
@@ -35,6 +36,9 @@ QUARTERS = {
     "QUARTER#2026-11-21T23:30": 9,  # of which 10 of 15 minutes count
     "QUARTER#2026-11-21T23:45": 100,
 }
+
+
+OPEN_ORDERS = {"received": 3, "preparing": 2, "ready": 1}
 
 
 class Sources:
@@ -68,6 +72,10 @@ class Sources:
         counted = {name: value for name, value in QUARTERS.items() if name in names}
         return self._return("rds", counted)  # type: ignore[no-any-return]
 
+    def open_orders(self, since: Since) -> dict[str, int]:
+        assert since.open == NOW - timedelta(hours=6)
+        return self._return("rds", OPEN_ORDERS)  # type: ignore[no-any-return]
+
     def read(self, names: Sequence[str]) -> Any:
         shown = {name: SHOWN.get(name, 0) for name in names}
         return self._return("dynamodb", (shown, self.found, self.dead_letters))
@@ -78,7 +86,7 @@ class Sources:
 
 def status(*down: str, names: CustomerNames = CustomerNames.FULL, **findings: Any) -> dict[str, Any]:
     sources = Sources(*down, **findings)
-    return order_status(sources, sources, sources, BERLIN, names, NOW)[0]
+    return order_status(sources, sources, sources, BERLIN, names, NOW, 6)[0]
 
 
 def test_the_earlier_systems_page_finds_what_it_reads() -> None:
@@ -94,6 +102,11 @@ def test_the_earlier_systems_page_finds_what_it_reads() -> None:
         "quantity": 1,
         "created_at": "2026-11-22T23:40:00.000Z",
     }
+
+
+def test_how_many_orders_are_open_is_there_and_null_without_the_database() -> None:
+    assert status()["open_orders"] == OPEN_ORDERS
+    assert status("rds")["open_orders"] is None
 
 
 def test_a_legacy_row_without_a_time_has_none() -> None:

@@ -15,7 +15,7 @@ from pymysql.cursors import Cursor
 from orders import message
 from orders.counters import Counted
 from orders.errors import Conflict, Refused, StoreUnavailableError, Unforeseen
-from orders.ledger import Failures, Ledger
+from orders.ledger import Failures, Ledger, Written
 from orders.order import Order
 from orders.sweep import Swept, sweep
 from stores.dynamodb.projection import Projection
@@ -164,7 +164,7 @@ def test_a_conflict_that_stays_costs_two_statements_for_all_and_writes_nothing(
     class Unused:
         """A projection that nobody is to call."""
 
-        def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Failures:
+        def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Written:
             raise AssertionError(orders)
 
     database = OrdersDatabase(mysql, BERLIN)

@@ -80,8 +80,8 @@ class OrdersDatabase:
         number = recording_number()
         if _insert(cursor, orders, number) == len(orders):
             # The server takes the ids of a statement at once, one after the other.
-            now, ids = datetime.now(UTC), range(cursor.lastrowid, cursor.lastrowid + len(orders))
-            new: Sequence[Order] = [recorded(*each, now) for each in zip(orders, ids, strict=True)]
+            ids = range(cursor.lastrowid, cursor.lastrowid + len(orders))
+            new: Sequence[Order] = [recorded(*each) for each in zip(orders, ids, strict=True)]
             kept: dict[str, Order | None] = {order.order_id: order for order in new}
         else:
             rows = _select(cursor, [order.order_id for order in orders])
@@ -91,9 +91,9 @@ class OrdersDatabase:
         return kept
 
 
-def recorded(order: Order, row_id: int, now: datetime) -> Order:
+def recorded(order: Order, row_id: int) -> Order:
     """Return an order as it is after its row was inserted."""
-    return replace(order, row_id=row_id, progress=first(order.created_at, now, is_test=order.is_test))
+    return replace(order, row_id=row_id, progress=first(None if order.is_test else order.created_at))
 
 
 def recording_number() -> int:

@@ -1,0 +1,92 @@
+"""Requests to move an order: which are valid, and what they lead to."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from orders import change
+from orders.change import InvalidChangeError, VersionNeededError
+from orders.request import MAX_BODY, TooLargeError
+from orders.states import Role, State
+
+
+def parse(
+    body: object = None, if_match: str | None = '"7"', key: str | None = None, actor: str = "ada"
+) -> change.ChangeRequest:
+    text = body if isinstance(body, str) else json.dumps(body or {"state": "ready"})
+    return change.parse("o1", text, if_match, key, actor=actor, role=Role.STAFF)
+
+
+def errors(*arguments: Any, **fields: Any) -> dict[str, str]:
+    with pytest.raises(InvalidChangeError) as caught:
+        parse(*arguments, **fields)
+    return caught.value.errors
+
+
+def test_a_version_is_an_etag_that_a_cache_may_have_weakened() -> None:
+    assert {parse(if_match=tag).version for tag in ('"7"', 'W/"7"', ' "7" ')} == {7}
+
+
+def test_another_version_is_refused() -> None:
+    long = '"' + "1" * 17 + '"'
+    for tag in ("", "7", "*", '"7', '"a"', '"-7"', '"7", "8"', 'w/"7"', long, '"٣"'):
+        assert list(errors(if_match=tag)) == ["If-Match"]
+
+
+def test_a_request_says_which_version_it_saw() -> None:
+    with pytest.raises(VersionNeededError, match="If-Match"):
+        parse(if_match=None)
+
+
+def test_a_state_is_a_target_and_nothing_else() -> None:
+    assert [parse({"state": state}).target for state in State] == list(State)
+    for other in (None, "", "Ready", "done", 1, True, ["ready"], {"ready": 1}):
+        assert (
+            "one of received, preparing, ready, collected and cancelled" in errors({"state": other})["state"]
+        )
+
+
+def test_unknown_fields_are_refused_by_their_names() -> None:
+    found = errors({"state": "ready", "note": 1, "status": "new"})
+    assert sorted(found) == ["note", "status"]
+    assert "note is not a field of a change" in found["note"]
+
+
+def test_an_unknown_field_of_any_name_is_no_error_of_ours() -> None:
+    for name in ("x" * 10_000, "\ud800", "", "☕"):
+        (text,) = errors({"state": "ready", name: 1}).values()
+        assert len(text.encode()) < 400
+
+
+def test_what_is_no_object_is_refused() -> None:
+    for body in ("", "{", "[]", "null", '"ready"', "NaN", "[" * 10_000):
+        assert errors(body) == {"body": "The change must be a JSON object."}
+
+
+def test_a_reason_is_text_that_somebody_can_read() -> None:
+    longest = "☕" * change.MAX_REASON
+    said: list[tuple[object, object]] = [("  out of milk ", "out of milk"), (longest, longest), (None, None)]
+    for reason, kept in said:
+        assert parse({"state": "cancelled", "reason": reason}).reason == kept
+    wrong: list[object] = [longest + "☕", "", " \u200b", 1, [], "\ud800"]
+    for other in wrong:
+        assert list(errors({"state": "cancelled", "reason": other})) == ["reason"]
+
+
+def test_an_idempotency_key_is_as_that_of_an_order() -> None:
+    for key in ("", " a", "a" * 256, "é"):
+        assert list(errors(key=key)) == ["Idempotency-Key"]
+    assert parse(key="a" * 255).key == "a" * 255
+
+
+def test_a_large_body_is_refused_beyond_the_limit() -> None:
+    parse('{"state": "ready"}' + " " * (MAX_BODY - 18))
+    with pytest.raises(TooLargeError):
+        parse('{"state": "ready"}' + " " * (MAX_BODY - 17))
+
+
+def test_an_actor_fits_its_column() -> None:
+    assert parse(actor="a" * 200).actor == "a" * change.MAX_ACTOR

@@ -1,0 +1,115 @@
+"""Customers' tokens, and the secret with their keys."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from orders.errors import StoreUnavailableError
+from orders.tokens import sign, verify
+from stores.tracking_keys import REFETCH, TrackingKeys
+
+ORDER_ID = "7f4df1a3-0c2b-4a53-8c7b-1d0d4b8f6c11"
+
+
+class Keys:
+    """Keys in the process."""
+
+    def __init__(self, current: str = "2", **keys: str) -> None:
+        self.name = current
+        self.keys = keys or {"2": "two", "1": "one"}
+
+    def current(self) -> tuple[str, str]:
+        return self.name, self.keys[self.name]
+
+    def get(self, name: str) -> str | None:
+        return self.keys.get(name)
+
+
+def test_a_token_opens_the_order_that_it_was_made_for() -> None:
+    for order_id in (ORDER_ID, "a.b.c", "A:1_2-3", "x" * 64):
+        token = sign(order_id, Keys())
+        assert verify(token, Keys()) == order_id
+        assert len(token.rpartition(".")[2]) == 22, "128 bits"
+
+
+def test_a_token_of_the_previous_key_is_good_and_one_of_the_key_before_is_not() -> None:
+    token = sign(ORDER_ID, Keys("1"))
+    assert verify(token, Keys()) == ORDER_ID
+    assert verify(token, Keys("3", **{"3": "three", "2": "two"})) is None
+
+
+def test_no_change_of_a_token_is_good() -> None:
+    token = sign(ORDER_ID, Keys())
+    _, _, mac = token.rpartition(".")
+    for place in range(len(token)):
+        other = "A" if token[place] != "A" else "B"
+        assert verify(token[:place] + other + token[place + 1 :], Keys()) is None or place == len(token) - 1
+    unsigned = f"2.{ORDER_ID}"
+    for wrong in ("", ".", "..", "2", unsigned, f"{unsigned}.", f"1.{ORDER_ID}.{mac}", token + "=", "é" * 9):
+        assert verify(wrong, Keys()) is None
+    assert verify(token + "A" * 200, Keys()) is None
+
+
+class Secret:
+    """A secret in the process, and a clock."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.now = 0.0
+        self.reads = 0
+        client.create_secret(Name="keys", SecretString="{}")
+
+    def put(self, value: object) -> None:
+        self.client.put_secret_value(SecretId="keys", SecretString=json.dumps(value))
+
+    def get_secret_value(self, **request: Any) -> Any:
+        self.reads += 1
+        return self.client.get_secret_value(**request)
+
+    @property
+    def keys(self) -> TrackingKeys:
+        return TrackingKeys("keys", self, lambda: self.now)
+
+
+@pytest.fixture
+def secret() -> Any:
+    with mock_aws():
+        yield Secret(boto3.client("secretsmanager", region_name="us-east-1"))
+
+
+def test_keys_are_read_once(secret: Secret) -> None:
+    secret.put({"current": "2", "keys": {"1": "one", "2": "two"}})
+    keys = secret.keys
+    assert (keys.current(), keys.get("1"), keys.current()) == (("2", "two"), "one", ("2", "two"))
+    assert secret.reads == 1
+
+
+def test_a_new_key_is_found_and_made_up_ones_are_looked_for_once_a_minute(secret: Secret) -> None:
+    secret.put({"current": "1", "keys": {"1": "one"}})
+    keys = secret.keys
+    keys.current()
+    secret.put({"current": "2", "keys": {"1": "one", "2": "two"}})
+    assert keys.get("2") is None
+    secret.now = REFETCH
+    assert keys.get("2") == "two"
+    assert [keys.get(f"made up {number}") for number in range(9)] == [None] * 9
+    assert secret.reads == 2
+
+
+@pytest.mark.parametrize("value", [[], {"current": "1", "keys": {}}, {"current": "1", "keys": {"1": None}}])
+def test_a_spoiled_secret_is_named_and_not_read_again_for_a_minute(secret: Secret, value: object) -> None:
+    secret.put(value)
+    keys = secret.keys
+    with pytest.raises(StoreUnavailableError, match="lacks the current key"):
+        keys.current()
+    secret.put({"current": "1", "keys": {"1": "one"}})
+    with pytest.raises(StoreUnavailableError, match="a moment ago"):
+        keys.get("1")
+    assert secret.reads == 1
+    secret.now = REFETCH
+    assert keys.current() == ("1", "one")
