@@ -76,7 +76,10 @@ export class Board {
   show() {
     if (this.#isHeld) this.#append();
     else this.#arrange();
-    for (const [id, parts] of this.#cards) this.#flag(parts, this.#kitchen.order(id));
+    for (const [id, parts] of this.#cards) {
+      const order = this.#kitchen.order(id);
+      if (order !== undefined) this.#flag(parts, order);
+    }
     this.tick();
     this.#showRest();
   }
@@ -140,8 +143,8 @@ export class Board {
   #fill(parts, order, delayed) {
     const { card } = parts;
     mark(card, "data-state", order.state);
-    card.toggleAttribute("data-delayed", delayed);
     if (delayed) card.dataset.delayed = "true";
+    else delete card.dataset.delayed;
     write(parts.number, order.number);
     write(parts.name, order.customer_name);
     write(parts.pieces, `${numberText(order.quantity)} ×`);
@@ -235,6 +238,7 @@ export class Board {
   #showCounts() {
     const delayed = this.#kitchen.delayed.length;
     show(element("delayed"), delayed > 0);
+    write(element("delayed").querySelector(".count"), numberText(delayed + this.#kitchen.more("delayed")));
     for (const state of OPEN) {
       const total = this.#kitchen.known ? numberText(this.#kitchen.total(state)) : "–";
       write(columns[state].querySelector(".count"), total);
@@ -244,7 +248,8 @@ export class Board {
     const items = this.#kitchen.toMake;
     const shown = items.slice(0, 6).map(([item, quantity]) => `${item}\u00a0${numberText(quantity)}`);
     if (items.length > shown.length) shown.push(`${numberText(items.length - shown.length)} other items`);
-    write(element("to-make"), shown.length ? `${shown.join(", ")} still to make` : "");
+    const atLeast = this.#kitchen.more("received") + this.#kitchen.more("preparing") > 0 ? "At least " : "";
+    write(element("to-make"), shown.length ? `${atLeast}${shown.join(", ")} still to make` : "");
   }
 
   /** Say how many cards are below the edge of a column, and how many the API left out. */

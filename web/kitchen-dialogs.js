@@ -12,8 +12,10 @@ const orderSheet = element("order");
 const recentSheet = element("recent");
 
 for (const sheet of [orderSheet, recentSheet]) {
-  sheet.addEventListener("click", ({ target }) => {
-    if (target === sheet || target.closest(".close")) sheet.close(); // the sheet itself is hit beside it
+  sheet.addEventListener("click", ({ target, clientX: x, clientY: y }) => {
+    const { left, right, top, bottom } = sheet.getBoundingClientRect();
+    const beside = target === sheet && (x < left || x > right || y < top || y > bottom);
+    if (beside || target.closest(".close")) sheet.close();
   });
 }
 
@@ -49,7 +51,7 @@ export async function openOrder(order, latest, move) {
   element("order-title").focus();
   const change = await latest;
   if (!change || element("order-title").textContent !== title(order)) return;
-  write(element("order-latest"), `${STATE_WORDS[change.to]} since ${timeText(new Date(change.at))}, by ${change.actor}`);
+  write(element("order-latest"), `${STATE_WORDS[change.to]} since ${timeText(new Date(change.at))}`);
   element("order-moves").append(button(`Back to ${STATE_WORDS[change.from]}`, change.from));
 }
 

@@ -79,8 +79,9 @@ export class Kitchen {
     this.#delayed = this.#openAmong(answer.delayed, this.#delayed, askedAt);
     for (const [id, at] of this.#movedAt) if (at <= askedAt) this.#movedAt.delete(id);
     this.#recent = answer.recent.map(({ order_id: id }) => id);
-    this.#more = Object.fromEntries(OPEN.map((state) => [state, Math.max(0,
-      (answer.totals?.[state] ?? 0) - answer.orders.filter((order) => order.state === state).length)]));
+    const told = (state) => answer.orders.filter((order) => order.state === state).length;
+    const leftOut = (name, count) => [name, Math.max(0, (answer.totals?.[name] ?? 0) - count)];
+    this.#more = Object.fromEntries([...OPEN.map((state) => leftOut(state, told(state))), leftOut("delayed", answer.delayed.length)]);
     this.#time = time;
     const cancelled = this.#noticeCancelled(first ? this.remembered : before, columns);
     this.#forget();
@@ -111,9 +112,9 @@ export class Kitchen {
     return this.column(state).filter(isOpen).length + this.more(state);
   }
 
-  /** How many orders of a column the answer left out. */
-  more(state) {
-    return this.#more[state] ?? 0;
+  /** How many orders of a column, or delayed ones, the answer left out. */
+  more(name) {
+    return this.#more[name] ?? 0;
   }
 
   get delayed() {

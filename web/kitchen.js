@@ -24,11 +24,19 @@ const NO_SIGN_IN = "This page does not know where to sign in. Ask whoever runs t
 
 // A tablet on the wall is signed in once, so the tokens are the device's and not the tab's.
 const signIn = settings.staffSignIn ? new SignIn(settings.staffSignIn, localStorage) : null;
-const kitchen = new Kitchen(JSON.parse(localStorage.getItem(REMEMBERED) ?? "[]"));
+const kitchen = new Kitchen(remembered());
 /** The targets of moves that are not confirmed yet, by the order's id. */
 const pending = new Map();
 const board = new Board(kitchen, pending, settings, { next: (order) => move(order, NEXT[order.state]), more, seen });
 const sound = new Sound(showSound);
+
+function remembered() {
+  try {
+    return JSON.parse(localStorage.getItem(REMEMBERED) ?? "[]");
+  } catch {
+    return [];
+  }
+}
 
 let etag = null;
 /** When the orders were last true. */
@@ -100,6 +108,7 @@ function showDoor(words, heading = "Sign in to see the kitchen", mayTry = false)
     showState("door", mayTry ? "Signed out" : "No access");
     write(element("updated"), "");
     write(element("to-make"), "");
+    document.title = "Kitchen · Cafe orders";
   }
   show(element("door"), closed);
   show(element("board"), !closed);
@@ -125,7 +134,7 @@ function showOrders({ arrived, cancelled }) {
   if (cancelled.length) sound.play("cancelled");
   else if (arrived.length) sound.play("new");
   remember();
-  write(document.querySelector("title"), `${numberText(kitchen.total("received"))} to make · Kitchen`);
+  document.title = `${numberText(kitchen.total("received"))} to make · Kitchen`;
 }
 
 /** Keep which orders are shown, so that a cancellation is not missed while the page is loaded anew. */
@@ -172,22 +181,23 @@ const later = (pause) => new Promise((resolve) => setTimeout(resolve, pause));
 
 /** Send a move; an answer that was lost, or a service that could not, is followed by the same request again. */
 async function request(order, body) {
+  const path = `/orders/${encodeURIComponent(order.order_id)}`;
   const options = {
     signIn, method: "PATCH", body: JSON.stringify(body),
     headers: {
       "Content-Type": "application/json", "If-Match": `"${order.version}"`, "Idempotency-Key": crypto.randomUUID(),
     },
   };
-  for (const pause of [...RETRIES, null]) {
+  for (const pause of RETRIES) {
     try {
-      const response = await send(`/orders/${encodeURIComponent(order.order_id)}`, options);
-      if (pause === null || (response.status < 500 && response.status !== 429)) return response;
+      const response = await send(path, options);
+      if (response.status < 500 && response.status !== 429) return response;
     } catch (error) {
-      if (pause === null || error instanceof SignInNeeded || !navigator.onLine) throw error;
+      if (error instanceof SignInNeeded || !navigator.onLine) throw error;
     }
     await later(pause);
   }
-  throw new Error("unreachable");
+  return send(path, options);
 }
 
 /** Why a move was not done, in words. */
@@ -224,7 +234,8 @@ async function move(order, target, reason = undefined) {
   }
   pending.delete(id);
   if (trouble) say("trouble", `${name} was not moved: ${trouble}.`, TROUBLE);
-  else say("undo", `${name}: ${STATE_WORDS[target]}`, UNDO, { order: kitchen.order(id), target: order.state });
+  // A cancelled order that was brought back is not cancelled again without a reason.
+  else say("undo", `${name}: ${STATE_WORDS[target]}`, UNDO, order.state !== "cancelled" && { order: kitchen.order(id), target: order.state });
   write(element("announcement"), element("bar-words").textContent);
   if (element("door").hidden) showOrders({ arrived: [], cancelled: [] });
 }
@@ -286,7 +297,8 @@ try {
 }
 showSound();
 stayAwake();
-renewWhenIdle(() => pending.size > 0 || document.querySelector("dialog[open]") !== null);
 const isOpen = () => OPEN.some((state) => kitchen.column(state).length > 0);
+// A page that is loaded anew may be silent until somebody touches it, so that waits until nothing is open.
+renewWhenIdle(isOpen);
 const polling = poll(ask, showNews, showFailure, { every: () => about(isOpen() ? BUSY : QUIET) });
 setInterval(tick, TICK);

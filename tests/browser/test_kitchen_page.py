@@ -232,7 +232,7 @@ def test_ages_are_by_the_servers_clock_and_late_orders_say_so(kitchen: Kitchen) 
     kitchen.shop.add("K44", ago=3_725)
     kitchen.shop.add("K45", ago=5, state="ready")
     kitchen.open()
-    expect(kitchen.card("K42").locator(".age")).to_have_text(" 2:59")
+    expect(kitchen.card("K42").locator(".age")).to_have_text("2:59")
     expect(kitchen.card("K44").locator(".age")).to_have_text("overdue 1:02:05")
     expect(kitchen.card("K45").locator(".age")).to_have_text("ready for 0:05")
     kitchen.wait(1_000)  # without an answer

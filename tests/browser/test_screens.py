@@ -36,7 +36,7 @@ def hostile_shop() -> Shop:
     """Return a shop with the worst texts in every state, and with delayed orders."""
     shop = busy_shop()
     for number, text in enumerate(HOSTILE):
-        changes = {
+        changes: dict[str, Any] = {
             "customer_name": text,
             "quantity": 1000,
             "attributes": {text[:30]: text, "note": {"deep": [text]}},
