@@ -26,6 +26,7 @@ class Shop:
 
     now: datetime = NOON
     orders: dict[str, Answer] = field(default_factory=dict)
+    delayed: set[str] = field(default_factory=set)  # ids
     history: dict[str, list[Answer]] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)  # more orders of a state than are listed
     patches: list[tuple[str, dict[str, Any], dict[str, str]]] = field(
@@ -38,7 +39,9 @@ class Shop:
     preparing: list[str] | None = None  # of GET /ready in place of the orders' numbers
     ready: list[str] | None = None
 
-    def add(self, number: str, item: str = "Latte", *, ago: float = 30, **changes: object) -> Answer:
+    def add(
+        self, number: str, item: str = "Latte", *, ago: float = 30, delayed: bool = False, **changes: object
+    ) -> Answer:
         """Add an order that was sent some seconds ago."""
         created = _time(self.now - timedelta(seconds=ago))
         order: Answer = {
@@ -54,10 +57,11 @@ class Shop:
             "quantity": 1,
             "attributes": {},
             "reason": None,
-            "delayed": False,
             **changes,
         }
         self.orders[order["order_id"]] = order
+        if delayed:
+            self.delayed.add(order["order_id"])
         return order
 
     def move(self, number: str, state: str, reason: str | None = None) -> None:
@@ -73,26 +77,28 @@ class Shop:
         }
         self.history.setdefault(order["order_id"], []).append({**change, "reason": reason})
         order |= {"state": state, "version": version, "state_at": _time(self.now), "reason": reason}
-        order["delayed"] = False
+        self.delayed.discard(order["order_id"])
         if state == "ready":
             order["ready_at"] = _time(self.now)
 
     def kitchen(self) -> Answer:
         """Answer `GET /kitchen`."""
-        told = [dict(order) for order in self.orders.values()]
-        delayed = {order["order_id"] for order in told if order.pop("delayed")}
-        by_age = sorted(told, key=lambda order: order["created_at"])
+        by_age = sorted(self.orders.values(), key=lambda order: order["created_at"])
         states = {
-            state: [order for order in by_age if order["state"] == state and order["order_id"] not in delayed]
+            state: [
+                order for order in by_age if order["state"] == state and order["order_id"] not in self.delayed
+            ]
             for state in OPEN
         }
         totals = {state: len(orders) + self.left_out.get(state, 0) for state, orders in states.items()}
-        moved = sorted((order for order in told if order["version"] > 1), key=lambda order: -order["version"])
+        moved = sorted(
+            (order for order in by_age if order["version"] > 1), key=lambda order: -order["version"]
+        )
         return {
             "now": _time(self.now),
             "orders": [order for orders in states.values() for order in orders[:PER_STATE]],
-            "totals": {**totals, "delayed": len(delayed)},
-            "delayed": [order for order in by_age if order["order_id"] in delayed],
+            "totals": {**totals, "delayed": len(self.delayed)},
+            "delayed": [order for order in by_age if order["order_id"] in self.delayed],
             "recent": moved,
         }
 
