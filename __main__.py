@@ -18,7 +18,7 @@ from infra.tables import Tables, TablesArgs
 from infra.tags import tag_everything
 
 cafe = settings.load()
-tag_everything({"Project": pulumi.get_project(), "Stack": pulumi.get_stack()})
+tag_everything(pulumi.get_project(), pulumi.get_stack())
 protection = Protection("protection", enabled=cafe.deletion_protection)
 region = aws.get_region().region
 
