@@ -178,6 +178,15 @@ def test_names_in_full_are_not_for_everybody() -> None:
     assert parse(dashboardAccess="login", customerNames="full").customer_names == "full"
 
 
+def test_a_budget_needs_somebody_to_write_to() -> None:
+    assert "alarmEmail: must be set" in complaint(monthlyBudget="30")
+    assert parse(monthlyBudget="30", alarmEmail="ops@example.org").monthly_budget == 30
+
+
+def test_every_setting_says_what_a_change_does_to_a_running_stack() -> None:
+    assert set(settings.EFFECTS) == set(settings.PARSERS)
+
+
 def test_limiting_networks_needs_one() -> None:
     assert "dashboardCidrs" in complaint(dashboardAccess="cidrs")
     networks = parse(dashboardAccess="cidrs", dashboardCidrs='["2001:DB8::/32"]').dashboard_cidrs
