@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +12,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from orders.errors import StoreUnavailableError
 from stores import aws
+
+# Until IAM has applied a changed policy everywhere; it takes seconds, as a rule.
+PROPAGATION = 60.0  # seconds
+PAUSE = 3.0  # seconds
+
+
+class SecretRefusedError(StoreUnavailableError):
+    """IAM does not let this function read the secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +37,7 @@ class LoginSecret:
     """A secret that is fetched once, and again when the database refuses what it said."""
 
     def __init__(self, secret_id: str, client: Any = None) -> None:
-        self._secret_id = secret_id
+        self.name = secret_id
         self._client: Any = client or aws.client("secretsmanager", aws.FOR_REQUESTS)
         self._value: dict[str, Any] | None = None
 
@@ -56,11 +66,15 @@ class LoginSecret:
         """Read the whole secret, once."""
         if self._value is None:
             try:
-                response = self._client.get_secret_value(SecretId=self._secret_id)
+                response = self._client.get_secret_value(SecretId=self.name)
                 self._value = json.loads(response["SecretString"])
             except ClientError as error:
+                code = error.response["Error"]["Code"]
+                refused = code == "AccessDeniedException"
                 # The code alone: pages show why the stores could not be compared, and the text holds ARNs.
-                raise StoreUnavailableError(f"Secrets Manager: {error.response['Error']['Code']}") from error
+                raise (SecretRefusedError if refused else StoreUnavailableError)(
+                    f"Secrets Manager: {code}"
+                ) from error
             except BotoCoreError as error:
                 raise StoreUnavailableError(f"Secrets Manager: {error}") from error
             except (KeyError, ValueError):
@@ -71,3 +85,28 @@ class LoginSecret:
     def forget(self) -> None:
         """Fetch the secret again when it is next asked for."""
         self._value = None
+
+
+def await_access(
+    secrets: Sequence[LoginSecret],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> None:
+    """Read secrets, and retry for a minute while IAM refuses: a deploy has just changed who may read them.
+
+    Raises
+    ------
+    StoreUnavailableError
+        If Secrets Manager does not answer, or if IAM still refuses.
+    """
+    end = clock() + PROPAGATION
+    for secret in secrets:
+        while True:
+            try:
+                secret.values()
+                break
+            except SecretRefusedError:
+                if clock() >= end:
+                    raise
+                pause(PAUSE)
