@@ -32,6 +32,8 @@ OUTPUTS = {
     "menu_url",
     "dashboard_access",
     "status_function",
+    "database_identifier",
+    "deployed_settings",
 }
 
 
