@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pulumi import RunError
 
-from infra import settings, values
+from infra import settings, settings_page, values
 from tests.program.conftest import recorded
 from tests.program.record import PROJECT, ROOT, configuration
 
@@ -185,6 +185,10 @@ def test_a_budget_needs_somebody_to_write_to() -> None:
 
 def test_every_setting_says_what_a_change_does_to_a_running_stack() -> None:
     assert set(settings.EFFECTS) == set(settings.PARSERS)
+
+
+def test_the_page_of_all_settings_is_current() -> None:
+    assert settings_page.PAGE.read_text(encoding="utf-8") == settings_page.page(), "type `make settings`"
 
 
 def test_limiting_networks_needs_one() -> None:
