@@ -7,7 +7,7 @@ ARGS ?=
 # No variable of somebody's Python changes what these do, or has every process compile its modules again.
 unexport PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE
 
-.PHONY: help local test quick lint format bench picture fonts preview deploy destroy lock clean
+.PHONY: help local test quick lint format bench picture fonts settings preview deploy destroy lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,10 @@ picture: ## Make the README's pictures of the pages (ARGS="--origin ADDRESS": of
 fonts: ## Make the pages' fonts again (needs npm)
 	@scripts/setup python
 	@.venv/bin/uv run --quiet --no-project --with fonttools==4.68.0 --with brotli==1.2.1 scripts/fonts.py
+
+settings: ## Write docs/settings.md from the settings
+	@scripts/setup python
+	@.venv/bin/python -m infra.settings_page
 
 preview: ## Show what a deploy would change on AWS (STACK=dev)
 	@scripts/setup python

@@ -19,7 +19,7 @@ from infra.tags import tag_everything
 from infra.tracking import TrackingKeys, TrackingKeysArgs
 
 cafe = settings.load()
-tag_everything({"Project": pulumi.get_project(), "Stack": pulumi.get_stack()})
+tag_everything(pulumi.get_project(), pulumi.get_stack())
 protection = Protection("protection", enabled=cafe.deletion_protection)
 region = aws.get_region().region
 

@@ -12,10 +12,11 @@ import weakref
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-SLOTS = 8192
+SLOTS = 32_768  # more than the days of the largest table, 5 million orders at 500 a day
 SLOT = 2048  # bytes; an item of a counter or of the menu has far fewer
 _LENGTH = struct.Struct("<H")
 
@@ -76,8 +77,7 @@ class SharedItems:
         if key in self._known:
             return self._known[key]
         first: int = zlib.crc32(key.encode()) % SLOTS
-        slots: list[int] = [*range(first, SLOTS), *range(first)]
-        for slot in slots:
+        for slot in chain(range(first, SLOTS), range(first)):
             found = self._read(slot)
             if found and found[0] == key:
                 self._known[key] = slot

@@ -25,7 +25,7 @@ from stores.mysql import migrations, users, widening
 from stores.mysql.audit import AuditStore
 from stores.mysql.connection import MySql
 from stores.mysql.rows import OrderRows
-from stores.mysql.secret import Login, LoginSecret
+from stores.mysql.secret import Login, LoginSecret, await_access
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -64,28 +64,36 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """
     # Before any store is touched: a wrong menu fails the deploy.
     menu = {parse_name(item): Decimal(price) for item, price in event.get("menu", {}).items()}
-    application = LoginSecret(environment.database_secret())
-    login = MasterLogin(LoginSecret(environment.master_secret()), application)
+    application, status, master = (
+        LoginSecret(secret_id())
+        for secret_id in (environment.database_secret, environment.status_secret, environment.master_secret)
+    )
+    login = MasterLogin(master, application)
     if event.get("dry_run"):
         # Somebody waits for this, and it changes nothing: it needs neither the lock nor its long timeout.
         return _look(MySql(login))
+    await_access([application, status, master])
     mysql = MySql(login, timeout=STATEMENT_TIMEOUT, client_flag=CLIENT.MULTI_STATEMENTS)
     try:
         if event.get("command") == "widen":
             return migrations.locked(mysql, _widen)
-        return _bring_up_to_date(mysql, application, menu, context)
+        return _bring_up_to_date(mysql, application, status, menu, context)
     finally:
         mysql.close()
 
 
 def _bring_up_to_date(
-    mysql: MySql, application: LoginSecret, menu: Mapping[str, Decimal], context: Any
+    mysql: MySql,
+    application: LoginSecret,
+    status: LoginSecret,
+    menu: Mapping[str, Decimal],
+    context: Any,
 ) -> dict[str, Any]:
     """Apply what is missing, and return what that was."""
     zone = environment.time_zone()
     applied = migrations.migrate(mysql, migrations.read(MIGRATIONS))
     users.set_up_worker(mysql, application.get())
-    users.set_up_status(mysql, LoginSecret(environment.status_secret()).get())
+    users.set_up_status(mysql, status.get())
     projection = Projection(DynamoDb(), environment.table_names(), zone)
     projection.set_up(menu)
     _count(mysql, projection, zone, context)

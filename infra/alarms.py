@@ -13,6 +13,7 @@ import pulumi_aws as aws
 
 from infra import iam
 from infra.api import Api
+from infra.budget import monthly_budget
 from infra.database import Database
 from infra.function import Function
 from infra.functions import Surroundings
@@ -23,7 +24,9 @@ MINUTE = 60  # seconds
 EVALUATED, BREACHING = 5, 2
 NAMESPACE = "CafeOrders"  # of what the functions publish
 GIGABYTE = 1024**3
-STORAGE_LEFT = 0.1  # of the database's storage
+# Of the setting databaseStorage. RDS lets the storage grow when only a tenth of it is free for five minutes:
+# half of that is reached at the storage's limit, or if it fills faster than it grows.
+STORAGE_LEFT = 0.05
 BUSY = 80  # percent of the database's processors
 
 
@@ -42,6 +45,8 @@ class AlarmsArgs:
 
     # Told
     email: str  # empty for nobody; programs may subscribe to the topic all the same
+    monthly_budget: int  # US dollars; 0 for none
+    budget_by_tag: bool
 
     @classmethod
     def of(cls, given: Surroundings, worker: Function, reconciler: Function, api: Api) -> AlarmsArgs:
@@ -55,6 +60,8 @@ class AlarmsArgs:
             database_storage=given.settings.database_storage,
             waiting_minutes=given.settings.waiting_alarm_minutes,
             email=given.settings.alarm_email,
+            monthly_budget=given.settings.monthly_budget,
+            budget_by_tag=given.settings.budget_by_tag,
         )
 
 
@@ -74,6 +81,8 @@ class Alarms(pulumi.ComponentResource):
             aws.sns.TopicSubscription(
                 "alarm-email", topic=self.topic.arn, protocol="email", endpoint=args.email, opts=self._child
             )
+        if args.monthly_budget:
+            monthly_budget(args.monthly_budget, args.email, by_tag=args.budget_by_tag, opts=self._child)
         self._orders_that_are_stuck(args)
         self._functions(args)
         self._the_books(args)
@@ -195,7 +204,7 @@ class Alarms(pulumi.ComponentResource):
         instance = {"DBInstanceIdentifier": args.database.instance.identifier}
         self._alarm(
             "DatabaseStorage",
-            "The database has less than a tenth of its storage left.",
+            "The database's storage is nearly full: it has reached its limit, or fills faster than it grows.",
             metric=("AWS/RDS", "FreeStorageSpace", "Minimum"),
             comparison="LessThanThreshold",
             dimensions=instance,
@@ -209,6 +218,17 @@ class Alarms(pulumi.ComponentResource):
             threshold=BUSY,
             period=5 * MINUTE,
             datapoints=(3, 3),
+        )
+
+        # A burstable instance never slows down: beyond what it earns in a day, each hour of a processor is
+        # charged. Other classes have no such metric.
+        self._alarm(
+            "DatabaseCredits",
+            "The database needs more of its processors than its class includes: the surplus is charged.",
+            metric=("AWS/RDS", "CPUSurplusCreditsCharged", "Maximum"),
+            dimensions=instance,
+            period=5 * MINUTE,
+            datapoints=(1, 1),
         )
 
     def _alarm(

@@ -45,7 +45,7 @@ ACCESS_LOG = {
     "path": "$context.path",
     "status": "$context.status",
     "latency": "$context.responseLatency",
-    "error": "$context.error.message",
+    "error": "$context.error.messageString",
     "cause": "$context.integration.error",
 }
 
@@ -96,7 +96,8 @@ class Api(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self._args = args
         self._parts: list[pulumi.Resource] = []  # what a deployment is a picture of
-        self._definition: list[pulumi.Input[object]] = []  # the same, as text to compare
+        # The same, as text to compare. A deployment has the API's compression, too.
+        self._definition: list[pulumi.Input[object]] = [COMPRESSED_FROM]
         self._resources: dict[str, aws.apigateway.Resource] = {}  # by their paths
 
         self.rest_api = aws.apigateway.RestApi(
@@ -281,7 +282,7 @@ class Api(pulumi.ComponentResource):
             rest_api=self.rest_api.id,
             deployment=deployment.id,
             stage_name=args.stage,
-            access_log_settings={"destination_arn": log_group.arn, "format": json.dumps(ACCESS_LOG)},
+            access_log_settings={"destination_arn": log_group.arn, "format": access_log()},
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=self._log_role() if args.manage_account else []
             ),
@@ -329,3 +330,10 @@ class Api(pulumi.ComponentResource):
 def _name(path: str) -> str:
     """Write a path as part of a resource's name: `orders-id` for `orders/{id}`."""
     return "-".join(re.findall(r"[\w-]+", path))
+
+
+def access_log() -> str:
+    """Return the format of a line of the access log, which is JSON once its variables have values."""
+    text = json.dumps(ACCESS_LOG)
+    # The one variable that brings its own quotes, and escapes what an error's message holds.
+    return text.replace(f'"{ACCESS_LOG["error"]}"', ACCESS_LOG["error"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pulumi
@@ -17,6 +18,14 @@ STATUS_USER = "cafe_status"  # It reads, by a few connections: the page is publi
 MASTER_USER = "cafe_admin"
 ENGINE_VERSION = "8.4"
 CERTIFICATE_AUTHORITY = "rds-ca-rsa2048-g1"
+# Otherwise RDS keeps a version whose support has ended, for 0.1 US dollars an hour and processor. It can only
+# be set on a new instance: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/extended-support.html
+LIFECYCLE = "open-source-rds-extended-support-disabled"
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIOPS.Autoscaling.html
+MAX_STORAGE = 65_536  # gigabytes
+GROWTH = 80  # gigabytes; 9 US dollars a month
+LEAST_GROWTH = 1.1  # times the storage: less is refused
+QUIET_GROWTH = 1.26  # times the storage: from less on, RDS warns that the limit is near
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +75,12 @@ class Database(pulumi.ComponentResource):
         super().__init__("cafe:orders:Database", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
 
-        subnets = aws.rds.SubnetGroup("cafe-db", subnet_ids=args.network.subnet_ids, opts=child)
+        subnets = aws.rds.SubnetGroup(
+            "cafe-db",
+            subnet_ids=args.network.subnet_ids,
+            # In place, RDS refuses the subnets of another network, half-way through a deploy.
+            opts=pulumi.ResourceOptions(parent=self, replace_on_changes=["subnetIds"]),
+        )
         parameters = aws.rds.ParameterGroup(
             "cafe-db",
             family=f"mysql{ENGINE_VERSION}",
@@ -75,14 +89,19 @@ class Database(pulumi.ComponentResource):
         )
         # Another one for a database that takes this one's place: a snapshot's name can be used once.
         last = random.RandomId(
-            "final-snapshot", byte_length=4, keepers={"snapshot": args.snapshot}, opts=child
+            "final-snapshot",
+            byte_length=4,
+            keepers={"snapshot": args.snapshot, "subnets": subnets.name},
+            opts=child,
         )
         self.instance = aws.rds.Instance(
             "cafe-db",
             engine="mysql",
             engine_version=ENGINE_VERSION,
+            engine_lifecycle_support=LIFECYCLE,
             instance_class=args.instance_class,
             allocated_storage=args.storage,
+            max_allocated_storage=storage_limit(args.storage),
             storage_type="gp3",
             storage_encrypted=True,
             snapshot_identifier=args.snapshot or None,
@@ -105,7 +124,12 @@ class Database(pulumi.ComponentResource):
             final_snapshot_identifier=pulumi.Output.concat(
                 f"{pulumi.get_project()}-{pulumi.get_stack()}-", last.hex
             ),
-            opts=child,
+            # A running instance keeps its lifecycle, and cannot move to another network: RDS refuses both.
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                ignore_changes=["engineLifecycleSupport"],
+                replace_on_changes=["dbSubnetGroupName"],
+            ),
         )
         self.master_secret_arn = self.instance.master_user_secrets[0].secret_arn
 
@@ -149,3 +173,10 @@ class Database(pulumi.ComponentResource):
             opts=child,
         )
         return secret, login
+
+
+def storage_limit(storage: int) -> int | None:
+    """Return to how many gigabytes the storage may grow by itself; None if it is too large to grow."""
+    if storage * LEAST_GROWTH > MAX_STORAGE:
+        return None
+    return min(max(storage + GROWTH, math.ceil(storage * QUIET_GROWTH)), MAX_STORAGE)

@@ -17,6 +17,10 @@ MYSQL = 3306
 # Lambda lets go of a deleted function's network interfaces up to 20 minutes later, and by then a destroy
 # would have given up on what they are in.
 LETTING_GO = pulumi.CustomTimeouts(delete="45m")
+# Zones without Graviton, RDS's or Lambda's newer machines, by their ids: their names differ by account.
+# https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html,
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html
+LACKING = ["use1-az3", "usw1-az2", "cac1-az3", "apne1-az3"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +185,10 @@ class Network(pulumi.ComponentResource):
                 ipv6_cidr_block=self._vpc.ipv6_cidr_block.apply(
                     lambda whole, number=number: ipv6_block(whole, number)  # type: ignore[misc]
                 ),
-                opts=pulumi.ResourceOptions(parent=self, custom_timeouts=LETTING_GO),
+                # A subnet in use keeps its zone, whatever zones a new stack would get now.
+                opts=pulumi.ResourceOptions(
+                    parent=self, ignore_changes=["availabilityZone"], custom_timeouts=LETTING_GO
+                ),
             )
             aws.ec2.RouteTableAssociation(
                 f"private-{number}", subnet_id=subnet.id, route_table_id=self._routes.id, opts=self._child
@@ -221,8 +228,12 @@ class Network(pulumi.ComponentResource):
 
 
 def available_zones() -> Sequence[str]:
-    """Return two zones of the region that every account has."""
+    """Return two zones of the region that every account has, without `LACKING` ones if others are enough."""
     every_account = aws.GetAvailabilityZonesFilterArgs(name="opt-in-status", values=["opt-in-not-required"])
+    zones = aws.get_availability_zones(filters=[every_account], exclude_zone_ids=LACKING).names[:2]
+    if len(zones) == 2:
+        return zones
+    # An old account may see two zones of its region only.
     return aws.get_availability_zones(filters=[every_account]).names[:2]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulumi
 import pulumi_aws as aws
 
+from infra import changes
 from infra.alarms import Alarms
 from infra.api import Api
 from infra.function import Function
@@ -50,6 +51,8 @@ def export(
         "reconcile_function": reconciler.function.name,
         "migrate_function": migrator.function.name,
         "alarm_topic_arn": alarms.topic.arn,
+        "database_identifier": given.database.instance.identifier,
+        "deployed_settings": changes.deployed(given.settings),
     }
     if api.orders_key is not None:
         outputs["orders_api_key"] = api.orders_key

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any, Literal, get_type_hints
 
 import pulumi
@@ -24,6 +25,15 @@ STACK_NAME = re.compile(r"(?=.{1,16}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 MAX_SHOWN = 60  # characters of a wrong value in a message
 
 
+class Effect(StrEnum):
+    """Effect of a changed setting on a running stack."""
+
+    IN_PLACE = "in place"
+    SHORT_OUTAGE = "short outage"
+    NEW_ADDRESS = "new address"
+    NEW_DATABASE = "new database"
+
+
 class SettingsError(pulumi.RunError):
     """One or more settings are wrong; the message has a line for each."""
 
@@ -32,62 +42,70 @@ class SettingsError(pulumi.RunError):
 class Settings:
     """The settings of a stack, under the names of `Pulumi.yaml` in snake case.
 
-    Each has a type, and the function that parses a text to it.
+    Each has a type, the function that parses a text to it, and the effect of a change.
     """
 
     # The cafe
-    time_zone: Annotated[str, values.time_zone]
-    menu: Annotated[Mapping[str, Decimal], values.menu]
+    time_zone: Annotated[str, values.time_zone, Effect.IN_PLACE]
+    menu: Annotated[Mapping[str, Decimal], values.menu, Effect.IN_PLACE]
 
     # Access
     dashboard_access: Annotated[
-        Literal["public", "cidrs", "login"], values.one_of("public", "cidrs", "login")
+        Literal["public", "cidrs", "login"], values.one_of("public", "cidrs", "login"), Effect.IN_PLACE
     ]
-    dashboard_cidrs: Annotated[list[str], values.viewers]
-    dashboard_users: Annotated[list[str], values.users]
-    dashboard_second_factor: Annotated[bool, values.boolean]
-    customer_names: Annotated[Literal["full", "initial", "none"], values.one_of("full", "initial", "none")]
-    orders_api_key: Annotated[bool, values.boolean]
-    locale: Annotated[str, values.locale]
+    dashboard_cidrs: Annotated[list[str], values.viewers, Effect.IN_PLACE]
+    dashboard_users: Annotated[list[str], values.users, Effect.IN_PLACE]
+    dashboard_second_factor: Annotated[bool, values.boolean, Effect.IN_PLACE]
+    customer_names: Annotated[
+        Literal["full", "initial", "none"], values.one_of("full", "initial", "none"), Effect.IN_PLACE
+    ]
+    orders_api_key: Annotated[bool, values.boolean, Effect.IN_PLACE]
+    locale: Annotated[str, values.locale, Effect.IN_PLACE]
 
     # The kitchen
-    open_hours: Annotated[int, values.Whole(1, 24)]
-    warn_minutes: Annotated[int, values.Whole(1, 120)]
-    overdue_minutes: Annotated[int, values.Whole(2, 240)]
-    waiting_alarm_minutes: Annotated[int, values.Whole(0, 240)]
-    tracking_key: Annotated[int, values.Whole(1, 9999)]
+    open_hours: Annotated[int, values.Whole(1, 24), Effect.IN_PLACE]
+    warn_minutes: Annotated[int, values.Whole(1, 120), Effect.IN_PLACE]
+    overdue_minutes: Annotated[int, values.Whole(2, 240), Effect.IN_PLACE]
+    waiting_alarm_minutes: Annotated[int, values.Whole(0, 240), Effect.IN_PLACE]
+    tracking_key: Annotated[int, values.Whole(1, 9999), Effect.IN_PLACE]
 
     # The pipeline
-    batch_size: Annotated[int, values.Whole(1, 10_000)]
-    batch_window: Annotated[int, values.Whole(0, 300)]
-    worker_concurrency: Annotated[int, values.Whole(2, 1000)]
-    worker_timeout: Annotated[int, values.Whole(15, 900)]
-    queue_senders: Annotated[list[str], values.senders]
+    batch_size: Annotated[int, values.Whole(1, 10_000), Effect.IN_PLACE]
+    batch_window: Annotated[int, values.Whole(0, 300), Effect.IN_PLACE]
+    worker_concurrency: Annotated[int, values.Whole(2, 1000), Effect.IN_PLACE]
+    worker_timeout: Annotated[int, values.Whole(15, 900), Effect.IN_PLACE]
+    queue_senders: Annotated[list[str], values.senders, Effect.IN_PLACE]
 
     # The functions
-    python_runtime: Annotated[str, values.one_of("python3.11", "python3.12", "python3.13")]
-    memory_size: Annotated[int, values.Whole(128, 10_240)]
-    log_retention_days: Annotated[int, values.one_of(*values.LOG_RETENTION_DAYS)]
-    alarm_email: Annotated[str, values.email]
+    python_runtime: Annotated[
+        str, values.one_of("python3.11", "python3.12", "python3.13", "python3.14"), Effect.IN_PLACE
+    ]
+    memory_size: Annotated[int, values.Whole(128, 10_240), Effect.IN_PLACE]
+    log_retention_days: Annotated[int, values.one_of(*values.LOG_RETENTION_DAYS), Effect.IN_PLACE]
+    alarm_email: Annotated[str, values.email, Effect.IN_PLACE]
+
+    # Costs
+    monthly_budget: Annotated[int, values.Whole(0, 1_000_000), Effect.IN_PLACE]
+    budget_by_tag: Annotated[bool, values.boolean, Effect.IN_PLACE]
 
     # The API
-    api_stage: Annotated[str, values.stage]
-    api_rate_limit: Annotated[int, values.Whole(1, 10_000)]
-    api_burst_limit: Annotated[int, values.Whole(1, 5_000)]
-    manage_api_gateway_account: Annotated[bool, values.boolean]
+    api_stage: Annotated[str, values.stage, Effect.NEW_ADDRESS]
+    api_rate_limit: Annotated[int, values.Whole(1, 10_000), Effect.IN_PLACE]
+    api_burst_limit: Annotated[int, values.Whole(1, 5_000), Effect.IN_PLACE]
+    manage_api_gateway_account: Annotated[bool, values.boolean, Effect.IN_PLACE]
 
     # The database
-    database_instance_class: Annotated[str, values.instance_class]
-    database_storage: Annotated[int, values.Whole(20, 65_536)]
-    database_multi_az: Annotated[bool, values.boolean]
-    database_backup_days: Annotated[int, values.Whole(1, 35)]
-    database_snapshot: Annotated[str, values.snapshot]
-    database_final_snapshot: Annotated[bool, values.boolean]
-    network_cidr: Annotated[str, values.network]
-    private_endpoints: Annotated[bool, values.boolean]
+    database_instance_class: Annotated[str, values.instance_class, Effect.SHORT_OUTAGE]
+    database_storage: Annotated[int, values.Whole(20, 65_536), Effect.IN_PLACE]
+    database_multi_az: Annotated[bool, values.boolean, Effect.IN_PLACE]
+    database_backup_days: Annotated[int, values.Whole(1, 35), Effect.IN_PLACE]
+    database_snapshot: Annotated[str, values.snapshot, Effect.NEW_DATABASE]
+    database_final_snapshot: Annotated[bool, values.boolean, Effect.IN_PLACE]
+    network_cidr: Annotated[str, values.network, Effect.NEW_DATABASE]
+    private_endpoints: Annotated[bool, values.boolean, Effect.IN_PLACE]
 
     # Care
-    deletion_protection: Annotated[bool, values.boolean]
+    deletion_protection: Annotated[bool, values.boolean, Effect.IN_PLACE]
 
 
 def _key(name: str) -> str:
@@ -97,9 +115,11 @@ def _key(name: str) -> str:
 
 
 FIELDS = {_key(name): name for name in Settings.__annotations__}
-PARSERS: Mapping[str, Callable[[str], Any]] = {
-    _key(name): hint.__metadata__[0] for name, hint in get_type_hints(Settings, include_extras=True).items()
+_METADATA = {
+    _key(name): hint.__metadata__ for name, hint in get_type_hints(Settings, include_extras=True).items()
 }
+PARSERS: Mapping[str, Callable[[str], Any]] = {key: metadata[0] for key, metadata in _METADATA.items()}
+EFFECTS: Mapping[str, Effect] = {key: metadata[1] for key, metadata in _METADATA.items() if metadata[1:]}
 
 
 def load() -> Settings:
@@ -166,6 +186,8 @@ def _wrong_together(parsed: Mapping[str, Any], region: str | None) -> Iterator[s
         yield "overdueMinutes: must be more than warnMinutes"
     if parsed.get("waitingAlarmMinutes", 0) >= 60 * parsed.get("openHours", 24):
         yield "waitingAlarmMinutes: must be less than openHours, after which an order is no longer watched"
+    if parsed.get("monthlyBudget") and parsed.get("alarmEmail") == "":
+        yield "alarmEmail: must be set while there is a monthlyBudget, whose e-mails go there"
     # The fourth part of an ARN, which the name of a snapshot does not have
     elsewhere = parsed.get("databaseSnapshot", "").split(":")[3:4]
     if region and elsewhere not in ([], [region]):

@@ -124,8 +124,12 @@ class Children:
                 process.stdin.close()
             except BrokenPipeError:
                 pass  # It ended before it listened, which the following says.
-            for line in process.stdout:
-                self._inbox.put(decode(line.decode()))
+            with process.stdout, log.open("ab") as output:
+                for line in process.stdout:
+                    if event := decode(line.decode(errors="replace")):
+                        self._inbox.put(event)
+                    else:
+                        output.write(line)
         code = process.wait()
         if process.pid not in self._killed:
             self._inbox.put(Ended(name=name, code=code, log=log))

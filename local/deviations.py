@@ -104,6 +104,10 @@ class Deviations:
             self._note(f"A function gets at most {MAX_BATCH_SIZE} messages of a queue at once, not {size}.")
         return min(size, MAX_BATCH_SIZE)
 
+    def budget(self) -> None:
+        """Say that a budget sends nothing."""
+        self._note("A budget sends no e-mails: what runs here costs nothing.")
+
     def alarms(self) -> None:
         """Say that an alarm is there and stays silent."""
         self._note("Alarms are there, but nobody measures what they watch: they stay silent.")

@@ -64,7 +64,10 @@ def encode(event: Event) -> str:
     return json.dumps({"event": type(event).__name__, **dataclasses.asdict(event)})
 
 
-def decode(line: str) -> Event:
-    """Return the event of a line that `encode` made."""
-    fields = json.loads(line)
-    return _EVENTS[fields.pop("event")](**fields)
+def decode(line: str) -> Event | None:
+    """Return the event of a line that `encode` made; None for any other line, such as one of `print`."""
+    try:
+        fields = json.loads(line)
+        return _EVENTS[fields.pop("event")](**fields)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -5,15 +5,21 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from orders.exact_json import canonical, encode
 from orders.message import decode
-from orders.order import InvalidOrderError, OrderFields
+from orders.order import LONGEST_PLACE, InvalidOrderError, OrderFields
 
-MAX_BODY = 16 * 1024  # bytes; an order is a line or two
+# Limits for callers without the API key, who may be anybody: what an order needs. They bound what one sender
+# can cost in a day, and how fast the database grows (infra/README.md has both figures).
+MAX_BODY = 4 * 1024  # bytes
+MAX_FIELDS = 16  # besides item, quantity, customer_name and orderId
+MAX_LEVELS = 4  # of a field's value: a list of objects with lists of text has four
+RESERVED_FIELD = "lines"
+MAX_BODY_WITH_API_KEY = 16 * 1024  # bytes
 MAX_KEY = 255  # characters of an Idempotency-Key
 KEY = re.compile(rf"[!-~][ -~]{{0,{MAX_KEY - 1}}}")
 
@@ -21,6 +27,8 @@ OWN_ID = (
     "orderId is accepted only with the API key (x-api-key): leave it out, and the order gets one;"
     " to repeat a request safely, send an Idempotency-Key."
 )
+RESERVED = f"{RESERVED_FIELD} is reserved for orders of several items: send one order for each item."
+TOO_MANY_FIELDS = f"An order may have at most {MAX_FIELDS} further fields."
 BAD_KEY = (
     f"Idempotency-Key must be 1 to {MAX_KEY} ASCII characters without control characters, such as a UUID."
 )
@@ -112,8 +120,8 @@ def parse(body: str, idempotency_key: str | None, *, with_api_key: bool) -> Orde
     idempotency_key
         The header, None if it is missing.
     with_api_key
-        Whether the API key was sent. Without it, a caller has no say in the order's id: a stranger could take
-        the ids that a trusted publisher will use.
+        Whether the API key was sent. Without it, an order must be small, and may not bring its id: a stranger
+        could take the ids that a trusted publisher will use.
 
     Raises
     ------
@@ -122,12 +130,11 @@ def parse(body: str, idempotency_key: str | None, *, with_api_key: bool) -> Orde
     TooLargeError
         If the body is larger than an order can be.
     """
-    if len(body.encode(errors="replace")) > MAX_BODY:
-        raise TooLargeError(f"The body must not be larger than {MAX_BODY} bytes.")
+    limit = MAX_BODY_WITH_API_KEY if with_api_key else MAX_BODY
+    if len(body.encode(errors="replace")) > limit:
+        raise TooLargeError(f"The body must not be larger than {limit} bytes.")
     fields = OrderFields.of(decode(body))
-    errors: dict[str, str] = {}
-    if fields.order_id is not None and not with_api_key:
-        errors["orderId"] = OWN_ID
+    errors = {} if with_api_key else dict(_needs_api_key(fields))
     if idempotency_key is not None and not KEY.fullmatch(idempotency_key):
         errors["Idempotency-Key"] = BAD_KEY
     if errors:
@@ -135,3 +142,26 @@ def parse(body: str, idempotency_key: str | None, *, with_api_key: bool) -> Orde
     # Who has the API key and who has not are two callers: neither meets the other's keys.
     caller = "api-key" if with_api_key else "open"
     return OrderRequest(fields, idempotency_key and f"{caller} {idempotency_key}")
+
+
+def _needs_api_key(fields: OrderFields) -> Iterator[tuple[str, str]]:
+    """Yield each field that only a caller with the API key may send, with the reason."""
+    if fields.order_id is not None:
+        yield "orderId", OWN_ID
+    if RESERVED_FIELD in fields.attributes:
+        yield RESERVED_FIELD, RESERVED
+    if len(fields.attributes) > MAX_FIELDS:
+        yield "body", TOO_MANY_FIELDS
+    for name, value in fields.attributes.items():
+        if _levels(value) > MAX_LEVELS:
+            yield name, f"{name[:LONGEST_PLACE]} is nested too deeply: a field may have {MAX_LEVELS} levels."
+
+
+def _levels(value: object) -> int:
+    """Count how deep a value is: 1 for text, 2 for a list of text."""
+    match value:
+        case list():
+            return 1 + max(map(_levels, value), default=0)
+        case dict():
+            return 1 + max(map(_levels, value.values()), default=0)
+    return 1

@@ -11,6 +11,10 @@ from orders.errors import StoreUnavailableError
 from stores import aws
 
 
+class SecretRefusedError(StoreUnavailableError):
+    """IAM does not let this function read the secret."""
+
+
 class Secret:
     """A secret that is fetched once, and again after `forget`.
 
@@ -23,7 +27,7 @@ class Secret:
     def __init__(
         self, secret_id: str, name: str, client: Any = None, config: aws.ClientConfig = aws.FOR_REQUESTS
     ) -> None:
-        self._secret_id = secret_id
+        self.secret_id = secret_id
         self._name = name
         self._client: Any = client or aws.client("secretsmanager", config)
         self._value: dict[str, Any] | None = None
@@ -38,11 +42,15 @@ class Secret:
         """
         if self._value is None:
             try:
-                response = self._client.get_secret_value(SecretId=self._secret_id)
+                response = self._client.get_secret_value(SecretId=self.secret_id)
                 self._value = json.loads(response["SecretString"])
             except ClientError as error:
+                code = error.response["Error"]["Code"]
+                refused = code == "AccessDeniedException"
                 # The code alone: pages show why the stores could not be compared, and the text holds ARNs.
-                raise StoreUnavailableError(f"Secrets Manager: {error.response['Error']['Code']}") from error
+                raise (SecretRefusedError if refused else StoreUnavailableError)(
+                    f"Secrets Manager: {code}"
+                ) from error
             except BotoCoreError as error:
                 raise StoreUnavailableError(f"Secrets Manager: {error}") from error
             except (KeyError, ValueError):

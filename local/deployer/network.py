@@ -28,7 +28,9 @@ def get_availability_zones(cloud: Cloud, inputs: Inputs) -> dict[str, Any]:
     filters = [
         {"Name": item.text("name"), "Values": item.texts("values")} for item in inputs.sections("filters")
     ]
-    zones = cloud.client("ec2").describe_availability_zones(Filters=filters)["AvailabilityZones"]
+    excluded = inputs.get("excludeZoneIds", [])
+    found = cloud.client("ec2").describe_availability_zones(Filters=filters)["AvailabilityZones"]
+    zones = [zone for zone in found if zone["ZoneId"] not in excluded]
     return {
         "id": cloud.region,
         "names": [zone["ZoneName"] for zone in zones],

@@ -18,6 +18,7 @@ _BACKUP = "what is on this machine is thrown away"
 _MACHINE = "the database runs on this machine, with its disk and in one zone"
 _INSTANCE_WITHOUT_MEANING = {
     "allocatedStorage": _MACHINE,
+    "maxAllocatedStorage": _MACHINE,
     "storageType": _MACHINE,
     "multiAz": _MACHINE,
     "publiclyAccessible": "the server listens on 127.0.0.1 only",
@@ -30,6 +31,7 @@ _INSTANCE_WITHOUT_MEANING = {
     "finalSnapshotIdentifier": _BACKUP,
     "snapshotIdentifier": _BACKUP,
     "deletionProtection": _BACKUP,
+    "engineLifecycleSupport": "nobody bills the local server's version",
 }
 
 

@@ -68,3 +68,16 @@ def metric_alarm(cloud: Cloud, name: str, inputs: Inputs) -> Result:
         **inputs.renamed(_ALARM),
     )
     return physical, {"name": physical, "arn": cloud.arn("cloudwatch", f"alarm:{physical}")}
+
+
+@resource(
+    "aws:budgets/budget:Budget",
+    dict.fromkeys(
+        ("budgetType", "timeUnit", "limitAmount", "limitUnit", "costFilters", "notifications"),
+        "nothing here costs anything",
+    ),
+)
+def budget(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    physical = inputs.get("name", cloud.physical_name(name))
+    cloud.deviations.budget()
+    return physical, {"name": physical}

@@ -249,16 +249,6 @@ def test_a_deploy_without_the_pulumi_cli_names_the_page_that_tells_how(checkout:
     )
 
 
-def test_a_deploy_without_credentials_says_how_to_get_some(checkout: Path, tools: Path) -> None:
-    program(tools / "pulumi", "exit 0")
-    program(checkout / ".venv/bin/python", "exit 1")
-
-    result = run(checkout, tools, "pulumi", "up", "dev")
-
-    assert result.returncode == 2
-    assert result.stderr.startswith("No AWS credentials were found: type `aws configure`")
-
-
 def test_a_deploy_without_a_place_for_its_state_says_how_to_choose_one(checkout: Path, tools: Path) -> None:
     program(tools / "pulumi", '[ "$1" != whoami ]')
     program(checkout / ".venv/bin/python", "exit 0")
@@ -272,7 +262,8 @@ def test_a_deploy_without_a_place_for_its_state_says_how_to_choose_one(checkout:
 @pytest.mark.parametrize(
     ("words", "typed"),
     [
-        (["preview", "dev"], ["stack select --create dev", "preview --stack dev"]),
+        # A preview makes nothing, and so no stack either.
+        (["preview", "dev"], ["stack select dev", "preview --stack dev"]),
         (["up", "prod", "--yes"], ["stack select --create prod", "up --stack prod --yes"]),
         (["destroy", "dev"], ["stack select dev", "destroy --stack dev"]),
     ],
@@ -284,6 +275,50 @@ def test_pulumi_is_told_the_stack(checkout: Path, tools: Path, words: list[str],
     assert run(checkout, tools, "pulumi", *words).returncode == 0
 
     assert (checkout / "typed").read_text().splitlines()[-2:] == typed
+
+
+def test_a_preview_of_a_misspelt_stack_names_the_command_that_makes_one(checkout: Path, tools: Path) -> None:
+    program(tools / "pulumi", '[ "$1" != stack ]')
+
+    result = run(checkout, tools, "pulumi", "preview", "prdo")
+
+    assert result.returncode == 2
+    assert "`pulumi stack init prdo` makes this one" in result.stderr
+
+
+@pytest.mark.parametrize(("checked", "deployed"), [(0, True), (1, True), (2, False)])
+@pytest.mark.parametrize("command", ["preview", "up"])
+def test_what_the_check_refuses_is_not_deployed(
+    checkout: Path, tools: Path, checked: int, deployed: bool, command: str
+) -> None:
+    """A check that fails itself, with 1, prevents nothing."""
+    program(tools / "pulumi", f'echo "$@" >> {checkout}/typed')
+    program(checkout / ".venv/bin/python", f'echo "$@" >> {checkout}/typed; exit {checked}')
+
+    result = run(checkout, tools, "pulumi", command, "dev", "--diff")
+
+    typed = (checkout / "typed").read_text().splitlines()
+    assert "-m cli.preflight dev --diff" in typed
+    assert (f"{command} --stack dev --diff" in typed) == deployed
+    assert result.returncode == (0 if deployed else 2)
+
+
+def test_a_destroy_is_not_checked(checkout: Path, tools: Path) -> None:
+    program(tools / "pulumi", "exit 0")
+    program(checkout / ".venv/bin/python", "exit 2")
+
+    assert run(checkout, tools, "pulumi", "destroy", "dev").returncode == 0
+
+
+def test_a_failed_deploy_names_where_it_goes_on(checkout: Path, tools: Path) -> None:
+    program(tools / "pulumi", '[ "$1" != up ] || exit 255')
+    program(checkout / ".venv/bin/python", "exit 0")
+
+    result = run(checkout, tools, "pulumi", "up", "dev")
+
+    assert result.returncode == 255
+    assert 'docs/runbook.md, "A deploy failed half-way"' in result.stderr
+    assert "CloudFront" in result.stderr
 
 
 def test_the_local_stack_is_not_pulumis(checkout: Path, tools: Path) -> None:

@@ -32,6 +32,7 @@ class Resource:
     delete_timeout: str
     depends_on: list[str]
     ignore_changes: list[str]
+    replace_on_changes: list[str]
     secret_inputs: list[str]
     inputs: dict[str, Any]
 

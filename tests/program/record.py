@@ -22,7 +22,7 @@ from pulumi.runtime.stack import wait_for_rpcs
 
 ROOT = Path(__file__).parent.parent.parent
 PROJECT = "cafe-orders"
-ZONES = ["us-east-1a", "us-east-1b", "us-east-1c"]
+ZONES = {"use1-az3": "us-east-1a", "use1-az1": "us-east-1b", "use1-az2": "us-east-1c"}
 
 
 class Recorder(mocks.MockMonitor):
@@ -46,6 +46,7 @@ class Recorder(mocks.MockMonitor):
                 "delete_timeout": request.customTimeouts.delete,
                 "depends_on": sorted(request.dependencies),
                 "ignore_changes": sorted(request.ignoreChanges),
+                "replace_on_changes": sorted(request.replaceOnChanges),
                 "secret_inputs": sorted(
                     key
                     for key, value in rpc.deserialize_properties(request.object).items()
@@ -91,7 +92,12 @@ class Answers(mocks.Mocks):
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         answers: dict[str, dict[str, Any]] = {
             "aws:index/getRegion:getRegion": {"region": "us-east-1", "id": "us-east-1"},
-            "aws:index/getAvailabilityZones:getAvailabilityZones": {"names": ZONES, "id": "us-east-1"},
+            "aws:index/getAvailabilityZones:getAvailabilityZones": {
+                "names": [
+                    name for zone, name in ZONES.items() if zone not in args.args.get("excludeZoneIds", [])
+                ],
+                "id": "us-east-1",
+            },
         }
         return answers[args.token], []
 

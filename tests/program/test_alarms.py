@@ -27,6 +27,7 @@ ALARMS = {
     "ReconcilerSilent": ("CafeOrders", {"FunctionName": "Function.ReconcileOrders"}),
     "DatabaseStorage": ("AWS/RDS", {"DBInstanceIdentifier": "Instance.cafe-db"}),
     "DatabaseBusy": ("AWS/RDS", {"DBInstanceIdentifier": "Instance.cafe-db"}),
+    "DatabaseCredits": ("AWS/RDS", {"DBInstanceIdentifier": "Instance.cafe-db"}),
 }
 ALARM = "cloudwatch/metricAlarm:MetricAlarm"
 
@@ -81,9 +82,25 @@ def test_orders_are_old_when_three_attempts_would_have_dead_lettered_them(
     assert program.one(ALARM, "OldOrders").inputs["threshold"] == 3 * (60 + 5) + delays
 
 
-def test_the_storage_alarm_follows_the_setting(with_settings: Callable[..., Program]) -> None:
-    program = with_settings(databaseStorage="100")
-    assert program.one(ALARM, "DatabaseStorage").inputs["threshold"] == 10 * 1024**3
+def test_the_storage_alarm_goes_off_where_growth_has_ended_and_not_where_it_begins(
+    program: Program,
+) -> None:
+    """RDS adds storage when a tenth of it is left."""
+    allocated = program.one("rds/instance:Instance").inputs["allocatedStorage"]
+    threshold = program.one(ALARM, "DatabaseStorage").inputs["threshold"]
+    assert threshold == allocated * 1024**3 / 20
+
+
+def test_credits_that_are_charged_are_an_alarm_and_no_data_is_good(program: Program) -> None:
+    """The metric has a point every five minutes, and only burstable classes have it."""
+    alarm = program.one(ALARM, "DatabaseCredits").inputs
+    assert (alarm["metricName"], alarm["statistic"], alarm["period"]) == (
+        "CPUSurplusCreditsCharged",
+        "Maximum",
+        300,
+    )
+    assert (alarm["threshold"], alarm["comparisonOperator"]) == (0, "GreaterThanThreshold")
+    assert alarm["treatMissingData"] == "notBreaching"
 
 
 def test_a_drift_of_two_runs_is_an_alarm_and_so_is_a_silence(program: Program) -> None:
@@ -115,6 +132,34 @@ def test_alarms_go_to_an_address_if_there_is_one(with_settings: Callable[..., Pr
     )
     assert (told.inputs["protocol"], told.inputs["endpoint"]) == ("email", "ops@example.org")
     assert told.inputs["topic"] == "arn:Topic.Alarms"
+
+
+BUDGET = "budgets/budget:Budget"
+
+
+def test_a_budget_writes_to_the_address_of_the_alarms_before_it_is_spent(
+    with_settings: Callable[..., Program], program: Program
+) -> None:
+    assert program.all(BUDGET) == []
+    budget = with_settings(monthlyBudget="30", alarmEmail="ops@example.org").one(BUDGET).inputs
+    assert (budget["limitAmount"], budget["limitUnit"], budget["timeUnit"]) == ("30", "USD", "MONTHLY")
+    kinds = [(n["notificationType"], n["threshold"]) for n in budget["notifications"]]
+    assert kinds == [("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100)]
+    # Not through the topic, whose address has to confirm.
+    assert {*map(str, (n["subscriberEmailAddresses"] for n in budget["notifications"]))} == {
+        "['ops@example.org']"
+    }
+    assert "costFilters" not in budget
+
+
+def test_a_budget_counts_the_stack_alone_where_its_tag_is_activated(
+    with_settings: Callable[..., Program],
+) -> None:
+    program = with_settings(monthlyBudget="30", budgetByTag="true", alarmEmail="ops@example.org")
+    assert program.one(BUDGET).inputs["costFilters"] == [
+        {"name": "TagKeyValue", "values": ["user:Stack$dev"]}
+    ]
+    assert program.one("sqs/queue:Queue", "OrderQueue").inputs["tags"]["Stack"] == "dev"
 
 
 def test_the_namespace_and_the_names_are_those_that_the_functions_publish(program: Program) -> None:

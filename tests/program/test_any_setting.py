@@ -75,7 +75,7 @@ RIGHT: Mapping[str, list[str]] = {
         "[]",
         '["arn:aws:iam::123456789012:role/shop", "arn:aws:iam::000000000000:user/a/b/c@d"]',
     ],
-    "pythonRuntime": ["python3.11", "python3.13"],
+    "pythonRuntime": ["python3.11", "python3.14"],
     "logRetentionDays": ["1", "3653"],
     "alarmEmail": ["", "ops@example.com"],
     "apiStage": ["prod", "-", "a" * 32, "order-status"],
@@ -182,6 +182,8 @@ JUDGES: Mapping[str, Callable[[Any], bool]] = {
     "memorySize": lambda megabytes: within("MemorySize")(megabytes) and megabytes <= 10_240,
     "logRetentionDays": lambda days: str(days) in service("logs")["Days"]["documentation"],
     "alarmEmail": lambda address: not address or is_email(address),
+    "monthlyBudget": lambda dollars: 0 <= dollars <= 1_000_000,
+    "budgetByTag": {True, False}.__contains__,
     "apiStage": lambda name: re.fullmatch(r"[A-Za-z0-9_-]{1,128}", name) is not None,
     "apiRateLimit": lambda number: 1 <= number <= THROTTLING[0],
     "apiBurstLimit": lambda number: 1 <= number <= THROTTLING[1],
@@ -237,6 +239,7 @@ def test_any_text_stops_the_program_with_a_sentence_or_is_within_the_limits(
             "batchSize": "batchWindow",
             "dashboardAccess": "(customerNames|dashboardCidrs)",
             "warnMinutes": "overdueMinutes",
+            "monthlyBudget": "alarmEmail",
         }
         assert lines
         for line in lines:
@@ -263,6 +266,7 @@ def test_a_number_is_taken_at_its_limits_and_refused_one_beyond(key: str) -> Non
     assert isinstance(limits, values.Whole)
     others = {
         "batchSize": {"batchWindow": "1"},
+        "monthlyBudget": {"alarmEmail": "ops@example.org"},
         "warnMinutes": {"overdueMinutes": "240"},
         "overdueMinutes": {"warnMinutes": "1"},
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import json
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import pytest
 import yaml
 from pulumi import RunError
 
-from infra import site
-from tests.program.conftest import Program
-from tests.program.record import ROOT
+from infra import api, site
+from tests.program.conftest import FORKS, OF_THE_CAFE, Program
+from tests.program.record import ROOT, record
 
 
 def behaviour(program: Program, which: str) -> dict[str, Any]:
@@ -146,13 +147,30 @@ def test_a_changed_definition_is_deployed_and_no_other(
     assert len({fingerprint(program) for program in (dev, limited, invited)}) == 3
 
 
+def fingerprint_with_compression(size: int) -> object:
+    """Run the program with another compression size, in a process of its own."""
+    api.COMPRESSED_FROM = size
+    resources = record("dev", OF_THE_CAFE)["resources"]
+    (deployment,) = (r for r in resources if r["type"] == "aws:apigateway/deployment:Deployment")
+    return deployment["inputs"]["triggers"]["definition"]
+
+
+def test_another_compression_size_is_deployed(dev: Program) -> None:
+    with ProcessPoolExecutor(1, FORKS) as apart:
+        changed = apart.submit(fingerprint_with_compression, 1024).result()
+    assert changed != dev.one("apigateway/deployment:Deployment").inputs["triggers"]["definition"]
+
+
 def test_the_stage_throttles_and_logs(program: Program) -> None:
     settings = program.one("apigateway/methodSettings:MethodSettings").inputs
     assert settings["methodPath"] == "*/*"
     assert settings["settings"] == {"throttlingRateLimit": 50, "throttlingBurstLimit": 100}
     log = program.one("apigateway/stage:Stage").inputs["accessLogSettings"]
     assert log["destinationArn"] == "arn:LogGroup.api-access"
-    told = json.loads(log["format"])
+    # API Gateway puts this one in quotes by itself, and escapes what is in it.
+    error = "$context.error.messageString"
+    assert f'"error": {error},' in log["format"]
+    told = json.loads(log["format"].replace(error, '"the message"'))
     assert told["status"] == "$context.status"
     # Why a function's answer is a 5xx: API Gateway's own message never says.
     assert told["cause"] == "$context.integration.error"

@@ -35,6 +35,8 @@ OUTPUTS = {
     "staff_function",
     "user_pool_id",
     "waiting_alarm_minutes",
+    "database_identifier",
+    "deployed_settings",
 }
 
 
@@ -68,7 +70,24 @@ def test_tags_tell_the_project_and_the_stack(prod: Program) -> None:
     tagged = [resource for resource in prod.resources if "tags" in resource.inputs]
     assert len(tagged) > 50
     for resource in tagged:
-        assert resource.inputs["tags"] == {"Project": "cafe-orders", "Stack": "prod"}
+        assert {"Project": "cafe-orders", "Stack": "prod"}.items() <= resource.inputs["tags"].items()
+
+
+def test_parts_of_the_network_have_names_in_the_console(prod: Program) -> None:
+    names = {r.inputs["tags"].get("Name") for r in prod.resources if "tags" in r.inputs}
+    assert names == {
+        None,
+        "cafe-orders-prod-vpc",
+        "cafe-orders-prod-private-routes",
+        "cafe-orders-prod-private-1",
+        "cafe-orders-prod-private-2",
+        "cafe-orders-prod-functions",
+        "cafe-orders-prod-database",
+        "cafe-orders-prod-endpoints",
+        "cafe-orders-prod-dynamodb-endpoint",
+        "cafe-orders-prod-secretsmanager-endpoint",
+        "cafe-orders-prod-sqs-endpoint",
+    }
 
 
 def test_every_resource_belongs_to_a_component(program: Program) -> None:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pulumi import RunError
 
-from infra import settings, values
+from infra import settings, settings_page, values
 from tests.program.conftest import recorded
 from tests.program.record import PROJECT, ROOT, configuration
 
@@ -186,6 +186,19 @@ def test_names_in_full_are_not_for_everybody() -> None:
     assert "customerNames" in message
     assert "dashboardAccess" in message
     assert parse(dashboardAccess="login", customerNames="full").customer_names == "full"
+
+
+def test_a_budget_needs_somebody_to_write_to() -> None:
+    assert "alarmEmail: must be set" in complaint(monthlyBudget="30")
+    assert parse(monthlyBudget="30", alarmEmail="ops@example.org").monthly_budget == 30
+
+
+def test_every_setting_says_what_a_change_does_to_a_running_stack() -> None:
+    assert set(settings.EFFECTS) == set(settings.PARSERS)
+
+
+def test_the_page_of_all_settings_is_current() -> None:
+    assert settings_page.PAGE.read_text(encoding="utf-8") == settings_page.page(), "type `make settings`"
 
 
 def test_limiting_networks_needs_one() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from infra.database import storage_limit
 from infra.schema import fingerprint
 from tests.program.conftest import Program, Resource
 
@@ -30,6 +31,35 @@ def test_the_database_is_mysql_8_4_encrypted_backed_up_and_private(program: Prog
     assert inputs["backupRetentionPeriod"] >= 1
     assert inputs["caCertIdentifier"] == "rds-ca-rsa2048-g1"
     assert inputs["vpcSecurityGroupIds"] == ["id-SecurityGroup.database"]
+
+
+def test_the_storage_grows_by_itself_to_a_limit(program: Program) -> None:
+    assert database(program).inputs["allocatedStorage"] == 20
+    assert database(program).inputs["maxAllocatedStorage"] == 100
+
+
+@pytest.mark.parametrize(
+    ("storage", "limit"),
+    [(20, 100), (307, 387), (308, 389), (1000, 1260), (52_013, 65_536), (59_578, 65_536), (59_579, None)],
+)
+def test_the_limit_is_one_that_rds_accepts(storage: int, limit: int | None) -> None:
+    assert storage_limit(storage) == limit
+    if limit:
+        assert storage * 1.1 <= limit <= 65_536
+
+
+def test_no_database_is_made_with_paid_support_of_an_old_version(program: Program) -> None:
+    """RDS accepts this for a new instance only: every later deploy would try in vain to change it."""
+    assert database(program).inputs["engineLifecycleSupport"] == "open-source-rds-extended-support-disabled"
+    assert database(program).ignore_changes == ["engineLifecycleSupport"]
+
+
+def test_another_network_is_another_database_so_that_a_protected_one_stops_the_preview(
+    program: Program,
+) -> None:
+    """RDS refuses to move an instance, or a group of subnets, to another network."""
+    assert program.one("rds/subnetGroup:SubnetGroup").replace_on_changes == ["subnetIds"]
+    assert database(program).replace_on_changes == ["dbSubnetGroupName"]
 
 
 def test_the_database_takes_tls_connections_only(program: Program) -> None:
@@ -116,11 +146,14 @@ def test_each_database_has_a_last_snapshot_of_its_own(
 ) -> None:
     """RDS refuses a name that it has, and with it the destroy."""
 
+    # The group of subnets is another one in another network.
     def keepers(program: Program) -> object:
         (name,) = [r for r in program.resources if r.name == "final-snapshot"]
         return name.inputs["keepers"]
 
-    assert keepers(with_settings(databaseSnapshot="cafe-orders-prod-0a1b2c3d")) != keepers(dev)
+    restored = keepers(with_settings(databaseSnapshot="cafe-orders-prod-0a1b2c3d"))
+    assert restored == {"snapshot": "cafe-orders-prod-0a1b2c3d", "subnets": "SubnetGroup.cafe-db"}
+    assert keepers(dev) == {"snapshot": "", "subnets": "SubnetGroup.cafe-db"}
 
 
 def test_a_deploy_changes_the_database_at_once(program: Program) -> None:

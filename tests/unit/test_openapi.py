@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from orders.exact_json import decode
 from orders.names import INVISIBLE, MAX_NAME
 from orders.order import MAX_QUANTITY, InvalidOrderError, OrderFields
-from orders.request import KEY, MAX_BODY
+from orders.request import KEY, MAX_BODY, MAX_BODY_WITH_API_KEY, MAX_FIELDS, MAX_LEVELS, RESERVED_FIELD
 from orders.status import RECENT_ORDERS, TOP_ITEMS
 from tests import openapi
 
@@ -62,7 +62,11 @@ def test_limits_are_those_of_the_code() -> None:
     assert SCHEMAS["Text"]["maxLength"] == MAX_NAME
     placing = DOCUMENT["paths"]["/orders"]["post"]
     assert placing["parameters"][0]["schema"]["pattern"] == f"^{KEY.pattern}$"
-    assert str(MAX_BODY) in placing["requestBody"]["description"]
+    limits = placing["requestBody"]["description"]
+    assert f"most {MAX_BODY} bytes" in limits
+    assert f"{MAX_BODY_WITH_API_KEY} with the API key" in limits
+    assert f"{MAX_FIELDS} further fields of at most {MAX_LEVELS} levels" in limits
+    assert f"`{RESERVED_FIELD}`" in limits
     lists = SCHEMAS["OrderStatus"]["properties"]
     assert (lists["recent_orders"]["maxItems"], lists["top_items"]["maxItems"]) == (RECENT_ORDERS, TOP_ITEMS)
 

@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 
 from orders.errors import StoreUnavailableError
 from orders.order import ORDER_ID, InvalidOrderError, OrderFields
-from orders.request import MAX_BODY, MAX_KEY, Claim, KeyReusedError, OrderRequest, TooLargeError, parse
+from orders.request import (
+    MAX_BODY,
+    MAX_BODY_WITH_API_KEY,
+    MAX_FIELDS,
+    MAX_KEY,
+    MAX_LEVELS,
+    Claim,
+    KeyReusedError,
+    OrderRequest,
+    TooLargeError,
+    parse,
+)
 
 LATTE = '{"item": "Latte", "quantity": 2}'
 
@@ -29,6 +40,10 @@ class Keys(dict[str, Claim]):
 
 def request(body: str = LATTE, key: str | None = None, *, with_api_key: bool = False) -> OrderRequest:
     return parse(body, key, with_api_key=with_api_key)
+
+
+def order_with(**attributes: Any) -> str:
+    return json.dumps({"item": "Tea", "quantity": 1, **attributes})
 
 
 def test_every_order_gets_an_id_of_its_own_without_a_look_at_the_keys() -> None:
@@ -91,7 +106,8 @@ def test_the_same_order_written_down_by_another_library_is_the_same_order(note: 
     order = {"item": "Latte", "quantity": 2, "note": note}
     other = json.dumps(reversed_members(order), ensure_ascii=False, indent=1)
     other = re.sub(r'"quantity": 2\b', '"quantity": "2", "customer_name": null', other)
-    assert request(json.dumps(order), "key").fingerprint == request(other, "key").fingerprint
+    first, second = (request(text, "key", with_api_key=True) for text in (json.dumps(order), other))
+    assert first.fingerprint == second.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -106,10 +122,7 @@ def test_a_number_in_another_spelling_is_the_same_order(number: str, same: str) 
 
 @given(first=JSON, second=JSON)
 def test_different_orders_have_different_fingerprints(first: object, second: object) -> None:
-    fingerprints = {
-        request(json.dumps({"item": "Tea", "quantity": 1, "n": n}), "key").fingerprint
-        for n in (first, second)
-    }
+    fingerprints = {request(order_with(n=n), "key", with_api_key=True).fingerprint for n in (first, second)}
     # JSON texts, for Python takes True for 1.
     assert len(fingerprints) == len({json.dumps(n, sort_keys=True) for n in (first, second)})
 
@@ -169,14 +182,55 @@ def test_the_worker_reads_what_was_ordered(item: str, note: str) -> None:
     assert (fields.item, fields.order_id, fields.attributes) == (item.strip(), "id", {"note": note})
 
 
-def test_a_body_larger_than_any_order_is_refused() -> None:
-    request(LATTE.ljust(MAX_BODY))
-    with pytest.raises(TooLargeError):
-        request(LATTE.ljust(MAX_BODY + 1))
+@pytest.mark.parametrize(("with_api_key", "limit"), [(False, MAX_BODY), (True, MAX_BODY_WITH_API_KEY)])
+def test_a_body_larger_than_an_order_needs_is_refused(with_api_key: bool, limit: int) -> None:
+    request(LATTE.ljust(limit), with_api_key=with_api_key)
+    with pytest.raises(TooLargeError, match=f"larger than {limit} bytes"):
+        request(LATTE.ljust(limit + 1), with_api_key=with_api_key)
+
+
+def test_the_size_of_a_body_is_counted_in_bytes() -> None:
     accents = json.dumps({"item": "é", "quantity": 1}, ensure_ascii=False)  # é has two bytes
     request(accents.ljust(MAX_BODY - 1))
     with pytest.raises(TooLargeError):
         request(accents.ljust(MAX_BODY))
+
+
+def nested(levels: int) -> Any:
+    value: Any = "oat"
+    for level in range(levels - 1):
+        value = [value] if level % 2 else {"milk": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("largest", "beyond", "field"),
+    [
+        (
+            {f"field_{n}": n for n in range(MAX_FIELDS)},
+            {f"field_{n}": n for n in range(MAX_FIELDS + 1)},
+            "body",
+        ),
+        ({"options": nested(MAX_LEVELS)}, {"options": nested(MAX_LEVELS + 1)}, "options"),
+        ({"options": [[[]]]}, {"options": [[[[[]]]]]}, "options"),
+        ({"line": 1}, {"lines": []}, "lines"),
+        ({"x" * 100: 1}, {"x" * 100: nested(MAX_LEVELS + 1)}, "x" * 100),
+    ],
+)
+def test_over_open_http_an_order_has_few_and_shallow_fields(
+    largest: dict[str, Any], beyond: dict[str, Any], field: str
+) -> None:
+    assert request(order_with(**largest)).fields.attributes == largest
+    with pytest.raises(InvalidOrderError) as refusal:
+        request(order_with(**beyond))
+    assert list(refusal.value.errors) == [field]
+    assert request(order_with(**beyond), with_api_key=True).fields.attributes == beyond
+
+
+def test_every_field_that_needs_the_api_key_is_named_at_once() -> None:
+    with pytest.raises(InvalidOrderError) as refusal:
+        request(order_with(orderId="O1", lines=[], options=nested(MAX_LEVELS + 1)))
+    assert list(refusal.value.errors) == ["orderId", "lines", "options"]
 
 
 @pytest.mark.parametrize("key", ["x", "x" * MAX_KEY, "!~", "order 17", '"quoted"'])

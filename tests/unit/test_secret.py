@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from orders.errors import StoreUnavailableError
-from stores.mysql.secret import Login, LoginSecret
+from stores.mysql.secret import PROPAGATION, Login, LoginSecret, await_access
+from stores.secret import SecretRefusedError
 
 LOGIN = {"host": "db", "username": "cafe_user", "password": "a password", "dbname": "cafe_db"}
 
@@ -72,3 +73,42 @@ def test_a_refusal_is_named_by_its_code_and_shows_no_arn() -> None:
     with pytest.raises(StoreUnavailableError) as caught:
         LoginSecret("CafeDevDBSM", client).get()
     assert str(caught.value) == "Secrets Manager: AccessDeniedException"
+
+
+class Propagating:
+    """IAM and its clock: it refuses for some seconds, in which nobody has to wait."""
+
+    def __init__(self, seconds: float, code: str = "AccessDeniedException") -> None:
+        self.seconds, self.code, self.now = seconds, code, 0.0
+
+    def get_secret_value(self, **_: object) -> dict[str, str]:
+        if self.now < self.seconds:
+            raise ClientError({"Error": {"Code": self.code, "Message": ""}}, "GetSecretValue")
+        return {"SecretString": json.dumps(LOGIN)}
+
+    def pause(self, seconds: float) -> None:
+        self.now += seconds
+
+    def await_access(self) -> None:
+        secrets = [LoginSecret(name, self) for name in ("CafeDevDBSM", "CafeStatusDBSM")]
+        await_access(secrets, clock=lambda: self.now, pause=self.pause)
+
+
+def test_a_deploy_waits_until_iam_has_applied_the_policy_for_a_new_secret() -> None:
+    iam = Propagating(PROPAGATION - 5)
+    iam.await_access()
+    assert PROPAGATION - 5 <= iam.now < PROPAGATION
+
+
+def test_a_secret_that_iam_still_refuses_after_a_minute_fails_the_deploy() -> None:
+    iam = Propagating(2 * PROPAGATION)
+    with pytest.raises(SecretRefusedError, match="AccessDeniedException"):
+        iam.await_access()
+    assert PROPAGATION <= iam.now < 2 * PROPAGATION
+
+
+def test_what_will_not_heal_by_itself_is_not_waited_for() -> None:
+    iam = Propagating(1, "ResourceNotFoundException")
+    with pytest.raises(StoreUnavailableError, match="ResourceNotFoundException"):
+        iam.await_access()
+    assert iam.now == 0

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from orders.errors import StoreUnavailableError
-from stores.secret import Secret
+from stores.secret import Secret, SecretRefusedError
+
+# Until IAM has applied a changed policy everywhere; it takes seconds, as a rule.
+PROPAGATION = 60.0  # seconds
+PAUSE = 3.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +52,28 @@ class LoginSecret(Secret):
         except (KeyError, TypeError, ValueError):
             self.forget()
             raise StoreUnavailableError("The database's secret lacks a key") from None
+
+
+def await_access(
+    secrets: Sequence[LoginSecret],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> None:
+    """Read secrets, and retry for a minute while IAM refuses: a deploy has just changed who may read them.
+
+    Raises
+    ------
+    StoreUnavailableError
+        If Secrets Manager does not answer, or if IAM still refuses.
+    """
+    end = clock() + PROPAGATION
+    for secret in secrets:
+        while True:
+            try:
+                secret.values()
+                break
+            except SecretRefusedError:
+                if clock() >= end:
+                    raise
+                pause(PAUSE)

@@ -1,0 +1,156 @@
+"""What an AWS account would refuse of a deploy, asked before it, as far as the credentials allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra import changes
+from infra.database import ENGINE_VERSION, MASTER_USER
+from infra.settings import Settings
+
+# Functions that run at once beside the workers: orders, page, menu, reconciler. A new account may have 10
+# in all.
+BESIDE_WORKERS = 20
+# With these, Pulumi may use another account than what is found here.
+OWN_CREDENTIALS = ("aws:accessKey", "aws:assumeRole", "aws:assumeRoles", "aws:assumeRoleWithWebIdentity")
+
+Client = Callable[[str], Any]
+"""Makes the client of an AWS service."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence about a deploy, and whether it must not begin."""
+
+    sentence: str
+    refuses: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deploy:
+    """What is to be deployed, and what is deployed now."""
+
+    wanted: Settings
+    before: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+
+    def sets(self, key: str) -> bool:
+        """Return whether a setting takes effect by this deploy: in a new stack, or as a changed one."""
+        return not self.outputs or key in changes.changes(self.before, self.wanted)
+
+
+def clients(configuration: Mapping[str, str], outputs: Mapping[str, Any]) -> Client | None:
+    """Return clients for the stack's account; None without credentials that are certain to be for it."""
+    if any(key in configuration for key in OWN_CREDENTIALS):
+        return None
+    try:
+        session = boto3.Session(
+            profile_name=configuration.get("aws:profile"), region_name=configuration.get("aws:region")
+        )
+        if session.get_credentials() is None:
+            return None
+        quick = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
+        make = cache(lambda service: session.client(service, config=quick))
+        used = make("sts").get_caller_identity()["Account"]
+    except (BotoCoreError, ClientError):
+        return None
+    return make if outputs.get("topic_arn", f"::::{used}").split(":")[4] == used else None
+
+
+def findings(deploy: Deploy, client: Client) -> Iterator[Finding]:
+    """Yield what the account would refuse, and what it is too small for."""
+    for check in (_storage, _snapshot, _instance_class, _log_role, _concurrency):
+        try:
+            yield from check(deploy, client)
+        except (BotoCoreError, ClientError) as error:
+            yield Finding(f"{check.__name__.strip('_')} was not checked: {error}.", refuses=False)
+
+
+def _storage(deploy: Deploy, client: Client) -> Iterator[Finding]:
+    """Compare more storage with what the database has got by itself."""
+    identifier, wanted = deploy.outputs.get("database_identifier"), deploy.wanted.database_storage
+    if not identifier or not deploy.sets("databaseStorage"):
+        return
+    (found,) = client("rds").describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"]
+    if wanted < found["AllocatedStorage"]:
+        yield Finding(
+            f"databaseStorage: the database has grown to {found['AllocatedStorage']} by itself, and cannot "
+            "shrink: set it to at least that."
+        )
+
+
+def _snapshot(deploy: Deploy, client: Client) -> Iterator[Finding]:
+    """Look whether a database can be made from the snapshot."""
+    name = deploy.wanted.database_snapshot
+    if not name or not deploy.sets("databaseSnapshot"):
+        return
+    try:
+        found = client("rds").describe_db_snapshots(
+            DBSnapshotIdentifier=name, IncludeShared=name.startswith("arn:")
+        )["DBSnapshots"][0]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "DBSnapshotNotFound":
+            raise
+        yield Finding(f"databaseSnapshot: there is no {name} in this account and region.")
+        return
+    wrong = {
+        f"it is {found['Status']}, not available": found["Status"] != "available",
+        f"it is of {found['Engine']} {found['EngineVersion']}, not of MySQL {ENGINE_VERSION}": (
+            found["Engine"] != "mysql" or not found["EngineVersion"].startswith(f"{ENGINE_VERSION}.")
+        ),
+        "it is not encrypted: copy it with encryption": not found["Encrypted"],
+        f"its master user is {found['MasterUsername']}, not {MASTER_USER}": (
+            found["MasterUsername"] != MASTER_USER
+        ),
+    }
+    yield from (Finding(f"databaseSnapshot: {reason}.") for reason, applies in wrong.items() if applies)
+    if found["AllocatedStorage"] > deploy.wanted.database_storage:
+        yield Finding(
+            f"databaseStorage: the snapshot has {found['AllocatedStorage']}: set it to at least that."
+        )
+
+
+def _instance_class(deploy: Deploy, client: Client) -> Iterator[Finding]:
+    """Look whether the region has the class of instances."""
+    name = deploy.wanted.database_instance_class
+    if not deploy.sets("databaseInstanceClass"):
+        return
+    pages = client("rds").get_paginator("describe_orderable_db_instance_options")
+    offers = pages.paginate(Engine="mysql", DBInstanceClass=name, Vpc=True)
+    if not any(
+        option["EngineVersion"].startswith(f"{ENGINE_VERSION}.")
+        for page in offers
+        for option in page["OrderableDBInstanceOptions"]
+    ):
+        yield Finding(f"databaseInstanceClass: this region has no {name} for MySQL {ENGINE_VERSION}.")
+
+
+def _log_role(deploy: Deploy, client: Client) -> Iterator[Finding]:
+    """Look whether API Gateway may write logs, where another stack is to have allowed it."""
+    if deploy.wanted.manage_api_gateway_account:
+        return
+    if not client("apigateway").get_account().get("cloudwatchRoleArn"):
+        yield Finding(
+            "manageApiGatewayAccount: no stack of this account and region has set API Gateway's log role: "
+            "set it to true."
+        )
+
+
+def _concurrency(deploy: Deploy, client: Client) -> Iterator[Finding]:
+    """Look whether the account lets enough functions run at once."""
+    limit = client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    workers = deploy.wanted.worker_concurrency
+    if limit < workers + BESIDE_WORKERS:
+        yield Finding(
+            f"Lambda runs at most {limit} functions at once in this account and region, and "
+            f"workerConcurrency is {workers}: workers, orders and the page throttle each other. Request at "
+            f"least {workers + BESIDE_WORKERS} in Service Quotas (AWS Lambda, L-B99A9384).",
+            refuses=False,
+        )

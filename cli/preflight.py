@@ -1,0 +1,117 @@
+"""Checks before a deploy: what would be refused half-way is refused before anything is changed.
+
+`python -m cli.preflight STACK [OPTION...]`, with the options that `pulumi up` gets. Exit code 2: refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cli import account
+from cli.account import Finding
+from cli.stack import REPOSITORY
+from infra import changes, settings
+
+PROJECT = "cafe-orders"
+# `-c key=value`, `--config key=value` or `--config=key=value`
+CONFIG_OPTION = re.compile(r"(?:-c|--config)(?:=(.*))?", re.DOTALL)
+NO_CREDENTIALS = (
+    "AWS was not asked whether this can be deployed: no credentials for the stack's account were found here. "
+    "Pulumi may find its own (aws:profile, Pulumi ESC); otherwise type `aws configure` or `aws sso login`."
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Check a deploy, write what was found to standard error, and return the exit code."""
+    stack, *options = arguments
+    try:
+        configuration = _configuration(stack)
+        outputs = _pulumi("stack", "output", "--json", "--stack", stack)
+    except (subprocess.SubprocessError, ValueError) as error:
+        print(f"Warning: nothing was checked beforehand, because {error}", file=sys.stderr)
+        return 0
+    configuration |= chosen(options)
+    found = findings(stack, configuration, outputs, account.clients(configuration, outputs))
+    for finding in found:
+        if not finding.refuses:
+            print(f"Warning: {finding.sentence}", file=sys.stderr)
+    refusals = [finding.sentence for finding in found if finding.refuses]
+    if refusals:
+        print("This cannot be deployed:", *refusals, sep="\n  ", file=sys.stderr)
+    return 2 if refusals else 0
+
+
+def findings(
+    stack: str,
+    configuration: Mapping[str, str],
+    outputs: Mapping[str, Any],
+    client: account.Client | None,
+) -> list[Finding]:
+    """Return what speaks against a deploy.
+
+    Parameters
+    ----------
+    configuration
+        What is to be deployed, by full keys such as `aws:region`.
+    outputs
+        Of the stack as it is deployed; empty for a new one.
+    client
+        None where AWS cannot be asked.
+    """
+    ours = {key.removeprefix(f"{PROJECT}:"): value for key, value in configuration.items() if PROJECT in key}
+    region = configuration.get("aws:region")
+    try:
+        wanted = settings.parse(stack, ours, region)
+    except settings.SettingsError:
+        return []  # The program names each wrong setting.
+    before = json.loads(outputs.get("deployed_settings", "{}"))
+    found = [Finding(sentence) for sentence in changes.refusals(before, wanted)]
+    deployed_in = outputs.get("topic_arn", f":::{region}").split(":")[3]
+    if region and region != deployed_in:
+        found.append(
+            Finding(f"aws:region: the stack is in {deployed_in}, and cannot move: make another stack.")
+        )
+    elif client is None:
+        found.append(Finding(NO_CREDENTIALS, refuses=False))
+    else:
+        found += account.findings(account.Deploy(wanted=wanted, before=before, outputs=outputs), client)
+    return found
+
+
+def chosen(options: Sequence[str]) -> dict[str, str]:
+    """Return the settings among a command's options, by full keys."""
+    found = []
+    for option, following in zip(options, [*options[1:], ""], strict=False):
+        if match := CONFIG_OPTION.fullmatch(option):
+            found.append(match[1] or following)
+    pairs = (text.partition("=") for text in found)
+    return {key if ":" in key else f"{PROJECT}:{key}": value for key, _, value in pairs}
+
+
+def _configuration(stack: str) -> dict[str, str]:
+    """Return a stack's configuration with the project's defaults; what is secret is left out."""
+    entries = _pulumi("config", "--json", "--stack", stack)
+    return {key: entry["value"] for key, entry in entries.items() if "value" in entry}
+
+
+def _pulumi(*words: str) -> dict[str, Any]:
+    run = subprocess.run(
+        ["pulumi", "--non-interactive", *words],
+        cwd=REPOSITORY,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    document: dict[str, Any] = json.loads(run.stdout)
+    return document
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

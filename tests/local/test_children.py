@@ -1,0 +1,32 @@
+"""What a process of a run writes to its standard output."""
+
+import os
+import sys
+from pathlib import Path
+from unittest.mock import create_autospec
+
+from local.children import Children, Ended, Inbox
+from local.progress import Ready, decode, encode
+from local.watchdog import Watchdog
+
+
+def test_what_a_program_prints_is_logged_and_hides_no_event(tmp_path: Path) -> None:
+    ready = Ready(service="gateway")
+    program = f"print('debug')\nprint({encode(ready)!r})\nprint('[]', 1, sep='\\n')"
+    inbox = Inbox()
+    children = Children(tmp_path, create_autospec(Watchdog, instance=True), inbox)
+
+    children.start(
+        "Program", [sys.executable, "-c", program], directory=tmp_path, environment=os.environ, told=""
+    )
+
+    log = tmp_path / "program.log"
+    assert [inbox.get(timeout=60), inbox.get(timeout=60)] == [ready, Ended(name="Program", code=0, log=log)]
+    assert log.read_text() == "debug\n[]\n1\n"
+    children.end()
+
+
+def test_a_line_that_names_an_unknown_event_or_other_fields_is_no_event() -> None:
+    lines = ['{"event": "Unknown"}', '{"event": "Ready", "extra": 1}', '{"event": []}', "null", "\x00", ""]
+
+    assert [decode(line) for line in lines] == [None] * len(lines)
