@@ -46,14 +46,19 @@ class Response:
 class Api:
     """What staff and customers ask for; every response is checked against what is documented."""
 
-    def __init__(self, both: BothStores, monkeypatch: Any, status: MySql) -> None:
+    def __init__(self, both: BothStores, monkeypatch: Any, status: MySql, master: MySql) -> None:
         self.both = both
+        self._master = master
         monkeypatch.setenv("OPEN_HOURS", str(OPEN_HOURS))
         self.items = OrderItems(DynamoDb(client=both.dynamodb), NAMES.orders)
         monkeypatch.setattr(staff_orders, "mysql", lambda: both.mysql)
         monkeypatch.setattr(staff_orders, "items", lambda: self.items)
         monkeypatch.setattr(public_orders, "database", lambda: Screens(status))
         monkeypatch.setattr(public_orders, "tracking_keys", TrackingKeys)
+
+    def master(self, statement: str) -> None:
+        """Run a statement as a user that may delete rows."""
+        self._master.run(lambda cursor: cursor.execute(statement))
 
     def kitchen(self, who: Any = "staff", **headers: str) -> Response:
         return self.call("GET", "/kitchen", who, headers=headers)

@@ -31,8 +31,10 @@ def status_login(mysql: MySql, master: MySql, server: Server) -> Login:
 
 
 @pytest.fixture
-def api(both: BothStores, status_login: Login, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+def api(
+    both: BothStores, master: MySql, status_login: Login, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Api]:
     """The functions of staff and customers, on both stores."""
     status = MySql(FixedLogin(status_login))
-    yield Api(both, monkeypatch, status)
+    yield Api(both, monkeypatch, status, master)
     status.close()

@@ -41,13 +41,8 @@ def add(api: Api) -> Add:
         if state != "received":
             at = (now - (since or timedelta(0))).replace(tzinfo=None)
             ready_at = at if state in ("ready", "collected") else None
-            api.both.sql(
-                "UPDATE orders SET state = %s, state_at = %s, ready_at = %s, state_version = 9 WHERE order_id = %s",
-                state,
-                at,
-                ready_at,
-                order_id,
-            )
+            update = "UPDATE orders SET state = %s, state_at = %s, ready_at = %s, state_version = 9"
+            api.both.sql(f"{update} WHERE order_id = %s", state, at, ready_at, order_id)
         return sign(order_id, TrackingKeys())
 
     return add
