@@ -39,6 +39,7 @@ ENVIRONMENT = {
     "MASTER_SECRET": "master",
     "STATUS_SECRET": "status",
     "IDEMPOTENCY_TABLE": "IdempotencyKeys",
+    "OPEN_HOURS": "6",
     "ORDERS_TABLE": "Orders",
     "MENU_TABLE": "CafeMenu",
     "METRICS_TABLE": "CafeOrderMetrics",

@@ -8,6 +8,7 @@ const HOLD = 1_500; // milliseconds after the last touch in which every card sta
 const HOLD_AT_MOST = 15_000; // somebody who taps without a pause sees the others' moves after so long
 const SETTLE = 400; // a card that has moved or come within this time was not meant by a touch
 const GLIDE = 180;
+const LONGEST = 24; // letters of an item in the line of what is still to make
 
 const NEXT_WORDS = { received: "Start", preparing: "Ready", ready: "Collected", cancelled: "Seen" };
 
@@ -26,7 +27,7 @@ function createCard(id) {
   next.type = more.type = "button";
   card.dataset.id = id;
   card.append(
-    make("h3", "", parts.number, " ", parts.name), make("p", "age", parts.late, " ", parts.clock),
+    make("h3", "", parts.number, " ", parts.name), make("p", "age", parts.clock, " ", parts.late),
     make("p", "what", parts.pieces, " ", parts.item), parts.notes, parts.said, make("div", "foot", next, more),
   );
   return parts;
@@ -92,7 +93,7 @@ export class Board {
       write(parts.clock, stopwatchText(now() - waitsSince(order)));
       const late = lateness(order, now(), this.#limits);
       mark(parts.card, "data-late", late);
-      write(parts.late, order.state === "ready" ? "ready for" : late);
+      write(parts.late, order.state === "ready" ? "waiting" : late);
     }
   }
 
@@ -161,7 +162,6 @@ export class Board {
     mark(parts.more, "aria-label", `More for ${order.number} ${order.customer_name}`);
     if (!delayed) return;
     const created = new Date(order.created_at);
-    write(parts.late, "ordered");
     write(parts.clock, `${dayText(created)}, ${timeText(created)}`);
   }
 
@@ -218,7 +218,7 @@ export class Board {
       const target = focused.isConnected ? focus : column.children[Math.min(index, column.childElementCount - 1)]?.querySelector(".next");
       (target ?? column.closest("section").querySelector("h2")).focus({ preventScroll: true });
     }
-    this.#glide(places);
+    if (places.size > 0) this.#glide(places); // the first cards come into an empty page, and no finger waits there
   }
 
   /** Let cards glide to where they belong, and remember when they came there. */
@@ -246,7 +246,8 @@ export class Board {
       show(columns[state].querySelector(".nothing"), this.#kitchen.known && this.#kitchen.column(state).length === 0);
     }
     const items = this.#kitchen.toMake;
-    const shown = items.slice(0, 6).map(([item, quantity]) => `${item}\u00a0${numberText(quantity)}`);
+    const short = (item) => ([...item].length > LONGEST ? `${[...item].slice(0, LONGEST - 1).join("")}…` : item);
+    const shown = items.slice(0, 6).map(([item, quantity]) => `${short(item)} ${numberText(quantity)}`);
     if (items.length > shown.length) shown.push(`${numberText(items.length - shown.length)} other items`);
     const atLeast = this.#kitchen.more("received") + this.#kitchen.more("preparing") > 0 ? "At least " : "";
     write(element("to-make"), shown.length ? `${atLeast}${shown.join(", ")} still to make` : "");
@@ -258,7 +259,8 @@ export class Board {
       const list = columns[state].querySelector(".cards");
       const edge = list.getBoundingClientRect().bottom;
       const scrolls = list.scrollHeight > list.clientHeight + 1;
-      const below = scrolls ? [...list.children].filter((card) => card.getBoundingClientRect().top > edge - 24).length : 0;
+      const isBelow = ({ top, bottom }) => (top + bottom) / 2 > edge;
+      const below = scrolls ? [...list.children].filter((card) => isBelow(card.getBoundingClientRect())).length : 0;
       const more = below + this.#kitchen.more(state);
       const button = columns[state].querySelector(".rest");
       write(button, `+ ${numberText(more)} more`);

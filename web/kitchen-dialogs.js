@@ -52,7 +52,7 @@ export async function openOrder(order, latest, move) {
   const change = await latest;
   if (!change || element("order-title").textContent !== title(order)) return;
   write(element("order-latest"), `${STATE_WORDS[change.to]} since ${timeText(new Date(change.at))}`);
-  element("order-moves").append(button(`Back to ${STATE_WORDS[change.from]}`, change.from));
+  element("order-moves").append(button(`Back to “${STATE_WORDS[change.from]}”`, change.from));
 }
 
 function reasonChoice(reason, value) {

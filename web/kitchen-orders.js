@@ -64,13 +64,12 @@ export class Kitchen {
 
   /**
    * Take an answer of `GET /kitchen` to a question that was asked at `askedAt`.
-   * @returns {{ arrived: Order[], cancelled: Order[] }} what is new to this screen; nothing, if the answer is an old one
+   * @returns {{ arrived: Order[], cancelled: Order[] } | null} what is new to this screen; null: the answer is an old one
    */
   take(answer, askedAt) {
-    const nothing = { arrived: [], cancelled: [] };
     const time = Date.parse(answer.now);
     if (!Number.isFinite(time)) throw new TypeError("not a kitchen");
-    if (time < this.#time) return nothing;
+    if (time < this.#time) return null;
     const first = !this.known;
     const before = this.#listed;
     const columns = new Map([...before].map((id) => [id, this.order(id).state]));

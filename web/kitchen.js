@@ -44,12 +44,15 @@ let lastNews = null;
 
 async function ask() {
   const askedAt = performance.now();
+  let isOld = false;
   const answer = await read("/kitchen", { etag, signIn, learn: (body) => {
     if (![body.orders, body.delayed, body.recent].every(Array.isArray)) throw new TypeError("not a kitchen");
-    return { ...kitchen.take(body, askedAt), now: Date.parse(body.now) };
+    const news = kitchen.take(body, askedAt);
+    if (news !== null) setClock(Date.parse(body.now));
+    isOld = news === null;
+    return news;
   } });
-  if (answer.news) setClock(answer.news.now);
-  return answer;
+  return isOld ? { news: null, etag } : answer; // the tag of an old answer would make the same one look like no change
 }
 
 // --- What the page says ---
@@ -80,7 +83,7 @@ function showBar() {
   mark(element("bar"), "data-kind", shown?.kind ?? "");
   write(element("bar-words"), shown?.words ?? "");
   show(element("undo"), Boolean(shown?.undo));
-  if (shown?.undo) write(element("undo"), `Undo: back to ${STATE_WORDS[shown.undo.target]}`);
+  if (shown?.undo) write(element("undo"), `Undo: back to “${STATE_WORDS[shown.undo.target]}”`);
   else if (focused) element("recent-open").focus();
 }
 

@@ -12,7 +12,9 @@ const QUIET = 5_000; // the same while no order is open
 const TICK = 1_000;
 const PAGE = 8_000; // how long a page is shown where not all numbers fit
 const OLD_NEWS = 15_000; // after so long without an answer the screen says so
-const SIZES = [34, 28, 24, 20, 17, 14, 12]; // of a number, in hundredths of the window's height
+// The sizes of a number, in hundredths of the window's height: the last one is read from the end of a queue.
+const PREPARING_SIZES = [20, 17, 14, 12];
+const READY_SIZES = [34, 28, 24, 20, 17, 14, 12];
 
 const sound = new Sound(() => {});
 
@@ -20,10 +22,12 @@ let etag = null;
 /** The answer on the screen. */
 let shown = null;
 let lastNews = null;
+let isOpen = false;
 
 async function ask() {
   const answer = await read("/ready", { etag: shown && etag, learn: ({ now: time, preparing, ready }) => {
     if (![preparing, ready].every(Array.isArray)) throw new TypeError("not the ready numbers");
+    isOpen = preparing.length + ready.length > 0;
     return { time: Date.parse(time), preparing: preparing.map(String), ready: ready.map(({ number }) => String(number)) };
   } });
   if (answer.news) setClock(answer.news.time);
@@ -36,11 +40,13 @@ async function ask() {
 class Numbers {
   #list;
   #counter;
+  #sizes;
   #numbers = [];
   #perPage = Infinity;
   #page = 0;
 
-  constructor(name) {
+  constructor(name, sizes) {
+    this.#sizes = sizes;
     this.#list = element(name);
     this.#counter = element(`${name}-page`);
   }
@@ -60,8 +66,8 @@ class Numbers {
     const entries = [...this.#list.children];
     for (const entry of entries) show(entry, true);
     const overflows = () => this.#list.scrollHeight > this.#list.clientHeight + 1 || this.#list.scrollWidth > this.#list.clientWidth + 1;
-    for (const size of SIZES) {
-      this.#list.style.setProperty("--size", `${size}vh`);
+    for (const size of this.#sizes) {
+      this.#list.style.setProperty("--size", String(size));
       if (!overflows()) break;
     }
     const fitting = entries.length;
@@ -88,12 +94,11 @@ class Numbers {
   }
 }
 
-const preparing = new Numbers("preparing");
-const ready = new Numbers("ready");
+const preparing = new Numbers("preparing", PREPARING_SIZES);
+const ready = new Numbers("ready", READY_SIZES);
 
 function showNews({ news, etag: tag }) {
   lastNews = new Date(now());
-  etag = tag;
   if (news !== null && !(shown && news.time < shown.time)) {
     const fresh = shown ? news.ready.filter((number) => !shown.ready.includes(number)) : [];
     preparing.show(news.preparing);
@@ -103,7 +108,7 @@ function showNews({ news, etag: tag }) {
       sound.play("ready");
       write(element("announcement"), `Ready: ${fresh.join(", ")}`);
     }
-    shown = news;
+    [shown, etag] = [news, tag];
   }
   tick();
 }
@@ -130,8 +135,7 @@ function fit() {
 
 stayAwake();
 renewWhenIdle();
-const isOpen = () => shown !== null && shown.preparing.length + shown.ready.length > 0;
-poll(ask, showNews, showFailure, { every: () => about(isOpen() ? BUSY : QUIET) });
+poll(ask, showNews, showFailure, { every: () => about(isOpen ? BUSY : QUIET) });
 setInterval(tick, TICK);
 setInterval(() => {
   preparing.turn();

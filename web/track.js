@@ -71,13 +71,11 @@ function showOrder(news) {
 }
 
 function showNews({ news, etag: tag }) {
-  etag = tag;
   mark(document.body, "data-state", "live");
   write(element("notice"), "");
-  const old = news !== null && order !== null && news.now < order.now;
-  if (news !== null && !old) {
+  if (news !== null && !(order && news.now < order.now)) {
     showOrder(news);
-    order = news;
+    [order, etag] = [news, tag];
   }
   const closed = ["collected", "cancelled"].includes(order.state);
   write(element("updated"), closed ? "" : `updated ${exactTimeText(new Date(now()))}`);

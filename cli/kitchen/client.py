@@ -36,6 +36,9 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+CLOSED = (State.COLLECTED, State.CANCELLED)
+
+
 class Part(BaseModel):
     """Base of the responses' parts; unknown fields of a later version are ignored."""
 

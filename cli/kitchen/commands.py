@@ -183,11 +183,16 @@ def recall_command(
     debug: Debug = False,
 ) -> None:
     """Take back an order's latest move, for up to 30 minutes. Exit code 1: it cannot be taken back."""
+    from cli.kitchen.client import CLOSED
+
     kitchen = _kitchen(stack_name, directory)
     order = kitchen.find(reference)
     if not order.history:
         raise AnswerError(f"Order {order.number} was not moved: there is nothing to recall.")
-    _say_moved(kitchen.move(order, order.history[-1].came_from), as_json=as_json)
+    target = order.history[-1].came_from
+    if target in CLOSED:
+        raise AnswerError(f"The latest move of order {order.number} took back another one: it stays.")
+    _say_moved(kitchen.move(order, target), as_json=as_json)
 
 
 def _kitchen(stack_name: str, directory: Path | None) -> "Kitchen":

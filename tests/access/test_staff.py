@@ -29,8 +29,8 @@ def test_where_readers_sign_in_only_staff_see_orders(login: Door, login_stack: L
         for address, refused in statuses(login, login_stack, headers).items():
             assert set(refused) <= {401, 403}, (who, address)
     reader = people.sign_in(login_stack, login.http, people.page_app(login_stack))["access_token"]
-    refused = statuses(login, login_stack, {"Authorization": f"Bearer {reader}"})
-    assert refused == {"page": [401] * 3, "api": [401] * 3}
+    reading = statuses(login, login_stack, {"Authorization": f"Bearer {reader}"})
+    assert reading == {"page": [401] * 3, "api": [401] * 3}
     staff = people.sign_in(login_stack, login.http, people.staff_app(login_stack))["access_token"]
     seen = [200, 404, 404]
     assert statuses(login, login_stack, {"Authorization": f"Bearer {staff}"}) == {"page": seen, "api": seen}

@@ -79,6 +79,7 @@ def screenshots(directory: Path, origin: str | None = None, *, dark: bool = Fals
             page = browser.new_page(
                 viewport={"width": picture.width, "height": picture.height},
                 color_scheme=scheme,
+                reduced_motion="reduce",
                 locale="en-GB",
                 timezone_id="Europe/London",
             )

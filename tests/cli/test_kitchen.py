@@ -93,6 +93,15 @@ def test_an_order_that_was_not_moved_is_not_recalled(orders: Cafe, staff: Staff)
     assert staff.moves == []
 
 
+def test_a_recall_is_not_recalled(orders: Cafe, staff: Staff) -> None:
+    back = {"from": "cancelled", "to": "received", "at": "2026-11-26T13:00:00.000Z", "actor": "ada"}
+    staff.orders[0]["history"] = [back]
+    result = orders("recall", "K42")
+    assert result.exit_code == 1
+    assert "took back another one" in result.stderr
+    assert staff.moves == []
+
+
 def test_what_the_kitchen_refuses_is_its_own_sentence(orders: Cafe, staff: Staff) -> None:
     staff.refusal = (409, {"message": "An order that is collected does not become ready.", "allowed": []})
     result = orders("ready", "K42", "--json")

@@ -215,6 +215,10 @@ def test_an_archive_holds_sources_and_no_leftovers(program: Program, name: str) 
     assert ("migrations/0001_create_orders.sql" in code) == (name == "MigrateDatabase")
 
 
+# What `environment.table_names` imports once it is called.
+LATER = {"public_orders": {"stores.dynamodb.client"}}
+
+
 def modules(archive: Iterable[str]) -> set[str]:
     """Return the modules of ours in an archive, without the packages' own."""
     names = {path.removesuffix(".py").replace("/", ".") for path in archive if path.endswith(".py")}
@@ -247,7 +251,7 @@ def test_an_archive_has_what_its_handler_imports_and_nothing_else(tmp_path: Path
     ran = subprocess.run([sys.executable, "-I", "-c", script], check=True, capture_output=True, text=True)
     paths = map(Path, ran.stdout.splitlines())
     loaded = [path.relative_to(tmp_path).as_posix() for path in paths if path.is_relative_to(tmp_path)]
-    assert modules(loaded) == modules(archive)
+    assert modules(loaded) == modules(archive) - LATER.get(handler, set())
 
 
 # Functions for which somebody waits while they start, and what they therefore do not import.
@@ -273,23 +277,33 @@ OURS = {
         "orders.names",
         "orders.order",
         "orders.request",
+        "orders.states",
         "orders.times",
+        "orders.tokens",
         "place_order",
         "stores.aws",
         "stores.dynamodb.client",
         "stores.dynamodb.idempotency",
+        "stores.secret",
         "stores.sns",
+        "stores.tracking_keys",
     },
     "get_order_status": {
         "environment",
         "get_order_status",
         "http_answers",
         "log",
+        "orders.change",
         "orders.counters",
         "orders.errors",
         "orders.exact_json",
         "orders.findings",
+        "orders.message",
         "orders.names",
+        "orders.order",
+        "orders.request",
+        "orders.screens",
+        "orders.states",
         "orders.status",
         "orders.times",
         "stores.aws",
@@ -297,9 +311,69 @@ OURS = {
         "stores.dynamodb.metrics",
         "stores.mysql.connection",
         "stores.mysql.counters",
+        "stores.mysql.events",
+        "stores.mysql.orders",
+        "stores.mysql.screens",
         "stores.mysql.secret",
         "stores.mysql.status",
+        "stores.secret",
         "stores.sqs",
+    },
+    "staff_orders": {
+        "environment",
+        "http_answers",
+        "log",
+        "orders.change",
+        "orders.counters",
+        "orders.errors",
+        "orders.exact_json",
+        "orders.message",
+        "orders.names",
+        "orders.order",
+        "orders.request",
+        "orders.screens",
+        "orders.states",
+        "orders.times",
+        "staff_orders",
+        "stores.aws",
+        "stores.dynamodb.client",
+        "stores.dynamodb.order_items",
+        "stores.mysql.changes",
+        "stores.mysql.connection",
+        "stores.mysql.counters",
+        "stores.mysql.events",
+        "stores.mysql.orders",
+        "stores.mysql.screens",
+        "stores.mysql.secret",
+        "stores.secret",
+    },
+    "public_orders": {
+        "environment",
+        "http_answers",
+        "log",
+        "orders.change",
+        "orders.counters",
+        "orders.errors",
+        "orders.exact_json",
+        "orders.message",
+        "orders.names",
+        "orders.order",
+        "orders.request",
+        "orders.screens",
+        "orders.states",
+        "orders.times",
+        "orders.tokens",
+        "public_orders",
+        "stores.aws",
+        "stores.dynamodb.client",
+        "stores.mysql.connection",
+        "stores.mysql.counters",
+        "stores.mysql.events",
+        "stores.mysql.orders",
+        "stores.mysql.screens",
+        "stores.mysql.secret",
+        "stores.secret",
+        "stores.tracking_keys",
     },
 }
 

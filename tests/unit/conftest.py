@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from stores.mysql import users
 from stores.mysql.connection import MySql
 from stores.mysql.secret import Login
-from tests.stores import Server
+from tests.stores import FixedLogin, Server
+from tests.unit.api import Api
 from tests.unit.both_stores import BothStores
 
 
@@ -26,3 +28,13 @@ def status_login(mysql: MySql, master: MySql, server: Server) -> Login:
     login = dataclasses.replace(server.login, username="cafe_status", password="another password")
     users.set_up_status(master, login)
     return login
+
+
+@pytest.fixture
+def api(
+    both: BothStores, master: MySql, status_login: Login, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Api]:
+    """The functions of staff and customers, on both stores."""
+    status = MySql(FixedLogin(status_login))
+    yield Api(both, monkeypatch, status, master)
+    status.close()

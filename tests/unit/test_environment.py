@@ -21,9 +21,11 @@ VARIABLES = {
     "MENU_INDEX": "menu",
     "MENU_TABLE": "CafeMenu",
     "METRICS_TABLE": "CafeOrderMetrics",
+    "OPEN_HOURS": "6",
     "ORDERS_TABLE": "Orders",
     "QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/OrderQueue",
     "TIME_ZONE": "UTC",
+    "TRACKING_SECRET": "TrackingKeys",
     "TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:OrderTopic",
 }
 
@@ -60,6 +62,8 @@ def imported(handler: str, expression: str, **variables: str) -> str:
         ("order_processor", "ledger"),
         ("get_order_status", "read_status"),
         ("get_menu", "menu"),
+        ("staff_orders", "items"),
+        ("public_orders", "tracking_keys"),
     ],
 )
 def test_clients_are_created_while_lambda_starts_the_function(handler: str, opened: str) -> None:
@@ -75,6 +79,8 @@ def test_clients_are_created_while_lambda_starts_the_function(handler: str, open
         "order_processor",
         "get_order_status",
         "get_menu",
+        "staff_orders",
+        "public_orders",
         "reconcile_orders",
         "migrate_database",
     ],

@@ -66,6 +66,7 @@ def sources(both: BothStores, status_login: Login, monkeypatch: pytest.MonkeyPat
     queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("OrderQueue", "OrderDLQ")}
     environment = {
         "AWS_DEFAULT_REGION": REGION,
+        "OPEN_HOURS": "6",
         "TIME_ZONE": "Europe/Berlin",
         "DATABASE_SECRET": "CafeDevDBSM",
         "ORDERS_TABLE": NAMES.orders,
@@ -265,6 +266,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     status = {
         "metrics": [],
         "today": {"count": 1, "same_time_yesterday": None},
+        "open_orders": None,
         "recent_orders": [],
         "top_items": [],
         "hourly": [],

@@ -78,6 +78,10 @@ def test_a_schema_is_made_from_nothing(master: MySql) -> None:
         "quantity",
         "attributes",
         "recorded_in",
+        "state",
+        "state_version",
+        "state_at",
+        "ready_at",
     }
 
 
@@ -183,6 +187,18 @@ def test_a_row_that_comes_during_the_migration_is_counted_once(master: MySql, em
     assert rows(master, "SELECT COUNT(*) FROM orders") == [(uncounted[0][0] + total[0][0],)]
 
 
+def test_rows_of_before_have_no_state_and_whoever_inserts_later_leaves_it_to_be_begun(master: MySql) -> None:
+    migrations.migrate(master, ALL[:3])
+    insert = "INSERT INTO orders (order_id, item, quantity) VALUES ('{}', 'Tea', 1)"
+    rows(master, insert.format("before"))
+    migrations.migrate(master, ALL)
+    rows(master, insert.format("after"))
+    assert rows(master, "SELECT order_id, state, state_version, state_at FROM orders") == [
+        ("before", None, 0, None),
+        ("after", None, 1, None),
+    ]
+
+
 def test_orders_do_not_wait_for_a_migration_that_waits_for_a_transaction(
     master: MySql, empty_database: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,7 +212,7 @@ def test_orders_do_not_wait_for_a_migration_that_waits_for_a_transaction(
         with pytest.raises(SchemaError, match="A transaction uses the table `orders` and does not end"):
             migrations.migrate(master, ALL)
         rows(master, "INSERT INTO orders (order_id, item, quantity) VALUES ('o1', 'Tea', 1)")
-    assert migrations.migrate(master, ALL) == [ALL[2].name]
+    assert migrations.migrate(master, ALL) == [migration.name for migration in ALL[2:]]
 
 
 def test_concurrent_migrations_run_one_after_the_other(master: MySql, empty_database: Server) -> None:

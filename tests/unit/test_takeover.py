@@ -60,8 +60,21 @@ TAKEN_OVER = {
         "CREATE TABLE cups (order_id INT, FOREIGN KEY (order_id) REFERENCES orders (id))",
     ],
     "with a column attributes": [f"{PLAIN}, attributes LONGTEXT)", INSERT],
+    "with a status": [f"{PLAIN}, status VARCHAR(20) DEFAULT 'new')", INSERT],
 }
 REFUSED = {
+    "with states of another system": (
+        [f"{PLAIN}, state VARCHAR(20))"],
+        "Column `state` is another system's.*RENAME COLUMN state TO old_state",
+    ),
+    "with states that must not be missing": (
+        [f"{PLAIN}, state INT NOT NULL, ready_at TIME)"],
+        "Column `ready_at` is another system's.* Column `state` is another system's",
+    ),
+    "next to other events": (
+        [f"{PLAIN})", "CREATE TABLE order_events (id INT PRIMARY KEY)"],
+        "another table `order_events`: RENAME TABLE order_events TO old_order_events",
+    ),
     "without item": ([PLAIN.replace("item", "article") + ")"], "`item` is missing: ALTER TABLE orders ADD"),
     "with a column that needs a value": (
         [f"{PLAIN}, price DECIMAL(8, 2) NOT NULL)"],

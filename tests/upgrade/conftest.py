@@ -14,7 +14,7 @@ import pytest
 
 from orders.counters import is_shown
 from tests.stores import NAMES, Server
-from tests.upgrade.releases import CURRENT, PREVIOUS, Release
+from tests.upgrade.releases import CURRENT, PREVIOUS, WITHOUT_STATES, Release
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,14 @@ class Stores:
     def items(self) -> set[str]:
         """Return the ids of the orders in DynamoDB."""
         return {item["orderId"]["S"] for item in self._scan(NAMES.orders)}
+
+    @property
+    def states(self) -> dict[str, str]:
+        """Return the states of the orders in DynamoDB."""
+        states = {
+            item["orderId"]["S"]: item.get("order_state", {"S": ""})["S"] for item in self._scan(NAMES.orders)
+        }
+        return {order_id: state for order_id, state in states.items() if state}
 
     @property
     def rows(self) -> dict[str, int]:
@@ -112,6 +120,7 @@ def stores(empty_database: Server, dynamodb: Any, monkeypatch: pytest.MonkeyPatc
         "MENU_TABLE": NAMES.menu,
         "METRICS_TABLE": NAMES.metrics,
         "TIME_ZONE": "Europe/Berlin",
+        "OPEN_HOURS": "6",
         "QUEUE_URL": sqs.create_queue(QueueName="OrderQueue")["QueueUrl"],
         "DEAD_LETTER_QUEUE_URL": sqs.create_queue(QueueName="OrderDLQ")["QueueUrl"],
     }
@@ -120,19 +129,32 @@ def stores(empty_database: Server, dynamodb: Any, monkeypatch: pytest.MonkeyPatc
     return Stores(empty_database, dynamodb)
 
 
+def unpacked(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Unpack the modules of a release."""
+    directory = tmp_path_factory.mktemp(archive.stem)
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(directory)
+    return directory
+
+
 @pytest.fixture(scope="session")
 def previous_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The modules of the release before the counters."""
-    directory = tmp_path_factory.mktemp("previous_release")
-    with zipfile.ZipFile(PREVIOUS) as archive:
-        archive.extractall(directory)
-    return directory
+    return unpacked(PREVIOUS, tmp_path_factory)
 
 
 @pytest.fixture
 def previous(stores: Stores, previous_release: Path) -> Release:
     """The release before the counters, deployed."""
     release = Release(previous_release, stores.server.authority)
+    release.deploy()
+    return release
+
+
+@pytest.fixture
+def without_states(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """The release before the states, deployed."""
+    release = Release(unpacked(WITHOUT_STATES, tmp_path_factory), stores.server.authority)
     release.deploy()
     return release
 

@@ -153,3 +153,38 @@ def test_the_status_of_this_release_is_complete_right_after_the_upgrade(
     assert status["degraded"] == []
     assert {metric["metric"]: metric["count"] for metric in status["metrics"]}["TOTAL_ORDERS"] == 3
     assert status["top_items"] == [{"item": "Latte", "quantity": 6}]
+
+
+def test_a_release_that_knows_no_states_works_on_the_new_schema_and_its_orders_get_one(
+    stores: Stores, without_states: Release, current: Release
+) -> None:
+    without_states.work(orders(1))
+    current.deploy()
+    without_states.work(orders(2))
+    current.work(orders(3))
+    without_states.work(orders(3, 4))
+    assert without_states.status()["degraded"] == []
+    assert current.move("o4", "ready") == 409, "in a minute"
+    current.reconcile()
+    assert current.move("o4", "ready") == 200
+    states = {"o2": "received", "o3": "received", "o4": "ready"}
+    assert stores.states == states
+    rows = "SELECT order_id, state FROM orders ORDER BY order_id"
+    assert stores.sql(rows) == [("o1", None), *states.items()]
+    stores.assert_exact()
+
+
+def test_after_a_rollback_to_a_release_that_knows_no_states_all_of_them_come_back(
+    stores: Stores, without_states: Release, current: Release
+) -> None:
+    current.deploy()
+    current.work(orders(1, 2))
+    assert current.move("o1", "preparing") == 200
+    without_states.deploy()
+    without_states.work(orders(1, 2, 3))
+    without_states.reconcile("rebuild")
+    assert stores.states == {}
+    current.deploy()
+    current.reconcile()
+    assert stores.states == {"o1": "preparing", "o2": "received", "o3": "received"}
+    stores.assert_exact()

@@ -87,15 +87,15 @@ def item(order: Order) -> Item:
     }
     if order.created_at is not None:
         values["created_at"] = _iso(order.created_at)
-    if order.progress is not None and order.row_id is not None:
-        values |= {
-            "order_state": str(order.progress.state),
-            "state_version": order.progress.version,
-            "pickup_number": pickup_number(order.row_id),
-        }
+    if order.row_id is not None:
+        values["pickup_number"] = pickup_number(order.row_id)
+    found = {name: attribute(value) for name, value in values.items()}
+    if order.progress is not None:
+        found["order_state"] = {"S": str(order.progress.state)}
+        found["state_version"] = {"N": str(order.progress.version)}
         if order.progress.at is not None:
-            values["state_at"] = _iso(order.progress.at)
-    return {name: attribute(value) for name, value in values.items()}
+            found["state_at"] = {"S": _iso(order.progress.at)}
+    return found
 
 
 def progress_of(found: Item) -> Progress | None:

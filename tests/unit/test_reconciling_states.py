@@ -1,0 +1,174 @@
+"""States in DynamoDB against MySQL's: what a crash, a late batch, another release or a restore left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from orders.counters import Counted
+from orders.findings import RdsOrders
+from orders.order import Order
+from orders.reconciliation import CHANGES_OVERLAP, Outcome
+from orders.states import Progress, State, pickup_number
+from stores.mysql.connection import MySql
+from stores.mysql.orders import OrdersDatabase
+from tests.stores import BERLIN, NAMES
+from tests.unit.api import Api
+from tests.unit.both_stores import BothStores, orders
+
+MINUTE = timedelta(minutes=1)
+
+
+def states(both: BothStores) -> dict[str, tuple[str, int]]:
+    """The state and the version of each order in DynamoDB."""
+    found = both.dynamodb.scan(TableName=NAMES.orders)["Items"]
+    return {
+        item["orderId"]["S"]: (item["order_state"]["S"], int(item["state_version"]["N"]))
+        for item in found
+        if "order_state" in item
+    }
+
+
+def rows(both: BothStores) -> dict[str, tuple[str, int]]:
+    """The state and the version of each order in MySQL."""
+    found = both.sql("SELECT order_id, state, state_version FROM orders WHERE state IS NOT NULL")
+    return {order_id: (state, version) for order_id, state, version in found}
+
+
+def put_first_version(both: BothStores, order_id: str) -> None:
+    """Put what a worker that was frozen since it recorded an order puts."""
+    sent_at = datetime.now(UTC)
+    progress = Progress(State.RECEIVED, 1, sent_at)
+    both.projection.write([Order(order_id, sent_at, "Latte", 2, row_id=1, progress=progress)], {})
+
+
+def test_a_first_version_that_comes_late_is_repaired(api: Api) -> None:
+    both = api.both
+    both.record(orders(1))
+    api.move("o1", "ready")
+    put_first_version(both, "o1")
+    assert states(both)["o1"] == ("received", 1)
+    found = both.recent()
+    assert (found.repaired, found.drift, states(both)) == (1, 1, rows(both))
+    assert both.recent().drift == 0
+
+
+def test_a_change_is_found_behind_the_mark_however_old_the_order_is(api: Api) -> None:
+    both = api.both
+    both.record(orders(1))
+    api.move("o1", "ready")
+    put_first_version(both, "o1")
+    both.sql("UPDATE orders SET recorded_in = 1")
+    # The mark, less the longest time for which a function runs.
+    mark = both.now() + CHANGES_OVERLAP
+    assert both.recent(RdsOrders(compared_until=mark + MINUTE)).repaired == 0
+    assert both.recent(RdsOrders(compared_until=mark - MINUTE)).repaired == 1
+    assert states(both) == rows(both)
+
+
+def test_without_time_for_the_changes_the_mark_stays(both: BothStores) -> None:
+    both.left = 0
+    found = both.recent()
+    assert found.compared_until is None
+    assert found.unchecked is not None
+
+
+def test_a_row_that_the_previous_release_recorded_gets_its_state(api: Api) -> None:
+    both = api.both
+    sent_at = datetime.now(UTC).replace(microsecond=0) - MINUTE
+    both.record(orders(1, 2, sent_at=sent_at))
+    # As a release leaves them that knows no states; one was there before there were states.
+    both.sql("UPDATE orders SET state = NULL, state_at = NULL, state_version = IF(order_id = 'o1', 1, 0)")
+    for order_id in ("o1", "o2"):
+        both.dynamodb.put_item(TableName=NAMES.orders, Item={"orderId": {"S": order_id}})
+    found = both.recent()
+    assert (found.drift, found.unchecked) == (0, None)
+    assert rows(both) == states(both) == {"o1": ("received", 1)}
+    assert both.sql("SELECT state_at FROM orders WHERE order_id = 'o1'") == [(sent_at.replace(tzinfo=None),)]
+    assert [each["order_id"] for each in api.kitchen().body["orders"]] == ["o1"]
+    assert both.recent().drift == 0
+
+
+def test_a_row_that_nobody_has_counted_gets_its_state_when_it_is_counted(api: Api) -> None:
+    both = api.both
+    insert = "INSERT INTO orders (item, quantity, attributes, created_at) VALUES "
+    both.sql(insert + "('Tea', 2, NULL, UTC_TIMESTAMP(3)), ('Tea', 2, '{\"test_order\": true}', NULL)")
+    both.sql("INSERT INTO orders (item) VALUES ('Tea')")
+    both.recent()
+    assert rows(both) == states(both) == {"row-1": ("received", 1), "row-2": ("received", 1)}
+    assert [each["order_id"] for each in api.kitchen().body["orders"]] == ["row-1"]
+
+
+@pytest.fixture
+def restored(api: Api) -> BothStores:
+    """The database as of before the orders were moved, and DynamoDB as it was at the end."""
+    both = api.both
+    both.record(orders(1, 2, sent_at=datetime.now(UTC).replace(microsecond=0) - 20 * MINUTE))
+    api.move("o1", "collected")
+    api.move("o2", "preparing")
+    both.sql(
+        "UPDATE orders SET state = 'received', state_version = 1, state_at = created_at, ready_at = NULL"
+    )
+    assert all(state == "received" for state, _ in rows(both).values())
+    api.master("DELETE FROM order_events")
+    return both
+
+
+def test_a_rebuild_takes_over_the_states_that_a_restored_database_lost(restored: BothStores) -> None:
+    before = states(restored)
+    outcome = Outcome()
+    restored.reconciler.write_all(0, outcome)
+    assert rows(restored) == states(restored) == before
+    events = restored.sql("SELECT from_state, to_state, actor FROM order_events ORDER BY order_row")
+    assert events == [("received", "collected", "restored"), ("received", "preparing", "restored")]
+    restored.reconciler.write_all(0, outcome)
+    assert len(restored.sql("SELECT 1 FROM order_events")) == 2
+
+
+def test_after_a_restore_and_a_replay_nothing_is_received(restored: BothStores, api: Api) -> None:
+    before = states(restored)
+    (first, second) = orders(1, 2, sent_at=datetime.now(UTC).replace(microsecond=0) - 20 * MINUTE)
+    api.master("DELETE FROM orders WHERE order_id = 'o1'")
+    restored.record([first, second])
+    assert rows(restored) == states(restored) == before
+    kitchen = api.kitchen().body
+    assert {each["order_id"]: each["state"] for each in kitchen["orders"]} == {"o2": "preparing"}
+    assert kitchen["delayed"] == []
+
+
+def test_a_state_that_was_moved_since_is_not_taken_over(restored: BothStores, api: Api) -> None:
+    newer = api.move("o1", "ready").body["version"]
+    restored.reconciler.write_all(0, Outcome())
+    assert rows(restored)["o1"] == states(restored)["o1"] == ("ready", newer)
+
+
+def test_the_number_in_dynamodb_is_the_rows_also_while_others_record(
+    both: BothStores, new_mysql: Callable[[], MySql]
+) -> None:
+    databases = [OrdersDatabase(new_mysql(), BERLIN) for _ in range(4)]
+
+    def record(work: tuple[int, OrdersDatabase]) -> list[Order]:
+        number, database = work
+        kept: list[Order] = []
+        for batch in range(6):
+            mine = [f"w{number}-{batch}-{n}" for n in range(7)]
+            # What others record, too, breaks up the row of ids.
+            ids = sorted([*mine, f"all-{batch}"] if batch % 2 else mine)
+            now = datetime.now(UTC)
+            found = database.record([Order(order_id, now, "Tea", 1) for order_id in ids])
+            kept += [order for order in found.values() if order]
+        return kept
+
+    with ThreadPoolExecutor(4) as pool:
+        kept = [order for some in pool.map(record, enumerate(databases)) for order in some]
+    ids: dict[str, Any] = dict(both.sql("SELECT order_id, id FROM orders"))
+    assert {order.order_id: order.row_id for order in kept} == ids
+    both.projection.write(kept, {"TOTAL_ORDERS": Counted(1, 1)})
+    items = both.dynamodb.scan(TableName=NAMES.orders)["Items"]
+    assert {item["orderId"]["S"]: item["pickup_number"]["S"] for item in items} == {
+        order_id: pickup_number(row_id) for order_id, row_id in ids.items()
+    }
