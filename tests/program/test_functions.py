@@ -29,6 +29,7 @@ FUNCTIONS = {
         "dynamodb:BatchWriteItem": ["arn:Table.Orders"],
         "dynamodb:PutItem": ["arn:Table.Orders"],
         "dynamodb:UpdateItem": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
+        "dynamodb:PartiQLUpdate": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
     },
     "GetOrderStatusLambda": {
         # The second one for the previous release, until its successor's code is there.
@@ -42,6 +43,7 @@ FUNCTIONS = {
         "dynamodb:BatchWriteItem": ["arn:Table.Orders"],
         "dynamodb:PutItem": ["arn:Table.Orders"],
         "dynamodb:UpdateItem": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
+        "dynamodb:PartiQLUpdate": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
         "dynamodb:BatchGetItem": [
             "arn:Table.Orders",
             "arn:Table.CafeMenu",
@@ -60,6 +62,7 @@ FUNCTIONS = {
             "arn:master:Instance.cafe-db",
         ],
         "dynamodb:UpdateItem": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
+        "dynamodb:PartiQLUpdate": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
     },
 }
 # What the previous release's code calls: it runs until its successor's is there, and again after a rollback.

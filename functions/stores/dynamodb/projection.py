@@ -6,20 +6,32 @@ only over an older version.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, tzinfo
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from orders import counters
 from orders.counters import Counted
 from orders.errors import OrderRefusedError, Refused, StoreUnavailableError, Unforeseen, place_of
 from orders.order import Order
 from stores.aws import CONNECTIONS
-from stores.dynamodb.client import MAX_PUTS, ConditionFailedError, DynamoDb, Item, TableNames, attribute
+from stores.dynamodb.client import (
+    MAX_PUTS,
+    MAX_STATEMENTS,
+    ConditionFailedError,
+    DynamoDb,
+    Item,
+    TableNames,
+    attribute,
+)
+
+T = TypeVar("T")
 
 CURRENT = "attribute_not_exists(#version) OR #version < :version"
+OLDER = '"version" < ?'  # the same in PartiQL, but for an item without a version
 AS_READ = "#version = :read_version AND #counter = :read_value"
 
 
@@ -54,13 +66,15 @@ class Projection:
             Why, by order id, for each order that DynamoDB refuses; the others and the counters are written.
         """
         refused: dict[str, str] = {}
-        groups = [orders[start : start + MAX_PUTS] for start in range(0, len(orders), MAX_PUTS)]
+        not_set: dict[str, Counted] = {}
+        numbers = list(counted.items())
         self._all_at_once(
             [
-                *(_job(self._put, group, refused) for group in groups),
-                *(_job(self.show, name, number) for name, number in counted.items()),
+                *(partial(self._put, some, refused) for some in _groups(orders, MAX_PUTS)),
+                *(partial(self._show_together, some, not_set) for some in _groups(numbers, MAX_STATEMENTS)),
             ]
         )
+        self._all_at_once(partial(self.show, name, number) for name, number in not_set.items())
         return refused
 
     def show(self, name: str, counted: Counted, read: Counted | None = None) -> bool:
@@ -139,6 +153,31 @@ class Projection:
         found = self._dynamodb.get(self._names.orders, keys, consistent=True, attributes="orderId")
         return set(order_ids) - {item["orderId"]["S"] for item in found}
 
+    def _show_together(self, counted: Sequence[tuple[str, Counted]], not_set: dict[str, Counted]) -> None:
+        """Set counters in one call; add those to `not_set` that DynamoDB may still lack.
+
+        New counters are among them, because an UPDATE makes no item.
+        """
+        statements = [self._statement(name, number) for name, number in counted]
+        results = self._dynamodb.call("batch_execute_statement", Statements=statements)["Responses"]
+        for (name, number), result in zip(counted, results, strict=True):
+            if (error := result.get("Error")) and _integer(error.get("Item", {}), "version") < number.version:
+                not_set[name] = number
+
+    def _statement(self, name: str, counted: Counted) -> dict[str, Any]:
+        """Return what sets a counter of which DynamoDB has an older version."""
+        table, key, counter = self._place(name)
+        ((key_name, key_value),) = key.items()
+        numbers = {counter: counted.value, "version": counted.version}
+        if expires_at := counters.expires_at(name, self._zone):
+            numbers["expires_at"] = int(expires_at.timestamp())
+        changes = " ".join(f'SET "{each}" = ?' for each in numbers)
+        return {
+            "Statement": f'UPDATE "{table}" {changes} WHERE "{key_name}" = ? AND {OLDER}',
+            "Parameters": [*map(_number, numbers.values()), key_value, _number(counted.version)],
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
     def _put(self, orders: Sequence[Order], refused: dict[str, str]) -> None:
         """Put orders at once; where one is refused or makes it fail, halve until it alone is left out."""
         try:
@@ -180,8 +219,8 @@ class Projection:
             raise away[0]
 
 
-def _job(work: Callable[..., object], *arguments: Any) -> Callable[[], object]:
-    return lambda: work(*arguments)
+def _groups(some: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (some[start : start + size] for start in range(0, len(some), size))
 
 
 def _counted(item: Item) -> tuple[str, Counted]:
@@ -190,8 +229,11 @@ def _counted(item: Item) -> tuple[str, Counted]:
         if "item" in item
         else (item["metric"]["S"], "count")
     )
-    value, version = (int(item.get(part, {"N": "0"})["N"]) for part in (counter, "version"))
-    return name, Counted(value, version)
+    return name, Counted(_integer(item, counter), _integer(item, "version"))
+
+
+def _integer(item: Item, attribute: str) -> int:
+    return int(item.get(attribute, {"N": "0"})["N"])
 
 
 def _number(value: int) -> dict[str, str]:
