@@ -14,20 +14,16 @@ Failures = dict[str, str]  # why, by what the caller calls an order
 
 
 class OrderDatabase(Protocol):
-    """The source of truth."""
+    """The source of truth (`stores.mysql.orders.OrdersDatabase`)."""
 
-    def record(self, orders: Sequence[Order]) -> dict[str, Order | None]:
-        """Insert and count what is new, in one transaction; return what is there under each id."""
-
-    def counted(self, names: Collection[str]) -> dict[str, Counted]:
-        """Read counters."""
+    def record(self, orders: Sequence[Order]) -> dict[str, Order | None]: ...
+    def counted(self, names: Collection[str]) -> dict[str, Counted]: ...
 
 
 class OrderProjection(Protocol):
-    """Orders by id, and counters, as the source of truth has them."""
+    """Orders and counters as the source of truth has them (`stores.dynamodb.projection.Projection`)."""
 
-    def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Failures:
-        """Write orders and counters; return why, by order id, for orders that are refused."""
+    def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Failures: ...
 
 
 class Ledger:

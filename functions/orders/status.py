@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Protocol, TypeVar
 
 from orders import counters
 from orders.errors import StoreUnavailableError
-from orders.findings import DeadLetterCounts, RdsOrders
+from orders.findings import DeadLetterCounts, Depths, RdsOrders
 from orders.names import CustomerNames
-from orders.times import MAX_AHEAD
+from orders.times import MAX_AHEAD, iso
 
 T = TypeVar("T")
 
@@ -30,46 +30,23 @@ class NothingKnownError(Exception):
 
 
 class Database(Protocol):
-    """The source of truth."""
+    """The source of truth (`stores.mysql.status.StatusDatabase`)."""
 
-    def recent(self, until: datetime, limit: int) -> list[dict[str, Any]]:
-        """Read the latest orders that were sent until a moment."""
-
-    def top_items(self, now: datetime, limit: int) -> list[dict[str, Any]]:
-        """Read the items of which most were ordered lately."""
-
-    def values(self, names: Collection[str]) -> dict[str, int]:
-        """Read counters by name; one that never counted is missing."""
+    def recent(self, until: datetime, limit: int) -> list[dict[str, Any]]: ...
+    def top_items(self, now: datetime, limit: int) -> list[dict[str, Any]]: ...
+    def values(self, names: Collection[str]) -> dict[str, int]: ...
 
 
 class Metrics(Protocol):
-    """The counters that DynamoDB has, and the findings of `ReconcileOrders`."""
+    """Counters and findings in DynamoDB (`stores.dynamodb.metrics.Metrics`)."""
 
-    def read(self, names: Sequence[str]) -> tuple[dict[str, int], RdsOrders, DeadLetterCounts | None]:
-        """Read counters by name, and what was found last."""
-
-
-class DepthsOfQueues(Protocol):
-    """Numbers of messages."""
-
-    @property
-    def waiting(self) -> int:
-        """Not yet received."""
-
-    @property
-    def in_flight(self) -> int:
-        """Being processed."""
-
-    @property
-    def dead_lettered(self) -> int:
-        """In `OrderDLQ`."""
+    def read(self, names: Sequence[str]) -> tuple[dict[str, int], RdsOrders, DeadLetterCounts | None]: ...
 
 
 class Queues(Protocol):
-    """`OrderQueue` and `OrderDLQ`."""
+    """`OrderQueue` and `OrderDLQ` (`stores.sqs.OrderQueues`)."""
 
-    def depths(self) -> DepthsOfQueues:
-        """Count messages."""
+    def depths(self) -> Depths: ...
 
 
 def order_status(
@@ -77,23 +54,8 @@ def order_status(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Read every source, and return the status as far as it is known.
 
-    Parameters
-    ----------
-    zone
-        The cafe's time zone, in which days are counted.
-    names
-        How customers' names are shortened.
-
-    Returns
-    -------
-    tuple
-        The status, in which what an unavailable source has is null (an empty list where pages expect a
-        list), and the reason by each unavailable source: `rds`, `dynamodb`, `sqs`.
-
-    Raises
-    ------
-    NothingKnownError
-        If none is available.
+    What an unavailable source has is null, or an empty list where pages expect a list. The second result
+    has the reason by each unavailable source: `rds`, `dynamodb`, `sqs`. Raises NothingKnownError if all are.
     """
     unavailable: dict[str, str] = {}
 
@@ -136,7 +98,7 @@ def order_status(
             "dynamodb_orders": total,
             **_comparison(reconciled, now),
         },
-        "generated_at": _iso(now),
+        "generated_at": iso(now),
         "degraded": sorted(unavailable),
     }
     return status, unavailable
@@ -162,11 +124,11 @@ def _comparison(found: RdsOrders, now: datetime) -> dict[str, Any]:
     compared = found.as_of is not None
     in_sync = True if compared and not since else None
     return {
-        "rds_orders": {"count": found.count, "as_of": _iso(found.as_of)} if compared else None,
+        "rds_orders": {"count": found.count, "as_of": iso(found.as_of)} if compared else None,
         "in_sync": False if found.drift else in_sync,
         "drift": found.drift if compared else None,
-        "drift_since": _iso(found.drift_since),
-        "unknown_since": _iso(since),
+        "drift_since": iso(found.drift_since),
+        "unknown_since": iso(since),
         "unknown_reason": reason,
     }
 
@@ -179,7 +141,7 @@ def _dead_letters(found: DeadLetterCounts | None, now: datetime) -> dict[str, An
         "rejected": found.rejected,
         "conflicting": found.conflicting,
         "waiting": found.waiting,
-        "as_of": _iso(found.as_of),
+        "as_of": iso(found.as_of),
     }
 
 
@@ -187,11 +149,5 @@ def _shown(order: dict[str, Any], names: CustomerNames) -> dict[str, Any]:
     return {
         **order,
         "customer_name": names.told(order["customer_name"]),
-        "created_at": _iso(order["created_at"]),
+        "created_at": iso(order["created_at"]),
     }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -44,10 +44,7 @@ class LoginSecret:
     def get(self) -> Login:
         """Read the login (keys `host`, `port`, `username`, `password`, `dbname`).
 
-        Raises
-        ------
-        StoreUnavailableError
-            If Secrets Manager does not answer, or with something else than a login.
+        Raises StoreUnavailableError if Secrets Manager does not answer, or with something else than a login.
         """
         value = self.values()
         try:
