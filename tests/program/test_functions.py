@@ -202,6 +202,22 @@ def test_an_archive_holds_sources_and_no_leftovers(program: Program, name: str) 
     assert ("migrations/0001_create_orders.sql" in code) == (name == "MigrateDatabase")
 
 
+@pytest.mark.parametrize(
+    ("name", "services"),
+    [
+        ("PlaceOrder", {"dynamodb", "sns"}),
+        ("OrderProcessor", {"dynamodb", "secretsmanager", "sqs"}),
+        ("GetMenu", {"dynamodb"}),
+    ],
+)
+def test_an_archive_describes_the_services_that_its_function_calls(
+    program: Program, name: str, services: set[str]
+) -> None:
+    code = program.one("lambda/function:Function", name).inputs["code"]
+    described = {path for path in code if path.startswith("models/")}
+    assert {Path(path).parts[1] for path in described} == {*services, "endpoints.json"}
+
+
 def modules(archive: Iterable[str]) -> set[str]:
     """Return the modules of ours in an archive, without the packages' own."""
     names = {path.removesuffix(".py").replace("/", ".") for path in archive if path.endswith(".py")}
