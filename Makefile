@@ -71,6 +71,8 @@ lock: ## Pin the newest versions that pyproject.toml allows
 	$(compile) --upgrade pyproject.toml --output-file requirements.txt
 	$(compile) --upgrade pyproject.toml --extra dev --constraint requirements.txt --output-file requirements-dev.txt
 	$(compile) --upgrade --group ministack --output-file requirements-ministack.txt
+	@scripts/setup python
+	.venv/bin/python scripts/models.py
 
 clean: ## Stop the local stack, and remove what was made in this directory
 	@if [ -x .venv/bin/cafe ]; then .venv/bin/cafe local stop || true; fi

@@ -21,7 +21,7 @@ from typing import Any
 import botocore.httpsession
 from botocore.awsrequest import AWSResponse
 
-from bench.expressions import Expressions
+from bench.expressions import Expressions, update_item
 from bench.shared_items import Item, SharedItems
 
 KEYS = {"Orders": "orderId", "CafeMenu": "item", "CafeOrderMetrics": "metric", "IdempotencyKeys": "key"}
@@ -81,6 +81,7 @@ class StandIn:
             "UpdateItem": self._update_item,
             "DeleteItem": self._delete_item,
             "BatchWriteItem": self._batch_write_item,
+            "BatchExecuteStatement": self._batch_execute_statement,
             "TransactWriteItems": self._transact_write_items,
             "GetItem": self._get_item,
             "BatchGetItem": self._batch_get_item,
@@ -150,6 +151,15 @@ class StandIn:
         self.usage.add(write_units=units)
         return {"UnprocessedItems": {}}
 
+    def _batch_execute_statement(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"Responses": [self._execute(update_item(each)) for each in request["Statements"]]}
+
+    def _execute(self, update: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._update_item(update)
+        except RefusedError as error:
+            return {"Error": {"Code": error.code.removesuffix("Exception"), **error.details}}
+
     def _transact_write_items(self, request: dict[str, Any]) -> dict[str, Any]:
         actions = [next(iter(action.items())) for action in request["TransactItems"]]
         keys = [_place(action) for _, action in actions]
@@ -204,7 +214,9 @@ class StandIn:
         item = self._get(key)
         if not Expressions(request).holds(request.get("ConditionExpression"), item):
             self.usage.add(conditions_failed=1, write_units=_units(item))
-            raise RefusedError("ConditionalCheckFailedException", message="The conditional request failed")
+            is_wanted = item and request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+            found = {"Item": item} if is_wanted else {}
+            raise RefusedError("ConditionalCheckFailedException", **found)
         self.usage.add(write_units=self._replace(key, change(item)))
 
     def _replace(self, key: str, new: Item | None) -> int:

@@ -25,6 +25,10 @@ _CLAUSES = re.compile(r"\b(SET|ADD|REMOVE)\b")
 _ASSIGNMENT = re.compile(rf"\s*({_NAME})\s*=\s*((?:[^,(]|\([^)]*\))+)")
 _COMPARISON = re.compile(rf"({_NAME})\s*(=|<>|<=|>=|<|>)\s*(:\w+)")
 _FUNCTION = re.compile(rf"(attribute_exists|attribute_not_exists)\s*\(\s*({_NAME})\s*\)")
+_UPDATE = re.compile(
+    r'UPDATE "(?P<table>[^"]+)" (?P<changes>(?:SET "\w+" = \? )+)'
+    r'WHERE "(?P<key>\w+)" = \? AND "(?P<attribute>\w+)" (?P<sign>[<>]) \?'
+)
 _DEFAULT = re.compile(rf"if_not_exists\s*\(\s*({_NAME})\s*,\s*(:\w+)\s*\)")
 
 
@@ -77,6 +81,36 @@ class Expressions:
         if comparison in _COMPARISONS:
             return found is not None and _COMPARISONS[comparison](_plain(found), _plain(self._values[value]))
         return (found is not None) == (comparison == "attribute_exists")
+
+
+def update_item(statement: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the UpdateItem that does what an UPDATE of PartiQL does, which makes no item."""
+    request, key, names = _update(statement["Statement"])
+    *values, key_value, limit = statement["Parameters"]
+    numbers = {f":{name}": value for name, value in zip(names, values, strict=True)}
+    return {
+        **request,
+        "Key": {key: key_value},
+        "ExpressionAttributeValues": {**numbers, ":limit": limit},
+        "ReturnValuesOnConditionCheckFailure": statement.get("ReturnValuesOnConditionCheckFailure", "NONE"),
+    }
+
+
+@lru_cache
+def _update(text: str) -> tuple[dict[str, Any], str, list[str]]:
+    """Parse an UPDATE into the part of a request that is constant, the key, and what it sets."""
+    found = _UPDATE.fullmatch(text)
+    if not found:
+        raise UnknownExpressionError(f"The DynamoDB stand-in does not understand the statement {text!r}.")
+    key, attribute, sign = found["key"], found["attribute"], found["sign"]
+    names = re.findall(r'SET "(\w+)"', found["changes"])
+    request = {
+        "TableName": found["table"],
+        "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in names),
+        "ConditionExpression": f"attribute_exists(#{key}) AND #{attribute} {sign} :limit",
+        "ExpressionAttributeNames": {f"#{name}": name for name in (key, attribute, *names)},
+    }
+    return request, key, names
 
 
 @lru_cache

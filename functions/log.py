@@ -16,14 +16,7 @@ _encode = json.JSONEncoder(default=str).encode
 def log(level: str, message: str, **fields: object) -> None:
     """Write a line to the function's log.
 
-    Parameters
-    ----------
-    level
-        `INFO` or `ERROR`.
-    message
-        What happened, the same words each time, so that it can be searched for.
-    fields
-        Which order, which message, why.
+    `message` has the same words each time, so that it can be searched for; `fields` has ids and reasons.
     """
     log_each(level, message, [fields])
 

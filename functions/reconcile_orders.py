@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -23,7 +24,7 @@ from orders.reconciliation import Clock, Outcome, Reconciler
 from orders.replay import replay
 from orders.screens import Since
 from orders.sweep import Swept, sweep
-from orders.times import MAX_AHEAD
+from orders.times import MAX_AHEAD, iso
 from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.metrics import Metrics
 from stores.dynamodb.projection import Projection
@@ -109,6 +110,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def check() -> dict[str, Any]:
     """Return whether both stores answer and the database takes rows, and what the last run found."""
+    return _check_database() | _check_dynamodb()
+
+
+def _check_database() -> dict[str, Any]:
     login = LoginSecret(environment.database_secret())
     impatient = MySql(login, timeout=CHECK_TIMEOUT, patience=CHECK_TIMEOUT)
     rows = OrderRows(impatient, environment.time_zone())
@@ -134,24 +139,23 @@ def check() -> dict[str, Any]:
         "narrow_for": narrow_for,
         "refuses_writes": refusal,
     }
-    answer: dict[str, Any] = {
-        "database": database,
-        "dynamodb": {"reachable": True, "reason": None},
-        "rds_orders": None,
-        "drift": None,
-        "as_of": None,
-        "last_order_at": _iso(last_order_at),
-        "future_orders": future_orders,
-    }
+    return {"database": database, "last_order_at": iso(last_order_at), "future_orders": future_orders}
+
+
+def _check_dynamodb() -> dict[str, Any]:
     try:
-        found = found_last().rds_orders()
+        found, reason = found_last().rds_orders(), None
     except StoreUnavailableError as error:
         log("ERROR", "Figures not read", reason=str(error))
-        return answer | {"dynamodb": {"reachable": False, "reason": str(error)}}
-    answer |= {"unknown_since": _iso(found.unknown_since), "unknown_reason": found.unknown_reason}
-    if found.as_of:
-        answer |= {"rds_orders": found.count, "drift": found.drift, "as_of": _iso(found.as_of)}
-    return answer
+        found, reason = RdsOrders(), str(error)
+    return {
+        "dynamodb": {"reachable": reason is None, "reason": reason},
+        "rds_orders": found.count if found.as_of else None,
+        "drift": found.drift if found.as_of else None,
+        "as_of": iso(found.as_of),
+        "unknown_since": iso(found.unknown_since),
+        "unknown_reason": found.unknown_reason,
+    }
 
 
 Work = Callable[[Reconciler, Callable[[], float], Outcome], None]
@@ -182,26 +186,15 @@ def _run(work: Work, left: Callable[[], float], asked_by: str) -> dict[str, Any]
         _publish_drift(outcome, asked_by)
     if reason:
         log("ERROR", "Not all was reconciled", reason=reason, askedBy=asked_by)
-    return {
+    result = asdict(outcome) | asdict(swept)
+    del result["compared_until"], result["recorded"]
+    return result | {
         "compared": outcome.unchecked is None,
-        "checked": outcome.checked,
-        "repaired": outcome.repaired,
-        "counted": outcome.counted,
-        "drift": outcome.drift,
-        "rds_orders": outcome.rds_orders,
         "corrected": _by_table(outcome.corrected),
         "bad_rows": {str(row_id): why for row_id, why in outcome.bad_rows.items()},
         "swept": len(swept.recorded),
         "left": swept.left,
-        "rejected": swept.rejected,
-        "rejected_reason": swept.rejected_reason,
-        "conflicting": swept.conflicting,
-        "conflicting_reason": swept.conflicting_reason,
-        "waiting": swept.waiting,
-        "waiting_reason": swept.waiting_reason,
-        "next": outcome.next,
         "reason": reason,
-        "unchecked": outcome.unchecked,
     }
 
 
@@ -256,12 +249,13 @@ def _keep(outcome: Outcome) -> None:
 
 def _by_table(corrected: dict[str, int]) -> dict[str, dict[str, int]]:
     """Return corrections of the counters that people see, by the attribute that shows them."""
-    menu = {item: value for name, value in corrected.items() if (item := counters.item_of(name))}
-    shown = {name: value for name, value in corrected.items() if counters.is_shown(name)}
-    return {
-        "metrics": {name: value for name, value in shown.items() if counters.item_of(name) is None},
-        "menu": menu,
-    }
+    tables: dict[str, dict[str, int]] = {"metrics": {}, "menu": {}}
+    for name, value in corrected.items():
+        if item := counters.item_of(name):
+            tables["menu"][item] = value
+        elif counters.is_shown(name):
+            tables["metrics"][name] = value
+    return tables
 
 
 def _sweep(left: Callable[[], float]) -> Swept:
@@ -326,9 +320,3 @@ def _time_left(context: Any) -> Callable[[], float]:
 def _until(seconds: float) -> Callable[[], float]:
     end = time.monotonic() + seconds
     return lambda: end - time.monotonic()
-
-
-def _iso(moment: datetime | None) -> str | None:
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from log import log
 from orders.backoff import visibility
 from orders.errors import is_final, place_of
 
+if TYPE_CHECKING:
+    from stores.sqs import OrderQueue
+
 RESERVE = 4.0  # seconds of the invocation that are left for the last call and for the answer
 
 
-class Queue(Protocol):
-    """`OrderQueue`, as far as it is needed here."""
-
-    def visibility_timeout(self) -> int:
-        """Return the queue's own visibility timeout in seconds."""
-
-    def set_visibility(self, seconds: Mapping[str, int], left: Callable[[], float]) -> str | None:
-        """Set messages' visibility by their receipt handles, in this order; return why not for all."""
-
-
 def back_off(
-    queue: Callable[[], Queue],
+    queue: Callable[[], OrderQueue],
     records: Iterable[Mapping[str, Any]],
     reasons: Mapping[str, str],
     *,
@@ -34,19 +27,7 @@ def back_off(
     """Set the visibility of the messages that failed, in the time that the invocation has left.
 
     Where that fails, a message comes again after the queue's own visibility timeout: logged, and harmless.
-
-    Parameters
-    ----------
-    queue
-        Opens the queue.
-    records
-        The batch, as records of an SQS event.
-    reasons
-        Why messages failed, by their ids.
-    received
-        When the batch was received, as `time.monotonic` measures it.
-    context
-        The invocation's context.
+    `reasons` has the failed messages by their ids, `received` the time of the batch by `time.monotonic`.
     """
     failed = [record for record in records if record["messageId"] in reasons]
     if not failed:
@@ -60,7 +41,7 @@ def back_off(
 
 
 def _set(
-    queue: Queue,
+    queue: OrderQueue,
     failed: list[Mapping[str, Any]],
     reasons: Mapping[str, str],
     received: float,

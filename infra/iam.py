@@ -84,8 +84,8 @@ def write_items(table: aws.dynamodb.Table) -> Statement:
 
 
 def update_items(*tables: aws.dynamodb.Table) -> Statement:
-    """Update items of tables, in a transaction or not."""
-    return allow(["dynamodb:UpdateItem"], *(table.arn for table in tables))
+    """Update items of tables, one or many at once."""
+    return allow(["dynamodb:UpdateItem", "dynamodb:PartiQLUpdate"], *(table.arn for table in tables))
 
 
 def get_items(*tables: aws.dynamodb.Table) -> Statement:

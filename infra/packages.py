@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pulumi
@@ -16,6 +16,14 @@ import pulumi
 FUNCTIONS = Path(__file__).parent.parent / "functions"
 # What Lambda's Python runtime lacks and our modules import. Botocore is part of the runtime.
 VENDORED = ("pymysql",)
+MODELS = FUNCTIONS / "models"
+# The service whose client a module creates.
+CLIENTS = {
+    "stores/dynamodb/client.py": "dynamodb",
+    "stores/secret.py": "secretsmanager",
+    "stores/sns.py": "sns",
+    "stores/sqs.py": "sqs",
+}
 
 Files = dict[str, Path]
 
@@ -40,7 +48,7 @@ def code(handler: str) -> Files:
             if candidate not in files and source.is_file():
                 files[candidate] = source
                 waiting += _imports(source)
-    return files
+    return files | _models(CLIENTS[module] for module in CLIENTS.keys() & files.keys())
 
 
 def migrations() -> Files:
@@ -73,6 +81,15 @@ def time_zone(name: str) -> Files:
     zone = Path("zoneinfo") / name
     packages = [Path("__init__.py"), *(parent / "__init__.py" for parent in zone.parents if parent.name)]
     return {f"tzdata/{path.as_posix()}": root / path for path in [*packages, zone]}
+
+
+def _models(services: Iterable[str]) -> Files:
+    """Collect the descriptions of services for the SDK."""
+    paths = [
+        MODELS / "endpoints.json",
+        *(path for name in services for path in (MODELS / name).rglob("*.json")),
+    ]
+    return {path.relative_to(FUNCTIONS).as_posix(): path for path in paths}
 
 
 def _vendored(package: str) -> Files:

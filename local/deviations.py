@@ -19,6 +19,7 @@ from typing import Any
 DATABASE_AUTHORITIES = "rds-ca.pem"
 # MiniStack hands a function at most this many messages of a queue at once.
 MAX_BATCH_SIZE = 10
+PARTIQL_UPDATE = "dynamodb:PartiQLUpdate"
 
 _API_HOST = r"([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com"
 _PAGE_HOST = r"([A-Za-z0-9]+)\.cloudfront\.net"
@@ -89,13 +90,17 @@ class Deviations:
         return json.dumps({**policy, "Statement": kept})
 
     def role_policy(self, document: str) -> str:
-        """Allow the batches of what is allowed on queues: for SQS they are the same permission."""
+        """Allow the batches of what is allowed, which are actions of their own for MiniStack alone."""
         policy = json.loads(document)
         changed = [_with_batches(statement) for statement in policy["Statement"]]
         if changed != policy["Statement"]:
             self._note(
                 "Roles may send to queues, delete and hide messages in batches: AWS does not ask apart."
             )
+        if any(PARTIQL_UPDATE in statement["Action"] for statement in changed):
+            self._note("Roles that may update items with PartiQL may use it on all tables: on AWS on theirs.")
+            batch = {"Effect": "Allow", "Action": ["dynamodb:BatchExecuteStatement"], "Resource": ["*"]}
+            changed.append(batch)
         return json.dumps({**policy, "Statement": changed})
 
     def batch_size(self, size: int) -> int:

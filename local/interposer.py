@@ -18,7 +18,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PUT = "BatchWriteItem"  # how the functions write orders
-WRITES = {PUT, "UpdateItem"}  # and counters
+SET = "BatchExecuteStatement"  # and counters
+WRITES = {PUT, SET, "UpdateItem"}
 # Headers that speak of one connection only.
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
 TIMEOUT = 120.0  # seconds
@@ -74,6 +75,9 @@ class Throttling(Meddler):
             return None
         if call.operation == PUT and self._random.random() < 0.5:
             return Answer(status=200, body={"UnprocessedItems": call.body["RequestItems"]})
+        if call.operation == SET and self._random.random() < 0.5:
+            throttled = {"Error": {"Code": "ThrottlingError"}}
+            return Answer(status=200, body={"Responses": [throttled] * len(call.body["Statements"])})
         return error(self._random.choice(self.ERRORS))
 
 

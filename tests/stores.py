@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,7 +27,7 @@ from stores.mysql import migrations, users
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.secret import Login
-from tests import engine
+from tests import engine, partiql
 from tests.waiting import LIMIT
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -64,7 +65,13 @@ def dynamodb_in_process() -> Iterator[Any]:
             ],
             GlobalSecondaryIndexUpdates=[{"Create": MENU_BY_PRICE}],
         )
+        # moto's own updates items on other conditions than DynamoDB.
+        patch.setattr(client, "batch_execute_statement", partial(_execute, client))
         yield client
+
+
+def _execute(client: Any, Statements: Sequence[Any]) -> dict[str, Any]:  # noqa: N803  # as botocore has it
+    return partiql.execute(client.update_item, Statements)
 
 
 @pytest.fixture

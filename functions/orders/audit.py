@@ -11,9 +11,8 @@ from zoneinfo import ZoneInfo
 from orders import counters
 from orders.counters import HOURS_KEPT, Group
 
-TIME_ZONE = (
-    "TIME_ZONE#"  # the counter whose name says in which zone days are counted, and whose value since when
-)
+# The counter with the zone in which days are counted in its name, and since when as its value.
+TIME_ZONE = "TIME_ZONE#"
 # Until then, functions that ran before the time zone changed may still count by the old one.
 CHANGE_LASTS = timedelta(hours=2)
 
@@ -32,78 +31,42 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a counter lacks, by the rows of the same snapshot.
-
-    Attributes
-    ----------
-    value
-        To be added to the counter.
-    corrections
-        The counter's corrections in the snapshot, 0 if the counter was missing.
-    """
+    """Difference of a counter from the rows of the same snapshot."""
 
     name: str
-    value: int
-    corrections: int
+    value: int  # to be added to the counter
+    corrections: int  # of the counter in the snapshot, 0 if it was missing
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All counters, and what the rows add up to, as of one moment.
-
-    Attributes
-    ----------
-    bad_rows
-        Ids of rows that hold no order: the first ones.
-    """
+    """All counters, and what the rows add up to, as of one moment."""
 
     counters: Mapping[str, State]
     expected: Mapping[str, int]
     rows: int
-    bad_rows: Collection[int] = ()
+    bad_rows: Collection[int] = ()  # ids of rows that hold no order: the first ones
+
+
+Tally = Callable[[Iterable[Group]], Mapping[str, int]]
 
 
 class Store(Protocol):
-    """The source of truth; every method raises StoreUnavailableError if it does not answer."""
+    """The source of truth (`stores.mysql.audit.AuditStore`)."""
 
-    def snapshot(
-        self,
-        tally: Callable[[Iterable[Group]], Mapping[str, int]],
-        since: datetime,
-        left: Callable[[], float],
-    ) -> Snapshot:
-        """Read counters and rows in one consistent snapshot; raise OutOfTimeError if time is up.
-
-        Groups of orders that were sent before `since` have an item or a time, not both.
-        """
-
-    def correct(self, differences: Collection[Difference]) -> None:
-        """Add each difference once, whoever else does so."""
-
-    def note_time_zone(self, name: str, since: int) -> None:
-        """Replace the counter that says in which time zone days are counted."""
-
-    def delete(self, names: Collection[str]) -> None:
-        """Delete counters."""
+    def snapshot(self, tally: Tally, since: datetime, left: Callable[[], float]) -> Snapshot: ...
+    def correct(self, differences: Collection[Difference]) -> None: ...
+    def note_time_zone(self, name: str, since: int) -> None: ...
+    def delete(self, names: Collection[str]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Result of an audit.
+    """Result of an audit."""
 
-    Attributes
-    ----------
-    rows
-        That were summed up.
-    corrected
-        What was added to counters that were wrong, by name.
-    recounted
-        Days and hours of them, because the time zone has changed: no drift.
-    """
-
-    rows: int
-    corrected: Mapping[str, int] = field(default_factory=dict)
-    recounted: bool = False
+    rows: int  # that were summed up
+    corrected: Mapping[str, int] = field(default_factory=dict)  # what was added to wrong counters, by name
+    recounted: bool = False  # days and hours of them, because the time zone has changed: no drift
     bad_rows: Collection[int] = ()
 
     @property

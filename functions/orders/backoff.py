@@ -14,16 +14,8 @@ JITTER = 0.2  # so that what failed together does not come again together
 def visibility(reason: str, receives: int, *, elapsed: float, queue: int) -> int:
     """Return for how many more seconds a message that failed stays invisible.
 
-    Parameters
-    ----------
-    reason
-        Why it failed, as the ledger or the parser reports it.
-    receives
-        How often it was received.
-    elapsed
-        Seconds since it was received this time: a store that is slow to fail delays no order further.
-    queue
-        Seconds of the queue's own visibility timeout: no message that failed waits longer.
+    It was received `receives` times, for the last time `elapsed` seconds ago: a store that is slow to fail
+    delays no order further. None waits longer than the queue's own visibility timeout, `queue` seconds.
     """
     # An invalid message goes to `OrderDLQ` at once, and so does an order that has had all its attempts:
     # from there it is recorded as soon as the store is back. What nobody foresaw must not become a busy loop.

@@ -43,18 +43,10 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Orders that were sent in the same quarter of an hour, for one item.
+    """Orders that were sent in the same quarter of an hour, for one item."""
 
-    Attributes
-    ----------
-    item
-        None for orders of all items, whose quantities another group has.
-    sent_at
-        Any time in the quarter, in UTC; None for orders of all times, or of an unknown one.
-    """
-
-    item: str | None
-    sent_at: datetime | None
+    item: str | None  # None for orders of all items, whose quantities another group has
+    sent_at: datetime | None  # any time in the quarter, in UTC; None for all times, or an unknown one
     orders: int
     quantity: int
 
@@ -186,12 +178,8 @@ def item_hours(now: datetime, hours: int = 24) -> tuple[str, str]:
 def same_time_yesterday(now: datetime, zone: tzinfo) -> dict[str, float]:
     """Return which quarters make up yesterday until this time of the day, by the clock on the wall.
 
-    Returns
-    -------
-    dict[str, float]
-        By the quarter's counter, the share of it that counts: 1, and less for the quarter that has begun.
-        No quarter is in it where the clock was put forward over its time; two of the same time are where
-        it was put back.
+    Each counter's value is the share of it that counts: 1, and less for the quarter that has begun. No
+    quarter is in it where the clock was put forward over its time; two of a time where it was put back.
     """
     end = now.astimezone(zone).replace(tzinfo=None, fold=0) - timedelta(days=1)
     midnight = end.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -64,19 +64,12 @@ def canonical(text: str) -> NumberText:
 
 
 def decode(text: str, number: Callable[[str], object] = exact) -> object:
-    """Decode JSON.
+    """Decode JSON; raise ValueError if it is invalid, as NaN is, RecursionError if it is nested too deeply.
 
     Parameters
     ----------
     number
         Makes a value of each number; `NumberText` keeps all of them as they are written.
-
-    Raises
-    ------
-    ValueError
-        If it is not JSON; NaN and Infinity, which Python takes, are not.
-    RecursionError
-        If it is nested too deeply.
     """
     return _decoder(number).decode(text)
 

@@ -1,4 +1,4 @@
-"""What `ReconcileOrders` found last, for pages and operators."""
+"""Findings of `ReconcileOrders` and depths of the queues, for pages and operators."""
 
 from __future__ import annotations
 
@@ -40,3 +40,12 @@ class DeadLetterCounts:
     conflicting: int  # orders whose id belongs to another order
     waiting: int  # orders that could not be recorded
     as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Depths:
+    """Messages on their way, as SQS estimates them."""
+
+    waiting: int
+    in_flight: int
+    dead_lettered: int

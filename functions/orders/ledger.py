@@ -33,23 +33,17 @@ class Written:
 
 
 class OrderDatabase(Protocol):
-    """The source of truth."""
+    """The source of truth (`stores.mysql.orders.OrdersDatabase`)."""
 
-    def record(self, orders: Sequence[Order]) -> dict[str, Order | None]:
-        """Insert and count what is new, in one transaction; return what is there under each id."""
-
-    def counted(self, names: Collection[str]) -> dict[str, Counted]:
-        """Read counters."""
-
-    def adopt(self, newer: Mapping[str, Progress]) -> None:
-        """Take over states of later versions."""
+    def record(self, orders: Sequence[Order]) -> dict[str, Order | None]: ...
+    def counted(self, names: Collection[str]) -> dict[str, Counted]: ...
+    def adopt(self, newer: Mapping[str, Progress]) -> None: ...
 
 
 class OrderProjection(Protocol):
-    """Orders by id, and counters, as the source of truth has them."""
+    """Orders and counters as the source of truth has them (`stores.dynamodb.projection.Projection`)."""
 
-    def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Written:
-        """Write orders and counters, no order over a later version."""
+    def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Written: ...
 
 
 class Ledger:

@@ -78,13 +78,7 @@ def parse_record(record: Mapping[str, Any]) -> Order:
 
 
 def time_of(record: Mapping[str, Any], envelope: Envelope | None) -> OrderTime:
-    """Return the time of the order in a record.
-
-    Raises
-    ------
-    InvalidOrderError
-        If there is no usable time.
-    """
+    """Return the time of the order in a record; raise InvalidOrderError if it has none."""
     try:
         return order_time(record, envelope.timestamp if envelope else None)
     except TimeError as error:
@@ -94,15 +88,7 @@ def time_of(record: Mapping[str, Any], envelope: Envelope | None) -> OrderTime:
 def unwrap(body: object, number: Callable[[str], object] = exact) -> tuple[Envelope | None, object]:
     """Take a message out of SNS's envelope: the envelope and its `Message` as it is, or None and the body.
 
-    Parameters
-    ----------
-    number
-        What makes a value of each number; see `exact_json.decode`.
-
-    Raises
-    ------
-    InvalidOrderError
-        If the body is not JSON.
+    Raises InvalidOrderError if the body is not JSON; for `number` see `exact_json.decode`.
     """
     message = decode_twice(body, number)
     if isinstance(message, dict) and message.get("Type") == "Notification" and "Message" in message:
@@ -113,13 +99,7 @@ def unwrap(body: object, number: Callable[[str], object] = exact) -> tuple[Envel
 
 
 def decode(text: str, number: Callable[[str], object] = exact) -> object:
-    """Decode JSON that anybody may have written.
-
-    Raises
-    ------
-    InvalidOrderError
-        If it is not JSON, or only to Python's taste (NaN, endless nesting).
-    """
+    """Decode JSON; raise InvalidOrderError if it is invalid, or valid for Python alone (NaN)."""
     try:
         return exact_json.decode(text, number)
     except (ValueError, RecursionError):
@@ -127,13 +107,7 @@ def decode(text: str, number: Callable[[str], object] = exact) -> object:
 
 
 def decode_twice(text: object, number: Callable[[str], object] = exact) -> object:
-    """Decode JSON that may be in a JSON string; what is no text is returned as it is.
-
-    Raises
-    ------
-    InvalidOrderError
-        If it is not JSON.
-    """
+    """Decode JSON that may be in a JSON string; return anything but text as it is."""
     message = decode(text, number) if isinstance(text, str) else text
     return decode(message, number) if isinstance(message, str) else message
 

@@ -24,10 +24,7 @@ ENDS_NO_SIGN = "\u200c" + JOINER  # inside words of some scripts, and inside emo
 def parse_name(value: object) -> str:
     """Return the name of an item or a customer without the spaces around it.
 
-    Raises
-    ------
-    ValueError
-        It is not text, it cannot be stored, it is too long, or nothing of it would be visible.
+    Raises ValueError if it is not text, cannot be stored, is too long, or nothing of it would be visible.
     """
     name = value.strip() if isinstance(value, str) else ""
     if not is_unicode(name):

@@ -64,13 +64,7 @@ class OrderFields:
 
     @classmethod
     def of(cls, message: object) -> OrderFields:
-        """Check a decoded JSON value.
-
-        Raises
-        ------
-        InvalidOrderError
-            With one sentence per wrong field.
-        """
+        """Check a decoded JSON value; raise InvalidOrderError with one sentence per wrong field."""
         if not isinstance(message, dict):
             raise InvalidOrderError({"body": "The order must be a JSON object."})
         said = dict(message)

@@ -36,75 +36,37 @@ Place = tuple[int, int]  # of a row: its transaction's number, or 0 in the order
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Orders of some rows.
-
-    Attributes
-    ----------
-    bad
-        Why, by id, for each row in which there is no order.
-    after
-        Where the next page begins; None after the last one.
-    until
-        What was recorded until then is in this page or in an earlier one.
-    """
+    """Orders of some rows."""
 
     orders: Sequence[Order]
-    bad: Mapping[int, str] = field(default_factory=dict)
-    after: Place | None = None
-    until: datetime | None = None
+    bad: Mapping[int, str] = field(default_factory=dict)  # why, by id, where a row holds no order
+    after: Place | None = None  # where the next page begins
+    until: datetime | None = None  # what was recorded until then is in this page or in an earlier one
 
 
 class Database(Protocol):
-    """The source of truth; every method raises StoreUnavailableError if it does not answer."""
+    """The source of truth (`stores.mysql.rows.OrderRows`)."""
 
-    def count_uncounted(self) -> Rows:
-        """Name, count and mark some rows that nobody has counted; `after` says that there may be more."""
-
-    def recorded(self, since: datetime, until: datetime, after: Place, limit: int) -> Rows:
-        """Read what was recorded in a period, in that order, without the orders' attributes."""
-
-    def changed(self, since: datetime, until: datetime, after: Place, limit: int) -> Rows:
-        """Read the orders that were moved in a period, without their attributes."""
-
-    def begin_states(self, order_ids: Collection[str]) -> list[str]:
-        """Give orders of workers that know no states their first one; return which those are."""
-
-    def adopt(self, newer: Mapping[str, Progress]) -> None:
-        """Take over states of later versions."""
-
-    def orders(self, order_ids: Collection[str]) -> Iterator[Rows]:
-        """Read whole orders, a few megabytes at a time."""
-
-    def by_id(self, after: int, limit: int) -> Rows:
-        """Read whole orders after a row, a few megabytes at most; `after` holds the last row's id."""
-
-    def counted(self, names: Collection[str]) -> dict[str, Counted]:
-        """Read counters."""
-
-    def names(self) -> set[str]:
-        """Return the names of all counters."""
-
-    def begin(self, names: Collection[str]) -> None:
-        """Make counters of 0."""
+    def count_uncounted(self) -> Rows: ...
+    def recorded(self, since: datetime, until: datetime, after: Place, limit: int) -> Rows: ...
+    def changed(self, since: datetime, until: datetime, after: Place, limit: int) -> Rows: ...
+    def begin_states(self, order_ids: Collection[str]) -> list[str]: ...
+    def adopt(self, newer: Mapping[str, Progress]) -> None: ...
+    def orders(self, order_ids: Collection[str]) -> Iterator[Rows]: ...
+    def by_id(self, after: int, limit: int) -> Rows: ...
+    def counted(self, names: Collection[str]) -> dict[str, Counted]: ...
+    def names(self) -> set[str]: ...
+    def begin(self, names: Collection[str]) -> None: ...
 
 
 class Projection(Protocol):
-    """What DynamoDB has; every method raises StoreUnavailableError if it does not answer."""
+    """Orders and counters in DynamoDB (`stores.dynamodb.projection.Projection`)."""
 
-    def behind(self, versions: Mapping[str, int]) -> set[str]:
-        """Return which orders, of those with these versions, are not there or have an older one."""
-
-    def read(self, names: Iterable[str]) -> dict[str, Counted]:
-        """Read counters consistently."""
-
-    def names(self) -> set[str]:
-        """Return the names of all counters that are not 0."""
-
-    def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Written:
-        """Write orders and counters, no order over a later version."""
-
-    def show(self, name: str, counted: Counted, read: Counted | None = None) -> bool:
-        """Set a counter over an older version, or over exactly what was read."""
+    def behind(self, versions: Mapping[str, int]) -> set[str]: ...
+    def read(self, names: Iterable[str]) -> dict[str, Counted]: ...
+    def names(self) -> set[str]: ...
+    def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Written: ...
+    def show(self, name: str, counted: Counted, read: Counted | None = None) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -113,49 +75,24 @@ class Clock:
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], None] = time.sleep
-    left: Callable[[], float] = lambda: float("inf")
-    """Seconds until this run has to end."""
+    left: Callable[[], float] = lambda: float("inf")  # seconds until this run has to end
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run did and found.
+    """Result of a run."""
 
-    Attributes
-    ----------
-    checked
-        Orders that were compared.
-    repaired
-        Orders that DynamoDB lacked, or had with an older state, and now has.
-    counted
-        Rows that nobody had counted.
-    drift
-        By how many orders the stores differed: orders that were missing, or the worst counter.
-    corrected
-        What was added to counters in MySQL, by name.
-    bad_rows
-        Why, by id, for each row in which there is no order.
-    compared_until
-        Everything that was recorded until then was compared.
-    next
-        Where to go on: time was up.
-    reason
-        Why something was left undone.
-    unchecked
-        What could not be compared, and why.
-    """
-
-    checked: int = 0
-    repaired: int = 0
-    counted: int = 0
-    drift: int = 0
-    rds_orders: int | None = None
-    corrected: dict[str, int] = field(default_factory=dict)
-    bad_rows: dict[int, str] = field(default_factory=dict)
-    compared_until: datetime | None = None
-    next: int | None = None
-    reason: str | None = None
-    unchecked: str | None = None
+    checked: int = 0  # orders that were compared
+    repaired: int = 0  # orders that DynamoDB lacked, or had with an older state, and now has
+    counted: int = 0  # rows that nobody had counted
+    drift: int = 0  # by how many orders the stores differed: orders that were missing, or the worst counter
+    rds_orders: int | None = None  # that MySQL has counted
+    corrected: dict[str, int] = field(default_factory=dict)  # what was added to counters in MySQL, by name
+    bad_rows: dict[int, str] = field(default_factory=dict)  # why, by id, where a row holds no order
+    compared_until: datetime | None = None  # everything that was recorded until then was compared
+    next: int | None = None  # where to resume, because time was up
+    reason: str | None = None  # why something was left undone
+    unchecked: str | None = None  # what could not be compared, and why
 
 
 class Reconciler:
@@ -172,10 +109,7 @@ class Reconciler:
     def recent(self, last: RdsOrders, outcome: Outcome) -> None:
         """Count what nobody has counted, and compare what was recorded and moved since the last run.
 
-        Raises
-        ------
-        StoreUnavailableError
-            If a store does not answer. What was repaired by then is.
+        Where this raises StoreUnavailableError, what was repaired by then stays repaired.
         """
         self._count_uncounted(outcome)
         now = self._clock.now()

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from orders.exact_json import encode
 from orders.order import Order
+from orders.times import iso
 
 MOST = 500  # orders of one answer
 MOST_BYTES = 4 * 1024 * 1024  # of one answer; a function's must stay under 6 MB
@@ -23,10 +24,9 @@ class Row:
 
 
 class Rows(Protocol):
-    """Orders by their times."""
+    """Orders by their times (`stores.mysql.rows.OrderRows`)."""
 
-    def period(self, start: datetime, end: datetime, after: int, limit: int) -> Sequence[Row]:
-        """Read the orders of a period, from the first one or after one that was read before."""
+    def period(self, start: datetime, end: datetime, after: int, limit: int) -> Sequence[Row]: ...
 
 
 def replay(rows: Rows, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,14 +69,13 @@ def replay(rows: Rows, request: Mapping[str, Any]) -> dict[str, Any]:
 
 def _spoken(row: Row) -> dict[str, Any]:
     order = row.order
-    sent_at = order.created_at.astimezone(UTC).isoformat(timespec="milliseconds") if order.created_at else ""
     return {
         **order.attributes,
         "orderId": order.order_id,
         "item": order.item,
         "quantity": order.quantity,
         "customer_name": order.customer_name,
-        "created_at": sent_at.replace("+00:00", "Z"),
+        "created_at": iso(order.created_at) or "",
     }
 
 

@@ -55,10 +55,9 @@ class Claim:
 
 
 class Keys(Protocol):
-    """Idempotency keys that were claimed in the last 24 hours."""
+    """Idempotency keys of the last 24 hours (`stores.dynamodb.idempotency.IdempotencyKeys`)."""
 
-    def claim(self, key: str, claim: Claim) -> Claim:
-        """Claim a key unless it is claimed already; return the claim that holds."""
+    def claim(self, key: str, claim: Claim) -> Claim: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +77,8 @@ class OrderRequest:
     def identify(self, keys: Callable[[], Keys]) -> str:
         """Return the order's id: the caller's own, that of the request which this one repeats, or a new one.
 
-        Parameters
-        ----------
-        keys
-            Connects to the keys; called only if the request has one.
-
-        Raises
-        ------
-        KeyReusedError
-            If the key belongs to another order.
-        StoreUnavailableError
-            If the keys cannot be read: nothing may be published then.
+        Connects to the keys only if the request has one. Raises KeyReusedError if it belongs to another
+        order, StoreUnavailableError if the keys cannot be read: nothing may be published then.
         """
         order_id = self.fields.order_id or str(uuid.uuid4())
         if self.key is None:
@@ -111,24 +101,10 @@ class OrderRequest:
 
 
 def parse(body: str, idempotency_key: str | None, *, with_api_key: bool) -> OrderRequest:
-    """Validate a request.
+    """Validate a request; raise InvalidOrderError with one sentence per wrong field, or TooLargeError.
 
-    Parameters
-    ----------
-    body
-        The HTTP body.
-    idempotency_key
-        The header, None if it is missing.
-    with_api_key
-        Whether the API key was sent. Without it, an order must be small, and may not bring its id: a stranger
-        could take the ids that a trusted publisher will use.
-
-    Raises
-    ------
-    InvalidOrderError
-        With one sentence per wrong field.
-    TooLargeError
-        If the body is larger than an order can be.
+    Without the API key, an order must be small, and may not bring its id: a stranger could take the ids that
+    a trusted publisher will use.
     """
     limit = MAX_BODY_WITH_API_KEY if with_api_key else MAX_BODY
     if len(body.encode(errors="replace")) > limit:

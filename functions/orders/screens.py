@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Any, Protocol
 
 from orders.change import Found
 from orders.order import Order
 from orders.states import CLOSED, EPOCH, Change, State, pickup_number
+from orders.times import iso
 
 MOST = 200  # orders of each list
 READY_FOR = timedelta(minutes=10)  # in a rush nobody taps "collected"
@@ -191,10 +192,3 @@ def _change(change: Change) -> dict[str, Any]:
         "actor": change.actor,
         "reason": change.reason,
     }
-
-
-def iso(moment: datetime | None) -> str | None:
-    """Return a time as the API has it: in UTC, with milliseconds."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -8,10 +8,10 @@ from typing import Any, Protocol, TypeVar
 
 from orders import counters
 from orders.errors import StoreUnavailableError
-from orders.findings import DeadLetterCounts, RdsOrders
+from orders.findings import DeadLetterCounts, Depths, RdsOrders
 from orders.names import CustomerNames
-from orders.screens import Since, iso
-from orders.times import MAX_AHEAD
+from orders.screens import Since
+from orders.times import MAX_AHEAD, iso
 
 T = TypeVar("T")
 
@@ -31,49 +31,24 @@ class NothingKnownError(Exception):
 
 
 class Database(Protocol):
-    """The source of truth."""
+    """The source of truth (`stores.mysql.status.StatusDatabase`)."""
 
-    def recent(self, until: datetime, limit: int) -> list[dict[str, Any]]:
-        """Read the latest orders that were sent until a moment."""
-
-    def top_items(self, now: datetime, limit: int) -> list[dict[str, Any]]:
-        """Read the items of which most were ordered lately."""
-
-    def values(self, names: Collection[str]) -> dict[str, int]:
-        """Read counters by name; one that never counted is missing."""
-
-    def open_orders(self, since: Since) -> dict[str, int]:
-        """Count the orders that wait, are prepared and are ready."""
+    def recent(self, until: datetime, limit: int) -> list[dict[str, Any]]: ...
+    def top_items(self, now: datetime, limit: int) -> list[dict[str, Any]]: ...
+    def values(self, names: Collection[str]) -> dict[str, int]: ...
+    def open_orders(self, since: Since) -> dict[str, int]: ...
 
 
 class Metrics(Protocol):
-    """The counters that DynamoDB has, and the findings of `ReconcileOrders`."""
+    """Counters and findings in DynamoDB (`stores.dynamodb.metrics.Metrics`)."""
 
-    def read(self, names: Sequence[str]) -> tuple[dict[str, int], RdsOrders, DeadLetterCounts | None]:
-        """Read counters by name, and what was found last."""
-
-
-class DepthsOfQueues(Protocol):
-    """Numbers of messages."""
-
-    @property
-    def waiting(self) -> int:
-        """Not yet received."""
-
-    @property
-    def in_flight(self) -> int:
-        """Being processed."""
-
-    @property
-    def dead_lettered(self) -> int:
-        """In `OrderDLQ`."""
+    def read(self, names: Sequence[str]) -> tuple[dict[str, int], RdsOrders, DeadLetterCounts | None]: ...
 
 
 class Queues(Protocol):
-    """`OrderQueue` and `OrderDLQ`."""
+    """`OrderQueue` and `OrderDLQ` (`stores.sqs.OrderQueues`)."""
 
-    def depths(self) -> DepthsOfQueues:
-        """Count messages."""
+    def depths(self) -> Depths: ...
 
 
 def order_status(
@@ -87,25 +62,9 @@ def order_status(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Read every source, and return the status as far as it is known.
 
-    Parameters
-    ----------
-    zone
-        The cafe's time zone, in which days are counted.
-    names
-        How customers' names are shortened.
-    open_hours
-        For how many hours an order that nobody closed is an open one.
-
-    Returns
-    -------
-    tuple
-        The status, in which what an unavailable source has is null (an empty list where pages expect a
-        list), and the reason by each unavailable source: `rds`, `dynamodb`, `sqs`.
-
-    Raises
-    ------
-    NothingKnownError
-        If none is available.
+    What an unavailable source has is null, or an empty list where pages expect a list. The second result
+    has the reason by each unavailable source: `rds`, `dynamodb`, `sqs`. Raises NothingKnownError if all are.
+    An order that nobody closed is an open one for `open_hours`.
     """
     unavailable: dict[str, str] = {}
 

@@ -12,45 +12,25 @@ from orders.message import parse_batch
 
 
 class DeadLetters(Protocol):
-    """Messages in `OrderDLQ`; each method raises StoreUnavailableError if the queue does not answer."""
+    """Messages in `OrderDLQ` (`stores.sqs.DeadLetters`)."""
 
-    def take(self) -> Sequence[Mapping[str, Any]]:
-        """Take some messages, which nobody else sees for a while."""
-
-    def delete(self, message_ids: Sequence[str]) -> None:
-        """Delete messages."""
-
-    def put_back(self, message_ids: Sequence[str]) -> None:
-        """Let everybody see messages again."""
+    def take(self) -> Sequence[Mapping[str, Any]]: ...
+    def delete(self, message_ids: Sequence[str]) -> None: ...
+    def put_back(self, message_ids: Sequence[str]) -> None: ...
 
 
 @dataclass(slots=True)
 class Swept:
-    """Result of a sweep.
+    """Result of a sweep; of several reasons of a kind, the latest."""
 
-    Attributes
-    ----------
-    recorded
-        Ids of the orders that both stores have now.
-    rejected, rejected_reason
-        Messages that hold no valid order, or one that a store refuses for good, and why the latest does:
-        they need a person.
-    conflicting, conflicting_reason
-        Orders whose id belongs to another order, and which the latest is: a person decides what they are.
-    waiting, waiting_reason
-        Orders that could not be recorded now, and why: the next sweep tries them again.
-    reason
-        Why not every message was looked at, if the queue did not answer.
-    """
-
-    recorded: list[str] = field(default_factory=list)
-    rejected: int = 0
+    recorded: list[str] = field(default_factory=list)  # ids of the orders that both stores have now
+    rejected: int = 0  # messages without an order that the stores take: a person has to correct them
     rejected_reason: str | None = None
-    conflicting: int = 0
+    conflicting: int = 0  # orders whose id belongs to another order: a person decides what they are
     conflicting_reason: str | None = None
-    waiting: int = 0
+    waiting: int = 0  # orders that could not be recorded now: the next sweep tries them again
     waiting_reason: str | None = None
-    reason: str | None = None
+    reason: str | None = None  # why not every message was looked at, if the queue did not answer
 
     @property
     def left(self) -> int:

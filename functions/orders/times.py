@@ -22,22 +22,14 @@ class TimeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class OrderTime:
-    """When an order was sent.
+    """When an order was sent."""
 
-    Attributes
-    ----------
-    at
-        In UTC, to the millisecond.
-    ignored
-        The envelope's `Timestamp` as it was sent, if it is too far in the future; `at` is SQS's time then.
-    """
-
-    at: datetime
-    ignored: str | None = None
+    at: datetime  # in UTC, to the millisecond
+    ignored: str | None = None  # the envelope's `Timestamp` if it is too far in the future
 
 
 def order_time(record: Mapping[str, Any], timestamp: str | None) -> OrderTime:
-    """Return the time of the order in an SQS record.
+    """Return the time of the order in an SQS record; raise TimeError if it has none.
 
     Parameters
     ----------
@@ -45,11 +37,6 @@ def order_time(record: Mapping[str, Any], timestamp: str | None) -> OrderTime:
         `attributes` has the `SentTimestamp`, which a message keeps in `OrderDLQ` as well.
     timestamp
         The envelope's, None for a message without an envelope.
-
-    Raises
-    ------
-    TimeError
-        If there is no usable time.
     """
     try:
         enqueued = datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC)
@@ -75,3 +62,10 @@ def _checked(moment: datetime) -> datetime:
     if not EARLIEST <= moment <= LATEST:
         raise TimeError(f"The message says that it was sent on {moment:%Y-%m-%d}.")
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def iso(moment: datetime | None) -> str | None:
+    """Write a time as responses have it, such as `2026-11-22T14:00:00.000Z`."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

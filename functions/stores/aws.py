@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from botocore.session import Session
 
 SERVICES = ["dynamodb", "secretsmanager", "sns", "sqs"]
+# Their descriptions for the SDK (`scripts/models.py`), shortened: parsing takes most of a client's start.
+MODELS = Path(__file__).parents[1] / "models"
 CONNECTIONS = 16  # of one client; as many calls of a batch run at once
 
 
@@ -63,6 +66,9 @@ def _session() -> Session:
         def list_available_services(self, type_name: str) -> list[str]:
             return SERVICES
 
+        def is_builtin_path(self, path: str) -> bool:
+            return True  # our endpoints are the SDK's, not some that replace them
+
     session = get_session()
-    session.register_component("data_loader", OurServices())
+    session.register_component("data_loader", OurServices(extra_search_paths=[str(MODELS)]))
     return session

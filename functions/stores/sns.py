@@ -18,13 +18,7 @@ class OrderTopic:
         self._client = client or aws.client("sns", aws.FOR_REQUESTS)
 
     def publish(self, message: str) -> None:
-        """Publish an order.
-
-        Raises
-        ------
-        StoreUnavailableError
-            If SNS does not take it.
-        """
+        """Publish an order; raise StoreUnavailableError if SNS does not take it."""
         try:
             self._client.publish(TopicArn=self._arn, Message=message)
         except (BotoCoreError, ClientError) as error:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 import environment
 from orders.errors import StoreUnavailableError
+from orders.findings import Depths
 from stores import aws
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 MAX_BATCH = 10  # messages of one call
-# Calls at once. What so many receives return, up to 80 messages, fits one transaction of DynamoDB.
-PARALLEL = 8
+PARALLEL = 8  # calls at once
 
 
 def sqs_client(config: aws.ClientConfig = aws.FOR_REQUESTS) -> Any:
@@ -30,15 +29,6 @@ def sqs_client(config: aws.ClientConfig = aws.FOR_REQUESTS) -> Any:
     return aws.client("sqs", config, dual_stack=environment.sqs_has_ipv6())
 
 
-@dataclass(frozen=True, slots=True)
-class Depths:
-    """Messages on their way, as SQS estimates them."""
-
-    waiting: int
-    in_flight: int
-    dead_lettered: int
-
-
 class OrderQueues:
     """`OrderQueue` and `OrderDLQ`."""
 
@@ -48,13 +38,7 @@ class OrderQueues:
         self._client: Any = client or sqs_client()
 
     def depths(self) -> Depths:
-        """Count messages.
-
-        Raises
-        ------
-        StoreUnavailableError
-            If SQS does not answer.
-        """
+        """Count messages; raise StoreUnavailableError if SQS does not answer."""
         try:
             waiting, in_flight = self._depth(self._queue_url)
             return Depths(waiting, in_flight, sum(self._depth(self._dead_letter_queue_url)))
@@ -81,19 +65,10 @@ class OrderQueue:
         return int(answer["Attributes"][name])
 
     def set_visibility(self, seconds: Mapping[str, int], left: Callable[[], float]) -> str | None:
-        """Set the visibility of messages, ten with a call and several calls at once.
+        """Set for how many seconds messages stay invisible, by their receipt handles, the first ones first.
 
-        Parameters
-        ----------
-        seconds
-            For how long each message stays invisible, by its receipt handle; the first ones are set first.
-        left
-            Seconds in which calls may still start.
-
-        Returns
-        -------
-        str | None
-            Why it was not set for all, and for how many it was not; else None.
+        Ten are set by a call, and several calls run at once while there are seconds `left`. Returns why that
+        of some messages was not set, and of how many; None if all were.
         """
         entries = [
             {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": timeout}

@@ -57,6 +57,27 @@ def test_a_counter_is_set_only_over_an_older_version(client: Any, stand_in: Stan
     assert stand_in.usage.figures["conditions_failed"] == 1
 
 
+def test_a_statement_of_partiql_updates_an_item_that_is_there_over_an_older_version(
+    client: Any, stand_in: StandIn
+) -> None:
+    set_counter(client, 1, version=1)
+    update = {
+        "Statement": 'UPDATE "CafeOrderMetrics" SET "count" = ? SET "version" = ?'
+        ' WHERE "metric" = ? AND "version" < ?',
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    statements = [
+        {**update, "Parameters": [{"N": "2"}, {"N": "2"}, {"S": metric}, {"N": "2"}]}
+        for metric in ("TOTAL_ORDERS", "TOTAL_ORDERS", "new")
+    ]
+    updated, again, new = client.batch_execute_statement(Statements=statements)["Responses"]
+    item = {"metric": {"S": "TOTAL_ORDERS"}, "count": {"N": "2"}, "version": {"N": "2"}}
+    assert updated == {}
+    assert again["Error"] == {"Code": "ConditionalCheckFailed", "Item": item}
+    assert new["Error"] == {"Code": "ConditionalCheckFailed"}
+    assert stand_in.usage.figures["write_units"] == 1 + 3
+
+
 def add(count: int = 1) -> dict[str, Any]:
     """Count in a transaction, as the previous release did."""
     return {

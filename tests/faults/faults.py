@@ -71,8 +71,8 @@ class Fault(Enum):
     CONFLICT = "TransactionConflictException"  # with the previous release, which writes in transactions
     SERVER_ERROR = "InternalServerError"
     REFUSED = "ValidationException"
-    UNPROCESSED = "all items are returned as unprocessed"
-    HALF_UNPROCESSED = "every other item is returned as unprocessed"
+    UNPROCESSED = "all items are returned as unprocessed, all statements as throttled"
+    HALF_UNPROCESSED = "every other item is returned as unprocessed, every other statement as throttled"
     NO_ANSWER = "no answer in time"
     NO_ROUTE = "no connection to DynamoDB"
     LATE = "no answer in time, and the write arrives later"
@@ -118,6 +118,8 @@ POSSIBLE: dict[Boundary, tuple[Fault, ...]] = {
     before(Place.UPDATE): (
         *THROTTLES,
         *UNAVAILABLE,
+        Fault.UNPROCESSED,
+        Fault.HALF_UNPROCESSED,
         Fault.CONFLICT,
         Fault.SERVER_ERROR,
         Fault.LATE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -11,7 +11,7 @@ from moto.backends import get_backend
 from moto.dynamodb.exceptions import ConditionalCheckFailed
 
 from stores.dynamodb.client import Item, TableNames
-from stores.dynamodb.projection import CURRENT
+from tests import partiql
 
 
 class Tables:
@@ -62,8 +62,14 @@ class Tables:
                 condition_expression=request["ConditionExpression"],
             )
         except ConditionalCheckFailed:
-            raise error("ConditionalCheckFailedException", "UpdateItem") from None
+            there = self._backend.get_item(request["TableName"], request["Key"])
+            item = there.to_json()["Attributes"] if there else None
+            raise error("ConditionalCheckFailedException", "UpdateItem", item) from None
         return {}
+
+    def batch_execute_statement(self, Statements: Sequence[Any]) -> dict[str, Any]:  # noqa: N803
+        """Update items by PartiQL."""
+        return partiql.execute(self.update_item, Statements)
 
 
 class TablesInMemory:
@@ -82,22 +88,29 @@ class TablesInMemory:
         return {}
 
     def update_item(self, **request: Any) -> dict[str, Any]:
-        """Update an item over an older version."""
-        assert request["ConditionExpression"] == CURRENT
+        """Update an item over an older version; make one where the condition lets it."""
         ((_, key),) = request["Key"].items()
         place = request["TableName"], key["S"]
-        counter, values = (
-            request["ExpressionAttributeNames"]["#counter"],
-            request["ExpressionAttributeValues"],
+        may_make = "attribute_not_exists" in request["ConditionExpression"]
+        names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+        changes = dict(
+            change.split(" = ") for change in request["UpdateExpression"][len("SET ") :].split(", ")
         )
+        new = {names.get(name, name): values[value] for name, value in changes.items()}
         with self._lock:
             there = self.items.get(place)
-            if there and int(there["version"]["N"]) >= int(values[":version"]["N"]):
-                raise error("ConditionalCheckFailedException", "UpdateItem")
-            self.items[place] = {counter: values[":value"], "version": values[":version"]}
+            is_older = int(there["version"]["N"]) < int(new["version"]["N"]) if there else may_make
+            if not is_older:
+                raise error("ConditionalCheckFailedException", "UpdateItem", there)
+            self.items[place] = new
         return {}
 
+    def batch_execute_statement(self, Statements: Sequence[Any]) -> dict[str, Any]:  # noqa: N803
+        """Update items by PartiQL."""
+        return partiql.execute(self.update_item, Statements)
 
-def error(code: str, operation: str) -> ClientError:
+
+def error(code: str, operation: str, item: Item | None = None) -> ClientError:
     """Return an error as botocore raises it."""
-    return ClientError({"Error": {"Code": code, "Message": ""}}, operation)
+    response: Any = {"Error": {"Code": code, "Message": ""}, **({"Item": item} if item else {})}
+    return ClientError(response, operation)

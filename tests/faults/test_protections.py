@@ -262,6 +262,7 @@ def without_conflicts(patch: Patch, street: Street) -> None:
 def without_condition(patch: Patch, street: Street) -> None:
     anything = "attribute_not_exists(#version) OR attribute_exists(#version)"
     patch.setattr(stores.dynamodb.projection, "CURRENT", anything)
+    patch.setattr(stores.dynamodb.projection, "OLDER", '"version" > ?')
 
 
 def without_new_versions(patch: Patch, street: Street) -> None:

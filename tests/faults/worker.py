@@ -437,7 +437,17 @@ class _DynamoDb:
 
     def update_item(self, **request: Any) -> dict[str, Any]:
         """Set a counter."""
-        return self._write(Place.UPDATE, lambda: self._environment.dynamodb.update_item(**request))
+        return self._write(Place.UPDATE, lambda *_: self._environment.dynamodb.update_item(**request))
+
+    def batch_execute_statement(self, Statements: list[Any]) -> dict[str, Any]:  # noqa: N803
+        """Set counters; a fault may let some of the statements fail."""
+
+        def execute(some: Sequence[Any] = Statements) -> dict[str, Any]:
+            found = iter(self._environment.dynamodb.batch_execute_statement(some)["Responses"])
+            throttled = {"Error": {"Code": "ThrottlingError"}}
+            return {"Responses": [next(found) if each in some else throttled for each in Statements]}
+
+        return self._write(Place.UPDATE, execute, Statements)
 
     def _write(
         self, place: Place, write: Callable[..., dict[str, Any]], requests: Sequence[Item] = ()

@@ -120,3 +120,13 @@ def test_a_role_may_do_in_batches_what_it_may_do_to_one_message(deviations: Devi
         {**sweeping, "Action": [*sweeping["Action"], "sqs:DeleteMessageBatch"]},
     ]
     assert len(deviations.sentences) == len(ALWAYS) + 1
+
+
+def test_a_role_that_updates_items_with_partiql_may_send_statements_in_a_batch(
+    deviations: Deviations,
+) -> None:
+    update = {"Effect": "Allow", "Action": ["dynamodb:PartiQLUpdate"], "Resource": ["t"]}
+    changed = json.loads(deviations.role_policy(json.dumps({"Statement": [update]})))
+    batch = {"Effect": "Allow", "Action": ["dynamodb:BatchExecuteStatement"], "Resource": ["*"]}
+    assert changed["Statement"] == [update, batch]
+    assert len(deviations.sentences) == len(ALWAYS) + 1

@@ -130,3 +130,11 @@ def test_throttling_leaves_its_share_and_says_no_in_every_way(numbers: random.Ra
     said = {answer.body.get("__type") for answer in refusals}
     assert said == {*Throttling.ERRORS, None}
     assert {"UnprocessedItems": PUTS} in [answer.body for answer in refusals]
+
+
+def test_throttling_refuses_single_statements_of_partiql_too(numbers: random.Random) -> None:
+    throttling = Throttling(numbers, 1.0)
+    call = Call(operation="BatchExecuteStatement", body={"Statements": [{}, {}]}, caller_port=1)
+    answers = [throttling.before(call) for _ in range(50)]
+    refused = {"Error": {"Code": "ThrottlingError"}}
+    assert {"Responses": [refused, refused]} in [answer.body for answer in answers if answer]

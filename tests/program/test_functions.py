@@ -30,6 +30,7 @@ FUNCTIONS = {
         "dynamodb:BatchWriteItem": ["arn:Table.Orders"],
         "dynamodb:PutItem": ["arn:Table.Orders"],
         "dynamodb:UpdateItem": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
+        "dynamodb:PartiQLUpdate": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
     },
     "GetOrderStatusLambda": {
         # The second one for the previous release, until its successor's code is there.
@@ -51,6 +52,7 @@ FUNCTIONS = {
         "dynamodb:BatchWriteItem": ["arn:Table.Orders"],
         "dynamodb:PutItem": ["arn:Table.Orders"],
         "dynamodb:UpdateItem": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
+        "dynamodb:PartiQLUpdate": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
         "dynamodb:BatchGetItem": [
             "arn:Table.Orders",
             "arn:Table.CafeMenu",
@@ -69,6 +71,7 @@ FUNCTIONS = {
             "arn:master:Instance.cafe-db",
         ],
         "dynamodb:UpdateItem": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
+        "dynamodb:PartiQLUpdate": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
     },
 }
 # What the previous release's code calls: it runs until its successor's is there, and again after a rollback.
@@ -213,6 +216,22 @@ def test_an_archive_holds_sources_and_no_leftovers(program: Program, name: str) 
     assert leftovers == []
     assert ("pymysql/__init__.py" in code) == ("rds-ca.pem" in code) == (name in IN_VPC)
     assert ("migrations/0001_create_orders.sql" in code) == (name == "MigrateDatabase")
+
+
+@pytest.mark.parametrize(
+    ("name", "services"),
+    [
+        ("PlaceOrder", {"dynamodb", "sns", "secretsmanager"}),
+        ("OrderProcessor", {"dynamodb", "secretsmanager", "sqs"}),
+        ("GetMenu", {"dynamodb"}),
+    ],
+)
+def test_an_archive_describes_the_services_that_its_function_calls(
+    program: Program, name: str, services: set[str]
+) -> None:
+    code = program.one("lambda/function:Function", name).inputs["code"]
+    described = {path for path in code if path.startswith("models/")}
+    assert {Path(path).parts[1] for path in described} == {*services, "endpoints.json"}
 
 
 # What `environment.table_names` imports once it is called.

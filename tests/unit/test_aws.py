@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import runpy
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -59,3 +62,54 @@ def test_no_directory_of_other_services_is_read(monkeypatch: pytest.MonkeyPatch)
     aws._session.cache_clear()
     aws.client("dynamodb", FOR_REQUESTS)
     assert [path for path in read if "dynamodb" not in path] == []
+
+
+def described() -> dict[str, str]:
+    """Read the descriptions of services that functions bring along."""
+    paths = [path for path in aws.MODELS.rglob("*") if path.is_file()]
+    return {path.relative_to(aws.MODELS).as_posix(): path.read_text("utf-8") for path in paths}
+
+
+def test_services_are_described_as_by_the_pinned_sdk_if_not_run_scripts_models_py() -> None:
+    script = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "models.py"))
+    assert described() == script["contents"]()
+
+
+@pytest.fixture
+def _own_session() -> Iterator[None]:
+    """A session for one test, which reads the descriptions anew."""
+    aws._session.cache_clear()
+    yield
+    aws._session.cache_clear()
+
+
+@pytest.mark.usefixtures("_own_session")
+def test_a_client_has_the_operations_that_the_functions_call_and_no_others() -> None:
+    operations = aws.client("secretsmanager", FOR_REQUESTS).meta.service_model.operation_names
+    assert operations == ["GetSecretValue"]
+
+
+@pytest.mark.usefixtures("_own_session")
+@pytest.mark.parametrize(
+    ("region", "suffix"),
+    [
+        ("eu-central-1", "amazonaws.com"),
+        ("cn-north-1", "amazonaws.com.cn"),
+        ("us-gov-west-1", "amazonaws.com"),
+        ("xx-nowhere-9", "amazonaws.com"),  # a region that is newer than the SDK
+    ],
+)
+def test_every_region_has_its_endpoints(monkeypatch: pytest.MonkeyPatch, region: str, suffix: str) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    for service in aws.SERVICES:
+        client = aws.client(service, FOR_REQUESTS)
+        assert client.meta.endpoint_url == f"https://{service}.{region}.{suffix}"
+        assert client.meta.config.region_name == region
+
+
+@pytest.mark.usefixtures("_own_session")
+def test_without_its_own_descriptions_a_function_uses_the_sdks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(aws, "MODELS", tmp_path / "none")
+    assert "CreateTable" in aws.client("dynamodb", FOR_REQUESTS).meta.service_model.operation_names

@@ -6,9 +6,13 @@ import ast
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+import environment
+from stores.dynamodb.client import TableNames
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 VARIABLES = {
@@ -42,6 +46,81 @@ def reads_environment(source: str) -> bool:
 def test_one_module_reads_environment_variables() -> None:
     sources = [path for path in FUNCTIONS.rglob("*.py") if reads_environment(path.read_text("utf-8"))]
     assert [path.relative_to(FUNCTIONS).as_posix() for path in sources] == ["environment.py"]
+
+
+@pytest.mark.parametrize(
+    ("read", "variable"),
+    [
+        (environment.customer_names, "CUSTOMER_NAMES"),
+        (environment.database_secret, "DATABASE_SECRET"),
+        (environment.dead_letter_queue_url, "DEAD_LETTER_QUEUE_URL"),
+        (environment.function_name, "AWS_LAMBDA_FUNCTION_NAME"),
+        (environment.idempotency_table, "IDEMPOTENCY_TABLE"),
+        (environment.master_secret, "MASTER_SECRET"),
+        (environment.menu_index, "MENU_INDEX"),
+        (environment.menu_table, "MENU_TABLE"),
+        (environment.orders_api_key_sha256, "ORDERS_API_KEY_SHA256"),
+        (environment.origin_secret_sha256, "ORIGIN_SECRET_SHA256"),
+        (environment.queue_url, "QUEUE_URL"),
+        (environment.status_secret, "STATUS_SECRET"),
+        (environment.topic_arn, "TOPIC_ARN"),
+    ],
+)
+def test_a_variable_is_read_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[[], str | None], variable: str
+) -> None:
+    monkeypatch.setenv(variable, f"the value of {variable}")
+    assert read() == f"the value of {variable}"
+
+
+@pytest.mark.parametrize(
+    ("read", "variable", "default"),
+    [
+        (environment.customer_names, "CUSTOMER_NAMES", "initial"),
+        (environment.function_name, "AWS_LAMBDA_FUNCTION_NAME", ""),
+        (environment.orders_api_key_sha256, "ORDERS_API_KEY_SHA256", None),
+        (environment.origin_secret_sha256, "ORIGIN_SECRET_SHA256", None),
+    ],
+)
+def test_a_variable_that_may_be_missing_has_a_default(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[[], str | None], variable: str, default: str | None
+) -> None:
+    monkeypatch.delenv(variable, raising=False)
+    assert read() == default
+
+
+@pytest.mark.parametrize("read", [environment.queue_url, environment.table_names, environment.time_zone])
+def test_a_variable_that_is_needed_has_no_default(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[[], object]
+) -> None:
+    for name in ("QUEUE_URL", "ORDERS_TABLE", "TIME_ZONE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(KeyError):
+        read()
+
+
+@pytest.mark.parametrize(
+    ("read", "variable"),
+    [(environment.signed_in_only, "SIGNED_IN_ONLY"), (environment.sqs_has_ipv6, "SQS_DUALSTACK")],
+)
+def test_a_switch_is_on_where_its_variable_is_set_whatever_it_holds(
+    monkeypatch: pytest.MonkeyPatch, read: Callable[[], bool], variable: str
+) -> None:
+    monkeypatch.delenv(variable, raising=False)
+    assert not read()
+    monkeypatch.setenv(variable, "")
+    assert read()
+
+
+def test_each_table_has_a_variable_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ORDERS_TABLE", "MENU_TABLE", "METRICS_TABLE"):
+        monkeypatch.setenv(name, name)
+    assert environment.table_names() == TableNames("ORDERS_TABLE", "MENU_TABLE", "METRICS_TABLE")
+
+
+def test_the_time_zone_is_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIME_ZONE", "Europe/Berlin")
+    assert environment.time_zone().key == "Europe/Berlin"
 
 
 def imported(handler: str, expression: str, **variables: str) -> str:

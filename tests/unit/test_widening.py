@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pymysql
 import pytest
+from pymysql.constants import ER
 
 import migrate_database
 from orders.errors import SchemaError
@@ -92,9 +94,65 @@ def test_a_deploy_widens_what_takes_two_seconds(table: widening.Table, is_small:
     assert table.is_small is is_small
 
 
-def test_what_takes_longer_than_a_function_runs_is_refused(narrow: MySql) -> None:
-    with pytest.raises(SchemaError, match=r"take about \d+ minutes, longer than a function runs"):
-        narrow.read(lambda cursor: widening.widen(cursor, HUGE))
+class Cursor:
+    """A cursor that runs nothing, or fails with an error's number."""
+
+    def __init__(self, error: int | None = None) -> None:
+        self.error = error
+        self.statements: list[str] = []
+
+    def execute(self, statement: str) -> None:
+        self.statements.append(statement)
+        if self.error:
+            raise pymysql.OperationalError(self.error, "")
+
+
+@pytest.mark.parametrize(("rows", "size"), [(37_500_000, 0), (0, 3_750_000_000)])
+def test_what_takes_as_long_as_a_function_has_is_widened_and_a_row_more_is_refused(
+    rows: int, size: int
+) -> None:
+    cursor: Any = Cursor()
+    widening.widen(cursor, widening.Table(("id",), rows, size))
+    assert cursor.statements == [widening.WIDEN]
+    with pytest.raises(SchemaError, match="take about 13 minutes, longer than a function runs"):
+        widening.widen(cursor, widening.Table(("id",), rows and rows + 1, size and size + 1))
+    assert cursor.statements == [widening.WIDEN]
+
+
+def test_a_lock_that_does_not_end_says_what_to_do_and_another_error_is_raised_as_it_is() -> None:
+    locked: Any = Cursor(ER.LOCK_WAIT_TIMEOUT)
+    with pytest.raises(SchemaError, match="find it with SHOW PROCESSLIST"):
+        widening.widen(locked, widening.Table(("id",), 0, 0))
+    full: Any = Cursor(ER.RECORD_FILE_FULL)
+    with pytest.raises(pymysql.OperationalError, match=str(ER.RECORD_FILE_FULL)):
+        widening.widen(full, widening.Table(("id",), 0, 0))
+
+
+def test_a_table_is_looked_at_by_its_columns_its_counter_its_size_and_its_foreign_keys(narrow: MySql) -> None:
+    found = narrow.read(widening.look)
+    assert (found.narrow, found.rows, found.referring) == (("id", "created_at"), 0, None)
+    assert 0 < found.bytes < 1_000_000
+    rows(narrow, "INSERT INTO counters (name, value, version) VALUES ('TOTAL_ORDERS', 7, 1)")
+    # A key on another column does not hinder.
+    rows(
+        narrow,
+        "CREATE TABLE cups (id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin,"
+        " FOREIGN KEY (id) REFERENCES orders (order_id))",
+    )
+    found = narrow.read(widening.look)
+    assert (found.rows, found.referring) == (7, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "narrow_columns"),
+    [("Id BIGINT NOT NULL AUTO_INCREMENT", ("created_at",)), ("Created_At DATETIME(3) NULL", ("id",))],
+)
+def test_one_narrow_column_is_enough_however_the_columns_are_spelt(
+    narrow: MySql, change: str, narrow_columns: tuple[str, ...]
+) -> None:
+    rows(narrow, f"ALTER TABLE orders CHANGE {change.split()[0].lower()} {change}")
+    assert narrow.read(widening.look).narrow == narrow_columns
+    assert at_deploy(narrow) == []
 
 
 def test_a_foreign_key_is_named_and_a_deploy_goes_on(narrow: MySql) -> None:

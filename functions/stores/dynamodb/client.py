@@ -19,6 +19,8 @@ from stores import aws
 MAX_KEYS = 100
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 MAX_PUTS = 25
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
+MAX_STATEMENTS = 25
 ATTEMPTS = 8
 LONGEST_PAUSE = 1.0  # seconds
 TRANSIENT = {

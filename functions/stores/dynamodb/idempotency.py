@@ -24,12 +24,8 @@ class IdempotencyKeys:
     def claim(self, key: str, claim: Claim) -> Claim:
         """Claim a key unless it is claimed already; return the claim that holds.
 
-        Expired claims count as gone: DynamoDB deletes them hours or days later.
-
-        Raises
-        ------
-        StoreUnavailableError
-            If DynamoDB does not answer.
+        Expired claims count as gone: DynamoDB deletes them hours or days later. Where this raises
+        StoreUnavailableError, nobody knows who has the key.
         """
         now = int(self._clock())
         try:

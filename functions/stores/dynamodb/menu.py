@@ -22,12 +22,6 @@ class Menu:
         self._dynamodb = DynamoDb(aws.FOR_REQUESTS, client)
 
     def prices(self) -> dict[str, Decimal]:
-        """Read what each item costs, sorted by item.
-
-        Raises
-        ------
-        StoreUnavailableError
-            If DynamoDB does not answer.
-        """
+        """Read what each item costs, sorted by item; raise StoreUnavailableError if that fails."""
         items = self._dynamodb.scan(self._table, IndexName=self._index)
         return dict(sorted((item["item"]["S"], Decimal(item["price"]["N"])) for item in items))

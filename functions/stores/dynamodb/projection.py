@@ -6,11 +6,12 @@ only over an older version, and an order that was moved never over a newer one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import tzinfo
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from orders import counters
 from orders.counters import Counted
@@ -19,10 +20,13 @@ from orders.ledger import Written
 from orders.order import Order
 from orders.states import Progress
 from stores.aws import CONNECTIONS
-from stores.dynamodb.client import MAX_PUTS, ConditionFailedError, DynamoDb, Item, TableNames
+from stores.dynamodb.client import MAX_PUTS, MAX_STATEMENTS, ConditionFailedError, DynamoDb, Item, TableNames
 from stores.dynamodb.order_items import OrderItems, is_late, is_moved
 
+T = TypeVar("T")
+
 CURRENT = "attribute_not_exists(#version) OR #version < :version"
+OLDER = '"version" < ?'  # the same in PartiQL, but for an item without a version
 AS_READ = "#version = :read_version AND #counter = :read_value"
 
 
@@ -56,16 +60,18 @@ class Projection:
             Counters by name, of those that DynamoDB has, too.
         """
         refused: dict[str, str] = {}
+        not_set: dict[str, Counted] = {}
+        numbers = list(counted.items())
         newer = self._orders.moved([order for order in orders if is_late(order)])
         first = [o for o in orders if not is_moved(o) and o.order_id not in newer]
-        groups = [first[start : start + MAX_PUTS] for start in range(0, len(first), MAX_PUTS)]
         self._all_at_once(
             [
-                *(_job(self._put, group, refused) for group in groups),
-                *(_job(self._put_moved, order, refused, newer) for order in orders if is_moved(order)),
-                *(_job(self.show, name, number) for name, number in counted.items()),
+                *(partial(self._put, some, refused) for some in _groups(first, MAX_PUTS)),
+                *(partial(self._put_moved, order, refused, newer) for order in orders if is_moved(order)),
+                *(partial(self._show_together, some, not_set) for some in _groups(numbers, MAX_STATEMENTS)),
             ]
         )
+        self._all_at_once(partial(self.show, name, number) for name, number in not_set.items())
         return Written(refused, newer)
 
     def show(self, name: str, counted: Counted, read: Counted | None = None) -> bool:
@@ -143,6 +149,31 @@ class Projection:
         found = self._orders.versions(list(versions))
         return {order_id for order_id, version in versions.items() if found.get(order_id, -1) < version}
 
+    def _show_together(self, counted: Sequence[tuple[str, Counted]], not_set: dict[str, Counted]) -> None:
+        """Set counters in one call; add those to `not_set` that DynamoDB may still lack.
+
+        New counters are among them, because an UPDATE makes no item.
+        """
+        statements = [self._statement(name, number) for name, number in counted]
+        results = self._dynamodb.call("batch_execute_statement", Statements=statements)["Responses"]
+        for (name, number), result in zip(counted, results, strict=True):
+            if (error := result.get("Error")) and _integer(error.get("Item", {}), "version") < number.version:
+                not_set[name] = number
+
+    def _statement(self, name: str, counted: Counted) -> dict[str, Any]:
+        """Return what sets a counter of which DynamoDB has an older version."""
+        table, key, counter = self._place(name)
+        ((key_name, key_value),) = key.items()
+        numbers = {counter: counted.value, "version": counted.version}
+        if expires_at := counters.expires_at(name, self._zone):
+            numbers["expires_at"] = int(expires_at.timestamp())
+        changes = " ".join(f'SET "{each}" = ?' for each in numbers)
+        return {
+            "Statement": f'UPDATE "{table}" {changes} WHERE "{key_name}" = ? AND {OLDER}',
+            "Parameters": [*map(_number, numbers.values()), key_value, _number(counted.version)],
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
     def _put(self, orders: Sequence[Order], refused: dict[str, str]) -> None:
         """Put orders at once; where one is refused or makes it fail, halve until it alone is left out."""
         try:
@@ -198,8 +229,8 @@ class Projection:
             raise away[0]
 
 
-def _job(work: Callable[..., object], *arguments: Any) -> Callable[[], object]:
-    return lambda: work(*arguments)
+def _groups(some: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (some[start : start + size] for start in range(0, len(some), size))
 
 
 def _counted(item: Item) -> tuple[str, Counted]:
@@ -208,8 +239,11 @@ def _counted(item: Item) -> tuple[str, Counted]:
         if "item" in item
         else (item["metric"]["S"], "count")
     )
-    value, version = (int(item.get(part, {"N": "0"})["N"]) for part in (counter, "version"))
-    return name, Counted(value, version)
+    return name, Counted(_integer(item, counter), _integer(item, "version"))
+
+
+def _integer(item: Item, attribute: str) -> int:
+    return int(item.get(attribute, {"N": "0"})["N"])
 
 
 def _number(value: int) -> dict[str, str]:

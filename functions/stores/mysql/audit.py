@@ -6,13 +6,14 @@ Counters and sums are read in one consistent snapshot, so that they can be compa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pymysql.cursors import Cursor
 
-from orders.audit import TIME_ZONE, Difference, OutOfTimeError, Snapshot, State
+from orders.audit import TIME_ZONE, Difference, OutOfTimeError, Snapshot, State, Tally
 from orders.counters import QUARTER_LENGTH, Group
 from stores.mysql.connection import MySql, naive
 from stores.mysql.counters import NOW
@@ -22,7 +23,6 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 AT_ONCE = 1000  # counters in one statement
 STEP = 100_000  # rows that are summed up in one statement
 MOST_BAD_ROWS = 5  # that are named
-Tally = Callable[[Iterable[Group]], Mapping[str, int]]
 
 
 class AuditStore:
@@ -37,24 +37,17 @@ class AuditStore:
     def snapshot(self, tally: Tally, since: datetime, left: Callable[[], float]) -> Snapshot:
         """Read counters and rows in one consistent snapshot.
 
-        Parameters
-        ----------
-        since
-            Groups of orders that were sent before it have an item or a time, not both.
-
-        Raises
-        ------
-        OutOfTimeError
-            If time is up before all rows are read: a snapshot cannot go on in another invocation.
+        Groups of orders that were sent before `since` have an item or a time, not both. Raises OutOfTimeError
+        if time is up before all rows are read: a snapshot does not outlast its invocation.
         """
         return self._mysql.snapshot(lambda cursor: _snapshot(cursor, tally, since, left))
 
     def correct(self, differences: Collection[Difference]) -> None:
         """Add each difference once, whoever else does so."""
+        # In the order of names, in which the worker locks them, too.
         ordered = sorted(differences, key=lambda difference: difference.name.encode())
         for start in range(0, len(ordered), AT_ONCE):
-            some = ordered[start : start + AT_ONCE]
-            self._mysql.run(lambda cursor, some=some: apply(cursor, some))  # type: ignore[misc]
+            self._mysql.run(partial(apply, differences=ordered[start : start + AT_ONCE]))
 
     def note_time_zone(self, name: str, since: int) -> None:
         """Replace the counter that says in which time zone days are counted."""
@@ -72,10 +65,7 @@ class AuditStore:
         """Delete counters."""
         encoded = sorted(name.encode() for name in names)
         for start in range(0, len(encoded), AT_ONCE):
-            some = encoded[start : start + AT_ONCE]
-            marks = ", ".join(["%s"] * len(some))
-            statement = f"DELETE FROM counters WHERE name IN ({marks})"  # noqa: S608
-            self._mysql.run(lambda cursor, statement=statement, some=some: cursor.execute(statement, some))  # type: ignore[misc]
+            self._mysql.run(partial(_delete, names=encoded[start : start + AT_ONCE]))
 
 
 def _snapshot(cursor: Cursor, tally: Tally, since: datetime, left: Callable[[], float]) -> Snapshot:
@@ -150,20 +140,20 @@ def apply(cursor: Cursor, differences: Collection[Difference]) -> None:
     Orders that were counted since then do not change a difference. A repeated call, after an answer to
     COMMIT that was lost, and another audit's call with the same snapshot change nothing.
     """
-    # In the order of names, in which the worker locks them, too.
-    rows = sorted((each.name.encode(), each.value, each.corrections + 1) for each in differences)
     is_due = "corrections = VALUES(corrections) - 1"
-    for start in range(0, len(rows), AT_ONCE):
-        some = rows[start : start + AT_ONCE]
-        # The assignments are made from left to right: `corrections` comes last.
-        cursor.execute(
-            "INSERT INTO counters (name, value, corrections, version) VALUES "  # noqa: S608
-            + ", ".join([f"(%s, %s, %s, {NOW})"] * len(some))
-            + f" ON DUPLICATE KEY UPDATE value = value + IF({is_due}, VALUES(value), 0),"
-            f" version = IF({is_due}, GREATEST(version + 1, VALUES(version)), version),"
-            f" corrections = corrections + IF({is_due}, 1, 0)",
-            [value for row in some for value in row],
-        )
+    # The assignments are made from left to right: `corrections` comes last.
+    cursor.execute(
+        "INSERT INTO counters (name, value, corrections, version) VALUES "  # noqa: S608
+        + ", ".join([f"(%s, %s, %s, {NOW})"] * len(differences))
+        + f" ON DUPLICATE KEY UPDATE value = value + IF({is_due}, VALUES(value), 0),"
+        f" version = IF({is_due}, GREATEST(version + 1, VALUES(version)), version),"
+        f" corrections = corrections + IF({is_due}, 1, 0)",
+        [part for each in differences for part in (each.name.encode(), each.value, each.corrections + 1)],
+    )
+
+
+def _delete(cursor: Cursor, names: Collection[bytes]) -> None:
+    cursor.execute("DELETE FROM counters WHERE name IN %s", (names,))
 
 
 def _end_of_step(cursor: Cursor, after: int) -> int | None:

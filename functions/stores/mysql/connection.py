@@ -1,4 +1,4 @@
-"""A connection to MySQL that mends itself: made late, kept, made again, with the right mode and zone."""
+"""Lazily opened connection to MySQL that reconnects, with the right mode, isolation and time zone."""
 
 from __future__ import annotations
 
@@ -42,39 +42,22 @@ LOCK_WAIT = 5  # seconds that a statement waits for another's rows, at most
 
 
 class LoginSource(Protocol):
-    """Where the login comes from."""
+    """Source of the login; once the database refused it, `forget` lets `get` fetch it again."""
 
-    def get(self) -> Login:
-        """Tell the login, fetched or remembered."""
-
-    def forget(self) -> None:
-        """Fetch it again next time: the database refused it."""
+    def get(self) -> Login: ...
+    def forget(self) -> None: ...
 
 
 class MySql:
-    """One connection per process.
-
-    Parameters
-    ----------
-    login
-        Where to log in.
-    timeout
-        Seconds that connecting, a read or a write may take.
-    patience
-        Seconds after which no further attempt starts, so that a function ends before its timeout.
-    client_flag
-        Flags of the protocol, such as `CLIENT.MULTI_STATEMENTS`.
-    idle
-        Seconds after which the server ends the session if it is idle.
-    """
+    """One connection per process."""
 
     def __init__(
         self,
         login: LoginSource,
-        timeout: float = 8,
-        patience: float = 8,
-        client_flag: int = 0,
-        idle: int = IDLE,
+        timeout: float = 8,  # seconds that connecting, a read or a write may take
+        patience: float = 8,  # seconds after which no attempt starts: the function must end in time
+        client_flag: int = 0,  # flags of the protocol, such as `CLIENT.MULTI_STATEMENTS`
+        idle: int = IDLE,  # seconds after which the server ends the session if it is idle
     ) -> None:
         self._login = login
         self._timeout = timeout
@@ -88,13 +71,8 @@ class MySql:
         """Do work in one transaction and commit it; again where a lost connection or a deadlock stopped it.
 
         The work must be one that may be done twice: after a lost connection nobody knows whether it was.
-
-        Raises
-        ------
-        StoreUnavailableError
-            If the database cannot be reached, or does not get to it.
-        OrderRefusedError
-            If the database refuses the data.
+        Raises StoreUnavailableError if the database cannot be reached or is too busy, OrderRefusedError if
+        it refuses the data.
         """
         return self._run(work, "START TRANSACTION")
 
@@ -121,7 +99,7 @@ class MySql:
             raise
 
     def close(self) -> None:
-        """Let the connection go, whatever state it is in."""
+        """Close the connection, whatever state it is in."""
         connection, self._connection = self._connection, None
         if connection is not None and connection.open:
             try:

@@ -37,9 +37,6 @@ def read(cursor: Cursor, names: Collection[str]) -> dict[str, Counted]:
     """Read counters by name; one that never counted is missing."""
     if not names:
         return {}
-    marks = ", ".join(["%s"] * len(names))
-    cursor.execute(
-        f"SELECT name, value, version FROM counters WHERE name IN ({marks})",  # noqa: S608
-        sorted(name.encode() for name in names),
-    )
+    encoded = sorted(name.encode() for name in names)
+    cursor.execute("SELECT name, value, version FROM counters WHERE name IN %s", (encoded,))
     return {bytes(name).decode(): Counted(int(value), int(version)) for name, value, version in cursor}

@@ -124,11 +124,7 @@ def _insert(cursor: Cursor, orders: Sequence[Order], number: int) -> int:
 
 def _select(cursor: Cursor, order_ids: Sequence[str]) -> dict[str, tuple[Order | None, int | None]]:
     """Read what the table has under ids: the order, and the number of its transaction."""
-    marks = ", ".join(["%s"] * len(order_ids))
-    cursor.execute(
-        f"SELECT {COLUMNS}, recorded_in FROM orders WHERE order_id IN ({marks})",  # noqa: S608
-        order_ids,
-    )
+    cursor.execute(f"SELECT {COLUMNS}, recorded_in FROM orders WHERE order_id IN %s", (order_ids,))  # noqa: S608
     return {row[0]: (order_of(row) if is_order(row) else None, recorded_in) for *row, recorded_in in cursor}
 
 

@@ -35,10 +35,7 @@ class LoginSecret(Secret):
     def get(self) -> Login:
         """Read the login (keys `host`, `port`, `username`, `password`, `dbname`).
 
-        Raises
-        ------
-        StoreUnavailableError
-            If Secrets Manager does not answer, or with something else than a login.
+        Raises StoreUnavailableError if Secrets Manager does not answer, or with something else than a login.
         """
         value = self.values()
         try:

@@ -17,39 +17,28 @@ from pymysql.cursors import Cursor
 from orders.errors import SchemaError
 from orders.order import MAX_QUANTITY
 
-NEEDED = {"id", "customer_name", "item", "quantity"}
 TEXT = {"char", "varchar", "enum"}
 INTEGERS = {"tinyint", "smallint", "mediumint", "int", "bigint"}
-TYPES = {
-    "id": INTEGERS,
-    "customer_name": TEXT,
-    "item": TEXT,
-    "quantity": {"smallint", "mediumint", "int", "bigint"},
-    "created_at": {"timestamp", "datetime", "date"},
-    "order_id": TEXT | INTEGERS,
-    "attributes": {"mediumtext", "longtext"},
-    "recorded_in": {"bigint"},
-    "state": {"varchar"},
-    "state_version": {"bigint"},
-    "state_at": {"datetime"},
-    "ready_at": {"datetime"},
-}
 # They come together: where only some of them are, those are another system's.
-STATES = {"state", "state_version", "state_at", "ready_at"}
-ADVICE = {
-    "id": "id INT NOT NULL AUTO_INCREMENT",
-    "customer_name": "customer_name VARCHAR(255)",
-    "item": "item VARCHAR(255)",
-    "quantity": "quantity INT",
-    "created_at": "created_at DATETIME NULL",
-    "order_id": "order_id VARCHAR(64) NULL",
-    "attributes": "attributes MEDIUMTEXT NULL",
-    "recorded_in": "recorded_in BIGINT NULL",
-    "state": "state VARCHAR(10) NULL",
-    "state_version": "state_version BIGINT NOT NULL DEFAULT 1",
-    "state_at": "state_at DATETIME(3) NULL",
-    "ready_at": "ready_at DATETIME(3) NULL",
+STATES = {
+    "state": ({"varchar"}, "VARCHAR(10) NULL"),
+    "state_version": ({"bigint"}, "BIGINT NOT NULL DEFAULT 1"),
+    "state_at": ({"datetime"}, "DATETIME(3) NULL"),
+    "ready_at": ({"datetime"}, "DATETIME(3) NULL"),
 }
+# The types that hold every order's value, and what to make of a column of another type.
+COLUMNS = {
+    "id": (INTEGERS, "INT NOT NULL AUTO_INCREMENT"),
+    "customer_name": (TEXT, "VARCHAR(255)"),
+    "item": (TEXT, "VARCHAR(255)"),
+    "quantity": (INTEGERS - {"tinyint"}, "INT"),
+    "created_at": ({"timestamp", "datetime", "date"}, "DATETIME NULL"),
+    "order_id": (TEXT | INTEGERS, "VARCHAR(64) NULL"),
+    "attributes": ({"mediumtext", "longtext"}, "MEDIUMTEXT NULL"),
+    "recorded_in": ({"bigint"}, "BIGINT NULL"),
+    **STATES,
+}
+NEEDED = ("customer_name", "id", "item", "quantity")  # the migrations add the others
 # Columns that the migrations change; a foreign key on one would refuse that.
 CHANGED = ("customer_name", "item", "order_id", "created_at")
 MAX_ITEM = 512  # characters of four bytes: as long as a key of `CafeMenu` can be
@@ -140,21 +129,28 @@ def _table(kind: str, engine: str | None, options: str | None) -> Iterator[str]:
         yield "Table `orders` is partitioned: ALTER TABLE orders REMOVE PARTITIONING."
 
 
+def _of_another_system(name: str) -> str:
+    return (
+        f"Column `{name}` is another system's, and orders get one of this name: "
+        f"ALTER TABLE orders RENAME COLUMN {name} TO old_{name}, also in the programs that use it."
+    )
+
+
 def _shape(columns: Sequence[Column]) -> Iterator[str]:
-    names = {column.name for column in columns}
-    for name in sorted(NEEDED - names):
-        yield f"Column `{name}` is missing: ALTER TABLE orders ADD COLUMN {ADVICE[name]}."
-    for name in sorted(STATES & names if STATES - names else ()):
-        yield (
-            f"Column `{name}` is another system's, and orders get one of this name: "
-            f"ALTER TABLE orders RENAME COLUMN {name} TO old_{name}, also in the programs that use it."
-        )
+    there = {column.name for column in columns}
+    for name in NEEDED:
+        if name not in there:
+            yield f"Column `{name}` is missing: ALTER TABLE orders ADD COLUMN {name} {COLUMNS[name][1]}."
+    foreign = STATES.keys() & there if STATES.keys() - there else set()
+    yield from map(_of_another_system, sorted(foreign))
     for column in columns:
-        if column.name in STATES and STATES - names:
+        if column.name in foreign:
             continue
-        if column.name in TYPES:
-            if problem := _column(column):
-                yield f"Column `{column.name}` {problem}: ALTER TABLE orders MODIFY {ADVICE[column.name]}."
+        if column.name in COLUMNS:
+            types, definition = COLUMNS[column.name]
+            if problem := _problem(column, types):
+                change = f"ALTER TABLE orders MODIFY {column.name} {definition}"
+                yield f"Column `{column.name}` {problem}: {change}."
         elif column.is_needed:
             yield (
                 f"Column `{column.name}` is NOT NULL and has no default, so that no order could be inserted: "
@@ -162,11 +158,11 @@ def _shape(columns: Sequence[Column]) -> Iterator[str]:
             )
 
 
-def _column(column: Column) -> str | None:
+def _problem(column: Column, types: set[str]) -> str | None:
     """Return what is wrong with a column in which orders have a value, None if nothing is."""
     if column.is_computed:
         return "is generated, while orders bring a value of their own"
-    if column.type not in TYPES[column.name]:
+    if column.type not in types:
         return f"is of type {column.type.upper()}, which does not hold every order's value"
     if column.name == "item" and (column.length or 0) > MAX_ITEM:
         return f"is longer than the {MAX_ITEM} characters that an index can hold"
@@ -189,14 +185,13 @@ def _keys(cursor: Cursor) -> Iterator[str]:
                 f"Unique index `{name}` would take two orders for the same: "
                 f"ALTER TABLE orders DROP INDEX `{name}`."
             )
-    marks = ", ".join(["%s"] * len(CHANGED))
     keys = (
-        "SELECT table_name, constraint_name FROM information_schema.key_column_usage"  # noqa: S608
+        "SELECT table_name, constraint_name FROM information_schema.key_column_usage"
         " WHERE table_schema = DATABASE() AND referenced_table_name IS NOT NULL"
-        f" AND (table_name = 'orders' AND column_name IN ({marks})"
-        f" OR referenced_table_name = 'orders' AND referenced_column_name IN ({marks}))"
+        " AND (table_name = 'orders' AND column_name IN %s"
+        " OR referenced_table_name = 'orders' AND referenced_column_name IN %s)"
     )
-    for table, key in _rows(cursor, keys, *CHANGED, *CHANGED):
+    for table, key in _rows(cursor, keys, CHANGED, CHANGED):
         yield (
             f"Foreign key `{key}` is on a column that has to be changed: "
             f"ALTER TABLE `{table}` DROP FOREIGN KEY `{key}`."
@@ -292,7 +287,7 @@ def _columns(cursor: Cursor, table: str) -> list[Column]:
         is_computed = "GENERATED" in extra.upper().split()  # and not DEFAULT_GENERATED
         # An ENUM has its first value.
         has_value = (
-            is_nullable == "YES" or default is not None or kind == "enum" or is_counting or is_computed
+            default is not None or is_nullable == "YES" or kind == "enum" or is_counting or is_computed
         )
         columns.append(Column(name.lower(), kind, length, not has_value, is_counting, is_computed))
     return columns

@@ -1,4 +1,7 @@
-"""The functions' users of the database, each with its password and its rights, over TLS only."""
+"""The functions' users of the database, each with its password and its rights, over TLS only.
+
+Everything here raises StoreUnavailableError if the database cannot be reached.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,7 @@ STATUS_CONNECTIONS = 20
 
 
 def set_up_worker(mysql: MySql, login: Login) -> None:
-    """Let a user record orders, count them, and drop counters that have expired.
-
-    Raises
-    ------
-    StoreUnavailableError
-        If the database cannot be reached.
-    """
+    """Let a user record orders, count them, and drop counters that have expired."""
 
     def grant(cursor: Cursor) -> None:
         _create(cursor, login)
@@ -29,13 +26,7 @@ def set_up_worker(mysql: MySql, login: Login) -> None:
 
 
 def set_up_status(mysql: MySql, login: Login) -> None:
-    """Let a user read, by a few connections at once.
-
-    Raises
-    ------
-    StoreUnavailableError
-        If the database cannot be reached.
-    """
+    """Let a user read, by a few connections at once."""
 
     def grant(cursor: Cursor) -> None:
         _create(cursor, login, f"WITH MAX_USER_CONNECTIONS {STATUS_CONNECTIONS}")

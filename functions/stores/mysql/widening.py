@@ -30,20 +30,12 @@ AT_MOST = 750.0  # seconds that a function has for it
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The table as it is.
+    """The table as it is."""
 
-    Attributes
-    ----------
-    narrow
-        Columns to widen.
-    referring
-        A foreign key on `id`, and its table: it has to be dropped first.
-    """
-
-    narrow: tuple[str, ...]
+    narrow: tuple[str, ...]  # columns to widen
     rows: int
     bytes: int
-    referring: tuple[str, str] | None = None
+    referring: tuple[str, str] | None = None  # a foreign key on `id`, and its table: to be dropped first
 
     @property
     def seconds(self) -> float:
@@ -76,13 +68,7 @@ def look(cursor: Cursor) -> Table:
 
 
 def widen(cursor: Cursor, table: Table) -> None:
-    """Widen a table.
-
-    Raises
-    ------
-    SchemaError
-        If somebody has to do something first; the table is as it was.
-    """
+    """Widen a table; raise SchemaError if somebody has to do something first, and leave it as it was."""
     if table.referring:
         key, other = table.referring
         raise SchemaError(
