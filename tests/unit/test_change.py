@@ -56,7 +56,7 @@ def test_unknown_fields_are_refused_by_their_names() -> None:
 
 
 def test_an_unknown_field_of_any_name_is_no_error_of_ours() -> None:
-    for name in ("x" * 10_000, "\ud800", "", "☕"):
+    for name in ("x" * 3_000, "\ud800", "", "☕"):
         (text,) = errors({"state": "ready", name: 1}).values()
         assert len(text.encode()) < 400
 
