@@ -37,7 +37,11 @@ def extreme_shop() -> Shop:
     shop = busy_shop()
     texts = ("Cappuccino", LONG_ITEM, "Almond croissant", "Karamellmacchiato", "Oluwaseun A.", LONG_NAME)
     for number, text in enumerate(texts):
-        changes: dict[str, Any] = {"customer_name": texts[-number], "quantity": 1000, "attributes": {"note": text}}
+        changes: dict[str, Any] = {
+            "customer_name": texts[-number],
+            "quantity": 1000,
+            "attributes": {"note": text},
+        }
         state = ("received", "preparing", "ready")[number % 3]
         shop.add(f"H{number}", text, state=state, ago=4_000, delayed=number == 3, **changes)
     return shop
