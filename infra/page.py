@@ -39,7 +39,6 @@ class PageArgs:
     orders_api_key: bool  # whether it wants one
 
     # The kitchen
-    open_hours: int
     warn_minutes: int
     overdue_minutes: int
 
@@ -56,7 +55,6 @@ class PageArgs:
             region=region,
             stage=settings.api_stage,
             orders_api_key=settings.orders_api_key,
-            open_hours=settings.open_hours,
             warn_minutes=settings.warn_minutes,
             overdue_minutes=settings.overdue_minutes,
             access=access,
@@ -125,7 +123,6 @@ class Page(pulumi.ComponentResource):
                 "signIn": sign_in,
                 "staffSignIn": staff_sign_in,
                 "ordersApiKey": args.orders_api_key,
-                "openHours": args.open_hours,
                 "warnMinutes": args.warn_minutes,
                 "overdueMinutes": args.overdue_minutes,
                 "version": site.version(),

@@ -19,7 +19,7 @@ function showFigures({ figures }) {
     write(target, numberText(figure.value));
     mark(target, "data-old", String(figure.old));
   }
-  for (const group of document.querySelectorAll(".open")) show(group, figures.received.value !== null);
+  for (const group of document.querySelectorAll(".open")) show(group, figures.received.value !== null); // null: an older API
   fitFigures();
   document.title = figures.today.value === null ? "Cafe orders" : `${numberText(figures.today.value)} today · Cafe orders`;
 }

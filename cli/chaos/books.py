@@ -90,6 +90,11 @@ class Books:
     """Both stores and the queues, read as an auditor would: everything, and in pages.
 
     Made before the first order is sent, when the stack is quiet: what is in the books then is left out.
+
+    Attributes
+    ----------
+    last_id
+        The id of the last row then.
     """
 
     def __init__(self, stack: Stack, clients: aws.Clients, plan: Plan) -> None:
@@ -99,7 +104,7 @@ class Books:
         self._clients = clients
         self._plan = plan
         self._database: Database = stack.database
-        self._last_id = self._max_id()
+        self.last_id = self._max_id()
         self._counted = self._read_counters()
 
     def audit(self, *, keep: bool) -> Iterator[Check]:
@@ -130,7 +135,7 @@ class Books:
             return int((cursor.fetchone() or (0,))[0])
 
     def _read_rows(self) -> tuple[Rows, Seen]:
-        rows, seen, last = Rows(), Seen(self._plan), self._last_id
+        rows, seen, last = Rows(), Seen(self._plan), self.last_id
         with connect(self._database, read_timeout=READ_TIMEOUT) as connection, connection.cursor() as cursor:
             while True:
                 cursor.execute(

@@ -72,8 +72,9 @@ def chaos_command(
     """Break the local stack while orders come in, and check that nothing is lost or counted twice.
 
     The database is killed and restarted, refuses logins and runs out of connections; worker processes are
-    killed in the middle of a batch; DynamoDB throttles and its answers get lost. Ctrl-C mends what is broken.
-    The orders stay in the stack's counts. Exit code 1: an order is missing, or was counted twice.
+    killed in the middle of a batch; DynamoDB throttles and its answers get lost. Meanwhile staff move the
+    orders. Ctrl-C mends what is broken. The orders stay in the stack's counts. Exit code 1: an order is
+    missing, was counted twice, or has another state than was confirmed.
     """
     if stack_name != stack.LOCAL:
         raise SetUpError(
@@ -242,6 +243,10 @@ def _figures(run: "ChaosRun") -> Iterator[str]:
         f"Killed: the database {counted(figures.databases_killed, 'time')}, workers "
         f"{counted(figures.workers_killed, 'time')}. DynamoDB: "
         f"{counted(figures.calls_refused, 'call')} refused, {counted(figures.answers_lost, 'answer')} lost"
+    )
+    yield (
+        f"Staff: {counted(figures.moves_confirmed, 'move')} confirmed, {figures.moves_refused:,} refused, "
+        f"{figures.moves_unconfirmed:,} without an answer and sent again, {figures.moves_given_up:,} in vain"
     )
     if figures.dead_in_outage is not None:
         count = figures.dead_in_outage

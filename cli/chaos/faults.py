@@ -138,9 +138,10 @@ class Breakables:
         self._master = self._read_master()
         self._notes = directory / CHAOS_FILE
         self._worker = self._function("OrderProcessor")
-        # Both write to DynamoDB.
-        self._writers = (self._worker, stack.output("reconcile_function"))
-        self._workers = Workers(directory, self._worker)
+        staff = stack.output("staff_function")
+        # They write to DynamoDB.
+        self._writers = (self._worker, stack.output("reconcile_function"), staff)
+        self._workers, self._staff = Workers(directory, self._worker), Workers(directory, staff)
         self._interposer: Interposer | None = None
         self._lock = threading.Lock()
         self.killed_workers = 0
@@ -173,7 +174,7 @@ class Breakables:
             Fault(name="database_full", sentence="the database has no connection left", broken=self._full),
             Fault(
                 name="workers_killed",
-                sentence="all worker processes are killed, again and again",
+                sentence="all processes of the worker and of StaffOrders are killed, again and again",
                 broken=self._workers_killed,
                 harm=lambda: self.killed_workers,
             ),
@@ -362,7 +363,7 @@ class Breakables:
 
     @contextmanager
     def _workers_killed(self) -> Iterator[None]:
-        with repeating(lambda: self._count_killed(self._workers.kill()), every=0.3):
+        with repeating(lambda: self._count_killed(self._workers.kill() + self._staff.kill()), every=0.3):
             yield
 
     @contextmanager
@@ -397,7 +398,7 @@ class Breakables:
             self._interposer.meddler = Meddler()
 
     def _set_dynamodb(self, url: str | None) -> None:
-        """Have worker and reconciler reach DynamoDB at `url`; at its usual place for `None`."""
+        """Have the writers reach DynamoDB at `url`; at its usual place for `None`."""
         functions = self._clients.functions
         for writer in self._writers:
             configuration = functions.get_function_configuration(FunctionName=writer)

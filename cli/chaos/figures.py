@@ -52,6 +52,10 @@ class Figures:
         Good orders that `ReconcileOrders` recorded from `OrderDLQ`.
     repaired
         Orders that it found in RDS and not in DynamoDB.
+    moves_confirmed, moves_refused
+        What staff did with orders: moves that were done, or not allowed.
+    moves_unconfirmed, moves_given_up
+        Moves without an answer, which were sent again, and those that had none the second time either.
     dead_in_outage
         How many messages were in `OrderDLQ` when the database came back, in a run with an outage.
     memory
@@ -70,6 +74,10 @@ class Figures:
     reconciliations: int = 0
     brought_back: int = 0
     repaired: int = 0
+    moves_confirmed: int = 0
+    moves_refused: int = 0
+    moves_unconfirmed: int = 0
+    moves_given_up: int = 0
     dead_in_outage: int | None = None
     outage_seconds: float | None = None
     sending_seconds: float = 0.0

@@ -20,6 +20,9 @@ from cli.chaos.figures import Figures, Progress
 from cli.chaos.orders import Plan
 from cli.chaos.publisher import HANDS, Publisher
 from cli.chaos.schedule import MOMENT, Lane, Planned, StoppedError, schedule
+from cli.chaos.staff import Staff
+from cli.chaos.states import audit_states
+from cli.kitchen.client import Kitchen
 from cli.stack import Stack
 
 # MiniStack looks through the whole queue for every batch that it hands out, so the queue is kept short.
@@ -91,7 +94,8 @@ class ChaosRun:
             books = Books(self._stack, self._clients, self.plan)
             progress.enter("Sending")
             began = time.monotonic()
-            with repeating(self._reconcile, every=RECONCILED_EVERY):
+            staff = self._staff()
+            with repeating(self._reconcile, every=RECONCILED_EVERY), staff.working():
                 if self._settings.outage:
                     self._send_with_outage()
                 else:
@@ -105,8 +109,13 @@ class ChaosRun:
         progress.enter("Looking into the books")
         began = time.monotonic()
         checks = list(books.audit(keep=self._settings.keep))
+        checks.append(audit_states(self._stack, self._clients, self.plan, books.last_id, staff.confirmed))
         figures.audit_seconds = time.monotonic() - began
         return checks
+
+    def _staff(self) -> Staff:
+        kitchen = Kitchen.of(self._stack, self._clients)
+        return Staff(kitchen, self.plan.customer, self.figures, str(self._settings.seed))
 
     def _collect(self) -> None:
         breakables, figures = self._breakables, self.figures

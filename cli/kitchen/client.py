@@ -26,6 +26,10 @@ NUMBER = re.compile(r"[A-HJ-NP-Z][0-9]{2}")  # a pickup number
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
+class RefusedError(AnswerError):
+    """The request was received and refused: sent again as it is, it would be refused again."""
+
+
 class State(StrEnum):
     """The states of an order, as the API names them."""
 
@@ -131,16 +135,25 @@ class Kitchen:
         """Read an order with its history."""
         return self._order(self._call("GET", "/orders/{id}", order_id))
 
-    def move(self, order: Order, target: State, reason: str | None = None) -> Order:
+    def move(
+        self, order: Order, target: State, reason: str | None = None, *, key: str | None = None
+    ) -> Order:
         """Move an order to another state, unless somebody else has moved it since it was read.
+
+        Parameters
+        ----------
+        key
+            The same for a request that is sent again.
 
         Raises
         ------
-        AnswerError
+        RefusedError
             If it may not move there, or has changed.
+        AnswerError
+            If it is not known whether it moved.
         """
         body = {"state": target.value} | ({"reason": reason} if reason else {})
-        headers = {"If-Match": f'"{order.version}"', "Idempotency-Key": str(uuid.uuid4())}
+        headers = {"If-Match": f'"{order.version}"', "Idempotency-Key": key or str(uuid.uuid4())}
         return self._order(
             self._call("PATCH", "/orders/{id}", order.order_id, headers=headers, body=json.dumps(body))
         )
@@ -168,4 +181,5 @@ class Kitchen:
         if status == HTTPStatus.OK:
             return document
         message = document.get("message") if isinstance(document, dict) else None
-        raise AnswerError(str(message or f"{self.name} answered {status}."))
+        is_refused = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+        raise (RefusedError if is_refused else AnswerError)(str(message or f"{self.name} answered {status}."))

@@ -34,6 +34,7 @@ def answer(
         "top_items": [],
         "hourly": [],
         "today": {"count": today, "same_time_yesterday": yesterday},
+        "open_orders": {"received": 4, "preparing": 2, "ready": 1},
         "sync": sync(rds_orders={"count": total, "as_of": NOON.isoformat()}, dynamodb_orders=total),
         "degraded": [],
         **changes,
@@ -54,6 +55,7 @@ def unknown(*degraded: str) -> Answer:
         "recent_orders": [],
         "top_items": [],
         "hourly": [],
+        "open_orders": None,
         "sync": dict.fromkeys(sync()),
         "degraded": list(degraded),
     }
@@ -144,6 +146,7 @@ def extremes(figure: int = 987_654_321) -> Answer:
         yesterday=0,
         hourly=hourly([0] * 4 + [figure] + [5] * 15 + [figure // 2] * 4),
         top_items=[{"item": item, "quantity": figure} for item in items],
+        open_orders=dict.fromkeys(("received", "preparing", "ready"), figure),
         sync=stuck,
     )
 

@@ -24,6 +24,7 @@ from cli.chaos.faults import Fault
 from cli.chaos.figures import Figures, Progress
 from cli.chaos.orders import Plan, Sending
 from cli.chaos.schedule import LONGEST, SHORTEST, Lane, Planned, StoppedError, schedule
+from cli.chaos.states import Moved
 from cli.errors import AnswerError
 from orders.message import parse_batch
 from orders.request import parse
@@ -309,3 +310,29 @@ def test_its_figures_can_be_written_as_json() -> None:
     figures.doors["topic"] += 3
     figures.faults["database_killed"] = 1
     assert json.loads(json.dumps(asdict(figures)))["doors"] == {"topic": 3, "queue": 0, "http": 0}
+
+
+CHAIN = [(5, "received", "preparing"), (9, "preparing", "ready")]
+
+
+def test_an_order_whose_moves_are_one_chain_to_its_state_is_well() -> None:
+    order = Moved("o1", "ready", 9, [*CHAIN])
+    assert order.problem(("ready", 9), {5, 9, 1}) is None
+    assert Moved("o1", "received", 1).problem(("received", 1), set()) is None
+
+
+@pytest.mark.parametrize(
+    ("order", "item", "confirmed", "sentence"),
+    [
+        (Moved("o1", "ready", 9, CHAIN[1:]), ("ready", 9), set(), "received 1 is followed by preparing"),
+        (Moved("o1", "ready", 4, [CHAIN[0], (4, *CHAIN[1][1:])]), ("ready", 4), set(), "is followed by"),
+        (Moved("o1", "ready", 10, CHAIN), ("ready", 10), set(), "its moves end at ready 9"),
+        (Moved("o1", "ready", 9, CHAIN), ("preparing", 5), set(), "('preparing', 5) in DynamoDB"),
+        (Moved("o1", "ready", 9, CHAIN), None, set(), "None in DynamoDB"),
+        (Moved("o1", "ready", 9, CHAIN), ("ready", 9), {7}, "the confirmed version 7 is missing"),
+    ],
+)
+def test_a_broken_chain_and_a_lost_move_are_noticed(
+    order: Moved, item: tuple[str, int] | None, confirmed: set[int], sentence: str
+) -> None:
+    assert sentence in (order.problem(item, confirmed) or "")

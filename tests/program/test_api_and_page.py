@@ -247,7 +247,6 @@ def test_the_page_is_told_the_stacks_settings(limited: Program) -> None:
         "access": "cidrs",
         "signIn": None,
         "ordersApiKey": True,
-        "openHours": 6,
         "warnMinutes": 3,
         "overdueMinutes": 6,
         "version": site.version(),

@@ -28,6 +28,7 @@ from stores.mysql.orders import OrdersDatabase
 from stores.mysql.rows import OrderRows
 from tests.json_numbers import JSON_NUMBERS
 from tests.stores import BERLIN, NAMES
+from tests.unit.api import TrackingKeys
 
 SENT = datetime(2026, 11, 22, 14, 5, 6, 789000, tzinfo=UTC)
 PERIOD = (SENT - timedelta(hours=1), SENT + timedelta(hours=1))
@@ -71,6 +72,7 @@ class Cafe:
         projection = Projection(DynamoDb(client=dynamodb), NAMES, BERLIN)
         self.ledger = Ledger(OrdersDatabase(mysql, BERLIN), projection, BERLIN)
         monkeypatch.setattr(place_order, "topic", lambda: self.topic)
+        monkeypatch.setattr(place_order, "tracking_keys", TrackingKeys)
         monkeypatch.setattr(order_processor, "ledger", lambda: self.ledger)
         self._numbers = itertools.count(1)
 

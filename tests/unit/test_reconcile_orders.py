@@ -210,7 +210,7 @@ def test_dead_letters_are_swept_between_outages_that_leave_no_time_to_compare_it
     def throttled(order_ids: Sequence[str]) -> set[str]:
         raise StoreUnavailableError("DynamoDB: throttled")
 
-    monkeypatch.setattr(function.projection, "missing", throttled)
+    monkeypatch.setattr(function.projection, "behind", throttled)
     function.insert(orders(1))
     queue.send(order("o2"))
     answer = call()
@@ -237,7 +237,7 @@ def test_a_check_tells_the_state_of_the_database_and_the_last_figures(function: 
         "database": {
             "reachable": True,
             "reason": None,
-            "schema": 3,
+            "schema": 4,
             "narrow_for": 0.0,
             "refuses_writes": None,
         },

@@ -86,7 +86,7 @@ def test_a_page_of_a_period_costs_what_it_holds(both: BothStores) -> None:
 
 
 def test_the_database_tells_its_schema_and_its_latest_order(both: BothStores) -> None:
-    assert (both.rows.schema(), both.rows.last_order_at(NOON)) == (3, None)
+    assert (both.rows.schema(), both.rows.last_order_at(NOON)) == (4, None)
     both.insert(orders(1, sent_at=NOON))
     assert both.rows.last_order_at(NOON) == NOON
 

@@ -165,6 +165,7 @@ def test_a_release_that_knows_no_states_works_on_the_new_schema_and_its_orders_g
     without_states.work(orders(3, 4))
     assert without_states.status()["degraded"] == []
     assert current.move("o4", "ready") == 409, "in a minute"
+    stores.let_seconds_pass()
     current.reconcile()
     assert current.move("o4", "ready") == 200
     states = {"o2": "received", "o3": "received", "o4": "ready"}
@@ -185,6 +186,7 @@ def test_after_a_rollback_to_a_release_that_knows_no_states_all_of_them_come_bac
     without_states.reconcile("rebuild")
     assert stores.states == {}
     current.deploy()
+    stores.let_seconds_pass()
     current.reconcile()
     assert stores.states == {"o1": "preparing", "o2": "received", "o3": "received"}
     stores.assert_exact()

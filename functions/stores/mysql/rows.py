@@ -98,9 +98,9 @@ class OrderRows:
         """Read the orders that were moved in a period, without their attributes, by their rows' ids."""
         found = self._read(
             "SELECT id, order_id, created_at, item, quantity, customer_name, NULL,"
-            " id, state, state_version, state_at, ready_at FROM orders JOIN"
+            " id, state, state_version, state_at, ready_at FROM"
             " (SELECT DISTINCT order_row FROM order_events WHERE at >= %s AND at < %s AND order_row > %s"
-            " ORDER BY order_row LIMIT %s) AS changed ON orders.id = changed.order_row ORDER BY id",
+            " ORDER BY order_row LIMIT %s) AS changed STRAIGHT_JOIN orders ON id = order_row ORDER BY id",
             naive(since),
             naive(until),
             after[1],
