@@ -41,7 +41,7 @@ PROFILE = settings(
     suppress_health_check=list(HealthCheck),
 )
 
-HALF_DONE = {Place.STATEMENT, Place.COMMIT, Place.PUT, Place.UPDATE, Place.RESPONSE}
+HALF_DONE = {Place.STATEMENT, Place.COMMIT, Place.READ, Place.PUT, Place.UPDATE, Place.RESPONSE}
 Until = tuple[Boundary, Fault | None] | None
 # Where others find work that is half done; the simplest is to go on to the end.
 pauses: list[Until] = [None, *((boundary, None) for boundary in POSSIBLE if boundary.place in HALF_DONE)]
