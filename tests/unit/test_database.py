@@ -13,7 +13,8 @@ import pytest
 from pymysql.constants import CR, ER
 from pymysql.cursors import Cursor
 
-from orders.errors import OrderRefusedError, StoreUnavailableError
+from orders.errors import OrderRefusedError, StoreUnavailableError, is_final
+from orders.ledger import Ledger
 from orders.order import Order
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase, first_number
@@ -249,6 +250,29 @@ def test_what_passes_is_tried_again(mysql: MySql, code: int) -> None:
         return "done"
 
     assert mysql.run(work) == "done"
+
+
+def test_a_new_connection_is_kept_where_what_passes_is_tried_again(mysql: MySql) -> None:
+    errors = iter([pymysql.OperationalError(ER.LOCK_DEADLOCK, "")])
+    connections: list[int] = []
+
+    def work(cursor: Cursor) -> None:
+        connections.append(cursor.connection.thread_id())  # type: ignore[no-untyped-call]
+        for error in errors:
+            raise error
+
+    mysql.run(work)
+    first, second = connections
+    assert first == second
+
+
+def test_what_a_constraint_of_the_earlier_system_refuses_is_refused_alone(
+    ledger: Ledger, master: MySql
+) -> None:
+    master.read(lambda cursor: cursor.execute("ALTER TABLE orders ADD CHECK (quantity < 500)"))
+    failures = ledger.record({"m1": Order("1", NOW, "Tea", 1), "m2": Order("2", NOW, "Tea", 600)})
+    assert failures.keys() == {"m2"}
+    assert is_final(failures["m2"])
 
 
 def test_a_password_that_was_changed_is_fetched_again(empty_database: Server, mysql: MySql) -> None:
