@@ -21,6 +21,7 @@ from orders import replay as database_replay
 from orders.exact_json import NumberText, decode
 from orders.ledger import Ledger
 from orders.message import parse_batch, parse_record
+from orders.order import Order
 from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.projection import Projection
 from stores.mysql.connection import MySql
@@ -128,8 +129,9 @@ def test_a_number_that_dynamodb_can_hold_stays_what_it_is(cafe: Cafe, numbers: l
     assert order_processor.handler({"Records": [notification]}, None) == {"batchItemFailures": []}
 
     # Both stores.
-    (row,) = [row for row in cafe.rows.period(*PERIOD, 0, 500) if row.order.order_id == order_id]
-    assert values(row.order.attributes) == sent
+    found = [row.order for row in cafe.rows.period(*PERIOD, 0, 500)]
+    (order,) = [order for order in found if isinstance(order, Order) and order.order_id == order_id]
+    assert values(order.attributes) == sent
     item = cafe.dynamodb.get_item(TableName=NAMES.orders, Key={"orderId": {"S": order_id}})["Item"]
     in_dynamodb = [number["N"] for number in item["n"]["M"]["list"]["L"]]
     assert [Fraction(number) for number in in_dynamodb] == sent
