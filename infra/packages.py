@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -17,13 +18,7 @@ FUNCTIONS = Path(__file__).parent.parent / "functions"
 # What Lambda's Python runtime lacks and our modules import. Botocore is part of the runtime.
 VENDORED = ("pymysql",)
 MODELS = FUNCTIONS / "models"
-# The service whose client a module creates.
-CLIENTS = {
-    "stores/dynamodb/client.py": "dynamodb",
-    "stores/mysql/secret.py": "secretsmanager",
-    "stores/sns.py": "sns",
-    "stores/sqs.py": "sqs",
-}
+CLIENT = re.compile(r'aws\.client\(\s*"(\w+)"')  # where a module creates a client of a service
 
 Files = dict[str, Path]
 
@@ -48,7 +43,8 @@ def code(handler: str) -> Files:
             if candidate not in files and source.is_file():
                 files[candidate] = source
                 waiting += _imports(source)
-    return files | _models(CLIENTS[module] for module in CLIENTS.keys() & files.keys())
+    ours = [path.read_text(encoding="utf-8") for path in files.values() if path.is_relative_to(FUNCTIONS)]
+    return files | _models({service for source in ours for service in CLIENT.findall(source)})
 
 
 def migrations() -> Files:
