@@ -7,6 +7,7 @@ The same sources give the same archive on any machine: every file is named one b
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -31,18 +32,19 @@ def archive(files: Mapping[str, Path]) -> pulumi.AssetArchive:
 def code(handler: str) -> Files:
     """Collect a handler's module and all that it imports, directly or not."""
     files: Files = {}
-    waiting = [handler]
+    waiting, seen = {handler}, set()
     while waiting:
         name = waiting.pop()
+        seen.add(name)
         path = f"{name.replace('.', '/')}.py"
         package = f"{name.replace('.', '/')}/__init__.py"
         if name in VENDORED:
             files |= _vendored(name)
         for candidate in (path, package):
             source = FUNCTIONS / candidate
-            if candidate not in files and source.is_file():
+            if source.is_file():
                 files[candidate] = source
-                waiting += _imports(source)
+                waiting |= _imports(source) - seen
     ours = [path.read_text(encoding="utf-8") for path in files.values() if path.is_relative_to(FUNCTIONS)]
     return files | _models({service for source in ours for service in CLIENT.findall(source)})
 
@@ -102,8 +104,10 @@ def _root(package: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _imports(source: Path) -> Iterator[str]:
+@functools.cache
+def _imports(source: Path) -> frozenset[str]:
     """Name every module that a file may import when it runs, with the packages around it."""
+    found: set[str] = set()
     for node in _nodes(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -113,7 +117,8 @@ def _imports(source: Path) -> Iterator[str]:
             continue
         for name in names:
             parts = name.split(".")
-            yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+            found |= {".".join(parts[:end]) for end in range(1, len(parts) + 1)}
+    return frozenset(found)
 
 
 def _nodes(parent: ast.AST) -> Iterator[ast.AST]:
