@@ -94,7 +94,7 @@ class Cafe:
         """The versions that an order's counters had when it was counted, by order id and name."""
         self._ask("DELETE FROM orders")
         self._ask("DELETE FROM counters")
-        dynamodb.clear()
+        dynamodb.items.clear()
 
     # --- messages -------------------------------------------------------------------------------------
 
@@ -562,7 +562,7 @@ class Cafe:
     def _items(self) -> dict[str, Kept]:
         deserialize = TypeDeserializer().deserialize
         orders = {}
-        for item in self.dynamodb.items(self.names.orders):
+        for item in self.dynamodb.of(self.names.orders):
             fields = {name: deserialize(value) for name, value in item.items()}
             order_id, created_at = fields.pop("orderId"), datetime.fromisoformat(fields.pop("created_at"))
             orders[order_id] = Kept(
@@ -576,8 +576,8 @@ class Cafe:
         return orders
 
     def _read_shown(self) -> dict[str, Counted]:
-        metrics = self.dynamodb.items(self.names.metrics)
-        menu = self.dynamodb.items(self.names.menu)
+        metrics = self.dynamodb.of(self.names.metrics)
+        menu = self.dynamodb.of(self.names.menu)
         return {
             **{item["metric"]["S"]: _counted(item, "count") for item in metrics},
             **{f"ITEM#{item['item']['S']}": _counted(item, "orders") for item in menu},

@@ -228,7 +228,7 @@ class Faults(RuleBasedStateMachine):
             self._opened.__exit__(None, None, None)
 
 
-@pytest.mark.timeout(0 if DEEP else 300)
+@pytest.mark.timeout(0 if DEEP else 900)
 def test_every_order_is_recorded_once_whatever_happens(
     street: Street, monkeypatch: pytest.MonkeyPatch
 ) -> None:
