@@ -163,9 +163,9 @@ def test_a_bad_row_is_named_and_stops_nothing_else(both: BothStores, columns: st
     "moment", ["0000-00-00", "0001-01-01", "1969-12-31 23:59", "9999-12-31 23:59:59.999"]
 )
 def test_a_row_dated_at_a_time_that_cannot_be_counted_counts_on_no_day(
-    both: BothStores, master: MySql, moment: str
+    both: BothStores, administrator: MySql, moment: str
 ) -> None:
-    master.read(lambda cursor: cursor.execute(widening.WIDEN))
+    administrator.read(lambda cursor: cursor.execute(widening.WIDEN))
     both.sql("SET SESSION sql_mode = ''")
     both.sql("INSERT INTO orders (order_id, item, quantity, created_at) VALUES ('x', 'Tea', 3, %s)", moment)
     assert both.recent().counted == 1
