@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
-from pydantic import BaseModel, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from cli import aws
 from cli.errors import AnswerError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT = 120.0  # seconds in which a function that runs already may end
 
-Answer = TypeVar("Answer", bound=BaseModel)
+Answer = TypeVar("Answer")
 
 
 def http_response(functions: LambdaClient, name: str, event: dict[str, Any]) -> tuple[int, str]:
@@ -63,7 +63,7 @@ class Function:
             reason = f"{said.get('errorType', 'Error')}: {said.get('errorMessage', 'it did not say why')}"
             raise AnswerError(f"{self.name} failed: {reason}")
         try:
-            return answer.model_validate(payload)
+            return TypeAdapter(answer).validate_python(payload)
         except ValidationError as problem:
             place = ".".join(map(str, problem.errors()[0]["loc"])) or "the whole of it"
             raise AnswerError(f"The answer of {self.name} is not as agreed, at {place}.") from None

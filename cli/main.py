@@ -10,7 +10,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-import typer.rich_utils
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
@@ -295,9 +294,10 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that cannot show a character shows its escape instead of an error.
             stream.reconfigure(errors="backslashreplace")
-    # Typer would cut the names of options in fewer columns; so the terminal wraps the lines.
+    # Typer would cut the names of options in fewer columns; so the terminal wraps the lines. Typer reads this
+    # when it writes a help page or an error: importing that part takes longer than most commands run.
     help_width = width(sys.stdout, HELP_WIDTH) or shutil.get_terminal_size().columns
-    typer.rich_utils.MAX_WIDTH = max(HELP_WIDTH, help_width)
+    os.environ["TERMINAL_WIDTH"] = str(max(HELP_WIDTH, help_width))
     try:
         app()
     finally:

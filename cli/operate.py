@@ -234,9 +234,10 @@ def replay_command(
         raise typer.BadParameter("It must be before --to.", param_hint="--from")
     target = stack.load(stack_name, directory)
     clients = aws.Clients(target)
+    bad_rows: dict[str, str] = {}
     if source is Source.RDS:
         reconciler = Reconciler(functions=clients.functions, name=target.output("reconcile_function"))
-        read = functools.partial(reconciler.orders, since, until)
+        read = functools.partial(reconciler.orders, since, until, bad_rows)
     else:
         table = target.output("orders_table")
         read = functools.partial(replay.from_dynamodb, clients.dynamodb, table, since, until)
@@ -251,6 +252,7 @@ def replay_command(
     with stopping() as stop, counting("Sent again", count) as advance:
         pages = read() if count else []
         replayed = replay.replay(pages, body, send, stop=stop, rate=rate, advance=advance)
+    replayed.failures |= {f"row {row_id}": reason for row_id, reason in bad_rows.items()}
     if as_json:
         print_json(asdict(replayed) | {"found": count, "dated_in_the_future": future})
     if replayed.interrupted:

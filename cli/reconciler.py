@@ -101,6 +101,7 @@ class Page(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     orders: list[Annotated[dict[str, Any], BeforeValidator(_decoded)]]
+    bad_rows: dict[str, str] = Field(default_factory=dict)
     next: Any = None
 
 
@@ -135,11 +136,15 @@ class Reconciler(Function):
             report.unchecked, report.compared = again.unchecked, again.compared
         return report
 
-    def orders(self, start: datetime, end: datetime) -> Iterator[list[dict[str, Any]]]:
-        """Read the orders of a period, page by page."""
+    def orders(
+        self, start: datetime, end: datetime, bad_rows: dict[str, str] | None = None
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Read the orders of a period, page by page; add to `bad_rows` why rows hold none, by their ids."""
         event: dict[str, Any] = {"command": "read", "from": iso(start), "to": iso(end), "limit": PAGE}
         while True:
             page = self.ask(event, Page)
+            if bad_rows is not None:
+                bad_rows |= page.bad_rows
             yield page.orders
             if page.next is None:
                 return

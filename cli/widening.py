@@ -1,7 +1,8 @@
 """`cafe database widen`: make room for more ids and later times in a table that a deploy leaves as it is."""
 
+from dataclasses import asdict, dataclass
+
 import typer
-from pydantic import BaseModel, ConfigDict
 
 from cli import stack, worker
 from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples
@@ -18,10 +19,9 @@ app = typer.Typer(
 )
 
 
-class Table(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Table:
     """The columns to widen, and how long that takes or took."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     columns: list[str]
     rows: int
@@ -66,7 +66,7 @@ def widen_command(
         with worker.paused(functions, target.output("worker_mapping")), waiting("Widening"):
             table = migrate.ask({"command": "widen"}, Table)
     if as_json:
-        print_json({"stack": target.name, **table.model_dump()})
+        print_json({"stack": target.name, **asdict(table)})
     elif table.columns:
         say(f"Widened in {table.seconds:.1f} s.")
     else:

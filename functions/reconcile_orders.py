@@ -208,12 +208,12 @@ def _audit(reconciler: Reconciler, left: Callable[[], float], outcome: Outcome) 
     found = audit(AuditStore(mysql()), environment.time_zone(), left)
     outcome.checked = found.rows
     outcome.corrected = dict(found.corrected)
+    outcome.drift = max(outcome.drift, found.drift)
     outcome.bad_rows |= dict.fromkeys(found.bad_rows, "no item, or no quantity")
     # First, so that what was corrected a moment ago is no drift of DynamoDB's.
     shown = [name for name in found.corrected if counters.is_shown(name)]
     projection().write([], OrderRows(mysql(), environment.time_zone()).counted(shown))
     reconciler.compare_all_counters(outcome)
-    outcome.drift = max(outcome.drift, found.drift)
 
 
 def _rebuild(after: int, reconciler: Reconciler, left: Callable[[], float], outcome: Outcome) -> None:

@@ -7,7 +7,9 @@ The same sources give the same archive on any machine: every file is named one b
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -17,13 +19,7 @@ FUNCTIONS = Path(__file__).parent.parent / "functions"
 # What Lambda's Python runtime lacks and our modules import. Botocore is part of the runtime.
 VENDORED = ("pymysql",)
 MODELS = FUNCTIONS / "models"
-# The service whose client a module creates.
-CLIENTS = {
-    "stores/dynamodb/client.py": "dynamodb",
-    "stores/secret.py": "secretsmanager",
-    "stores/sns.py": "sns",
-    "stores/sqs.py": "sqs",
-}
+CLIENT = re.compile(r'aws\.client\(\s*"(\w+)"')  # where a module creates a client of a service
 
 Files = dict[str, Path]
 
@@ -36,19 +32,21 @@ def archive(files: Mapping[str, Path]) -> pulumi.AssetArchive:
 def code(handler: str) -> Files:
     """Collect a handler's module and all that it imports, directly or not."""
     files: Files = {}
-    waiting = [handler]
+    waiting, seen = {handler}, set()
     while waiting:
         name = waiting.pop()
+        seen.add(name)
         path = f"{name.replace('.', '/')}.py"
         package = f"{name.replace('.', '/')}/__init__.py"
         if name in VENDORED:
             files |= _vendored(name)
         for candidate in (path, package):
             source = FUNCTIONS / candidate
-            if candidate not in files and source.is_file():
+            if source.is_file():
                 files[candidate] = source
-                waiting += _imports(source)
-    return files | _models(CLIENTS[module] for module in CLIENTS.keys() & files.keys())
+                waiting |= _imports(source) - seen
+    ours = [path.read_text(encoding="utf-8") for path in files.values() if path.is_relative_to(FUNCTIONS)]
+    return files | _models({service for source in ours for service in CLIENT.findall(source)})
 
 
 def migrations() -> Files:
@@ -106,8 +104,10 @@ def _root(package: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _imports(source: Path) -> Iterator[str]:
+@functools.cache
+def _imports(source: Path) -> frozenset[str]:
     """Name every module that a file may import when it runs, with the packages around it."""
+    found: set[str] = set()
     for node in _nodes(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -117,7 +117,8 @@ def _imports(source: Path) -> Iterator[str]:
             continue
         for name in names:
             parts = name.split(".")
-            yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+            found |= {".".join(parts[:end]) for end in range(1, len(parts) + 1)}
+    return frozenset(found)
 
 
 def _nodes(parent: ast.AST) -> Iterator[ast.AST]:

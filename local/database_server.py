@@ -12,9 +12,10 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from local.certificates import Certificates
+if TYPE_CHECKING:
+    from local.certificates import Certificates
 
 ADMINISTRATOR = "cafe_local_admin"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import json
 import logging
 import os
@@ -40,6 +41,8 @@ Report = Callable[[Event], None]
 
 def main() -> int:
     """Deploy what standard input says, and return the exit code."""
+    # Collecting garbage takes as long as importing Pulumi's packages, and this process ends soon.
+    gc.disable()
     report = _take_standard_output()
     # Pulumi's warnings, and the program's.
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 STACK = "local"
 REGION = "us-east-1"
 # The Pulumi service's own default, for a project that sets none.
@@ -38,6 +36,9 @@ def load(root: Path, chosen: Mapping[str, str] | None = None) -> Project:
 
     What is chosen is not checked here: the program knows its settings, and says which is wrong.
     """
+    # Here, because the command `cafe` imports this module and reads no YAML.
+    import yaml
+
     document = yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8"))
     name = document["name"]
     entries = {key: _default(entry) for key, entry in (document.get("config") or {}).items()}

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import certificates, children, database_server, limits, ministack, ports, project
+from local import children, database_server, limits, ministack, ports, project
 from local.children import Asked, Children, Ended, Inbox, Interrupted
 from local.control import Control, Request
 from local.directory import RunDirectory
@@ -233,6 +233,9 @@ def _start(options: Options, directory: RunDirectory, processes: Children) -> _S
 
     The program waits for the other two by itself.
     """
+    # Here, because it takes longer to import than most commands of `cafe` run.
+    from local import certificates
+
     server, gateway_command = options.database_server.installed(), ministack.command(ROOT)
     port = ports.choose(options.port, "--port")
     database_port = ports.choose(options.database_port, "--database-port")

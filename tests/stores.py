@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from pymysql.constants import CLIENT
 import stores.mysql.connection
 from local import certificates, database_server, ending, ports
 from local.database import Database, tls_context
+from orders.errors import StoreUnavailableError
 from orders.ledger import Ledger
 from stores.dynamodb.client import DynamoDb, TableNames
 from stores.dynamodb.projection import Projection
@@ -42,13 +44,20 @@ KEYS = {"Orders": "orderId", "CafeMenu": "item", "CafeOrderMetrics": "metric"}
 MIGRATIONS = Path(__file__).parent.parent / "functions" / "migrations"
 
 
+@functools.cache
+def moto_client(service: str) -> Any:
+    """Return a client for moto, made once: reading the service's description takes longer than a test."""
+    session = boto3.Session("test", "test", region_name="us-east-1")
+    return session.client(service)  # type: ignore[call-overload]
+
+
 @contextmanager
 def dynamodb_in_process() -> Iterator[Any]:
     """Run DynamoDB with the three tables in this process."""
+    client = moto_client("dynamodb")
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        client = boto3.client("dynamodb", region_name="us-east-1")
         for table, key in KEYS.items():
             client.create_table(
                 TableName=table,
@@ -87,12 +96,60 @@ def projection(dynamodb: Any) -> Projection:
     return Projection(DynamoDb(client=dynamodb), NAMES, BERLIN)
 
 
+# A new table is cheaper than one whose rows are deleted, and it counts ids from 1.
+EMPTY = ("TRUNCATE TABLE orders", "TRUNCATE TABLE counters")
+SCHEMA = (
+    "SHOW TABLES",
+    "SHOW CREATE TABLE orders",
+    "SHOW CREATE TABLE counters",
+    "SELECT number FROM schema_migrations",
+)
+
+
+def _all(*statements: str) -> Callable[[pymysql.cursors.Cursor], tuple[Any, ...]]:
+    """Return work that runs statements, and returns all rows."""
+
+    def execute(cursor: pymysql.cursors.Cursor) -> tuple[Any, ...]:
+        rows: list[Any] = []
+        for statement in statements:
+            cursor.execute(statement)
+            rows += cursor.fetchall()
+        return tuple(rows)
+
+    return execute
+
+
 @dataclasses.dataclass
 class Server:
     """A running database server and its administrator."""
 
     login: Login
     authority: Path
+    _schema: tuple[Any, ...] = ()  # of the migrated database, once there is one
+
+    @functools.cached_property
+    def administrator(self) -> MySql:
+        """A connection with all rights."""
+        return MySql(FixedLogin(self.login), client_flag=CLIENT.MULTI_STATEMENTS)
+
+    def empty_database(self) -> None:
+        """Make `cafe_db` anew, without a schema."""
+        self.administrator.read(_all("DROP DATABASE cafe_db", "CREATE DATABASE cafe_db", "USE cafe_db"))
+
+    def empty_tables(self) -> None:
+        """Remove all rows; migrate an empty database where a test has changed the schema."""
+        if self._is_migrated():
+            return
+        self.empty_database()
+        migrations.migrate(self.administrator, migrations.read(MIGRATIONS))
+        self._schema = self.administrator.read(_all(*SCHEMA))
+
+    def _is_migrated(self) -> bool:
+        """Remove all rows, and return whether the schema is the migrated one."""
+        try:
+            return bool(self._schema) and self.administrator.read(_all(*EMPTY, *SCHEMA)) == self._schema
+        except StoreUnavailableError:  # a table is missing
+            return False
 
     def connect(
         self, database: str | None = None, client_flag: int = 0
@@ -124,7 +181,10 @@ def running_server(directory: Path) -> Iterator[Server]:
     try:
         Database(port=port, administrator=administrator, authority=tls.authority).wait(LIMIT)
         login = Login("127.0.0.1", port, administrator.user, administrator.password, "cafe_db")
-        yield Server(login, tls.authority)
+        running = Server(login, tls.authority)
+        with running.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("CREATE DATABASE cafe_db")
+        yield running
     finally:
         ending.end_groups([process.pid])
         process.wait()
@@ -162,29 +222,31 @@ class FixedLogin:
 
 
 @pytest.fixture
-def empty_database(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """The server with an empty `cafe_db`."""
+def administrator(server: Server, monkeypatch: pytest.MonkeyPatch) -> MySql:
+    """A connection that may change everything; it stays open from test to test."""
     monkeypatch.setattr(stores.mysql.connection, "CERTIFICATE_AUTHORITY", server.authority)
-    with server.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("DROP DATABASE IF EXISTS cafe_db")
-        cursor.execute("CREATE DATABASE cafe_db")
+    return server.administrator
+
+
+@pytest.fixture
+def empty_database(server: Server, administrator: MySql) -> Server:
+    """The server with an empty `cafe_db`; what needs the schema takes `mysql` instead."""
+    server.empty_database()
     return server
 
 
 @pytest.fixture
-def master(empty_database: Server) -> Iterator[MySql]:
-    """A connection that may change the schema."""
-    mysql = MySql(FixedLogin(empty_database.login), client_flag=CLIENT.MULTI_STATEMENTS)
-    yield mysql
-    mysql.close()
+def master(empty_database: Server, administrator: MySql) -> MySql:
+    """A connection that may change the schema, of which there is none yet."""
+    return administrator
 
 
 @pytest.fixture
-def mysql(empty_database: Server, master: MySql) -> Iterator[MySql]:
-    """A connection as the application's user, to a schema that is up to date."""
-    login = dataclasses.replace(empty_database.login, username="cafe_user", password="a password")
-    migrations.migrate(master, migrations.read(MIGRATIONS))
-    users.set_up_worker(master, login)
+def mysql(server: Server, administrator: MySql) -> Iterator[MySql]:
+    """A connection as the application's user, to a schema that is up to date and has no rows."""
+    server.empty_tables()
+    login = dataclasses.replace(server.login, username="cafe_user", password="a password")
+    users.set_up_worker(administrator, login)
     mysql = MySql(FixedLogin(login))
     yield mysql
     mysql.close()

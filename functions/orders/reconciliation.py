@@ -133,8 +133,11 @@ class Reconciler:
 
     def compare_all_counters(self, outcome: Outcome) -> None:
         """Compare every counter that one of the stores has; DynamoDB must not show what MySQL lacks."""
+        # DynamoDB first: what it has then, MySQL has had before.
+        shown = self._projection.names()
         known = self._database.names()
-        unknown = self._projection.names() - known
+        now = self._clock.now()
+        unknown = {n for n in shown - known if not counters.is_expired(n, self._zone, now)}
         self._database.begin(unknown)
         self.compare_counters(known | unknown, outcome)
 

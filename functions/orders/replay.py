@@ -17,10 +17,10 @@ MOST_BYTES = 4 * 1024 * 1024  # of one answer; a function's must stay under 6 MB
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row's place in the table, and its order."""
+    """A row's place in the table, and its order, or why it holds none."""
 
     id: int
-    order: Order
+    order: Order | str
 
 
 class Rows(Protocol):
@@ -41,8 +41,8 @@ def replay(rows: Rows, request: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict[str, Any]
-        `orders`, each as JSON text, because a runtime may write a decimal as a float, or not at all; and
-        `next`: None after the last one.
+        `orders`, each as JSON text, because a runtime may write a decimal as a float, or not at all;
+        `bad_rows`: why, by id, for each row in which there is no order; and `next`: None after the last row.
 
     Raises
     ------
@@ -56,19 +56,22 @@ def replay(rows: Rows, request: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"limit must be 1 to {MOST}")
     start, end = (_moment(request[name]) for name in ("from", "to"))
     page = rows.period(start, end, int(request.get("after") or 0), limit)
-    orders, size = list[str](), 0
+    orders, bad, size = list[str](), dict[str, str](), 0
     for row in page:
-        order = encode(_spoken(row))
+        if isinstance(row.order, str):
+            bad[str(row.id)] = row.order
+            continue
+        order = encode(_spoken(row.order))
         size += len(encode(order))
         if orders and size > MOST_BYTES:
             break
         orders.append(order)
-    is_last = len(page) < limit and len(orders) == len(page)
-    return {"orders": orders, "next": None if is_last else page[len(orders) - 1].id}
+    read = len(orders) + len(bad)
+    is_last = len(page) < limit and read == len(page)
+    return {"orders": orders, "bad_rows": bad, "next": None if is_last else page[read - 1].id}
 
 
-def _spoken(row: Row) -> dict[str, Any]:
-    order = row.order
+def _spoken(order: Order) -> dict[str, Any]:
     return {
         **order.attributes,
         "orderId": order.order_id,

@@ -11,9 +11,10 @@ from typing import Any
 # list of latest orders for years. The rule compares two times that a message keeps, and not the reader's
 # clock, so that every receive decides alike.
 MAX_AHEAD = timedelta(minutes=5)
-# Less a day for time zones. A table that is not widened yet refuses times from 2038 on.
+# Less a day for time zones, and the weeks for which counters of hours are kept. A table that is not widened
+# yet refuses times from 2038 on.
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
-LATEST = datetime(9999, 12, 30, tzinfo=UTC)
+LATEST = datetime(9999, 12, 1, tzinfo=UTC)
 
 
 class TimeError(ValueError):

@@ -71,8 +71,8 @@ def report(name: str, figures: dict[str, object]) -> None:
     (PICTURES / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
 
 
-def test_a_thousand_updates_leave_nothing_behind(running_board: Board) -> None:
-    board, day = running_board, Day()
+def test_a_thousand_updates_leave_nothing_behind(hurried_board: Board) -> None:
+    board, day = hurried_board, Day()
     # Without motion: a highlight that is still fading would count as something that is kept.
     board.page.emulate_media(reduced_motion="reduce")
     board.page.set_viewport_size({"width": 640, "height": 240})  # less to paint, and a line for each order
@@ -95,8 +95,8 @@ def test_a_thousand_updates_leave_nothing_behind(running_board: Board) -> None:
     assert after["heap"] < before["heap"] + KEPT
 
 
-def test_asking_for_no_news_changes_no_more_than_the_time(running_board: Board) -> None:
-    board = running_board
+def test_asking_for_no_news_changes_no_more_than_the_time(hurried_board: Board) -> None:
+    board = hurried_board
     board.site.etags = True
     board.site.answer = busy_morning()
     board.open()

@@ -97,16 +97,9 @@ def test_the_local_stack_is_reached_over_http_in_any_environment(cafe: Cafe, api
 def test_the_local_stack_is_called_by_its_administrator_in_any_environment(emulator: HTTPServer) -> None:
     endpoint = f"http://127.0.0.1:{emulator.server_port}"
     local = Clients(stack.Stack(name="local", outputs={}, region=REGION, endpoint=endpoint))
-    for client in (local.dynamodb, local.logs, local.sns, local.cloudwatch, local.secrets, local.sts):
-        assert client.meta.endpoint_url == endpoint
-        assert client.meta.region_name == REGION
-    functions: Any = local.functions
-    assert functions.meta.config.read_timeout > 900
-
     local.sqs.list_queues()
     helper = LocalStack(directory=Path(), outputs={}, endpoint=endpoint, region=REGION, database={})
     helper.client("sqs").list_queues()
-    clients.session(REGION).client("s3", endpoint_url=endpoint)
 
     seen = emulator.seen  # type: ignore[attr-defined]
     assert len(seen) == 2
@@ -114,6 +107,19 @@ def test_the_local_stack_is_called_by_its_administrator_in_any_environment(emula
         assert "Credential=test/" in headers["Authorization"]
         assert "X-Amz-Security-Token" not in headers
         assert headers["User-Agent"].startswith("cafe-orders")
+
+
+def test_every_client_is_of_the_local_stack_in_any_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ODD.items():
+        monkeypatch.setenv(name, value)
+    endpoint = "http://127.0.0.1:4566"
+    local = Clients(stack.Stack(name="local", outputs={}, region=REGION, endpoint=endpoint))
+    for client in (local.dynamodb, local.logs, local.sns, local.cloudwatch, local.secrets, local.sts):
+        assert client.meta.endpoint_url == endpoint
+        assert client.meta.region_name == REGION
+    functions: Any = local.functions
+    assert functions.meta.config.read_timeout > 900
+    clients.session(REGION).client("s3", endpoint_url=endpoint)
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSLKEYLOGFILE"])

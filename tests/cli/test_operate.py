@@ -348,6 +348,20 @@ def test_decimals_from_the_database_are_sent_as_they_are(
     assert body["Message"] == f'{{"n": 0.1{NINES}, "orderId": "O-1"}}'
 
 
+def test_a_row_without_an_order_is_named_and_the_others_are_sent(
+    dev_cafe: Cafe, functions: FakeFunctions, dev: FakeAws
+) -> None:
+    order = {"orderId": "O-1", "item": "Tea", "quantity": 1, "created_at": "2026-11-22T12:00:00.000Z"}
+    bad = {"7": "its attributes are not JSON"}
+    functions.usual = lambda _event: {"orders": [order], "bad_rows": bad, "next": None}
+
+    result = replay(dev_cafe, "--yes")
+
+    assert result.exit_code == 1
+    assert len(dev.bodies(dev.queue_url)) == 1
+    assert "1 was not sent; row 7: its attributes are not JSON" in result.stderr
+
+
 def test_orders_dated_in_the_future_are_told_before_they_are_sent_again(
     dev_cafe: Cafe, functions: FakeFunctions
 ) -> None:

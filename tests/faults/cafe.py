@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pymysql
+import pytest
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 from pymysql.cursors import Cursor
@@ -25,7 +26,7 @@ from tests.faults.faults import Boundary, Fault, Place
 from tests.faults.messages import Kept, Said, envelope, with_identity
 from tests.faults.queue import MAX_RECEIVES, Message, Queue
 from tests.faults.tables import Tables
-from tests.faults.worker import Audit, Process, Reconciliation, Run
+from tests.faults.worker import LOCK_TIMEOUT, Audit, Process, Reconciliation, Run
 from tests.stores import Server
 from tests.waiting import eventually
 
@@ -68,6 +69,7 @@ class Cafe:
         self.names = dynamodb.names
         self.queue = Queue()
         self.now = OPENING
+        self.session_timeout = 2 * LOCK_TIMEOUT
         self.faults: dict[Place, Fault] = {}
         self.refused: set[str] = set()
         self.late: list[Callable[[], object]] = []
@@ -92,7 +94,7 @@ class Cafe:
         """The versions that an order's counters had when it was counted, by order id and name."""
         self._ask("DELETE FROM orders")
         self._ask("DELETE FROM counters")
-        dynamodb.clear()
+        dynamodb.items.clear()
 
     # --- messages -------------------------------------------------------------------------------------
 
@@ -189,8 +191,10 @@ class Cafe:
 
     def reconcile(self, worker: int, stop: Boundary | None = None, then: Fault | None = None) -> None:
         """Run the reconciler in a worker's process, to a boundary or to the end."""
-        self.runs[worker] = Reconciliation(f"reconciler {worker}", self, self._process(worker), [])
-        self._move(self.runs[worker], stop, then)
+        run = Reconciliation(f"reconciler {worker}", self, self._process(worker), [])
+        run.counted = set(self._rows("recorded_in IS NOT NULL"))
+        self.runs[worker] = run
+        self._move(run, stop, then)
 
     def audit(self, worker: int, stop: Boundary | None = None, then: Fault | None = None) -> None:
         """Run the audit in a worker's process, to a boundary or to the end."""
@@ -229,6 +233,18 @@ class Cafe:
         """Let a standing worker work on, to a boundary or to the end."""
         self._move(self.runs[worker], stop, then)
 
+    def gets_its_lock(self, worker: int, limit: float) -> bool:
+        """Return whether a worker that waits for a lock gets it in time."""
+
+        def has_lock() -> bool:
+            self._settle()
+            return worker in self.standing
+
+        try:
+            return bool(eventually(has_lock, limit))
+        except pytest.fail.Exception:
+            return False
+
     def kill(self, worker: int) -> None:
         """End a worker's process wherever it is, even where it waits for the database."""
         self.note(f"worker {worker} is killed")
@@ -257,6 +273,8 @@ class Cafe:
         if run.gone:
             self.processes.pop(worker, None)
         self.queue.release(run)
+        if isinstance(run, Reconciliation):
+            self._check_outcome(run)
         if run.response is None:
             self.note(f"{run.name} ended without a response")
             return
@@ -499,6 +517,13 @@ class Cafe:
                 assert not kept.is_same_order(rows[kept.order_id]), f"{message_id} is no conflict"
         return done
 
+    def _check_outcome(self, run: Reconciliation) -> None:
+        """Check that what a comparison calls in sync is."""
+        if run.outcome.rds_orders is None or run.outcome.unchecked or run.outcome.reason:
+            return
+        lacking = run.counted - self._items().keys()
+        assert not lacking, f"{run.name} calls the stores in sync, and DynamoDB lacks {lacking}"
+
     def _tally(self, orders: Iterable[Kept]) -> Counter[str]:
         """Return what orders add up to, counted without the code that is tested."""
         counted: Counter[str] = Counter()
@@ -537,7 +562,7 @@ class Cafe:
     def _items(self) -> dict[str, Kept]:
         deserialize = TypeDeserializer().deserialize
         orders = {}
-        for item in self.dynamodb.items(self.names.orders):
+        for item in self.dynamodb.of(self.names.orders):
             fields = {name: deserialize(value) for name, value in item.items()}
             order_id, created_at = fields.pop("orderId"), datetime.fromisoformat(fields.pop("created_at"))
             orders[order_id] = Kept(
@@ -551,8 +576,8 @@ class Cafe:
         return orders
 
     def _read_shown(self) -> dict[str, Counted]:
-        metrics = self.dynamodb.items(self.names.metrics)
-        menu = self.dynamodb.items(self.names.menu)
+        metrics = self.dynamodb.of(self.names.metrics)
+        menu = self.dynamodb.of(self.names.menu)
         return {
             **{item["metric"]["S"]: _counted(item, "count") for item in metrics},
             **{f"ITEM#{item['item']['S']}": _counted(item, "orders") for item in menu},

@@ -1,4 +1,4 @@
-"""A real database server and moto's DynamoDB, and the worker's code between model and stores."""
+"""A real database server and DynamoDB in memory, and the worker's code between model and stores."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from stores.mysql.secret import Login
 from tests.faults import worker
 from tests.faults.cafe import Cafe, Street
 from tests.faults.tables import Tables
-from tests.stores import MIGRATIONS, NAMES, FixedLogin, Server, dynamodb_in_process
+from tests.stores import MIGRATIONS, FixedLogin, Server
 
 
 class Clock:
@@ -59,17 +59,10 @@ def login(server: Server) -> Login:
     return login
 
 
-@pytest.fixture(scope="module")
-def tables() -> Iterator[Tables]:
-    """DynamoDB in this process for all of a module's tests; each cafe begins with empty tables."""
-    with dynamodb_in_process():
-        yield Tables(NAMES)
-
-
 @pytest.fixture
-def street(server: Server, login: Login, tables: Tables, monkeypatch: pytest.MonkeyPatch) -> Iterator[Street]:
+def street(server: Server, login: Login, monkeypatch: pytest.MonkeyPatch) -> Iterator[Street]:
     """A place to open cafes in: nothing sleeps, and every boundary can be hit."""
-    street = Street(server, tables, login)
+    street = Street(server, Tables(), login)
     monkeypatch.setattr(stores.mysql.connection, "CERTIFICATE_AUTHORITY", server.authority)
     monkeypatch.setattr(stores.mysql.connection, "time", Clock())
     monkeypatch.setattr(stores.dynamodb.client, "time", Clock())

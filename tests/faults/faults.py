@@ -18,6 +18,7 @@ class Place(Enum):
     STATEMENT = "a statement"
     COMMIT = "a commit"
     ROLLBACK = "a rollback"
+    READ = "a read from DynamoDB"  # by the reconciler; the worker reads nothing there
     PUT = "a put of orders"
     UPDATE = "an update of a counter"
     RESPONSE = "the response"
@@ -104,6 +105,15 @@ POSSIBLE: dict[Boundary, tuple[Fault, ...]] = {
     after(Place.COMMIT): (Fault.SERVER_LOST, *ANYWHERE),
     before(Place.ROLLBACK): (*LOST, *ANYWHERE),
     after(Place.ROLLBACK): (Fault.SERVER_LOST, *ANYWHERE),
+    before(Place.READ): (
+        *THROTTLES,
+        *UNAVAILABLE,
+        Fault.UNPROCESSED,
+        Fault.HALF_UNPROCESSED,
+        Fault.SERVER_ERROR,
+        *ANYWHERE,
+    ),
+    after(Place.READ): (Fault.NO_ANSWER, *ANYWHERE),
     before(Place.PUT): (
         *THROTTLES,
         *UNAVAILABLE,
@@ -134,6 +144,7 @@ LASTING: dict[Place, tuple[Fault, ...]] = {
     Place.SECRET: (Fault.SECRET_AWAY,),
     Place.CONNECT: (Fault.UNREACHABLE, Fault.TOO_MANY_CONNECTIONS, Fault.LOGIN_REFUSED),
     Place.STATEMENT: (*LOST, Fault.DEADLOCK, Fault.LOCK_WAIT_TIMEOUT),
+    Place.READ: (*THROTTLES, *UNAVAILABLE, Fault.UNPROCESSED),
     Place.PUT: (*THROTTLES, *UNAVAILABLE, Fault.UNPROCESSED),
     Place.UPDATE: (*THROTTLES, *UNAVAILABLE),
 }

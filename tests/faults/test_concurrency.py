@@ -19,7 +19,7 @@ from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.projection import Projection
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
-from tests.faults.tables import TablesInMemory
+from tests.faults.tables import Tables
 from tests.stores import BERLIN, NAMES, FixedLogin
 
 WORKERS = 4
@@ -59,7 +59,7 @@ def _order(number: int, item: str = "") -> Order:
 def test_workers_that_record_the_same_orders_at_once_count_each_once(
     mysql: MySql, logins: Sequence[MySql]
 ) -> None:
-    tables = TablesInMemory()
+    tables = Tables()
 
     def work(number: int) -> dict[str, str]:
         database = OrdersDatabase(logins[number], BERLIN)

@@ -11,8 +11,9 @@ from tests.faults.messages import Form, Said
 
 FIRST, SECOND = 1, 0  # in quiet times the second is served first, and finds what the first has left
 
-# How often a batch comes by: the session, the transaction's four statements and the reading of counters.
-TIMES = {Place.STATEMENT: 6, Place.PUT: 2, Place.UPDATE: 2}
+# How often a batch comes by: the session, the transaction's four statements and the reading of counters. The
+# reconciler reads DynamoDB: which orders are missing, again after a while, and counters.
+TIMES = {Place.STATEMENT: 6, Place.PUT: 2, Place.UPDATE: 2, Place.READ: 3}
 INSERT = 3  # which of the statements inserts
 
 
@@ -36,6 +37,9 @@ def each_time() -> Iterator[tuple[Boundary, Fault, int]]:
 
 def hit(cafe: Cafe, boundary: Boundary, fault: Fault, time: int) -> None:
     """Let a fault hit the first worker when it comes by a boundary for the nth time."""
+    if boundary.place is Place.READ:
+        hit_reconciler(cafe, boundary, fault, time)
+        return
     start = before(Place.BATCH)
     cafe.receive(FIRST, cafe.queue.visible, start, fault if boundary == start else None)
     if boundary.place is Place.ROLLBACK:
@@ -46,6 +50,17 @@ def hit(cafe: Cafe, boundary: Boundary, fault: Fault, time: int) -> None:
             cafe.work(FIRST, boundary, fault if number == time else None)
     assert FIRST in cafe.standing, f"the batch does not come by {time} times"
     cafe.work(FIRST)
+
+
+def hit_reconciler(cafe: Cafe, boundary: Boundary, fault: Fault, time: int) -> None:
+    """Let a fault hit the reconciler, which finds what a worker has recorded and not shown."""
+    cafe.receive(FIRST, cafe.queue.visible, after(Place.COMMIT), Fault.PROCESS_GONE)
+    cafe.work(FIRST)
+    cafe.reconcile(SECOND, boundary, fault if time == 1 else None)
+    for number in range(2, time + 1):
+        cafe.work(SECOND, boundary, fault if number == time else None)
+    assert SECOND in cafe.standing, f"the reconciler does not come by {time} times"
+    cafe.work(SECOND)
 
 
 def test_after_any_single_fault_everything_is_recorded_once(street: Street) -> None:

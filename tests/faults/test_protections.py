@@ -25,6 +25,7 @@ from tests.faults import worker
 from tests.faults.cafe import Cafe, Street
 from tests.faults.faults import THROTTLES, Fault, Place, after, before
 from tests.faults.messages import POISON, Form, Said
+from tests.waiting import LIMIT
 
 HOUR = 3600 * 1_000_000  # microseconds
 
@@ -211,6 +212,18 @@ def test_the_identity_a_redrive_is_the_same_order_on_the_same_day(cafe: Cafe) ->
     cafe.recover()
 
 
+def test_the_idle_timeout_a_worker_that_stands_before_its_commit_loses_its_locks(cafe: Cafe) -> None:
+    stand_before_commit(cafe, LIMIT)
+
+
+def stand_before_commit(cafe: Cafe, limit: float) -> None:
+    cafe.session_timeout = 1
+    for number, order_id in enumerate(("A1", "B1")):
+        cafe.receive(number, [cafe.publish(Said(order_id))], before(Place.COMMIT))
+    assert cafe.gets_its_lock(1, limit)
+    cafe.recover()
+
+
 # --- without a protection -----------------------------------------------------------------------------------
 
 Patch = pytest.MonkeyPatch
@@ -326,6 +339,11 @@ def without_retries(patch: Patch, street: Street) -> None:
     patch.setattr(stores.dynamodb.client, "ATTEMPTS", 1)
 
 
+def without_idle_timeout(patch: Patch, street: Street) -> None:
+    for_hours = stores.mysql.connection.SESSION.replace(" wait_timeout = {idle}", " wait_timeout = 28800")
+    patch.setattr(stores.mysql.connection, "SESSION", for_hours)
+
+
 def without_identity(patch: Patch, street: Street) -> None:
     patch.setattr(tests.faults.cafe, "with_identity", lambda body, *_: body)
 
@@ -399,6 +417,10 @@ def without_identity(patch: Patch, street: Street) -> None:
                 (Place.PUT, Fault.UNPROCESSED),
                 (Place.UPDATE, Fault.THROTTLED),
             ]
+        ),
+        (
+            without_idle_timeout,
+            lambda cafe: stand_before_commit(cafe, limit=3),
         ),
         (without_identity, test_the_identity_a_redrive_is_the_same_order_on_the_same_day),
     ],

@@ -67,6 +67,8 @@ class Environment(Protocol):
     dynamodb: Tables
     refused: set[str]
     """Ids of the orders that DynamoDB refuses."""
+    session_timeout: int
+    """Seconds after which the database ends an idle session."""
     faults: dict[Place, Fault]
     """What happens to everybody, at each boundary before such a place."""
     late: list[Callable[[], object]]
@@ -88,7 +90,7 @@ class Process:
     def __init__(self, environment: Environment) -> None:
         self.connection: FaultyConnection | None = None
         login = LoginSecret("CafeDevDBSM", _Secrets(environment))
-        self.mysql = mysql = MySql(login, timeout=2 * LOCK_TIMEOUT, idle=2 * LOCK_TIMEOUT)
+        self.mysql = mysql = MySql(login, timeout=2 * LOCK_TIMEOUT, idle=environment.session_timeout)
         projection = Projection(DynamoDb(client=_DynamoDb(environment)), environment.names, environment.zone)
         projection._threads = _OneByOne()  # type: ignore[assignment]
         self.ledger = Ledger(OrdersDatabase(mysql, environment.zone), projection, environment.zone)
@@ -244,9 +246,14 @@ class Run:
 class Reconciliation(Run):
     """What the reconciler does every minute, in a worker's process."""
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.outcome = Outcome()
+        self.counted: set[str] = set()
+        """The orders that were counted when it began."""
+
     def handle(self) -> None:
         """Count what nobody has counted, and compare all that was recorded."""
-        self.outcome = Outcome()
         try:
             self.process.reconciler.recent(RdsOrders(compared_until=EPOCH), self.outcome)
         except StoreUnavailableError as error:
@@ -412,7 +419,7 @@ class _OneByOne:
 
 
 class _DynamoDb:
-    """DynamoDB with a boundary on each side of every write."""
+    """DynamoDB with a boundary on each side of every call."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -429,15 +436,28 @@ class _DynamoDb:
             unprocessed = [request for request in requests if request not in some]
             return {"UnprocessedItems": {table: unprocessed} if unprocessed else {}}
 
-        return self._write(Place.PUT, put, requests)
+        return self._call(Place.PUT, put, requests)
 
-    def batch_get_item(self, **request: Any) -> dict[str, Any]:
-        """Read items: whatever fails there changes nothing."""
-        return self._environment.dynamodb.batch_get_item(**request)
+    def batch_get_item(self, RequestItems: dict[str, Item]) -> dict[str, Any]:  # noqa: N803
+        """Read items; a fault may return some keys as unprocessed."""
+        ((table, request),) = RequestItems.items()
+        keys = request["Keys"]
+
+        def get(some: Sequence[Item] = keys) -> dict[str, Any]:
+            found: dict[str, Any] = {"Responses": {table: []}}
+            if some:
+                found = self._environment.dynamodb.batch_get_item(
+                    RequestItems={table: {**request, "Keys": some}}
+                )
+            unprocessed = [key for key in keys if key not in some]
+            left = {table: {**request, "Keys": unprocessed}} if unprocessed else {}
+            return {**found, "UnprocessedKeys": left}
+
+        return self._call(Place.READ, get, keys)
 
     def update_item(self, **request: Any) -> dict[str, Any]:
         """Set a counter."""
-        return self._write(Place.UPDATE, lambda *_: self._environment.dynamodb.update_item(**request))
+        return self._call(Place.UPDATE, lambda *_: self._environment.dynamodb.update_item(**request))
 
     def batch_execute_statement(self, Statements: list[Any]) -> dict[str, Any]:  # noqa: N803
         """Set counters; a fault may let some of the statements fail."""
@@ -447,21 +467,21 @@ class _DynamoDb:
             throttled = {"Error": {"Code": "ThrottlingError"}}
             return {"Responses": [next(found) if each in some else throttled for each in Statements]}
 
-        return self._write(Place.UPDATE, execute, Statements)
+        return self._call(Place.UPDATE, execute, Statements)
 
-    def _write(
-        self, place: Place, write: Callable[..., dict[str, Any]], requests: Sequence[Item] = ()
+    def _call(
+        self, place: Place, call: Callable[..., dict[str, Any]], requests: Sequence[Item] = ()
     ) -> dict[str, Any]:
         run = current()
         assert run is not None
         fault = run.reach(before(place))
         if fault is Fault.LATE:
-            self._environment.late.append(write)
+            self._environment.late.append(call)
         if fault in {Fault.UNPROCESSED, Fault.HALF_UNPROCESSED}:
-            response = write(requests[::2] if fault is Fault.HALF_UNPROCESSED else [])
+            response = call(requests[::2] if fault is Fault.HALF_UNPROCESSED else [])
         else:
             self._fail(fault)
-            response = write()
+            response = call()
         self._fail(run.reach(after(place)))
         return response
 
@@ -472,4 +492,4 @@ class _DynamoDb:
             raise EndpointConnectionError(endpoint_url="https://dynamodb")
         if fault in {Fault.NO_ANSWER, Fault.LATE}:
             raise ReadTimeoutError(endpoint_url="https://dynamodb")
-        raise tables.error(fault.value, "a write")
+        raise tables.error(fault.value, "a call")

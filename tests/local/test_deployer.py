@@ -100,6 +100,12 @@ def test_an_input_without_meaning_has_to_be_listed(deployer: Deployer, register:
         deployer.new_resource(_resource(QUEUE, "other", inputs={"backups": 7}))
 
 
+def test_a_budget_is_accepted_and_said_to_do_nothing(deployer: Deployer, cloud: Cloud) -> None:
+    inputs = {"budgetType": "COST", "limitAmount": "30", "notifications": [{"threshold": 80}]}
+    deployer.new_resource(_resource("aws:budgets/budget:Budget", inputs=inputs))
+    assert any(sentence.startswith("A budget sends no e-mails") for sentence in cloud.deviations.sentences)
+
+
 def test_an_unknown_invoke_is_refused(deployer: Deployer) -> None:
     with pytest.raises(
         DeployError, match="aws:ec2/getAmi:getAmi: is an invoke that local mode does not know"

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+
 import pulumi_aws
+
+# Collecting garbage takes as long as importing all this. The runs, which are short, do without it, too.
+gc.disable()
 
 for service in (
     pulumi_aws.apigateway,

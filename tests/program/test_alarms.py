@@ -13,6 +13,7 @@ import log
 from infra import alarms
 from orders import backoff
 from tests.program.conftest import Program
+from tests.program.test_effects import OTHERS
 
 ALARMS = {
     "DeadLetters": ("CafeOrders", {"FunctionName": "Function.ReconcileOrders"}),
@@ -155,7 +156,7 @@ def test_a_budget_writes_to_the_address_of_the_alarms_before_it_is_spent(
 def test_a_budget_counts_the_stack_alone_where_its_tag_is_activated(
     with_settings: Callable[..., Program],
 ) -> None:
-    program = with_settings(monthlyBudget="30", budgetByTag="true", alarmEmail="ops@example.org")
+    program = with_settings(**OTHERS)
     assert program.one(BUDGET).inputs["costFilters"] == [
         {"name": "TagKeyValue", "values": ["user:Stack$dev"]}
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,13 @@ def test_every_setting_says_what_a_change_does_to_a_running_stack() -> None:
 
 def test_the_page_of_all_settings_is_current() -> None:
     assert settings_page.PAGE.read_text(encoding="utf-8") == settings_page.page(), "type `make settings`"
+
+
+def test_the_required_cli_is_not_newer_than_the_sdk_that_is_installed() -> None:
+    """Pulumi releases both under one version."""
+    document = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
+    required = document["requiredPulumiVersion"].removeprefix(">=")
+    assert tuple(map(int, required.split("."))) <= tuple(map(int, version("pulumi").split(".")))
 
 
 def test_limiting_networks_needs_one() -> None:

@@ -23,10 +23,10 @@ def both(mysql: MySql, dynamodb: Any) -> BothStores:
 
 
 @pytest.fixture
-def status_login(mysql: MySql, master: MySql, server: Server) -> Login:
+def status_login(mysql: MySql, administrator: MySql, server: Server) -> Login:
     """The login of the status's user, to a schema that is up to date."""
     login = dataclasses.replace(server.login, username="cafe_status", password="another password")
-    users.set_up_status(master, login)
+    users.set_up_status(administrator, login)
     return login
 
 

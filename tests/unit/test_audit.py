@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pymysql.cursors import Cursor
 
 from orders.audit import Findings, OutOfTimeError, Snapshot, State, audit, differences
 from orders.counters import QUARTER, day_name, hour_name, item_name, quarter_name, tally
@@ -93,6 +94,25 @@ def test_rows_that_hold_no_order_are_named(both: BothStores) -> None:
     found = both.audit()
     assert list(found.bad_rows) == [2]
     assert both.counters["TOTAL_ORDERS"] == 1
+
+
+def test_no_statement_of_an_audit_reads_more_than_a_part_of_the_table(
+    both: BothStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a large table it would take longer than a statement may."""
+    both.record(orders(1))
+    statements: list[str] = []
+    execute = Cursor.execute
+
+    def note(self: Cursor, statement: str, values: Any = None) -> int:
+        statements.append(statement)
+        return execute(self, statement, values)
+
+    monkeypatch.setattr(Cursor, "execute", note)
+    both.audit()
+    reads = [each for each in statements if " FROM orders" in each and "MAX(id)" not in each]
+    assert len(reads) > 1
+    assert all("id > %s" in each for each in reads)
 
 
 def test_an_audit_without_the_time_for_it_changes_nothing_and_says_what_fits(

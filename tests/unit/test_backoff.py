@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given
@@ -23,6 +22,7 @@ from orders.errors import Conflict, Refused, Unforeseen
 from orders.ledger import Failures
 from orders.order import Order
 from stores.sqs import PARALLEL, OrderQueue
+from tests.stores import moto_client
 from tests.waiting import LIMIT
 
 UNAVAILABLE = "MySQL error 2003"
@@ -414,7 +414,7 @@ def queue() -> Iterator[tuple[Any, str]]:
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        client: Any = boto3.client("sqs", region_name="us-east-1")
+        client = moto_client("sqs")
         url = client.create_queue(QueueName="OrderQueue", Attributes={"VisibilityTimeout": "77"})["QueueUrl"]
         yield client, url
 

@@ -166,6 +166,30 @@ def test_an_order_of_the_earlier_system_without_a_name_is_a_guests(
     assert worker({"m1": order(), "m2": order(customer_name="Ada")}) == {"m2"}
 
 
+def test_an_id_with_spaces_behind_it_in_an_earlier_row_is_the_same_id(
+    worker: Worker, mysql: MySql, server: Server
+) -> None:
+    """The unique index takes it for the same, too."""
+    with server.connect("cafe_db") as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO orders (order_id, item, quantity) VALUES ('17  ', 'Tea', 1)")
+    batch = {"m1": order(), "m2": order(item="Latte"), "m3": order("18")}
+    assert worker(batch) == {"m2"}
+
+
+@pytest.mark.parametrize("attributes", ["{", "[1]"])
+def test_an_id_of_a_row_with_broken_attributes_is_a_conflict(
+    ledger: Ledger, server: Server, attributes: str
+) -> None:
+    with server.connect("cafe_db") as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO orders (order_id, item, quantity, attributes) VALUES ('17', 'Tea', 1, %s)",
+            (attributes,),
+        )
+    failures = ledger.record({"m1": Order("17", None, "Tea", 1), "m2": Order("18", None, "Tea", 1)})
+    assert failures == {"m1": "orderId 17 belongs to a row that holds no order"}
+    assert isinstance(failures["m1"], Conflict)
+
+
 def test_of_workers_that_record_different_orders_under_one_id_at_once_one_succeeds(
     mysql: MySql, projection: Projection, rows: Any
 ) -> None:

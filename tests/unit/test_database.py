@@ -13,7 +13,8 @@ import pytest
 from pymysql.constants import CR, ER
 from pymysql.cursors import Cursor
 
-from orders.errors import OrderRefusedError, StoreUnavailableError
+from orders.errors import OrderRefusedError, StoreUnavailableError, is_final
+from orders.ledger import Ledger
 from orders.order import Order
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase, first_number
@@ -251,7 +252,30 @@ def test_what_passes_is_tried_again(mysql: MySql, code: int) -> None:
     assert mysql.run(work) == "done"
 
 
-def test_a_password_that_was_changed_is_fetched_again(empty_database: Server, mysql: MySql) -> None:
+def test_a_new_connection_is_kept_where_what_passes_is_tried_again(mysql: MySql) -> None:
+    errors = iter([pymysql.OperationalError(ER.LOCK_DEADLOCK, "")])
+    connections: list[int] = []
+
+    def work(cursor: Cursor) -> None:
+        connections.append(cursor.connection.thread_id())  # type: ignore[no-untyped-call]
+        for error in errors:
+            raise error
+
+    mysql.run(work)
+    first, second = connections
+    assert first == second
+
+
+def test_what_a_constraint_of_the_earlier_system_refuses_is_refused_alone(
+    ledger: Ledger, administrator: MySql
+) -> None:
+    administrator.read(lambda cursor: cursor.execute("ALTER TABLE orders ADD CHECK (quantity < 500)"))
+    failures = ledger.record({"m1": Order("1", NOW, "Tea", 1), "m2": Order("2", NOW, "Tea", 600)})
+    assert failures.keys() == {"m2"}
+    assert is_final(failures["m2"])
+
+
+def test_a_password_that_was_changed_is_fetched_again(server: Server, mysql: MySql) -> None:
     class Rotated(FixedLogin):
         def get(self) -> Any:
             return (
@@ -260,17 +284,17 @@ def test_a_password_that_was_changed_is_fetched_again(empty_database: Server, my
                 else type(self.login)("127.0.0.1", self.login.port, "x", "y", "z")
             )
 
-    login = Rotated(empty_database.login)
+    login = Rotated(server.login)
     assert number_of(OrdersDatabase(MySql(login), UTC)) == 0
     assert login.forgotten == 1
 
 
-def test_a_database_that_moved_is_found_by_the_next_batch(empty_database: Server, mysql: MySql) -> None:
+def test_a_database_that_moved_is_found_by_the_next_batch(server: Server, mysql: MySql) -> None:
     class Moved(FixedLogin):
         def get(self) -> Login:
             return self.login if self.forgotten else dataclasses.replace(self.login, port=1)
 
-    database = OrdersDatabase(MySql(Moved(empty_database.login)), UTC)
+    database = OrdersDatabase(MySql(Moved(server.login)), UTC)
     with pytest.raises(StoreUnavailableError):
         number_of(database)
     assert number_of(database) == 0

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from pymysql.cursors import Cursor
 
@@ -23,7 +22,7 @@ from stores import aws
 from stores.mysql.connection import MySql
 from stores.mysql.secret import Login
 from tests import openapi
-from tests.stores import BERLIN, NAMES, FixedLogin
+from tests.stores import BERLIN, NAMES, FixedLogin, moto_client
 from tests.unit.both_stores import BothStores, orders
 from tests.waiting import eventually
 
@@ -58,8 +57,7 @@ class Sources:
 @pytest.fixture
 def sources(both: BothStores, status_login: Login, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sources]:
     """The function as it is on AWS, with an order that all sources have."""
-    secrets: Any = boto3.client("secretsmanager", region_name=REGION)
-    sqs: Any = boto3.client("sqs", region_name=REGION)
+    secrets, sqs = moto_client("secretsmanager"), moto_client("sqs")
     login = dataclasses.asdict(status_login)
     login["dbname"] = login.pop("database")
     secrets.create_secret(Name="CafeDevDBSM", SecretString=json.dumps(login))
@@ -208,9 +206,9 @@ def held_connections(login: Login, number: int, idle: int) -> list[MySql]:
 
 
 @pytest.fixture
-def two_connections(sources: Sources, master: MySql) -> None:
+def two_connections(sources: Sources, administrator: MySql) -> None:
     """The status's user may have two connections."""
-    master.read(lambda cursor: cursor.execute("ALTER USER cafe_status WITH MAX_USER_CONNECTIONS 2"))
+    administrator.read(lambda cursor: cursor.execute("ALTER USER cafe_status WITH MAX_USER_CONNECTIONS 2"))
 
 
 @pytest.mark.usefixtures("two_connections")

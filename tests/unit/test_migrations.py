@@ -21,6 +21,7 @@ from stores.mysql import migrations, users
 from stores.mysql.audit import AuditStore
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
+from stores.mysql.secret import Login
 from stores.mysql.status import StatusDatabase
 from tests.stores import MIGRATIONS, FixedLogin, Server, number_of
 
@@ -260,6 +261,32 @@ def test_the_user_gets_a_new_password_and_rights_on_its_database_alone(
     }
     user = MySql(FixedLogin(dataclasses.replace(login, password="second")))
     assert number_of(OrdersDatabase(user, UTC)) == 0
+
+
+def test_rights_are_on_the_database_where_names_in_grants_are_taken_as_they_are() -> None:
+    """As MySQL does with `partial_revokes`, which MariaDB lacks."""
+    statements: list[str] = []
+
+    class Literal:
+        def execute(self, statement: str, _values: object = None) -> None:
+            statements.append(statement)
+
+        def fetchone(self) -> tuple[str, str]:
+            return "partial_revokes", "ON"
+
+    class Master:
+        def read(self, work: Any) -> None:
+            work(Literal())
+
+    login = Login("db", 3306, "cafe_user", "a password", "cafe_db")
+    users.set_up_worker(Master(), login)  # type: ignore[arg-type]
+    users.set_up_status(Master(), login)  # type: ignore[arg-type]
+    grants = [statement for statement in statements if statement.startswith("GRANT")]
+    assert [grant.split(" ON ")[1].split(" TO ")[0] for grant in grants] == [
+        "`cafe_db`.*",
+        "`cafe_db`.counters",
+        "`cafe_db`.*",
+    ]
 
 
 @pytest.mark.parametrize("names", [["1_x.sql"], ["0002_x.sql"], ["0001_a.sql", "0001_b.sql"], ["0001-x.sql"]])

@@ -357,10 +357,9 @@ def test_a_counter_that_is_wrong_is_set_if_it_still_is_as_it_was_read(projection
     assert projection.read([ITEM]) == {ITEM: Counted(7, 100)}
 
 
-@pytest.mark.parametrize("read", [Counted(98, 100), Counted(99, 99)])
-def test_a_counter_that_has_changed_since_it_was_read_stays(projection: Projection, read: Counted) -> None:
+def test_a_counter_that_has_changed_since_it_was_read_stays(projection: Projection) -> None:
     projection.show(ITEM, Counted(99, 100))
-    assert not projection.show(ITEM, Counted(7, 50), read)
+    assert not projection.show(ITEM, Counted(7, 50), Counted(98, 99))
     assert projection.read([ITEM]) == {ITEM: Counted(99, 100)}
 
 

@@ -268,8 +268,8 @@ def test_a_check_of_a_database_that_is_away_has_its_reason(without_database: Bot
     }
 
 
-def test_a_check_of_a_database_without_a_schema_says_so(function: BothStores, empty_database: Any) -> None:
-    with empty_database.connect("cafe_db") as connection, connection.cursor() as cursor:
+def test_a_check_of_a_database_without_a_schema_says_so(function: BothStores, server: Server) -> None:
+    with server.connect("cafe_db") as connection, connection.cursor() as cursor:
         cursor.execute("DROP TABLE schema_migrations")
     database = call(command="check")["database"]
     assert (database["reachable"], database["reason"], database["schema"]) == (True, None, None)

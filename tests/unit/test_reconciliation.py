@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,9 @@ from orders.counters import Counted, day_name, hour_name, item_name
 from orders.findings import RdsOrders
 from orders.order import Order
 from orders.reconciliation import Outcome
-from stores.mysql import rows
+from stores.mysql import rows, widening
+from stores.mysql.connection import MySql
+from stores.mysql.status import StatusDatabase
 from tests.stores import BERLIN, NAMES
 from tests.unit.both_stores import BothStores, orders
 
@@ -138,16 +141,39 @@ def test_a_row_whose_name_a_publisher_took_gets_another(both: BothStores) -> Non
     [
         ("item = NULL", "no item, or no quantity"),
         ("item = ''", "no item, or no quantity"),
+        ("item = '  '", "no item, or no quantity"),
         ("quantity = NULL", "no item, or no quantity"),
         ("attributes = '{\"a'", "its attributes are not JSON"),
         ("attributes = '[1]'", "its attributes are not a JSON object"),
+        ("order_id = ''", "no order_id"),
     ],
 )
 def test_a_bad_row_is_named_and_stops_nothing_else(both: BothStores, columns: str, reason: str) -> None:
-    both.insert(orders(1, 2, 3))
-    both.sql(f"UPDATE orders SET recorded_in = NULL, {columns} WHERE order_id = 'o2'")  # noqa: S608
-    assert both.recent().bad_rows == {2: reason}
+    both.insert(orders(1, 3))
+    both.sql("INSERT INTO orders (order_id, item, quantity) VALUES ('o2', 'Tea', 1)")
+    both.sql(f"UPDATE orders SET {columns} WHERE order_id = 'o2'")  # noqa: S608
+    assert both.recent().bad_rows == {3: reason}
     assert both.items == {"o1", "o3"}
+    assert both.recent().unchecked is None
+    # Both decide alike whether it counts.
+    assert both.audit().drift == 0
+
+
+@pytest.mark.parametrize(
+    "moment", ["0000-00-00", "0001-01-01", "1969-12-31 23:59", "9999-12-31 23:59:59.999"]
+)
+def test_a_row_dated_at_a_time_that_cannot_be_counted_counts_on_no_day(
+    both: BothStores, administrator: MySql, moment: str
+) -> None:
+    administrator.read(lambda cursor: cursor.execute(widening.WIDEN))
+    both.sql("SET SESSION sql_mode = ''")
+    both.sql("INSERT INTO orders (order_id, item, quantity, created_at) VALUES ('x', 'Tea', 3, %s)", moment)
+    assert both.recent().counted == 1
+    assert both.items == {"x"}
+    assert both.counters == {"TOTAL_ORDERS": 1, "ITEM#Tea": 3}
+    assert both.audit().drift == 0
+    (found,) = StatusDatabase(both.mysql).recent(datetime.now(UTC), 1) or [{"created_at": None}]
+    assert found["created_at"] is None or found["created_at"].year < 1970
 
 
 def test_how_far_a_comparison_came_is_kept_with_the_reason_for_its_end(both: BothStores) -> None:
@@ -242,11 +268,41 @@ def test_a_counter_that_mysql_lacks_is_shown_as_0(both: BothStores) -> None:
     assert both.compare_all_counters().drift == 0
 
 
+def test_a_counter_that_begins_while_all_are_compared_is_no_drift(both: BothStores) -> None:
+    read = both.rows.names
+
+    def read_before_another_order() -> set[str]:
+        found = read()
+        both.record(orders(1, item="New"))
+        return found
+
+    both.rows.names = read_before_another_order  # type: ignore[method-assign]
+    assert both.compare_all_counters().drift == 0
+
+
+@pytest.mark.parametrize("number", [{"N": "1.5"}, {"S": "many"}, {"NULL": True}])
+def test_a_number_of_somebody_elses_in_dynamodb_stops_no_comparison(
+    both: BothStores, number: dict[str, Any]
+) -> None:
+    both.record(orders(1))
+    both.dynamodb.put_item(TableName=NAMES.metrics, Item={"metric": {"S": "AVERAGE"}, "count": number})
+    both.dynamodb.update_item(
+        TableName=NAMES.menu,
+        Key={"item": {"S": "Latte"}},
+        UpdateExpression="SET orders = :number",
+        ExpressionAttributeValues={":number": number},
+    )
+    assert both.compare_all_counters().drift == 2
+    assert both.shown["ITEM#Latte"] == 2
+    assert both.compare_all_counters().drift == 0
+
+
 def test_an_hour_that_has_expired_is_not_compared(both: BothStores) -> None:
     long_ago = datetime.now(UTC) - timedelta(days=14, hours=2)
     both.record(orders(1, sent_at=long_ago))
     both.projection.show(hour_name(long_ago, BERLIN), Counted(9, 1))
     assert both.compare_all_counters().drift == 0
+    assert hour_name(long_ago, BERLIN) not in both.rows.names()
 
 
 def test_the_cost_of_a_run_does_not_grow_with_the_table(both: BothStores) -> None:

@@ -63,6 +63,19 @@ def test_an_order_is_replayed_with_all_that_was_said_of_it(both: BothStores) -> 
     }
 
 
+def test_a_row_with_broken_attributes_is_named_and_the_others_are_replayed(both: BothStores) -> None:
+    both.insert(every_minute(5))
+    both.sql("UPDATE orders SET attributes = '{' WHERE order_id IN ('o1', 'o3')")
+    both.sql("UPDATE orders SET attributes = '[]' WHERE order_id = 'o4'")
+    assert pages(both, "2026-11-22", "2026-11-23", 2) == [["o0"], ["o2"], []]
+    answer = replay.replay(both.rows, {"from": "2026-11-22", "to": "2026-11-23"})
+    assert answer["bad_rows"] == {
+        "2": "its attributes are not JSON",
+        "4": "its attributes are not JSON",
+        "5": "its attributes are not a JSON object",
+    }
+
+
 def test_a_page_of_large_orders_fits_a_functions_answer(both: BothStores) -> None:
     for order in every_minute(6, note="x" * 1_000_000):
         both.insert([order])

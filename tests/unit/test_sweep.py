@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import boto3
 import pytest
 from pymysql.cursors import Cursor
 
@@ -22,7 +21,7 @@ from stores.dynamodb.projection import Projection
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.sqs import PARALLEL, DeadLetters
-from tests.stores import BERLIN, Server
+from tests.stores import BERLIN, Server, moto_client
 from tests.waiting import LIMIT
 
 
@@ -51,10 +50,15 @@ class Queue:
         self.url: str = client.create_queue(QueueName="OrderDLQ")["QueueUrl"]
 
     def send(self, *bodies: object) -> list[str]:
-        return [
-            self.client.send_message(QueueUrl=self.url, MessageBody=json.dumps(body))["MessageId"]
-            for body in bodies
+        entries = [{"Id": str(number), "MessageBody": json.dumps(body)} for number, body in enumerate(bodies)]
+        sent = [
+            message
+            for start in range(0, len(entries), 10)
+            for message in self.client.send_message_batch(
+                QueueUrl=self.url, Entries=entries[start : start + 10]
+            )["Successful"]
         ]
+        return [message["MessageId"] for message in sent]
 
     def visible(self) -> int:
         names = ["ApproximateNumberOfMessages"]
@@ -64,7 +68,7 @@ class Queue:
 
 @pytest.fixture
 def queue(dynamodb: Any) -> Queue:
-    return Queue(boto3.client("sqs", region_name="us-east-1"))
+    return Queue(moto_client("sqs"))
 
 
 @pytest.fixture

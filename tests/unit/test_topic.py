@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 
-import boto3
 import pytest
 from moto import mock_aws
 
 from orders.errors import StoreUnavailableError
 from stores.sns import OrderTopic
+from tests.stores import moto_client
 
 
 @mock_aws
 def test_an_order_is_published_as_it_is() -> None:
-    sns = boto3.client("sns", region_name="us-east-1")
-    sqs = boto3.client("sqs", region_name="us-east-1")
+    sns = moto_client("sns")
+    sqs = moto_client("sqs")
     topic = sns.create_topic(Name="OrderTopic")["TopicArn"]
     queue = sqs.create_queue(QueueName="OrderQueue")["QueueUrl"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:OrderQueue")
@@ -26,6 +26,6 @@ def test_an_order_is_published_as_it_is() -> None:
 
 @mock_aws
 def test_a_topic_that_takes_nothing_is_unavailable() -> None:
-    sns = boto3.client("sns", region_name="us-east-1")
+    sns = moto_client("sns")
     with pytest.raises(StoreUnavailableError, match=r"SNS: .*NotFound"):
         OrderTopic("arn:aws:sns:us-east-1:123456789012:gone", sns).publish("{}")

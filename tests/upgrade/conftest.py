@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from orders.counters import is_shown
-from tests.stores import NAMES, Server
+from tests.stores import NAMES, Server, moto_client
 from tests.upgrade.releases import CURRENT, PREVIOUS, WITHOUT_STATES, Release
 
 
@@ -103,7 +102,7 @@ class Stores:
 def stores(empty_database: Server, dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Stores:
     """Empty stores, and the environment of the functions."""
     login = empty_database.login
-    secrets = boto3.client("secretsmanager", region_name="us-east-1")
+    secrets = moto_client("secretsmanager")
     place = {"host": login.host, "port": login.port, "dbname": "cafe_db"}
     logins = {
         "CafeDevDBSM": {"username": "cafe_user", "password": "p4ssw0rd", **place},
@@ -112,7 +111,7 @@ def stores(empty_database: Server, dynamodb: Any, monkeypatch: pytest.MonkeyPatc
     }
     for name, values in logins.items():
         secrets.create_secret(Name=name, SecretString=json.dumps(values))
-    sqs = boto3.client("sqs", region_name="us-east-1")
+    sqs = moto_client("sqs")
     environment = {
         "AWS_DEFAULT_REGION": "us-east-1",
         "DATABASE_SECRET": "CafeDevDBSM",

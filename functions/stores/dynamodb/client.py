@@ -154,5 +154,13 @@ def attribute(value: object) -> dict[str, Any]:
     raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
+def integer(item: Item, name: str) -> int:
+    """Read a whole number; what is missing, or is something else by hand, is 0."""
+    try:
+        return int(item[name]["N"])
+    except (KeyError, ValueError):
+        return 0
+
+
 def _pause(attempt: int) -> None:
     time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from orders.counters import DEAD_LETTERS, RDS_ORDERS
 from orders.findings import DeadLetterCounts, RdsOrders
-from stores.dynamodb.client import DynamoDb, Item
+from stores.dynamodb.client import DynamoDb, Item, integer
 
 
 class Metrics:
@@ -26,7 +26,7 @@ class Metrics:
         The read may be a second behind the last write, and costs half of a consistent one.
         """
         items = self._items([*names, RDS_ORDERS, DEAD_LETTERS])
-        numbers = {name: _integer(items.get(name, {}), "count") for name in names}
+        numbers = {name: integer(items.get(name, {}), "count") for name in names}
         return numbers, _rds_orders(items.get(RDS_ORDERS, {})), _dead_letters(items.get(DEAD_LETTERS))
 
     def rds_orders(self) -> RdsOrders:
@@ -97,9 +97,9 @@ class Metrics:
 
 def _rds_orders(item: Item) -> RdsOrders:
     return RdsOrders(
-        count=_integer(item, "count"),
+        count=integer(item, "count"),
         as_of=_moment(item, "as_of"),
-        drift=_integer(item, "drift"),
+        drift=integer(item, "drift"),
         drift_since=_moment(item, "drift_since"),
         compared_until=_moment(item, "compared_until"),
         unknown_since=_moment(item, "unknown_since"),
@@ -111,16 +111,11 @@ def _dead_letters(item: Item | None) -> DeadLetterCounts | None:
     if item is None:
         return None
     return DeadLetterCounts(
-        rejected=_integer(item, "rejected"),
-        conflicting=_integer(item, "conflicting"),
-        waiting=_integer(item, "waiting"),
+        rejected=integer(item, "rejected"),
+        conflicting=integer(item, "conflicting"),
+        waiting=integer(item, "waiting"),
         as_of=datetime.fromisoformat(item["as_of"]["S"]),
     )
-
-
-def _integer(item: Item, name: str) -> int:
-    """Read a number; one that is missing is 0, for instance where the previous release wrote the item."""
-    return int(item.get(name, {"N": "0"})["N"])
 
 
 def _moment(item: Item, name: str) -> datetime | None:

@@ -20,14 +20,22 @@ from orders.ledger import Written
 from orders.order import Order
 from orders.states import Progress
 from stores.aws import CONNECTIONS
-from stores.dynamodb.client import MAX_PUTS, MAX_STATEMENTS, ConditionFailedError, DynamoDb, Item, TableNames
+from stores.dynamodb.client import (
+    MAX_PUTS,
+    MAX_STATEMENTS,
+    ConditionFailedError,
+    DynamoDb,
+    Item,
+    TableNames,
+    integer,
+)
 from stores.dynamodb.order_items import OrderItems, is_late, is_moved
 
 T = TypeVar("T")
 
 CURRENT = "attribute_not_exists(#version) OR #version < :version"
 OLDER = '"version" < ?'  # the same in PartiQL, but for an item without a version
-AS_READ = "#version = :read_version AND #counter = :read_value"
+AS_READ = "#version = :read_version"
 
 
 class Projection:
@@ -80,7 +88,7 @@ class Projection:
         Parameters
         ----------
         read
-            What DynamoDB has, if that is wrong: then the counter is set if it still has that.
+            What DynamoDB has, if that is wrong: then the counter is set if it still has that version.
         """
         table, key, counter = self._place(name)
         values = {":value": _number(counted.value), ":version": _number(counted.version)}
@@ -89,7 +97,7 @@ class Projection:
             update += ", expires_at = :expires_at"
             values[":expires_at"] = _number(int(expires_at.timestamp()))
         if read:
-            values |= {":read_value": _number(read.value), ":read_version": _number(read.version)}
+            values[":read_version"] = _number(read.version)
         try:
             self._dynamodb.call(
                 "update_item",
@@ -141,6 +149,7 @@ class Projection:
             for table in (self._names.menu, self._names.metrics)
             for item in self._dynamodb.scan(table, ConsistentRead=True)
         )
+        # There may be metrics of somebody else's.
         found = dict(map(_counted, items))
         return {name for name, counted in found.items() if counted.value and counters.is_shown(name)}
 
@@ -157,7 +166,7 @@ class Projection:
         statements = [self._statement(name, number) for name, number in counted]
         results = self._dynamodb.call("batch_execute_statement", Statements=statements)["Responses"]
         for (name, number), result in zip(counted, results, strict=True):
-            if (error := result.get("Error")) and _integer(error.get("Item", {}), "version") < number.version:
+            if (error := result.get("Error")) and integer(error.get("Item", {}), "version") < number.version:
                 not_set[name] = number
 
     def _statement(self, name: str, counted: Counted) -> dict[str, Any]:
@@ -239,11 +248,7 @@ def _counted(item: Item) -> tuple[str, Counted]:
         if "item" in item
         else (item["metric"]["S"], "count")
     )
-    return name, Counted(_integer(item, counter), _integer(item, "version"))
-
-
-def _integer(item: Item, attribute: str) -> int:
-    return int(item.get(attribute, {"N": "0"})["N"])
+    return name, Counted(integer(item, counter), integer(item, "version"))
 
 
 def _number(value: int) -> dict[str, str]:

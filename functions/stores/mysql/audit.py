@@ -15,6 +15,7 @@ from pymysql.cursors import Cursor
 
 from orders.audit import TIME_ZONE, Difference, OutOfTimeError, Snapshot, State, Tally
 from orders.counters import QUARTER_LENGTH, Group
+from orders.times import EARLIEST, LATEST
 from stores.mysql.connection import MySql, naive
 from stores.mysql.counters import NOW
 from stores.mysql.orders import IS_COUNTED
@@ -72,7 +73,7 @@ def _snapshot(cursor: Cursor, tally: Tally, since: datetime, left: Callable[[], 
     # The counters first: they change all the time, and reading how they were becomes slower with each change.
     counters = read(cursor)
     last, after = last_id(cursor), 0
-    expected, rows = Counter[str](), 0
+    expected, rows, bad = Counter[str](), 0, list[int]()
     while after < last:
         if left() <= 0:
             raise OutOfTimeError(f"Time was up after {rows} rows; a snapshot cannot go on in another run.")
@@ -80,8 +81,9 @@ def _snapshot(cursor: Cursor, tally: Tally, since: datetime, left: Callable[[], 
         groups = sum_groups(cursor, after, upto, since)
         rows += sum(group.orders for group in groups)
         expected.update(tally(groups))
+        bad += bad_rows(cursor, after, upto, MOST_BAD_ROWS - len(bad))
         after = upto
-    return Snapshot(counters, expected, rows, bad_rows(cursor))
+    return Snapshot(counters, expected, rows, bad)
 
 
 def read(cursor: Cursor) -> dict[str, State]:
@@ -110,7 +112,8 @@ def sum_groups(cursor: Cursor, after: int, upto: int, since: datetime) -> list[G
     """
     # The length tells items apart that differ in spaces at the end alone: the collation does not.
     item, length = "item", "CHAR_LENGTH(item)"
-    quarter = f"TIMESTAMPDIFF(SECOND, '1970-01-01', created_at) DIV {QUARTER_LENGTH // timedelta(seconds=1)}"
+    number = f"TIMESTAMPDIFF(SECOND, '1970-01-01', created_at) DIV {QUARTER_LENGTH // timedelta(seconds=1)}"
+    quarter = f"IF(created_at BETWEEN '{naive(EARLIEST)}' AND '{naive(LATEST)}', {number}, NULL)"
     new, old = "created_at >= %s", "(created_at < %s OR created_at IS NULL)"
     return [
         Group(name, None if start is None else _start(start), int(orders), int(quantity))
@@ -128,7 +131,7 @@ def _sums(
 ) -> Collection[tuple[Any, ...]]:
     cursor.execute(
         f"SELECT {columns} FROM orders WHERE id > %s AND id <= %s AND {when}"  # noqa: S608  # constants only
-        f" AND recorded_in IS NOT NULL AND order_id <> '' AND {IS_COUNTED} GROUP BY {groups}",
+        f" AND recorded_in IS NOT NULL AND {IS_COUNTED} GROUP BY {groups}",
         values,
     )
     return cursor.fetchall()
@@ -163,11 +166,12 @@ def _end_of_step(cursor: Cursor, after: int) -> int | None:
     return int(found[0]) if found else None
 
 
-def bad_rows(cursor: Cursor) -> list[int]:
-    """Return the ids of the first rows that hold no order."""
+def bad_rows(cursor: Cursor, after: int, upto: int, limit: int) -> list[int]:
+    """Return the ids of the first rows of a range that hold no order."""
     cursor.execute(
-        "SELECT id FROM orders WHERE item IS NULL OR item = '' OR quantity IS NULL ORDER BY id LIMIT %s",
-        (MOST_BAD_ROWS,),
+        "SELECT id FROM orders WHERE id > %s AND id <= %s"
+        " AND (order_id = '' OR item IS NULL OR item = '' OR quantity IS NULL) ORDER BY id LIMIT %s",
+        (after, upto, limit),
     )
     return [row_id for (row_id,) in cursor.fetchall()]
 

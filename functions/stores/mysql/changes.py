@@ -7,10 +7,11 @@ from datetime import UTC
 from pymysql.cursors import Cursor
 
 from orders.change import ChangeRequest, Found
+from orders.order import Order
 from orders.states import Change, Progress
 from stores.mysql import events
 from stores.mysql.connection import MySql
-from stores.mysql.orders import COLUMNS, is_order, order_of
+from stores.mysql.orders import COLUMNS, order_in
 
 
 class OrderChanges:
@@ -38,10 +39,12 @@ class OrderChanges:
                 (order_id,),
             )
             found = cursor.fetchone()
-            if found is None or not is_order(found[1:]):
+            if found is None:
                 return None
             now, *row = found
-            order = order_of(row)
+            order = order_in(row)
+            if not isinstance(order, Order):
+                return None
             changes, repeated = events.read(cursor, order.row_id or 0, key_hash)
             return Found(order, changes, now.replace(tzinfo=UTC), repeated)
 

@@ -35,6 +35,8 @@ IDLE = 25
 RECONNECT_BEFORE = 5  # seconds; an older connection is not tried
 LOST = {0, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST}
 CONTENDED = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT}
+# Constraints and triggers of a table that was there: of MySQL, of MariaDB, and by SIGNAL.
+REFUSED = {3819, 4025, 1644}
 LOGIN_REFUSED = {ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR}
 ATTEMPTS = 4
 MAX_CONNECT_TIMEOUT = 3.0  # seconds
@@ -113,11 +115,11 @@ class MySql:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return self._attempt(work, begin)
-            except (pymysql.DataError, pymysql.IntegrityError) as error:
-                self._rollback()
-                raise OrderRefusedError(f"MySQL error {_code(error)}") from error
             except pymysql.Error as error:
                 code = _code(error)
+                if isinstance(error, pymysql.DataError | pymysql.IntegrityError) or code in REFUSED:
+                    self._rollback()
+                    raise OrderRefusedError(f"MySQL error {code}") from error
                 last = attempt == ATTEMPTS or time.monotonic() - started > self._patience
                 # A login that was just fetched and is refused as well will not get any better.
                 if last or (refused and code in LOGIN_REFUSED) or not self._prepare_retry(code, attempt):
@@ -131,6 +133,7 @@ class MySql:
             self.close()
         if self._connection is None:
             self._connection = self._connect(self._login.get())
+            self._used_at = time.monotonic()
         with self._connection.cursor() as cursor:
             for statement in begin:
                 cursor.execute(statement)

@@ -15,11 +15,13 @@ from orders.counters import Counted, tally
 from orders.exact_json import decode, encode
 from orders.order import DEFAULT_CUSTOMER, Order
 from orders.states import Progress, State, first
+from orders.times import EARLIEST, LATEST
 from stores.mysql import counters, events
 from stores.mysql.connection import MySql, naive
 
-# A row of the time before that names no item, or not how many, is no order.
-IS_COUNTED = "item <> '' AND quantity IS NOT NULL"
+# A row of the time before that names no item, or not how many, is no order. The collation pads with spaces:
+# a text of spaces alone is empty, too.
+IS_COUNTED = "order_id <> '' AND item <> '' AND quantity IS NOT NULL"
 NUMBER_BITS = 31
 CONTENTS = "order_id, created_at, item, quantity, customer_name, attributes"
 COLUMNS = f"{CONTENTS}, id, state, state_version, state_at, ready_at"
@@ -125,13 +127,27 @@ def _insert(cursor: Cursor, orders: Sequence[Order], number: int) -> int:
 def _select(cursor: Cursor, order_ids: Sequence[str]) -> dict[str, tuple[Order | None, int | None]]:
     """Read what the table has under ids: the order, and the number of its transaction."""
     cursor.execute(f"SELECT {COLUMNS}, recorded_in FROM orders WHERE order_id IN %s", (order_ids,))  # noqa: S608
-    return {row[0]: (order_of(row) if is_order(row) else None, recorded_in) for *row, recorded_in in cursor}
+    found: dict[str, tuple[Order | None, int | None]] = {}
+    for *row, recorded_in in cursor:
+        order = order_in(row)
+        # The unique index pads with spaces: a legacy row may have the id with spaces behind it.
+        found[row[0].rstrip(" ")] = order if isinstance(order, Order) else None, recorded_in
+    return found
 
 
-def is_order(row: Sequence[Any]) -> bool:
-    """Return whether a row of `COLUMNS` holds an order, as `IS_COUNTED` says it in SQL."""
-    _, _, item, quantity, *_ = row
-    return bool(item) and quantity is not None
+def order_in(row: Sequence[Any]) -> Order | str:
+    """Return the order in a row of `COLUMNS`, or why it holds none."""
+    order_id, _, item, quantity, *_ = row
+    # As `IS_COUNTED` says it in SQL.
+    if not order_id.strip(" "):
+        return "no order_id"
+    if item is None or not item.strip(" ") or quantity is None:
+        return "no item, or no quantity"
+    try:
+        order = order_of(row)
+    except (ValueError, RecursionError):
+        return "its attributes are not JSON"
+    return order if isinstance(order.attributes, dict) else "its attributes are not a JSON object"
 
 
 def _row(order: Order) -> tuple[object, ...]:
@@ -166,5 +182,9 @@ def order_of(row: Sequence[Any]) -> Order:
     )
 
 
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment else None
+def _utc(moment: datetime | str | None) -> datetime | None:
+    """Return a row's time, None if no day can be made of it: PyMySQL returns 0000-00-00 as text."""
+    if moment is None or isinstance(moment, str):
+        return None
+    at = moment.replace(tzinfo=UTC)
+    return at if EARLIEST <= at <= LATEST else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from pymysql.cursors import Cursor
 
@@ -12,7 +11,7 @@ from orders.order import Order
 from orders.screens import DELAYED_AFTER, Listed, Since, Tracked
 from orders.states import CLOSED, OPEN, State
 from stores.mysql.connection import MySql, naive
-from stores.mysql.orders import COLUMNS, NUMBER_BITS, is_order, order_of
+from stores.mysql.orders import COLUMNS, NUMBER_BITS, order_in
 
 # Bytes of an order's attributes in a list, which has hundreds of orders; a single one has all of them.
 MOST_ATTRIBUTES = 2000
@@ -79,9 +78,9 @@ class Screens:
         def select(cursor: Cursor) -> Tracked | None:
             cursor.execute(f"SELECT {COLUMNS} FROM orders WHERE order_id = %s", (order_id,))  # noqa: S608
             row = cursor.fetchone()
-            if row is None or not is_order(row):
+            order = order_in(row) if row else None
+            if not isinstance(order, Order):
                 return None
-            order = order_of(row)
             return Tracked(order, _before(cursor, order, since), _seconds_to_ready(cursor, since, limit))
 
         return self._mysql.read(select)
@@ -144,17 +143,8 @@ def _listed(cursor: Cursor, row_ids: Sequence[int]) -> list[Listed]:
     return [
         Listed(order, reason)
         for reason, *row in cursor.fetchall()
-        if is_order(row) and (order := _order(row)) is not None
+        if isinstance(order := order_in(row), Order)
     ]
-
-
-def _order(row: Sequence[Any]) -> Order | None:
-    """Return the order in a row; None if its attributes were spoiled: the others stay on the screen."""
-    try:
-        order = order_of(row)
-    except (ValueError, RecursionError):
-        return None
-    return order if isinstance(order.attributes, dict) else None
 
 
 def _is_open(order: Order) -> bool:

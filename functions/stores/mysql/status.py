@@ -46,13 +46,16 @@ class StatusDatabase:
                 " ORDER BY created_at DESC, id DESC LIMIT %s",
                 (naive(until), limit),
             )
+            # PyMySQL returns 0000-00-00 as text.
             return [
                 {
                     "order_id": order_id,
                     "customer_name": customer_name,
                     "item": item,
                     "quantity": quantity,
-                    "created_at": created_at and created_at.replace(tzinfo=UTC),
+                    "created_at": created_at.replace(tzinfo=UTC)
+                    if isinstance(created_at, datetime)
+                    else None,
                 }
                 for order_id, customer_name, item, quantity, created_at in cursor
             ]

@@ -19,7 +19,7 @@ def set_up_worker(mysql: MySql, login: Login) -> None:
 
     def grant(cursor: Cursor) -> None:
         _create(cursor, login)
-        _grant(cursor, "SELECT, INSERT, UPDATE", f"{_pattern(login)}.*", login)
+        _grant(cursor, "SELECT, INSERT, UPDATE", f"{_pattern(cursor, login)}.*", login)
         _grant(cursor, "DELETE", f"`{login.database}`.counters", login)
 
     mysql.read(grant)
@@ -30,7 +30,7 @@ def set_up_status(mysql: MySql, login: Login) -> None:
 
     def grant(cursor: Cursor) -> None:
         _create(cursor, login, f"WITH MAX_USER_CONNECTIONS {STATUS_CONNECTIONS}")
-        _grant(cursor, "SELECT", f"{_pattern(login)}.*", login)
+        _grant(cursor, "SELECT", f"{_pattern(cursor, login)}.*", login)
 
     mysql.read(grant)
 
@@ -45,6 +45,12 @@ def _grant(cursor: Cursor, rights: str, where: str, login: Login) -> None:
     cursor.execute(f"GRANT {rights} ON {where} TO %s@'%%'", (login.username,))
 
 
-def _pattern(login: Login) -> str:
-    """Return a database's name as it is written in a GRANT, where an underscore stands for any character."""
-    return "`" + login.database.replace("_", r"\_") + "`"
+def _pattern(cursor: Cursor, login: Login) -> str:
+    """Return a database's name as it is written in a GRANT.
+
+    An underscore stands for any character there, unless MySQL's `partial_revokes` is on, as it may be on RDS:
+    then names are taken as they are, and one with a backslash would be another database's.
+    """
+    cursor.execute("SHOW GLOBAL VARIABLES LIKE 'partial_revokes'")
+    is_literal = (cursor.fetchone() or ("", ""))[1] == "ON"
+    return "`" + (login.database if is_literal else login.database.replace("_", r"\_")) + "`"
