@@ -15,6 +15,7 @@ from cli.messages import enveloped
 from cli.queues import Outgoing, Send
 from cli.stopping import Pace
 from orders.exact_json import encode, exact
+from orders.order import OWN_ATTRIBUTES
 from orders.times import MAX_AHEAD
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def bare(order: dict[str, Any]) -> str:
     UnsendableError
         A field holds binary data.
     """
-    fields = {name: value for name, value in order.items() if name != "created_at"}
+    fields = {name: value for name, value in order.items() if name not in OWN_ATTRIBUTES}
     for name, value in fields.items():
         try:
             encode(value)

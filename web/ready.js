@@ -49,6 +49,7 @@ class Numbers {
     this.#sizes = sizes;
     this.#list = element(name);
     this.#counter = element(`${name}-page`);
+    this.#list.addEventListener("animationend", ({ target }) => target.classList.remove("new"));
   }
 
   /** Show these numbers; `fresh` ones are highlighted for a while. */
@@ -70,8 +71,7 @@ class Numbers {
       this.#list.style.setProperty("--size", String(size));
       if (!overflows()) break;
     }
-    const fitting = entries.length;
-    this.#perPage = fitting;
+    this.#perPage = Math.max(1, entries.length);
     while (this.#perPage > 1 && overflows()) {
       this.#perPage -= 1;
       show(entries[this.#perPage], false);

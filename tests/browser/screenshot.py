@@ -28,11 +28,19 @@ class Picture:
     height: int
     shown: str = 'body[data-state="live"]'  # there once the page has its first answer
     dark: bool = False
+    tap: str = ""  # the name of a button to press first, and then what is there
+    tapped: str = ""
 
 
 PICTURES = {
-    "order-status": Picture(path="/order-status", width=1440, height=1010),
-    "kitchen": Picture(path="/kitchen", width=1180, height=820),
+    "order-status": Picture(path="/order-status", width=1440, height=1085),
+    "kitchen": Picture(
+        path="/kitchen",
+        width=1180,
+        height=820,
+        tap="Start: K53",
+        tapped="section[data-column=preparing] li:nth-child(4)",
+    ),
     "ready": Picture(path="/ready", width=1280, height=720, dark=True),
     "track": Picture(path="/track#token", width=390, height=700),
 }
@@ -54,6 +62,9 @@ def take(page: Page, url: str, picture: Picture, target: Path) -> None:
     page.goto(url)
     page.locator(picture.shown).wait_for()
     page.wait_for_function("() => document.fonts.status === 'loaded'")
+    if picture.tap:
+        page.get_by_role("button", name=picture.tap).click()
+        page.locator(picture.tapped).wait_for()
     page.screenshot(path=target)
 
 

@@ -146,7 +146,6 @@ def busy_shop() -> Shop:
     ]
     preparing = [
         ("K48", "Mei", "Cappuccino", 2, 330),
-        ("K49", "Tomás", "Espresso", 1, 287),
         ("K50", "Asha", "Latte", 1, 240),
     ]
     ready = [

@@ -258,8 +258,11 @@ def test_300_open_orders_are_counted_and_none_is_left_out_without_a_word(kitchen
         kitchen.column("received")
         .locator(".card")
         .evaluate_all(
-            """cards => cards.map((card) => [card.getBoundingClientRect(), card.parentElement.getBoundingClientRect()])
-            .filter(([card, list]) => (card.top + card.bottom) / 2 <= list.bottom).length"""
+            """(cards) => {
+                const { bottom } = cards[0].parentElement.getBoundingClientRect();
+                const boxes = cards.map((card) => card.getBoundingClientRect());
+                return boxes.filter((card) => (card.top + card.bottom) / 2 <= bottom).length;
+            }"""
         )
     )
     expect(more).to_have_text(f"+ {300 - visible} more")

@@ -266,6 +266,8 @@ def test_orders_that_only_dynamodb_has_are_sent_under_their_ids_and_times(
             "quantity": {"N": "2"},
         }
         item |= {"price": {"N": "2.5"}, "notes": {"L": [{"N": "1"}]}}
+        # A state comes from staff, and from no message.
+        item |= {"order_state": {"S": "ready"}, "state_version": {"N": "7"}, "pickup_number": {"S": "A01"}}
         dev.dynamodb.put_item(TableName="Orders-dev", Item=item | created_at)
 
     put(1, {"created_at": {"S": "2026-11-22T23:59:59.999+00:00"}})

@@ -1,4 +1,4 @@
-"""The functions of staff and customers, asked whatever clients may ask: responses are those of docs/openapi.yaml."""
+"""The functions of staff and customers, sent whatever clients may send, respond as docs/openapi.yaml says."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ def api(api: Api) -> Api:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_whatever_is_asked_responses_are_as_documented(api: Api, case: Case[Any]) -> None:
+    if case.method.lower() not in openapi.read()["paths"][case.path]:
+        return  # API Gateway knows no such method.
     headers = {name: value for name, value in (case.headers or {}).items() if isinstance(value, str)}
     body = None
     if isinstance(case.body, dict | list | str | int | float | bool | type(None)):
