@@ -4,6 +4,7 @@ Names of customers and dishes are any text that anybody sent. They never reach R
 (the consoles have it off) and never the terminal as control characters.
 """
 
+import json
 import os
 import shutil
 import sys
@@ -76,6 +77,11 @@ def note(sentence: str, *, style: str | None = None) -> None:
 
 def print_json(document: object) -> None:
     """Print the one JSON document of a `--json` run; ASCII only, so that it prints everywhere."""
+    typer.echo(json.dumps(document, indent=2))
+
+
+def print_exact_json(document: object) -> None:
+    """Print a document as `print_json` does, with each `Decimal` as the number that it is."""
     typer.echo(exact_json.encode(document, indent=2))
 
 

@@ -59,9 +59,9 @@ export class Board {
     for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, () => this.#release());
     board.addEventListener("click", (event) => this.#tap(event, actions));
     for (const tab of tabs) tab.addEventListener("click", () => this.#showColumn(tab.dataset.column));
-    const rest = () => this.#showRest();
-    for (const column of Object.values(columns)) column.querySelector(".cards").addEventListener("scroll", rest, { passive: true });
-    window.addEventListener("resize", rest);
+    const count = () => this.#countRest();
+    for (const column of Object.values(columns)) column.querySelector(".cards").addEventListener("scroll", count, { passive: true });
+    window.addEventListener("resize", () => this.#showRest());
   }
 
   /** Whether the cards stay where they are, for somebody touches them. */
@@ -253,18 +253,27 @@ export class Board {
     write(element("to-make"), shown.length ? `${atLeast}${shown.join(", ")} still to make` : "");
   }
 
-  /** Say how many cards are below the edge of a column, and how many the API left out. */
+  /** Give the count of the other cards its place where a column scrolls, or where the API left orders out. */
   #showRest() {
     for (const state of OPEN) {
-      const list = columns[state].querySelector(".cards");
+      const [list, button] = [".cards", ".rest"].map((name) => columns[state].querySelector(name));
+      show(button, false);
+      show(button, list.scrollHeight > list.clientHeight + 1 || this.#kitchen.more(state) > 0);
+    }
+    this.#countRest();
+  }
+
+  /** Say how many cards are below the edge of each column, and how many the API left out. */
+  #countRest() {
+    for (const state of OPEN) {
+      const [list, button] = [".cards", ".rest"].map((name) => columns[state].querySelector(name));
       const edge = list.getBoundingClientRect().bottom;
-      const scrolls = list.scrollHeight > list.clientHeight + 1;
       const isBelow = ({ top, bottom }) => (top + bottom) / 2 > edge;
+      const scrolls = list.scrollHeight > list.clientHeight + 1;
       const below = scrolls ? [...list.children].filter((card) => isBelow(card.getBoundingClientRect())).length : 0;
       const more = below + this.#kitchen.more(state);
-      const button = columns[state].querySelector(".rest");
       write(button, `+ ${numberText(more)} more`);
-      show(button, more > 0);
+      button.classList.toggle("none", more === 0);
     }
   }
 

@@ -11,7 +11,7 @@ from cli import stack
 from cli.errors import AnswerError
 from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, examples, text
 from cli.tables import Column, Kind, Table
-from cli.terminal import note, out, plain, print_json, say
+from cli.terminal import note, out, plain, print_exact_json, say
 from cli.times import duration, spoken
 
 # boto3 takes longer to import than most commands run, so each command imports its own.
@@ -59,7 +59,7 @@ def list_command(
     kitchen = _kitchen(stack_name, directory)
     document = kitchen.document()
     if as_json:
-        print_json(document)
+        print_exact_json(document)
         return
     board = kitchen.parsed(document, Board)
     shown = 0
@@ -98,7 +98,7 @@ def show_command(
     clients = aws.Clients(target)
     order = Kitchen.of(target, clients).find(reference)
     if as_json:
-        print_json(order.document)
+        print_exact_json(order.document)
         return
     # Tokens have the name that the user pool made, a UUID.
     actors = {change.actor for change in order.history}
@@ -220,7 +220,7 @@ def _move(
 
 def _say_moved(order: "Order", *, as_json: bool) -> None:
     if as_json:
-        print_json(order.document)
+        print_exact_json(order.document)
     else:
         say(f"{order.number} is {_words(order.state)}: {plain(order.goods)}.")
 

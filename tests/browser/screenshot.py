@@ -39,7 +39,7 @@ PICTURES = {
         width=1180,
         height=820,
         tap="Start: K53",
-        tapped="section[data-column=preparing] li:nth-child(4)",
+        tapped="section[data-column=preparing] li:nth-child(3)",
     ),
     "ready": Picture(path="/ready", width=1280, height=720, dark=True),
     "track": Picture(path="/track#token", width=390, height=700),
@@ -65,6 +65,7 @@ def take(page: Page, url: str, picture: Picture, target: Path) -> None:
     if picture.tap:
         page.get_by_role("button", name=picture.tap).click()
         page.locator(picture.tapped).wait_for()
+        page.mouse.move(0, 0)
     page.screenshot(path=target)
 
 
