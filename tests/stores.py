@@ -97,11 +97,11 @@ def projection(dynamodb: Any) -> Projection:
 
 
 # A new table is cheaper than one whose rows are deleted, and it counts ids from 1.
-EMPTY = ("TRUNCATE TABLE orders", "TRUNCATE TABLE counters")
+TABLES = ("orders", "order_events", "counters")
+EMPTY = tuple(f"TRUNCATE TABLE {table}" for table in TABLES)
 SCHEMA = (
     "SHOW TABLES",
-    "SHOW CREATE TABLE orders",
-    "SHOW CREATE TABLE counters",
+    *(f"SHOW CREATE TABLE {table}" for table in TABLES),
     "SELECT number FROM schema_migrations",
 )
 

@@ -47,7 +47,8 @@ class BothStores:
 
     def record(self, orders: Sequence[Order]) -> None:
         """Record orders in both stores."""
-        assert self.ledger.record({order.order_id: order for order in orders}) == {}
+        failures = self.ledger.record({order.order_id: order for order in orders})
+        assert failures == {}, failures
 
     def insert(self, orders: Sequence[Order]) -> None:
         """Record orders in MySQL alone, as a worker that stops after its commit."""

@@ -32,9 +32,9 @@ def status_login(mysql: MySql, administrator: MySql, server: Server) -> Login:
 
 @pytest.fixture
 def api(
-    both: BothStores, master: MySql, status_login: Login, monkeypatch: pytest.MonkeyPatch
+    both: BothStores, administrator: MySql, status_login: Login, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Api]:
     """The functions of staff and customers, on both stores."""
     status = MySql(FixedLogin(status_login))
-    yield Api(both, monkeypatch, status, master)
+    yield Api(both, monkeypatch, status, administrator)
     status.close()
