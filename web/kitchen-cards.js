@@ -174,6 +174,7 @@ export class Board {
     let parts = this.#cards.get(order.order_id);
     if (parts === undefined) {
       parts = createCard(order.order_id);
+      parts.card.classList.toggle("new", this.#cards.size > 0 && order.state === "received");
       this.#cards.set(order.order_id, parts);
     }
     this.#fill(parts, order, list.id === "delayed-cards");

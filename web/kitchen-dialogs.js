@@ -34,9 +34,9 @@ const what = ({ quantity, item }) => `${numberText(quantity)} × ${item}`;
 
 /**
  * Open the sheet of an order; `move` is called with a target, and a reason where it is cancelled.
- * `latest` is a promise of the order's latest change, to which the sheet offers the way back.
+ * Who may not cancel it reads who may. `latest` is a promise of the order's latest change, to which the sheet offers the way back.
  */
-export async function openOrder(order, latest, move) {
+export async function openOrder(order, mayCancel, latest, move) {
   const act = (target, reason) => {
     orderSheet.close();
     move(target, reason);
@@ -46,6 +46,7 @@ export async function openOrder(order, latest, move) {
   write(element("order-words"), what(order));
   write(element("order-latest"), "");
   element("order-moves").replaceChildren(...SKIPS[order.state].map((target) => button(`${STATE_WORDS[target]} at once`, target)));
+  for (const part of element("cancel").querySelectorAll(".for-cancel")) show(part, mayCancel);
   prepareCancel(order, (reason) => act("cancelled", reason));
   orderSheet.showModal();
   element("order-title").focus();

@@ -261,7 +261,8 @@ async function recall(order) {
 }
 
 function more(order) {
-  openOrder(order, latestChange(order), (target, reason) => move(order, target, reason));
+  const mayCancel = order.state !== "ready" || (signIn?.groups ?? ["manager"]).includes("manager");
+  openOrder(order, mayCancel, latestChange(order), (target, reason) => move(order, target, reason));
 }
 
 function seen(order) {

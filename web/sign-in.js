@@ -99,6 +99,16 @@ export class SignIn {
     return this.#keep(tokens, refresh ?? null);
   }
 
+  /** The groups that the access token names, null: unknown. They only say what to offer; the API decides. */
+  get groups() {
+    try {
+      const payload = this.session.access.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+      return JSON.parse(atob(payload))["cognito:groups"] ?? [];
+    } catch {
+      return null;
+    }
+  }
+
   forget() {
     this.session = null;
     this.storage.removeItem(SESSION);

@@ -57,6 +57,7 @@ class UserPool:
 
     client_id: str = "the-page"
     lifetime: int = 3600  # seconds that an access token is good for
+    groups: list[str] | None = None  # in the access token; None: it is none that a page can read
     says_no: str = ""  # why it refuses to sign in; empty: it does not
     forgets: bool = False  # refresh tokens are good for nothing
     unreachable: bool = False
@@ -89,6 +90,9 @@ class UserPool:
             return None
         self.given += 1
         self.access = f"access-{self.given}"
+        if self.groups is not None:
+            claims = json.dumps({"cognito:groups": self.groups}).encode()
+            self.access += f".{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.signature"
         tokens = {"access_token": self.access, "expires_in": self.lifetime, "token_type": "Bearer"}
         return tokens if grant == "refresh_token" else {**tokens, "refresh_token": "refresh"}
 

@@ -25,6 +25,8 @@ HOLD = 1_500  # milliseconds after a touch in which no card moves
 SETUP = """
 Math.random = () => 0.5;
 window.tones = [];
+window.wakeLocks = 0;
+navigator.wakeLock.request = async () => { window.wakeLocks += 1; };
 const Tone = window.OscillatorNode;
 window.OscillatorNode = class extends Tone {
   constructor(context, options) {
@@ -368,16 +370,24 @@ def test_without_a_network_the_cards_stay_and_a_move_is_refused(kitchen: Kitchen
 
 def test_a_device_is_signed_in_once_and_a_hidden_screen_reads_at_once_when_shown(kitchen: Kitchen) -> None:
     kitchen.shop.add("K42")
+    kitchen.shop.add("K41", state="ready")
     pool = kitchen.board.site.ask_for_sign_in()
+    pool.groups = ["staff"]
     kitchen.board.open("/kitchen")
     kitchen.page.get_by_role("button", name="Sign in").click()
     expect(kitchen.numbers("received")).to_have_text(["K42"])
+    kitchen.page.get_by_role("button", name="More for K41").click()
+    expect(kitchen.page.get_by_text("only a manager cancels it")).to_be_visible()
+    expect(kitchen.page.get_by_role("button", name="Cancel the order")).to_be_hidden()
+    kitchen.page.get_by_role("button", name="Keep it").click()
     kitchen.board.set_hidden(True)
     kitchen.shop.add("K43", ago=0)
     kitchen.board.wait(60_000)
     expect(kitchen.numbers("received")).to_have_text(["K42"])
+    assert kitchen.page.evaluate("wakeLocks") == 1
     kitchen.board.set_hidden(False)
     expect(kitchen.numbers("received")).to_have_text(["K42", "K43"])
+    assert kitchen.page.evaluate("wakeLocks") == 2
     kitchen.page.evaluate("sessionStorage.clear()")  # as after a restart of the browser
     kitchen.page.reload()
     expect(kitchen.numbers("received")).to_have_text(["K42", "K43"])
