@@ -11,6 +11,7 @@ from typing import Any, cast
 from pymysql.cursors import Cursor
 
 from orders.counters import Counted, tally
+from orders.errors import StoreUnavailableError
 from orders.exact_json import decode, encode
 from orders.order import DEFAULT_CUSTOMER, Order
 from orders.times import EARLIEST, LATEST
@@ -21,6 +22,7 @@ from stores.mysql.connection import MySql, naive
 # a text of spaces alone is empty, too.
 IS_COUNTED = "order_id <> '' AND item <> '' AND quantity IS NOT NULL"
 NUMBER_BITS = 31
+IDS_USED_UP = 1467
 COLUMNS = "order_id, created_at, item, quantity, customer_name, attributes"
 
 
@@ -70,6 +72,9 @@ class OrdersDatabase:
             new = orders
         else:
             rows = _select(cursor, [order.order_id for order in orders])
+            if len(rows) < len(orders):
+                # A new row would get the largest id, too: it is a duplicate of the row that has it.
+                raise StoreUnavailableError(f"MySQL error {IDS_USED_UP}")
             kept = {order_id: order for order_id, (order, _) in rows.items()}
             new = [order for order in orders if rows[order.order_id][1] == number]
         counters.add(cursor, tally(new, self._zone, datetime.now(UTC)))
