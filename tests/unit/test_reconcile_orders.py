@@ -350,7 +350,8 @@ def test_what_an_audit_corrected_is_returned_although_dynamodb_is_away(
     function: BothStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     function.record(orders(1))
-    function.sql("UPDATE counters SET value = 9 WHERE name = 'TOTAL_ORDERS'")
+    function.sql("UPDATE orders SET recorded_in = 0")  # not lately
+    function.sql("UPDATE counters SET value = 9 WHERE name = 'ITEM#Latte'")
 
     def write(orders: Sequence[object], counted: dict[str, Counted]) -> dict[str, str]:
         if counted:
@@ -360,8 +361,8 @@ def test_what_an_audit_corrected_is_returned_although_dynamodb_is_away(
     with monkeypatch.context() as patch:
         patch.setattr(function.projection, "write", write)
         answer = call(command="full")
-    assert (answer["compared"], answer["drift"]) == (False, 8)
-    assert answer["corrected"]["metrics"] == {"TOTAL_ORDERS": -8}
+    assert (answer["compared"], answer["drift"]) == (False, 7)
+    assert answer["corrected"]["menu"] == {"Latte": -7}
 
 
 def test_a_rebuild_writes_every_order_again(function: BothStores) -> None:
