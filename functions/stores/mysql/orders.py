@@ -18,8 +18,7 @@ from orders.times import EARLIEST, LATEST
 from stores.mysql import counters
 from stores.mysql.connection import MySql, naive
 
-# A row of the time before that names no item, or not how many, is no order. The collation pads with spaces:
-# a text of spaces alone is empty, too.
+# Legacy rows may lack an item or a quantity. The collation pads with spaces: spaces alone are empty, too.
 IS_COUNTED = "order_id <> '' AND item <> '' AND quantity IS NOT NULL"
 NUMBER_BITS = 31
 IDS_USED_UP = 1467
@@ -120,7 +119,7 @@ def _select(cursor: Cursor, order_ids: Sequence[str]) -> dict[str, tuple[Order |
 def order_in(row: Sequence[Any]) -> Order | str:
     """Return the order in a row of `COLUMNS`, or why it holds none."""
     order_id, _, item, quantity, *_ = row
-    # As `IS_COUNTED` says it in SQL.
+    # The same as `IS_COUNTED` in SQL.
     if not order_id.strip(" "):
         return "no order_id"
     if item is None or not item.strip(" ") or quantity is None:
