@@ -63,7 +63,11 @@ def findings(
     client
         None where AWS cannot be asked.
     """
-    ours = {key.removeprefix(f"{PROJECT}:"): value for key, value in configuration.items() if PROJECT in key}
+    ours = {
+        key.removeprefix(f"{PROJECT}:"): value
+        for key, value in configuration.items()
+        if key.startswith(f"{PROJECT}:")
+    }
     region = configuration.get("aws:region")
     try:
         wanted = settings.parse(stack, ours, region)

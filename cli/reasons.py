@@ -25,7 +25,9 @@ MYSQL = {
     1203: CONNECTIONS,
     1205: LOCKED,
     1213: "transactions kept blocking each other",
+    1226: CONNECTIONS,  # of this user
     1290: READ_ONLY,
+    1467: "the table's ids are used up: cafe database widen",
     1792: READ_ONLY,
     1836: READ_ONLY,
     1862: LOGIN,

@@ -30,6 +30,7 @@ which is at another origin than the page.
 from __future__ import annotations
 
 import functools
+import gc
 import importlib.util
 import json
 import re
@@ -48,6 +49,7 @@ HEALTH_PATH = "/_ministack/health"
 CLOUDFRONT_TO_API = "localhost"  # the `Host` of MiniStack's CloudFront when it calls the API
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+GARBAGE = 50_000  # objects that MiniStack may make before some are looked through
 
 # Any port: a proxy between functions and DynamoDB (`cafe chaos`) passes on the host that was signed, its own.
 _HOST = re.compile(r"(127\.0\.0\.1|([a-z0-9_-]+\.)*localhost)(:[0-9]{1,5})?")
@@ -345,6 +347,9 @@ def main() -> None:
     ministack: Any = importlib.import_module("ministack.app")
     decoding = _sibling("decoding").decoding
     ministack.app = Gateway(decoding(ministack.app), Path.cwd() / SERVED_FILE)
+    # What is loaded by now stays, and services that are loaded later leave little garbage.
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
     ministack.main()
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ class Cafe:
     def __post_init__(self) -> None:
         self.sns, self.sqs, self.dynamodb = map(self.stack.client, ("sns", "sqs", "dynamodb"))
         self.outputs = self.stack.outputs
+        self._connection: pymysql.Connection[pymysql.cursors.Cursor] | None = None
 
     def post(self, body: Any = None, *, text: str | None = None, **headers: str) -> httpx.Response:
         """Place an order over HTTP."""
@@ -48,16 +49,24 @@ class Cafe:
         return answer.json()  # type: ignore[no-any-return]
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Look into the database."""
-        with self.database() as cursor:
-            cursor.execute(sql, values)
-            return list(cursor.fetchall())
+        """Look into the database, on a connection that is kept: logging in takes longer than most queries."""
+        if self._connection is not None:
+            with suppress(pymysql.OperationalError, pymysql.InterfaceError):  # it was cut
+                return _rows(self._connection, sql, values)
+        self._connection = self._connect()
+        return _rows(self._connection, sql, values)
 
     @contextmanager
     def database(self, user: str | None = None, password: str = "") -> Iterator[pymysql.cursors.Cursor]:
         """Log in to the database, as the tools' user or as another."""
+        with self._connect(user, password) as connection, connection.cursor() as cursor:
+            yield cursor
+
+    def _connect(
+        self, user: str | None = None, password: str = ""
+    ) -> pymysql.Connection[pymysql.cursors.Cursor]:
         login = self.stack.database
-        connection = pymysql.connect(
+        return pymysql.connect(
             host=login["host"],
             port=login["port"],
             user=user or login["user"],
@@ -66,8 +75,6 @@ class Cafe:
             ssl=tls_context(login["ca"]),
             autocommit=True,
         )
-        with connection, connection.cursor() as cursor:
-            yield cursor
 
     def item(self, table: str, **key: str) -> dict[str, Any] | None:
         """Get an item, all types as text."""
@@ -109,3 +116,11 @@ class Cafe:
             yield
         finally:
             self.sqs.set_queue_attributes(QueueUrl=url, Attributes={name: before})
+
+
+def _rows(
+    connection: pymysql.Connection[pymysql.cursors.Cursor], sql: str, values: Sequence[object]
+) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return list(cursor.fetchall())

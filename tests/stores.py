@@ -16,6 +16,7 @@ import boto3
 import pymysql
 import pytest
 from moto import mock_aws
+from moto.dynamodb.models import DynamoDBBackend
 from pymysql.constants import CLIENT
 
 import stores.mysql.connection
@@ -74,13 +75,13 @@ def dynamodb_in_process() -> Iterator[Any]:
             ],
             GlobalSecondaryIndexUpdates=[{"Create": MENU_BY_PRICE}],
         )
-        # moto's own updates items on other conditions than DynamoDB.
-        patch.setattr(client, "batch_execute_statement", partial(_execute, client))
+        # moto's own updates items on other conditions than DynamoDB, and does not read every statement.
+        patch.setattr(DynamoDBBackend, "batch_execute_statement", partial(_execute, client))
         yield client
 
 
-def _execute(client: Any, Statements: Sequence[Any]) -> dict[str, Any]:  # noqa: N803  # as botocore has it
-    return partiql.execute(client.update_item, Statements)
+def _execute(client: Any, statements: Sequence[Any]) -> Any:
+    return partiql.execute(client.update_item, statements)["Responses"]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PICTURES = Path(__file__).parents[2] / "test-results"
 POLL = 1_000  # milliseconds between two questions while all is well
 
-# A thousand updates in seconds: the pause between two questions is left out.
+# Hundreds of updates in seconds: the pause between two questions is left out.
 HURRY = f"""
 const pause = window.setTimeout;
 window.setTimeout = (call, after, ...more) => pause(call, after === {POLL} ? 0 : after, ...more);

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.browser.conftest import Board
 
-WIDTHS = (3840, 2560, 1920, 1280, 1024, 768, 480, 360, 320)
+WIDTHS = (3840, 1280, 768, 480, 320)  # every size with the longest texts: test_fonts.py
 SCHEMES: tuple[tuple[Literal["light", "dark"], str], ...] = (
     ("light", "rgb(246, 240, 230)"),
     ("dark", "rgb(22, 17, 13)"),

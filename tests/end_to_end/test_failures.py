@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pymysql
 import pytest
 from botocore.exceptions import ClientError
+from pymysql.constants import ER
+from pymysql.cursors import Cursor
 
 from local import clients
 from tests import openapi
@@ -31,19 +34,26 @@ def master(cafe: Cafe) -> dict[str, str]:
     return login
 
 
+def cut_connections(cursor: Cursor, *users: str) -> None:
+    """End all sessions of some users of the database."""
+    cursor.execute("SELECT id FROM information_schema.processlist WHERE user IN %s", (users,))
+    for (connection,) in cursor.fetchall():
+        try:
+            cursor.execute(f"KILL {connection}")
+        except pymysql.OperationalError as error:
+            if error.args[0] != ER.NO_SUCH_THREAD:  # it has ended by itself
+                raise
+
+
 @contextmanager
 def database_away(cafe: Cafe) -> Iterator[None]:
     """Lock the functions' users out and cut their connections."""
     login = master(cafe)
     users = "cafe_user@'%', cafe_status@'%'"
-    with cafe.database(login["username"], login["password"]) as cursor:
-        cursor.execute(f"ALTER USER {users} ACCOUNT LOCK")
-        cursor.execute(
-            "SELECT id FROM information_schema.processlist WHERE user IN ('cafe_user', 'cafe_status')"
-        )
-        for (connection,) in cursor.fetchall():
-            cursor.execute(f"KILL {connection}")
     try:
+        with cafe.database(login["username"], login["password"]) as cursor:
+            cursor.execute(f"ALTER USER {users} ACCOUNT LOCK")
+            cut_connections(cursor, "cafe_user", "cafe_status")
         yield
     finally:
         with cafe.database(login["username"], login["password"]) as cursor:

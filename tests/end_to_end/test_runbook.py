@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.cafe import Cafe
 from tests.end_to_end.test_doors import command
-from tests.end_to_end.test_failures import database_away, master, wait_for_line
+from tests.end_to_end.test_failures import cut_connections, database_away, master, wait_for_line
 from tests.waiting import eventually
 
 NewId = Callable[[], str]
@@ -61,17 +61,15 @@ def rotated(cafe: Cafe) -> Iterator[Callable[[], None]]:
         login = master(cafe)
         with cafe.database(login["username"], login["password"]) as cursor:
             cursor.execute("ALTER USER cafe_user@'%%' IDENTIFIED BY %s", (password,))
-            cursor.execute("SELECT id FROM information_schema.processlist WHERE user = 'cafe_user'")
-            for (connection,) in cursor.fetchall():
-                cursor.execute(f"KILL {connection}")
+            cut_connections(cursor, "cafe_user")
 
     def set_secret(password: str) -> None:
         value = json.dumps({**before, "password": password})
         client.put_secret_value(SecretId=name, SecretString=value)
 
     password = secrets.token_hex(16)
-    set_database(password)
     try:
+        set_database(password)
         yield lambda: set_secret(password)
     finally:
         set_secret(before["password"])

@@ -90,6 +90,8 @@ class Cafe:
         """The versions that DynamoDB's counters had last, by name."""
         self._errors: Counter[str] = Counter()
         """By how much MySQL's counters are wrong, by name."""
+        self._uncounted: set[str] = set()
+        """The ids of the rows that were read last and that nobody has counted."""
         self._counted_at: dict[str, dict[str, int]] = {}
         """The versions that an order's counters had when it was counted, by order id and name."""
         self._ask("DELETE FROM orders")
@@ -283,8 +285,8 @@ class Cafe:
         self.note(f"{run.name} is done, but for {sorted(failed)}")
         received = {message.message_id for message in run.batch}
         assert failed <= received, "Lambda takes a response with a strange message id for a failure of all"
-        self.check_stores()
-        done = self._check_response(run, failed)
+        rows = self.check_stores()
+        done = self._check_response(run, failed, rows)
         for message in done[:: 2 if run.deletes_half else 1]:
             self.queue.delete(message)
 
@@ -436,10 +438,17 @@ class Cafe:
 
     # --- what must hold -------------------------------------------------------------------------------
 
-    def check_stores(self) -> None:
-        """Check what holds at any moment: MySQL is consistent, and DynamoDB has nothing that MySQL lacks."""
+    def check_stores(self) -> dict[str, Kept]:
+        """Check what holds at any moment: MySQL is consistent, and DynamoDB has nothing that MySQL lacks.
+
+        Returns
+        -------
+        dict[str, Kept]
+            MySQL's rows by order id.
+        """
         rows = self._rows()
-        counted = self._check_counters(self._rows("recorded_in IS NOT NULL"))
+        counted_rows = {order_id: row for order_id, row in rows.items() if order_id not in self._uncounted}
+        counted = self._check_counters(counted_rows)
         for order_id in rows.keys() - self._counted_at.keys():
             names = self._tally([rows[order_id]])
             self._counted_at[order_id] = {name: counted[name].version for name in names if name in counted}
@@ -452,6 +461,7 @@ class Cafe:
             )
             assert shown.version >= self._shown.get(name, 0), f"DynamoDB's {name} has gone back"
             self._shown[name] = shown.version
+        return rows
 
     def _check_counters(self, rows: Mapping[str, Kept]) -> dict[str, Counted]:
         """Check that MySQL's counters are what its counted rows add up to, and that versions grow."""
@@ -492,10 +502,10 @@ class Cafe:
         """Return the value of a counter in DynamoDB."""
         return self._read_shown()[name].value
 
-    def _check_response(self, run: Run, failed: set[str]) -> list[Message]:
+    def _check_response(self, run: Run, failed: set[str], rows: Mapping[str, Kept]) -> list[Message]:
         """Check what leaves the queue, and what is reported as a conflict; return what leaves it."""
         done = [message for message in run.batch if message.message_id not in failed]
-        rows, items, shown = self._rows(), self._items(), self._read_shown()
+        items, shown = self._items(), self._read_shown()
         for message in done:
             kept = self.orders_in[message.message_id]
             assert kept is not None, f"{message.message_id} holds no order, and passes for done"
@@ -542,11 +552,12 @@ class Cafe:
 
     def _rows(self, condition: str = "TRUE", *values: object) -> dict[str, Kept]:
         rows = self._ask(
-            "SELECT order_id, created_at, item, quantity, customer_name, attributes"  # noqa: S608
+            "SELECT recorded_in IS NULL, order_id, created_at, item, quantity, customer_name, attributes"  # noqa: S608
             f" FROM orders WHERE {condition}",
             *values,
         )
-        assert len({row[0] for row in rows}) == len(rows), "an order has two rows"
+        assert len({row[1] for row in rows}) == len(rows), "an order has two rows"
+        self._uncounted = {order_id for is_uncounted, order_id, *_ in rows if is_uncounted}
         return {
             order_id: Kept(
                 order_id,
@@ -556,7 +567,7 @@ class Cafe:
                 customer_name,
                 encode(decode(attributes or "{}"), sort_keys=True),
             )
-            for order_id, created_at, item, quantity, customer_name, attributes in rows
+            for _, order_id, created_at, item, quantity, customer_name, attributes in rows
         }
 
     def _items(self) -> dict[str, Kept]:

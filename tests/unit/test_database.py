@@ -16,6 +16,7 @@ from pymysql.cursors import Cursor
 from orders.errors import OrderRefusedError, StoreUnavailableError, is_final
 from orders.ledger import Ledger
 from orders.order import Order
+from stores.mysql import widening
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase, first_number
 from stores.mysql.secret import Login
@@ -273,6 +274,18 @@ def test_what_a_constraint_of_the_earlier_system_refuses_is_refused_alone(
     failures = ledger.record({"m1": Order("1", NOW, "Tea", 1), "m2": Order("2", NOW, "Tea", 600)})
     assert failures.keys() == {"m2"}
     assert is_final(failures["m2"])
+
+
+def test_a_table_whose_ids_are_used_up_refuses_new_orders_until_it_is_widened(
+    ledger: Ledger, administrator: MySql
+) -> None:
+    administrator.read(lambda cursor: cursor.execute("ALTER TABLE orders AUTO_INCREMENT = 2147483646"))
+    batch = {order_id: Order(order_id, NOW, "Tea", 1) for order_id in ("1", "2", "3")}
+    for order_id in ("1", "2"):
+        assert ledger.record({order_id: batch[order_id]}) == {}
+    assert ledger.record({"3": batch["3"]}) == {"3": "MySQL error 1467"}
+    administrator.read(lambda cursor: cursor.execute(widening.WIDEN))
+    assert ledger.record(batch) == {}
 
 
 def test_a_password_that_was_changed_is_fetched_again(server: Server, mysql: MySql) -> None:

@@ -333,10 +333,11 @@ def test_a_counter_of_the_previous_release_is_set_with_the_others(
     "code", ["ThrottlingError", "TransactionConflict", "AccessDenied", "ValidationError"]
 )
 def test_a_counter_whose_statement_fails_is_set_by_a_call_of_its_own(
-    projection: Projection, dynamodb: Any, code: str
+    projection: Projection, dynamodb: Any, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     projection.write([], {ITEM: Counted(1, 1)})
-    dynamodb.batch_execute_statement = lambda **_: {"Responses": [{"Error": {"Code": code}}]}
+    response = {"Responses": [{"Error": {"Code": code}}]}
+    monkeypatch.setattr(dynamodb, "batch_execute_statement", lambda **_: response)
     projection.write([], {ITEM: Counted(2, 2)})
     assert projection.read([ITEM]) == {ITEM: Counted(2, 2)}
 

@@ -346,6 +346,25 @@ def test_an_audit_returns_what_it_corrected(function: BothStores, command: str) 
     assert call(command=command)["drift"] == 0
 
 
+def test_what_an_audit_corrected_is_returned_although_dynamodb_is_away(
+    function: BothStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function.record(orders(1))
+    function.sql("UPDATE orders SET recorded_in = 0")  # not lately
+    function.sql("UPDATE counters SET value = 9 WHERE name = 'ITEM#Latte'")
+
+    def write(orders: Sequence[object], counted: dict[str, Counted]) -> dict[str, str]:
+        if counted:
+            raise StoreUnavailableError("DynamoDB: throttled")
+        return {}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(function.projection, "write", write)
+        answer = call(command="full")
+    assert (answer["compared"], answer["drift"]) == (False, 7)
+    assert answer["corrected"]["menu"] == {"Latte": -7}
+
+
 def test_a_rebuild_writes_every_order_again(function: BothStores) -> None:
     function.insert(orders(1, 2))
     function.sql("UPDATE orders SET recorded_in = 0")

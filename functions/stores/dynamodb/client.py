@@ -155,7 +155,7 @@ def attribute(value: object) -> dict[str, Any]:
 
 
 def integer(item: Item, name: str) -> int:
-    """Read a whole number; what is missing, or is something else by hand, is 0."""
+    """Return a whole number; 0 for one that is missing, or that somebody has replaced with another value."""
     try:
         return int(item[name]["N"])
     except (KeyError, ValueError):

@@ -94,6 +94,7 @@ class MySql:
         try:
             return self._retry(work, begin)
         except OrderRefusedError:
+            self._rollback()
             raise
         except BaseException:
             # A transaction left open would hold its locks for as long as the idle process is kept.
@@ -118,7 +119,6 @@ class MySql:
             except pymysql.Error as error:
                 code = _code(error)
                 if isinstance(error, pymysql.DataError | pymysql.IntegrityError) or code in REFUSED:
-                    self._rollback()
                     raise OrderRefusedError(f"MySQL error {code}") from error
                 last = attempt == ATTEMPTS or time.monotonic() - started > self._patience
                 # A login that was just fetched and is refused as well will not get any better.

@@ -12,6 +12,7 @@ from typing import Any, cast
 from pymysql.cursors import Cursor
 
 from orders.counters import Counted, tally
+from orders.errors import StoreUnavailableError
 from orders.exact_json import decode, encode
 from orders.order import DEFAULT_CUSTOMER, Order
 from orders.states import Progress, State, first
@@ -19,10 +20,10 @@ from orders.times import EARLIEST, LATEST
 from stores.mysql import counters, events
 from stores.mysql.connection import MySql, naive
 
-# A row of the time before that names no item, or not how many, is no order. The collation pads with spaces:
-# a text of spaces alone is empty, too.
+# Legacy rows may lack an item or a quantity. The collation pads with spaces: spaces alone are empty, too.
 IS_COUNTED = "order_id <> '' AND item <> '' AND quantity IS NOT NULL"
 NUMBER_BITS = 31
+IDS_USED_UP = 1467
 CONTENTS = "order_id, created_at, item, quantity, customer_name, attributes"
 COLUMNS = f"{CONTENTS}, id, state, state_version, state_at, ready_at"
 
@@ -87,6 +88,9 @@ class OrdersDatabase:
             kept: dict[str, Order | None] = {order.order_id: order for order in new}
         else:
             rows = _select(cursor, [order.order_id for order in orders])
+            if len(rows) < len(orders):
+                # A new row would get the largest id, too: it is a duplicate of the row that has it.
+                raise StoreUnavailableError(f"MySQL error {IDS_USED_UP}")
             kept = {order_id: order for order_id, (order, _) in rows.items()}
             new = [order for order in orders if rows[order.order_id][1] == number]
         counters.add(cursor, tally(new, self._zone, datetime.now(UTC)))
@@ -138,7 +142,7 @@ def _select(cursor: Cursor, order_ids: Sequence[str]) -> dict[str, tuple[Order |
 def order_in(row: Sequence[Any]) -> Order | str:
     """Return the order in a row of `COLUMNS`, or why it holds none."""
     order_id, _, item, quantity, *_ = row
-    # As `IS_COUNTED` says it in SQL.
+    # The same as `IS_COUNTED` in SQL.
     if not order_id.strip(" "):
         return "no order_id"
     if item is None or not item.strip(" ") or quantity is None:
