@@ -133,6 +133,8 @@ def order_processor(given: Surroundings, schema: Schema) -> Function:
                 iam.back_off(given.messaging.queue),
                 given.login,
                 iam.write_items(tables.orders),
+                # An order that was sent long ago may have been moved before the database was restored.
+                iam.get_items(tables.orders),
                 iam.update_items(tables.menu, tables.metrics),
             ],
             network=given.network,

@@ -78,7 +78,7 @@ def put_items(table: aws.dynamodb.Table) -> Statement:
 def write_items(table: aws.dynamodb.Table) -> Statement:
     """Put items into a table, many at once.
 
-    `PutItem` is what the previous release does, which runs for a while next to this one.
+    `PutItem` puts an order that somebody has moved, and is what earlier releases do.
     """
     return allow(["dynamodb:BatchWriteItem", "dynamodb:PutItem"], table.arn)
 

@@ -64,7 +64,7 @@ export class Board {
     window.addEventListener("resize", () => this.#showRest());
   }
 
-  /** Whether the cards stay where they are, for somebody touches them. */
+  /** Whether the cards stay where they are, because somebody touches them. */
   get #isHeld() {
     const time = performance.now();
     if (this.#pressed) return true;
@@ -125,7 +125,7 @@ export class Board {
     else if (button.getAttribute("aria-disabled") !== "true") actions.next(order);
   }
 
-  /** Say whether a card's move is under way, or done while the card still is in its old place. */
+  /** Show whether a card's move is pending, or confirmed while the card still is in its old place. */
   #flag({ card, next }, order) {
     const pending = this.#pending.has(order.order_id);
     const moved = !pending && card.dataset.state !== order.state;
@@ -264,7 +264,7 @@ export class Board {
     this.#countRest();
   }
 
-  /** Say how many cards are below the edge of each column, and how many the API left out. */
+  /** Count the cards below the edge of each column, and those that the API left out. */
   #countRest() {
     for (const state of OPEN) {
       const [list, button] = [".cards", ".rest"].map((name) => columns[state].querySelector(name));

@@ -37,7 +37,7 @@ export class Kitchen {
   /** What is open, but for delayed orders. */
   #listed = new Set();
   #delayed = new Set();
-  /** When this screen got the answer to a move of its own: answers to earlier questions know nothing of it. */
+  /** When this screen got the response to a move of its own: earlier requests may return the order as it was before. */
   #movedAt = new Map();
   /** Orders that somebody else cancelled, by the column in which they stay until they are seen. */
   #unseen = new Map();
@@ -45,7 +45,7 @@ export class Kitchen {
   #rung = new Set();
   #recent = [];
   #more = {};
-  /** The API's time of the latest answer; 0: none yet. */
+  /** The API's time of the latest response; 0: none yet. */
   #time = 0;
 
   /** @param {string[]} remembered ids of the orders that this screen showed before it was loaded anew */
@@ -53,7 +53,7 @@ export class Kitchen {
     this.remembered = new Set(remembered);
   }
 
-  /** Whether there is an answer yet. */
+  /** Whether there is a response yet. */
   get known() {
     return this.#time > 0;
   }
@@ -63,24 +63,24 @@ export class Kitchen {
   }
 
   /**
-   * Take an answer of `GET /kitchen` to a question that was asked at `askedAt`.
-   * @returns {{ arrived: Order[], cancelled: Order[] } | null} what is new to this screen; null: the answer is an old one
+   * Take a response of `GET /kitchen` to the request that was sent at `sentAt`.
+   * @returns {{ arrived: Order[], cancelled: Order[] } | null} what is new to this screen; null: the response is older than the last one
    */
-  take(answer, askedAt) {
-    const time = Date.parse(answer.now);
+  take(response, sentAt) {
+    const time = Date.parse(response.now);
     if (!Number.isFinite(time)) throw new TypeError("not a kitchen");
     if (time < this.#time) return null;
     const first = !this.known;
     const before = this.#listed;
     const columns = new Map([...before].map((id) => [id, this.order(id).state]));
-    for (const order of [...answer.orders, ...answer.delayed, ...answer.recent]) this.#learn(order);
-    this.#listed = this.#openAmong(answer.orders, before, askedAt);
-    this.#delayed = this.#openAmong(answer.delayed, this.#delayed, askedAt);
-    for (const [id, at] of this.#movedAt) if (at <= askedAt) this.#movedAt.delete(id);
-    this.#recent = answer.recent.map(({ order_id: id }) => id);
-    const told = (state) => answer.orders.filter((order) => order.state === state).length;
-    const leftOut = (name, count) => [name, Math.max(0, (answer.totals?.[name] ?? 0) - count)];
-    this.#more = Object.fromEntries([...OPEN.map((state) => leftOut(state, told(state))), leftOut("delayed", answer.delayed.length)]);
+    for (const order of [...response.orders, ...response.delayed, ...response.recent]) this.#learn(order);
+    this.#listed = this.#openAmong(response.orders, before, sentAt);
+    this.#delayed = this.#openAmong(response.delayed, this.#delayed, sentAt);
+    for (const [id, at] of this.#movedAt) if (at <= sentAt) this.#movedAt.delete(id);
+    this.#recent = response.recent.map(({ order_id: id }) => id);
+    const listed = (state) => response.orders.filter((order) => order.state === state).length;
+    const leftOut = (name, count) => [name, Math.max(0, (response.totals?.[name] ?? 0) - count)];
+    this.#more = Object.fromEntries([...OPEN.map((state) => leftOut(state, listed(state))), leftOut("delayed", response.delayed.length)]);
     this.#time = time;
     const cancelled = this.#noticeCancelled(first ? this.remembered : before, columns);
     this.#forget();
@@ -88,7 +88,7 @@ export class Kitchen {
     return { arrived: first ? [] : arrived.filter(({ state }) => state === "received"), cancelled: first ? [] : cancelled };
   }
 
-  /** Take the order that answered a move of this screen at the time `at`. */
+  /** Take the order that a move of this screen returned at the time `at`. */
   confirm(order, at) {
     this.#learn(order);
     const id = order.order_id;
@@ -106,12 +106,12 @@ export class Kitchen {
     return [...open, ...cancelled].sort(byAge);
   }
 
-  /** How many orders of a column there are, with those that the answer left out. */
+  /** How many orders of a column there are, with those that the response left out. */
   total(state) {
     return this.column(state).filter(isOpen).length + this.more(state);
   }
 
-  /** How many orders of a column, or delayed ones, the answer left out. */
+  /** How many orders of a column, or delayed ones, the response left out. */
   more(name) {
     return this.#more[name] ?? 0;
   }
@@ -157,9 +157,9 @@ export class Kitchen {
     if (known === undefined || known.version < order.version) this.#orders.set(order.order_id, order);
   }
 
-  /** The ids of what is open in an answer, but for what was moved here after the question: of that, we know better. */
-  #openAmong(orders, before, askedAt) {
-    const movedHere = (id) => (this.#movedAt.get(id) ?? -Infinity) > askedAt;
+  /** Return the ids of what is open, except for what was moved here after the request: the known state is newer. */
+  #openAmong(orders, before, sentAt) {
+    const movedHere = (id) => (this.#movedAt.get(id) ?? -Infinity) > sentAt;
     const ids = orders.map(({ order_id: id }) => id).filter((id) => !movedHere(id) && isOpen(this.order(id)));
     return new Set([...ids, ...[...before].filter(movedHere)]);
   }

@@ -1,4 +1,4 @@
-/** The kitchen's screen: asks every two seconds, sends each tap as a move to a named state, and sounds. */
+/** The kitchen's screen: polls every two seconds, sends each tap as a change to a named state, plays sounds. */
 
 import { read, Refused, send } from "./api.js";
 import { element, mark, show, write } from "./dom.js";
@@ -12,12 +12,12 @@ import { settings } from "./settings.js";
 import { SignIn, SignInNeeded } from "./sign-in.js";
 import { Sound } from "./sound.js";
 
-const BUSY = 2_000; // milliseconds to the next question
+const BUSY = 2_000; // milliseconds to the next request
 const QUIET = 5_000; // the same while nothing is open
 const TICK = 1_000;
-const UNDO = 12_000; // how long the bar offers to undo a move; the drawer does for half an hour
-const TROUBLE = 10_000; // how long the bar says why a move was not done
-const RETRIES = [500, 1_500]; // pauses before a move whose answer was lost is sent again
+const UNDO = 12_000; // for how long the bar offers to undo a move; the drawer offers it for half an hour
+const TROUBLE = 10_000; // for how long the bar shows why a move failed
+const RETRIES = [500, 1_500]; // pauses before a move without a response is sent again
 const REMEMBERED = "cafe.kitchen";
 
 const NO_SIGN_IN = "This page does not know where to sign in. Ask whoever runs the cafe’s system to check config.js.";
@@ -43,19 +43,20 @@ let etag = null;
 let lastNews = null;
 
 async function ask() {
-  const askedAt = performance.now();
+  const sentAt = performance.now();
   let isOld = false;
-  const answer = await read("/kitchen", { etag, signIn, learn: (body) => {
+  const response = await read("/kitchen", { etag, signIn, parse: (body) => {
     if (![body.orders, body.delayed, body.recent].every(Array.isArray)) throw new TypeError("not a kitchen");
-    const news = kitchen.take(body, askedAt);
-    if (news !== null) setClock(Date.parse(body.now));
-    isOld = news === null;
-    return news;
+    const changes = kitchen.take(body, sentAt);
+    isOld = changes === null;
+    if (!isOld) setClock(Date.parse(body.now));
+    return changes;
   } });
-  return isOld ? { news: null, etag } : answer; // the tag of an old answer would make the same one look like no change
+  // With the ETag of an old response, the next one would look unchanged.
+  return isOld ? { data: null, etag } : response;
 }
 
-// --- What the page says ---
+// --- What the page shows ---
 
 const title = (order) => `${order.number} ${order.customer_name}`;
 
@@ -65,11 +66,11 @@ function showState(state, words) {
   write(element("updated"), lastNews ? `updated ${exactTimeText(lastNews)}` : "no orders yet");
 }
 
-/** What the bar says for a while: a move that can be undone, or that was not done. */
-let said = null;
+/** What the bar shows for a while: a move that can be undone, or one that failed. */
+let message = null;
 
-function say(kind, words, duration, undo = null) {
-  said = { kind, words, until: performance.now() + duration, undo };
+function showMessage(kind, words, duration, undo = null) {
+  message = { kind, words, until: performance.now() + duration, undo };
   showBar();
 }
 
@@ -77,8 +78,8 @@ function say(kind, words, duration, undo = null) {
 let outage = "";
 
 function showBar() {
-  if (said !== null && performance.now() >= said.until) said = null;
-  const shown = outage && said?.kind !== "trouble" ? { kind: "outage", words: outage, undo: null } : said;
+  if (message !== null && performance.now() >= message.until) message = null;
+  const shown = outage && message?.kind !== "trouble" ? { kind: "outage", words: outage, undo: null } : message;
   const focused = document.activeElement === element("undo");
   mark(element("bar"), "data-kind", shown?.kind ?? "");
   write(element("bar-words"), shown?.words ?? "");
@@ -87,7 +88,7 @@ function showBar() {
   else if (focused) element("recent-open").focus();
 }
 
-/** Tell a screen reader, in one sentence for all that came at once. */
+/** Announce to screen readers, in one sentence, all that came at once. */
 function announce(arrived, cancelled) {
   const parts = [];
   if (arrived.length === 1) parts.push(`New order ${arrived[0].number}: ${numberText(arrived[0].quantity)} ${arrived[0].item}.`);
@@ -120,12 +121,12 @@ function showDoor(words, heading = "Sign in to see the kitchen", mayTry = false)
   show(element("sign-out"), signIn?.session != null);
 }
 
-function showNews({ news, etag: tag }) {
+function showResponse({ data, etag: tag }) {
   if (lastNews === null) showDoor(null);
   etag = tag;
   lastNews = new Date(now());
   outage = "";
-  if (news !== null) showOrders(news);
+  if (data !== null) showOrders(data);
   showState("live", "Live");
   tick();
 }
@@ -140,7 +141,7 @@ function showOrders({ arrived, cancelled }) {
   document.title = `${numberText(kitchen.total("received"))} to make · Kitchen`;
 }
 
-/** Keep which orders are shown, so that a cancellation is not missed while the page is loaded anew. */
+/** Keep the ids of the cards, so that a cancellation during a reload is not missed. */
 function remember() {
   const ids = JSON.stringify(kitchen.shown);
   if (localStorage.getItem(REMEMBERED) !== ids) localStorage.setItem(REMEMBERED, ids);
@@ -158,7 +159,7 @@ function showFailure(error, failures) {
   }
 }
 
-/** Say since when there is no news; the cards stay, and no move is taken until there is. */
+/** Show since when there is no response; the cards stay, and moves are refused until there is one. */
 function showOutage(reason) {
   const since = lastNews ? ` What you see is from ${exactTimeText(lastNews)}, and no move is taken until the screen is back.` : "";
   outage = `${reason}.${since}`;
@@ -175,14 +176,14 @@ function tick() {
   settled = true;
 }
 
-/** Whether the first orders have been shown: what is late among them is old news. */
+/** Whether the first orders have been shown, which are overdue silently. */
 let settled = false;
 
 // --- Moves ---
 
 const later = (pause) => new Promise((resolve) => setTimeout(resolve, pause));
 
-/** Send a move; an answer that was lost, or a service that could not, is followed by the same request again. */
+/** Send a move; without a response, or with a 5xx, send the same request again. */
 async function request(order, body) {
   const path = `/orders/${encodeURIComponent(order.order_id)}`;
   const options = {
@@ -203,42 +204,42 @@ async function request(order, body) {
   return send(path, options);
 }
 
-/** Why a move was not done, in words. */
-function refusal(order, status, answer) {
-  const current = answer?.order;
+/** Return why a move failed. */
+function refusal(status, body) {
+  const current = body?.order;
   if (status === 412 && current) return `another screen has moved it: ${STATE_WORDS[current.state]}`;
   if (status === 403) return "your account may not do this; ask a manager";
   if (status === 404) return "it is not recorded yet, or no longer there";
-  const words = Object.values(answer?.errors ?? {})[0] ?? answer?.message;
+  const words = Object.values(body?.errors ?? {})[0] ?? body?.message;
   return status < 500 && typeof words === "string" ? words.replace(/\.$/, "") : `the order service reports an error (${status})`;
 }
 
-/** Move an order to a state; it stays where it is, as pending, until the answer comes. */
+/** Move an order to a state; its card stays where it is, as pending, until the response comes. */
 async function move(order, target, reason = undefined) {
   const id = order.order_id;
   if (pending.has(id)) return;
   const name = title(order);
   if (outage || !navigator.onLine) {
     if (!outage) showOutage("This device is offline");
-    return say("trouble", `${name} was not moved. ${outage}`, TROUBLE);
+    return showMessage("trouble", `${name} was not moved. ${outage}`, TROUBLE);
   }
   pending.set(id, target);
   board.show();
   let trouble = "";
   try {
     const response = await request(order, { state: target, reason });
-    const answer = await response.json().catch(() => null);
-    const current = response.ok ? answer : answer?.order;
+    const body = await response.json().catch(() => null);
+    const current = response.ok ? body : body?.order;
     if (current?.order_id === id) kitchen.confirm(current, performance.now());
-    if (!response.ok) trouble = refusal(order, response.status, answer);
+    if (!response.ok) trouble = refusal(response.status, body);
   } catch (error) {
     if (error instanceof SignInNeeded) showFailure(error, 1);
     trouble = error.message;
   }
   pending.delete(id);
-  if (trouble) say("trouble", `${name} was not moved: ${trouble}.`, TROUBLE);
+  if (trouble) showMessage("trouble", `${name} was not moved: ${trouble}.`, TROUBLE);
   // A cancelled order that was brought back is not cancelled again without a reason.
-  else say("undo", `${name}: ${STATE_WORDS[target]}`, UNDO, order.state !== "cancelled" && { order: kitchen.order(id), target: order.state });
+  else showMessage("undo", `${name}: ${STATE_WORDS[target]}`, UNDO, order.state !== "cancelled" && { order: kitchen.order(id), target: order.state });
   write(element("announcement"), element("bar-words").textContent);
   if (element("door").hidden) showOrders({ arrived: [], cancelled: [] });
 }
@@ -246,8 +247,8 @@ async function move(order, target, reason = undefined) {
 /** Return the latest change of an order, or null. */
 async function latestChange({ order_id: id }) {
   try {
-    const { news } = await read(`/orders/${encodeURIComponent(id)}`, { signIn, learn: ({ history }) => history });
-    return news.at(-1) ?? null;
+    const { data } = await read(`/orders/${encodeURIComponent(id)}`, { signIn, parse: ({ history }) => history });
+    return data.at(-1) ?? null;
   } catch {
     return null;
   }
@@ -257,7 +258,7 @@ async function latestChange({ order_id: id }) {
 async function recall(order) {
   const change = await latestChange(order);
   if (change) move(order, change.from);
-  else say("trouble", `${title(order)} was not moved: its history cannot be read.`, TROUBLE);
+  else showMessage("trouble", `${title(order)} was not moved: its history cannot be read.`, TROUBLE);
 }
 
 function more(order) {
@@ -274,8 +275,8 @@ function seen(order) {
 // --- What a person may do ---
 
 element("undo").addEventListener("click", () => {
-  const { order, target } = said.undo;
-  said = null;
+  const { order, target } = message.undo;
+  message = null;
   showBar();
   move(order, target);
 });
@@ -304,5 +305,5 @@ stayAwake();
 const isOpen = () => OPEN.some((state) => kitchen.column(state).length > 0);
 // A page that is loaded anew may be silent until somebody touches it, so that waits until nothing is open.
 renewWhenIdle(isOpen);
-const polling = poll(ask, showNews, showFailure, { every: () => about(isOpen() ? BUSY : QUIET) });
+const polling = poll(ask, showResponse, showFailure, { every: () => about(isOpen() ? BUSY : QUIET) });
 setInterval(tick, TICK);

@@ -31,14 +31,14 @@ let paused = false;
 
 /** Ask for news: the status, its tag, and whether this was only said again by a cache. */
 async function ask() {
-  const answer = await read("/order-status", {
-    etag: status && etag, signIn, learn: (body) => learn(body, status, now()),
+  const response = await read("/order-status", {
+    etag: status && etag, signIn, parse: (body) => learn(body, status, now()),
   });
-  // A cache that is cut off from the service may go on repeating what it has.
-  const tooOld = answer.age > OLD_NEWS;
-  const news = answer.news ?? status;
-  const same = answer.news !== null && status !== null && news.generatedAt !== null && news.generatedAt === status.generatedAt;
-  return { status: news, etag: answer.etag, repeated: tooOld || same };
+  // A cache that cannot reach the service may go on repeating what it has.
+  const tooOld = response.age > OLD_NEWS;
+  const news = response.data ?? status;
+  const same = response.data !== null && status !== null && news.generatedAt !== null && news.generatedAt === status.generatedAt;
+  return { status: news, etag: response.etag, repeated: tooOld || same };
 }
 
 // --- What the page says of itself ---

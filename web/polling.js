@@ -1,4 +1,4 @@
-/** Asking again and again: one question at a time, more slowly while it fails, rarely or never in a hidden tab. */
+/** Asking again and again: one question at a time, more slowly while it fails, in a hidden tab only if wanted. */
 
 const EVERY = 1_000; // milliseconds from an answer to the next question
 const AT_MOST = 30_000; // the longest pause between two tries
@@ -12,13 +12,13 @@ export function pauseAfter(failures, every = EVERY) {
   return Math.min(AT_MOST, every * 2 ** failures) * (1 - Math.random() / 4);
 }
 
-/** A pause that differs by up to a tenth, so that several screens do not ask at the same moments. */
+/** Change a pause by up to a tenth at random, so that several screens do not send their requests together. */
 export const about = (pause) => pause * (0.9 + Math.random() / 5);
 
 /**
  * Ask until the page is closed; an answer that comes while stopped is not shown.
  * `onFailure` gets the error, how many there were in a row, and the milliseconds to the next try.
- * `every` returns the pause after an answer; `whileHidden` asks in a hidden tab, too.
+ * `every` returns the pause after a response; with `whileHidden`, a hidden tab polls, too.
  */
 export function poll(ask, onAnswer, onFailure, { every = () => EVERY, whileHidden = false } = {}) {
   let asking = false;

@@ -7,11 +7,11 @@ import { about, poll } from "./polling.js";
 import { renewWhenIdle, stayAwake } from "./screen.js";
 import { Sound } from "./sound.js";
 
-const BUSY = 2_000; // milliseconds to the next question
+const BUSY = 2_000; // milliseconds to the next request
 const QUIET = 5_000; // the same while no order is open
 const TICK = 1_000;
-const PAGE = 8_000; // how long a page is shown where not all numbers fit
-const OLD_NEWS = 15_000; // after so long without an answer the screen says so
+const PAGE = 8_000; // for how long a page is shown where not all numbers fit
+const OLD = 15_000; // after so long without a response the screen shows that it is not current
 // The sizes of a number, in hundredths of the window's height: the last one is read from the end of a queue.
 const PREPARING_SIZES = [20, 17, 14, 12];
 const READY_SIZES = [34, 28, 24, 20, 17, 14, 12];
@@ -19,19 +19,19 @@ const READY_SIZES = [34, 28, 24, 20, 17, 14, 12];
 const sound = new Sound(() => {});
 
 let etag = null;
-/** The answer on the screen. */
+/** What the screen shows. */
 let shown = null;
-let lastNews = null;
+let lastResponse = null;
 let isOpen = false;
 
 async function ask() {
-  const answer = await read("/ready", { etag: shown && etag, learn: ({ now: time, preparing, ready }) => {
+  const response = await read("/ready", { etag: shown && etag, parse: ({ now: time, preparing, ready }) => {
     if (![preparing, ready].every(Array.isArray)) throw new TypeError("not the ready numbers");
     isOpen = preparing.length + ready.length > 0;
     return { time: Date.parse(time), preparing: preparing.map(String), ready: ready.map(({ number }) => String(number)) };
   } });
-  if (answer.news) setClock(answer.news.time);
-  return answer;
+  if (response.data) setClock(response.data.time);
+  return response;
 }
 
 // --- Numbers ---
@@ -97,18 +97,18 @@ class Numbers {
 const preparing = new Numbers("preparing", PREPARING_SIZES);
 const ready = new Numbers("ready", READY_SIZES);
 
-function showNews({ news, etag: tag }) {
-  lastNews = new Date(now());
-  if (news !== null && !(shown && news.time < shown.time)) {
-    const fresh = shown ? news.ready.filter((number) => !shown.ready.includes(number)) : [];
-    preparing.show(news.preparing);
-    ready.show(news.ready, fresh);
-    show(element("nothing"), news.ready.length === 0);
+function showResponse({ data, etag: tag }) {
+  lastResponse = new Date(now());
+  if (data !== null && !(shown && data.time < shown.time)) {
+    const fresh = shown ? data.ready.filter((number) => !shown.ready.includes(number)) : [];
+    preparing.show(data.preparing);
+    ready.show(data.ready, fresh);
+    show(element("nothing"), data.ready.length === 0);
     if (fresh.length) {
       sound.play("ready");
       write(element("announcement"), `Ready: ${fresh.join(", ")}`);
     }
-    [shown, etag] = [news, tag];
+    [shown, etag] = [data, tag];
   }
   tick();
 }
@@ -117,14 +117,14 @@ function tick() {
   const date = new Date(now());
   mark(element("clock"), "lang", locale);
   write(element("clock"), timeText(date));
-  if (lastNews === null) return;
-  const old = now() - lastNews > OLD_NEWS || !navigator.onLine;
+  if (lastResponse === null) return;
+  const old = now() - lastResponse > OLD || !navigator.onLine;
   mark(document.body, "data-state", old ? "stale" : "live");
-  write(element("updated"), old ? `not current since ${exactTimeText(lastNews)}` : `updated ${exactTimeText(lastNews)}`);
+  write(element("updated"), old ? `not current since ${exactTimeText(lastResponse)}` : `updated ${exactTimeText(lastResponse)}`);
 }
 
 function showFailure(error, failures) {
-  if (lastNews !== null) return tick();
+  if (lastResponse !== null) return tick();
   if (failures > 1) write(element("updated"), `${error.message}. This screen keeps trying by itself.`);
 }
 
@@ -135,7 +135,7 @@ function fit() {
 
 stayAwake();
 renewWhenIdle();
-poll(ask, showNews, showFailure, { every: () => about(isOpen ? BUSY : QUIET) });
+poll(ask, showResponse, showFailure, { every: () => about(isOpen ? BUSY : QUIET) });
 setInterval(tick, TICK);
 setInterval(() => {
   preparing.turn();

@@ -2,32 +2,32 @@
 
 import { deployed } from "./settings.js";
 
-const TIME_LIMIT = 10_000; // milliseconds for one answer
-const EVERY = 10 * 60_000; // how often the page looks for a deploy after its own
+const TIMEOUT = 10_000; // milliseconds
+const EVERY = 10 * 60_000; // milliseconds between two checks for a later deploy
 
-/** Keep the screen on: a wake lock ends when the page is hidden, so it is asked for again when it is shown. */
+/** Keep the screen on: a wake lock ends when the page is hidden, so request it again when it is shown. */
 export function stayAwake() {
-  const ask = async () => {
+  const request = async () => {
     try {
       if (!document.hidden) await navigator.wakeLock.request("screen");
     } catch {
-      // Without it the screen does what its owner told it.
+      // The device's own settings decide then.
     }
   };
-  document.addEventListener("visibilitychange", ask);
-  ask();
+  document.addEventListener("visibilitychange", request);
+  request();
 }
 
-/** Load the page anew after a deploy, as soon as `isBusy` says that nobody uses it. */
+/** Reload the page after a deploy, as soon as `isBusy` returns false. */
 export function renewWhenIdle(isBusy = () => false) {
   setInterval(async () => {
     if (document.hidden || isBusy()) return;
     try {
-      const response = await fetch("/config.js", { cache: "no-store", signal: AbortSignal.timeout(TIME_LIMIT) });
+      const response = await fetch("/config.js", { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT) });
       const [latest] = /{.*}/s.exec(await response.text());
       if (response.ok && JSON.stringify(JSON.parse(latest)) !== deployed) location.reload();
     } catch {
-      // What cannot be read is no deploy.
+      // Without a readable config.js there is nothing to compare: check again later.
     }
   }, EVERY);
 }

@@ -1,4 +1,4 @@
-/** A customer's own order: the token after the # says which, and goes into a header, so that no log has it. */
+/** A customer's own order: the token after the # identifies it, and is sent in a header, so that no log has it. */
 
 import { read } from "./api.js";
 import { element, mark, write } from "./dom.js";
@@ -6,9 +6,9 @@ import { exactTimeText, now, numberText, setClock, timeText } from "./formats.js
 import { about, poll } from "./polling.js";
 import { SignInNeeded } from "./sign-in.js";
 
-const EVERY = 5_000; // milliseconds to the next question
+const EVERY = 5_000; // milliseconds to the next request
 const CALM = 15_000; // the same for an order that has not changed for long, and in a hidden tab
-const LONG = 10 * 60_000; // after so long without a change the page asks less often
+const LONG = 10 * 60_000; // after so long without a change the page polls less often
 const GONE = 410;
 
 const STEPS = ["received", "preparing", "ready", "collected"];
@@ -27,12 +27,12 @@ let order = null;
 let changedAt = now();
 
 async function ask() {
-  const answer = await read("/track", { etag: order && etag, headers: { "Track-Token": token }, learn: (body) => {
+  const response = await read("/track", { etag: order && etag, headers: { "Track-Token": token }, parse: (body) => {
     if (!(body.state in HEADLINES)) throw new TypeError("not an order");
     return body;
   } });
-  if (answer.news) setClock(Date.parse(answer.news.now));
-  return answer;
+  if (response.data) setClock(Date.parse(response.data.now));
+  return response;
 }
 
 const minutes = (seconds) => {
@@ -49,12 +49,12 @@ function details({ number, state, state_at: since, orders_before: before, usual_
   return `${place} ${usual === null ? "" : `Orders usually take about ${minutes(usual)}.`}`.trim();
 }
 
-function showOrder(news) {
-  const { number, state } = news;
+function showOrder(progress) {
+  const { number, state } = progress;
   mark(document.body, "data-order", state);
   write(element("number"), number ?? "…");
   write(element("headline"), HEADLINES[state]);
-  write(element("details"), details(news));
+  write(element("details"), details(progress));
   for (const [index, step] of STEPS.entries()) {
     const line = element("steps").children[index];
     const current = STEPS.indexOf(state);
@@ -66,23 +66,23 @@ function showOrder(news) {
   document.title = `${words}${number ?? "Your order"} · Cafe orders`;
   if (order !== null && (order.state !== state || order.number !== number)) {
     changedAt = now();
-    write(element("announcement"), `${number ?? ""} ${HEADLINES[state]}. ${details(news)}`.trim());
+    write(element("announcement"), `${number ?? ""} ${HEADLINES[state]}. ${details(progress)}`.trim());
   }
 }
 
-function showNews({ news, etag: tag }) {
+function showResponse({ data, etag: tag }) {
   mark(document.body, "data-state", "live");
   write(element("notice"), "");
-  if (news !== null && !(order && news.now < order.now)) {
-    showOrder(news);
-    [order, etag] = [news, tag];
+  if (data !== null && !(order && data.now < order.now)) {
+    showOrder(data);
+    [order, etag] = [data, tag];
   }
   const closed = ["collected", "cancelled"].includes(order.state);
   write(element("updated"), closed ? "" : `updated ${exactTimeText(new Date(now()))}`);
   if (closed) polling.stop();
 }
 
-/** Say that there is nothing to follow here. */
+/** Show that there is nothing to follow here. */
 function showGone(headline, words) {
   mark(document.body, "data-state", "live");
   mark(document.body, "data-order", "gone");
@@ -107,6 +107,6 @@ function showFailure(error, failures) {
 const pause = () => about(document.hidden || now() - changedAt > LONG ? CALM : EVERY);
 let polling = { stop() {} };
 if (token === "") showGone("This address leads to no order", "Please open the link from the order form once more.");
-// In a hidden tab, too: its title tells when the order is ready.
-else polling = poll(ask, showNews, showFailure, { every: pause, whileHidden: true });
+// In a hidden tab, too: its title changes when the order is ready.
+else polling = poll(ask, showResponse, showFailure, { every: pause, whileHidden: true });
 window.addEventListener("hashchange", () => location.reload());

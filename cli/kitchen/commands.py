@@ -120,40 +120,27 @@ def show_command(
         say(f"{spoken(change.at)}  {change.came_from} → {change.to} by {plain(who + because)}")
 
 
-@app.command("prepare", epilog=examples("cafe orders prepare K42"))
-def prepare_command(
-    reference: Reference,
-    stack_name: StackName = DEFAULT_STACK,
-    directory: Directory = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> None:
-    """Mark an order as being made. Exit code 1: it cannot be, or somebody else has just moved it."""
-    _move(reference, "preparing", stack_name, directory, as_json=as_json)
+def _add_move(name: str, target: str, sentence: str) -> None:
+    """Add the command that moves an order forward."""
+
+    @app.command(
+        name,
+        help=f"{sentence}. Exit code 1: it cannot be, or somebody else has just moved it.",
+        epilog=examples(f"cafe orders {name} K42"),
+    )
+    def move_command(
+        reference: Reference,
+        stack_name: StackName = DEFAULT_STACK,
+        directory: Directory = None,
+        as_json: AsJson = False,
+        debug: Debug = False,
+    ) -> None:
+        _move(reference, target, stack_name, directory, as_json=as_json)
 
 
-@app.command("ready", epilog=examples("cafe orders ready K42"))
-def ready_command(
-    reference: Reference,
-    stack_name: StackName = DEFAULT_STACK,
-    directory: Directory = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> None:
-    """Mark an order as ready. Exit code 1: it cannot be, or somebody else has just moved it."""
-    _move(reference, "ready", stack_name, directory, as_json=as_json)
-
-
-@app.command("collect", epilog=examples("cafe orders collect K42"))
-def collect_command(
-    reference: Reference,
-    stack_name: StackName = DEFAULT_STACK,
-    directory: Directory = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> None:
-    """Mark an order as collected. Exit code 1: it cannot be, or somebody else has just moved it."""
-    _move(reference, "collected", stack_name, directory, as_json=as_json)
+_add_move("prepare", "preparing", "Mark an order as being made")
+_add_move("ready", "ready", "Mark an order as ready")
+_add_move("collect", "collected", "Mark an order as collected")
 
 
 @app.command(

@@ -1,4 +1,4 @@
-"""A shop behind the screens: orders with states, and the API's answers about them."""
+"""A shop behind the screens: orders with states, and the API's responses about them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _time(moment: datetime) -> str:
 
 @dataclass
 class Shop:
-    """What the API would answer: change it through `add` and `change`, move `now`, and the screens see it."""
+    """Return the API's responses for orders that a test adds and moves, at the time `now`."""
 
     now: datetime = NOON
     orders: dict[str, Answer] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Shop:
         default_factory=list
     )  # id, body, headers
     answers: dict[str, tuple[int, Answer]] = field(default_factory=dict)  # by Idempotency-Key
-    lost_answers: int = 0  # changes that are made, and whose answer does not arrive
+    lost_answers: int = 0  # changes that are made, and whose response gets lost
     track: Answer | int = HTTPStatus.UNAUTHORIZED  # of GET /track: an answer, or a status
     track_tokens: list[str] = field(default_factory=list)
     preparing: list[str] | None = None  # of GET /ready in place of the orders' numbers
@@ -82,7 +82,7 @@ class Shop:
             order["ready_at"] = _time(self.now)
 
     def kitchen(self) -> Answer:
-        """Answer `GET /kitchen`."""
+        """Return the response of `GET /kitchen`."""
         by_age = sorted(self.orders.values(), key=lambda order: order["created_at"])
         states = {
             state: [
@@ -103,7 +103,7 @@ class Shop:
         }
 
     def numbers(self) -> Answer:
-        """Answer `GET /ready`."""
+        """Return the response of `GET /ready`."""
         orders = sorted(self.orders.values(), key=lambda order: order["state_at"])
         preparing = [order["number"] for order in orders if order["state"] == "preparing"]
         ready = [order["number"] for order in reversed(orders) if order["state"] == "ready"]
@@ -117,7 +117,7 @@ class Shop:
         }
 
     def patch(self, order_id: str, body: dict[str, Any], headers: Mapping[str, str]) -> tuple[int, Answer]:
-        """Answer `PATCH /orders/{id}`."""
+        """Return the response of `PATCH /orders/{id}`, with its status."""
         self.patches.append((order_id, body, dict(headers)))
         key = headers["idempotency-key"]
         if key not in self.answers:

@@ -57,7 +57,7 @@ class UserPool:
 
     client_id: str = "the-page"
     lifetime: int = 3600  # seconds that an access token is good for
-    groups: list[str] | None = None  # in the access token; None: it is none that a page can read
+    groups: list[str] | None = None  # in the access token; None: the page cannot read it
     says_no: str = ""  # why it refuses to sign in; empty: it does not
     forgets: bool = False  # refresh tokens are good for nothing
     unreachable: bool = False
@@ -274,7 +274,7 @@ class _Handler(BaseHTTPRequestHandler):
         return site.user_pool is None or token == f"Bearer {site.user_pool.access}"
 
     def _answer_screen(self, site: Site, path: str) -> None:
-        """Answer a question of the kitchen, of the screen at the counter, or of a customer's page."""
+        """Send the response to a request of the kitchen's, the counter's or a customer's page."""
         with site.question():
             answer = self._screen(site, path)
             if site.unreachable:

@@ -57,7 +57,7 @@ class Kitchen:
         expect(self.page.locator("#state")).to_have_text("Live")
 
     def wait(self, milliseconds: int = POLL) -> None:
-        """Let time pass, by default until the next answer is on the screen."""
+        """Let time pass, by default until the next response is on the screen."""
         self.shop.now += timedelta(milliseconds=milliseconds)
         before = self.board.updated.text_content()
         self.board.wait(milliseconds)
@@ -85,7 +85,7 @@ class Kitchen:
 
     @property
     def bar(self) -> Locator:
-        """The line at the bottom, which offers to undo and says what went wrong."""
+        """The line at the bottom, which offers to undo and shows what went wrong."""
         return self.page.locator("#bar-words")
 
     @property
@@ -96,7 +96,7 @@ class Kitchen:
 
     @property
     def targets(self) -> list[Any]:
-        """The states that the screen has asked for."""
+        """The target states that the screen has requested."""
         return [body["state"] for _, body, _ in self.shop.patches]
 
 
@@ -153,7 +153,9 @@ def test_an_order_is_moved_by_taps_undone_and_brought_back(kitchen: Kitchen) -> 
     assert versions == sorted(set(versions))
 
 
-def test_a_lost_answer_is_asked_for_again_and_an_older_answer_changes_nothing(kitchen: Kitchen) -> None:
+def test_a_move_without_a_response_is_sent_again_and_an_older_response_changes_nothing(
+    kitchen: Kitchen,
+) -> None:
     kitchen.shop.add("K42")
     kitchen.open()
     kitchen.shop.lost_answers = 2
@@ -175,7 +177,7 @@ def test_a_lost_answer_is_asked_for_again_and_an_older_answer_changes_nothing(ki
     kitchen.shop.orders = {}
     kitchen.shop.now -= timedelta(minutes=1)
     with kitchen.page.expect_response("**/kitchen"):
-        kitchen.board.wait(POLL)  # a whole answer that is older
+        kitchen.board.wait(POLL)  # a whole response that is older
     expect(kitchen.numbers("preparing")).to_have_text(["K42"])
     kitchen.shop.now += timedelta(minutes=1)
     kitchen.wait()
@@ -224,7 +226,7 @@ def test_no_card_moves_under_a_finger(kitchen: Kitchen) -> None:
     kitchen.wait(HOLD)
     expect(kitchen.numbers("received")).to_have_text(["K42", "K44"])
     expect(kitchen.page.get_by_role("region", name="Delayed: check first")).to_contain_text("K40")
-    # What has come under the finger just now was not meant by it.
+    # A card that has come under the finger just now takes no tap.
     kitchen.tap("K42")
     assert kitchen.targets == ["preparing"]
     kitchen.wait(500)

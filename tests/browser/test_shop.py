@@ -1,4 +1,4 @@
-"""The made-up answers that the screens are tested with are such as the API gives."""
+"""The made-up responses that the screens are tested with are as docs/openapi.yaml describes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.browser.test_screens import progress
 SCHEMAS = openapi.read()["components"]["schemas"]
 
 
-def test_the_made_up_answers_are_as_the_api_describes_its_own() -> None:
+def test_the_made_up_responses_are_as_documented() -> None:
     shop = busy_shop()
     shop.add("D10", ago=9_000, delayed=True)
     status, changed = shop.patch(

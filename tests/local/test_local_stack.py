@@ -25,7 +25,7 @@ def test_the_stack_file_is_private_and_holds_what_tools_need(local_stack: LocalS
     path = local_stack.directory / "stack.json"
     assert path.stat().st_mode & 0o777 == 0o600
     document = json.loads(path.read_text())
-    assert set(document) == {"outputs", "endpoint", "region", "database"}
+    assert set(document) == {"outputs", "endpoint", "region", "database", "sign_in"}
     assert set(document["outputs"]) == OUTPUTS
     assert set(document["database"]) == {"host", "port", "user", "password", "name", "ca"}
 

@@ -29,6 +29,7 @@ FUNCTIONS = {
         "secretsmanager:GetSecretValue": ["arn:Secret.CafeDevDBSM"],
         "dynamodb:BatchWriteItem": ["arn:Table.Orders"],
         "dynamodb:PutItem": ["arn:Table.Orders"],
+        "dynamodb:BatchGetItem": ["arn:Table.Orders"],
         "dynamodb:UpdateItem": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
         "dynamodb:PartiQLUpdate": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
     },

@@ -36,7 +36,7 @@ def api(api: Api) -> Api:
 )
 def test_whatever_is_asked_responses_are_as_documented(api: Api, case: Case[Any]) -> None:
     if case.method.lower() not in openapi.read()["paths"][case.path]:
-        return  # API Gateway knows no such method.
+        return  # API Gateway refuses such a method.
     headers = {name: value for name, value in (case.headers or {}).items() if isinstance(value, str)}
     body = None
     if isinstance(case.body, dict | list | str | int | float | bool | type(None)):

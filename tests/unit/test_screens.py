@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 
 import public_orders
+from orders import screens
 from orders.errors import StoreUnavailableError
 from orders.order import Order
 from orders.screens import Since
-from orders.tokens import sign
+from orders.states import State
+from orders.tokens import sign, verify
 from stores.mysql.orders import first_number
+from stores.mysql.screens import Screens
 from stores.mysql.status import StatusDatabase
 from tests.unit.api import OPEN_HOURS, Api, TrackingKeys
+from tests.unit.test_reconciliation import rows_read
 
 MINUTE = timedelta(minutes=1)
 Add = Callable[..., str]
@@ -254,3 +258,34 @@ def test_without_the_database_the_pages_keep_what_they_have(
 
     monkeypatch.setattr(public_orders, "database", fail)
     assert (api.ready().status, api.track(token).status) == (503, 503)
+
+
+def test_no_screen_reads_more_rows_of_a_larger_table(api: Api, add: Add) -> None:
+    token = add("mine")
+    for number, state in enumerate(State):
+        add(f"o{number}", state, since=MINUTE)
+    database = Screens(api.both.mysql)
+
+    def costs() -> list[int]:
+        """Count the rows that each screen reads."""
+        now = datetime.now(UTC)
+        order_id = verify(token, TrackingKeys()) or ""
+        return [
+            rows_read(api.both, lambda: screens.kitchen(database, now, OPEN_HOURS)),
+            rows_read(api.both, lambda: screens.ready(database, now, OPEN_HOURS)),
+            rows_read(api.both, lambda: screens.track(database, order_id, now, OPEN_HOURS)),
+        ]
+
+    before = costs()
+    at = (datetime.now(UTC) - timedelta(days=1)).replace(tzinfo=None)
+    six = "(SELECT 1 FROM orders LIMIT 6)"
+    for state in State:
+        api.both.sql(
+            "INSERT INTO orders (item, quantity, state, state_version, state_at, ready_at, created_at)"  # noqa: S608
+            f" SELECT 'Tea', 1, %s, 2, %s, %s, %s FROM {six} AS a, {six} AS b, {six} AS c",
+            *(state, at, at, at),
+        )
+    ((number,),) = api.both.sql("SELECT COUNT(*) FROM orders")
+    assert number > 1000
+    after = costs()
+    assert all(more <= few + 5 for few, more in zip(before, after, strict=True)), (before, after)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 from orders.order import OWN_ATTRIBUTES, Order
 from orders.states import Progress, State, pickup_number
-from stores.dynamodb.client import ConditionFailedError, DynamoDb, Item, attribute
+from stores.dynamodb.client import ConditionFailedError, DynamoDb, Item, attribute, integer
 
 # A database is not restored in less: what was sent since then cannot have been moved before.
 LATE_AFTER = timedelta(minutes=10)
@@ -109,7 +108,7 @@ def progress_of(found: Item) -> Progress | None:
 
 
 def _version(found: Item) -> int:
-    return int(Decimal(found.get("state_version", {}).get("N", "0")))
+    return integer(found, "state_version")
 
 
 def _iso(moment: datetime) -> str:
