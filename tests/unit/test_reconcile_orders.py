@@ -365,6 +365,17 @@ def test_what_an_audit_corrected_is_returned_although_dynamodb_is_away(
     assert answer["corrected"]["menu"] == {"Latte": -7}
 
 
+def test_the_scheduled_audit_leaves_the_sweep_to_the_run_beside_it(
+    function: BothStores, queue: Queue, lines: Any
+) -> None:
+    queue.send("poison")
+    answer = call(command="full", source="aws.events")
+    assert (answer["compared"], answer["left"]) == (True, 0)
+    published = {metric for line in lines() for metric in line if metric.endswith("DeadLetters")}
+    assert published == set()
+    assert call(command="full")["rejected"] == 1
+
+
 def test_a_rebuild_writes_every_order_again(function: BothStores) -> None:
     function.insert(orders(1, 2))
     function.sql("UPDATE orders SET recorded_in = 0")
