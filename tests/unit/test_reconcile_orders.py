@@ -15,7 +15,7 @@ import reconcile_orders
 from orders.counters import Counted
 from orders.errors import StoreUnavailableError
 from orders.findings import RdsOrders
-from orders.ledger import Ledger
+from orders.ledger import Ledger, Written
 from orders.reconciliation import Clock
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
@@ -353,16 +353,27 @@ def test_what_an_audit_corrected_is_returned_although_dynamodb_is_away(
     function.sql("UPDATE orders SET recorded_in = 0")  # not lately
     function.sql("UPDATE counters SET value = 9 WHERE name = 'ITEM#Latte'")
 
-    def write(orders: Sequence[object], counted: dict[str, Counted]) -> dict[str, str]:
+    def write(orders: Sequence[object], counted: dict[str, Counted]) -> Written:
         if counted:
             raise StoreUnavailableError("DynamoDB: throttled")
-        return {}
+        return Written()
 
     with monkeypatch.context() as patch:
         patch.setattr(function.projection, "write", write)
         answer = call(command="full")
     assert (answer["compared"], answer["drift"]) == (False, 7)
     assert answer["corrected"]["menu"] == {"Latte": -7}
+
+
+def test_the_scheduled_audit_leaves_the_sweep_to_the_run_beside_it(
+    function: BothStores, queue: Queue, lines: Any
+) -> None:
+    queue.send("poison")
+    answer = call(command="full", source="aws.events")
+    assert (answer["compared"], answer["left"]) == (True, 0)
+    published = {metric for line in lines() for metric in line if metric.endswith("DeadLetters")}
+    assert published == set()
+    assert call(command="full")["rejected"] == 1
 
 
 def test_a_rebuild_writes_every_order_again(function: BothStores) -> None:
