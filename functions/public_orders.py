@@ -51,8 +51,8 @@ def handler(event: dict[str, Any], context: object) -> HttpAnswer:
 
 
 def _ready(event: dict[str, Any]) -> HttpAnswer:
-    shown = screens.ready(database(), datetime.now(UTC), environment.open_hours())
-    return cached_answer(event, shown, passing="now", cache_control=FOR_A_SECOND)
+    document = screens.ready(database(), datetime.now(UTC), environment.open_hours())
+    return cached_answer(event, document, passing="now", cache_control=FOR_A_SECOND)
 
 
 def _track(event: dict[str, Any]) -> HttpAnswer:
@@ -60,10 +60,10 @@ def _track(event: dict[str, Any]) -> HttpAnswer:
     if order_id is None:
         return answer(401, {"message": BAD_LINK})
     try:
-        shown = screens.track(database(), order_id, datetime.now(UTC), environment.open_hours())
+        document = screens.track(database(), order_id, datetime.now(UTC), environment.open_hours())
     except screens.GoneError:
         return answer(410, {"message": GONE})
-    return cached_answer(event, shown, passing="now", cache_control="no-store")
+    return cached_answer(event, document, passing="now", cache_control="no-store")
 
 
 if environment.function_name():

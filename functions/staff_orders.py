@@ -1,6 +1,6 @@
 """`GET /kitchen`, `GET` and `PATCH /orders/{id}`: what staff see of orders, and how they move them.
 
-An operator, whom IAM lets in, may call the function itself, and says in `actor` who that is.
+An operator with the IAM permission may invoke the function directly; `actor` names the operator.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ GROUPS = {role.name.lower(): role for role in Role}
 NOT_SIGNED_IN = "Sign in as staff, and send the access token."
 NO_STAFF = "Orders are for staff: a manager adds you with `cafe staff add`."
 ELSEWHERE = "Orders are not available at this address: open the kitchen's page."
-NOT_RECORDED = "There is no order of this id. One that was accepted a moment ago is there in a second."
+NOT_RECORDED = "The order was not found. One that was accepted a moment ago is recorded in a second."
 AWAY = "Orders are not available just now; please try again."
 UNCONFIRMED = "The change is not confirmed; send the request again as it was."
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request."""
+    """Sender of a request."""
 
     name: str
     role: Role
@@ -101,8 +101,8 @@ def caller(event: dict[str, Any]) -> Caller | None:
 
 
 def _kitchen(event: dict[str, Any]) -> HttpAnswer:
-    shown = screens.kitchen(Screens(mysql()), datetime.now(UTC), environment.open_hours())
-    return cached_answer(event, shown, passing="now", cache_control="no-store")
+    document = screens.kitchen(Screens(mysql()), datetime.now(UTC), environment.open_hours())
+    return cached_answer(event, document, passing="now", cache_control="no-store")
 
 
 def _order(order_id: str) -> HttpAnswer:
@@ -133,16 +133,16 @@ def _change(event: dict[str, Any], order_id: str, who: Caller) -> HttpAnswer:
             return answer(412, {"message": str(error), "order": order})
         return answer(409, {"message": str(error), "order": order, "allowed": list(error.allowed)})
     _show(changed.order)
-    shown = screens.staff_order(changed.order, changed.reason)
+    document = screens.staff_order(changed.order, changed.reason)
     log(
         "INFO",
         "Order moved",
         orderId=order_id,
-        state=shown["state"],
-        version=shown["version"],
+        state=document["state"],
+        version=document["version"],
         actor=who.name,
     )
-    return _shown(shown)
+    return _shown(document)
 
 
 def _body(event: dict[str, Any]) -> str:
@@ -169,7 +169,7 @@ def _show(order: Order) -> None:
         items().put_unless_newer(order)
     except (StoreUnavailableError, OrderRefusedError) as error:
         log("ERROR", "Order not shown in DynamoDB", orderId=order.order_id, reason=str(error))
-    # The order has moved: whoever asked must not be told otherwise.
+    # The order has moved, so the response must not be an error.
     except Exception as error:  # noqa: BLE001
         log("ERROR", "Order not shown in DynamoDB", orderId=order.order_id, reason=place_of(error))
 

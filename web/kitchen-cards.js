@@ -40,6 +40,8 @@ export class Board {
   #cards = new Map();
   /** When each card came to where it is. */
   #placedAt = new WeakMap();
+  /** Whether the first cards are there, of which none is new. */
+  #isFilled = false;
   #pressed = false;
   #pressedAt = -Infinity;
   #touchedAt = -Infinity;
@@ -58,6 +60,7 @@ export class Board {
     });
     for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, () => this.#release());
     board.addEventListener("click", (event) => this.#tap(event, actions));
+    board.addEventListener("animationend", ({ target }) => target.classList.remove("new"));
     for (const tab of tabs) tab.addEventListener("click", () => this.#showColumn(tab.dataset.column));
     const count = () => this.#countRest();
     for (const column of Object.values(columns)) column.querySelector(".cards").addEventListener("scroll", count, { passive: true });
@@ -101,6 +104,7 @@ export class Board {
   clear() {
     for (const { card } of this.#cards.values()) card.remove();
     this.#cards.clear();
+    this.#isFilled = false;
   }
 
   #release() {
@@ -144,6 +148,7 @@ export class Board {
   #fill(parts, order, delayed) {
     const { card } = parts;
     mark(card, "data-state", order.state);
+    if (order.state !== "received") card.classList.remove("new");
     if (delayed) card.dataset.delayed = "true";
     else delete card.dataset.delayed;
     write(parts.number, order.number);
@@ -174,7 +179,7 @@ export class Board {
     let parts = this.#cards.get(order.order_id);
     if (parts === undefined) {
       parts = createCard(order.order_id);
-      parts.card.classList.toggle("new", this.#cards.size > 0 && order.state === "received");
+      parts.card.classList.toggle("new", this.#isFilled);
       this.#cards.set(order.order_id, parts);
     }
     this.#fill(parts, order, list.id === "delayed-cards");
@@ -219,7 +224,8 @@ export class Board {
       const target = focused.isConnected ? focus : column.children[Math.min(index, column.childElementCount - 1)]?.querySelector(".next");
       (target ?? column.closest("section").querySelector("h2")).focus({ preventScroll: true });
     }
-    if (places.size > 0) this.#glide(places); // the first cards come into an empty page, and no finger waits there
+    if (this.#isFilled) this.#glide(places); // the first cards come into an empty page, and no finger waits there
+    this.#isFilled = this.#kitchen.known;
   }
 
   /** Let cards glide to where they belong, and remember when they came there. */

@@ -13,8 +13,8 @@ EXECUTE change_table;
 ALTER TABLE orders ALTER state_version SET DEFAULT 1;
 UNLOCK TABLES;
 
--- Open orders, and what was moved lately; built while orders come in. Its last two columns tell delayed orders apart
--- without reading the rows.
+-- Open orders, and what was moved lately; built while orders come in. Its last two columns identify delayed
+-- orders without reading the rows.
 SET @ddl = IF((SELECT COUNT(*) FROM information_schema.statistics
                WHERE table_schema = DATABASE() AND table_name = 'orders' AND index_name = 'orders_open') = 0,
               'ALTER TABLE orders ADD INDEX orders_open (state, state_at, state_version, recorded_in)', 'DO 0');

@@ -42,7 +42,7 @@ class InvalidChangeError(ValueError):
 
 
 class VersionNeededError(ValueError):
-    """A request does not say which version of the order it saw."""
+    """The request has no `If-Match`."""
 
 
 class KeyReusedError(ValueError):
@@ -50,7 +50,7 @@ class KeyReusedError(ValueError):
 
 
 class NotRecordedError(LookupError):
-    """There is no such order, or none yet."""
+    """The order is not recorded."""
 
 
 class RefusedChangeError(Exception):
@@ -61,7 +61,7 @@ class RefusedChangeError(Exception):
     found
         The order.
     allowed
-        Where whoever asked may move it now.
+        The states to which the caller may move it now.
     """
 
     def __init__(self, reason: str, found: Found, allowed: Sequence[State] = ()) -> None:
@@ -81,7 +81,7 @@ class ChangeRequest:
     order_id: str
     target: State
     version: int
-    """Of the order, as whoever asked saw it."""
+    """Of the order, as the caller saw it."""
     reason: str | None = None
     key: str | None = None
     actor: str
@@ -105,7 +105,7 @@ class Found:
     Attributes
     ----------
     repeated
-        The version and the request's hash of the change with the same idempotency key, None if there is none.
+        Version and request hash of the change with the same idempotency key; None without one.
     """
 
     order: Order

@@ -31,7 +31,7 @@ NUMBERS = (
 DEFAULT_CUSTOMER = "Guest"
 CONTENTS = ("item", "quantity", "customer_name")
 TEST_ORDER = "test_order"
-# What the item in DynamoDB has besides the order: a publisher's attributes of these names stay in MySQL.
+# Attributes that an item in DynamoDB has of its own: a publisher's of these names stay in MySQL.
 OWN_ATTRIBUTES = ("created_at", "order_state", "state_version", "state_at", "pickup_number")
 ORDER_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 INTEGER_TEXT = re.compile(r"\s*\+?[0-9]{1,9}\s*", re.ASCII)
@@ -103,7 +103,7 @@ class Order:
 
     @property
     def is_test(self) -> bool:
-        """Return whether it is a test, which shows on no screen: the command `cafe verify` says so."""
+        """Return whether it is a test order, which no screen shows (`cafe verify` sends them)."""
         return self.attributes.get(TEST_ORDER) is True
 
     @property

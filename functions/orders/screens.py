@@ -1,4 +1,4 @@
-"""What staff's screens, the screen at the counter and a customer's page show."""
+"""Responses for staff's screens, the screen at the counter, and customers' pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MEDIAN_OF, MEDIAN_FROM = 20, 5  # orders
 
 
 class GoneError(LookupError):
-    """A customer's order was closed long ago, or is no open one any more."""
+    """The order was closed long ago, or is older than the setting `openHours`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class KitchenDatabase(Protocol):
 
 
 class PublicDatabase(Protocol):
-    """What everybody may see of orders; every method raises StoreUnavailableError."""
+    """Queries for everybody; every method raises StoreUnavailableError."""
 
     def numbers(self, since: Since, limit: int) -> Mapping[str, Sequence[tuple[int, datetime]]]:
         """Read the rows' ids and times of `preparing` and `ready` orders."""
@@ -85,7 +85,7 @@ class PublicDatabase(Protocol):
 
 
 def kitchen(database: KitchenDatabase, now: datetime, open_hours: int) -> dict[str, Any]:
-    """Return what `/kitchen` shows."""
+    """Return the response to `GET /kitchen`."""
     since = Since.of(now, open_hours)
     lists = database.kitchen(since, MOST)
     return {
@@ -111,7 +111,7 @@ def _by_moving(listed: Listed) -> tuple[datetime, int]:
 
 
 def ready(database: PublicDatabase, now: datetime, open_hours: int) -> dict[str, Any]:
-    """Return what `/ready` shows."""
+    """Return the response to `GET /ready`."""
     numbers = database.numbers(Since.of(now, open_hours), MOST)
     return {
         "now": iso(now),
@@ -121,11 +121,11 @@ def ready(database: PublicDatabase, now: datetime, open_hours: int) -> dict[str,
 
 
 def track(database: PublicDatabase, order_id: str, now: datetime, open_hours: int) -> dict[str, Any]:
-    """Return what a customer's page shows; raise GoneError if it has nothing more to show."""
+    """Return the response to `GET /track`; raise GoneError if the order is over."""
     since = Since.of(now, open_hours)
     tracked = database.track(order_id, since, MEDIAN_OF)
     if tracked is None or tracked.order.progress is None:
-        # Accepted, and not recorded yet; or recorded by a worker that knows no states, a moment ago.
+        # Accepted but not recorded yet, or just recorded by the previous release, which has no states.
         row_id = tracked.order.row_id if tracked else None
         number = None if row_id is None else pickup_number(row_id)
         return _progress(now, number, State.RECEIVED, None, None, None, [])
@@ -160,7 +160,7 @@ def _progress(
 
 
 def order_with_history(found: Found) -> dict[str, Any]:
-    """Return what `GET /orders/{id}` responds."""
+    """Return the response to `GET /orders/{id}`."""
     return {**staff_order(found.order, found.reason), "history": [_change(each) for each in found.changes]}
 
 

@@ -14,7 +14,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class State(StrEnum):
-    """Where an order is; the names are those of the API and of both stores."""
+    """State of an order, by the name that the API and both stores use."""
 
     RECEIVED = "received"
     PREPARING = "preparing"
@@ -29,7 +29,7 @@ CLOSED = (State.COLLECTED, State.CANCELLED)
 
 
 class Role(IntEnum):
-    """What somebody may do: each may what the one before may."""
+    """Role of a person; each includes the permissions of the one before."""
 
     NONE = 0
     VIEWER = 1
@@ -39,7 +39,7 @@ class Role(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an order is.
+    """State, version and times of an order.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class NotAllowedError(MoveError):
 
 
 class ManagerNeededError(MoveError):
-    """A manager may move the order there, and whoever asks may not."""
+    """Only a manager may make the move."""
 
 
 class ReasonNeededError(MoveError):

@@ -1,6 +1,6 @@
 """Customers' tokens: `key.id.mac`, which let whoever has one see how one order is doing.
 
-An id alone is no key: publishers' ids can be guessed, and are used again.
+An id is not secret: publishers' ids can be guessed, and are used again.
 """
 
 from __future__ import annotations

@@ -217,6 +217,7 @@ def test_no_card_moves_under_a_finger(kitchen: Kitchen) -> None:
     kitchen.shop.add("K40", ago=1_000_000, delayed=True)
     kitchen.wait()
     expect(kitchen.numbers("received")).to_have_text(["K41", "K42", "K43", "K44"])  # a new one comes below
+    expect(kitchen.page.locator(".new .number")).to_have_text(["K44"])
     assert kitchen.card("K43").bounding_box() == place
     kitchen.page.mouse.up()
     expect(kitchen.bar).to_have_text("K43 Asha: Making")

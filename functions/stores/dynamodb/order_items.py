@@ -20,7 +20,7 @@ class OrderItems:
     """Orders by id.
 
     Every method raises StoreUnavailableError if DynamoDB does not answer, and one that puts raises
-    OrderRefusedError if DynamoDB refuses what it is given.
+    OrderRefusedError if DynamoDB refuses an item.
     """
 
     def __init__(self, dynamodb: DynamoDb, table: str) -> None:
