@@ -27,6 +27,7 @@ MYSQL = {
     1213: "transactions kept blocking each other",
     1226: CONNECTIONS,  # of this user
     1290: READ_ONLY,
+    167: "the table's ids are used up: cafe database widen",  # MariaDB
     1467: "the table's ids are used up: cafe database widen",
     1792: READ_ONLY,
     1836: READ_ONLY,

@@ -109,7 +109,9 @@ def test_an_order_that_is_recorded_late_is_checked_first_and_moved_like_any_othe
 
 def test_after_a_long_outage_no_order_floods_the_screens(api: Api) -> None:
     now = datetime.now(UTC)
-    batch = [Order(f"o{n}", now - timedelta(hours=7, minutes=1) + n * 2 * MINUTE, "Latte", 1) for n in range(210)]
+    batch = [
+        Order(f"o{n}", now - timedelta(hours=7, minutes=1) + n * 2 * MINUTE, "Latte", 1) for n in range(210)
+    ]
     api.both.record(batch)
     kitchen = api.kitchen().body
     sent_late = sum(timedelta(minutes=30) < now - order.created_at < timedelta(hours=6) for order in batch)  # type: ignore[operator]
