@@ -15,7 +15,7 @@ import reconcile_orders
 from orders.counters import Counted
 from orders.errors import StoreUnavailableError
 from orders.findings import RdsOrders
-from orders.ledger import Ledger
+from orders.ledger import Ledger, Written
 from orders.reconciliation import Clock
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
@@ -353,10 +353,10 @@ def test_what_an_audit_corrected_is_returned_although_dynamodb_is_away(
     function.sql("UPDATE orders SET recorded_in = 0")  # not lately
     function.sql("UPDATE counters SET value = 9 WHERE name = 'ITEM#Latte'")
 
-    def write(orders: Sequence[object], counted: dict[str, Counted]) -> dict[str, str]:
+    def write(orders: Sequence[object], counted: dict[str, Counted]) -> Written:
         if counted:
             raise StoreUnavailableError("DynamoDB: throttled")
-        return {}
+        return Written()
 
     with monkeypatch.context() as patch:
         patch.setattr(function.projection, "write", write)
@@ -441,3 +441,21 @@ def test_orders_of_a_period_are_read(function: BothStores) -> None:
 def test_a_command_that_there_is_not_is_refused() -> None:
     with pytest.raises(ValueError, match="full, rebuild, check or read"):
         call(command="everything")
+
+
+def test_how_long_the_oldest_order_waits_is_published_where_an_alarm_watches_it(
+    function: BothStores, monkeypatch: pytest.MonkeyPatch, lines: Any
+) -> None:
+    def published() -> list[int]:
+        call()
+        return [line["OldestWaiting"] for line in lines() if "OldestWaiting" in line]
+
+    assert published() == []
+    monkeypatch.setenv("PUBLISH_OLDEST_WAITING", "true")
+    monkeypatch.setenv("OPEN_HOURS", "6")
+    assert published() == [0]
+    now = datetime.now(UTC)
+    for minutes in (1, 9, 40):
+        function.record(orders(minutes, sent_at=now - timedelta(minutes=minutes)))
+    (seconds,) = published()
+    assert 9 * 60 <= seconds < 40 * 60, "a delayed order is on no list of what is to be made"
