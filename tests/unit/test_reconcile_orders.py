@@ -452,3 +452,21 @@ def test_orders_of_a_period_are_read(function: BothStores) -> None:
 def test_a_command_that_there_is_not_is_refused() -> None:
     with pytest.raises(ValueError, match="full, rebuild, check or read"):
         call(command="everything")
+
+
+def test_how_long_the_oldest_order_waits_is_published_where_an_alarm_watches_it(
+    function: BothStores, monkeypatch: pytest.MonkeyPatch, lines: Any
+) -> None:
+    def published() -> list[int]:
+        call()
+        return [line["OldestWaiting"] for line in lines() if "OldestWaiting" in line]
+
+    assert published() == []
+    monkeypatch.setenv("PUBLISH_OLDEST_WAITING", "true")
+    monkeypatch.setenv("OPEN_HOURS", "6")
+    assert published() == [0]
+    now = datetime.now(UTC)
+    for minutes in (1, 9, 40):
+        function.record(orders(minutes, sent_at=now - timedelta(minutes=minutes)))
+    (seconds,) = published()
+    assert 9 * 60 <= seconds < 40 * 60, "a delayed order is on no list of what is to be made"
