@@ -223,7 +223,7 @@ class Checks:
         try:
             for page in self._reconciler.orders(before.at - CLOCKS, datetime.now(UTC) + CLOCKS):
                 for order in page:
-                    if order.get(RUN) == self._plan.run:
+                    if order.get(RUN) == self._plan.run or order["orderId"] in self._tally.numbers:
                         mine[self._tally.numbers.get(str(order["orderId"]))] += 1
                     else:
                         others += order["created_at"] >= before.at.isoformat()

@@ -119,7 +119,7 @@ def load_command(
         reconciler = Reconciler(functions=clients.functions, name=target.output("reconcile_function"))
         door = _door(target, plan, through, clients, client)
         run = load.Run(plan, door, counters, hands=hands, stop=stop, patience=patience)
-        with playing(Kitchen.of(target, clients), plan.run, stop) if kitchen else nullcontext():
+        with playing(Kitchen.of(target, clients), run.tally.numbers, stop) if kitchen else nullcontext():
             _follow(run, plan)
         stopped = stop.is_set()
         by_http = through is Through.HTTP

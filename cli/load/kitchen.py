@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 
 from cli.errors import AnswerError
 from cli.kitchen.client import Board, Kitchen, Order, State
-from cli.load.plan import RUN
 
 BARISTAS = 4  # each makes one order at a time
 LOOK = 2.0  # seconds between two looks at the board
@@ -22,11 +21,11 @@ NEXT = {
 
 
 class Cooks:
-    """Moves the orders of one run, and no others."""
+    """Moves the orders of one run, by their ids, and no others."""
 
-    def __init__(self, kitchen: Kitchen, run: str, stop: threading.Event) -> None:
+    def __init__(self, kitchen: Kitchen, order_ids: Container[str], stop: threading.Event) -> None:
         self._kitchen = kitchen
-        self._run = run
+        self._order_ids = order_ids
         self._stop = stop
         self._all_sent = threading.Event()
 
@@ -48,7 +47,7 @@ class Cooks:
             board = self._kitchen.board()
         except AnswerError:
             return True
-        mine = orders_of(board, self._run)
+        mine = orders_of(board, self._order_ids)
         for order, target in due(mine, board):
             try:
                 self._kitchen.move(order, target)
@@ -57,9 +56,9 @@ class Cooks:
         return bool(mine)
 
 
-def orders_of(board: Board, run: str) -> list[Order]:
-    """Return the open orders of a run, the oldest first."""
-    return [order for order in (*board.orders, *board.delayed) if order.attributes.get(RUN) == run]
+def orders_of(board: Board, order_ids: Container[str]) -> list[Order]:
+    """Return the open orders that have these ids, the oldest first."""
+    return [order for order in (*board.orders, *board.delayed) if order.order_id in order_ids]
 
 
 def due(orders: list[Order], board: Board) -> Iterator[tuple[Order, State]]:
@@ -80,9 +79,9 @@ def due(orders: list[Order], board: Board) -> Iterator[tuple[Order, State]]:
 
 
 @contextmanager
-def playing(kitchen: Kitchen, run: str, stop: threading.Event) -> Iterator[None]:
-    """Make the orders of a run beside what is done in the `with` statement, and to their end after it."""
-    cooks = Cooks(kitchen, run, stop)
+def playing(kitchen: Kitchen, order_ids: Container[str], stop: threading.Event) -> Iterator[None]:
+    """Make these orders while the `with` statement lasts, and to their end after it."""
+    cooks = Cooks(kitchen, order_ids, stop)
     thread = threading.Thread(target=cooks.work, daemon=True)
     thread.start()
     try:

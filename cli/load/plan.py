@@ -84,10 +84,10 @@ class Plan:
             "orderId": self.order_id(number),
             "item": item,
             "quantity": self.items[item],
-            RUN: self.run,
         }
         if not self.kitchen:
-            return order | {"customer_name": "Load test", TEST_ORDER: True}
+            return order | {"customer_name": "Load test", RUN: self.run, TEST_ORDER: True}
+        # Without the attribute of the run: the screen shows attributes.
         if number % NOTED == 0:
             order["note"] = NOTES[number // NOTED % len(NOTES)]
         return order | {"customer_name": GUESTS[number % len(GUESTS)]}
