@@ -25,6 +25,7 @@ HOLD = 1_500  # milliseconds after a touch in which no card moves
 SETUP = """
 Math.random = () => 0.5;
 window.tones = [];
+if (sessionStorage.mayPlay) Object.defineProperty(AudioContext.prototype, "state", { get: () => "running" });
 window.wakeLocks = 0;
 navigator.wakeLock.request = async () => { window.wakeLocks += 1; };
 const Tone = window.OscillatorNode;
@@ -300,6 +301,11 @@ def test_sounds_are_silent_at_first_and_say_when_they_are_blocked(kitchen: Kitch
     kitchen.shop.move("K43", "cancelled", "Sold out")
     kitchen.wait()
     assert kitchen.tones == [523, 392, 262]
+    kitchen.page.evaluate("sessionStorage.mayPlay = true")
+    kitchen.page.reload()
+    expect(kitchen.numbers("received")).to_have_text(["K41", "K42", "K43"])
+    kitchen.board.wait(POLL)
+    assert kitchen.tones == []  # nor after a reload
 
 
 def test_a_cancelled_order_stays_until_it_is_seen_also_over_a_reload(kitchen: Kitchen) -> None:
