@@ -76,7 +76,7 @@ def dynamodb_in_process() -> Iterator[Any]:
             GlobalSecondaryIndexUpdates=[{"Create": MENU_BY_PRICE}],
         )
         # moto's own updates items on other conditions than DynamoDB, and does not read every statement.
-        patch.setattr(DynamoDBBackend, "batch_execute_statement", partial(_execute, client))
+        patch.setattr(DynamoDBBackend, "batch_execute_statement", staticmethod(partial(_execute, client)))
         yield client
 
 
