@@ -157,7 +157,7 @@ def shown(both: BothStores, order_id: str) -> tuple[str, int]:
 
 
 @settings(
-    max_examples=60,
+    max_examples=50,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

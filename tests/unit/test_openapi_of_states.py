@@ -29,7 +29,7 @@ def api(api: Api) -> Api:
 
 @API.parametrize()
 @settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
