@@ -79,7 +79,8 @@ def handler(event: dict[str, Any], context: object) -> HttpAnswer:
         return _change(event, order_id, who) if is_change else _order(order_id)
     except change.NotRecordedError:
         return answer(404, {"message": NOT_RECORDED}, headers={"Retry-After": "1"})
-    except StoreUnavailableError as error:
+    # A table that was taken over may have triggers, which refuse a change.
+    except (StoreUnavailableError, OrderRefusedError) as error:
         log("ERROR", "Orders not available", reason=str(error))
         return answer(503, {"message": UNCONFIRMED if is_change else AWAY})
 
@@ -134,14 +135,15 @@ def _change(event: dict[str, Any], order_id: str, who: Caller) -> HttpAnswer:
         return answer(409, {"message": str(error), "order": order, "allowed": list(error.allowed)})
     _show(changed.order)
     document = screens.staff_order(changed.order, changed.reason)
-    log(
-        "INFO",
-        "Order moved",
-        orderId=order_id,
-        state=document["state"],
-        version=document["version"],
-        actor=who.name,
-    )
+    if changed.is_moved:
+        log(
+            "INFO",
+            "Order moved",
+            orderId=order_id,
+            state=document["state"],
+            version=document["version"],
+            actor=who.name,
+        )
     return _shown(document)
 
 

@@ -106,12 +106,15 @@ class Found:
     ----------
     repeated
         Version and request hash of the change with the same idempotency key; None without one.
+    is_moved
+        Whether the request has moved it.
     """
 
     order: Order
     changes: Sequence[Change]
     now: datetime
     repeated: tuple[int, bytes] | None = None
+    is_moved: bool = False
 
     @property
     def reason(self) -> str | None:
@@ -187,7 +190,7 @@ def change(database: Database, request: ChangeRequest) -> Found:
         event = Change(moved.version, seen.state, moved.state, found.now, request.actor, request.reason)
         if database.change(found, event, moved, request):
             order = replace(found.order, progress=moved)
-            return replace(found, order=order, changes=[*found.changes, event])
+            return replace(found, order=order, changes=[*found.changes, event], is_moved=True)
         # Another request was faster, or this one was committed and its confirmation lost. The order has
         # another version now, so that the next round ends.
 

@@ -255,6 +255,25 @@ def test_without_the_database_nothing_is_changed(api: Api, monkeypatch: pytest.M
     assert {api.kitchen().status, api.order("o1").status, api.move("o1", "ready", 1).status} == {503}
 
 
+def test_a_change_that_the_database_refuses_is_told_and_changes_nothing(api: Api) -> None:
+    # A table that was taken over may have triggers.
+    refuse = "SIGNAL SQLSTATE '45000'"
+    api.master(f"CREATE TRIGGER refusing BEFORE UPDATE ON orders FOR EACH ROW {refuse}")
+    try:
+        refused = api.move("o1", "ready", 1)
+    finally:
+        api.master("DROP TRIGGER refusing")
+    assert (refused.status, api.order("o1").body["state"], events(api.both)) == (503, "received", [])
+    assert api.move("o1", "ready", 1).status == 200
+
+
+def test_only_who_moved_an_order_is_logged_as_who_did(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    for who in ("ada", "bob"):
+        for key in ("k1", None):
+            api.move("o1", "ready", 1, who={"cognito:groups": "staff", "username": who}, key=key)
+    assert [json.loads(line)["actor"] for line in capsys.readouterr().out.splitlines()] == ["ada"]
+
+
 def test_a_change_stands_though_dynamodb_is_away_and_is_shown_later(
     api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
