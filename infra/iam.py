@@ -70,11 +70,6 @@ def put_item(table: aws.dynamodb.Table) -> Statement:
     return allow(["dynamodb:PutItem"], table.arn)
 
 
-def put_items(table: aws.dynamodb.Table) -> Statement:
-    """Put items into a table, one at a time."""
-    return allow(["dynamodb:PutItem"], table.arn)
-
-
 def write_items(table: aws.dynamodb.Table) -> Statement:
     """Put items into a table, many at once.
 
