@@ -10,12 +10,14 @@ from datetime import datetime
 from typing import Protocol
 
 from orders import states
+from orders.errors import StoreUnavailableError
 from orders.exact_json import decode
 from orders.names import INVISIBLE, is_unicode
 from orders.order import Order
 from orders.request import BAD_KEY, KEY, MAX_BODY, TooLargeError
 from orders.states import Change, Progress, Role, State
 
+ATTEMPTS = 3
 MAX_REASON = 200  # characters
 MAX_ACTOR = 128  # characters
 LONGEST_NAME = 60  # characters of an unknown field's name that the message repeats
@@ -174,7 +176,7 @@ def change(database: Database, request: ChangeRequest) -> Found:
     ------
     NotRecordedError, KeyReusedError, InvalidChangeError, OutdatedError, RefusedChangeError, states.MoveError
     """
-    while True:
+    for _ in range(ATTEMPTS):
         found = database.find(request.order_id, request.key_hash)
         if found is None:
             raise NotRecordedError(request.order_id)
@@ -191,8 +193,9 @@ def change(database: Database, request: ChangeRequest) -> Found:
         if database.change(found, event, moved, request):
             order = replace(found.order, progress=moved)
             return replace(found, order=order, changes=[*found.changes, event], is_moved=True)
-        # Another request was faster, or this one was committed and its confirmation lost. The order has
-        # another version now, so that the next round ends.
+        # Another request was faster, or this one was committed and its confirmation lost: the order has
+        # another version now, so the next attempt ends.
+    raise StoreUnavailableError("The order changes all the time")
 
 
 def _first_response(

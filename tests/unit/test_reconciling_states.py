@@ -144,6 +144,8 @@ def test_a_state_that_was_moved_since_is_not_taken_over(restored: BothStores, ap
     newer = api.move("o1", "ready").body["version"]
     restored.reconciler.write_all(0, Outcome())
     assert rows(restored)["o1"] == states(restored)["o1"] == ("ready", newer)
+    restored.database.adopt({"o1": Progress(State.COLLECTED, newer - 1, datetime.now(UTC))})
+    assert rows(restored)["o1"] == ("ready", newer)
 
 
 def test_the_number_in_dynamodb_is_the_rows_also_while_others_record(
