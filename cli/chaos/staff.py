@@ -11,7 +11,7 @@ from cli.chaos.figures import Figures
 from cli.errors import AnswerError
 from cli.kitchen.client import Kitchen, Order, RefusedError, State
 
-HANDS = 2  # people
+WORKERS = 2  # people
 AT_ONCE = 20  # orders that one moves between two looks at the screen
 OUTDATED = 0.1  # share of moves that name a version from before
 PAUSE = 0.2  # seconds after a look without an answer
@@ -38,15 +38,17 @@ class Staff:
     @contextmanager
     def working(self) -> Iterator[None]:
         """Work while the `with` statement lasts."""
-        hands = [threading.Thread(target=self._work, args=(number,), daemon=True) for number in range(HANDS)]
-        for hand in hands:
-            hand.start()
+        workers = [
+            threading.Thread(target=self._work, args=(number,), daemon=True) for number in range(WORKERS)
+        ]
+        for worker in workers:
+            worker.start()
         try:
             yield
         finally:
             self._stop.set()
-            for hand in hands:
-                hand.join()
+            for worker in workers:
+                worker.join()
 
     def _work(self, number: int) -> None:
         chance = random.Random(f"{self._seed}/staff/{number}")  # noqa: S311

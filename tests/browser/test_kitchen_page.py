@@ -160,11 +160,13 @@ def test_a_move_without_a_response_is_sent_again_and_an_older_response_changes_n
     kitchen.shop.add("K42")
     kitchen.open()
     kitchen.shop.lost_answers = 2
-    kitchen.tap("K42")
+    with kitchen.page.expect_event("requestfailed"):
+        kitchen.tap("K42")
     expect(kitchen.card("K42")).to_have_attribute("data-pending", "true")
-    for pause in (500, 1_500):
-        with kitchen.page.expect_request("**/orders/*"):
-            kitchen.board.wait(pause)
+    with kitchen.page.expect_event("requestfailed"):
+        kitchen.board.wait(500)
+    with kitchen.page.expect_request("**/orders/*"):
+        kitchen.board.wait(1_500)
     expect(kitchen.bar).to_have_text("K42 Asha: Making")
     assert len(kitchen.shop.history["order-K42"]) == 1
     assert len({headers["idempotency-key"] for _, _, headers in kitchen.shop.patches}) == 1

@@ -89,7 +89,6 @@ def test_nothing_is_lost_or_counted_twice_while_everything_breaks(cafe: Cafe) ->
     assert figures["answers_lost"] > 0
     # Staff moved orders all the while; the check `states` compares what they were told with both stores.
     assert figures["moves_confirmed"] > 0
-    assert figures["moves_refused"] > 0
     # Its poison is taken away once it was found where it belongs.
     assert cafe.depth("dead_letter_queue_url") == before
 
