@@ -79,7 +79,8 @@ let outage = "";
 
 function showBar() {
   if (message !== null && performance.now() >= message.until) message = null;
-  const shown = outage && message?.kind !== "trouble" ? { kind: "outage", words: outage, undo: null } : message;
+  const isTrouble = message?.kind === "trouble";
+  const shown = outage ? { kind: isTrouble ? "trouble" : "outage", words: `${isTrouble ? `${message.words} ` : ""}${outage}` } : message;
   const focused = document.activeElement === element("undo");
   mark(element("bar"), "data-kind", shown?.kind ?? "");
   write(element("bar-words"), shown?.words ?? "");
@@ -221,7 +222,7 @@ async function move(order, target, reason = undefined) {
   const name = title(order);
   if (outage || !navigator.onLine) {
     if (!outage) showOutage("This device is offline");
-    return showMessage("trouble", `${name} was not moved. ${outage}`, TROUBLE);
+    return showMessage("trouble", `${name} was not moved.`, TROUBLE);
   }
   pending.set(id, target);
   board.show();

@@ -371,6 +371,7 @@ def test_without_a_network_the_cards_stay_and_a_move_is_refused(kitchen: Kitchen
     assert kitchen.shop.patches == []
     kitchen.page.context.set_offline(False)
     expect(kitchen.page.locator("#state")).to_have_text("Live")
+    expect(kitchen.bar).to_have_text("K42 Asha was not moved.")
     kitchen.skip(10_000)
     expect(kitchen.bar).to_be_empty()
     kitchen.board.site.status = 503

@@ -89,6 +89,11 @@ def test_the_counter_shows_numbers_large_in_pages_and_says_when_they_are_old(boa
         board.wait(8_000)
     assert len(seen) == 60
 
+    # A phone scrolls: no number has to wait for its page.
+    board.page.set_viewport_size({"width": 390, "height": 844})
+    expect(board.page.locator("#ready li:visible")).to_have_count(60)
+    expect(board.page.locator("#ready-page")).to_be_empty()
+
     board.site.unreachable = True
     board.page.clock.fast_forward(60_000)
     expect(board.updated).to_contain_text("not current since 12:0")
