@@ -210,6 +210,15 @@ def test_the_usual_time_is_the_median_of_the_last_20_and_none_below_5(api: Api, 
     assert api.track(token).body["usual_seconds"] == 21 * 60
 
 
+def test_delayed_orders_do_not_count_for_the_usual_time(api: Api, add: Add) -> None:
+    token = add("mine")
+    for number in range(5):
+        add(f"o{number}", "ready", sent=3 * MINUTE, since=MINUTE)
+        add(f"delayed{number}", "ready", sent=120 * MINUTE)
+        add(f"collected{number}", "collected", sent=120 * MINUTE)
+    assert api.track(token).body["usual_seconds"] == 2 * 60
+
+
 def test_an_order_that_is_not_recorded_yet_is_received_and_has_no_number(api: Api, add: Add) -> None:
     shown = api.track(sign("on its way", TrackingKeys())).body
     assert (shown["state"], shown["number"], shown["state_at"]) == ("received", None, None)

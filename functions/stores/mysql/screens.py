@@ -17,11 +17,13 @@ from stores.mysql.orders import COLUMNS, NUMBER_BITS, order_in
 MOST_ATTRIBUTES = 2000
 MOST_BEFORE = 1000  # orders that are counted before a customer's
 ORDERS = "orders FORCE INDEX (orders_open)"
-# Recorded long after it was sent and not moved since: then `state_at` is the time of sending.
-IS_DELAYED = (
-    f"(state = 'received' AND state_version = 1 AND recorded_in >> {NUMBER_BITS}"
-    f" > TIMESTAMPDIFF(SECOND, '1970-01-01', state_at) + {DELAYED_AFTER // timedelta(seconds=1)})"
+# Recorded long after a time: a column of the row.
+WAS_LATE = (
+    f"recorded_in >> {NUMBER_BITS}"
+    f" > TIMESTAMPDIFF(SECOND, '1970-01-01', {{}}) + {DELAYED_AFTER // timedelta(seconds=1)}"
 )
+# Not moved since: then `state_at` is the time of sending.
+IS_DELAYED = f"(state = 'received' AND state_version = 1 AND {WAS_LATE.format('state_at')})"
 
 
 class Screens:
@@ -169,10 +171,11 @@ def _before(cursor: Cursor, order: Order, since: Since) -> int | None:
 
 
 def _seconds_to_ready(cursor: Cursor, since: Since, limit: int) -> list[int]:
-    """Read how long the orders took that became ready last."""
+    """Read how long the orders took that became ready last, without those that were delayed."""
     latest = (
         f"(SELECT TIMESTAMPDIFF(SECOND, created_at, ready_at) AS seconds, ready_at FROM {ORDERS}"  # noqa: S608
-        " WHERE state = %s AND state_at > %s AND ready_at IS NOT NULL ORDER BY state_at DESC LIMIT %s)"
+        " WHERE state = %s AND state_at > %s AND ready_at IS NOT NULL"
+        f" AND NOT {WAS_LATE.format('created_at')} ORDER BY state_at DESC LIMIT %s)"
     )
     at = naive(since.open)
     cursor.execute(
