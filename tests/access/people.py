@@ -151,6 +151,15 @@ def sign_in(stack: LocalStack, http: httpx.Client, app: App, login: Login | None
     return tokens
 
 
+def renew(stack: LocalStack, http: httpx.Client, app: App, refresh_token: str) -> dict[str, str]:
+    """Ask for another access token, as the page does when one is about to end."""
+    question = {"grant_type": "refresh_token", "client_id": app.client_id, "refresh_token": refresh_token}
+    answer = http.post(f"{stack.endpoint}/oauth2/token", data=question)
+    assert answer.status_code == 200, answer.text
+    tokens: dict[str, str] = answer.json()
+    return tokens
+
+
 def claims_of(token: str) -> dict[str, Any]:
     """Read a token without checking it."""
     payload = token.split(".")[1]

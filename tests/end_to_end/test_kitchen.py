@@ -139,7 +139,10 @@ def test_who_is_added_by_the_command_signs_in_as_what_it_says(cafe: Cafe, api: s
     added = cafe_command(cafe, "staff", "add", email, "--role", "manager")
     login = {"user": email, "password": added["password"]}
     app = people.staff_app(cafe.stack)
-    token = people.sign_in(cafe.stack, cafe.http, app, login)["access_token"]
-    assert cafe.http.get(f"{api}/kitchen", headers={"Authorization": f"Bearer {token}"}).status_code == 200
-    assert people.claims_of(token)["cognito:groups"] == ["manager"]
+    tokens = people.sign_in(cafe.stack, cafe.http, app, login)
+    renewed = people.renew(cafe.stack, cafe.http, app, tokens["refresh_token"])
+    for token in (tokens["access_token"], renewed["access_token"]):
+        assert people.claims_of(token)["cognito:groups"] == ["manager"]
+        headers = {"Authorization": f"Bearer {token}"}
+        assert cafe.http.get(f"{api}/kitchen", headers=headers).status_code == 200
     cafe_command(cafe, "staff", "remove", email, "--yes")
