@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from tests.browser.answers import NOON
 from tests.browser.test_order_status_page import HOSTILE
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -375,9 +376,13 @@ def test_without_a_network_the_cards_stay_and_a_move_is_refused(kitchen: Kitchen
     kitchen.skip(10_000)
     expect(kitchen.bar).to_be_empty()
     kitchen.board.site.status = 503
-    kitchen.board.wait(POLL)
-    kitchen.board.wait(4_000)
-    expect(kitchen.bar).to_contain_text("The order service reports an error (503). What you see is from")
+    words = "The order service reports an error (503). What you see is from"
+
+    def is_said() -> bool:
+        kitchen.board.wait(1_000)
+        return words in (kitchen.bar.text_content() or "")
+
+    eventually(is_said)
 
 
 def test_a_device_is_signed_in_once_and_a_hidden_screen_reads_at_once_when_shown(kitchen: Kitchen) -> None:
