@@ -221,7 +221,7 @@ def function(functions: Any, kind: str) -> str:
 def test_a_repeated_deploy_sets_no_counter_back(cafe: Cafe, new_id: NewId) -> None:
     item = new_id()
     order_id = cafe.post({"item": item, "quantity": 4}).json()["orderId"]
-    eventually(lambda: cafe.is_recorded(order_id))
+    eventually(lambda: cafe.is_recorded(order_id) and cafe.ordered(item))
     before = cafe.total()
     assert migrate(cafe, {item: "9.75"}) == {"applied": [], "menu": [item]}
     assert cafe.total() == before

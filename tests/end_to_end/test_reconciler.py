@@ -30,7 +30,7 @@ def insert(cafe: Cafe, order_id: str, item: str) -> None:
 def test_a_row_of_another_program_is_counted_and_shown(cafe: Cafe, new_id: NewId) -> None:
     order_id, item, before = new_id(), new_id(), cafe.total()
     insert(cafe, order_id, item)
-    eventually(lambda: reconcile(cafe) and cafe.is_recorded(order_id))
+    eventually(lambda: reconcile(cafe) and cafe.is_recorded(order_id) and cafe.ordered(item))
     assert cafe.ordered(item) == 3
     assert cafe.total() == before + 1
     assert reconcile(cafe)["drift"] == 0
