@@ -181,5 +181,7 @@ class Kitchen:
         if status == HTTPStatus.OK:
             return document
         message = document.get("message") if isinstance(document, dict) else None
+        if message and status == HTTPStatus.NOT_FOUND:
+            message = f"{order_id}: {message}"
         is_refused = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
         raise (RefusedError if is_refused else AnswerError)(str(message or f"{self.name} answered {status}."))

@@ -112,7 +112,7 @@ def test_what_the_kitchen_refuses_is_its_own_sentence(orders: Cafe, staff: Staff
 def test_an_order_that_is_not_there_is_a_sentence(orders: Cafe, staff: Staff) -> None:
     result = orders("show", "Z99")
     assert result.exit_code == 1
-    assert "There is no such order" in result.stderr
+    assert "Z99: There is no such order" in result.stderr
 
 
 def test_an_order_is_shown_with_its_history_and_no_control_characters(orders: Cafe, staff: Staff) -> None:
