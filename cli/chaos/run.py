@@ -106,7 +106,7 @@ class ChaosRun:
             self._settle(dead=self._ordinary_dead + self.expected["malformed"])
             figures.settling_seconds = time.monotonic() - began
         self._collect()
-        progress.enter("Looking into the books")
+        progress.enter("Comparing both stores")
         began = time.monotonic()
         checks = list(books.audit(keep=self._settings.keep))
         checks.append(audit_states(self._stack, self._clients, self.plan, books.last_id, staff.confirmed))
