@@ -1,4 +1,4 @@
-"""What an AWS account would refuse of a deploy, asked before it, as far as the credentials allow."""
+"""Checks of a deploy against the AWS account, made before the deploy as far as the credentials allow."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Deploy:
-    """What is to be deployed, and what is deployed now."""
+    """The settings to deploy, and the stack as it is deployed now."""
 
     wanted: Settings
     before: Mapping[str, Any]
@@ -98,7 +98,7 @@ def _snapshot(deploy: Deploy, client: Client) -> Iterator[Finding]:
     except ClientError as error:
         if error.response["Error"]["Code"] != "DBSnapshotNotFound":
             raise
-        yield Finding(f"databaseSnapshot: there is no {name} in this account and region.")
+        yield Finding(f"databaseSnapshot: snapshot {name} does not exist in this account and region.")
         return
     wrong = {
         f"it is {found['Status']}, not available": found["Status"] != "available",

@@ -21,7 +21,7 @@ PROJECT = "cafe-orders"
 # `-c key=value`, `--config key=value` or `--config=key=value`
 CONFIG_OPTION = re.compile(r"(?:-c|--config)(?:=(.*))?", re.DOTALL)
 NO_CREDENTIALS = (
-    "AWS was not asked whether this can be deployed: no credentials for the stack's account were found here. "
+    "The deploy was not checked against AWS: no credentials for the stack's account were found here. "
     "Pulumi may find its own (aws:profile, Pulumi ESC); otherwise type `aws configure` or `aws sso login`."
 )
 
@@ -52,7 +52,7 @@ def findings(
     outputs: Mapping[str, Any],
     client: account.Client | None,
 ) -> list[Finding]:
-    """Return what speaks against a deploy.
+    """Return the reasons against a deploy, and warnings.
 
     Parameters
     ----------

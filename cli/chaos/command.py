@@ -72,8 +72,8 @@ def chaos_command(
     """Break the local stack while orders come in, and check that nothing is lost or counted twice.
 
     The database is killed and restarted, refuses logins and runs out of connections; worker processes are
-    killed in the middle of a batch; DynamoDB throttles and its answers get lost. Meanwhile staff move the
-    orders. Ctrl-C mends what is broken. The orders stay in the stack's counts. Exit code 1: an order is
+    killed in the middle of a batch; DynamoDB throttles and its responses get lost. Meanwhile staff move the
+    orders. Ctrl-C repairs what is broken. The orders stay in the stack's counts. Exit code 1: an order is
     missing, was counted twice, or has another state than was confirmed.
     """
     if stack_name != stack.LOCAL:
@@ -246,7 +246,7 @@ def _figures(run: "ChaosRun") -> Iterator[str]:
     )
     yield (
         f"Staff: {counted(figures.moves_confirmed, 'move')} confirmed, {figures.moves_refused:,} refused, "
-        f"{figures.moves_unconfirmed:,} without an answer and sent again, {figures.moves_given_up:,} in vain"
+        f"{figures.moves_unconfirmed:,} without a response and sent again, {figures.moves_given_up:,} of those without one again"
     )
     if figures.dead_in_outage is not None:
         count = figures.dead_in_outage

@@ -14,11 +14,11 @@ from cli.kitchen.client import Kitchen, Order, RefusedError, State
 WORKERS = 2  # people
 AT_ONCE = 20  # orders that one moves between two looks at the screen
 OUTDATED = 0.1  # share of moves that name a version from before
-PAUSE = 0.2  # seconds after a look without an answer
+PAUSE = 0.2  # seconds after a look without a response
 
 
 class Staff:
-    """Moves orders to states at random, by right and wrong versions; a move without an answer is sent again.
+    """Moves orders to states at random, by right and wrong versions; a move without a response is sent again.
 
     Attributes
     ----------
@@ -58,8 +58,8 @@ class Staff:
             except AnswerError:
                 self._stop.wait(PAUSE)
                 continue
-            shown = {order.order_id: order for order in (*board.orders, *board.delayed, *board.recent)}
-            mine = [order for order in shown.values() if order.customer_name == self._customer]
+            listed = {order.order_id: order for order in (*board.orders, *board.delayed, *board.recent)}
+            mine = [order for order in listed.values() if order.customer_name == self._customer]
             for order in chance.sample(mine, min(AT_ONCE, len(mine))):
                 if self._stop.is_set():
                     return

@@ -1,4 +1,4 @@
-"""Whether the states of a run's orders are what staff was told, in both stores."""
+"""Audit of the states of a run's orders in both stores, against the moves that were confirmed."""
 
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class Moved:
         item
             State and version in DynamoDB.
         confirmed
-            Versions that staff was told.
+            Versions in the responses to staff.
         """
         state, version = FIRST
         for number, came_from, target in self.moves:
@@ -58,7 +58,7 @@ class Moved:
 def audit_states(
     stack: Stack, clients: aws.Clients, plan: Plan, last_id: int, confirmed: Mapping[str, Set[int]]
 ) -> Check:
-    """Compare rows, moves, items and what staff was told, for all orders of a run."""
+    """Compare rows, moves, items and confirmed versions of all orders of a run."""
     orders = moves = 0
     wrong: list[str] = []
     for page in _pages(stack, plan, last_id):

@@ -183,5 +183,7 @@ class Kitchen:
         message = document.get("message") if isinstance(document, dict) else None
         if message and status == HTTPStatus.NOT_FOUND:
             message = f"{order_id}: {message}"
-        is_refused = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
-        raise (RefusedError if is_refused else AnswerError)(str(message or f"{self.name} answered {status}."))
+        sentence = str(message or f"{self.name} answered {status}.")
+        if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise RefusedError(sentence)
+        raise AnswerError(f"{sentence} `cafe doctor` shows what is wrong.")

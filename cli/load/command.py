@@ -94,7 +94,7 @@ def load_command(
     They stay in the stack's counts. They are of the items “Load test 1” to “3”, and tests that no screen
     shows; with --kitchen, they are drinks that are prepared, made ready and collected at a human pace.
     Latency is from before an order is sent to when both stores have it, of a sample, to a tenth of a second.
-    Exit code 1: a check says no.
+    Exit code 1: a check failed.
     """
     from cli import aws, http
     from cli.kitchen.client import Kitchen

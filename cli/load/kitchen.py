@@ -12,7 +12,7 @@ from cli.kitchen.client import Board, Kitchen, Order, State
 
 BARISTAS = 4  # each makes one order at a time
 LOOK = 2.0  # seconds between two looks at the board
-# What comes after a state, and after how many seconds in it.
+# The next state, and the least and most seconds until then.
 NEXT = {
     State.RECEIVED: (State.PREPARING, 3, 15),
     State.PREPARING: (State.READY, 20, 60),

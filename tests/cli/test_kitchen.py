@@ -109,6 +109,13 @@ def test_what_the_kitchen_refuses_is_its_own_sentence(orders: Cafe, staff: Staff
     assert json.loads(result.stdout) == {"error": "An order that is collected does not become ready."}
 
 
+def test_a_database_that_is_down_is_a_sentence_with_what_to_type(orders: Cafe, staff: Staff) -> None:
+    staff.refusal = (503, {"message": "Orders are not available just now."})
+    result = orders("ready", "K42")
+    assert result.exit_code == 1
+    assert result.stderr == "Orders are not available just now. `cafe doctor` shows what is wrong.\n"
+
+
 def test_an_order_that_is_not_there_is_a_sentence(orders: Cafe, staff: Staff) -> None:
     result = orders("show", "Z99")
     assert result.exit_code == 1

@@ -130,7 +130,7 @@ def test_a_snapshot_that_no_database_can_be_made_from_is_refused(
 def test_a_snapshot_that_does_not_exist_is_refused(aws: Account) -> None:
     aws.describe_db_snapshots = refuse("DBSnapshotNotFound")
     assert refusals(aws, databaseSnapshot="cafe") == [
-        "databaseSnapshot: there is no cafe in this account and region."
+        "databaseSnapshot: snapshot cafe does not exist in this account and region."
     ]
 
 
