@@ -246,7 +246,8 @@ def _figures(run: "ChaosRun") -> Iterator[str]:
     )
     yield (
         f"Staff: {counted(figures.moves_confirmed, 'move')} confirmed, {figures.moves_refused:,} refused, "
-        f"{figures.moves_unconfirmed:,} without a response and sent again, {figures.moves_given_up:,} of those without one again"
+        f"{figures.moves_unconfirmed:,} without a response and sent again, "
+        f"{figures.moves_given_up:,} of those without one again"
     )
     if figures.dead_in_outage is not None:
         count = figures.dead_in_outage

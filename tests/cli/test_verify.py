@@ -110,7 +110,9 @@ def test_a_kitchen_that_does_not_answer_is_noticed(dev: FakeAws, kitchen: Staff)
     kitchen.refusal = (503, {"message": "The change is not confirmed."})
     checks = run(dev)
     assert failed(checks) == ["order_cancelled"]
-    assert checks["order_cancelled"].detail == "The change is not confirmed."
+    assert (
+        checks["order_cancelled"].detail == "The change is not confirmed. `cafe doctor` shows what is wrong."
+    )
 
 
 def test_json_is_one_document_and_progress_goes_to_standard_error(cafe: Cafe, dev: FakeAws) -> None:
