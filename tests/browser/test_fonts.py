@@ -15,6 +15,8 @@ from tests.browser.layout import faults, zoom_text
 from tests.browser.site import PAGES
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Route
+
     from tests.browser.conftest import Board
 
 FONTS = sorted(WEB.glob("*.woff2"))
@@ -43,6 +45,7 @@ window.shifts = [];
 new PerformanceObserver((list) => shifts.push(...list.getEntries().map(({ value }) => value)))
   .observe({ type: "layout-shift", buffered: true });
 """
+PAINTED = "() => performance.getEntriesByName('first-contentful-paint').length > 0"
 
 
 def show_extremes(board: Board, path: str) -> None:
@@ -112,15 +115,22 @@ def test_every_typeface_has_its_licence_beside_it() -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(360, 740), (820, 1180), (1280, 800), (1920, 1080)])
 @pytest.mark.parametrize("path", ["/order-status", "/order-status?kiosk", "/order"])
-def test_fonts_that_come_late_move_next_to_nothing(
+def test_a_script_data_and_fonts_that_come_late_move_next_to_nothing(
     running_board: Board, path: str, width: int, height: int
 ) -> None:
     board = running_board
     board.page.set_viewport_size({"width": width, "height": height})
     board.page.add_init_script(RECORD_SHIFTS)
     board.site.answer = busy_morning()
+    board.site.hold()
     board.site.fonts_come.clear()
+    scripts: list[Route] = []
+    board.page.route(f"**{path.partition('?')[0]}.js", lambda route: scripts.append(route))
     board.page.goto(board.site.url + path, wait_until="commit")
+    board.page.wait_for_function(PAINTED)
+    for script in scripts:
+        script.continue_()
+    board.site.let_go()
     expect(board.page.locator("#menu label" if path == "/order" else "#rows tr")).not_to_have_count(0)
     board.site.fonts_come.set()
     board.page.wait_for_function("() => document.fonts.status === 'loaded'")
