@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import jsonschema_rs
+import pytest
 import yaml
+
+if TYPE_CHECKING:
+    from schemathesis import Case
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "openapi.yaml"
 
@@ -54,6 +59,45 @@ def check(verb: str, path: str, status: int, headers: Mapping[str, str], body: s
         assert not body
         return
     check_schema(json.loads(body), response["content"][headers["Content-Type"]]["schema"], closed=True)
+
+
+def try_everything(
+    send: Callable[[Case[Any]], None], subtests: pytest.Subtests, *, examples: int, paths: str = ""
+) -> None:
+    """Call `send` with the edges of every field of each operation, and with generated requests.
+
+    schemathesis's own decorator would make all of them in every process, while the tests are collected.
+
+    Parameters
+    ----------
+    subtests
+        One for each operation.
+    examples
+        How many requests are generated of each kind, for each operation.
+    paths
+        A regular expression: of which paths; all of them unless it is given.
+    """
+    # Only the processes that run such a test import it.
+    import schemathesis
+    from schemathesis.core.result import Ok
+    from schemathesis.generation.hypothesis import builder
+
+    schema = schemathesis.openapi.from_path(str(DOCUMENT)).include(path_regex=paths)
+    settings = hypothesis.settings(max_examples=examples, derandomize=True)
+    config = builder.HypothesisTestConfig(
+        project=schema.config, modes=list(builder.HypothesisTestMode), settings=settings
+    )
+
+    def send_each(case: Case[Any]) -> None:
+        send(case)
+
+    operations = [*schema.get_all_operations()]
+    assert operations
+    for found in operations:
+        assert isinstance(found, Ok), found
+        operation = found.ok()
+        with subtests.test(operation.label):
+            builder.create_test(operation=operation, test_func=send_each, config=config)()
 
 
 def _closed(schema: Any) -> Any:
