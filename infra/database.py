@@ -40,6 +40,7 @@ class DatabaseArgs:
     deletion_protection: bool
     snapshot: str  # what the database is made from; empty for a new one
     final_snapshot: bool  # whether one stays after a destroy
+    keeps_backups: bool  # whether automated backups stay after the instance is gone
 
     @classmethod
     def of(cls, settings: Settings, network: Network) -> DatabaseArgs:
@@ -53,6 +54,7 @@ class DatabaseArgs:
             deletion_protection=settings.deletion_protection,
             snapshot=settings.database_snapshot,
             final_snapshot=settings.database_final_snapshot,
+            keeps_backups=settings.keeps_backups,
         )
 
 
@@ -117,6 +119,8 @@ class Database(pulumi.ComponentResource):
             multi_az=args.multi_az,
             backup_retention_period=args.backup_days,
             copy_tags_to_snapshot=True,
+            # They can be restored to any time, and expire by themselves after `backup_days`.
+            delete_automated_backups=not args.keeps_backups,
             # A deploy does what it says, and leaves nothing to a maintenance window; orders wait meanwhile.
             apply_immediately=True,
             deletion_protection=args.deletion_protection,

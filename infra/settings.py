@@ -107,6 +107,14 @@ class Settings:
     # Care
     deletion_protection: Annotated[bool, values.boolean, Effect.IN_PLACE]
 
+    @property
+    def keeps_backups(self) -> bool:
+        """Whether backups stay after what they are of is gone.
+
+        The protection alone would not do: a destroy needs it off.
+        """
+        return self.deletion_protection or self.database_final_snapshot
+
 
 def _key(name: str) -> str:
     """Write a field's name as `Pulumi.yaml` does."""

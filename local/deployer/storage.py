@@ -26,6 +26,7 @@ _INSTANCE_WITHOUT_MEANING = {
     "caCertIdentifier": "another one, see the deviations",
     "backupRetentionPeriod": _BACKUP,
     "copyTagsToSnapshot": _BACKUP,
+    "deleteAutomatedBackups": _BACKUP,
     "applyImmediately": "the local stack is made anew for each change",
     "skipFinalSnapshot": _BACKUP,
     "finalSnapshotIdentifier": _BACKUP,

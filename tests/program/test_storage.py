@@ -135,6 +135,15 @@ def test_a_last_snapshot_stays_also_where_the_protection_was_taken_off(
     assert inputs["skipFinalSnapshot"] is False
 
 
+def test_automated_backups_outlive_a_database_unless_its_last_snapshot_is_declined(
+    dev: Program, prod: Program, with_settings: Callable[..., Program]
+) -> None:
+    """Also where the protection was taken off, without which no destroy works."""
+    unprotected = with_settings(deletionProtection="false", databaseFinalSnapshot="true")
+    deleted = [database(each).inputs["deleteAutomatedBackups"] for each in (dev, prod, unprotected)]
+    assert deleted == [True, False, False]
+
+
 def test_a_database_can_be_made_from_a_snapshot(with_settings: Callable[..., Program], dev: Program) -> None:
     restored = with_settings(databaseSnapshot="cafe-orders-prod-0a1b2c3d")
     assert database(restored).inputs["snapshotIdentifier"] == "cafe-orders-prod-0a1b2c3d"
