@@ -63,8 +63,9 @@ def _tracking(order: OrderRequest, order_id: str) -> dict[str, str]:
     if order.fields.order_id is not None:
         return {}
     try:
+        token = sign(order_id, *tracking_keys().current())
         # After the `#`, which no browser sends: the token is in no log.
-        return {"track_url": f"{environment.page_origin()}/track#{sign(order_id, tracking_keys())}"}
+        return {"track_url": f"{environment.page_origin()}/track#{token}"}
     except StoreUnavailableError as error:
         log("ERROR", "Customer's page not available", orderId=order_id, reason=str(error))
         return {}

@@ -7,10 +7,11 @@ from functools import cache
 from typing import Any
 
 import environment
-from http_answers import FOR_A_SECOND, HttpAnswer, answer, cached_answer, header
+from http_answers import HttpAnswer, answer, cached_answer, header
 from log import log
 from orders import screens
 from orders.errors import StoreUnavailableError
+from orders.screens import Since
 from orders.tokens import verify
 from stores.mysql.connection import MySql
 from stores.mysql.screens import Screens
@@ -41,28 +42,19 @@ def tracking_keys() -> TrackingKeys:
 
 def handler(event: dict[str, Any], context: object) -> HttpAnswer:
     """Show the numbers, or the order of a token."""
+    since = Since.of(datetime.now(UTC), environment.open_hours())
     try:
         if event["resource"] == "/ready":
-            return _ready(event)
-        return _track(event)
+            return cached_answer(event, screens.ready(database().numbers(since), since), passing="now")
+        order_id = verify(header(event, "track-token") or "", tracking_keys().get)
+        if order_id is None:
+            return answer(401, {"message": BAD_LINK})
+        document = screens.track(database().track(order_id, since), since)
+    except screens.GoneError:
+        return answer(410, {"message": GONE})
     except StoreUnavailableError as error:
         log("ERROR", "Orders not available", reason=str(error))
         return answer(503, {"message": AWAY})
-
-
-def _ready(event: dict[str, Any]) -> HttpAnswer:
-    document = screens.ready(database(), datetime.now(UTC), environment.open_hours())
-    return cached_answer(event, document, passing="now", cache_control=FOR_A_SECOND)
-
-
-def _track(event: dict[str, Any]) -> HttpAnswer:
-    order_id = verify(header(event, "track-token") or "", tracking_keys())
-    if order_id is None:
-        return answer(401, {"message": BAD_LINK})
-    try:
-        document = screens.track(database(), order_id, datetime.now(UTC), environment.open_hours())
-    except screens.GoneError:
-        return answer(410, {"message": GONE})
     return cached_answer(event, document, passing="now", cache_control="no-store")
 
 

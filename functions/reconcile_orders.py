@@ -33,6 +33,7 @@ from stores.mysql.audit import AuditStore
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.rows import OrderRows
+from stores.mysql.screens import Screens
 from stores.mysql.secret import LoginSecret
 from stores.sqs import DeadLetters
 
@@ -305,8 +306,7 @@ def _publish_oldest_waiting() -> None:
     """Write how long the oldest order has waited that nobody has made ready, in seconds, also 0."""
     now = datetime.now(UTC)
     try:
-        rows = OrderRows(mysql(), environment.time_zone())
-        sent_at = rows.oldest_waiting(Since.of(now, environment.open_hours()).open)
+        sent_at = Screens(mysql()).oldest_waiting(Since.of(now, environment.open_hours()))
     except StoreUnavailableError as error:
         log("ERROR", "Oldest waiting order not read", reason=str(error))
         return

@@ -18,8 +18,8 @@ from log import log
 from orders import change, screens
 from orders.errors import OrderRefusedError, StoreUnavailableError, place_of
 from orders.order import Order
-from orders.request import TooLargeError
-from orders.states import MoveError, Role
+from orders.screens import Since
+from orders.states import Role
 from stores import aws
 from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.order_items import OrderItems
@@ -30,12 +30,12 @@ from stores.mysql.secret import LoginSecret
 
 TIMEOUT = 4.0  # seconds; of a database that hangs the screen has to learn while it still waits
 ORDER_ID = re.compile(r"[!-~]{1,64}")
+DOTS = {"%2E": ".", "%2E%2E": ".."}
 GROUPS = {role.name.lower(): role for role in Role}
 
 NOT_SIGNED_IN = "Sign in as staff, and send the access token."
 NO_STAFF = "Orders are for staff: a manager adds you with `cafe staff add`."
 ELSEWHERE = "Orders are not available at this address: open the kitchen's page."
-NOT_RECORDED = "The order was not found. One that was accepted a moment ago is recorded in a second."
 AWAY = "Orders are not available just now; please try again."
 UNCONFIRMED = "The change is not confirmed; send the request again as it was."
 
@@ -73,12 +73,10 @@ def handler(event: dict[str, Any], context: object) -> HttpAnswer:
     try:
         if event["resource"] == "/kitchen":
             return _kitchen(event)
-        order_id = unquote(event["pathParameters"]["id"])
-        if not ORDER_ID.fullmatch(order_id):
-            raise change.NotRecordedError(order_id)
-        return _change(event, order_id, who) if is_change else _order(order_id)
-    except change.NotRecordedError:
-        return answer(404, {"message": NOT_RECORDED}, headers={"Retry-After": "1"})
+        return _change(event, who) if is_change else _order(event)
+    except change.RefusedError as error:
+        later = {"Retry-After": "1"} if error.status == 404 else {}
+        return answer(error.status, error.document, headers=later)
     # A table that was taken over may have triggers, which refuse a change.
     except (StoreUnavailableError, OrderRefusedError) as error:
         log("ERROR", "Orders not available", reason=str(error))
@@ -102,67 +100,38 @@ def caller(event: dict[str, Any]) -> Caller | None:
 
 
 def _kitchen(event: dict[str, Any]) -> HttpAnswer:
-    document = screens.kitchen(Screens(mysql()), datetime.now(UTC), environment.open_hours())
+    since = Since.of(datetime.now(UTC), environment.open_hours())
+    document = screens.kitchen(*Screens(mysql()).kitchen(since), since)
     return cached_answer(event, document, passing="now", cache_control="no-store")
 
 
-def _order(order_id: str) -> HttpAnswer:
-    found = OrderChanges(mysql()).find(order_id)
-    if found is None:
-        raise change.NotRecordedError(order_id)
-    return _shown(screens.order_with_history(found))
+def _order(event: dict[str, Any]) -> HttpAnswer:
+    found = change.find(OrderChanges(mysql()), _order_id(event))
+    return _shown(found.document | {"history": screens.history(found.changes)})
 
 
-def _change(event: dict[str, Any], order_id: str, who: Caller) -> HttpAnswer:
+def _order_id(event: dict[str, Any]) -> str:
+    order_id = unquote(event["pathParameters"]["id"])
+    # Browsers remove `.` and `..` from a path, also where they are escaped, but not where they are twice.
+    order_id = DOTS.get(order_id.upper(), order_id)
+    if not ORDER_ID.fullmatch(order_id):
+        raise change.RefusedError(404, change.NOT_RECORDED)
+    return order_id
+
+
+def _change(event: dict[str, Any], who: Caller) -> HttpAnswer:
     try:
-        request = change.parse(
-            order_id,
-            _body(event),
-            header(event, "if-match"),
-            header(event, "idempotency-key"),
-            actor=who.name,
-            role=who.role,
-        )
-        changed = change.change(OrderChanges(mysql()), request)
-    except change.InvalidChangeError as error:
-        return answer(400, {"message": str(error), "errors": error.errors})
-    except (TooLargeError, change.VersionNeededError, change.KeyReusedError, MoveError) as error:
-        return answer(_status(error), {"message": str(error)})
-    except change.RefusedChangeError as error:
-        order = screens.staff_order(error.found.order, error.found.reason)
-        if isinstance(error, change.OutdatedError):
-            return answer(412, {"message": str(error), "order": order})
-        return answer(409, {"message": str(error), "order": order, "allowed": list(error.allowed)})
-    _show(changed.order)
-    document = screens.staff_order(changed.order, changed.reason)
-    if changed.is_moved:
-        log(
-            "INFO",
-            "Order moved",
-            orderId=order_id,
-            state=document["state"],
-            version=document["version"],
-            actor=who.name,
-        )
-    return _shown(document)
-
-
-def _body(event: dict[str, Any]) -> str:
-    try:
-        return body_text(event)
+        body = body_text(event)
     except ValueError:
-        raise change.InvalidChangeError({"body": change.NO_OBJECT}) from None
-
-
-def _status(error: Exception) -> int:
-    match error:
-        case TooLargeError():
-            return 413
-        case change.VersionNeededError():
-            return 428
-        case change.KeyReusedError():
-            return 422
-    return 403  # a manager may
+        body = ""  # not text, and so no JSON
+    headers = (header(event, "if-match"), header(event, "idempotency-key"))
+    request = change.parse(_order_id(event), body, *headers, actor=who.name, role=who.role)
+    changed = change.change(OrderChanges(mysql()), request)
+    _show(changed.order)
+    if changed.is_moved:
+        moved = {name: changed.document[name] for name in ("state", "version")}
+        log("INFO", "Order moved", orderId=request.order_id, **moved, actor=request.actor)
+    return _shown(changed.document)
 
 
 def _show(order: Order) -> None:

@@ -7,20 +7,21 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from functools import reduce
+from typing import Any, Protocol
 
 from orders import states
 from orders.errors import StoreUnavailableError
 from orders.exact_json import decode
 from orders.names import INVISIBLE, is_unicode
-from orders.order import Order
-from orders.request import BAD_KEY, KEY, MAX_BODY, TooLargeError
+from orders.order import LONGEST_PLACE, Order
+from orders.request import BAD_KEY, KEY, MAX_BODY
+from orders.screens import staff_order
 from orders.states import Change, Progress, Role, State
 
 ATTEMPTS = 3
 MAX_REASON = 200  # characters
 MAX_ACTOR = 128  # characters
-LONGEST_NAME = 60  # characters of an unknown field's name that the message repeats
 ETAG = re.compile(r'(?:W/)?"([0-9]{1,16})"')  # caches weaken ETags
 STATES = f"{', '.join(list(State)[:-1])} and {list(State)[-1]}"
 
@@ -31,49 +32,23 @@ KEY_REUSED = (
     "This Idempotency-Key was used for another change of this order: send each change with a new key, and "
     "a key only again with the same change."
 )
+NOT_RECORDED = "The order was not found. One that was accepted a moment ago is recorded in a second."
 OUTDATED = "The order has changed since the version that If-Match names."
 NO_STATE = "This order was recorded before orders had states."
 
 
-class InvalidChangeError(ValueError):
-    """A request is wrong; `errors` has a sentence for each wrong field or header."""
+class RefusedError(Exception):
+    """The order stays as it is; `status` and `document` are those of the response."""
 
-    def __init__(self, errors: dict[str, str]) -> None:
-        super().__init__(" ".join(errors.values()))
-        self.errors = errors
-
-
-class VersionNeededError(ValueError):
-    """The request has no `If-Match`."""
+    def __init__(self, status: int, message: str, **details: object) -> None:
+        super().__init__(message)
+        self.status = status
+        self.document: dict[str, Any] = {"message": message, **details}
 
 
-class KeyReusedError(ValueError):
-    """The idempotency key belongs to another change of the order."""
-
-
-class NotRecordedError(LookupError):
-    """The order is not recorded."""
-
-
-class RefusedChangeError(Exception):
-    """The order stays as it is, for the reason in the message.
-
-    Attributes
-    ----------
-    found
-        The order.
-    allowed
-        The states to which the caller may move it now.
-    """
-
-    def __init__(self, reason: str, found: Found, allowed: Sequence[State] = ()) -> None:
-        super().__init__(reason)
-        self.found = found
-        self.allowed = allowed
-
-
-class OutdatedError(RefusedChangeError):
-    """The order has changed since the version that the request saw."""
+def invalid(errors: dict[str, str]) -> RefusedError:
+    """Return the refusal of a request, with a sentence for each wrong field or header."""
+    return RefusedError(400, " ".join(errors.values()), errors=errors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,34 +94,29 @@ class Found:
     is_moved: bool = False
 
     @property
-    def reason(self) -> str | None:
-        """Return the reason of the latest change."""
-        return self.changes[-1].reason if self.changes else None
+    def latest(self) -> Change | None:
+        """Return the latest change."""
+        return self.changes[-1] if self.changes else None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Return the order as staff see it."""
+        return staff_order(self.order, self.latest, self.now)
 
 
 class Database(Protocol):
-    """Orders with their changes; every method raises StoreUnavailableError if it does not answer."""
+    """Orders with their changes (`stores.mysql.changes.OrderChanges`)."""
 
-    def find(self, order_id: str, key_hash: bytes | None = None) -> Found | None:
-        """Read an order with its changes; None if it is not recorded."""
-
-    def change(self, found: Found, event: Change, moved: Progress, request: ChangeRequest) -> bool:
-        """Move an order, if it still has the version that was found; return whether it did."""
+    def find(self, order_id: str, key_hash: bytes | None = None) -> Found | None: ...
+    def change(self, found: Found, event: Change, request: ChangeRequest) -> bool: ...
 
 
 def parse(
     order_id: str, body: str, if_match: str | None, key: str | None, *, actor: str, role: Role
 ) -> ChangeRequest:
-    """Validate a request.
-
-    Raises
-    ------
-    TooLargeError, VersionNeededError
-    InvalidChangeError
-        With a sentence per wrong field or header.
-    """
+    """Validate a request; raise RefusedError with a sentence per wrong field or header."""
     if len(body.encode(errors="replace")) > MAX_BODY:
-        raise TooLargeError(f"The body must not be larger than {MAX_BODY} bytes.")
+        raise RefusedError(413, f"The body must not be larger than {MAX_BODY} bytes.")
     errors: dict[str, str] = {}
     target, reason = _fields(body, errors)
     if key is not None and not KEY.fullmatch(key):
@@ -155,9 +125,9 @@ def parse(
     if if_match is not None and etag is None:
         errors["If-Match"] = BAD_ETAG
     if errors or target is None:
-        raise InvalidChangeError(errors)
+        raise invalid(errors)
     if etag is None:
-        raise VersionNeededError(NO_ETAG)
+        raise RefusedError(428, NO_ETAG)
     return ChangeRequest(
         order_id=order_id,
         target=target,
@@ -169,29 +139,32 @@ def parse(
     )
 
 
+def find(database: Database, order_id: str, key_hash: bytes | None = None) -> Found:
+    """Read an order with its changes; raise RefusedError if it is not recorded."""
+    found = database.find(order_id, key_hash)
+    if found is None:
+        raise RefusedError(404, NOT_RECORDED)
+    return found
+
+
 def change(database: Database, request: ChangeRequest) -> Found:
     """Move an order, once; return it as it is then, or as it was after the request that this one repeats.
 
-    Raises
-    ------
-    NotRecordedError, KeyReusedError, InvalidChangeError, OutdatedError, RefusedChangeError, states.MoveError
+    Raises RefusedError if the order stays as it is, StoreUnavailableError if nobody knows.
     """
     for _ in range(ATTEMPTS):
-        found = database.find(request.order_id, request.key_hash)
-        if found is None:
-            raise NotRecordedError(request.order_id)
+        found = find(database, request.order_id, request.key_hash)
         seen = found.order.progress
         if seen is None:
-            raise RefusedChangeError(NO_STATE, found)
+            raise RefusedError(409, NO_STATE, order=found.document, allowed=[])
         if found.repeated:
             return _first_response(found, seen, *found.repeated, request)
         if seen.state is request.target:
             return found
         _check(found, seen, request)
-        moved = states.moved(seen, request.target, found.now)
-        event = Change(moved.version, seen.state, moved.state, found.now, request.actor, request.reason)
-        if database.change(found, event, moved, request):
-            order = replace(found.order, progress=moved)
+        event = states.next_change(seen, request.target, found.now, request.actor, request.reason)
+        if database.change(found, event, request):
+            order = replace(found.order, progress=states.after(seen, event))
             return replace(found, order=order, changes=[*found.changes, event], is_moved=True)
         # Another request was faster, or this one was committed and its confirmation lost: the order has
         # another version now, so the next attempt ends.
@@ -203,24 +176,26 @@ def _first_response(
 ) -> Found:
     """Return an order as it was after the change with the same idempotency key."""
     if request_hash != request.request_hash:
-        raise KeyReusedError(KEY_REUSED)
+        raise RefusedError(422, KEY_REUSED)
     changes = [each for each in found.changes if each.version <= version]
     start = states.first(seen.at and (found.order.created_at or seen.at))
-    then = states.replayed(start, changes)
+    then = reduce(states.after, changes, start)
     return replace(found, order=replace(found.order, progress=then), changes=changes)
 
 
 def _check(found: Found, seen: Progress, request: ChangeRequest) -> None:
-    """Raise an error unless the request may move the order from the version that it saw."""
+    """Raise RefusedError unless the request may move the order from the version that it saw."""
     if request.version != seen.version:
-        raise OutdatedError(OUTDATED, found)
+        raise RefusedError(412, OUTDATED, order=found.document)
     try:
-        states.check(seen, found.changes, request.target, request.role, request.reason, found.now)
-    except states.NotAllowedError as error:
-        allowed = states.targets(seen, found.changes, request.role, found.now)
-        raise RefusedChangeError(str(error), found, allowed) from None
+        states.check(seen, found.latest, request.target, request.role, request.reason, found.now)
     except states.ReasonNeededError as error:
-        raise InvalidChangeError({"reason": str(error)}) from None
+        raise invalid({"reason": str(error)}) from None
+    except states.ManagerNeededError as error:
+        raise RefusedError(403, str(error)) from None
+    except states.MoveError as error:
+        allowed = states.targets(seen, found.latest, request.role, found.now)
+        raise RefusedError(409, str(error), order=found.document, allowed=allowed) from None
 
 
 def _fields(body: str, errors: dict[str, str]) -> tuple[State | None, str | None]:
@@ -232,7 +207,7 @@ def _fields(body: str, errors: dict[str, str]) -> tuple[State | None, str | None
         errors["body"] = NO_OBJECT
         return None, None
     for name in fields.keys() - {"state", "reason"}:
-        short = name[:LONGEST_NAME].encode(errors="replace").decode()
+        short = name[:LONGEST_PLACE].encode(errors="replace").decode()
         errors[short] = f"{short} is not a field of a change: send state and reason."
     target = None
     try:

@@ -11,7 +11,7 @@ from typing import Any
 
 from orders.exact_json import MAX_DIGITS, MAX_EXPONENT, MIN_EXPONENT, NumberText, encode
 from orders.names import NOT_UNICODE, is_unicode, parse_name
-from orders.states import Progress
+from orders.states import Progress, pickup_number
 
 MAX_QUANTITY = 1000
 MAX_ATTRIBUTES = 256 * 1024  # bytes as JSON; what SNS takes as a message
@@ -105,6 +105,11 @@ class Order:
     def is_test(self) -> bool:
         """Return whether it is a test order, which no screen shows (`cafe verify` sends them)."""
         return self.attributes.get(TEST_ORDER) is True
+
+    @property
+    def number(self) -> str | None:
+        """Return its pickup number."""
+        return None if self.row_id is None else pickup_number(self.row_id)
 
     @property
     def contents(self) -> tuple[object, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -23,9 +22,10 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
-WAY = (State.RECEIVED, State.PREPARING, State.READY, State.COLLECTED)
-OPEN = (State.RECEIVED, State.PREPARING, State.READY)
+TO_MAKE = (State.RECEIVED, State.PREPARING)
+OPEN = (*TO_MAKE, State.READY)
 CLOSED = (State.COLLECTED, State.CANCELLED)
+FORWARD = (*OPEN, State.COLLECTED)  # states may be left out
 
 
 class Role(IntEnum):
@@ -46,8 +46,8 @@ class Progress:
     version
         1 for an order that nobody has moved; it grows with every change.
     at
-        When the order came into its state; of an order that nobody has moved, when it was sent. None for a
-        test order: no screen and no count finds it.
+        When the order came into its state; of an order that nobody has moved, when it was sent, so that one
+        that is recorded hours later does not look new. None for a test order, which no screen shows.
     ready_at
         When it became ready, the last time; None while it has not, or was recalled from there.
     """
@@ -87,22 +87,16 @@ class ReasonNeededError(MoveError):
 
 
 def first(at: datetime | None) -> Progress:
-    """Return the progress of an order that nobody has moved.
-
-    Parameters
-    ----------
-    at
-        When it was sent, so that an order which is recorded hours later is not taken for a new one.
-    """
+    """Return the progress of an order that was sent at a time and that nobody has moved."""
     return Progress(State.RECEIVED, 1, at)
 
 
-def targets(progress: Progress, changes: Sequence[Change], role: Role, now: datetime) -> list[State]:
+def targets(progress: Progress, latest: Change | None, role: Role, now: datetime) -> list[State]:
     """Return where somebody may move an order now, in the order of the states."""
     found = []
     for target in State:
         try:
-            check(progress, changes, target, role, "any", now)
+            check(progress, latest, target, role, "any", now)
         except MoveError:
             continue
         found.append(target)
@@ -111,19 +105,13 @@ def targets(progress: Progress, changes: Sequence[Change], role: Role, now: date
 
 def check(
     progress: Progress,
-    changes: Sequence[Change],
+    latest: Change | None,
     target: State,
     role: Role,
     reason: str | None,
     now: datetime,
 ) -> None:
-    """Raise a MoveError if an order may not move to a target.
-
-    Parameters
-    ----------
-    changes
-        The order's, the oldest first.
-    """
+    """Raise a MoveError if an order may not move to a target; `latest` is its latest change."""
     state = progress.state
     if target is State.CANCELLED and state in OPEN:
         if state is State.READY and role < Role.MANAGER:
@@ -131,44 +119,39 @@ def check(
         if state is not State.RECEIVED and not reason:
             raise ReasonNeededError("A reason is needed to cancel an order that is being prepared.")
         return
-    is_forward = state in OPEN and target in WAY and WAY.index(target) > WAY.index(state)
-    if not (is_forward or target is recall_target(changes, now)):
+    is_forward = state in OPEN and target in FORWARD and FORWARD.index(target) > FORWARD.index(state)
+    if not (is_forward or target is recall_target(latest, now)):
         raise NotAllowedError(f"An order that is {state} does not become {target}.")
 
 
-def recall_target(changes: Sequence[Change], now: datetime) -> State | None:
+def recall_target(latest: Change | None, now: datetime) -> State | None:
     """Return the state to which a recall leads: where the latest change came from, for a while."""
-    latest = changes[-1] if changes else None
     if latest is None or latest.actor == RESTORED or latest.came_from not in OPEN:
         return None
     return latest.came_from if now - latest.at <= RECALLABLE_FOR else None
 
 
-def moved(progress: Progress, target: State, now: datetime) -> Progress:
-    """Return the progress of an order after a move.
+def next_change(
+    progress: Progress, target: State, now: datetime, actor: str, reason: str | None = None
+) -> Change:
+    """Return the change that moves an order.
 
     A version never goes backwards, not even after the database was restored: it is the time in microseconds.
     """
     version = max(progress.version + 1, (now - EPOCH) // timedelta(microseconds=1))
     at = now.replace(microsecond=now.microsecond // 1000 * 1000)
-    # A test order stays one.
-    return Progress(target, version, progress.at and at, _ready_at(progress, target, at))
+    return Change(version, progress.state, target, at, actor, reason)
 
 
-def replayed(start: Progress, changes: Sequence[Change]) -> Progress:
-    """Return the progress of an order after changes, from its first one on."""
-    progress = start
-    for change in changes:
-        ready_at = _ready_at(progress, change.to, change.at)
-        progress = Progress(change.to, change.version, start.at and change.at, ready_at)
-    return progress
-
-
-def _ready_at(progress: Progress, target: State, now: datetime) -> datetime | None:
-    """Return when an order became ready; one that is recalled from `collected` has stayed ready."""
-    if target is State.READY:
-        return progress.ready_at if progress.state is State.COLLECTED and progress.ready_at else now
-    return progress.ready_at if target in CLOSED else None
+def after(progress: Progress, change: Change) -> Progress:
+    """Return the progress of an order after a change; a test order stays one."""
+    ready_at = progress.ready_at
+    if change.to is State.READY:
+        # One that is recalled from `collected` has stayed ready.
+        ready_at = ready_at if progress.state is State.COLLECTED and ready_at else change.at
+    elif change.to not in CLOSED:
+        ready_at = None
+    return Progress(change.to, change.version, progress.at and change.at, ready_at)
 
 
 def pickup_number(row_id: int) -> str:

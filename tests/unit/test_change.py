@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from orders import change
-from orders.change import InvalidChangeError, VersionNeededError
-from orders.request import MAX_BODY, TooLargeError
+from orders.change import RefusedError
+from orders.request import MAX_BODY
 from orders.states import Role, State
 
 
@@ -21,9 +21,11 @@ def parse(
 
 
 def errors(*arguments: Any, **fields: Any) -> dict[str, str]:
-    with pytest.raises(InvalidChangeError) as caught:
+    with pytest.raises(RefusedError) as caught:
         parse(*arguments, **fields)
-    return caught.value.errors
+    assert caught.value.status == 400
+    found: dict[str, str] = caught.value.document["errors"]
+    return found
 
 
 def test_a_version_is_an_etag_that_a_cache_may_have_weakened() -> None:
@@ -37,8 +39,9 @@ def test_another_version_is_refused() -> None:
 
 
 def test_a_request_says_which_version_it_saw() -> None:
-    with pytest.raises(VersionNeededError, match="If-Match"):
+    with pytest.raises(RefusedError, match="If-Match") as caught:
         parse(if_match=None)
+    assert caught.value.status == 428
 
 
 def test_a_state_is_a_target_and_nothing_else() -> None:
@@ -84,8 +87,9 @@ def test_an_idempotency_key_is_as_that_of_an_order() -> None:
 
 def test_a_large_body_is_refused_beyond_the_limit() -> None:
     parse('{"state": "ready"}' + " " * (MAX_BODY - 18))
-    with pytest.raises(TooLargeError):
+    with pytest.raises(RefusedError) as caught:
         parse('{"state": "ready"}' + " " * (MAX_BODY - 17))
+    assert caught.value.status == 413
 
 
 def test_an_actor_fits_its_column() -> None:

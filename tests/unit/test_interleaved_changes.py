@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from orders import change
 from orders.change import ChangeRequest, Found
 from orders.order import Order
-from orders.states import Change, MoveError, Progress, Role, State
+from orders.states import Change, Role, State
 from stores.mysql.changes import OrderChanges
 from tests.stores import NAMES
 from tests.unit.api import Api
@@ -92,7 +92,7 @@ class Interleaving:
             if next(boundaries) == action.crash_at:
                 raise CrashError
 
-        with contextlib.suppress(CrashError, MoveError, change.RefusedChangeError, ValueError):
+        with contextlib.suppress(CrashError, change.RefusedError):
             getattr(self, f"_{action.kind}")(action, boundary)
 
     def _move(self, action: Action, boundary: Callable[[], None]) -> None:
@@ -141,8 +141,8 @@ class _Database:
         self._boundary()
         return found
 
-    def change(self, found: Found, event: Change, moved: Progress, request: ChangeRequest) -> bool:
-        is_changed = self._changes.change(found, event, moved, request)
+    def change(self, found: Found, event: Change, request: ChangeRequest) -> bool:
+        is_changed = self._changes.change(found, event, request)
         if is_changed:
             self._run.commits += 1
             assert found.order.progress is not None

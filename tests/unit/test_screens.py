@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 import public_orders
-from orders import screens
 from orders.errors import StoreUnavailableError
 from orders.order import Order
 from orders.screens import Since
@@ -47,7 +46,7 @@ def add(api: Api) -> Add:
             ready_at = at if state in ("ready", "collected") else None
             update = "UPDATE orders SET state = %s, state_at = %s, ready_at = %s, state_version = 9"
             api.both.sql(f"{update} WHERE order_id = %s", state, at, ready_at, order_id)
-        return sign(order_id, TrackingKeys())
+        return sign(order_id, *TrackingKeys().current())
 
     return add
 
@@ -220,7 +219,7 @@ def test_delayed_orders_do_not_count_for_the_usual_time(api: Api, add: Add) -> N
 
 
 def test_an_order_that_is_not_recorded_yet_is_received_and_has_no_number(api: Api, add: Add) -> None:
-    shown = api.track(sign("on its way", TrackingKeys())).body
+    shown = api.track(sign("on its way", *TrackingKeys().current())).body
     assert (shown["state"], shown["number"], shown["state_at"]) == ("received", None, None)
     token = add("previous release's")
     api.both.sql("UPDATE orders SET state = NULL, state_at = NULL")
@@ -279,12 +278,12 @@ def test_no_screen_reads_more_rows_of_a_larger_table(api: Api, add: Add) -> None
 
     def costs() -> list[int]:
         """Count the rows that each screen reads."""
-        now = datetime.now(UTC)
-        order_id = verify(token, TrackingKeys()) or ""
+        since = Since.of(datetime.now(UTC), OPEN_HOURS)
+        order_id = verify(token, TrackingKeys().get) or ""
         return [
-            rows_read(api.both, lambda: screens.kitchen(database, now, OPEN_HOURS)),
-            rows_read(api.both, lambda: screens.ready(database, now, OPEN_HOURS)),
-            rows_read(api.both, lambda: screens.track(database, order_id, now, OPEN_HOURS)),
+            rows_read(api.both, lambda: database.kitchen(since)),
+            rows_read(api.both, lambda: database.numbers(since)),
+            rows_read(api.both, lambda: database.track(order_id, since)),
         ]
 
     before = costs()

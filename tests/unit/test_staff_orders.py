@@ -52,6 +52,7 @@ def test_an_order_is_moved_in_both_stores(api: Api) -> None:
         "state_at": first.body["created_at"],
         "created_at": first.body["created_at"],
         "ready_at": None,
+        "recall_to": None,
         "customer_name": "Ann Lee",
         "item": "Latte",
         "quantity": 2,
@@ -185,6 +186,25 @@ def test_an_order_that_is_not_recorded_is_not_found_and_may_be_in_a_second(api: 
 def test_an_id_is_read_as_the_browser_escapes_it(api: Api) -> None:
     api.both.record([Order("A:1", datetime.now(UTC), "Tea", 1)])
     assert api.order("A%3A1").body["order_id"] == "A:1"
+
+
+@pytest.mark.parametrize("order_id", [".", ".."])
+def test_an_id_that_a_browser_would_remove_from_the_path_is_escaped_twice(api: Api, order_id: str) -> None:
+    api.both.record([Order(order_id, datetime.now(UTC), "Tea", 1)])
+    # API Gateway hands on what it received, or resolves one of the escapes.
+    for escaped in (order_id.replace(".", "%252E"), order_id.replace(".", "%2e"), order_id):
+        assert api.order(escaped).body["order_id"] == order_id
+
+
+def test_an_order_says_where_a_recall_leads(api: Api) -> None:
+    api.move("o1", "ready", 1)
+    assert api.move("o1", "collected").body["recall_to"] == "ready"
+    assert api.kitchen().body["recent"][0]["recall_to"] == "ready"
+    assert api.move("o1", "ready").body["recall_to"] is None, "a recall closes no order"
+    api.move("o1", "collected")
+    assert api.order("o1").body["recall_to"] == "ready"
+    api.both.sql("UPDATE order_events SET at = at - INTERVAL 31 MINUTE")
+    assert api.order("o1").body["recall_to"] is None
 
 
 def test_a_row_from_before_there_were_states_stays_as_it_is(api: Api) -> None:
@@ -336,7 +356,7 @@ def test_many_at_once_move_each_order_once(api: Api, new_mysql: Callable[[], MyS
             )
             try:
                 moved += change.change(database, request).order.progress.state == state  # type: ignore[union-attr]
-            except change.OutdatedError:
+            except change.RefusedError:
                 continue
         return moved
 

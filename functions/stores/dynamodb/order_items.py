@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from orders.order import OWN_ATTRIBUTES, Order
-from orders.states import Progress, State, pickup_number
+from orders.states import Progress, State
 from stores.dynamodb.client import ConditionFailedError, DynamoDb, Item, attribute, integer
 
 # A database is not restored in less: what was sent since then cannot have been moved before.
@@ -86,8 +86,8 @@ def item(order: Order) -> Item:
     }
     if order.created_at is not None:
         values["created_at"] = _iso(order.created_at)
-    if order.row_id is not None:
-        values["pickup_number"] = pickup_number(order.row_id)
+    if order.number is not None:
+        values["pickup_number"] = order.number
     found = {name: attribute(value) for name, value in values.items()}
     if order.progress is not None:
         found["order_state"] = {"S": str(order.progress.state)}

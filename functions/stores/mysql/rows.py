@@ -14,7 +14,7 @@ from orders.order import Order
 from orders.reconciliation import Place, Rows
 from orders.replay import Row
 from orders.states import Progress, State
-from stores.mysql import counters, events, screens
+from stores.mysql import counters, events
 from stores.mysql.connection import MySql, naive
 from stores.mysql.orders import (
     COLUMNS,
@@ -133,10 +133,6 @@ class OrderRows:
     def adopt(self, newer: Mapping[str, Progress]) -> None:
         """Take over states that DynamoDB has and the database lost: it was restored from a backup."""
         self._mysql.run(lambda cursor: events.adopt(cursor, newer))
-
-    def oldest_waiting(self, open_since: datetime) -> datetime | None:
-        """Return when the oldest order was sent that waits or is prepared; None if there is none."""
-        return self._mysql.read(lambda cursor: screens.oldest_waiting(cursor, open_since))
 
     def orders(self, order_ids: Collection[str]) -> Iterator[Rows]:
         """Read whole orders, a few megabytes at a time."""

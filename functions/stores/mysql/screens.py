@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from pymysql.cursors import Cursor
 
 from orders.order import Order
-from orders.screens import DELAYED_AFTER, Listed, Since, Tracked
+from orders.screens import DELAYED_AFTER, MEDIAN_OF, MOST, Listed, Since, Tracked
 from orders.states import CLOSED, OPEN, State
 from stores.mysql.connection import MySql, naive
+from stores.mysql.events import CHANGE, change_of
 from stores.mysql.orders import COLUMNS, NUMBER_BITS, order_in
 
 # Bytes of an order's attributes in a list, which has hundreds of orders; a single one has all of them.
 MOST_ATTRIBUTES = 2000
 MOST_BEFORE = 1000  # orders that are counted before a customer's
+OF_ORDER = len(COLUMNS.split(", "))
 ORDERS = "orders FORCE INDEX (orders_open)"
 # Recorded long after a time: a column of the row.
 WAS_LATE = (
@@ -32,33 +34,25 @@ class Screens:
     def __init__(self, mysql: MySql) -> None:
         self._mysql = mysql
 
-    def kitchen(self, since: Since, limit: int) -> Mapping[str, Sequence[Listed]]:
-        """Read the lists `open`, `delayed` and `recent`, each in any order.
+    def kitchen(self, since: Since) -> tuple[dict[str, list[Listed]], dict[str, int]]:
+        """Read the lists `open`, `delayed` and `recent`, each in any order, and the totals.
 
         Of each state the oldest open orders, of `recent` the latest.
         """
-
-        def select(cursor: Cursor) -> dict[str, list[Listed]]:
-            places = _places(cursor, since, limit)
-            lists: dict[str, list[Listed]] = {"open": [], "delayed": [], "recent": []}
-            for listed in _listed(cursor, [row_id for row_id, _ in places]):
-                for name in lists:
-                    is_there = (listed.order.row_id, name) in places
-                    # It may have been closed a moment ago.
-                    if is_there and (name == "recent" or _is_open(listed.order)):
-                        lists[name].append(listed)
-            return lists
-
-        return self._mysql.read(select)
+        return self._mysql.read(lambda cursor: (_lists(cursor, since), totals(cursor, since)))
 
     def totals(self, since: Since) -> dict[str, int]:
         """Count open orders, and those of them apart that are delayed."""
         return self._mysql.read(lambda cursor: totals(cursor, since))
 
-    def numbers(self, since: Since, limit: int) -> Mapping[str, Sequence[tuple[int, datetime]]]:
+    def oldest_waiting(self, since: Since) -> datetime | None:
+        """Return when the oldest order was sent that waits or is prepared; None if there is none."""
+        return self._mysql.read(lambda cursor: _oldest_waiting(cursor, since))
+
+    def numbers(self, since: Since) -> dict[State, list[tuple[int, datetime]]]:
         """Read the rows' ids and times of the orders that are prepared and ready."""
 
-        def select(cursor: Cursor) -> dict[str, list[tuple[int, datetime]]]:
+        def select(cursor: Cursor) -> dict[State, list[tuple[int, datetime]]]:
             found = {}
             for state, at, direction in (
                 (State.PREPARING, since.open, "ASC"),
@@ -67,14 +61,14 @@ class Screens:
                 cursor.execute(
                     f"SELECT id, state_at FROM {ORDERS} WHERE state = %s AND state_at > %s"  # noqa: S608
                     f" ORDER BY state_at {direction} LIMIT %s",
-                    (state, naive(at), limit),
+                    (state, naive(at), MOST),
                 )
-                found[str(state)] = [(row_id, moment.replace(tzinfo=UTC)) for row_id, moment in cursor]
+                found[state] = [(row_id, moment.replace(tzinfo=UTC)) for row_id, moment in cursor]
             return found
 
         return self._mysql.read(select)
 
-    def track(self, order_id: str, since: Since, limit: int) -> Tracked | None:
+    def track(self, order_id: str, since: Since) -> Tracked | None:
         """Read a customer's order, how many are before it, and how long the latest ones took."""
 
         def select(cursor: Cursor) -> Tracked | None:
@@ -83,7 +77,7 @@ class Screens:
             order = order_in(row) if row else None
             if not isinstance(order, Order):
                 return None
-            return Tracked(order, _before(cursor, order, since), _seconds_to_ready(cursor, since, limit))
+            return Tracked(order, _before(cursor, order, since), _seconds_to_ready(cursor, since))
 
         return self._mysql.read(select)
 
@@ -100,18 +94,29 @@ def totals(cursor: Cursor, since: Since) -> dict[str, int]:
     return {name: found.get(name, 0) for name in (*OPEN, "delayed")}
 
 
-def oldest_waiting(cursor: Cursor, open_since: datetime) -> datetime | None:
-    """Return when the oldest order was sent that waits or is prepared; None if there is none."""
+def _oldest_waiting(cursor: Cursor, since: Since) -> datetime | None:
     cursor.execute(
         f"SELECT MIN(created_at) FROM {ORDERS} WHERE state IN ('received', 'preparing')"  # noqa: S608
         f" AND state_at > %s AND NOT {IS_DELAYED}",
-        (naive(open_since),),
+        (naive(since.open),),
     )
     ((sent_at,),) = cursor.fetchall()
     return sent_at.replace(tzinfo=UTC) if sent_at else None
 
 
-def _places(cursor: Cursor, since: Since, limit: int) -> dict[tuple[int, str], None]:
+def _lists(cursor: Cursor, since: Since) -> dict[str, list[Listed]]:
+    places = _places(cursor, since)
+    lists: dict[str, list[Listed]] = {"open": [], "delayed": [], "recent": []}
+    for order, latest in _listed(cursor, sorted({row_id for row_id, _ in places})):
+        is_open = order.progress is not None and order.progress.state in OPEN
+        for name, listed in lists.items():
+            # It may have been closed a moment ago.
+            if (order.row_id, name) in places and (is_open or name == "recent"):
+                listed.append((order, latest))
+    return lists
+
+
+def _places(cursor: Cursor, since: Since) -> set[tuple[int, str]]:
     """Read which rows are in which lists, from the index alone."""
     parts: list[tuple[str, str, State, datetime, str]] = [
         ("open", f"NOT {IS_DELAYED}", State.RECEIVED, since.open, "ASC"),
@@ -126,31 +131,26 @@ def _places(cursor: Cursor, since: Since, limit: int) -> dict[tuple[int, str], N
             f"(SELECT id, '{name}' FROM {ORDERS} WHERE state = %s AND state_at > %s AND {which}"  # noqa: S608
             f" ORDER BY state_at {direction} LIMIT %s)"
         )
-        values += [state, naive(at), limit]
+        values += [state, naive(at), MOST]
     cursor.execute(" UNION ALL ".join(selects), values)
-    return dict.fromkeys(cursor.fetchall())
+    return set(cursor.fetchall())
 
 
-def _listed(cursor: Cursor, row_ids: Sequence[int]) -> list[Listed]:
-    if not row_ids:
+def _listed(cursor: Cursor, ids: Sequence[int]) -> list[Listed]:
+    if not ids:
         return []
-    ids = sorted(set(row_ids))
     columns = COLUMNS.replace("attributes", f"IF(LENGTH(attributes) <= {MOST_ATTRIBUTES}, attributes, NULL)")
     cursor.execute(
-        f"SELECT reason, {columns} FROM orders"  # noqa: S608
-        " LEFT JOIN order_events ON order_row = id AND version = state_version"
-        f" WHERE id IN ({', '.join(['%s'] * len(ids))})",
-        ids,
+        f"SELECT {columns}, {CHANGE} FROM orders"  # noqa: S608
+        " LEFT JOIN order_events ON order_row = id AND version = state_version WHERE id IN %s",
+        (ids,),
     )
+    rows = [(order_in(row[:OF_ORDER]), row[OF_ORDER:]) for row in cursor]
     return [
-        Listed(order, reason)
-        for reason, *row in cursor.fetchall()
-        if isinstance(order := order_in(row), Order)
+        (order, change_of(change) if change[0] else None)
+        for order, change in rows
+        if isinstance(order, Order)
     ]
-
-
-def _is_open(order: Order) -> bool:
-    return order.progress is not None and order.progress.state in OPEN
 
 
 def _before(cursor: Cursor, order: Order, since: Since) -> int | None:
@@ -170,7 +170,7 @@ def _before(cursor: Cursor, order: Order, since: Since) -> int | None:
     return int(count)
 
 
-def _seconds_to_ready(cursor: Cursor, since: Since, limit: int) -> list[int]:
+def _seconds_to_ready(cursor: Cursor, since: Since) -> list[int]:
     """Read how long the orders took that became ready last, without those that were delayed."""
     latest = (
         f"(SELECT TIMESTAMPDIFF(SECOND, created_at, ready_at) AS seconds, ready_at FROM {ORDERS}"  # noqa: S608
@@ -180,6 +180,6 @@ def _seconds_to_ready(cursor: Cursor, since: Since, limit: int) -> list[int]:
     at = naive(since.open)
     cursor.execute(
         f"SELECT seconds FROM ({latest} UNION ALL {latest}) AS latest ORDER BY ready_at DESC LIMIT %s",  # noqa: S608
-        (State.READY, at, limit, State.COLLECTED, at, limit, limit),
+        (State.READY, at, MEDIAN_OF, State.COLLECTED, at, MEDIAN_OF, MEDIAN_OF),
     )
     return [max(0, int(seconds)) for (seconds,) in cursor if seconds is not None]

@@ -12,8 +12,9 @@ from orders.counters import ITEM_HOUR, item_hours
 from orders.names import MAX_NAME
 from orders.screens import Since
 from orders.states import OPEN
-from stores.mysql import counters, screens
+from stores.mysql import counters
 from stores.mysql.connection import MySql, naive
+from stores.mysql.screens import Screens
 
 # Counters of items and hours that are read. Any text may be ordered, so there may be more of them than a menu
 # has items; then the latest hours count.
@@ -88,5 +89,5 @@ class StatusDatabase:
 
     def open_orders(self, since: Since) -> dict[str, int]:
         """Count the orders that wait, are prepared and are ready, as the kitchen sees them."""
-        found = self._mysql.read(lambda cursor: screens.totals(cursor, since))
+        found = Screens(self._mysql).totals(since)
         return {str(state): found[state] for state in OPEN}
