@@ -87,10 +87,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     Returns
     -------
     dict[str, Any]
-        Of `check` and `read` see there. Else `compared` (whether a comparison was possible), `checked`,
-        `repaired`, `counted`, `drift`, `rds_orders`, `corrected`, `bad_rows`, `next` (where to go on: call
-        again with it as `after`), `reason` (why something was left undone), `unchecked` (what could not be
-        compared, and why), and of the dead letters what `Swept` has.
+        Of `check`, `read` and `behind` see there. Else `compared` (whether a comparison was possible),
+        `checked`, `repaired`, `counted`, `drift`, `rds_orders`, `corrected`, `bad_rows`, `next` (where to go
+        on: call again with it as `after`), `reason` (why something was left undone), `unchecked` (what could
+        not be compared, and why), and of the dead letters what `Swept` has.
     """
     left = _time_left(context)
     asked_by = str(event.get("source", "operator"))
@@ -106,8 +106,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             return check()
         case "read":
             return replay(OrderRows(mysql(), environment.time_zone()), event)
+        case "behind":
+            versions = {str(order_id): int(version) for order_id, version in event["versions"].items()}
+            return asdict(OrderRows(mysql(), environment.time_zone()).behind(versions))
         case other:
-            raise ValueError(f"There is no command {other!r}: full, rebuild, check or read.")
+            raise ValueError(f"There is no command {other!r}: full, rebuild, check, read or behind.")
 
 
 def check() -> dict[str, Any]:

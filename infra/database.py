@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -135,7 +138,9 @@ class Database(pulumi.ComponentResource):
                 replace_on_changes=["dbSubnetGroupName"],
             ),
         )
-        self.master_secret_arn = self.instance.master_user_secrets[0].secret_arn
+        self.master_secret_arn = self.instance.identifier.apply(
+            lambda identifier: self.instance.master_user_secrets.apply(partial(managed_secret, identifier))
+        )
 
         days = 7 if args.deletion_protection else 0
         self.secret, self.login = self._login("CafeDevDBSM", APPLICATION_USER, "application-user", days)
@@ -177,6 +182,24 @@ class Database(pulumi.ComponentResource):
             opts=child,
         )
         return secret, login
+
+
+def managed_secret(identifier: str, secrets: Sequence[Any] | None) -> str:
+    """Return the ARN of the secret that RDS keeps the master user's password in.
+
+    Raises
+    ------
+    pulumi.RunError
+        The instance has none: its restore broke off before it was made, or it was restored by hand.
+    """
+    if secrets:
+        return str(secrets[0].secret_arn)
+    raise pulumi.RunError(
+        f"Database {identifier} has no secret of its master user, which RDS makes and no deploy adds later. "
+        f"Type `aws rds modify-db-instance --db-instance-identifier {identifier} "
+        "--manage-master-user-password --apply-immediately`, wait until it is available, and deploy with "
+        "ARGS=--refresh."
+    )
 
 
 def storage_limit(storage: int) -> int | None:

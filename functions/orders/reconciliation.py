@@ -44,6 +44,14 @@ class Rows:
     until: datetime | None = None  # what was recorded until then is in this page or in an earlier one
 
 
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Orders of the projection that the source of truth lacks: it was restored from a backup."""
+
+    missing: Sequence[str]  # ids of orders that are not there
+    older: Sequence[str]  # ids of orders that have an older state
+
+
 class Database(Protocol):
     """The source of truth (`stores.mysql.rows.OrderRows`)."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import pulumi
 import pytest
 
-from infra.database import storage_limit
+from infra.database import managed_secret, storage_limit
 from infra.schema import fingerprint
 from tests.program.conftest import Program, Resource
 
@@ -73,6 +74,14 @@ def test_the_master_users_password_is_rdss_own_affair(program: Program) -> None:
     inputs = database(program).inputs
     assert inputs["manageMasterUserPassword"] is True
     assert "password" not in inputs
+
+
+def test_a_database_without_the_master_users_secret_stops_the_deploy_with_a_sentence() -> None:
+    """A restore that breaks off leaves one, and so does one by hand."""
+    with pytest.raises(pulumi.RunError, match=r"Database cafe-1 has no secret .*modify-db-instance"):
+        managed_secret("cafe-1", [])
+    with pytest.raises(pulumi.RunError):
+        managed_secret("cafe-1", None)
 
 
 @pytest.mark.parametrize(

@@ -196,7 +196,7 @@ def test_orders_that_dynamodb_refuses_are_reported_and_the_others_are_written(
     ids = {f"o{number}" for number in refused}
 
     def fail(operation: str, request: dict[str, Any]) -> str | None:
-        puts = request.get("RequestItems", {}).get(NAMES.orders, [])
+        puts = request["RequestItems"][NAMES.orders] if operation == "batch_write_item" else []
         asked = {put["PutRequest"]["Item"]["orderId"]["S"] for put in puts}
         return "ValidationException" if asked & ids else None
 

@@ -449,8 +449,14 @@ def test_orders_of_a_period_are_read(function: BothStores) -> None:
     assert [json.loads(found)["orderId"] for found in answer["orders"]] == ["o1"]
 
 
+def test_orders_that_the_database_lacks_are_found(function: BothStores) -> None:
+    function.insert(orders(1, 2))
+    versions = {"o1": 1, "o2": 1_764_000_000_000_000, "o3": 1}
+    assert call(command="behind", versions=versions) == {"missing": ["o3"], "older": ["o2"]}
+
+
 def test_a_command_that_there_is_not_is_refused() -> None:
-    with pytest.raises(ValueError, match="full, rebuild, check or read"):
+    with pytest.raises(ValueError, match="full, rebuild, check, read or behind"):
         call(command="everything")
 
 

@@ -12,7 +12,7 @@ import pytest
 from orders.counters import Counted
 from orders.findings import RdsOrders
 from orders.order import Order
-from orders.reconciliation import CHANGES_OVERLAP, Outcome
+from orders.reconciliation import CHANGES_OVERLAP, Behind, Outcome
 from orders.states import Progress, State, pickup_number
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
@@ -127,6 +127,48 @@ def test_a_rebuild_takes_over_the_states_that_a_restored_database_lost(restored:
     assert events == [("received", "collected", "restored"), ("received", "preparing", "restored")]
     restored.reconciler.write_all(0, outcome)
     assert len(restored.sql("SELECT 1 FROM order_events")) == 2
+
+
+def test_states_come_back_to_a_database_from_before_there_were_states(restored: BothStores) -> None:
+    """They are restored with the migration still to come, which gives its rows no state."""
+    restored.record(orders(3, sent_at=datetime.now(UTC).replace(microsecond=0) - 20 * MINUTE))
+    before = states(restored)
+    restored.sql("UPDATE orders SET state = NULL, state_version = 0, state_at = NULL")
+    restored.reconciler.write_all(0, Outcome())
+    assert rows(restored) == states(restored) == before
+    assert before["o3"] == ("received", 1)
+    events = restored.sql("SELECT from_state, to_state, actor FROM order_events ORDER BY order_row")
+    assert events == [("received", "collected", "restored"), ("received", "preparing", "restored")]
+
+
+def test_the_orders_that_a_restored_database_lacks_are_found_with_those_that_are_older(
+    restored: BothStores, api: Api
+) -> None:
+    restored.record(orders(3))
+    api.master("DELETE FROM orders WHERE order_id = 'o1'")
+    versions = {order_id: version for order_id, (_, version) in states(restored).items()}
+    found = restored.rows.behind(versions | {"Käse": 0})
+    assert (found.missing, found.older) == (["o1", "Käse"], ["o2"])
+    assert restored.rows.behind({}) == Behind([], [])
+
+
+def test_counters_of_a_restored_database_replace_later_versions_in_dynamodb(
+    both: BothStores, api: Api
+) -> None:
+    both.record(orders(1))
+    counters = both.sql("SELECT name, value, version FROM counters")
+    both.record(orders(2, item="Tea"))
+    api.master("DELETE FROM orders WHERE order_id = 'o2'")
+    api.master("DELETE FROM counters")
+    for name, value, version in counters:
+        both.sql("INSERT INTO counters (name, value, version) VALUES (%s, %s, %s)", name, value, version)
+    assert both.shown["TOTAL_ORDERS"] == 2
+    both.compare_all_counters()
+    assert both.shown["TOTAL_ORDERS"] == 1
+    assert both.shown == {name: value for name, value in both.counters.items() if name in both.shown}
+    assert "ITEM#Tea" not in both.shown
+    both.record(orders(3))
+    assert both.shown["TOTAL_ORDERS"] == 2
 
 
 def test_after_a_restore_and_a_replay_nothing_is_received(restored: BothStores, api: Api) -> None:

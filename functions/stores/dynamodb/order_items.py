@@ -33,14 +33,13 @@ class OrderItems:
 
     def put_unless_newer(self, order: Order) -> Progress | None:
         """Put an order unless a newer version is there, and return that; None if the order was put."""
-        version = order.progress.version if order.progress else 0
         try:
             self._dynamodb.call(
                 "put_item",
                 TableName=self._table,
                 Item=item(order),
                 ConditionExpression=NOT_NEWER,
-                ExpressionAttributeValues={":version": {"N": str(version)}},
+                ExpressionAttributeValues={":version": {"N": str(version_of(order))}},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ConditionFailedError as error:
@@ -52,27 +51,36 @@ class OrderItems:
         found = self._get(order_ids, "orderId, state_version")
         return {each["orderId"]["S"]: _version(each) for each in found}
 
-    def moved(self, orders: Sequence[Order]) -> dict[str, Progress]:
-        """Read the states of those orders that are there and were moved, consistently."""
-        items = self._get([order.order_id for order in orders], STATE)
-        found = {each["orderId"]["S"]: progress_of(each) for each in items}
-        return {name: progress for name, progress in found.items() if progress and progress.version > 1}
+    def newer(self, orders: Sequence[Order]) -> dict[str, Progress]:
+        """Read the states of those orders that are there with a later version, consistently."""
+        ours = {order.order_id: version_of(order) for order in orders}
+        found = {each["orderId"]["S"]: progress_of(each) for each in self._get(list(ours), STATE)}
+        return {
+            name: progress for name, progress in found.items() if progress and progress.version > ours[name]
+        }
 
     def _get(self, order_ids: Sequence[str], attributes: str) -> list[Item]:
         keys = [{"orderId": {"S": order_id}} for order_id in order_ids]
         return list(self._dynamodb.get(self._table, keys, consistent=True, attributes=attributes))
 
 
+def version_of(order: Order) -> int:
+    """Return the version of an order's state; 0 for one that has none."""
+    return order.progress.version if order.progress else 0
+
+
 def is_moved(order: Order) -> bool:
     """Return whether somebody has moved an order."""
-    return order.progress is not None and order.progress.version > 1
+    return version_of(order) > 1
 
 
 def is_late(order: Order) -> bool:
-    """Return whether an order that nobody has moved was sent long ago."""
-    if order.progress is None or is_moved(order):
+    """Return whether an order that nobody has moved was sent long ago, or has no state."""
+    if is_moved(order):
         return False
-    return order.created_at is None or datetime.now(UTC) - order.created_at > LATE_AFTER
+    if order.progress is None or order.created_at is None:
+        return True
+    return datetime.now(UTC) - order.created_at > LATE_AFTER
 
 
 def item(order: Order) -> Item:

@@ -70,7 +70,7 @@ class Projection:
         refused: dict[str, str] = {}
         not_set: dict[str, Counted] = {}
         numbers = list(counted.items())
-        newer = self._orders.moved([order for order in orders if is_late(order)])
+        newer = self._orders.newer([order for order in orders if is_late(order)])
         first = [o for o in orders if not is_moved(o) and o.order_id not in newer]
         self._all_at_once(
             [

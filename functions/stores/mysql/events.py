@@ -52,21 +52,32 @@ def move(
 def adopt(cursor: Cursor, newer: Mapping[str, Progress]) -> None:
     """Take over states that DynamoDB has and the database lost: it was restored from a backup.
 
-    A row that has that version by now, or a later one, or no state, stays as it is.
+    A row that has that version by now, or a later one, stays as it is. One that has no state is from a
+    backup that is older than states, and gets its first one.
     """
     cursor.execute("SELECT UTC_TIMESTAMP(3)")
     ((now,),) = cursor.fetchall()
     for order_id in sorted(newer):
         progress = newer[order_id]
         cursor.execute(
-            "SELECT id, state, state_version FROM orders"
-            " WHERE order_id = %s AND state IS NOT NULL AND state_version < %s",
+            "SELECT id, state, state_version FROM orders WHERE order_id = %s AND state_version < %s",
             (order_id, progress.version),
         )
         for row_id, state, version in cursor.fetchall():
-            seen = Progress(State(state), version, None)
+            seen = Progress(State(state), version, None) if state else _begin(cursor, row_id, progress)
+            if progress.version == seen.version:
+                continue
             event = Change(progress.version, seen.state, progress.state, now.replace(tzinfo=UTC), RESTORED)
             move(cursor, row_id, seen, progress, event)
+
+
+def _begin(cursor: Cursor, row_id: int, progress: Progress) -> Progress:
+    """Give a row that has no state its first one, which has no event, and return that."""
+    cursor.execute(
+        "UPDATE orders SET state = %s, state_version = 1, state_at = %s WHERE id = %s AND state IS NULL",
+        (State.RECEIVED, _text(progress.at), row_id),
+    )
+    return Progress(State.RECEIVED, 1, None)
 
 
 def _text(moment: datetime | None) -> str | None:
