@@ -1,8 +1,9 @@
 """boto3 clients for a stack: the local administrator's, or on AWS the user's own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 LONGEST_RUN = 900  # seconds that a function may take
+MOST_KEYS = 100  # of one BatchGetItem
 
 
 class Clients:
@@ -98,6 +100,17 @@ class Clients:
         """AWS STS, which tells whose credentials these are."""
         with environment.blamed():
             return self._session.client("sts", endpoint_url=self._endpoint, config=self._config)
+
+
+def items(dynamodb: Any, table: str, keys: Iterable[dict[str, Any]], **options: Any) -> Iterator[Any]:
+    """Yield the items that there are under keys, as they are now; raises what boto3 does."""
+    left = iter(keys)
+    while some := list(islice(left, MOST_KEYS)):
+        request: Any = {table: {"Keys": some, "ConsistentRead": True, **options}}
+        while request:
+            answer = dynamodb.batch_get_item(RequestItems=request)
+            yield from answer["Responses"].get(table, [])
+            request = answer.get("UnprocessedKeys")
 
 
 # What services answer when something does not exist.

@@ -19,12 +19,12 @@ from cli.dlq.states import Kind, states, summary
 from cli.dlq.states import State as LetterState
 from cli.errors import CafeError, SetUpError
 from cli.kitchen.client import Kitchen
-from cli.kitchen.client import State as KitchenState
 from cli.plurals import are, messages, orders
 from cli.reasons import DENIED, LOCKED, SCHEMA, explained, meaning_of
 from cli.reconciler import Check, Reconciler
 from cli.stack import LOCAL, REPOSITORY, Stack
 from cli.verify import TITLE, is_shut_to_this_network
+from orders.states import TO_MAKE
 from orders.times import MAX_AHEAD
 
 OLD, TOO_OLD = timedelta(minutes=1), timedelta(minutes=10)  # an order that waits for the worker
@@ -479,7 +479,7 @@ class Doctor:
         waits = {
             order.number: board.now - order.created_at
             for order in board.orders
-            if order.state in {KitchenState.RECEIVED, KitchenState.PREPARING} and order.created_at
+            if order.state in TO_MAKE and order.created_at
         }
         late = [number for number, wait in waits.items() if wait > self._longest_wait]
         limit = times.duration(self._longest_wait.total_seconds())

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import stack
+from cli.errors import AnswerError
 from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples, text
 from cli.terminal import confirm, out, plain, print_json, say
 
 if TYPE_CHECKING:
-    from cli.people import People, Person
+    from cli.people import People
 
 app = typer.Typer(
     cls=SentenceGroup,
@@ -94,15 +95,15 @@ def add_command(
     """
     from cli import people
 
-    added = _people(stack_name, directory).add(email, people.Role(role))
+    was, password = _people(stack_name, directory).add(email, people.Role(role))
     if as_json:
-        print_json({"email": email, "role": role, "is_new": added.was is None, "password": added.password})
+        print_json({"email": email, "role": role, "is_new": was is None, "password": password})
         return
-    if added.password:
-        say(f"{email} is {role} now, and signs in with the password {added.password}")
-    elif added.was is None or added.was.invited:
+    if password:
+        say(f"{email} is {role} now, and signs in with the password {password}")
+    elif was is None or was.invited:
         say(f"{email} is {role} now, and invited by e-mail.")
-    elif str(added.was.role) == role.value:
+    elif str(was.role) == role.value:
         say(f"{email} is {role} already.")
     else:
         say(f"{email} is {role} now; where they are signed in, within 15 minutes.")
@@ -118,12 +119,12 @@ def remove_command(
     debug: Debug = False,
 ) -> None:
     """Delete somebody's account: pages where they are signed in stop within 15 minutes."""
-    from cli import people
-
-    found = _people(stack_name, directory)
-    person: Person = people.removable(found.find(email), email)
+    people = _people(stack_name, directory)
+    person = people.find(email)
+    if person is None:
+        raise AnswerError(f"{email} has no account: `cafe staff list` shows who has.")
     confirm(f"Delete the account of {person.email} ({person.role or 'no role'})?", yes=yes)
-    found.remove(email)
+    people.remove(email)
     if as_json:
         print_json({"email": email, "removed": True})
     else:

@@ -19,12 +19,13 @@ from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_
 from cli import aws, http, page_settings, queues, status, worker_log
 from cli.database import connect
 from cli.errors import CafeError
-from cli.kitchen.client import Kitchen, State
+from cli.kitchen.client import Kitchen
 from cli.order import Counter, Order, Receipt
 from cli.plurals import messages
 from cli.reasons import explained
 from cli.stack import NETWORKS, Database, Stack
 from cli.worker_log import PROCESSED
+from orders.states import State
 
 TITLE = "<title>Cafe orders</title>"
 # Not 1: a worker that counts orders where it should count pieces would pass unnoticed.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cli import aws, queues
+from cli import aws
 from orders.order import DEFAULT_CUSTOMER, Order
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 FAILED, PROCESSED = "Order not processed", "Order processed successfully"
 NOT_SET = "Visibility not set"
 MOST_PAGES = 20  # of up to 10,000 lines; an outage has a line for each receive of each order
-MOST_KEYS = 100  # of one BatchGetItem
 FIELDS = {  # of an item of `Orders`; `item` is a word that DynamoDB keeps for itself
     "ProjectionExpression": "orderId, created_at, #item, quantity, customer_name",
     "ExpressionAttributeNames": {"#item": "item"},
@@ -157,16 +156,10 @@ def recorded(dynamodb: DynamoDBClient, table: str, order_ids: Iterable[str]) -> 
     AnswerError
         If DynamoDB does not answer.
     """
-    found: dict[str, Order | None] = {}
     with aws.asking():
-        for group in queues.groups(order_ids, MOST_KEYS):
-            keys = [{"orderId": {"S": order_id}} for order_id in group]
-            request: Any = {table: {"Keys": keys, "ConsistentRead": True, **FIELDS}}
-            while request:
-                answer = dynamodb.batch_get_item(RequestItems=request)
-                found |= {item["orderId"]["S"]: _order(item) for item in answer["Responses"].get(table, [])}
-                request = answer.get("UnprocessedKeys")
-    return found
+        keys = ({"orderId": {"S": order_id}} for order_id in order_ids)
+        items = aws.items(dynamodb, table, keys, **FIELDS)
+        return {item["orderId"]["S"]: _order(item) for item in items}
 
 
 def _order(item: Any) -> Order | None:

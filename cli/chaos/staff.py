@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 from cli.chaos.figures import Figures
 from cli.errors import AnswerError
-from cli.kitchen.client import Kitchen, Order, RefusedError, State
+from cli.kitchen.client import Kitchen, Order, RefusedError
+from orders.states import State
 
 WORKERS = 2  # people
 AT_ONCE = 20  # orders that one moves between two looks at the screen

@@ -10,7 +10,7 @@ from cli.chaos.orders import Plan
 from cli.database import connect
 from cli.stack import Stack
 
-KEYS = 100  # keys of one BatchGetItem, and so rows that are read at once
+STATE = "orderId, order_state, state_version"
 FIRST = ("received", 1)  # state and version of an order that nobody has moved
 ORDERS = (
     "SELECT id, order_id, state, state_version FROM orders"
@@ -82,7 +82,7 @@ def _pages(stack: Stack, plan: Plan, last_id: int) -> Iterator[list[Moved]]:
     assert stack.database is not None  # noqa: S101 - `Books` has asked
     with connect(stack.database, read_timeout=READ_TIMEOUT) as connection, connection.cursor() as cursor:
         while True:
-            cursor.execute(ORDERS, (last_id, plan.customer, KEYS))
+            cursor.execute(ORDERS, (last_id, plan.customer, aws.MOST_KEYS))
             rows = {row: Moved(*order) for row, *order in cursor.fetchall()}
             if not rows:
                 return
@@ -96,15 +96,9 @@ def _pages(stack: Stack, plan: Plan, last_id: int) -> Iterator[list[Moved]]:
 
 def _items(stack: Stack, clients: aws.Clients, order_ids: list[str]) -> dict[str, tuple[str, int]]:
     table = stack.output("orders_table")
-    names: dict[str, Any] = {"ProjectionExpression": "orderId, order_state, state_version"}
-    request: dict[str, Any] = {
-        table: {"Keys": [{"orderId": {"S": each}} for each in order_ids], "ConsistentRead": True, **names}
-    }
-    found: dict[str, tuple[str, int]] = {}
-    while request:
-        answer: Any = clients.dynamodb.batch_get_item(RequestItems=request)
-        for item in answer["Responses"].get(table, []):
-            state, version = item.get("order_state", {}), item.get("state_version", {})
-            found[item["orderId"]["S"]] = (state.get("S", ""), int(version.get("N", 0)))
-        request = answer.get("UnprocessedKeys", {})
+    keys: list[dict[str, Any]] = [{"orderId": {"S": each}} for each in order_ids]
+    found = {}
+    for item in aws.items(clients.dynamodb, table, keys, ProjectionExpression=STATE):
+        state, version = item.get("order_state", {}), item.get("state_version", {})
+        found[item["orderId"]["S"]] = (state.get("S", ""), int(version.get("N", 0)))
     return found

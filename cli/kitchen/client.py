@@ -7,7 +7,6 @@ import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +16,7 @@ from cli import aws, functions
 from cli.errors import AnswerError
 from cli.stack import Stack
 from orders import exact_json
+from orders.states import State
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -28,19 +28,6 @@ Answer = TypeVar("Answer", bound=BaseModel)
 
 class RefusedError(AnswerError):
     """The request was received and refused: sent again as it is, it would be refused again."""
-
-
-class State(StrEnum):
-    """The states of an order, as the API names them."""
-
-    RECEIVED = "received"
-    PREPARING = "preparing"
-    READY = "ready"
-    COLLECTED = "collected"
-    CANCELLED = "cancelled"
-
-
-CLOSED = (State.COLLECTED, State.CANCELLED)
 
 
 class Part(BaseModel):
@@ -72,7 +59,7 @@ class Order(Part):
     item: str
     quantity: int
     attributes: dict[str, Any] = Field(default_factory=dict)
-    reason: str | None = None
+    recall_to: State | None = None
     history: list[Change] = Field(default_factory=list)
     document: dict[str, Any] = Field(default_factory=dict)  # as the API returned it
 

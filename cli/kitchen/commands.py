@@ -16,7 +16,7 @@ from cli.times import duration, spoken
 
 # boto3 takes longer to import than most commands run, so each command imports its own.
 if TYPE_CHECKING:
-    from cli.kitchen.client import Kitchen, Order, State
+    from cli.kitchen.client import Kitchen, Order
 
 app = typer.Typer(
     cls=SentenceGroup,
@@ -62,7 +62,6 @@ def list_command(
         print_exact_json(document)
         return
     board = kitchen.parsed(document, Board)
-    shown = 0
     for title, orders in (
         ("Open", board.orders),
         ("Delayed: check first", board.delayed),
@@ -70,13 +69,9 @@ def list_command(
     ):
         if orders:
             out.print(_table(title, orders, board.now))
-            shown += len(orders)
-    totals = board.totals
-    say(
-        f"{totals.get('received', 0):,} to make, {totals.get('preparing', 0):,} being made, "
-        f"{totals.get('ready', 0):,} ready."
-    )
-    left_out = sum(totals.get(state, 0) for state in ("received", "preparing", "ready")) - len(board.orders)
+    to_make, making, ready = (board.totals[state] for state in ("received", "preparing", "ready"))
+    say(f"{to_make:,} to make, {making:,} being made, {ready:,} ready.")
+    left_out = to_make + making + ready - len(board.orders)
     if left_out > 0:
         note(f"{left_out:,} more are open than are listed.", style="yellow")
 
@@ -100,9 +95,10 @@ def show_command(
     if as_json:
         print_exact_json(order.document)
         return
+    people: dict[str, str] = {}
     # Tokens have the name that the user pool made, a UUID.
-    actors = {change.actor for change in order.history}
-    people = {actor: People(target, clients).address(actor) for actor in actors if MADE_NAME.fullmatch(actor)}
+    if any(MADE_NAME.fullmatch(change.actor) for change in order.history):
+        people = {person.name: person.email for person in People(target, clients).all()}
     facts: dict[str, object] = {
         "Number": order.number,
         "Order": order.order_id,
@@ -170,16 +166,13 @@ def recall_command(
     debug: Debug = False,
 ) -> None:
     """Take back an order's latest move, for up to 30 minutes. Exit code 1: it cannot be taken back."""
-    from cli.kitchen.client import CLOSED
-
     kitchen = _kitchen(stack_name, directory)
     order = kitchen.find(reference)
-    if not order.history:
-        raise AnswerError(f"Order {order.number} was not moved: there is nothing to recall.")
-    target = order.history[-1].came_from
-    if target in CLOSED:
-        raise AnswerError(f"The latest move of order {order.number} took back another one: it stays.")
-    _say_moved(kitchen.move(order, target), as_json=as_json)
+    if order.recall_to is None:
+        raise AnswerError(
+            f"Order {order.number} was not moved in the last 30 minutes, or a move was taken back."
+        )
+    _say_moved(kitchen.move(order, order.recall_to), as_json=as_json)
 
 
 def _kitchen(stack_name: str, directory: Path | None) -> "Kitchen":
@@ -199,7 +192,7 @@ def _move(
     as_json: bool,
     reason: str | None = None,
 ) -> None:
-    from cli.kitchen.client import State
+    from orders.states import State
 
     kitchen = _kitchen(stack_name, directory)
     _say_moved(kitchen.move(kitchen.find(reference), State(target), reason), as_json=as_json)
@@ -209,11 +202,8 @@ def _say_moved(order: "Order", *, as_json: bool) -> None:
     if as_json:
         print_exact_json(order.document)
     else:
-        say(f"{order.number} is {_words(order.state)}: {plain(order.goods)}.")
-
-
-def _words(state: "State | None") -> str:
-    return {"received": "to be made", "preparing": "being made"}.get(str(state), str(state))
+        state = {"received": "to be made", "preparing": "being made"}.get(str(order.state), order.state)
+        say(f"{order.number} is {state}: {plain(order.goods)}.")
 
 
 def _table(title: str, orders: "list[Order]", now: datetime) -> Table:

@@ -8,7 +8,8 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager
 
 from cli.errors import AnswerError
-from cli.kitchen.client import Board, Kitchen, Order, State
+from cli.kitchen.client import Board, Kitchen, Order
+from orders.states import State
 
 BARISTAS = 4  # each makes one order at a time
 LOOK = 2.0  # seconds between two looks at the board

@@ -17,6 +17,7 @@ def order(number: str = "K42", state: str = "received", **more: Any) -> dict[str
         "state_at": "2026-11-26T13:00:00.000Z",
         "created_at": "2026-11-26T12:58:00.000Z",
         "ready_at": None,
+        "recall_to": None,
         "customer_name": "Ada",
         "item": "Latte",
         "quantity": 2,

@@ -184,13 +184,15 @@ def test_orders_of_others_at_the_same_time_are_no_failure(
     def read(event: dict[str, Any]) -> Any:
         answer = usual(event)
         answer["orders"].append({"orderId": "somebody's", "created_at": "2999-01-01T00:00:00Z"})
+        dev.work("somebody's", {"item": "Load test 1", "quantity": 1})  # as another load does
         return answer
 
     functions.usual = read
     result = run("--orders", "6")
 
     assert result.exit_code == 0, result.output
-    assert "TOTAL_ORDERS: +12, of which 6 are orders of others" in result.stdout
+    assert "CafeMenu grew by 13 pieces, 1 of them ordered by others" in result.stdout
+    assert "TOTAL_ORDERS: +14, of which 8 are orders of others" in result.stdout
 
 
 def test_a_row_that_is_there_twice_is_noticed(run: Cafe, functions: FakeFunctions) -> None:
