@@ -12,12 +12,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import yaml
+
 from cli import account
 from cli.account import Finding
 from cli.stack import REPOSITORY
 from infra import changes, settings
 
-PROJECT = "cafe-orders"
 # `-c key=value`, `--config key=value` or `--config=key=value`
 CONFIG_OPTION = re.compile(r"(?:-c|--config)(?:=(.*))?", re.DOTALL)
 NO_CREDENTIALS = (
@@ -63,14 +64,9 @@ def findings(
     client
         None where AWS cannot be asked.
     """
-    ours = {
-        key.removeprefix(f"{PROJECT}:"): value
-        for key, value in configuration.items()
-        if key.startswith(f"{PROJECT}:")
-    }
     region = configuration.get("aws:region")
     try:
-        wanted = settings.parse(stack, ours, region)
+        wanted = settings.parse(stack, settings.of_project(configuration, project()), region)
     except settings.SettingsError:
         return []  # The program names each wrong setting.
     before = json.loads(outputs.get("deployed_settings", "{}"))
@@ -87,6 +83,12 @@ def findings(
     return found
 
 
+def project() -> str:
+    """Return the project's name, which `pulumi new` lets people choose."""
+    name: str = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
+    return name
+
+
 def chosen(options: Sequence[str]) -> dict[str, str]:
     """Return the settings among a command's options, by full keys."""
     found = []
@@ -94,7 +96,7 @@ def chosen(options: Sequence[str]) -> dict[str, str]:
         if match := CONFIG_OPTION.fullmatch(option):
             found.append(match[1] or following)
     pairs = (text.partition("=") for text in found)
-    return {key if ":" in key else f"{PROJECT}:{key}": value for key, _, value in pairs}
+    return {key if ":" in key else f"{project()}:{key}": value for key, _, value in pairs}
 
 
 def _configuration(stack: str) -> dict[str, str]:

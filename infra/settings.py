@@ -138,14 +138,24 @@ def load() -> Settings:
     SettingsError
         With one line for every setting that is wrong, missing or unknown.
     """
-    project = f"{pulumi.get_project()}:"
     # `pulumi.Config` reads one known key at a time; a misspelt key shows only in the whole configuration.
     everything = {**config.get_config_env(), **config.CONFIG.get()}
     return parse(
-        pulumi.get_stack(),
-        {key.removeprefix(project): value for key, value in everything.items() if key.startswith(project)},
-        everything.get("aws:region"),
+        pulumi.get_stack(), of_project(everything, pulumi.get_project()), everything.get("aws:region")
     )
+
+
+def of_project(configuration: Mapping[str, str], project: str) -> dict[str, str]:
+    """Return a project's settings without its name, and this program's settings under another project's name.
+
+    Pulumi ignores the latter, such as the keys in a file of a project that has been renamed.
+    """
+    own = f"{project}:"
+    return {
+        key.removeprefix(own): value
+        for key, value in configuration.items()
+        if key.startswith(own) or key.partition(":")[2] in PARSERS
+    }
 
 
 def parse(stack: str, configuration: Mapping[str, str], region: str | None = None) -> Settings:
@@ -170,15 +180,18 @@ def parse(stack: str, configuration: Mapping[str, str], region: str | None = Non
             wrong += [f"{key}[{place}]: {rule}, not {_shown(entry)}" for place, rule, entry in error.wrong]
         except ValueError as error:
             wrong.append(f"{key}: {error}, not {_shown(configuration[key])}")
-    wrong += [
-        f"{_shown(key)}: there is no such setting; Pulumi.yaml lists them all"
-        for key in configuration
-        if key not in PARSERS
-    ]
+    wrong += [f"{_shown(key)}: {_unknown(key)}" for key in configuration if key not in PARSERS]
     wrong += _wrong_together(parsed, region)
     if wrong:
         raise SettingsError("These settings are wrong:\n" + "\n".join(f"  {line}" for line in wrong))
     return Settings(**{FIELDS[key]: value for key, value in parsed.items()})
+
+
+def _unknown(key: str) -> str:
+    other, _, setting = key.rpartition(":")
+    if other and setting in PARSERS:
+        return f"belongs to a project of the name {other!r}, which this one is not; write {setting} alone"
+    return "there is no such setting; Pulumi.yaml lists them all"
 
 
 def _wrong_together(parsed: Mapping[str, Any], region: str | None) -> Iterator[str]:

@@ -67,7 +67,7 @@ def value_range(parser: Callable[[str], Any]) -> str:
 def _row(key: str, entry: dict[str, Any]) -> str:
     cells = (
         f"`{key}`",
-        entry["type"],
+        entry.get("type", "array or text"),
         f"`{_text(entry['default'])}`",
         value_range(PARSERS[key]),
         entry["description"],

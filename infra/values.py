@@ -165,8 +165,10 @@ def locale(tag: str) -> str:
 
 
 def menu(text: str) -> dict[str, Decimal]:
-    """Turn `["Latte=5"]` into `{"Latte": Decimal(5)}`."""
-    found = entries(text, _menu_entry, MAX_ITEMS, '["Coffee=3", "Latte=5"]')
+    """Parse `["Latte=5", "Tea=2"]`, or `Latte=5, Tea=2` as one types it, to prices by item."""
+    if "=" in text and not text.lstrip().startswith(("[", "{")):
+        text = json.dumps(text.split(","))
+    found = entries(text, _menu_entry, MAX_ITEMS, '["Coffee=3", "Latte=5"] or Coffee=3, Latte=5')
     # Texts that look the same are one item to whoever reads the menu.
     _each_once([unicodedata.normalize("NFC", item) for item, _ in found])
     return dict(found)

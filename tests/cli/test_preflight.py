@@ -77,7 +77,7 @@ def aws() -> Account:
 def found(
     aws: account.Client | None, outputs: dict[str, str] = OUTPUTS, **changed: str
 ) -> list[account.Finding]:
-    ours = {f"cafe-orders:{key}": value for key, value in changed.items()}
+    ours = {f"{preflight.project()}:{key}": value for key, value in changed.items()}
     return preflight.findings("dev", {**configuration("dev"), **ours}, outputs, aws)
 
 
@@ -200,7 +200,7 @@ def test_wrong_settings_are_left_to_the_program_which_names_them_all(aws: Accoun
     ],
 )
 def test_settings_among_the_options_are_those_of_the_deploy(options: list[str]) -> None:
-    assert preflight.chosen(options) == {"cafe-orders:apiStage": "v2=", "aws:region": "eu-west-1"}
+    assert preflight.chosen(options) == {f"{preflight.project()}:apiStage": "v2=", "aws:region": "eu-west-1"}
 
 
 @pytest.mark.parametrize("key", ["aws:assumeRole", "aws:accessKey"])

@@ -21,7 +21,7 @@ from pulumi.runtime.settings import get_root_resource
 from pulumi.runtime.stack import wait_for_rpcs
 
 ROOT = Path(__file__).parent.parent.parent
-PROJECT = "cafe-orders"
+PROJECT: str = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
 ZONES = {"use1-az3": "us-east-1a", "use1-az1": "us-east-1b", "use1-az2": "us-east-1c"}
 
 
@@ -128,7 +128,8 @@ def configuration(stack: str) -> dict[str, str]:
     values = {f"{PROJECT}:{key}": entry["default"] for key, entry in declared.items() if ":" not in key}
     own = ROOT / f"Pulumi.{stack}.yaml"
     if own.is_file():
-        values |= yaml.safe_load(own.read_text(encoding="utf-8"))["config"]
+        entries = yaml.safe_load(own.read_text(encoding="utf-8"))["config"]
+        values |= {key if ":" in key else f"{PROJECT}:{key}": value for key, value in entries.items()}
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from infra import access
 from tests.program.conftest import Program
+from tests.program.record import PROJECT
 from tests.program.test_api_and_page import behaviour, page_settings
 
 AUTHORIZER = "apigateway/authorizer:Authorizer"
@@ -267,7 +268,7 @@ def test_the_browser_comes_back_to_the_page_and_nowhere_else(prod: Program) -> N
 
 
 def test_the_pages_know_where_to_sign_in_and_may_ask_there(program: Program) -> None:
-    domain = "https://cafe-orders-0a1b2c3d.auth.us-east-1.amazoncognito.com"
+    domain = f"https://{PROJECT}-0a1b2c3d.auth.us-east-1.amazoncognito.com"
     told = page_settings(program)
     assert told["staffSignIn"] == {
         "domain": domain,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.program.conftest import Program, Resource
+from tests.program.record import PROJECT
 from tests.program.test_network import OVER_IPV6, PRIVATE
 
 # Only with `login`: readers of the order status sign in, too.
@@ -48,7 +49,7 @@ def inventory(program: Program) -> list[str]:
         parent = resource.parent.split("::")[-1] if resource.custom else "-"
         tagged = "tagged" if "tags" in resource.inputs else "-"
         lines.append(f"{kind} {name} in {parent} {tagged}")
-    return sorted(line for line in lines if "pulumi:pulumi:Stack cafe" not in line)
+    return sorted(line for line in lines if f"pulumi:pulumi:Stack {PROJECT}-" not in line)
 
 
 def network_lines(program: Program) -> set[str]:
@@ -70,23 +71,23 @@ def test_tags_tell_the_project_and_the_stack(prod: Program) -> None:
     tagged = [resource for resource in prod.resources if "tags" in resource.inputs]
     assert len(tagged) > 50
     for resource in tagged:
-        assert {"Project": "cafe-orders", "Stack": "prod"}.items() <= resource.inputs["tags"].items()
+        assert {"Project": PROJECT, "Stack": "prod"}.items() <= resource.inputs["tags"].items()
 
 
 def test_parts_of_the_network_have_names_in_the_console(prod: Program) -> None:
     names = {r.inputs["tags"].get("Name") for r in prod.resources if "tags" in r.inputs}
     assert names == {
         None,
-        "cafe-orders-prod-vpc",
-        "cafe-orders-prod-private-routes",
-        "cafe-orders-prod-private-1",
-        "cafe-orders-prod-private-2",
-        "cafe-orders-prod-functions",
-        "cafe-orders-prod-database",
-        "cafe-orders-prod-endpoints",
-        "cafe-orders-prod-dynamodb-endpoint",
-        "cafe-orders-prod-secretsmanager-endpoint",
-        "cafe-orders-prod-sqs-endpoint",
+        f"{PROJECT}-prod-vpc",
+        f"{PROJECT}-prod-private-routes",
+        f"{PROJECT}-prod-private-1",
+        f"{PROJECT}-prod-private-2",
+        f"{PROJECT}-prod-functions",
+        f"{PROJECT}-prod-database",
+        f"{PROJECT}-prod-endpoints",
+        f"{PROJECT}-prod-dynamodb-endpoint",
+        f"{PROJECT}-prod-secretsmanager-endpoint",
+        f"{PROJECT}-prod-sqs-endpoint",
     }
 
 

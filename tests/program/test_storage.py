@@ -11,6 +11,7 @@ import pytest
 from infra.database import managed_secret, storage_limit
 from infra.schema import fingerprint
 from tests.program.conftest import Program, Resource
+from tests.program.record import PROJECT
 
 TABLES = {
     "Orders": "orderId",
@@ -127,7 +128,7 @@ def test_hours_and_idempotency_keys_expire_and_orders_do_not(program: Program) -
 def test_prod_protects_the_database_and_the_tables_in_aws_too(prod: Program) -> None:
     assert database(prod).inputs["deletionProtection"] is True
     assert database(prod).inputs["skipFinalSnapshot"] is False
-    assert database(prod).inputs["finalSnapshotIdentifier"] == "cafe-orders-prod-0a1b2c3d"
+    assert database(prod).inputs["finalSnapshotIdentifier"] == f"{PROJECT}-prod-0a1b2c3d"
     assert database(prod).inputs["multiAz"] is True
     protected = {
         table.name for table in prod.all("dynamodb/table:Table") if table.inputs["deletionProtectionEnabled"]
