@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pulumi
 import pulumi_aws as aws
 
@@ -11,6 +13,9 @@ from infra.api import Api
 from infra.function import Function
 from infra.functions import Surroundings
 from infra.page import Page
+
+# Pulumi Cloud shows it on the stack's page, with the outputs that it names.
+README = Path(__file__).parent.parent / "Pulumi.README.md"
 
 
 def export(
@@ -53,6 +58,7 @@ def export(
         "alarm_topic_arn": alarms.topic.arn,
         "database_identifier": given.database.instance.identifier,
         "deployed_settings": changes.deployed(given.settings),
+        "readme": README.read_text(encoding="utf-8"),
     }
     if api.orders_key is not None:
         outputs["orders_api_key"] = api.orders_key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ OUTPUTS = {
     "waiting_alarm_minutes",
     "database_identifier",
     "deployed_settings",
+    "readme",
 }
 
 
@@ -157,6 +159,12 @@ def test_the_program_warns_of_nothing(program: Program) -> None:
 
 def test_the_outputs_are_those_of_the_contract(program: Program) -> None:
     assert set(program.outputs) == OUTPUTS
+
+
+def test_the_stacks_own_page_names_outputs_that_exist(program: Program) -> None:
+    named = re.findall(r"\$\{outputs\.(\w+)\}", program.outputs["readme"])
+    assert len(named) > 5
+    assert set(named) <= OUTPUTS
     assert all(isinstance(value, str) and value for value in program.outputs.values())
 
 
