@@ -2,7 +2,7 @@
 
 import { element, make, mark, show, write } from "./dom.js";
 import { dayText, now, numberText, stopwatchText, timeText } from "./formats.js";
-import { lateness, NEXT, notes, OPEN, STATE_WORDS, waitsSince } from "./kitchen-orders.js";
+import { lateness, notes, OPEN, STATE_WORDS, title, waitsSince } from "./kitchen-orders.js";
 
 const HOLD = 1_500; // milliseconds after the last touch in which every card stays where it is
 const HOLD_AT_MOST = 15_000; // somebody who taps without a pause sees the others' moves after so long
@@ -138,7 +138,7 @@ export class Board {
     mark(next, "aria-disabled", String(pending || moved));
     const words = pending ? "Sending …" : moved ? STATE_WORDS[order.state] : this.#nextWords(card, order);
     write(next, words);
-    mark(next, "aria-label", `${words}: ${order.number} ${order.customer_name}`);
+    mark(next, "aria-label", `${words}: ${title(order)}`);
   }
 
   #nextWords(card, order) {
@@ -164,7 +164,7 @@ export class Board {
     const cancelled = order.state === "cancelled";
     write(parts.said, cancelled ? `Cancelled${order.reason ? `: ${order.reason}` : ""}` : "");
     show(parts.more, !cancelled);
-    mark(parts.more, "aria-label", `More for ${order.number} ${order.customer_name}`);
+    mark(parts.more, "aria-label", `More for ${title(order)}`);
     if (!delayed) return;
     const created = new Date(order.created_at);
     write(parts.clock, `${dayText(created)}, ${timeText(created)}`);

@@ -2,7 +2,7 @@
 
 import { element, make, mark, show, write } from "./dom.js";
 import { dayText, now, numberText, timeText } from "./formats.js";
-import { STATE_WORDS } from "./kitchen-orders.js";
+import { STATE_WORDS, title } from "./kitchen-orders.js";
 
 const REASONS = ["Sold out", "Customer changed their mind", "Ordered twice", "Not collected"];
 /** The moves that a card itself does not offer. */
@@ -27,16 +27,16 @@ function choice(words, label, action) {
   return button;
 }
 
-const title = ({ number, customer_name: name }) => `${number} ${name}`;
+const backTo = ({ recall_to: state }) => `Back to “${STATE_WORDS[state]}”`;
 const what = ({ quantity, item }) => `${numberText(quantity)} × ${item}`;
 
 // --- One order ---
 
 /**
  * Open the sheet of an order; `move` is called with a target, and a reason where it is cancelled.
- * Who may not cancel it reads who may. `latest` is a promise of the order's latest change, to which the sheet offers the way back.
+ * Who may not cancel it reads who may.
  */
-export async function openOrder(order, mayCancel, latest, move) {
+export function openOrder(order, mayCancel, move) {
   const act = (target, reason) => {
     orderSheet.close();
     move(target, reason);
@@ -44,22 +44,20 @@ export async function openOrder(order, mayCancel, latest, move) {
   const button = (words, target) => choice(words, `${words}: ${title(order)}`, () => act(target));
   write(element("order-title"), title(order));
   write(element("order-words"), what(order));
-  write(element("order-latest"), "");
-  element("order-moves").replaceChildren(...SKIPS[order.state].map((target) => button(`${STATE_WORDS[target]} at once`, target)));
+  write(element("order-latest"), `${STATE_WORDS[order.state]} since ${timeText(new Date(order.state_at))}`);
+  const moves = SKIPS[order.state].map((target) => button(`${STATE_WORDS[target]} at once`, target));
+  if (order.recall_to) moves.push(button(backTo(order), order.recall_to));
+  element("order-moves").replaceChildren(...moves);
   for (const part of element("cancel").querySelectorAll(".for-cancel")) show(part, mayCancel);
   prepareCancel(order, (reason) => act("cancelled", reason));
   orderSheet.showModal();
   element("order-title").focus();
-  const change = await latest;
-  if (!change || element("order-title").textContent !== title(order)) return;
-  write(element("order-latest"), `${STATE_WORDS[change.to]} since ${timeText(new Date(change.at))}`);
-  element("order-moves").append(button(`Back to “${STATE_WORDS[change.from]}”`, change.from));
 }
 
 function reasonChoice(reason, value) {
   const input = make("input");
   Object.assign(input, { type: "radio", name: "reason", value });
-  return make("label", "", input, make("span", "", reason));
+  return make("label", "option", input, make("span", "", reason));
 }
 
 const chosen = () => element("reasons").querySelector(":checked")?.value;
@@ -103,7 +101,7 @@ function row(order, recall) {
     make("small", "", `${STATE_WORDS[order.state]} ${when}${order.reason ? `: ${order.reason}` : ""}`));
   const line = make("li", "", words);
   line.dataset.state = order.state;
-  line.append(choice("Bring back", `Bring back ${title(order)}`, () => recall(order)));
+  if (order.recall_to) line.append(choice(backTo(order), `${backTo(order)}: ${title(order)}`, () => recall(order)));
   return line;
 }
 

@@ -1,21 +1,6 @@
-/** What the kitchen's screen knows of the orders: never an older version over a newer one. No DOM and no network. */
-
 /**
- * @typedef {"received" | "preparing" | "ready" | "collected" | "cancelled"} State
- *
- * @typedef {object} Order as the API gives it
- * @property {string} order_id
- * @property {string} number
- * @property {State} state
- * @property {number} version
- * @property {string} state_at
- * @property {string} created_at
- * @property {string | null} ready_at
- * @property {string} customer_name
- * @property {string} item
- * @property {number} quantity
- * @property {Record<string, unknown>} attributes
- * @property {string | null} reason of the latest change
+ * What the kitchen's screen knows of the orders: never an older version over a newer one. No DOM and no network.
+ * An order is a `StaffOrder` of docs/openapi.yaml.
  */
 
 /** The columns of the screen, which are the open states. */
@@ -25,6 +10,9 @@ export const STATE_WORDS = {
   received: "To make", preparing: "Making", ready: "Ready", collected: "Collected", cancelled: "Cancelled",
 };
 
+/** How people call an order. */
+export const title = ({ number, customer_name: name }) => `${number} ${name}`;
+
 const MINUTE = 60_000;
 
 const isOpen = ({ state }) => OPEN.includes(state);
@@ -32,7 +20,7 @@ const byAge = (one, other) =>
   one.created_at < other.created_at ? -1 : one.created_at > other.created_at ? 1 : one.order_id < other.order_id ? -1 : 1;
 
 export class Kitchen {
-  /** The newest version that is known of each order. @type {Map<string, Order>} */
+  /** The newest version that is known of each order. */
   #orders = new Map();
   /** What is open, but for delayed orders. */
   #listed = new Set();
@@ -64,7 +52,7 @@ export class Kitchen {
 
   /**
    * Take a response of `GET /kitchen` to the request that was sent at `sentAt`.
-   * @returns {{ arrived: Order[], cancelled: Order[] } | null} what is new to this screen; null: the response is older than the last one
+   * @returns {{ arrived: object[], cancelled: object[] } | null} what is new to this screen; null: the response is older than the last one
    */
   take(response, sentAt) {
     const time = Date.parse(response.now);

@@ -5,7 +5,7 @@ import { element, mark, show, write } from "./dom.js";
 import { exactTimeText, now, numberText, setClock } from "./formats.js";
 import { Board } from "./kitchen-cards.js";
 import { openOrder, showRecent } from "./kitchen-dialogs.js";
-import { Kitchen, NEXT, OPEN, STATE_WORDS } from "./kitchen-orders.js";
+import { Kitchen, NEXT, OPEN, STATE_WORDS, title } from "./kitchen-orders.js";
 import { about, poll } from "./polling.js";
 import { renewWhenIdle, stayAwake } from "./screen.js";
 import { settings } from "./settings.js";
@@ -57,8 +57,6 @@ async function ask() {
 }
 
 // --- What the page shows ---
-
-const title = (order) => `${order.number} ${order.customer_name}`;
 
 function showState(state, words) {
   mark(document.body, "data-state", state);
@@ -184,9 +182,12 @@ let settled = false;
 
 const later = (pause) => new Promise((resolve) => setTimeout(resolve, pause));
 
+/** An id as a part of a path. Browsers remove `.` and `..` unless they are escaped twice. */
+const escaped = (id) => (/^\.{1,2}$/.test(id) ? id.replaceAll(".", "%252E") : encodeURIComponent(id));
+
 /** Send a move; without a response, or with a 5xx, send the same request again. */
 async function request(order, body) {
-  const path = `/orders/${encodeURIComponent(order.order_id)}`;
+  const path = `/orders/${escaped(order.order_id)}`;
   const options = {
     signIn, method: "PATCH", body: JSON.stringify(body),
     headers: {
@@ -245,26 +246,11 @@ async function move(order, target, reason = undefined) {
   if (element("door").hidden) showOrders({ arrived: [], cancelled: [] });
 }
 
-/** Return the latest change of an order, or null. */
-async function latestChange({ order_id: id }) {
-  try {
-    const { data } = await read(`/orders/${encodeURIComponent(id)}`, { signIn, parse: ({ history }) => history });
-    return data.at(-1) ?? null;
-  } catch {
-    return null;
-  }
-}
-
-/** Bring an order back to the state that its latest change came from. */
-async function recall(order) {
-  const change = await latestChange(order);
-  if (change) move(order, change.from);
-  else showMessage("trouble", `${title(order)} was not moved: its history cannot be read.`, TROUBLE);
-}
+const recall = (order) => move(order, order.recall_to);
 
 function more(order) {
   const mayCancel = order.state !== "ready" || (signIn?.groups ?? ["manager"]).includes("manager");
-  openOrder(order, mayCancel, latestChange(order), (target, reason) => move(order, target, reason));
+  openOrder(order, mayCancel, (target, reason) => move(order, target, reason));
 }
 
 function seen(order) {

@@ -33,7 +33,7 @@ function choice(value, words, price) {
   input.value = value;
   input.dataset.other = String(price === OTHER);
   const label = make("span", "words", make("span", "item", words), make("span", "price", price === OTHER ? "" : price));
-  return make("label", "", input, label);
+  return make("label", "option", input, label);
 }
 
 const fitMenu = () => fitWords(element("menu"), [...element("menu").children], 1, 3, 2);

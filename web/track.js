@@ -9,6 +9,7 @@ import { SignInNeeded } from "./sign-in.js";
 const EVERY = 5_000; // milliseconds to the next request
 const CALM = 15_000; // the same for an order that has not changed for long, and in a hidden tab
 const LONG = 10 * 60_000; // after so long without a change the page polls less often
+const UNRECORDED = 3 * 60_000; // after so long without a number somebody has to look why the order is not recorded
 const GONE = 410;
 
 const STEPS = ["received", "preparing", "ready", "collected"];
@@ -25,6 +26,9 @@ const token = location.hash.slice(1);
 let etag = null;
 let order = null;
 let changedAt = now();
+/** When this page was opened first, also where it was loaded anew since then. */
+const openedAt = history.state?.openedAt ?? Date.now();
+history.replaceState({ openedAt }, "");
 
 async function ask() {
   const response = await read("/track", { etag: order && etag, headers: { "Track-Token": token }, parse: (body) => {
@@ -41,6 +45,7 @@ const minutes = (seconds) => {
 };
 
 function details({ number, state, state_at: since, orders_before: before, usual_seconds: usual }) {
+  if (number === null && Date.now() - openedAt > UNRECORDED) return "It takes longer than usual. Please ask at the counter.";
   if (number === null) return "Your number comes in a moment.";
   if (state === "ready") return `Please collect it at the counter. Ready since ${timeText(new Date(since))}.`;
   if (state === "collected") return `Collected at ${timeText(new Date(since))}.`;
@@ -54,7 +59,6 @@ function showOrder(progress) {
   mark(document.body, "data-order", state);
   write(element("number"), number ?? "…");
   write(element("headline"), HEADLINES[state]);
-  write(element("details"), details(progress));
   for (const [index, step] of STEPS.entries()) {
     const line = element("steps").children[index];
     const current = STEPS.indexOf(state);
@@ -77,6 +81,7 @@ function showResponse({ data, etag: tag }) {
     showOrder(data);
     [order, etag] = [data, tag];
   }
+  write(element("details"), details(order));
   const closed = ["collected", "cancelled"].includes(order.state);
   write(element("updated"), closed ? "" : `updated ${exactTimeText(new Date(now()))}`);
   if (closed) polling.stop();

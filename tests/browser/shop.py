@@ -52,6 +52,7 @@ class Shop:
             "state_at": created,
             "created_at": created,
             "ready_at": None,
+            "recall_to": None,
             "customer_name": "Asha",
             "item": item,
             "quantity": 1,
@@ -66,7 +67,7 @@ class Shop:
 
     def move(self, number: str, state: str, reason: str | None = None) -> None:
         """Change an order's state, as another screen does."""
-        order = self.orders[f"order-{number}"]
+        order = next(order for order in self.orders.values() if order["number"] == number)
         version = max(order["version"] + 1, int(self.now.timestamp() * 1_000_000))
         change = {
             "version": version,
@@ -77,6 +78,7 @@ class Shop:
         }
         self.history.setdefault(order["order_id"], []).append({**change, "reason": reason})
         order |= {"state": state, "version": version, "state_at": _time(self.now), "reason": reason}
+        order["recall_to"] = change["from"] if change["from"] in OPEN else None
         self.delayed.discard(order["order_id"])
         if state == "ready":
             order["ready_at"] = _time(self.now)

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, unquote, urlencode
 
 from infra.site import CONTENT_SECURITY_POLICY, CONTENT_TYPES, WEB, cache_control
 from tests.browser.shop import Shop
@@ -218,7 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer_question(site)
         elif path == MENU_PATH:
             self._send_json(site.menu_status, site.menu)
-        elif path in SCREEN_PATHS or path.startswith(f"{ORDERS_PATH}/"):
+        elif path in SCREEN_PATHS:
             self._answer_screen(site, path)
         elif path == "/config.js":
             settings = f"export const settings = {json.dumps(site.settings)};\n"
@@ -261,7 +261,7 @@ class _Handler(BaseHTTPRequestHandler):
             elif site.status != HTTPStatus.OK:
                 self._send_json(site.status, {"message": "No."})
             else:
-                answer = site.shop.patch(self.path.rpartition("/")[2], body, headers)
+                answer = site.shop.patch(_order_id(self.path), body, headers)
                 if site.shop.lost_answers:
                     site.shop.lost_answers -= 1
                     self.close_connection = True
@@ -296,11 +296,8 @@ class _Handler(BaseHTTPRequestHandler):
             return site.shop.kitchen()
         if path == READY_PATH:
             return site.shop.numbers()
-        if path == TRACK_PATH:
-            site.shop.track_tokens.append(self.headers.get("Track-Token", ""))
-            return site.shop.track
-        order_id = path.rpartition("/")[2]
-        return {**site.shop.orders[order_id], "history": site.shop.history.get(order_id, [])}
+        site.shop.track_tokens.append(self.headers.get("Track-Token", ""))
+        return site.shop.track
 
     def _send_file(self, site: Site, file: Path) -> None:
         content = file.read_bytes()
@@ -361,6 +358,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
         """Say nothing: the tests look at `Site.requests`."""
+
+
+def _order_id(path: str) -> str:
+    """Return the id that a path names, which may be escaped twice."""
+    return unquote(unquote(path.rpartition("/")[2]))
 
 
 def _etag(answer: object) -> str:

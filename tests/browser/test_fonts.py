@@ -12,7 +12,10 @@ from playwright.sync_api import expect
 from infra.site import WEB
 from tests.browser.answers import EXTREME_MENU, busy_morning, extremes, order
 from tests.browser.layout import faults, zoom_text
+from tests.browser.shop import busy_shop
 from tests.browser.site import PAGES
+from tests.browser.test_screens import SHOWN as SCREENS
+from tests.browser.test_screens import progress
 
 if TYPE_CHECKING:
     from playwright.sync_api import Route
@@ -39,6 +42,7 @@ SIZES_OF_OTHERS = (
     (1920, 1080),
 )  # a layout of each kind, at its tightest
 LARGEST_SHIFT = 0.01  # cumulative layout shift
+SHOWN = {"/order-status": "#rows tr", "/order-status?kiosk": "#rows tr", "/order": "#menu label", **SCREENS}
 
 RECORD_SHIFTS = """
 window.shifts = [];
@@ -114,24 +118,25 @@ def test_every_typeface_has_its_licence_beside_it() -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(360, 740), (820, 1180), (1280, 800), (1920, 1080)])
-@pytest.mark.parametrize("path", ["/order-status", "/order-status?kiosk", "/order"])
+@pytest.mark.parametrize("path", SHOWN)
 def test_a_script_data_and_fonts_that_come_late_move_next_to_nothing(
     running_board: Board, path: str, width: int, height: int
 ) -> None:
     board = running_board
     board.page.set_viewport_size({"width": width, "height": height})
     board.page.add_init_script(RECORD_SHIFTS)
-    board.site.answer = busy_morning()
+    board.site.answer, board.site.shop = busy_morning(), busy_shop()
+    board.site.shop.track = progress("preparing")
     board.site.hold()
     board.site.fonts_come.clear()
     scripts: list[Route] = []
-    board.page.route(f"**{path.partition('?')[0]}.js", lambda route: scripts.append(route))
+    board.page.route(f"**{re.split('[?#]', path)[0]}.js", lambda route: scripts.append(route))
     board.page.goto(board.site.url + path, wait_until="commit")
     board.page.wait_for_function(PAINTED)
     for script in scripts:
         script.continue_()
     board.site.let_go()
-    expect(board.page.locator("#menu label" if path == "/order" else "#rows tr")).not_to_have_count(0)
+    expect(board.page.locator(SHOWN[path])).not_to_have_count(0)
     board.site.fonts_come.set()
     board.page.wait_for_function("() => document.fonts.status === 'loaded'")
     assert sum(board.page.evaluate("shifts")) <= LARGEST_SHIFT

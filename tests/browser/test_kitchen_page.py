@@ -146,8 +146,10 @@ def test_an_order_is_moved_by_taps_undone_and_brought_back(kitchen: Kitchen) -> 
     expect(kitchen.bar).to_have_text("K42 Asha: Collected")
     kitchen.page.get_by_role("button", name="Recently done").click()
     drawer = kitchen.page.get_by_role("dialog", name="Recently done")
-    expect(drawer.get_by_role("listitem")).to_have_text(["K42 Asha 2 × Latte Collected 12:00Bring back"])
-    drawer.get_by_role("button", name="Bring back K42 Asha").click()
+    expect(drawer.get_by_role("listitem")).to_have_text(
+        ["K42 Asha 2 × Latte Collected 12:00Back to “To make”"]
+    )
+    drawer.get_by_role("button", name="Back to “To make”: K42 Asha").click()
     expect(kitchen.bar).to_have_text("K42 Asha: To make")
     drawer.get_by_role("button", name="Close").click()
     assert kitchen.targets == ["preparing", "received", "collected", "received"]
@@ -186,6 +188,13 @@ def test_a_move_without_a_response_is_sent_again_and_an_older_response_changes_n
     kitchen.shop.now += timedelta(minutes=1)
     kitchen.wait()
     expect(kitchen.numbers("preparing")).to_have_count(0)
+
+
+def test_an_order_whose_id_is_a_step_of_a_path_is_moved(kitchen: Kitchen) -> None:
+    kitchen.shop.add("K42", order_id="..")
+    kitchen.open()
+    kitchen.tap("K42")
+    expect(kitchen.bar).to_have_text("K42 Asha: Making")
 
 
 def test_what_another_screen_has_moved_is_not_moved_twice(kitchen: Kitchen) -> None:

@@ -89,6 +89,14 @@ def test_the_counter_shows_numbers_large_in_pages_and_says_when_they_are_old(boa
         board.wait(8_000)
     assert len(seen) == 60
 
+    board.page.set_viewport_size({"width": 1080, "height": 1920})
+    expect(board.page.locator("#ready-page")).not_to_be_empty()
+    (size, width) = entries.first.evaluate(
+        "entry => [parseFloat(getComputedStyle(entry).fontSize), entry.getBoundingClientRect().right]"
+    )
+    assert size >= 0.12 * 1920 - 0.1
+    assert width <= 1080
+
     # A phone scrolls: no number has to wait for its page.
     board.page.set_viewport_size({"width": 390, "height": 844})
     expect(board.page.locator("#ready li:visible")).to_have_count(60)
@@ -119,6 +127,11 @@ def test_a_customer_follows_an_order_from_the_form_until_it_is_collected(board: 
     details = board.page.locator("#details")
     expect(details).to_have_text("Your number comes in a moment.")
     assert site.shop.track_tokens[0] == TOKEN
+    board.page.clock.fast_forward(2 * 60_000)
+    board.page.reload()
+    expect(details).to_have_text("Your number comes in a moment.")
+    board.page.clock.fast_forward(61_000)  # nobody records it
+    expect(details).to_have_text("It takes longer than usual. Please ask at the counter.")
     for told, headline, words in (
         (progress(), "We have your order", "3 orders before yours. Orders usually take about 4 minutes."),
         (
