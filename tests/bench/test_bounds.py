@@ -9,8 +9,8 @@ import pytest
 from bench.bounds import Sender
 from infra import prices
 from infra.database import storage_limit
+from infra.recording import PROJECT, ROOT, configuration
 from orders.request import MAX_BODY
-from tests.program.record import PROJECT, ROOT, configuration
 
 DEFAULTS = {
     key.removeprefix(f"{PROJECT}:"): value

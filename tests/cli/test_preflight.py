@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from cli import account, preflight
 from infra import changes
-from tests.program.record import configuration
+from infra.recording import configuration
 from tests.program.test_settings import parse
 
 SNAPSHOT = {

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.program.record import record
+from infra.recording import record
 
 # The most that there may be, in the longest form.
 NETWORKS = [f"2001:db8:ffff:ffff:ffff:ffff:ffff:{number:x}00/120" for number in range(0xC0, 0xF2)]
@@ -64,7 +64,7 @@ class Program:
 
 # Each run is forked from a process that has imported what takes the longest.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.program.record", "tests.program.services"])
+FORKS.set_forkserver_preload(["infra.recording", "tests.program.services"])
 
 
 # What a cafe sets for itself, as the README tells it to: its tests pass all the same.

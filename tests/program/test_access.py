@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from infra import access
+from infra.recording import PROJECT
 from tests.program.conftest import Program
-from tests.program.record import PROJECT
 from tests.program.test_api_and_page import behaviour, page_settings
 
 AUTHORIZER = "apigateway/authorizer:Authorizer"

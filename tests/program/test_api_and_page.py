@@ -14,8 +14,8 @@ import yaml
 from pulumi import RunError
 
 from infra import api, site
+from infra.recording import ROOT, record
 from tests.program.conftest import FORKS, OF_THE_CAFE, Program
-from tests.program.record import ROOT, record
 
 
 def behaviour(program: Program, which: str) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.recording import PROJECT
 from tests.program.conftest import Program, Resource
-from tests.program.record import PROJECT
 from tests.program.test_network import OVER_IPV6, PRIVATE
 
 # Only with `login`: readers of the order status sign in, too.

@@ -11,8 +11,8 @@ import pytest
 
 from infra import network
 from infra.network import ipv6_block
+from infra.recording import ZONES
 from tests.program.conftest import Program
-from tests.program.record import ZONES
 
 IN_VPC = ["OrderProcessor", "GetOrderStatusLambda", "ReconcileOrders", "MigrateDatabase"]
 USE_SQS = ["OrderProcessor", "GetOrderStatusLambda", "ReconcileOrders"]

@@ -12,8 +12,8 @@ import yaml
 from pulumi import RunError
 
 from infra import settings, settings_page, values
+from infra.recording import PROJECT, ROOT, configuration
 from tests.program.conftest import recorded
-from tests.program.record import PROJECT, ROOT, configuration
 
 DECLARED = {
     key: entry

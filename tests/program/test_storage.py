@@ -9,9 +9,9 @@ import pulumi
 import pytest
 
 from infra.database import managed_secret, storage_limit
+from infra.recording import PROJECT
 from infra.schema import fingerprint
 from tests.program.conftest import Program, Resource
-from tests.program.record import PROJECT
 
 TABLES = {
     "Orders": "orderId",

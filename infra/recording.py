@@ -1,4 +1,7 @@
-"""Run the Pulumi program of a stack under mocks, and tell what it registers."""
+"""Runs the Pulumi program of a stack under mocks, and returns what it registers.
+
+For the tests, and for `cafe cost`.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from pulumi.runtime import mocks, rpc
 from pulumi.runtime.settings import get_root_resource
 from pulumi.runtime.stack import wait_for_rpcs
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent
 PROJECT: str = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
 ZONES = {"use1-az3": "us-east-1a", "use1-az1": "us-east-1b", "use1-az2": "us-east-1c"}
 
