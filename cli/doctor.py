@@ -21,7 +21,7 @@ from cli.errors import CafeError, SetUpError
 from cli.kitchen.client import Kitchen
 from cli.plurals import are, messages, orders
 from cli.reasons import DENIED, LOCKED, SCHEMA, explained, meaning_of
-from cli.reconciler import Check, Reconciler
+from cli.reconciler import CheckResponse, Reconciler
 from cli.stack import LOCAL, REPOSITORY, Stack
 from cli.verify import TITLE, is_shut_to_this_network
 from orders.states import TO_MAKE
@@ -363,14 +363,14 @@ class Doctor:
     # What only the function in the VPC sees
 
     @cached_property
-    def _check(self) -> Check | CafeError:
+    def _check(self) -> CheckResponse | CafeError:
         try:
             name = self._stack.output("reconcile_function")
             return Reconciler(functions=self._clients.functions, name=name).check()
         except CafeError as error:
             return error
 
-    def _known(self) -> Check:
+    def _known(self) -> CheckResponse:
         if isinstance(self._check, CafeError):
             raise self._check
         return self._check

@@ -72,8 +72,8 @@ class TablesState(BaseModel):
     reason: str | None = None
 
 
-class Check(BaseModel):
-    """What the function knows without comparing anything."""
+class CheckResponse(BaseModel):
+    """Response of `ReconcileOrders` to the command `check`, which compares nothing."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -108,9 +108,9 @@ class Page(BaseModel):
 class Reconciler(Function):
     """The function of one stack."""
 
-    def check(self) -> Check:
-        """Ask how things are."""
-        return self.ask({"command": "check"}, Check)
+    def check(self) -> CheckResponse:
+        """Return the state of the stores without comparing them."""
+        return self.ask({"command": "check"}, CheckResponse)
 
     def run(self, command: str | None, on_step: Callable[[Report], object] = lambda _report: None) -> Report:
         """Compare and repair, as far as it takes; `on_step` is called between the function's runs.
