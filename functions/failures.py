@@ -68,4 +68,4 @@ class FailureLog:
 def _is_first(attributes: Mapping[str, str], visibility: float) -> bool:
     earlier = int(attributes.get("ApproximateReceiveCount", "1")) - 1
     first = int(attributes.get("ApproximateFirstReceiveTimestamp", "0")) / 1000
-    return earlier <= 0 or (first > 0 and time.time() - first >= earlier * visibility)
+    return not earlier or time.time() - first >= earlier * visibility

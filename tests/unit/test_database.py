@@ -253,18 +253,22 @@ def test_what_passes_is_tried_again(mysql: MySql, code: int) -> None:
     assert mysql.run(work) == "done"
 
 
-def test_a_new_connection_is_kept_where_what_passes_is_tried_again(mysql: MySql) -> None:
-    errors = iter([pymysql.OperationalError(ER.LOCK_DEADLOCK, "")])
+def test_a_deadlock_is_tried_again_on_the_same_connection_after_growing_pauses(
+    mysql: MySql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
     connections: list[int] = []
+    monkeypatch.setattr("stores.mysql.connection.time.sleep", pauses.append)
+    monkeypatch.setattr("stores.mysql.connection.random.uniform", lambda _shortest, longest: longest)
 
     def work(cursor: Cursor) -> None:
         connections.append(cursor.connection.thread_id())  # type: ignore[no-untyped-call]
-        for error in errors:
-            raise error
+        raise pymysql.OperationalError(ER.LOCK_DEADLOCK, "")
 
-    mysql.run(work)
-    first, second = connections
-    assert first == second
+    with pytest.raises(StoreUnavailableError, match=str(ER.LOCK_DEADLOCK)):
+        mysql.run(work)
+    assert pauses == [0.1, 0.2, 0.4]
+    assert connections == [connections[0]] * 4
 
 
 def test_what_a_constraint_of_the_earlier_system_refuses_is_refused_alone(
@@ -300,6 +304,13 @@ def test_a_password_that_was_changed_is_fetched_again(server: Server, mysql: MyS
 
     login = Rotated(server.login)
     assert number_of(OrdersDatabase(MySql(login), UTC)) == 0
+    assert login.forgotten == 1
+
+
+def test_a_password_that_is_wrong_when_it_was_fetched_again_is_an_error(server: Server, mysql: MySql) -> None:
+    login = FixedLogin(dataclasses.replace(server.login, password="another password"))
+    with pytest.raises(StoreUnavailableError, match=str(ER.ACCESS_DENIED_ERROR)):
+        number_of(OrdersDatabase(MySql(login), UTC))
     assert login.forgotten == 1
 
 

@@ -184,8 +184,9 @@ def test_as_many_orders_are_put_at_once_as_dynamodb_takes(
 
 
 def test_orders_may_be_written_again(projection: Projection, dynamodb: Any) -> None:
-    projection.write(orders(2), {})
-    projection.write(orders(3), {})
+    first = Progress(State.RECEIVED, 1, NOW)
+    projection.write(orders(2, progress=first), {})
+    assert projection.write(orders(3, progress=first), {}) == Written()
     assert items(dynamodb) == {"o0", "o1", "o2"}
 
 

@@ -107,7 +107,7 @@ def test_rows_that_nobody_has_counted_are_named_counted_and_shown(both: BothStor
     both.sql("INSERT INTO orders (customer_name, item, quantity) VALUES ('Ann', 'Tea', 3), (NULL, 'Tea', 1)")
     both.sql("INSERT INTO orders (order_id, item, quantity, created_at) VALUES ('x', 'Tea', 1, NOW(3))")
     found = both.recent()
-    assert (found.counted, found.rds_orders) == (3, 3)
+    assert (found.counted, found.drift, found.rds_orders) == (3, 0, 3)
     assert both.items == {"row-1", "row-2", "x"}
     assert both.shown["TOTAL_ORDERS"] == 3
     assert both.shown["ITEM#Tea"] == 5

@@ -95,7 +95,7 @@ def read(cursor: Cursor) -> dict[str, State]:
 def last_id(cursor: Cursor) -> int:
     """Return the largest id of the table, 0 if it is empty."""
     cursor.execute("SELECT COALESCE(MAX(id), 0) FROM orders")
-    (found,) = cursor.fetchone() or (0,)
+    ((found,),) = cursor.fetchall()
     return int(found)
 
 

@@ -15,6 +15,7 @@ import pymysql
 from pymysql.cursors import Cursor
 
 from orders.errors import SchemaError
+from orders.names import MAX_NAME
 from orders.order import MAX_QUANTITY
 
 TEXT = {"char", "varchar", "enum"}
@@ -43,7 +44,6 @@ NEEDED = ("customer_name", "id", "item", "quantity")  # the migrations add the o
 CHANGED = ("customer_name", "item", "order_id", "created_at")
 MAX_ITEM = 512  # characters of four bytes: as long as a key of `CafeMenu` can be
 INDEXES = {
-    "PRIMARY": ("id",),
     "orders_order_id": ("order_id",),
     "orders_created_at": ("created_at",),
     "orders_item_by_time": ("created_at", "item", "quantity"),
@@ -256,9 +256,9 @@ def _insert_largest(cursor: Cursor) -> None:
     """Insert the largest order that there can be, and another one that differs from it in its id alone."""
     largest = {
         "created_at": LATEST,
-        "item": "😀" * 100,
+        "item": "😀" * MAX_NAME,
         "quantity": MAX_QUANTITY,
-        "customer_name": "😀" * 100,
+        "customer_name": "😀" * MAX_NAME,
         "attributes": LARGEST_ATTRIBUTES,
         "recorded_in": 2**63 - 1,
         "state": "collected",

@@ -52,5 +52,5 @@ def _pattern(cursor: Cursor, login: Login) -> str:
     then names are taken as they are, and one with a backslash would be another database's.
     """
     cursor.execute("SHOW GLOBAL VARIABLES LIKE 'partial_revokes'")
-    is_literal = (cursor.fetchone() or ("", ""))[1] == "ON"
+    is_literal = ("partial_revokes", "ON") in cursor.fetchall()
     return "`" + (login.database if is_literal else login.database.replace("_", r"\_")) + "`"

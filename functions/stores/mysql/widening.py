@@ -58,7 +58,7 @@ def look(cursor: Cursor) -> Table:
         return Table(narrow, 0, 0)
     rows = counters.read(cursor, [TOTAL_ORDERS]).get(TOTAL_ORDERS, Counted(0, 0)).value
     cursor.execute(f"SELECT data_length FROM information_schema.tables WHERE {here}")  # noqa: S608
-    (size,) = cursor.fetchone() or (0,)
+    ((size,),) = cursor.fetchall()
     cursor.execute(
         "SELECT constraint_name, table_name FROM information_schema.key_column_usage"
         " WHERE referenced_table_schema = DATABASE() AND referenced_table_name = 'orders'"
