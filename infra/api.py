@@ -37,6 +37,10 @@ GATEWAY_ANSWERS = {
 # Bytes from which on an answer is compressed for whoever can read that. Smaller bodies of requests are not
 # decompressed either, and an order is small.
 COMPRESSED_FROM = 0
+# Requests at once to paths that are open to everybody and read the database. Together they take 12 of the 20
+# connections of its user `cafe_status` at most, so that no flood takes the order status's.
+PUBLIC_BURSTS = {"ready": 4, "track": 8}
+PUBLIC_RATES = {"ready": 8, "track": 20}  # a second; 100 customers who follow an order, every five seconds
 ACCESS_LOG = {
     "requestId": "$context.requestId",
     "time": "$context.requestTime",
@@ -287,18 +291,24 @@ class Api(pulumi.ComponentResource):
                 parent=self, depends_on=self._log_role() if args.manage_account else []
             ),
         )
+        self._throttle("orders", "*/*", stage, args.rate_limit, args.burst_limit)
+        for path, burst in PUBLIC_BURSTS.items():
+            self._throttle(path, f"{path}/GET", stage, PUBLIC_RATES[path], burst)
+        return stage
+
+    def _throttle(self, name: str, methods: str, stage: aws.apigateway.Stage, rate: int, burst: int) -> None:
+        """Limit the requests to methods; where the stack's own limit is lower, that one holds."""
         aws.apigateway.MethodSettings(
-            "orders",
+            name,
             rest_api=self.rest_api.id,
             stage_name=stage.stage_name,
-            method_path="*/*",
+            method_path=methods,
             settings={
-                "throttling_rate_limit": args.rate_limit,
-                "throttling_burst_limit": args.burst_limit,
+                "throttling_rate_limit": min(rate, self._args.rate_limit),
+                "throttling_burst_limit": min(burst, self._args.burst_limit),
             },
             opts=self._child,
         )
-        return stage
 
     def _log_role(self) -> list[pulumi.Resource]:
         """Let API Gateway write logs at all: a setting of the account and region, not of one API.

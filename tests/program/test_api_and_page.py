@@ -14,7 +14,9 @@ import yaml
 from pulumi import RunError
 
 from infra import api, site
+from infra.api import PUBLIC_BURSTS
 from infra.recording import ROOT, record
+from stores.mysql import users
 from tests.program.conftest import FORKS, OF_THE_CAFE, Program
 
 
@@ -162,9 +164,17 @@ def test_another_compression_size_is_deployed(dev: Program) -> None:
 
 
 def test_the_stage_throttles_and_logs(program: Program) -> None:
-    settings = program.one("apigateway/methodSettings:MethodSettings").inputs
-    assert settings["methodPath"] == "*/*"
-    assert settings["settings"] == {"throttlingRateLimit": 50, "throttlingBurstLimit": 100}
+    limits = {
+        each.inputs["methodPath"]: each.inputs["settings"]
+        for each in program.all("apigateway/methodSettings:MethodSettings")
+    }
+    assert limits == {
+        "*/*": {"throttlingRateLimit": 50, "throttlingBurstLimit": 100},
+        "ready/GET": {"throttlingRateLimit": 8, "throttlingBurstLimit": 4},
+        "track/GET": {"throttlingRateLimit": 20, "throttlingBurstLimit": 8},
+    }
+    # Each request at once may take a connection of its own.
+    assert sum(PUBLIC_BURSTS.values()) < users.STATUS_CONNECTIONS * 2 / 3
     log = program.one("apigateway/stage:Stage").inputs["accessLogSettings"]
     assert log["destinationArn"] == "arn:LogGroup.api-access"
     # API Gateway puts this one in quotes by itself, and escapes what is in it.
