@@ -1,15 +1,21 @@
 -- What staff do with an order. Rows of before keep `state` NULL and version 0: they are on no screen, and nothing
 -- rewrites them. A row that is inserted later has version 1, whoever inserts it: in between, the table is locked.
--- Both changes of the table are instant.
+-- Both changes of the table are instant. The column's comment ends with the last id of before: where the migration
+-- breaks off between the two changes, the next run gives the rows that were inserted since then their first state.
+LOCK TABLES orders WRITE;
 SET @ddl = IF((SELECT COUNT(*) FROM information_schema.columns
                WHERE table_schema = DATABASE() AND table_name = 'orders' AND column_name = 'state') = 0,
-              'ALTER TABLE orders ADD COLUMN state VARCHAR(10) CHARACTER SET ascii COLLATE ascii_bin NULL,
-                 ADD COLUMN state_version BIGINT NOT NULL DEFAULT 0,
+              CONCAT('ALTER TABLE orders ADD COLUMN state VARCHAR(10) CHARACTER SET ascii COLLATE ascii_bin NULL,
+                 ADD COLUMN state_version BIGINT NOT NULL DEFAULT 0 COMMENT "0 up to id ',
+                     (SELECT COALESCE(MAX(id), 0) FROM orders), '",
                  ADD COLUMN state_at DATETIME(3) NULL,
-                 ADD COLUMN ready_at DATETIME(3) NULL', 'DO 0');
+                 ADD COLUMN ready_at DATETIME(3) NULL'), 'DO 0');
 PREPARE change_table FROM @ddl;
-LOCK TABLES orders WRITE;
 EXECUTE change_table;
+SELECT NULLIF(SUBSTRING_INDEX(column_comment, ' ', -1), '') INTO @last_of_before FROM information_schema.columns
+WHERE table_schema = DATABASE() AND table_name = 'orders' AND column_name = 'state_version';
+UPDATE orders SET state = 'received', state_version = 1, state_at = COALESCE(created_at, UTC_TIMESTAMP(3))
+WHERE id > CAST(@last_of_before AS UNSIGNED) AND state_version = 0;
 ALTER TABLE orders ALTER state_version SET DEFAULT 1;
 UNLOCK TABLES;
 

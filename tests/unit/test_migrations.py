@@ -200,6 +200,25 @@ def test_rows_of_before_have_no_state_and_whoever_inserts_later_leaves_it_to_be_
     ]
 
 
+def test_rows_that_come_while_the_migration_is_broken_off_get_their_first_state(
+    master: MySql, empty_database: Server
+) -> None:
+    migrations.migrate(master, ALL[:3])
+    insert = "INSERT INTO orders (order_id, item, quantity, created_at) VALUES ('{}', 'Tea', 1, '2026-11-26')"
+    rows(master, insert.format("before"))
+    added = re.split(r"(?<=EXECUTE change_table;)\n", ALL[3].sql)[0]
+    with empty_database.connect("cafe_db", CLIENT.MULTI_STATEMENTS) as stopped, stopped.cursor() as cursor:
+        cursor.execute(added)
+        while cursor.nextset():
+            pass
+    rows(master, insert.format("meanwhile"))
+    migrations.migrate(master, ALL)
+    assert rows(master, "SELECT order_id, state, state_version, state_at FROM orders") == [
+        ("before", None, 0, None),
+        ("meanwhile", "received", 1, datetime(2026, 11, 26)),  # noqa: DTZ001
+    ]
+
+
 def test_orders_do_not_wait_for_a_migration_that_waits_for_a_transaction(
     master: MySql, empty_database: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
