@@ -96,6 +96,18 @@ class Clients:
             return self._session.client("cognito-idp", endpoint_url=self._endpoint, config=self._config)
 
     @cached_property
+    def events(self) -> Any:
+        """Amazon EventBridge, which calls functions by the clock."""
+        with environment.blamed():
+            return self._session.client("events", endpoint_url=self._endpoint, config=self._config)
+
+    @cached_property
+    def rds(self) -> Any:
+        """Amazon RDS, with the database's backups."""
+        with environment.blamed():
+            return self._session.client("rds", endpoint_url=self._endpoint, config=self._config)
+
+    @cached_property
     def sts(self) -> Any:
         """AWS STS, which tells whose credentials these are."""
         with environment.blamed():

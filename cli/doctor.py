@@ -22,6 +22,8 @@ from cli.kitchen.client import Kitchen
 from cli.plurals import are, messages, orders
 from cli.reasons import DENIED, LOCKED, SCHEMA, explained, meaning_of
 from cli.reconciler import CheckResponse, Reconciler
+from cli.restore.record import Record, Records
+from cli.schedule import Schedule
 from cli.stack import LOCAL, REPOSITORY, Stack
 from cli.verify import TITLE, is_shut_to_this_network
 from orders.states import TO_MAKE
@@ -84,6 +86,7 @@ class Doctor:
             ("api", "API", self._api, self._deploy),
             ("queue", "Queue", self._queue, self._command("status --watch")),
             ("worker", "Worker", self._worker, self._command("worker resume")),
+            ("schedule", "Schedule", self._schedule, self._deploy),
             ("dead_letters", "Dead letters", self._dead_letters, self._command("dlq list")),
             ("conflicts", "Conflicting ids", self._conflicts, self._command("dlq list")),
             (
@@ -216,6 +219,9 @@ class Doctor:
         state = mapping.get("State", "unknown")
         last = mapping.get("LastProcessingResult", "")
         if state in {"Disabled", "Disabling"}:
+            if restore := self._restore:
+                text = f"is paused by a restore {restore.what}: orders wait in the queue"
+                return State.BAD, text, self._command("restore")
             return State.BAD, "is paused: orders wait in the queue", self._command("worker resume")
         if state != "Enabled":
             return State.WARN, f"is not ready: {state}", self._command("doctor")
@@ -223,6 +229,27 @@ class Doctor:
             return State.WARN, f"takes orders, but the last time: {last}", self._worker_log
         found = self._failed_orders()
         return self._back_off() or found if found[0] is State.OK else found
+
+    @cached_property
+    def _restore(self) -> Record | None:
+        """Return the restore that is under way."""
+        return Records(self._clients.dynamodb, self._stack).load()
+
+    def _schedule(self) -> Verdict:
+        """Read whether ReconcileOrders is called by the clock, and whether a restore waits for a person."""
+        rules = Schedule(self._clients.events, self._stack).rules()
+        off = sorted(name for name, is_on in rules.items() if not is_on)
+        if restore := self._restore:
+            text = f"a restore {restore.what} is under way"
+            return (
+                State.BAD,
+                f"{text}, and ReconcileOrders is paused" if off else text,
+                self._command("restore"),
+            )
+        if off or not rules:
+            text = f"{', '.join(off) or 'no rule'} calls ReconcileOrders: nobody compares, or reads OrderDLQ"
+            return State.BAD, f"paused: {text}" if off else text, self._deploy
+        return State.OK, "ReconcileOrders is called every minute", None
 
     def _failed_orders(self) -> Verdict:
         """Read what the worker says: it ends well although it could not record an order."""

@@ -35,6 +35,7 @@ from cli.options import (
 )
 from cli.plurals import counted, orders, were
 from cli.progress import sending
+from cli.restore import command as restoring
 from cli.terminal import is_live, note, out, plain, plain_lines, print_json, say, width
 
 # boto3, httpx and others take longer to import than most commands run, so each command imports its own.
@@ -66,6 +67,7 @@ app.add_typer(kitchen.app, name="orders")
 app.add_typer(staff.app, name="staff")
 app.add_typer(widening.app, name="database")
 app.add_typer(operate.app)
+app.add_typer(restoring.app)
 app.add_typer(loading.app)
 app.add_typer(chaos.app)
 

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     """Check a deploy, write what was found to standard error, and return the exit code."""
     stack, *options = arguments
     try:
-        configuration = _configuration(stack)
+        configuration = read_configuration(stack)
         outputs = _pulumi("stack", "output", "--json", "--stack", stack)
     except (subprocess.SubprocessError, ValueError) as error:
         print(f"Warning: nothing was checked beforehand, because {error}", file=sys.stderr)
@@ -99,7 +99,7 @@ def chosen(options: Sequence[str]) -> dict[str, str]:
     return {key if ":" in key else f"{project()}:{key}": value for key, _, value in pairs}
 
 
-def _configuration(stack: str) -> dict[str, str]:
+def read_configuration(stack: str) -> dict[str, str]:
     """Return a stack's configuration with the project's defaults; what is secret is left out."""
     entries = _pulumi("config", "--json", "--stack", stack)
     return {key: entry["value"] for key, entry in entries.items() if "value" in entry}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
@@ -105,6 +105,15 @@ class Page(BaseModel):
     next: Any = None
 
 
+class BehindResponse(BaseModel):
+    """Ids of orders that DynamoDB has, and the database lacks or has in an older state."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    missing: list[str]
+    older: list[str]
+
+
 class Reconciler(Function):
     """The function of one stack."""
 
@@ -135,6 +144,10 @@ class Reconciler(Function):
             report.remaining, report.reason = again.drift, again.reason
             report.unchecked, report.compared = again.unchecked, again.compared
         return report
+
+    def behind(self, versions: Mapping[str, int]) -> BehindResponse:
+        """Look up orders that DynamoDB has with these versions of their states."""
+        return self.ask({"command": "behind", "versions": dict(versions)}, BehindResponse)
 
     def orders(
         self, start: datetime, end: datetime, bad_rows: dict[str, str] | None = None

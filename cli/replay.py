@@ -48,17 +48,22 @@ def from_dynamodb(
     dynamodb: DynamoDBClient, table: str, start: datetime, end: datetime
 ) -> Iterator[list[dict[str, Any]]]:
     """Read the orders of a period from the table `Orders`, page by page; every item there is looked at."""
-    pages = dynamodb.get_paginator("scan").paginate(
-        TableName=table,
+    yield from all_items(
+        dynamodb,
+        table,
         FilterExpression="created_at >= :start AND created_at < :end",
         ExpressionAttributeValues={
             ":start": {"S": start.isoformat(timespec="milliseconds")},
             ":end": {"S": end.isoformat(timespec="milliseconds")},
         },
     )
+
+
+def all_items(dynamodb: DynamoDBClient, table: str, **request: Any) -> Iterator[list[dict[str, Any]]]:
+    """Read a table page by page."""
     read = ItemDeserializer().deserialize
     with aws.asking():
-        for page in pages:
+        for page in dynamodb.get_paginator("scan").paginate(TableName=table, **request):
             yield [{name: read(value) for name, value in item.items()} for item in page["Items"]]
 
 

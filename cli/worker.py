@@ -65,10 +65,10 @@ def paused(functions: "LambdaClient", mapping: str) -> Iterator[None]:
         yield
         return
     try:
-        _switch(functions, mapping, DISABLED)
+        switch(functions, mapping, DISABLED)
         yield
     finally:
-        _switch(functions, mapping, ENABLED)
+        switch(functions, mapping, ENABLED)
 
 
 def _set(stack_name: str, directory: "Path | None", as_json: bool, *, enabled: bool) -> None:
@@ -76,14 +76,15 @@ def _set(stack_name: str, directory: "Path | None", as_json: bool, *, enabled: b
 
     target = stack.load(stack_name, directory)
     state = ENABLED if enabled else DISABLED
-    _switch(aws.Clients(target).functions, target.output("worker_mapping"), state)
+    switch(aws.Clients(target).functions, target.output("worker_mapping"), state)
     if as_json:
         print_json({"stack": target.name, "state": state})
     else:
         say("The worker takes orders." if enabled else "The worker rests; orders wait in the queue.")
 
 
-def _switch(functions: "LambdaClient", mapping: str, wanted: str) -> None:
+def switch(functions: "LambdaClient", mapping: str, wanted: str) -> None:
+    """Pause or resume the worker, and wait until Lambda has done so."""
     from cli import aws
 
     with aws.asking(), waiting("Waiting for Lambda"):

@@ -205,12 +205,19 @@ class FakeAws:
         What the worker does not do: `record`, `menu`, `total`, `log` or `row`.
     others
         Orders of somebody else that the worker writes at the same time.
+    deployed
+        The settings of the last deploy.
     """
 
     def __init__(self, api: FakeApi) -> None:
         self.api = api
         self.left_out: set[str] = set()
         self.others = 0
+        self.deployed: dict[str, Any] = {
+            "databaseSnapshot": "",
+            "databaseStorage": 20,
+            "deletionProtection": True,
+        }
         self._held: list[tuple[str, str]] = []
         self.log_line = "Order processed successfully"
         clients = administrator()
@@ -238,6 +245,11 @@ class FakeAws:
         self.subscription = self.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)[
             "SubscriptionArn"
         ]
+        self.events = clients.events
+        for rule in ("ReconcileOrders-dev", "AuditOrders-dev"):
+            self.events.put_rule(Name=rule, ScheduleExpression="rate(1 minute)")
+            arn = topic.replace(":sns:", ":lambda:").replace("OrderTopic", "function:ReconcileOrders")
+            self.events.put_targets(Rule=rule, Targets=[{"Id": rule, "Arn": arn}])
         self.logs.create_log_group(logGroupName="/cafe/dev/OrderProcessor")
         self.logs.create_log_stream(logGroupName="/cafe/dev/OrderProcessor", logStreamName="1")
         api.on_order = self.work
@@ -257,6 +269,8 @@ class FakeAws:
             "menu_table": "CafeMenu-dev",
             "metrics_table": "CafeOrderMetrics-dev",
             "worker_log_group": "/cafe/dev/OrderProcessor",
+            "database_identifier": "cafe-db-dev-1234567",
+            "deployed_settings": json.dumps(self.deployed),
         }
 
     def put(self, body: str, url: str | None = None, **attributes: str) -> str:

@@ -470,7 +470,7 @@ def test_when_all_is_well_every_line_says_so(dev_cafe: Cafe, healthy: FakeFuncti
     result = dev_cafe("doctor")
 
     assert result.exit_code == 0, result.output
-    assert [line[0] for line in result.stdout.splitlines()[:-1]] == ["✓"] * 12
+    assert [line[0] for line in result.stdout.splitlines()[:-1]] == ["✓"] * 13
     assert result.stdout.splitlines()[-1] == "All is well."
     # No request about orders that wait: the alarm LateOrders is off.
     assert healthy.events == [{"command": "check"}]

@@ -1,0 +1,215 @@
+"""Backups of a stack's database: the moments to which it can be restored, and its snapshots."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from cli import aws, times
+from cli.errors import AnswerError
+
+POLL = 15.0  # seconds
+# Statuses of an instance or a snapshot that does not become available by itself.
+FAILED = re.compile(r"failed|incompatible-.*|inaccessible-.*|restore-error|storage-full|stopped|deleting")
+INSTANCE = re.compile(r"(.+)-[0-9a-f]{7}")  # the name that Pulumi gives
+
+
+@dataclass(frozen=True, kw_only=True)
+class Automated:
+    """The automated backups of an instance, which may be gone."""
+
+    identifier: str
+    resource_id: str
+    vpc: str
+    is_active: bool
+    earliest: datetime
+    latest: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A manual snapshot."""
+
+    name: str
+    status: str
+    taken_at: datetime | None
+    gigabytes: int
+
+
+class Backups:
+    """Backups in the stack's account and region.
+
+    Parameters
+    ----------
+    identifier
+        The database's; the names of its predecessors differ in their last part.
+    """
+
+    def __init__(self, rds: Any, identifier: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._rds = rds
+        self._identifier = identifier
+        self._sleep = sleep
+        match = INSTANCE.fullmatch(identifier)
+        self._family = match[1] if match else identifier
+        self._ours = re.compile(rf"{re.escape(self._family)}-([0-9a-f]{{7}}|to-\d{{8}}t\d{{6}})")
+
+    def automated(self) -> list[Automated]:
+        """Return the automated backups of the database and of its predecessors, the database's first."""
+        found = []
+        for each in self._all("describe_db_instance_automated_backups", "DBInstanceAutomatedBackups"):
+            window = each.get("RestoreWindow") or {}
+            if self._is_ours(each["DBInstanceIdentifier"]) and "LatestTime" in window:
+                found.append(
+                    Automated(
+                        identifier=each["DBInstanceIdentifier"],
+                        resource_id=each["DbiResourceId"],
+                        vpc=each.get("VpcId", ""),
+                        is_active=each["Status"] == "active",
+                        earliest=window["EarliestTime"],
+                        latest=window["LatestTime"],
+                    )
+                )
+        return sorted(found, key=lambda each: (each.identifier != self._identifier, -each.latest.timestamp()))
+
+    def manual(self) -> list[Snapshot]:
+        """Return the snapshots that stay until somebody deletes them, the latest first."""
+        found = self._all("describe_db_snapshots", "DBSnapshots", SnapshotType="manual")
+        ours = [_snapshot(each) for each in found if self._is_ours(each["DBInstanceIdentifier"])]
+        return sorted(ours, key=lambda each: each.taken_at or datetime.now(UTC), reverse=True)
+
+    def snapshot(self, name: str) -> Snapshot | None:
+        """Return a snapshot by its name, or a shared one by its ARN; None if it does not exist."""
+        found = self._one(
+            "describe_db_snapshots",
+            "DBSnapshots",
+            DBSnapshotIdentifier=name,
+            IncludeShared=name.startswith("arn:"),
+        )
+        return _snapshot(found) if found else None
+
+    def is_replaced(self) -> bool:
+        """Return whether there is another instance of the stack's than the database."""
+        instances = self._all("describe_db_instances", "DBInstances")
+        names = [each["DBInstanceIdentifier"] for each in instances]
+        return any(
+            name != self._identifier and self._is_ours(name) and INSTANCE.fullmatch(name) for name in names
+        )
+
+    def at(self, moment: datetime) -> Automated:
+        """Return the backups from which a database can be restored to a moment.
+
+        Raises
+        ------
+        AnswerError
+            No period of backups has that moment.
+        """
+        backups = self.automated()
+        for backup in backups:
+            if backup.earliest <= moment <= backup.latest:
+                return backup
+        periods = " or ".join(
+            f"{times.spoken(each.earliest)} to {times.spoken(each.latest)}" for each in backups
+        )
+        raise AnswerError(
+            f"There is no automated backup of {times.spoken(moment)}: "
+            + (f"--to takes a time from {periods}." if periods else "this database has none at all.")
+        )
+
+    def name_of(self, moment: datetime) -> str:
+        """Return how a snapshot as of a moment is called, and the instance from which it is made."""
+        return f"{self._family}-to-{moment.astimezone(UTC):%Y%m%dt%H%M%S}"
+
+    def make_snapshot(self, moment: datetime, instance_class: str, tell: Callable[[str], None]) -> None:
+        """Make a manual snapshot as of a moment, from an instance that is restored and deleted again.
+
+        Each step is taken when AWS shows that it is due, so that this can be called again after a break.
+
+        Raises
+        ------
+        AnswerError
+            There is no backup of that moment, or RDS does not complete a step.
+        """
+        name = self.name_of(moment)
+        while (snapshot := self.snapshot(name)) is None or snapshot.status != "available":
+            instance = self._instance(name)
+            status = str(instance["DBInstanceStatus"]) if instance else "missing"
+            if snapshot is not None:
+                _refuse_failure(f"Snapshot {name}", snapshot.status)
+                tell(f"Snapshot {name}: {snapshot.status}")
+            elif instance is None:
+                self._restore_beside(name, moment, instance_class)
+            elif status == "available":
+                with aws.asking():
+                    self._rds.create_db_snapshot(DBSnapshotIdentifier=name, DBInstanceIdentifier=name)
+            else:
+                _refuse_failure(f"Instance {name}", status)
+                tell(f"Instance {name}: {status}")
+            self._sleep(POLL)
+        instance = self._instance(name)
+        if instance and instance["DBInstanceStatus"] != "deleting":
+            with aws.asking():
+                self._rds.delete_db_instance(
+                    DBInstanceIdentifier=name, SkipFinalSnapshot=True, DeleteAutomatedBackups=True
+                )
+
+    def _restore_beside(self, name: str, moment: datetime, instance_class: str) -> None:
+        backup = self.at(moment)
+        source = (
+            {"SourceDBInstanceIdentifier": backup.identifier}
+            if backup.is_active
+            else {"SourceDbiResourceId": backup.resource_id}
+        )
+        groups = self._all("describe_db_subnet_groups", "DBSubnetGroups")
+        group = next((each["DBSubnetGroupName"] for each in groups if each["VpcId"] == backup.vpc), None)
+        with aws.asking():
+            self._rds.restore_db_instance_to_point_in_time(
+                **source,
+                TargetDBInstanceIdentifier=name,
+                RestoreTime=moment,
+                DBInstanceClass=instance_class,
+                **({"DBSubnetGroupName": group} if group else {}),
+                PubliclyAccessible=False,
+                MultiAZ=False,
+                DeletionProtection=False,
+                CopyTagsToSnapshot=True,
+            )
+
+    def _instance(self, name: str) -> dict[str, Any] | None:
+        return self._one("describe_db_instances", "DBInstances", DBInstanceIdentifier=name)
+
+    def _one(self, operation: str, key: str, **request: object) -> dict[str, Any] | None:
+        try:
+            found = getattr(self._rds, operation)(**request)[key]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"DBInstanceNotFound", "DBSnapshotNotFound"}:
+                return None
+            raise AnswerError(f"{aws.problem(error)}.") from error
+        return dict(found[0]) if found else None
+
+    def _all(self, operation: str, key: str, **request: object) -> list[dict[str, Any]]:
+        with aws.asking():
+            pages = self._rds.get_paginator(operation).paginate(**request)
+            return [each for page in pages for each in page[key]]
+
+    def _is_ours(self, name: str) -> bool:
+        return name == self._identifier or self._ours.fullmatch(name) is not None
+
+
+def _snapshot(found: dict[str, Any]) -> Snapshot:
+    return Snapshot(
+        name=found["DBSnapshotIdentifier"],
+        status=found["Status"],
+        taken_at=found.get("SnapshotCreateTime"),
+        gigabytes=found["AllocatedStorage"],
+    )
+
+
+def _refuse_failure(what: str, status: str) -> None:
+    if FAILED.fullmatch(status):
+        raise AnswerError(f"{what} is {status}: look at its events in the RDS console, and delete it.")

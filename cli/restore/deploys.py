@@ -1,0 +1,104 @@
+"""Deploys of a restore: the settings that it changes, checked before and deployed by `scripts/pulumi`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+from cli import account, preflight, stack
+from cli.errors import AnswerError, CafeError
+from cli.restore.backups import Snapshot
+from cli.stack import REPOSITORY, Stack
+from cli.stopping import stopping
+
+SNAPSHOT, STORAGE, PROTECTION = "databaseSnapshot", "databaseStorage", "deletionProtection"
+STANDARD_ERROR = 2
+
+
+def changes(snapshot: Snapshot, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings with which a database is made from a snapshot, and is large enough for it."""
+    changed = {SNAPSHOT: snapshot.name}
+    if snapshot.gigabytes > int(settings[STORAGE]):
+        changed[STORAGE] = str(snapshot.gigabytes)
+    return changed
+
+
+class Deploys:
+    """A stack as it is deployed, and what is deployed next.
+
+    Parameters
+    ----------
+    yes
+        Let Pulumi deploy without asking.
+    quiet
+        Keep standard output for a document.
+    """
+
+    def __init__(self, target: Stack, *, yes: bool, quiet: bool) -> None:
+        self.stack = target
+        self._yes, self._quiet = yes, quiet
+
+    @property
+    def deployed(self) -> dict[str, Any]:
+        """Return the settings of the last deploy that succeeded, those that are compared."""
+        found: dict[str, Any] = json.loads(self.stack.output("deployed_settings"))
+        return found
+
+    def settings(self) -> dict[str, str]:
+        """Return the settings of the next deploy.
+
+        Raises
+        ------
+        AnswerError
+            Pulumi cannot read them.
+        """
+        prefix = f"{preflight.project()}:"
+        return {key.removeprefix(prefix): value for key, value in self._configuration().items()}
+
+    def refuse(self, changed: Mapping[str, str]) -> None:
+        """Check a deploy of changed settings, once the protection has been taken off.
+
+        Raises
+        ------
+        AnswerError
+            With the reasons why it would be refused.
+        """
+        configuration = self._configuration()
+        unprotected = json.dumps(self.deployed | {PROTECTION: False})
+        outputs = {**self.stack.outputs, "deployed_settings": unprotected}
+        project = preflight.project()
+        wanted = configuration | {f"{project}:{key}": value for key, value in changed.items()}
+        client = account.clients(configuration, outputs)
+        found = preflight.findings(self.stack.name, wanted, outputs, client)
+        if reasons := [finding.sentence for finding in found if finding.refuses]:
+            raise AnswerError("\n".join(("This cannot be restored:", *(f"  {each}" for each in reasons))))
+
+    def deploy(self, changed: Mapping[str, str]) -> None:
+        """Deploy changed settings, which stay in the stack's file; Pulumi shows what it will do, and asks.
+
+        Raises
+        ------
+        CafeError
+            The deploy failed, was refused or was stopped.
+        """
+        options = [word for key, value in changed.items() for word in ("--config", f"{key}={value}")]
+        command = ["scripts/pulumi", "up", self.stack.name, *options, *(["--yes"] if self._yes else [])]
+        # Pulumi gets the same Ctrl-C, ends the step under way, and reports it.
+        with stopping() as stop:
+            status = subprocess.Popen(
+                command, cwd=REPOSITORY, stdout=STANDARD_ERROR if self._quiet else None
+            ).wait()
+        if stop.is_set():
+            raise CafeError("The deploy was stopped.", exit_code=130)
+        if status != 0:
+            raise AnswerError("The deploy did not succeed, for the reason above.")
+        self.stack = stack.load(self.stack.name)
+
+    def _configuration(self) -> dict[str, str]:
+        try:
+            return preflight.read_configuration(self.stack.name)
+        except (subprocess.SubprocessError, ValueError, OSError) as error:
+            name = self.stack.name
+            raise AnswerError(f"Pulumi cannot read the settings of stack {name}: {error}.") from error

@@ -1,0 +1,105 @@
+"""Orders that DynamoDB has and a restored database lacks: found, sent to the worker again, and waited for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cli import replay, times
+from cli.queues import Send, groups
+from cli.reconciler import Reconciler
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+AT_ONCE = 2000  # orders that the function looks up in one call
+POLL = 2.0  # seconds
+ARRIVAL = 300.0  # seconds in which no order arrives; a message that failed comes again within this time
+
+
+@dataclass(kw_only=True)
+class Sent:
+    """Orders that were sent again.
+
+    Attributes
+    ----------
+    missing, older
+        Versions by id, of orders that the database lacks, and of those that have an older state there.
+    failures
+        Why, by id, for each order that could not be sent.
+    """
+
+    missing: dict[str, int] = field(default_factory=dict)
+    older: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
+
+
+@dataclass(kw_only=True)
+class Lost:
+    """The orders of one stack."""
+
+    dynamodb: DynamoDBClient
+    table: str
+    reconciler: Reconciler
+    send: Send
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+
+    def send_again(self, stop: threading.Event, advance: Callable[[int], object]) -> Sent:
+        """Send every order again that the database lacks or has in an older state, until Ctrl-C."""
+        sent = Sent()
+        pages = self._pages(sent, advance)
+        replayed = replay.replay(pages, _body, self.send, stop=stop)
+        sent.failures, sent.interrupted = replayed.failures, replayed.interrupted
+        return sent
+
+    def wait(self, sent: Sent, tell: Callable[[str], None]) -> list[str]:
+        """Wait until the database has what was sent; return the ids of orders that do not arrive."""
+        waiting = {
+            order_id: version
+            for order_id, version in (sent.missing | sent.older).items()
+            if order_id not in sent.failures
+        }
+        last_arrival = self.clock()
+        while left := self._left(waiting):
+            if len(left) < len(waiting):
+                last_arrival = self.clock()
+            elif self.clock() - last_arrival > ARRIVAL:
+                break
+            waiting = left
+            tell(f"The worker records them: {len(waiting):,} to go")
+            self.sleep(POLL)
+        return sorted({*left, *sent.failures})
+
+    def _pages(self, sent: Sent, advance: Callable[[int], object]) -> Iterator[list[dict[str, Any]]]:
+        for page in replay.all_items(self.dynamodb, self.table, ConsistentRead=True):
+            items = {str(item["orderId"]): item for item in page}
+            versions = {order_id: _version(item) for order_id, item in items.items()}
+            for some in groups(versions, AT_ONCE):
+                behind = self.reconciler.behind({order_id: versions[order_id] for order_id in some})
+                sent.missing |= {order_id: versions[order_id] for order_id in behind.missing}
+                sent.older |= {order_id: versions[order_id] for order_id in behind.older}
+                yield [items[order_id] for order_id in (*behind.missing, *behind.older)]
+                advance(len(some))
+
+    def _left(self, versions: dict[str, int]) -> dict[str, int]:
+        left: dict[str, int] = {}
+        for some in groups(versions, AT_ONCE):
+            behind = self.reconciler.behind({order_id: versions[order_id] for order_id in some})
+            left |= {order_id: versions[order_id] for order_id in (*behind.missing, *behind.older)}
+        return left
+
+
+def _version(item: dict[str, Any]) -> int:
+    """Return the version of an order's state; 0 where it has none of ours."""
+    version = item.get("state_version", 0)
+    return int(version) if str(version).isdigit() else 0
+
+
+def _body(order: dict[str, Any]) -> str:
+    """Return an order's message: in an envelope with its time, if it has one."""
+    return replay.in_envelope(order) if times.parsed(order.get("created_at")) else replay.bare(order)

@@ -1,0 +1,180 @@
+"""The steps of a restore: each looks first whether it is done, so that it continues after any break."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from cli import times, worker
+from cli.errors import AnswerError, CafeError
+from cli.plurals import counted, orders
+from cli.progress import counting, waiting
+from cli.reasons import explained
+from cli.reconciler import Reconciler
+from cli.restore.backups import Backups
+from cli.restore.deploys import PROTECTION, SNAPSHOT, STORAGE, Deploys, changes
+from cli.restore.lost import Lost
+from cli.restore.record import Record, Records
+from cli.schedule import Schedule
+from cli.stopping import stopping
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+# The worker looks a state up in DynamoDB if an order was sent longer ago: `LATE_AFTER` in the functions.
+LATE_AFTER = timedelta(minutes=10)
+
+
+@dataclass(kw_only=True)
+class Restore:
+    """A restore of one stack's database."""
+
+    functions: LambdaClient
+    deploys: Deploys
+    backups: Backups
+    records: Records
+    schedule: Schedule
+    lost: Lost
+    reconciler: Reconciler
+    record: Record
+    say: Callable[[str], None]
+    sleep: Callable[[float], None] = time.sleep
+
+    def run(self) -> str | None:
+        """Take every step that is not done yet; return why the audit did not end well, None if it did."""
+        for step in (
+            self._make_snapshot,
+            self._check,
+            self._unprotect,
+            self._pause,
+            self._replace_database,
+            self._resume_worker,
+            self._bring_back,
+            self._resume_schedule,
+            self._protect,
+        ):
+            step()
+        problem = self._audit()
+        self.records.delete()
+        return problem
+
+    def cancel(self) -> None:
+        """Give the restore up, as long as the database is still the one that it was.
+
+        Raises
+        ------
+        AnswerError
+            The database is replaced, or being replaced.
+        """
+        if self.backups.is_replaced():
+            raise AnswerError("The database is another one already: continue the restore.")
+        self._switch_worker(worker.ENABLED)
+        self.schedule.resume()
+        before = self.deploys.deployed
+        if self.record.protected and not before[PROTECTION]:
+            kept = {SNAPSHOT: before[SNAPSHOT], STORAGE: str(before[STORAGE])}
+            self.deploys.deploy(kept | {PROTECTION: "true"})
+        self.records.delete()
+
+    def _make_snapshot(self) -> None:
+        if self.record.to is None or self._is_replaced():
+            return
+        instance_class = self.deploys.settings()["databaseInstanceClass"]
+        with waiting(f"Restoring a database beside the running one, {self.record.what}") as tell:
+            self.backups.make_snapshot(self.record.to, instance_class, tell)
+        self.say(f"Snapshot {self.record.snapshot} is available.")
+
+    def _check(self) -> None:
+        if not self._is_replaced():
+            self.deploys.refuse(self._changes())
+
+    def _unprotect(self) -> None:
+        if self.deploys.deployed[PROTECTION] and not self._is_replaced():
+            self.say("A deploy takes the protection off: nothing else changes.")
+            self.deploys.deploy({PROTECTION: "false"})
+
+    def _pause(self) -> None:
+        if self.record.resumed_at or self._is_replaced():
+            return
+        self.record.paused_at = self.record.paused_at or datetime.now(UTC)
+        self.records.save(self.record)
+        self.schedule.pause()
+        self._switch_worker(worker.DISABLED)
+        self.say("The worker and the schedule of ReconcileOrders are paused; orders wait in the queue.")
+
+    def _replace_database(self) -> None:
+        if self._is_replaced():
+            return
+        self.say(f"A deploy replaces the database, {self.record.what}: it takes half an hour.")
+        self.deploys.deploy(self._changes())
+        if not self._is_replaced():
+            raise AnswerError("The deploy has left the database as it was.")
+
+    def _resume_worker(self) -> None:
+        if self.record.resumed_at is None:
+            self._switch_worker(worker.ENABLED)
+            self.record.resumed_at = datetime.now(UTC)
+            self.records.save(self.record)
+            paused = times.duration(self.record.paused_seconds)
+            self.say(
+                f"The database is restored, and the worker takes orders again. It was paused for {paused}."
+            )
+
+    def _bring_back(self) -> None:
+        if self.record.lost is not None:
+            return
+        self._wait_until_late()
+        with stopping() as stop, counting("Looked up", None) as advance:
+            sent = self.lost.send_again(stop, advance)
+        if sent.interrupted:
+            raise CafeError("Stopped: not all orders are sent to the worker again.", exit_code=130)
+        with waiting("The worker records them") as tell:
+            lost = self.lost.wait(sent, tell)
+        self.record.orders = len(sent.missing.keys() - set(lost))
+        self.record.states = len(sent.older.keys() - set(lost))
+        self.record.lost = lost
+        self.records.save(self.record)
+        states = counted(self.record.states, "state")
+        self.say(f"{orders(self.record.orders)} and {states} came back from DynamoDB; {len(lost):,} did not.")
+
+    def _wait_until_late(self) -> None:
+        """Wait until every order that is missing counts as late, so that its state is taken over."""
+        since = self.record.paused_at
+        with waiting("Waiting until the last orders are ten minutes old"):
+            while since and (rest := LATE_AFTER - (datetime.now(UTC) - since)) > timedelta(0):
+                self.sleep(min(rest.total_seconds(), 1.0))
+
+    def _resume_schedule(self) -> None:
+        self.schedule.resume()
+
+    def _audit(self) -> str | None:
+        with waiting("Auditing every counter") as tell:
+            report = self.reconciler.run("full", lambda so_far: tell(f"Compared {orders(so_far.checked)}"))
+        if report.reason:
+            return explained(report.reason)
+        if report.remaining:
+            return f"{report.remaining:,} still differ"
+        rows = orders(report.rds_orders or 0)
+        self.say(f"The database has {rows}; {counted(len(report.corrected), 'counter')} corrected in it.")
+        return None
+
+    def _protect(self) -> None:
+        if self.record.protected and not self.deploys.deployed[PROTECTION]:
+            self.say("A deploy puts the protection on again.")
+            self.deploys.deploy({PROTECTION: "true"})
+
+    def _changes(self) -> dict[str, str]:
+        snapshot = self.backups.snapshot(self.record.snapshot)
+        if snapshot is None:
+            raise AnswerError(f"Snapshot {self.record.snapshot} does not exist any more.")
+        return changes(snapshot, self.deploys.settings())
+
+    def _is_replaced(self) -> bool:
+        """Return whether the database is the snapshot's, as far as the last deploy that succeeded says."""
+        return bool(self.deploys.deployed[SNAPSHOT] == self.record.snapshot)
+
+    def _switch_worker(self, wanted: str) -> None:
+        worker.switch(self.functions, self.deploys.stack.output("worker_mapping"), wanted)

@@ -1,0 +1,38 @@
+"""The schedule of `ReconcileOrders`: EventBridge's rules that call it, and whether they are on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cli import aws
+from cli.stack import Stack
+
+
+class Schedule:
+    """The rules that call the reconciler of one stack."""
+
+    def __init__(self, events: Any, stack: Stack) -> None:
+        self._events = events
+        _, partition, _, region, account, _ = stack.output("topic_arn").split(":")
+        function = stack.output("reconcile_function")
+        self._function = f"arn:{partition}:lambda:{region}:{account}:function:{function}"
+
+    def rules(self) -> dict[str, bool]:
+        """Return whether each rule is on, by its name."""
+        with aws.asking():
+            names = self._events.list_rule_names_by_target(TargetArn=self._function)["RuleNames"]
+            return {name: self._events.describe_rule(Name=name)["State"] == "ENABLED" for name in names}
+
+    def pause(self) -> None:
+        """Turn every rule off; a run under way goes on to its end."""
+        for name, is_on in self.rules().items():
+            if is_on:
+                with aws.asking():
+                    self._events.disable_rule(Name=name)
+
+    def resume(self) -> None:
+        """Turn every rule on."""
+        for name, is_on in self.rules().items():
+            if not is_on:
+                with aws.asking():
+                    self._events.enable_rule(Name=name)
