@@ -7,7 +7,7 @@ ARGS ?=
 # No variable of somebody's Python changes what these do, or has every process compile its modules again.
 unexport PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE
 
-.PHONY: help local test quick lint format bench picture fonts settings preview deploy destroy lock clean
+.PHONY: help local test quick engine lint format bench picture fonts settings preview deploy destroy lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,11 @@ test: ## Run all tests (ARGS="-k parser": some of them)
 # The kinds that run in seconds, but for the tests that need a database server.
 quick: lint ## Run lint and the tests that need no stack, no database and no browser, in a minute
 	@.venv/bin/python -m pytest -m "not database" tests/unit tests/program tests/cli $(ARGS)
+
+engine: ## Run the program through Pulumi's engine, with stand-ins for AWS (needs the Pulumi CLI)
+	@scripts/setup python
+	@.venv/bin/python -m tests.engine.cli
+	@.venv/bin/python -m pytest --numprocesses=0 tests/engine $(ARGS)
 
 lint: ## Check style and types
 	@scripts/setup python

@@ -10,7 +10,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from local.engines import Engine
-from tests import engine
+from tests import database_engine
 
 if TYPE_CHECKING:
     from xdist.remote import Producer  # type: ignore[import-untyped]
@@ -29,7 +29,7 @@ pytest_plugins = [
 ]
 
 # These share what takes long to make: all files of a kind in one process.
-IN_ONE_PROCESS = ("end_to_end", "program", "access", "chaos")
+IN_ONE_PROCESS = ("end_to_end", "engine", "program", "access", "chaos")
 # They use the stack that the tests of end_to_end share; in another process they would start a second one.
 WITH_END_TO_END = (
     "tests/local/test_foreign_pages.py",
@@ -63,14 +63,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database-server",
         choices=[each.value for each in Engine],
-        default=engine.chosen().value,
+        default=database_engine.chosen().value,
         help="the server in place of RDS, in tests and in the stacks that they start (default: mariadb)",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Pass the database server on to the programs that tests start."""
-    os.environ[engine.VARIABLE] = config.getoption("--database-server")
+    os.environ[database_engine.VARIABLE] = config.getoption("--database-server")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from local import clients, stack
-from tests import engine
+from tests import database_engine
 
 # A call without credentials that the gateway passes on, so that the service itself refuses it.
 UNSIGNED = {"X-Amz-Target": "none"}
@@ -45,7 +45,11 @@ def _client(service: str, region: str, endpoint: str) -> Any:
 def started(directory: Path, **settings: str) -> Iterator[LocalStack]:
     """Start a real stack with settings on free ports, and stop it at the end of the `with` statement."""
     options = stack.Options(
-        directory=directory, port=0, database_port=0, database_server=engine.chosen(), settings=settings
+        directory=directory,
+        port=0,
+        database_port=0,
+        database_server=database_engine.chosen(),
+        settings=settings,
     )
     if stack.detach(options) != 0:
         pytest.fail("the local stack did not start; its reason is in the captured output")

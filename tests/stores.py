@@ -30,7 +30,7 @@ from stores.mysql import migrations, users
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.secret import Login
-from tests import engine, partiql
+from tests import database_engine, partiql
 from tests.waiting import LIMIT
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -175,7 +175,7 @@ def running_server(directory: Path) -> Iterator[Server]:
     tls = certificates.create(directory / "tls")
     administrator = database_server.Administrator()
     port = ports.choose(0, "")
-    server = engine.chosen().installed()
+    server = database_engine.chosen().installed()
     command = database_server.first_command(server, directory, port, administrator, tls)
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log, start_new_session=True)

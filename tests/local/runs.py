@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from local import stack
-from tests import engine
+from tests import database_engine
 from tests.waiting import LIMIT, eventually
 
 # A program that needs next to nothing, so that a run is mostly the starting of its processes.
@@ -43,7 +43,7 @@ class Run:
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "local", "--port", str(port)),
-                *("--database-server", engine.chosen()),
+                *("--database-server", database_engine.chosen()),
                 *("--directory", str(directory), "--program", str(program)),
             ],
             cwd=stack.ROOT,

@@ -18,7 +18,7 @@ from local import control, stack
 from local.control import Control, Request
 from local.database import tls_context
 from local.errors import LocalError
-from tests import engine
+from tests import database_engine
 from tests.local.runs import PROGRAM, Run, children, leftovers, write_program
 from tests.waiting import eventually
 
@@ -130,7 +130,7 @@ def test_a_database_killed_on_purpose_comes_back_with_its_data_and_parameters(
     for process in children(directory / "database", "--datadir"):
         process.kill()
     assert started.wait() == 1
-    server = engine.chosen().installed().name
+    server = database_engine.chosen().installed().name
     assert started.output.splitlines()[-1].startswith(f"Error: {server} ended with signal 9: ")
     assert leftovers(directory) == []
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from local import stack
-from tests import engine
+from tests import database_engine
 from tests.local.runs import PROGRAM, Run, children, leftovers, write_program
 from tests.odd import ODD, ODD_FOR_PYTHON
 from tests.waiting import eventually
@@ -108,9 +108,9 @@ def test_a_service_that_dies_ends_the_stack_with_its_last_words(start: Start, di
     for process in children(directory / "database", "--datadir"):
         process.kill()
     assert run.wait() == 1
-    log = directory / "logs" / f"{engine.chosen()}.log"
+    log = directory / "logs" / f"{database_engine.chosen()}.log"
     last = run.output.splitlines()[-1]
-    assert last.startswith(f"Error: {engine.chosen().installed().name} ended with signal 9: ")
+    assert last.startswith(f"Error: {database_engine.chosen().installed().name} ended with signal 9: ")
     assert last.endswith(f"(log: {log})")
     assert log.stat().st_size > 0
     assert leftovers(directory) == []
@@ -164,7 +164,9 @@ def test_a_detached_stack_runs_until_it_is_stopped_in_any_environment(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     program = write_program(tmp_path / "program")
-    options = stack.Options(directory=directory, port=0, database_server=engine.chosen(), program=program)
+    options = stack.Options(
+        directory=directory, port=0, database_server=database_engine.chosen(), program=program
+    )
     assert stack.detach(options) == 0
     try:
         assert READY in capfd.readouterr().out

@@ -1,6 +1,7 @@
 """Effects of changed settings on a running stack, as far as they follow from the program alone.
 
-Which inputs force a replacement is the provider's knowledge; those of what is protected are listed here.
+Which inputs force a replacement is the provider's knowledge; those of what is protected are in
+`replacements.py`.
 """
 
 from __future__ import annotations
@@ -13,24 +14,8 @@ import pytest
 from infra.protection import PROTECTED
 from infra.settings import EFFECTS, Effect
 from tests.program.conftest import Program
+from tests.program.replacements import FORCE_REPLACEMENT
 
-FORCE_REPLACEMENT = {
-    "aws:apigateway/stage:Stage": {"restApi", "stageName"},
-    "aws:dynamodb/table:Table": {"hashKey", "rangeKey", "name"},
-    "aws:ec2/subnet:Subnet": {"vpcId", "cidrBlock"},
-    "aws:ec2/vpc:Vpc": {"cidrBlock"},
-    "aws:rds/instance:Instance": {
-        "dbName",
-        "engine",
-        "kmsKeyId",
-        "snapshotIdentifier",
-        "storageEncrypted",
-        "username",
-    },
-    "aws:secretsmanager/secret:Secret": {"name"},
-    "aws:sns/topic:Topic": {"name", "fifoTopic"},
-    "aws:sqs/queue:Queue": {"name", "fifoQueue"},
-}
 # Another value for each setting that is changed in place, or with a short outage.
 OTHERS = {
     "timeZone": "Europe/Berlin",

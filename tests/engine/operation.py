@@ -1,0 +1,121 @@
+"""One operation of Pulumi's engine, with the program inline, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pulumi import automation
+from pulumi.automation import EngineEvent
+
+from infra.recording import PROJECT
+from tests.engine.stand_in import StandIn, serving
+
+COLOUR = re.compile(r"<\{%.*?%\}>")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """What the engine is to do."""
+
+    verb: Literal["preview", "up", "destroy"]
+    stack: str
+    folder: Path  # with Pulumi.yaml and the stack's settings
+    program: Path  # the folder of `__main__.py`
+    refused: str  # the resource that the stand-ins refuse; empty for none
+    environment: dict[str, str]
+
+
+@dataclass(kw_only=True)
+class Step:
+    """What the engine did, or would do, with one resource; the numbers put all steps in order."""
+
+    verb: str  # such as `create` or `same`
+    urn: str
+    begun: int
+    ended: int | None = None  # None if it failed
+
+    @property
+    def type(self) -> str:
+        """Such as `aws:sqs/queue:Queue`."""
+        return self.urn.split("::")[2].split("$")[-1]
+
+    @property
+    def name(self) -> str:
+        """The logical name."""
+        return self.urn.split("::")[3]
+
+    def __str__(self) -> str:
+        """Write it as `Queue OrderQueue`."""
+        return f"{self.type.rpartition(':')[2]} {self.name}"
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What came of an operation."""
+
+    errors: list[str] = field(default_factory=list)  # none if it succeeded
+    steps: list[Step] = field(default_factory=list)
+    secrets: list[str] = field(default_factory=list)  # that the stand-ins made
+
+    def those(self, *verbs: str) -> set[str]:
+        """Return the resources of steps of a kind, such as `delete`."""
+        return {str(step) for step in self.steps if step.verb in verbs}
+
+    @property
+    def changed(self) -> set[str]:
+        """Return the resources that do not stay as they are."""
+        return {str(step) for step in self.steps if step.verb != "same"}
+
+    def step(self, name: str, type_: str) -> Step:
+        """Find the step of one resource."""
+        (found,) = (step for step in self.steps if (step.name, step.type) == (name, type_))
+        return found
+
+    def add(self, event: EngineEvent) -> None:
+        """Take an event of the engine."""
+        diagnostic = event.diagnostic_event
+        if diagnostic and diagnostic.severity == "error":
+            self.errors.append(COLOUR.sub("", diagnostic.message).strip())
+        if begun := event.resource_pre_event:
+            step = Step(verb=begun.metadata.op.value, urn=begun.metadata.urn, begun=event.sequence)
+            self.steps.append(step)
+        if ended := event.res_outputs_event:
+            for step in self.steps:
+                if (step.verb, step.urn) == (ended.metadata.op.value, ended.metadata.urn):
+                    step.ended = event.sequence
+
+
+def run(operation: Operation) -> Outcome:
+    """Do an operation, and return what came of it, a failure too."""
+    outcome = Outcome()
+    aws, random = StandIn("aws", operation.refused), StandIn("random", operation.refused)
+    with serving(aws) as aws_port, serving(random) as random_port:
+        os.environ.clear()
+        os.environ.update(operation.environment)
+        os.environ["PULUMI_DEBUG_PROVIDERS"] = f"aws:{aws_port},random:{random_port}"
+        stack = automation.create_or_select_stack(
+            operation.stack,
+            project_name=PROJECT,
+            program=lambda: _run_program(operation.program),
+            opts=automation.LocalWorkspaceOptions(work_dir=str(operation.folder)),
+        )
+        try:
+            getattr(stack, operation.verb)(on_event=outcome.add)
+        except automation.CommandError as error:
+            outcome.errors = outcome.errors or [str(error)]
+    outcome.secrets = aws.secrets + random.secrets
+    return outcome
+
+
+def _run_program(folder: Path) -> None:
+    """Run the program in a folder, with its own modules."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "infra"]:
+        del sys.modules[name]
+    sys.path.insert(0, str(folder))
+    runpy.run_path(str(folder / "__main__.py"), run_name="__main__")

@@ -1,0 +1,52 @@
+"""States of stacks that earlier releases deployed: the first one with today's names, and the previous one.
+
+`python -m tests.engine.releases previous REVISION` deploys a revision of this repository by the stand-ins,
+in both stacks, and keeps the states as `releases/previous.zip`.
+"""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+from infra.recording import ROOT
+from tests.engine import cli
+from tests.engine.stack import Stack
+
+FOLDER = Path(__file__).parent / "releases"
+
+
+def state(release: str, stack: str) -> str:
+    """Read the state that a release left of a stack."""
+    with zipfile.ZipFile(FOLDER / f"{release}.zip") as states:
+        return states.read(f"{stack}.json").decode()
+
+
+def record(release: str, revision: str) -> None:
+    """Deploy a revision, and keep the states."""
+    archive = subprocess.run(
+        ["git", "archive", revision], cwd=ROOT, stdout=subprocess.PIPE, check=True
+    ).stdout
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        zipfile.ZipFile(FOLDER / f"{release}.zip", "w", zipfile.ZIP_LZMA) as states,
+    ):
+        program = Path(folder)
+        with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+            opened.extractall(program, filter="data")
+        for name in ("dev", "prod"):
+            own = Path(tempfile.mkdtemp(dir=folder))
+            stack = Stack.new(name, cli.find(cli.search_path()), own, program)
+            deploy = stack.up(program=program)
+            if deploy.errors:
+                sys.exit("\n".join(deploy.errors))
+            states.write(stack.state, f"{name}.json")
+
+
+if __name__ == "__main__":
+    record(*sys.argv[1:])

@@ -1,0 +1,104 @@
+"""Deploys to a running stack: in which order, and what is left when they break half-way."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.recording import ROOT
+from tests.engine.conftest import Life
+from tests.engine.operation import Outcome, Step
+from tests.engine.stack import Stack, lost
+from tests.program.test_network import OVER_IPV6, PRIVATE
+
+FUNCTION = "aws:lambda/function:Function"
+MIGRATION = "aws:lambda/invocation:Invocation"
+
+
+@pytest.fixture
+def next_release(tmp_path: Path) -> Path:
+    """The program with other code in every function, and one more migration."""
+    program = tmp_path / "next"
+    shutil.copytree(ROOT, program, ignore=shutil.ignore_patterns(".*", "__pycache__", "tests"))
+    functions = program / "functions"
+    for module in functions.rglob("*.py"):
+        module.write_text(f"{module.read_text('utf-8')}# Another release\n", "utf-8")
+    (functions / "migrations/9999_comment.sql").write_text("ALTER TABLE orders COMMENT = 'next';\n", "utf-8")
+    return program
+
+
+def environment(resource: dict[str, Any]) -> dict[str, Any]:
+    """Return the variables of a function."""
+    variables: dict[str, Any] = resource["inputs"]["environment"]["variables"]
+    return variables
+
+
+def database_functions(stack: Stack) -> set[str]:
+    """Return the functions that log in to the database, but for the one that migrates it."""
+    functions = [resource for resource in stack.resources if resource["type"] == FUNCTION]
+    named = {f["urn"].rpartition("::")[2]: f for f in functions}
+    return {name for name, f in named.items() if "DATABASE_SECRET" in environment(f)} - {"MigrateDatabase"}
+
+
+def code(outcome: Outcome) -> dict[str, Step]:
+    """Return the steps of functions, by their names."""
+    return {step.name: step for step in outcome.steps if step.type == FUNCTION}
+
+
+def in_inventory(step: Step) -> str:
+    """Write a step's resource as `tests/program` does."""
+    return " ".join(step.urn.split("::")[2:])
+
+
+def test_a_migration_runs_after_its_own_code_and_before_the_code_that_uses_the_database(
+    dev: Life, tmp_path: Path, next_release: Path
+) -> None:
+    """And where it fails, the old code stays, and the next deploy completes this one."""
+    stack = dev.stack.copy(tmp_path / "stack")
+    users = database_functions(stack)
+    assert "OrderProcessor" in users
+
+    broken = stack.up(program=next_release, refused="Invocation migrate")
+    assert any("Invocation migrate is refused" in error for error in broken.errors)
+    assert code(broken)["MigrateDatabase"].ended
+    assert not {name for name, step in code(broken).items() if step.verb != "same"} & users
+
+    completed = stack.up(program=next_release)
+    migration = completed.step("migrate", MIGRATION)
+    assert completed.errors == []
+    assert migration.ended
+    assert {name for name in users if code(completed)[name].begun > migration.ended} == users
+
+
+def test_a_first_deploy_that_breaks_half_way_is_completed_by_the_next(
+    dev: Life, pulumi: Path, tmp_path: Path
+) -> None:
+    stack = Stack.new("dev", pulumi, tmp_path)
+    broken = stack.up(refused="Instance cafe-db")
+    assert any("Instance cafe-db is refused" in error for error in broken.errors)
+    made = stack.urns
+    assert made
+    completed = stack.up()
+    assert completed.errors == []
+    assert {step.verb for step in completed.steps} == {"create", "same"}
+    assert {step.urn for step in completed.steps if step.verb == "same"} >= made
+    assert stack.urns == dev.stack.urns
+
+
+def test_the_way_to_the_services_is_switched_in_both_directions(dev: Life, tmp_path: Path) -> None:
+    """Functions change over when the new way is there, and before the old one goes."""
+    stack = dev.stack.copy(tmp_path)
+    for value, new, old in (("true", PRIVATE, OVER_IPV6), ("false", OVER_IPV6, PRIVATE)):
+        switched = stack.up({"privateEndpoints": value})
+        assert switched.errors == []
+        assert lost(switched) == set()
+        made = [step for step in switched.steps if step.verb == "create"]
+        gone = [step for step in switched.steps if step.verb == "delete"]
+        assert ({in_inventory(step) for step in made}, {in_inventory(step) for step in gone}) == (new, old)
+        functions = [step for step in code(switched).values() if step.verb == "update"]
+        assert {step.name for step in functions} == database_functions(stack) | {"MigrateDatabase"}
+        assert min(step.begun for step in functions) > max(step.ended or 0 for step in made)
+        assert max(step.ended or 0 for step in functions) < min(step.begun for step in gone)

@@ -1,0 +1,19 @@
+"""Inputs of resources that hold data, and of the network, of which another value makes another resource."""
+
+FORCE_REPLACEMENT = {
+    "aws:apigateway/stage:Stage": {"restApi", "stageName"},
+    "aws:dynamodb/table:Table": {"hashKey", "rangeKey", "name"},
+    "aws:ec2/subnet:Subnet": {"vpcId", "cidrBlock"},
+    "aws:ec2/vpc:Vpc": {"cidrBlock"},
+    "aws:rds/instance:Instance": {
+        "dbName",
+        "engine",
+        "kmsKeyId",
+        "snapshotIdentifier",
+        "storageEncrypted",
+        "username",
+    },
+    "aws:secretsmanager/secret:Secret": {"name"},
+    "aws:sns/topic:Topic": {"name", "fifoTopic"},
+    "aws:sqs/queue:Queue": {"name", "fifoQueue"},
+}
