@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -100,6 +101,22 @@ def test_an_order_that_is_there_is_not_written_again(database: OrdersDatabase) -
         "o3": "Tea",
     }
     assert number_of(database) == 3
+
+
+def test_orders_know_their_rows_whatever_the_step_between_two_ids_is(
+    administrator: MySql, new_mysql: Callable[[], MySql]
+) -> None:
+    def step(number: int) -> None:
+        administrator.run(lambda cursor: cursor.execute(f"SET GLOBAL auto_increment_increment = {number}"))
+
+    step(7)
+    try:
+        mysql = new_mysql()
+        found = OrdersDatabase(mysql, BERLIN).record(orders("o1", "o2", "o3"))
+    finally:
+        step(1)
+    rows = mysql.read(lambda cursor: (cursor.execute("SELECT order_id, id FROM orders"), dict(cursor))[1])
+    assert {order_id: order.row_id for order_id, order in found.items() if order} == rows
 
 
 def test_only_what_is_new_is_counted(database: OrdersDatabase, mysql: MySql) -> None:

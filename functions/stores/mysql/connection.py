@@ -67,6 +67,7 @@ class MySql:
         self._client_flag = client_flag
         self._idle = idle
         self._used_at = 0.0
+        self.id_step = 1  # between two ids that the server makes, in this session
         self._connection: Connection[Cursor] | None = None
 
     def run(self, work: Callable[[Cursor], T]) -> T:
@@ -182,6 +183,8 @@ class MySql:
         )
         with connection.cursor() as cursor:
             cursor.execute(ISOLATION)
+            cursor.execute("SELECT @@auto_increment_increment")
+            ((self.id_step,),) = cursor.fetchall()
         return connection
 
 

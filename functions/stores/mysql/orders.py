@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -83,8 +84,8 @@ class OrdersDatabase:
         number = recording_number()
         if _insert(cursor, orders, number) == len(orders):
             # The server takes the ids of a statement at once, one after the other.
-            ids = range(cursor.lastrowid, cursor.lastrowid + len(orders))
-            new: Sequence[Order] = [recorded(*each) for each in zip(orders, ids, strict=True)]
+            ids = itertools.count(cursor.lastrowid, self._mysql.id_step)
+            new: Sequence[Order] = [recorded(*each) for each in zip(orders, ids, strict=False)]
             kept: dict[str, Order | None] = {order.order_id: order for order in new}
         else:
             rows = _select(cursor, [order.order_id for order in orders])
