@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import batches, cold, compare, database, pipeline, recovery, report, status, subjects
+from bench import batches, cold, compare, database, kitchen, pipeline, recovery, report, status, subjects
 from bench.batches import Effort
 from bench.database import Server
 from bench.subjects import ROOT, MeasurementError
@@ -29,12 +29,13 @@ from local.errors import LocalError
 REPORT = ROOT / "docs" / "benchmarks.md"
 UNFINISHED = ROOT / "build" / "benchmarks.md"  # of what is not a full run
 FIGURES = ROOT / "build" / "benchmarks.json"  # of the last run, for --from
-PARTS = ("batches", "workers", "status", "cold", "audit", "frozen", "pipeline")
+PARTS = ("batches", "workers", "status", "kitchen", "cold", "audit", "frozen", "pipeline")
 EXAMPLES = """\
 examples:
   make bench                                  everything, about half an hour; writes docs/benchmarks.md
   make bench ARGS=--quick                     everything on a small scale; writes build/benchmarks.md
   make bench ARGS="--only batches,cold"       some parts
+  make bench ARGS="--only kitchen"            whole responses to the kitchen's screen, three minutes
   make bench ARGS="--compare HEAD~1"          the work tree against another revision, in pairs
   make bench ARGS="--database-server mysql"   on MySQL in place of MariaDB
   make bench ARGS="--from build/benchmarks.json"   write the report of the last figures again
@@ -157,6 +158,13 @@ def _parts_with_database(
         "workers": lambda: batches.measure_workers(ours, effort, progress),
         "status": lambda: status.measure_status(
             server, directory, progress, by_day=by_day, by_rows=by_rows, rounds=options.rounds
+        ),
+        "kitchen": lambda: kitchen.measure_kitchen(
+            server,
+            directory,
+            progress,
+            sizes=kitchen.QUICK_ROWS if options.quick else kitchen.ROWS,
+            rounds=options.rounds,
         ),
         "cold": lambda: cold.measure_cold_starts(earlier, ours, progress, times=3 if options.quick else 15),
         "audit": lambda: recovery.measure_audit(

@@ -30,6 +30,10 @@ COLUMNS = {
     "quantity": "1 + n MOD 3",
     "customer_name": "CONCAT('Ann ', n MOD 97)",
     "recorded_in": "0",
+    "state": "'collected'",
+    "state_version": "2",
+    "state_at": "NOW(3) - INTERVAL n * {step} MICROSECOND",
+    "ready_at": "NOW(3) - INTERVAL n * {step} MICROSECOND",
 }
 
 

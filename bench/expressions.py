@@ -24,6 +24,7 @@ _NAME = r"[#\w]+"
 _CLAUSES = re.compile(r"\b(SET|ADD|REMOVE)\b")
 _ASSIGNMENT = re.compile(rf"\s*({_NAME})\s*=\s*((?:[^,(]|\([^)]*\))+)")
 _COMPARISON = re.compile(rf"({_NAME})\s*(=|<>|<=|>=|<|>)\s*(:\w+)")
+_NOT_GREATER = re.compile(rf"NOT ({_NAME})\s*>\s*(:\w+)")
 _FUNCTION = re.compile(rf"(attribute_exists|attribute_not_exists)\s*\(\s*({_NAME})\s*\)")
 _UPDATE = re.compile(
     r'UPDATE "(?P<table>[^"]+)" (?P<changes>(?:SET "\w+" = \? )+)'
@@ -78,6 +79,8 @@ class Expressions:
 
     def _term(self, name: str, comparison: str, value: str, item: Item) -> bool:
         found = item.get(self._name(name))
+        if comparison == "NOT >":  # true also without a value
+            return found is None or not _plain(found) > _plain(self._values[value])
         if comparison in _COMPARISONS:
             return found is not None and _COMPARISONS[comparison](_plain(found), _plain(self._values[value]))
         return (found is not None) == (comparison == "attribute_exists")
@@ -124,6 +127,8 @@ def _parse_term(text: str) -> tuple[str, str, str]:
         return found[2], found[1], ""
     if found := _COMPARISON.fullmatch(text):
         return found[1], found[2], found[3]
+    if found := _NOT_GREATER.fullmatch(text):
+        return found[1], "NOT >", found[2]
     raise UnknownExpressionError(f"The DynamoDB stand-in does not understand the condition {text!r}.")
 
 

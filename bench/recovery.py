@@ -30,9 +30,9 @@ def measure_audit(ours: Subject, report: Report, *, rows: int, seconds: float) -
         orders = int(RATE * seconds) // BATCH * BATCH
         worker.start("batches", prefix="during", first=0, orders=orders, batch=BATCH, rate=RATE)
         time.sleep(seconds / 4)
-        result = audit.do("invoke", event={"command": "full"})
+        result = audit.do("invoke", events=[{"command": "full"}])
         recorded = worker.finish()
-        again = audit.do("invoke", event={"command": "full"})
+        again = audit.do("invoke", events=[{"command": "full"}])
     expected = rows + BATCH + orders - recorded["failed"]
     check(ours, expected)
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -219,6 +220,27 @@ def _status(results: Results, _prices: Prices) -> str:
     return "One request, DynamoDB and SQS at 0 ms.\n\n" + _table(head, rows)
 
 
+def _kitchen(results: Results, _prices: Prices) -> str:
+    rows = [
+        (
+            f"{row['rows']:,}",
+            *(f"{statistics.median(row[name]):.1f}" for name in ("list", "commit", "answer")),
+            *(f"{row[name]:.0f}" for name in ("list_statements", "change_statements")),
+        )
+        for row in results["kitchen"]
+    ]
+    head = (
+        "orders",
+        "list p50 ms",
+        "change, DynamoDB at 0 ms",
+        "at 4 ms",
+        "list: statements",
+        "change: statements",
+    )
+    text = "Whole responses of `StaffOrders`, 40 open orders on the screen: `GET /kitchen`, and a change.\n\n"
+    return text + _table(head, rows)
+
+
 def _cold(results: Results, _prices: Prices) -> str:
     rows = [
         (
@@ -298,6 +320,7 @@ _PARTS = {
     "money": ("What orders cost", _money),
     "workers": ("Workers", _workers),
     "status": ("Order status", _status),
+    "kitchen": ("Kitchen", _kitchen),
     "cold": ("Cold start", _cold),
     "pipeline": ("The local stack, end to end", _pipeline),
     "audit": ("Audit", _audit),

@@ -59,12 +59,12 @@ def compare_status(
         for size, pair in pairs.items():
             for name, subject in zip(("earlier", "ours"), pair, strict=True):
                 (child,) = stack.enter_context(subject.processes(subject.status))
-                child.do("invoke", event={}, times=3)
+                child.do("invoke", events=[{}] * 3)
                 children.append((figures[size][name], child))
         for turn in range(rounds):
             report(f"Order status on tables of {len(pairs)} sizes, round {turn + 1}")
             for found, child in children:
-                _add(found, child.do("invoke", event={}, times=TIMES, most_seconds=SECONDS))
+                _add(found, child.do("invoke", events=[{}] * TIMES, most_seconds=SECONDS))
     return {size: _summed_up(found) for size, found in figures.items()}
 
 
@@ -75,7 +75,7 @@ def fill(subject: Subject, rows: int, per_day: int) -> None:
     subject.server.execute("ANALYZE TABLE orders", database=subject.database)
     if subject.is_ours:
         with subject.processes("reconcile_orders") as (child,):
-            child.do("invoke", event={"command": "full"})
+            child.do("invoke", events=[{"command": "full"}])
     else:
         _put_total(subject, rows)
 

@@ -206,7 +206,7 @@ def ours(server: Server, directory: Path, name: str = "ours", revision: str | No
     server.execute(f"CREATE DATABASE {schema}")
     subject = Subject(name=name, server=server, database=schema, code=code, directory=directory)
     with subject.processes("migrate_database") as (child,):
-        child.do("invoke", event={"menu": MENU})
+        child.do("invoke", events=[{"menu": MENU}])
     return subject
 
 

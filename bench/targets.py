@@ -70,6 +70,16 @@ def _growth(by: str) -> Callable[[Results], float]:
     return figure
 
 
+def _kitchen(name: str) -> Callable[[Results], float]:
+    return lambda results: max(statistics.median(row[name]) for row in results["kitchen"])
+
+
+def _kitchen_growth(results: Results) -> float:
+    first, last = results["kitchen"][0], results["kitchen"][-1]
+    ratios = (most / few for few, most in zip(first["list"], last["list"], strict=True))
+    return float(statistics.median(ratios))
+
+
 def _cold(function: str, name: str) -> Callable[[Results], float]:
     return lambda results: float(_row(results["cold"], function=function)[name])
 
@@ -127,6 +137,9 @@ TARGETS = (
     ),
     Target("order status p50, most / fewest orders a day", "≤", 1.5, "×", _growth("by_day"), "status"),
     Target("order status p50, most / fewest rows", "≤", 1.3, "×", _growth("by_rows"), "status"),
+    Target("a change p50, DynamoDB at 0 ms", "≤", 20, "ms", _kitchen("commit"), "kitchen"),
+    Target("a change p50, DynamoDB at 4 ms", "≤", 45, "ms", _kitchen("answer"), "kitchen"),
+    Target("kitchen p50, most / fewest rows", "≤", 1.5, "×", _kitchen_growth, "kitchen"),
     *(
         Target(
             f"{what} of the {function}, × of the earlier system",

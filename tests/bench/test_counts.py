@@ -107,7 +107,7 @@ def test_a_process_that_ends_by_itself_is_reported_with_its_last_words(ours: Sub
         ours.processes("no_such_function") as (child,),
         pytest.raises(MeasurementError, match="no_such_function"),
     ):
-        child.do("invoke", event={})
+        child.do("invoke", events=[{}])
 
 
 def test_an_unknown_revision_is_named(database: Server, tmp_path: Path) -> None:

@@ -57,6 +57,21 @@ def test_a_counter_is_set_only_over_an_older_version(client: Any, stand_in: Stan
     assert stand_in.usage.figures["conditions_failed"] == 1
 
 
+def test_what_is_not_newer_is_put_also_where_nothing_is(client: Any) -> None:
+    def put(version: int) -> None:
+        client.put_item(
+            TableName="Orders",
+            Item={"orderId": {"S": "o1"}, "state_version": {"N": str(version)}},
+            ConditionExpression="NOT state_version > :version",
+            ExpressionAttributeValues={":version": {"N": str(version)}},
+        )
+
+    for version in (1, 3, 3):
+        put(version)
+    with pytest.raises(ClientError, match="ConditionalCheckFailedException"):
+        put(2)
+
+
 def test_a_statement_of_partiql_updates_an_item_that_is_there_over_an_older_version(
     client: Any, stand_in: StandIn
 ) -> None:

@@ -115,8 +115,12 @@ def test_orders_know_their_rows_whatever_the_step_between_two_ids_is(
         found = OrdersDatabase(mysql, BERLIN).record(orders("o1", "o2", "o3"))
     finally:
         step(1)
-    rows = mysql.read(lambda cursor: (cursor.execute("SELECT order_id, id FROM orders"), dict(cursor))[1])
-    assert {order_id: order.row_id for order_id, order in found.items() if order} == rows
+
+    def rows(cursor: Cursor) -> dict[str, int]:
+        cursor.execute("SELECT order_id, id FROM orders")
+        return dict(cursor.fetchall())
+
+    assert {order_id: order.row_id for order_id, order in found.items() if order} == mysql.read(rows)
 
 
 def test_only_what_is_new_is_counted(database: OrdersDatabase, mysql: MySql) -> None:
