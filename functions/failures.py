@@ -22,13 +22,6 @@ class FailureLog:
     An order that fails in all its receives is one failed order. A message whose failure was reported comes
     back within seconds. One whose earlier receives ended in a crash or a time-out, without a report, was
     hidden for the queue's whole visibility timeout each time: its failure is still to be counted.
-
-    Parameters
-    ----------
-    records
-        Of SQS's event.
-    context
-        Of the function, which has just begun.
     """
 
     def __init__(self, records: Iterable[Mapping[str, Any]], context: Any) -> None:

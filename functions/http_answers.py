@@ -42,18 +42,9 @@ def answer(
 def cached_answer(
     event: Mapping[str, Any], body: dict[str, Any], passing: str = "", cache_control: str = FOR_A_SECOND
 ) -> HttpAnswer:
-    """Answer with a JSON document, or with `304` to whoever has it already.
+    """Respond to a request with a JSON document, or with `304` to whoever has it already.
 
-    Parameters
-    ----------
-    event
-        The request.
-    body
-        The document.
-    passing
-        A field that is different each time and no news: the document is the same without it.
-    cache_control
-        How long caches keep the answer.
+    The field `passing` changes on every response, so it is excluded from the ETag.
     """
     told = encode({name: value for name, value in body.items() if name != passing}, sort_keys=True)
     tag = hashlib.sha256(told.encode()).hexdigest()[:32]
@@ -79,13 +70,7 @@ def has_secret(event: Mapping[str, Any], name: str, sha256: str) -> bool:
 
 
 def came_through_cloudfront(event: Mapping[str, Any], sha256: str | None) -> bool:
-    """Return whether a request has the secret that CloudFront adds where no other path is allowed.
-
-    Parameters
-    ----------
-    sha256
-        The secret's hash; None where CloudFront adds none.
-    """
+    """Return whether a request has CloudFront's secret, by its hash; None where CloudFront adds none."""
     return sha256 is None or has_secret(event, "x-origin-secret", sha256)
 
 

@@ -56,11 +56,8 @@ class MasterLogin:
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Bring everything up to date, as a deploy needs it, or widen the table; an error fails the deploy.
 
-    Parameters
-    ----------
-    event
-        `{"menu": {"Latte": "5"}}`: the menu's items and prices. Or `{"command": "widen"}`, with
-        `"dry_run": true` to learn what that would do.
+    The event is `{"menu": {"Latte": "5"}}`, with the menu's items and prices, or `{"command": "widen"}`, with
+    `"dry_run": true` to learn what that would do.
     """
     # Before any store is touched: a wrong menu fails the deploy.
     menu = {parse_name(item): Decimal(price) for item, price in event.get("menu", {}).items()}

@@ -82,16 +82,7 @@ def dead_letters() -> DeadLetters:
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Run a command; without one, do what is due every minute.
-
-    Returns
-    -------
-    dict[str, Any]
-        Of `check`, `read` and `behind` see there. Else `compared` (whether a comparison was possible),
-        `checked`, `repaired`, `counted`, `drift`, `rds_orders`, `corrected`, `bad_rows`, `next` (where to go
-        on: call again with it as `after`), `reason` (why something was left undone), `unchecked` (what could
-        not be compared, and why), and of the dead letters what `Swept` has.
-    """
+    """Run a command; without one, do what is due every minute. functions/README.md has what each returns."""
     left = _time_left(context)
     asked_by = str(event.get("source", "operator"))
     match event.get("command"):

@@ -83,14 +83,9 @@ class Findings:
 def audit(store: Store, zone: ZoneInfo, left: Callable[[], float]) -> Findings:
     """Make every counter what the rows add up to, while orders keep coming.
 
-    Orders that are counted after the snapshot change neither a difference nor its correction.
-
-    Raises
-    ------
-    StoreUnavailableError
-        If the database does not answer. What was corrected by then is; another audit finds the rest.
-    OutOfTimeError
-        If the table is too large for the time that is left. Nothing is known then.
+    Orders that are counted after the snapshot change neither a difference nor its correction. What was
+    corrected before a StoreUnavailableError is; another audit finds the rest. Raises OutOfTimeError, and
+    nothing is known, if the table is too large for the time that is left.
     """
     now = datetime.now(UTC)
     # Before it, orders count in no hour: a day earlier, for clocks and time zones that differ.

@@ -66,10 +66,7 @@ def canonical(text: str) -> NumberText:
 def decode(text: str, number: Callable[[str], object] = exact) -> object:
     """Decode JSON; raise ValueError if it is invalid, as NaN is, RecursionError if it is nested too deeply.
 
-    Parameters
-    ----------
-    number
-        Makes a value of each number; `NumberText` keeps all of them as they are written.
+    `number` makes a value of each number; `NumberText` keeps all of them as they are written.
     """
     return _decoder(number).decode(text)
 

@@ -56,12 +56,8 @@ def parse_record(record: Mapping[str, Any]) -> Order:
     """Read the order in one SQS record (`messageId`, `body`, `attributes`).
 
     The body is an SNS notification, or the bare order, and either may be JSON in a JSON string.
-    An order without an `orderId` takes the notification's `MessageId`, or else SQS's own message id.
-
-    Raises
-    ------
-    InvalidOrderError
-        If it holds no order, whatever the body is.
+    An order without an `orderId` takes the notification's `MessageId`, or else SQS's own message id. Raises
+    InvalidOrderError if it holds no order, whatever the body is.
     """
     envelope, message = unwrap(record["body"])
     fields = OrderFields.of(decode_twice(message) if envelope else message)

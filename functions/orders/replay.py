@@ -32,24 +32,11 @@ class Rows(Protocol):
 def replay(rows: Rows, request: Mapping[str, Any]) -> dict[str, Any]:
     """Read a page of the orders of a period, in the order of their times.
 
-    Parameters
-    ----------
-    request
-        `from` and `to` (ISO 8601; the latter is the first moment after the period), `after` (what the
-        last answer's `next` was, 0 at first) and `limit` (1 to 500).
-
-    Returns
-    -------
-    dict[str, Any]
-        `orders`, each as JSON text, because a runtime may write a decimal as a float, or not at all;
-        `bad_rows`: why, by id, for each row in which there is no order; and `next`: None after the last row.
-
-    Raises
-    ------
-    ValueError
-        If the request is wrong.
-    StoreUnavailableError
-        If the database does not answer.
+    The request has `from` and `to` (ISO 8601; the latter is the first moment after the period), `after` (what
+    the last response's `next` was, 0 at first) and `limit` (1 to 500). The response has `orders`, each as
+    JSON text, because a runtime may write a decimal as a float, or not at all; `bad_rows`: why, by id, for
+    each row in which there is no order; and `next`: None after the last row. Raises ValueError if the request
+    is wrong.
     """
     limit = int(request.get("limit") or MOST)
     if not 1 <= limit <= MOST:

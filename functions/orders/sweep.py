@@ -51,16 +51,11 @@ class Swept:
 
 
 def sweep(dead_letters: DeadLetters, ledger: Ledger, left: Callable[[], float]) -> Swept:
-    """Record every order among the dead letters, and leave the rest where it is.
+    """Record every order among the dead letters in the time that is `left`, and leave the rest where it is.
 
     A message keeps its id and its time of sending when SQS moves it to the dead-letter queue, so it is the
     same order that it was. Once a store is unavailable, the rest is only read and counted. A conflict is
     tried each time, since the order that has its id may be deleted: it costs one lookup in the database.
-
-    Parameters
-    ----------
-    left
-        Seconds until this has to end.
     """
     swept, staying = Swept(), set[str]()
     is_away: str | None = None

@@ -32,12 +32,8 @@ class OrderTime:
 def order_time(record: Mapping[str, Any], timestamp: str | None) -> OrderTime:
     """Return the time of the order in an SQS record; raise TimeError if it has none.
 
-    Parameters
-    ----------
-    record
-        `attributes` has the `SentTimestamp`, which a message keeps in `OrderDLQ` as well.
-    timestamp
-        The envelope's, None for a message without an envelope.
+    A message keeps its `SentTimestamp` in `OrderDLQ` as well. `timestamp` is the envelope's, None without
+    one.
     """
     try:
         enqueued = datetime.fromtimestamp(int(record["attributes"]["SentTimestamp"]) / 1000, UTC)

@@ -33,10 +33,7 @@ BEST_EFFORT = ClientConfig(1, 2, 1)  # the call may fail, and must not outlast t
 def client(service: str, config: ClientConfig, *, dual_stack: bool = False) -> Any:
     """Create a client of one of `SERVICES` in the function's region.
 
-    Parameters
-    ----------
-    dual_stack
-        Call the service by its name that has IPv6 addresses.
+    With `dual_stack`, it calls the service by its name that has IPv6 addresses.
     """
     # Here, because it takes longer than all of our modules: what creates no client does not wait for it.
     from botocore.config import Config

@@ -16,13 +16,7 @@ class SecretRefusedError(StoreUnavailableError):
 
 
 class Secret:
-    """A secret that is fetched once, and again after `forget`.
-
-    Parameters
-    ----------
-    name
-        What it is called in an error, such as `The database's secret`.
-    """
+    """A secret that is fetched once, and again after `forget`; errors call it by a name."""
 
     def __init__(
         self, secret_id: str, name: str, client: Any = None, config: aws.ClientConfig = aws.FOR_REQUESTS
@@ -35,10 +29,7 @@ class Secret:
     def values(self) -> dict[str, Any]:
         """Read the whole secret, once.
 
-        Raises
-        ------
-        StoreUnavailableError
-            If Secrets Manager does not answer, or with something else than JSON.
+        Raises StoreUnavailableError if Secrets Manager does not answer, or with something else than JSON.
         """
         if self._value is None:
             try:

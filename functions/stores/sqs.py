@@ -91,14 +91,9 @@ class OrderQueue:
 
 
 class DeadLetters:
-    """Messages in `OrderDLQ`.
+    """Messages in `OrderDLQ`; one that was taken stays hidden from others for some seconds.
 
     Every method raises StoreUnavailableError if SQS does not answer.
-
-    Parameters
-    ----------
-    hidden
-        Seconds for which nobody else sees a message that was taken.
     """
 
     def __init__(self, url: str, hidden: int = 60, client: Any = None) -> None:

@@ -58,13 +58,6 @@ class DynamoDb:
 
     Every method raises StoreUnavailableError if DynamoDB does not answer or stays throttled, and one that
     writes raises OrderRefusedError if DynamoDB refuses what it is given.
-
-    Parameters
-    ----------
-    config
-        How long a call may take.
-    client
-        A client of botocore's, for tests.
     """
 
     def __init__(self, config: aws.ClientConfig = aws.FOR_BATCHES, client: Any = None) -> None:
@@ -94,13 +87,7 @@ class DynamoDb:
     def get(
         self, table: str, keys: Sequence[Item], *, consistent: bool, attributes: str | None = None
     ) -> Iterator[Item]:
-        """Yield the items that there are under keys, in any order.
-
-        Parameters
-        ----------
-        attributes
-            A projection expression; None for whole items.
-        """
+        """Yield the items that there are under keys, or some of their `attributes`, in any order."""
         options = {"ProjectionExpression": attributes} if attributes else {}
         for start in range(0, len(keys), MAX_KEYS):
             some = keys[start : start + MAX_KEYS]

@@ -39,14 +39,9 @@ AS_READ = "#version = :read_version"
 
 
 class Projection:
-    """Orders by id, and the counters that pages show.
+    """Orders by id, and the counters that pages show, by the hours of the cafe's time zone.
 
     Every method raises StoreUnavailableError if DynamoDB does not answer.
-
-    Parameters
-    ----------
-    zone
-        The cafe's time zone, in whose hours orders are counted.
     """
 
     def __init__(self, dynamodb: DynamoDb, names: TableNames, zone: tzinfo) -> None:
@@ -61,11 +56,6 @@ class Projection:
 
         Orders that nobody has moved go in batches, which have no conditions. One that was sent long ago may
         come back after the database was restored, and have been moved before: it is looked up first.
-
-        Parameters
-        ----------
-        counted
-            Counters by name, of those that DynamoDB has, too.
         """
         refused: dict[str, str] = {}
         not_set: dict[str, Counted] = {}
@@ -85,10 +75,7 @@ class Projection:
     def show(self, name: str, counted: Counted, read: Counted | None = None) -> bool:
         """Set one counter if DynamoDB has an older version of it; return whether it was set.
 
-        Parameters
-        ----------
-        read
-            What DynamoDB has, if that is wrong: then the counter is set if it still has that version.
+        Where what was `read` in DynamoDB is wrong, the counter is set if it still has that version.
         """
         table, key, counter = self._place(name)
         values = {":value": _number(counted.value), ":version": _number(counted.version)}

@@ -100,15 +100,10 @@ def last_id(cursor: Cursor) -> int:
 
 
 def sum_groups(cursor: Cursor, after: int, upto: int, since: datetime) -> list[Group]:
-    """Sum the counted rows of a range of ids by item and by quarter of an hour.
+    """Sum the counted rows with ids after one and up to another, by item and by quarter of an hour.
 
     By both at once only since a moment: before it nothing is counted per item and hour, and there would be
     nearly as many groups as rows.
-
-    Parameters
-    ----------
-    after, upto
-        The range's first id is larger than `after`, its last is at most `upto`.
     """
     # The length tells items apart that differ in spaces at the end alone: the collation does not.
     item, length = "item", "CHAR_LENGTH(item)"

@@ -39,13 +39,7 @@ class Migration:
 
 
 def read(directory: Path) -> list[Migration]:
-    """Read the migrations of a directory, in their order.
-
-    Raises
-    ------
-    ValueError
-        If a file's name is not `0001_what_it_does.sql`, or a number is used twice or left out.
-    """
+    """Read the migrations of a directory, in their order; raise ValueError if their names are wrong."""
     migrations = []
     for path in sorted(directory.glob("*.sql")):
         match = NAME.fullmatch(path.name)
@@ -63,22 +57,9 @@ def migrate(mysql: MySql, migrations: Sequence[Migration]) -> list[str]:
     MySQL commits at every change of a table, so that a migration can stop half-way: each asks what is
     there before it changes it, and is run again from its start.
 
-    Parameters
-    ----------
-    mysql
-        A connection as the master user, with `CLIENT.MULTI_STATEMENTS`.
-
-    Returns
-    -------
-    list[str]
-        The names of what was applied.
-
-    Raises
-    ------
-    SchemaError
-        If what is there cannot be migrated; nothing is changed then.
-    StoreUnavailableError
-        If the database cannot be reached, or another migration does not end.
+    The connection is the master user's, with `CLIENT.MULTI_STATEMENTS`. Returns the names of what was
+    applied. Raises SchemaError if what is there cannot be migrated, and has changed nothing then,
+    StoreUnavailableError if the database cannot be reached, or another migration does not end.
     """
     return locked(mysql, lambda cursor: _migrate(cursor, migrations))
 

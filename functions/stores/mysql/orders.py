@@ -30,13 +30,7 @@ COLUMNS = f"{CONTENTS}, id, state, state_version, state_at, ready_at"
 
 
 class OrdersDatabase:
-    """Orders and counters in MySQL.
-
-    Parameters
-    ----------
-    zone
-        The cafe's time zone, in which days are counted.
-    """
+    """Orders and counters in MySQL; days are those of the cafe's time zone."""
 
     def __init__(self, mysql: MySql, zone: tzinfo) -> None:
         self._mysql = mysql
@@ -45,21 +39,10 @@ class OrdersDatabase:
     def record(self, orders: Sequence[Order]) -> dict[str, Order | None]:
         """Insert the orders whose ids are new and count them, in one transaction.
 
-        Parameters
-        ----------
-        orders
-            Each id once, sorted by it, so that transactions take locks in the same order.
-
-        Returns
-        -------
-        dict[str, Order | None]
-            What the table has under each id: a duplicate is there as it came first. None for a row that
-            holds no order.
-
-        Raises
-        ------
-        StoreUnavailableError, OrderRefusedError
-            None of them is inserted, or nobody knows: record them again.
+        Each id is there once, sorted by it, so that transactions take locks in the same order. Returns what
+        the table has under each id: a duplicate is there as it came first. None stands for a row that holds
+        no order. After StoreUnavailableError and OrderRefusedError none of them is inserted, or nobody knows:
+        record them again.
         """
         return self._mysql.run(lambda cursor: self._record(cursor, orders))
 
@@ -70,12 +53,8 @@ class OrdersDatabase:
     def adopt(self, newer: Mapping[str, Progress]) -> None:
         """Take over states that DynamoDB has and the database lost: it was restored from a backup.
 
-        A row that has that version by now, or a later one, stays as it is.
-
-        Raises
-        ------
-        StoreUnavailableError
-            If the database does not answer.
+        A row that has that version by now, or a later one, stays as it is. Raises StoreUnavailableError if
+        the database does not answer.
         """
         self._mysql.run(lambda cursor: events.adopt(cursor, newer))
 

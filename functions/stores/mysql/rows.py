@@ -33,14 +33,9 @@ MOST_BYTES = 4 * 1024 * 1024  # of attributes that are read at once, unless one 
 
 
 class OrderRows:
-    """Rows of the table, for comparing and replaying.
+    """Rows of the table, for comparing and replaying; days are those of the cafe's time zone.
 
     Every method raises StoreUnavailableError if the database does not answer.
-
-    Parameters
-    ----------
-    zone
-        The cafe's time zone, in which days are counted.
     """
 
     def __init__(self, mysql: MySql, zone: tzinfo) -> None:
@@ -71,10 +66,7 @@ class OrderRows:
     def recorded(self, since: datetime, until: datetime, after: Place, limit: int) -> Rows:
         """Read what was recorded in a period, in that order, without the orders' attributes.
 
-        Parameters
-        ----------
-        after
-            Where the last page ended; (0, 0) for the first.
+        The last page ended `after` a place; (0, 0) for the first.
         """
         number, row_id = after
         found = self._read(
@@ -170,14 +162,9 @@ class OrderRows:
         return Rows(rows.orders, rows.bad, None if is_last else (0, some[-1]))
 
     def period(self, start: datetime, end: datetime, after: int, limit: int) -> list[Row]:
-        """Read the orders of a period in the order of their times, after a row that was read before.
+        """Read the orders from `start` on and before `end`, in the order of their times.
 
-        Parameters
-        ----------
-        start, end
-            The first moment of the period, and the first after it.
-        after
-            The id of the last row that was read, 0 for none.
+        `after` is the id of the last row that was read before, 0 for none.
         """
         place, values = "", list[object]((naive(start), naive(end)))
         if after:
@@ -221,10 +208,8 @@ class OrderRows:
     def try_to_write(self) -> None:
         """Insert a row that is not committed.
 
-        Raises
-        ------
-        StoreUnavailableError
-            If the database refuses writes: it is read-only, full, or a lock does not end.
+        Raises StoreUnavailableError if the database refuses writes: it is read-only, full, or a lock does not
+        end.
         """
 
         def insert(cursor: Cursor) -> None:

@@ -59,10 +59,7 @@ def await_access(
 ) -> None:
     """Read secrets, and retry for a minute while IAM refuses: a deploy has just changed who may read them.
 
-    Raises
-    ------
-    StoreUnavailableError
-        If Secrets Manager does not answer, or if IAM still refuses.
+    Raises StoreUnavailableError if Secrets Manager does not answer, or if IAM still refuses.
     """
     end = clock() + PROPAGATION
     for secret in secrets:

@@ -81,19 +81,10 @@ class Column:
 
 
 def check(cursor: Cursor, run: Callable[[], None], *, is_new: bool) -> None:
-    """Check a database before its migrations; change nothing in it.
+    """Check a database before its migrations, which `run` runs there; change nothing in it.
 
-    Parameters
-    ----------
-    run
-        Runs the migrations in the cursor's database.
-    is_new
-        Whether the table has not been taken over by an earlier migration.
-
-    Raises
-    ------
-    SchemaError
-        With a sentence for each thing that cannot be taken over, and what to do about it.
+    A table `is_new` that no earlier migration has taken over. Raises SchemaError with a sentence for each
+    thing that cannot be taken over, and what to do about it.
     """
     problems = [*_other_tables(cursor)]
     if table := _rows(cursor, "SELECT table_type, engine, create_options" + _of("tables", "orders")):
