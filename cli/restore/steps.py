@@ -108,7 +108,7 @@ class Restore:
     def _replace_database(self) -> None:
         if self._is_replaced():
             return
-        self.say(f"A deploy replaces the database, {self.record.what}: it takes half an hour.")
+        self.say(f"A deploy replaces the database, {self.record.what}: it takes about half an hour.")
         self.deploys.deploy(self._changes())
         if not self._is_replaced():
             raise AnswerError("The deploy has left the database as it was.")
