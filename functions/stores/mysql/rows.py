@@ -26,6 +26,7 @@ from stores.mysql.orders import (
 )
 
 ATTRIBUTES = COLUMNS.split(", ").index("attributes")
+LIGHT = COLUMNS.replace("attributes", "NULL")
 AT_ONCE = 500  # rows that are counted in one transaction
 # Of a row that a worker of an earlier release recorded; version 0 is from before there were states.
 KNOWS_NO_STATES = "state IS NULL AND state_version = 1"
@@ -70,8 +71,7 @@ class OrderRows:
         """
         number, row_id = after
         found = self._read(
-            "SELECT recorded_in, id, order_id, created_at, item, quantity, customer_name, NULL,"
-            " id, state, state_version, state_at, ready_at FROM orders FORCE INDEX (orders_recorded_in)"
+            f"SELECT recorded_in, id, {LIGHT} FROM orders FORCE INDEX (orders_recorded_in)"  # noqa: S608
             " WHERE recorded_in >= %s AND recorded_in < %s AND (recorded_in > %s OR id > %s)"
             " ORDER BY recorded_in, id LIMIT %s",
             max(first_number(since.timestamp()), number),
@@ -89,8 +89,7 @@ class OrderRows:
     def changed(self, since: datetime, until: datetime, after: Place, limit: int) -> Rows:
         """Read the orders that were moved in a period, without their attributes, by their rows' ids."""
         found = self._read(
-            "SELECT id, order_id, created_at, item, quantity, customer_name, NULL,"
-            " id, state, state_version, state_at, ready_at FROM"
+            f"SELECT id, {LIGHT} FROM"  # noqa: S608
             " (SELECT DISTINCT order_row FROM order_events WHERE at >= %s AND at < %s AND order_row > %s"
             " ORDER BY order_row LIMIT %s) AS changed STRAIGHT_JOIN orders ON id = order_row ORDER BY id",
             naive(since),
@@ -112,12 +111,8 @@ class OrderRows:
                 f"SELECT id, LENGTH(attributes) FROM orders WHERE order_id IN %s AND {KNOWS_NO_STATES}",  # noqa: S608
                 (ids,),
             )
-            sizes, begun = list(cursor.fetchall()), list[str]()
-            while sizes:
-                some = _within(sizes)
-                begun += [order.order_id for order in _parsed(_begin_states(cursor, some))[0]]
-                sizes = sizes[len(some) :]
-            return begun
+            chunks = _chunks(list(cursor.fetchall()))
+            return [order.order_id for some in chunks for order in _parsed(_begin_states(cursor, some))[0]]
 
         ids = sorted(order_ids)
         return self._mysql.run(begin) if ids else []
@@ -146,17 +141,14 @@ class OrderRows:
         for start in range(0, len(ordered), AT_ONCE):
             some = ordered[start : start + AT_ONCE]
             sizes = self._read("SELECT id, LENGTH(attributes) FROM orders WHERE order_id IN %s", some)
-            while sizes:
-                ids = _within(sizes)
-                yield self._whole(ids)
-                sizes = sizes[len(ids) :]
+            yield from map(self._whole, _chunks(sizes))
 
     def by_id(self, after: int, limit: int) -> Rows:
         """Read whole orders after a row, a few megabytes at most; `after` holds the last row's id."""
         sizes = self._read(
             "SELECT id, LENGTH(attributes) FROM orders WHERE id > %s ORDER BY id LIMIT %s", after, limit
         )
-        some = _within(sizes)
+        some = next(_chunks(sizes), [])
         rows = self._whole(some)
         is_last = len(some) == len(sizes) < limit
         return Rows(rows.orders, rows.bad, None if is_last else (0, some[-1]))
@@ -231,7 +223,7 @@ class OrderRows:
         sizes = list(cursor.fetchall())
         if not sizes:
             return Rows([])
-        ids = _within(sizes)
+        ids = next(_chunks(sizes))
         _name(cursor, ids)
         found = _begin_states(cursor, ids)
         cursor.execute("UPDATE orders SET recorded_in = %s WHERE id IN %s", (recording_number(), ids))
@@ -299,12 +291,14 @@ def _parsed(rows: Iterable[tuple[int, Sequence[Any]]]) -> tuple[list[Order], dic
     return orders, bad
 
 
-def _within(sizes: Sequence[tuple[int, int | None]]) -> list[int]:
-    """Return the ids of the first rows whose attributes are a few megabytes: at least one."""
+def _chunks(sizes: Iterable[tuple[int, int | None]]) -> Iterator[list[int]]:
+    """Yield the ids of rows whose attributes are a few megabytes together: at least one."""
     ids, total = list[int](), 0
     for row_id, size in sizes:
         total += size or 0
         if ids and total > MOST_BYTES:
-            break
+            yield ids
+            ids, total = [], size or 0
         ids.append(row_id)
-    return ids
+    if ids:
+        yield ids
