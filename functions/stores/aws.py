@@ -63,9 +63,6 @@ def _session() -> Session:
         def list_available_services(self, type_name: str) -> list[str]:
             return SERVICES
 
-        def is_builtin_path(self, path: str) -> bool:
-            return True  # our endpoints are the SDK's, not some that replace them
-
     session = get_session()
     session.register_component("data_loader", OurServices(extra_search_paths=[str(MODELS)]))
     return session

@@ -88,11 +88,11 @@ def test_items_that_differ_in_spaces_at_the_end_are_two(both: BothStores) -> Non
     assert both.counters == expected(made)
 
 
-def test_rows_that_hold_no_order_are_named(both: BothStores) -> None:
-    both.record(orders(1, 2))
-    both.sql("UPDATE orders SET quantity = NULL WHERE order_id = 'o2'")
+def test_the_first_five_rows_that_hold_no_order_are_named(both: BothStores) -> None:
+    both.record(orders(*range(7)))
+    both.sql("UPDATE orders SET quantity = NULL WHERE id > 1")
     found = both.audit()
-    assert list(found.bad_rows) == [2]
+    assert list(found.bad_rows) == [2, 3, 4, 5, 6]
     assert both.counters["TOTAL_ORDERS"] == 1
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import ConnectTimeoutError
 
 from stores import aws
 from stores.aws import BEST_EFFORT, FOR_BATCHES, FOR_REQUESTS, ClientConfig
@@ -43,6 +45,16 @@ def test_as_many_calls_of_a_batch_have_a_connection_as_run_at_once() -> None:
 def test_a_client_calls_its_service_by_one_of_its_names(name: str, *, dual_stack: bool) -> None:
     client = aws.client("sqs", FOR_REQUESTS, dual_stack=dual_stack)
     assert client.meta.endpoint_url == f"https://{name}"
+    called: list[str] = []
+
+    def answer(request: AWSPreparedRequest, **_: object) -> None:
+        called.append(request.url)
+        raise ConnectTimeoutError(endpoint_url=request.url)
+
+    client.meta.events.register("before-send", answer)
+    with pytest.raises(ConnectTimeoutError):
+        client.receive_message(QueueUrl=f"https://{name}/1/OrderQueue")
+    assert set(called) == {f"https://{name}/"}
 
 
 @pytest.mark.parametrize("service", aws.SERVICES)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orders.counters import Counted, day_name, hour_name, item_name
-from orders.findings import RdsOrders
+from orders.findings import DeadLetterCounts, RdsOrders
 from orders.order import Order
 from orders.reconciliation import Outcome
 from stores.mysql import rows, widening
@@ -176,6 +176,15 @@ def test_a_row_dated_at_a_time_that_cannot_be_counted_counts_on_no_day(
     assert found["created_at"] is None or found["created_at"].year < 1970
 
 
+def test_findings_are_where_every_release_looks_for_them(both: BothStores) -> None:
+    both.metrics.save(RdsOrders(count=3, as_of=NOW))
+    both.metrics.save_dead_letters(DeadLetterCounts(1, 2, 4, NOW))
+    found = {item["metric"]["S"]: item for item in both.dynamodb.scan(TableName=NAMES.metrics)["Items"]}
+    assert found.keys() == {"RDS_ORDERS", "DEAD_LETTERS"}
+    assert found["RDS_ORDERS"]["count"] == {"N": "3"}
+    assert found["DEAD_LETTERS"]["waiting"] == {"N": "4"}
+
+
 def test_how_far_a_comparison_came_is_kept_with_the_reason_for_its_end(both: BothStores) -> None:
     both.metrics.save_unknown("time was up", NOW, NOW - timedelta(minutes=3))
     both.metrics.save_unknown("no answer", NOW)
@@ -239,6 +248,12 @@ def test_large_orders_are_read_a_few_at_a_time(both: BothStores, monkeypatch: py
     sizes = [len(page.orders) for page in both.rows.orders({"o1", "o2", "o3", "o4", "o5", "gone"})]
     assert sizes == [2, 2, 1]
     assert len(both.rows.by_id(0, 10).orders) == 2
+
+
+def test_four_megabytes_are_read_at_once_and_a_larger_order_alone() -> None:
+    most = 4 * 1024 * 1024
+    assert rows._within([(1, most), (2, None), (3, 1)]) == [1, 2]
+    assert rows._within([(1, most + 1), (2, 1)]) == [1]
 
 
 def test_everything_is_written_again_and_continued_after_a_break(

@@ -208,7 +208,7 @@ class OrderRows:
             # All columns of an order: in a table that was taken over each may be NOT NULL.
             cursor.execute(
                 "INSERT INTO orders (order_id, customer_name, item, quantity)"
-                " VALUES (LEFT(CONCAT('?', UUID()), 64), '', '', 0)"
+                " VALUES (CONCAT('?', UUID()), '', '', 0)"
             )
             cursor.connection.rollback()
 

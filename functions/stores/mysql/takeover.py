@@ -16,7 +16,7 @@ from pymysql.cursors import Cursor
 
 from orders.errors import SchemaError
 from orders.names import MAX_NAME
-from orders.order import MAX_QUANTITY
+from orders.order import MAX_ATTRIBUTES, MAX_QUANTITY
 
 TEXT = {"char", "varchar", "enum"}
 INTEGERS = {"tinyint", "smallint", "mediumint", "int", "bigint"}
@@ -65,7 +65,7 @@ EVENTS = {
 MIGRATIONS = {"number", "name", "applied_at"}
 EARLIEST, LATEST = datetime(1970, 1, 2), datetime(2038, 1, 18)  # noqa: DTZ001  # of a TIMESTAMP in any time zone
 REHEARSAL = "cafe_migrations_rehearsal"  # a database
-LARGEST_ATTRIBUTES = '{"note": "' + "x" * 300_000 + '", "price": 1.10}'
+LARGEST_ATTRIBUTES = '{"note": "' + "x" * MAX_ATTRIBUTES + '", "price": 1.10}'
 
 
 @dataclass(frozen=True, slots=True)
