@@ -151,6 +151,10 @@ class Backups:
                 _refuse_failure(f"Instance {name}", status)
                 tell(f"Instance {name}: {status}")
             self._sleep(POLL)
+        self.delete_beside(name)
+
+    def delete_beside(self, name: str) -> None:
+        """Delete the instance from which a snapshot is made, if it is there."""
         instance = self._instance(name)
         if instance and instance["DBInstanceStatus"] != "deleting":
             with aws.asking():

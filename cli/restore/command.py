@@ -238,7 +238,7 @@ def _cancel(parts: _Parts, record: Record | None) -> None:
     if parts.as_json:
         print_json({"stack": parts.name, "cancelled": True})
     else:
-        say(f"Cancelled; the worker takes orders. Look for databaseSnapshot in Pulumi.{parts.name}.yaml.")
+        say("Cancelled; the worker takes orders, and the database is the one that it was.")
 
 
 def _list(parts: _Parts) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cli import account, preflight, stack
@@ -95,6 +95,20 @@ class Deploys:
         if status != 0:
             raise AnswerError("The deploy did not succeed, for the reason above.")
         self.stack = stack.load(self.stack.name)
+
+    def put_back(self, keys: Iterable[str]) -> None:
+        """Give settings in the stack's file the values that are deployed.
+
+        Raises
+        ------
+        AnswerError
+            Pulumi cannot do it.
+        """
+        for key in keys:
+            value = str(self.deployed[key])
+            command = ["pulumi", "config", "set", key, value, "--stack", self.stack.name]
+            if subprocess.run(command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, check=False).returncode:
+                raise AnswerError(f"Pulumi cannot set {key}: do it by hand, to {value!r}.")
 
     def _configuration(self) -> dict[str, str]:
         try:

@@ -73,10 +73,11 @@ class Restore:
             raise AnswerError("The database is another one already: continue the restore.")
         self._switch_worker(worker.ENABLED)
         self.schedule.resume()
-        before = self.deploys.deployed
-        if self.record.protected and not before[PROTECTION]:
-            kept = {SNAPSHOT: before[SNAPSHOT], STORAGE: str(before[STORAGE])}
-            self.deploys.deploy(kept | {PROTECTION: "true"})
+        if self.record.to is not None:
+            self.backups.delete_beside(self.record.snapshot)
+        if self.deploys.settings()[SNAPSHOT] == self.record.snapshot:
+            self.deploys.put_back((SNAPSHOT, STORAGE))
+        self._protect()
         self.records.delete()
 
     def _make_snapshot(self) -> None:

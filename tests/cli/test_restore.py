@@ -41,6 +41,8 @@ class Shop:
         Called in each deploy.
     refuses
         Ids of orders that the worker does not record.
+    settings, put_back
+        The settings in the stack's file, and those that were put back to what is deployed.
     """
 
     def __init__(self, aws: FakeAws, functions: FakeFunctions, pulumi: Pulumi) -> None:
@@ -49,6 +51,12 @@ class Shop:
         self.deploys: list[tuple[dict[str, str], bool]] = []
         self.during: Callable[[int], None] = lambda _number: None
         self.refuses: set[str] = set()
+        self.settings = {
+            "databaseInstanceClass": "db.t4g.micro",
+            "databaseSnapshot": "",
+            "databaseStorage": "20",
+        }
+        self.put_back: list[str] = []
         functions.usual = self._ask
 
     def put(self, order_id: str, version: int, **fields: str) -> None:
@@ -121,9 +129,12 @@ def shop(
     found = Shop(dev, functions, pulumi)
     monkeypatch.setattr(Deploys, "deploy", lambda self, changed: found.deploy(self, changed))
     monkeypatch.setattr(account, "clients", lambda *_: None)
-    settings = {"databaseInstanceClass": "db.t4g.micro", "databaseStorage": "20"}
-    entries = {f"cafe-orders:{key}": value for key, value in settings.items()}
-    monkeypatch.setattr(preflight, "read_configuration", lambda _stack: dict(entries))
+    monkeypatch.setattr(Deploys, "put_back", lambda _self, keys: found.put_back.extend(keys))
+    monkeypatch.setattr(
+        preflight,
+        "read_configuration",
+        lambda _stack: {f"cafe-orders:{key}": value for key, value in found.settings.items()},
+    )
     found.put("o1", 1)
     found.put("o2", 7)
     found.put("o3", 1)
@@ -155,7 +166,7 @@ def test_a_restore_from_a_snapshot_of_an_unprotected_stack_is_one_deploy(
     restore: Cafe, shop: Shop, rds: FakeRds
 ) -> None:
     shop.aws.deployed["deletionProtection"] = False
-    shop.deploy(Deploys(_stack(shop), yes=True, quiet=True), {})
+    shop.deploy(Deploys(_stack_of(shop.aws), yes=True, quiet=True), {})
     shop.deploys.clear()
     rds.gigabytes = 31
 
@@ -169,8 +180,8 @@ def test_a_restore_from_a_snapshot_of_an_unprotected_stack_is_one_deploy(
     assert shop.is_running
 
 
-def _stack(shop: Shop) -> Any:
-    return stack.Stack(name="dev", outputs=shop.aws.outputs(), region="eu-central-1")
+def _stack_of(aws: FakeAws) -> stack.Stack:
+    return stack.Stack(name="dev", outputs=aws.outputs(), region="eu-central-1")
 
 
 BREAKS = {
@@ -256,12 +267,13 @@ def test_a_cancelled_restore_leaves_everything_as_it_was(restore: Cafe, shop: Sh
     shop.during = stop
     restore("--to", TO)
     shop.during = lambda _number: None
+    shop.settings["databaseSnapshot"] = AS_OF
 
     result = restore("--cancel")
 
-    assert result.exit_code == 0
-    kept = {"databaseSnapshot": "", "databaseStorage": "20"}
-    assert shop.deploys[1:] == [(kept | ON, False)]
+    assert result.exit_code == 0, result.stderr
+    assert shop.put_back == ["databaseSnapshot", "databaseStorage"]
+    assert shop.deploys[1:] == [(ON, False)]
     assert shop.is_running
     assert restore("--cancel").stderr == "No restore of stack dev is under way.\n"
 
@@ -280,6 +292,20 @@ def test_a_restore_that_has_begun_to_replace_the_database_is_not_cancelled(
     assert result.exit_code == 1
     assert "another one already: continue the restore" in result.stderr
     assert not shop.is_running
+
+
+def test_a_restore_that_is_cancelled_early_leaves_no_instance(
+    restore: Cafe, shop: Shop, rds: FakeRds
+) -> None:
+    def stop(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    rds.create_db_snapshot = stop  # type: ignore[method-assign]
+    restore("--to", TO)
+    assert restore("--cancel").exit_code == 0
+    assert rds.calls == ["restore", "delete"]
+    assert (shop.deploys, shop.put_back) == ([], [])
+    assert shop.is_running
 
 
 def test_orders_that_do_not_come_back_are_named(restore: Cafe, shop: Shop) -> None:
@@ -321,7 +347,7 @@ def test_an_audit_that_does_not_end_well_is_a_no(restore: Cafe, shop: Shop) -> N
 def test_what_cannot_be_restored_is_refused_before_anything_is_changed(
     restore: Cafe, shop: Shop, rds: FakeRds, words: tuple[str, ...], exit_code: int, sentence: str
 ) -> None:
-    shop.deploy(Deploys(_stack(shop), yes=True, quiet=True), {"databaseSnapshot": "deployed"})
+    shop.deploy(Deploys(_stack_of(shop.aws), yes=True, quiet=True), {"databaseSnapshot": "deployed"})
     rds.snapshots |= {"deployed": ["available"], "new": ["creating"]}
     result = restore(*words)
     assert result.exit_code == exit_code
@@ -400,6 +426,14 @@ def test_a_deploy_is_the_one_of_make_deploy(
         target.deploy({**NEW, "databaseStorage": "31"})
         words = f"up dev --config databaseSnapshot={AS_OF} --config databaseStorage=31 --yes"
         assert (tmp_path / "words").read_text().strip() == words
+
+
+def test_settings_are_put_back_to_what_is_deployed(dev: FakeAws, pulumi: Pulumi) -> None:
+    Deploys(stack.load("dev"), yes=True, quiet=True).put_back(["databaseStorage"])
+    assert pulumi.words == ["config", "set", "databaseStorage", "20", "--stack", "dev"]
+    pulumi.prints(exit_code=1)
+    with pytest.raises(AnswerError, match="do it by hand, to ''"):
+        Deploys(_stack_of(dev), yes=True, quiet=True).put_back(["databaseSnapshot"])
 
 
 def test_orders_count_as_late_after_the_time_that_the_functions_take() -> None:
