@@ -3,16 +3,16 @@
 import pulumi
 import pulumi_aws as aws
 
-from infra import functions, outputs, settings
+from infra import functions, outputs, schedule, settings
 from infra.access import Access, AccessArgs
 from infra.alarms import Alarms, AlarmsArgs
 from infra.api import Api, ApiArgs
+from infra.backup import Backup, BackupArgs
 from infra.database import Database, DatabaseArgs
 from infra.messaging import Messaging, MessagingArgs
 from infra.network import Network, NetworkArgs, available_zones
 from infra.page import Page, PageArgs
 from infra.protection import Protection
-from infra.schedule import RECONCILE_RUNS, Schedule, ScheduleArgs
 from infra.schema import Schema, SchemaArgs
 from infra.tables import Tables, TablesArgs
 from infra.tags import tag_everything
@@ -28,8 +28,9 @@ database = Database("database", DatabaseArgs.of(cafe, network))
 tables = Tables("tables", TablesArgs(deletion_protection=cafe.deletion_protection))
 messaging = Messaging("messaging", MessagingArgs.of(cafe))
 tracking = TrackingKeys("tracking", TrackingKeysArgs.of(cafe))
+backup = Backup("backup", BackupArgs.of(cafe))
 secrets = [*database.secret_arns, tracking.secret.arn]
-network.connect_services(region, tables.arns, messaging.queue_arns, secrets)
+network.connect_services(region, tables.arns, messaging.queue_arns, secrets, backup.arns)
 access = Access("access", AccessArgs.of(cafe, region))
 api = Api("api", ApiArgs.of(cafe))
 
@@ -42,6 +43,7 @@ given = functions.Surroundings(
     messaging=messaging,
     access=access,
     tracking=tracking,
+    backup=backup,
 )
 page = Page("page", PageArgs.of(cafe, region, access, api))
 migrate_database = functions.migrate_database(given)
@@ -54,8 +56,9 @@ get_menu = functions.get_menu(given)
 staff_orders = functions.staff_orders(given, schema)
 public_orders = functions.public_orders(given, schema)
 reconcile_orders = functions.reconcile_orders(given, schema)
+backup_orders = functions.backup_orders(given, schema)
 mapping = functions.start_worker(given, order_processor)
-Schedule("ReconcileOrders", ScheduleArgs(function=reconcile_orders, runs=RECONCILE_RUNS))
+schedule.start(reconcile=reconcile_orders, backup=backup_orders)
 
 api.open(
     access,
@@ -66,12 +69,8 @@ api.open(
     public_orders=public_orders,
 )
 
-alarms = Alarms("alarms", AlarmsArgs.of(given, order_processor, reconcile_orders, api))
-roles = {
-    "worker": order_processor,
-    "reconciler": reconcile_orders,
-    "status": get_order_status,
-    "staff": staff_orders,
-}
-outputs.export(given, page, api, alarms, mapping=mapping, migrator=migrate_database, **roles)
+watched = {"worker": order_processor, "reconciler": reconcile_orders, "copier": backup_orders}
+alarms = Alarms("alarms", AlarmsArgs.of(given, api, **watched))
+called = {"status": get_order_status, "staff": staff_orders, "migrator": migrate_database}
+outputs.export(given, page, api, alarms, mapping=mapping, **watched, **called)
 protection.complete()

@@ -102,6 +102,12 @@ class Clients:
             return self._session.client("events", endpoint_url=self._endpoint, config=self._config)
 
     @cached_property
+    def s3(self) -> Any:
+        """Amazon S3."""
+        with environment.blamed():
+            return self._session.client("s3", endpoint_url=self._endpoint, config=self._config)
+
+    @cached_property
     def rds(self) -> Any:
         """Amazon RDS, with the database's backups."""
         with environment.blamed():
@@ -129,6 +135,7 @@ def items(dynamodb: Any, table: str, keys: Iterable[dict[str, Any]], **options: 
 NOT_THERE = frozenset(
     {
         "AWS.SimpleQueueService.NonExistentQueue",
+        "NoSuchBucket",
         "NotFound",  # SNS
         "QueueDoesNotExist",
         "ResourceNotFoundException",

@@ -13,7 +13,7 @@ from functools import cached_property
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import aws, http, page_settings, queues, status, times, worker_log
+from cli import aws, copies, http, page_settings, queues, status, times, worker_log
 from cli.dlq.dead_letters import DeadLetters
 from cli.dlq.states import Kind, states, summary
 from cli.dlq.states import State as LetterState
@@ -99,6 +99,7 @@ class Doctor:
             ("schema", "Schema", self._schema, self._deploy),
             ("drift", "Drift", self._drift, self._command("reconcile")),
             ("last_order", "Last order", self._last_order, self._command("verify")),
+            ("backup", "Copy of orders", self._backup, self._command("backup list")),
         ]
         if self._longest_wait:
             parts.append(("late_orders", "Late orders", self._late_orders, self._command("orders list")))
@@ -493,6 +494,32 @@ class Doctor:
         if ago < -MAX_AHEAD.total_seconds():  # from a function of an earlier release
             return State.WARN, f"dated {times.spoken(last)}, which is in the future", self._deploy
         return State.OK, f"{times.spoken(last)}, {times.duration(max(0.0, ago))} ago{more}", None
+
+    # The copy of the orders
+
+    def _backup(self) -> Verdict:
+        """Tell a copy that is too old from a stack that is too young to have one."""
+        try:
+            last = copies.Copies(self._clients.s3, self._stack.output("backup_bucket")).last_at()
+            made = None if last else self._made_at(self._stack.output("backup_log_group"))
+        except (BotoCoreError, ClientError) as error:
+            if aws.is_not_there(error):
+                raise
+            return State.BAD, f"could not check: {aws.problem(error)}", self._command("backup list")
+        now = self._command("backup now")
+        if last is not None:
+            ago = times.ago(last)
+            state = State.BAD if ago > copies.OLD else State.OK
+            return state, f"complete as of {times.duration(max(0.0, ago.total_seconds()))} ago", now
+        if made is not None and times.ago(made) <= copies.OLD:
+            return State.OK, "none yet: the first one is made within six hours of the first deploy", None
+        return State.BAD, "none was ever completed", now
+
+    def _made_at(self, log_group: str) -> datetime | None:
+        """Return when a function was first deployed: its log group is older than all of its code."""
+        found = self._clients.logs.describe_log_groups(logGroupNamePrefix=log_group)["logGroups"]
+        made = next((group["creationTime"] for group in found if group["logGroupName"] == log_group), None)
+        return datetime.fromtimestamp(made / 1000, UTC) if made else None
 
     # The kitchen
 

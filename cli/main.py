@@ -14,7 +14,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from cli import local, operate, stack, staff, widening, worker
+from cli import backup, local, operate, stack, staff, widening, worker
 from cli.chaos import command as chaos
 from cli.dlq import commands as dlq
 from cli.errors import AnswerError
@@ -66,6 +66,7 @@ app.add_typer(worker.app, name="worker")
 app.add_typer(kitchen.app, name="orders")
 app.add_typer(staff.app, name="staff")
 app.add_typer(widening.app, name="database")
+app.add_typer(backup.app, name="backup")
 app.add_typer(operate.app)
 app.add_typer(restoring.app)
 app.add_typer(loading.app)

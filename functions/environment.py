@@ -28,6 +28,8 @@ def _switch(name: str) -> Callable[[], bool]:
     return lambda: name in os.environ
 
 
+backup_bucket = _text("BACKUP_BUCKET")
+backup_days = _integer("BACKUP_DAYS")  # for how many days a day's orders have a copy
 database_secret = _text("DATABASE_SECRET")  # id of the secret with the function's login at the database
 dead_letter_queue_url = _text("DEAD_LETTER_QUEUE_URL")
 idempotency_table = _text("IDEMPOTENCY_TABLE")

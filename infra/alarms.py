@@ -38,6 +38,7 @@ class AlarmsArgs:
     messaging: Messaging
     worker: Function
     reconciler: Function
+    copier: Function
     api: Api
     database: Database
     database_storage: int  # gigabytes
@@ -49,12 +50,15 @@ class AlarmsArgs:
     budget_by_tag: bool
 
     @classmethod
-    def of(cls, given: Surroundings, worker: Function, reconciler: Function, api: Api) -> AlarmsArgs:
+    def of(
+        cls, given: Surroundings, api: Api, *, worker: Function, reconciler: Function, copier: Function
+    ) -> AlarmsArgs:
         """Take the rest from the stack's settings and parts."""
         return cls(
             messaging=given.messaging,
             worker=worker,
             reconciler=reconciler,
+            copier=copier,
             api=api,
             database=given.database,
             database_storage=given.settings.database_storage,
@@ -159,6 +163,15 @@ class Alarms(pulumi.ComponentResource):
             "OrderProcessor ends with an error or runs out of time.",
             metric=("AWS/Lambda", "Errors", "Sum"),
             dimensions={"FunctionName": args.worker.function.name},
+        )
+        self._alarm(
+            "OrdersNotCopied",
+            "BackupOrders could not copy the orders to their bucket; it tries again every six hours.",
+            metric=("AWS/Lambda", "Errors", "Sum"),
+            dimensions={"FunctionName": args.copier.function.name},
+            datapoints=(1, 1),
+            # It runs every six hours; until the next run, what the last one found is still so.
+            missing="ignore",
         )
         self._alarm(
             "OrdersNotTaken",

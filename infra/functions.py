@@ -10,6 +10,7 @@ import pulumi_aws as aws
 from infra import iam, packages
 from infra.access import Access
 from infra.api import Api
+from infra.backup import Backup
 from infra.database import Database
 from infra.function import Function, FunctionArgs, FunctionDefaults
 from infra.messaging import Messaging
@@ -33,6 +34,7 @@ class Surroundings:
     messaging: Messaging
     access: Access
     tracking: TrackingKeys
+    backup: Backup
 
     @property
     def defaults(self) -> FunctionDefaults:
@@ -272,6 +274,28 @@ def reconcile_orders(given: Surroundings, schema: Schema) -> Function:
             network=given.network,
             timeout=900,  # the most that there is; the scheduled run takes seconds
             after=[schema.migrated],
+        ),
+    )
+
+
+def backup_orders(given: Surroundings, schema: Schema) -> Function:
+    """Copy the orders of each day to a bucket, as the user that only reads; scheduled every six hours."""
+    secret, bucket = given.database.status_secret.arn, given.backup.bucket
+    return Function(
+        "BackupOrders",
+        FunctionArgs(
+            handler="backup_orders",
+            files={**packages.code("backup_orders"), **packages.database_certificate(given.region)},
+            defaults=given.defaults,
+            environment={
+                "DATABASE_SECRET": secret,
+                "BACKUP_BUCKET": bucket.bucket,
+                "BACKUP_DAYS": str(given.settings.orders_backup_days),
+            },
+            statements=[iam.read_secret(secret), *iam.write_files(bucket)],
+            network=given.network,
+            timeout=900,  # the most that there is; the first run writes all days
+            after=[schema.migrated, *given.backup.ready],
         ),
     )
 

@@ -98,6 +98,15 @@ def scan_index(table: aws.dynamodb.Table, index: str) -> Statement:
     return allow(["dynamodb:Scan"], pulumi.Output.concat(table.arn, "/index/", index))
 
 
+def write_files(bucket: aws.s3.Bucket) -> list[Statement]:
+    """Put files into a bucket as a whole or in parts, and see their names, sizes and times; read none.
+
+    Without `ListBucket`, S3 responds to a missing file as to a refused one.
+    """
+    files = pulumi.Output.concat(bucket.arn, "/*")
+    return [allow(["s3:ListBucket"], bucket.arn), allow(["s3:PutObject", "s3:AbortMultipartUpload"], files)]
+
+
 def write_logs(group: aws.cloudwatch.LogGroup) -> Statement:
     """Write to a log group that exists; without the permission to create one that nobody would expire."""
     return allow(["logs:CreateLogStream", "logs:PutLogEvents"], group.arn.apply(lambda arn: f"{arn}:*"))

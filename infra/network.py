@@ -40,7 +40,7 @@ class NetworkArgs:
 class Network(pulumi.ComponentResource):
     """Two private subnets, which nothing outside can connect to.
 
-    DynamoDB is always reached through its gateway endpoint, which is free. Secrets Manager and SQS are
+    DynamoDB and S3 are always reached through gateway endpoints, which are free. Secrets Manager and SQS are
     reached in one of two ways. With private endpoints there is no route to the internet at all. Without
     them, functions connect to both over IPv6 through an egress-only internet gateway, which is free, too.
 
@@ -84,6 +84,7 @@ class Network(pulumi.ComponentResource):
         tables: Sequence[pulumi.Input[str]],
         queues: Sequence[pulumi.Input[str]],
         secrets: Sequence[pulumi.Input[str]],
+        buckets: Sequence[pulumi.Input[str]],
     ) -> None:
         """Let functions reach AWS's services, through endpoints only what is given.
 
@@ -91,28 +92,31 @@ class Network(pulumi.ComponentResource):
 
         Parameters
         ----------
-        tables, queues, secrets
-            ARNs.
+        tables, queues, secrets, buckets
+            ARNs; of buckets also those of the files in them.
         """
-        self.ready += self._dynamodb_endpoint(region, tables)
+        self.ready += self._gateway_endpoint(region, "dynamodb", "DynamoDB", tables)
+        self.ready += self._gateway_endpoint(region, "s3", "S3", buckets)
         if self.private_endpoints:
             self.ready += self._interface_endpoints(region, {"secretsmanager": secrets, "sqs": queues})
         else:
             self.ready += self._ipv6_egress()
 
-    def _dynamodb_endpoint(self, region: str, tables: Sequence[pulumi.Input[str]]) -> list[pulumi.Resource]:
+    def _gateway_endpoint(
+        self, region: str, service: str, title: str, arns: Sequence[pulumi.Input[str]]
+    ) -> list[pulumi.Resource]:
         endpoint = aws.ec2.VpcEndpoint(
-            "dynamodb-endpoint",
+            f"{service}-endpoint",
             vpc_id=self._vpc.id,
-            service_name=f"com.amazonaws.{region}.dynamodb",
+            service_name=f"com.amazonaws.{region}.{service}",
             vpc_endpoint_type="Gateway",
             route_table_ids=[self._routes.id],
-            policy=iam.policy(iam.admit("dynamodb", tables)),
+            policy=iam.policy(iam.admit(service, arns)),
             opts=self._child,
         )
         rule = self._egress(
-            "functions-to-dynamodb",
-            "DynamoDB through its gateway endpoint",
+            f"functions-to-{service}",
+            f"{title} through its gateway endpoint",
             prefix_list_id=endpoint.prefix_list_id,
         )
         return [endpoint, rule]

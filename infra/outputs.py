@@ -29,6 +29,7 @@ def export(
     worker: Function,
     mapping: aws.lambda_.EventSourceMapping,
     reconciler: Function,
+    copier: Function,
     migrator: Function,
 ) -> None:
     """Export where everything is."""
@@ -54,6 +55,9 @@ def export(
         "worker_log_group": worker.log_group.name,
         "worker_mapping": mapping.uuid,
         "reconcile_function": reconciler.function.name,
+        "backup_function": copier.function.name,
+        "backup_log_group": copier.log_group.name,
+        "backup_bucket": given.backup.bucket.bucket,
         "migrate_function": migrator.function.name,
         "alarm_topic_arn": alarms.topic.arn,
         "database_identifier": given.database.instance.identifier,

@@ -69,6 +69,7 @@ class Answers(mocks.Mocks):
         about = f"{kind}.{args.name}"
         outputs = {
             "arn": f"arn:{about}",
+            "bucket": about,
             "name": about,
             "url": f"https://{about}",
             "address": f"{about}.rds",

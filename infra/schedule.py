@@ -28,6 +28,8 @@ RECONCILE_RUNS = {
     "ReconcileOrders": Run(rate="rate(1 minute)"),
     "AuditOrders": Run(rate="rate(1 hour)", event={"command": "full", "source": "aws.events"}),
 }
+# A run that failed is made up for by the next one, long before a copy is a day late.
+BACKUP_RUNS = {"BackupOrders": Run(rate="rate(6 hours)")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,12 @@ class ScheduleArgs:
     runs: Mapping[str, Run]  # by the names of their rules
 
 
+def start(*, reconcile: Function, backup: Function) -> None:
+    """Run what runs by the clock."""
+    Schedule("ReconcileOrders", ScheduleArgs(function=reconcile, runs=RECONCILE_RUNS))
+    Schedule("BackupOrders", ScheduleArgs(function=backup, runs=BACKUP_RUNS))
+
+
 class Schedule(pulumi.ComponentResource):
     """A function that EventBridge calls again and again, without an order being involved."""
 
@@ -46,8 +54,8 @@ class Schedule(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         function = args.function.function
 
-        # EventBridge calls asynchronously. A failed run is not tried again: the next one is a minute away,
-        # and two at once would do the same work twice.
+        # EventBridge calls asynchronously. A failed run is not tried again: the next one does its work, too,
+        # and two at once would do it twice.
         invocations = aws.lambda_.FunctionEventInvokeConfig(
             name,
             function_name=function.name,

@@ -99,6 +99,7 @@ class Settings:
     database_storage: Annotated[int, values.Whole(20, 65_536), Effect.IN_PLACE]
     database_multi_az: Annotated[bool, values.boolean, Effect.IN_PLACE]
     database_backup_days: Annotated[int, values.Whole(1, 35), Effect.IN_PLACE]
+    orders_backup_days: Annotated[int, values.Whole(7, 3_650), Effect.IN_PLACE]
     database_snapshot: Annotated[str, values.snapshot, Effect.NEW_DATABASE]
     database_final_snapshot: Annotated[bool, values.boolean, Effect.IN_PLACE]
     network_cidr: Annotated[str, values.network, Effect.NEW_DATABASE]

@@ -17,7 +17,7 @@ from botocore.loaders import Loader
 
 FUNCTIONS = Path(__file__).parents[1] / "functions"
 MODELS = FUNCTIONS / "models"
-SERVICES = ("dynamodb", "secretsmanager", "sns", "sqs")
+SERVICES = ("dynamodb", "s3", "secretsmanager", "sns", "sqs")
 TYPE = "service-2"
 
 

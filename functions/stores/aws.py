@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from botocore.session import Session
 
-SERVICES = ["dynamodb", "secretsmanager", "sns", "sqs"]
+SERVICES = ["dynamodb", "s3", "secretsmanager", "sns", "sqs"]
 # Their descriptions for the SDK (`scripts/models.py`), shortened: parsing takes most of a client's start.
 MODELS = Path(__file__).parents[1] / "models"
 CONNECTIONS = 16  # of one client; as many calls of a batch run at once
@@ -28,6 +28,7 @@ class ClientConfig:
 FOR_BATCHES = ClientConfig(2, 4, 2)  # the message waits in a queue
 FOR_REQUESTS = ClientConfig(1, 2, 2)  # somebody waits for the response
 BEST_EFFORT = ClientConfig(1, 2, 1)  # the call may fail, and must not outlast the time that is left for it
+FOR_UPLOADS = ClientConfig(2, 30, 3)  # megabytes at once, and nobody waits
 
 
 def client(service: str, config: ClientConfig, *, dual_stack: bool = False) -> Any:
@@ -47,6 +48,8 @@ def client(service: str, config: ClientConfig, *, dual_stack: bool = False) -> A
         # Our requests are built by code, not by people: validating them in the client would only cost time.
         parameter_validation=False,
         use_dualstack_endpoint=dual_stack,
+        # In us-east-1, too, the name of the region's own S3, to which the gateway endpoint leads.
+        s3={"us_east_1_regional_endpoint": "regional"},
     )
     return _session().create_client(service, config=options)
 

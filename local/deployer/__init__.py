@@ -1,7 +1,7 @@
 """Creates what the program declares: one small function per resource type, nothing unknown accepted."""
 
 # Importing the handlers registers them.
-from local.deployer import access, api, functions, messaging, network, page, storage, watching
+from local.deployer import access, api, buckets, functions, messaging, network, page, storage, watching
 from local.deployer.cloud import Cloud
 from local.deployer.mocks import Deployer, DeployError
 
@@ -11,6 +11,7 @@ __all__ = [
     "Deployer",
     "access",
     "api",
+    "buckets",
     "functions",
     "messaging",
     "network",

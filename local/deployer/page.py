@@ -1,62 +1,14 @@
-"""The page: its bucket, and CloudFront in front of the bucket and the API."""
+"""The page: CloudFront in front of its bucket and the API."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from local.deployer.archives import read_asset
 from local.deployer.cloud import Cloud
 from local.deployer.inputs import Inputs
 from local.deployer.registry import Result, resource
 
 _EVERYWHERE = "one machine is all that serves the page"
-
-
-@resource("aws:s3/bucket:Bucket")
-def bucket(cloud: Cloud, name: str, inputs: Inputs) -> Result:
-    physical = inputs.get("bucket", cloud.lower_case_name(name))
-    cloud.client("s3").create_bucket(Bucket=physical)
-    return physical, {
-        "bucket": physical,
-        "arn": f"arn:aws:s3:::{physical}",
-        "bucketRegionalDomainName": f"{physical}.s3.{cloud.region}.amazonaws.com",
-    }
-
-
-@resource("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock")
-def bucket_public_access_block(cloud: Cloud, name: str, inputs: Inputs) -> Result:
-    configuration = {
-        "BlockPublicAcls": inputs.flag("blockPublicAcls"),
-        "BlockPublicPolicy": inputs.flag("blockPublicPolicy"),
-        "IgnorePublicAcls": inputs.flag("ignorePublicAcls"),
-        "RestrictPublicBuckets": inputs.flag("restrictPublicBuckets"),
-    }
-    cloud.client("s3").put_public_access_block(
-        Bucket=inputs.text("bucket"), PublicAccessBlockConfiguration=configuration
-    )
-    return inputs.text("bucket"), {}
-
-
-@resource("aws:s3/bucketObjectv2:BucketObjectv2")
-def bucket_object(cloud: Cloud, name: str, inputs: Inputs) -> Result:
-    content = cloud.deviations.addresses(inputs.get("content", "")).encode()
-    body = read_asset(inputs.get("source")) if "source" in inputs else content
-    created = cloud.client("s3").put_object(
-        Bucket=inputs.text("bucket"),
-        Key=inputs.text("key"),
-        Body=body,
-        **inputs.renamed({"contentType": "ContentType", "cacheControl": "CacheControl"}),
-    )
-    is_page = inputs.get("contentType", "").startswith("text/html")
-    (cloud.served.pages if is_page else cloud.served.files).append(f"/{inputs.text('key')}")
-    return inputs.text("key"), {"etag": created["ETag"].strip('"')}
-
-
-@resource("aws:s3/bucketPolicy:BucketPolicy")
-def bucket_policy(cloud: Cloud, name: str, inputs: Inputs) -> Result:
-    policy = cloud.deviations.resource_policy(inputs.text("policy"))
-    cloud.client("s3").put_bucket_policy(Bucket=inputs.text("bucket"), Policy=policy)
-    return inputs.text("bucket"), {}
 
 
 @resource("aws:cloudfront/originAccessControl:OriginAccessControl")

@@ -20,6 +20,7 @@ from orders.order import InvalidOrderError
 from orders.request import parse
 
 REGION = "eu-central-1"
+BUCKET = "orders-backup-dev-0a1b2c3"
 CONFIG = """export const settings = {"apiBase": "/prod", "timeZone": "UTC", "locale": "en-US",
 "access": "public", "signIn": null, "staffSignIn": null, "warnMinutes": 3, "overdueMinutes": 6,
 "ordersApiKey": false, "version": "1"};
@@ -251,6 +252,7 @@ class FakeAws:
             arn = topic.replace(":sns:", ":lambda:").replace("OrderTopic", "function:ReconcileOrders")
             self.events.put_targets(Rule=rule, Targets=[{"Id": rule, "Arn": arn}])
         self.logs.create_log_group(logGroupName="/cafe/dev/OrderProcessor")
+        self.logs.create_log_group(logGroupName="/cafe/dev/BackupOrders")
         self.logs.create_log_stream(logGroupName="/cafe/dev/OrderProcessor", logStreamName="1")
         api.on_order = self.work
 
@@ -263,6 +265,9 @@ class FakeAws:
             "worker_mapping": "4b9a1a2e-0000-4000-8000-000000000000",
             "reconcile_function": "ReconcileOrders-dev",
             "migrate_function": "MigrateDatabase-dev",
+            "backup_function": "BackupOrders-dev",
+            "backup_log_group": "/cafe/dev/BackupOrders",
+            "backup_bucket": BUCKET,
             "staff_function": "StaffOrders-dev",
             "waiting_alarm_minutes": "0",
             "orders_table": "Orders-dev",
@@ -272,6 +277,12 @@ class FakeAws:
             "database_identifier": "cafe-db-dev-1234567",
             "deployed_settings": json.dumps(self.deployed),
         }
+
+    def make_bucket(self) -> Any:
+        """Make the bucket of the copies, and return a client."""
+        s3 = administrator().s3
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        return s3
 
     def put(self, body: str, url: str | None = None, **attributes: str) -> str:
         """Put a message on a queue, the dead-letter queue unless another is named; return its id."""
@@ -375,7 +386,12 @@ class FakeFunctions:
         """Run one of the functions that operators call, or the one behind the status API."""
         if FunctionName == "GetOrderStatusLambda-dev":
             return {"Payload": io.BytesIO(json.dumps(self.status).encode())}
-        assert FunctionName in {"ReconcileOrders-dev", "MigrateDatabase-dev", "StaffOrders-dev"}
+        assert FunctionName in {
+            "BackupOrders-dev",
+            "ReconcileOrders-dev",
+            "MigrateDatabase-dev",
+            "StaffOrders-dev",
+        }
         event = json.loads(Payload)
         self.events.append(event)
         answer = self.answers.pop(0) if self.answers else self.usual(event)

@@ -452,8 +452,9 @@ def well(**different: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def healthy(functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch) -> FakeFunctions:
+def healthy(dev: FakeAws, functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch) -> FakeFunctions:
     """A system in which all is well."""
+    dev.make_bucket()
     functions.usual = lambda _event: well()
     monkeypatch.setattr(doctor, "PAUSE", 0)
     return functions
@@ -470,7 +471,7 @@ def test_when_all_is_well_every_line_says_so(dev_cafe: Cafe, healthy: FakeFuncti
     result = dev_cafe("doctor")
 
     assert result.exit_code == 0, result.output
-    assert [line[0] for line in result.stdout.splitlines()[:-1]] == ["✓"] * 13
+    assert [line[0] for line in result.stdout.splitlines()[:-1]] == ["✓"] * 14
     assert result.stdout.splitlines()[-1] == "All is well."
     # No request about orders that wait: the alarm LateOrders is off.
     assert healthy.events == [{"command": "check"}]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -228,12 +231,38 @@ def test_the_doctor_finds_a_worker_that_rests_and_says_what_to_type(cafe: Cafe, 
     eventually(lambda: cafe.is_recorded(order_id))
 
 
+def test_orders_are_copied_to_files_that_are_read_without_this_system(
+    cafe: Cafe, operator: Operator, new_id: NewId
+) -> None:
+    item = new_id()
+    order_id = cafe.post({"item": item, "quantity": 2, "customer_name": "=Zoë", "tip": 0.25}).json()[
+        "orderId"
+    ]
+    eventually(lambda: cafe.is_recorded(order_id))
+    day = str(created_at(cafe, order_id).date())
+
+    assert f"orders/{day}.csv.gz" in done(operator("backup", "now", "--json"))["rows"]
+
+    listed = done(operator("backup", "list", "--json"))
+    (copy,) = (each for each in listed["copies"] if each["day"] == day)
+    s3 = cafe.stack.client("s3")
+    content = s3.get_object(Bucket=listed["bucket"], Key=f"orders/{day}.csv.gz")["Body"].read()
+    text = io.StringIO(gzip.decompress(content).decode(), newline="")
+    rows = list(csv.DictReader(text))
+    assert len(rows) == copy["rows"]
+    (row,) = (row for row in rows if row["order_id"] == order_id)
+    assert (row["item"], row["quantity"], row["customer_name"]) == (item, "2", "'=Zoë")
+    assert row["attributes"] == '{"tip": 0.25}'
+    assert findings(operator)["backup"]["state"] == "ok"
+
+
 IN_ANY_ENVIRONMENT = [
     "order Tea",
     "status",
     "verify",
     "doctor",
     "reconcile --full",
+    "backup list",
     "replay --from 2000-01-01 --to 2000-01-02",
     "load --orders 5 --through topic",
     "dlq list --queue subscription",

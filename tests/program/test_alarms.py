@@ -23,6 +23,7 @@ ALARMS = {
     "OldOrders": ("AWS/SQS", {"QueueName": "Queue.OrderQueue"}),
     "FailedOrders": ("CafeOrders", {"FunctionName": "Function.OrderProcessor"}),
     "WorkerErrors": ("AWS/Lambda", {"FunctionName": "Function.OrderProcessor"}),
+    "OrdersNotCopied": ("AWS/Lambda", {"FunctionName": "Function.BackupOrders"}),
     "OrdersNotTaken": ("AWS/ApiGateway", {"ApiName": "RestApi.orders", "Stage": "prod"}),
     "Drift": ("CafeOrders", {"FunctionName": "Function.ReconcileOrders"}),
     "ReconcilerSilent": ("CafeOrders", {"FunctionName": "Function.ReconcileOrders"}),
@@ -201,10 +202,11 @@ def test_every_counter_is_audited_every_hour_in_an_invocation_of_its_own(program
     assert target["rule"] == "EventRule.AuditOrders"
 
 
-def test_only_its_rule_may_call_it_and_a_failed_run_is_not_repeated(program: Program) -> None:
-    permission = program.one("lambda/permission:Permission", "ReconcileOrders").inputs
+@pytest.mark.parametrize("name", ["ReconcileOrders", "BackupOrders"])
+def test_only_its_rule_may_call_it_and_a_failed_run_is_not_repeated(program: Program, name: str) -> None:
+    permission = program.one("lambda/permission:Permission", name).inputs
     assert permission["principal"] == "events.amazonaws.com"
-    assert permission["sourceArn"] == "arn:EventRule.ReconcileOrders"
-    asynchronous = program.one("lambda/functionEventInvokeConfig:FunctionEventInvokeConfig").inputs
+    assert permission["sourceArn"] == f"arn:EventRule.{name}"
+    asynchronous = program.one("lambda/functionEventInvokeConfig:FunctionEventInvokeConfig", name).inputs
     assert asynchronous["maximumRetryAttempts"] == 0
-    assert asynchronous["functionName"] == "Function.ReconcileOrders"
+    assert asynchronous["functionName"] == f"Function.{name}"

@@ -198,6 +198,7 @@ JUDGES: Mapping[str, Callable[[Any], bool]] = {
         "--" not in name and not name.endswith("-") and name.isascii() and " " not in name
     ),
     "databaseFinalSnapshot": {True, False}.__contains__,
+    "ordersBackupDays": range(7, 3651).__contains__,
     "networkCidr": lambda cidr: (
         16 <= ipaddress.IPv4Network(cidr).prefixlen <= 24 and ipaddress.IPv4Network(cidr).is_private
     ),

@@ -51,6 +51,7 @@ OTHERS = {
     "databaseMultiAz": "true",
     "databaseBackupDays": "35",
     "databaseFinalSnapshot": "true",
+    "ordersBackupDays": "30",
     "privateEndpoints": "true",
     "deletionProtection": "true",
 }

@@ -65,6 +65,13 @@ FUNCTIONS = {
         "sqs:ChangeMessageVisibility": ["arn:Queue.OrderDLQ"],
         "sqs:GetQueueAttributes": ["arn:Queue.OrderDLQ"],
     },
+    # It reads orders, and may not read what it has written.
+    "BackupOrders": {
+        "secretsmanager:GetSecretValue": ["arn:Secret.CafeStatusDBSM"],
+        "s3:ListBucket": ["arn:Bucket.orders-backup"],
+        "s3:PutObject": ["arn:Bucket.orders-backup/*"],
+        "s3:AbortMultipartUpload": ["arn:Bucket.orders-backup/*"],
+    },
     "MigrateDatabase": {
         "secretsmanager:GetSecretValue": [
             "arn:Secret.CafeDevDBSM",
@@ -100,6 +107,7 @@ IN_VPC = [
     "StaffOrders",
     "PublicOrders",
     "ReconcileOrders",
+    "BackupOrders",
     "MigrateDatabase",
 ]
 WITHOUT_RESOURCES = re.compile(r"ec2:(Create|Describe|Delete|Assign|Unassign)\w+")
@@ -225,6 +233,7 @@ def test_an_archive_holds_sources_and_no_leftovers(program: Program, name: str) 
         ("PlaceOrder", {"dynamodb", "sns", "secretsmanager"}),
         ("OrderProcessor", {"dynamodb", "secretsmanager", "sqs"}),
         ("GetMenu", {"dynamodb"}),
+        ("BackupOrders", {"dynamodb", "s3", "secretsmanager"}),
     ],
 )
 def test_an_archive_describes_the_services_that_its_function_calls(
@@ -236,7 +245,7 @@ def test_an_archive_describes_the_services_that_its_function_calls(
 
 
 # What `environment.table_names` imports once it is called.
-LATER = {"public_orders": {"stores.dynamodb.client"}}
+LATER = {name: {"stores.dynamodb.client"} for name in ("public_orders", "backup_orders")}
 
 
 def modules(archive: Iterable[str]) -> set[str]:
@@ -255,6 +264,7 @@ def modules(archive: Iterable[str]) -> set[str]:
         "staff_orders",
         "public_orders",
         "reconcile_orders",
+        "backup_orders",
         "migrate_database",
     ],
 )
@@ -435,11 +445,12 @@ def test_no_code_that_uses_the_database_is_deployed_before_its_schema(program: P
     assert migrated in program.one("lambda/function:Function", name).depends_on
 
 
-def test_what_everybody_may_call_logs_in_to_the_database_as_a_user_that_only_reads(program: Program) -> None:
+def test_what_changes_nothing_logs_in_to_the_database_as_a_user_that_only_reads(program: Program) -> None:
     found = {name: program.one("lambda/function:Function", name).inputs["environment"] for name in IN_VPC}
     others = dict.fromkeys(IN_VPC, "arn:Secret.CafeDevDBSM")
     assert {name: environment["variables"]["DATABASE_SECRET"] for name, environment in found.items()} == (
-        others | dict.fromkeys(["GetOrderStatusLambda", "PublicOrders"], "arn:Secret.CafeStatusDBSM")
+        others
+        | dict.fromkeys(["GetOrderStatusLambda", "PublicOrders", "BackupOrders"], "arn:Secret.CafeStatusDBSM")
     )
 
 

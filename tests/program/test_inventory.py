@@ -30,6 +30,9 @@ OUTPUTS = {
     "worker_mapping",
     "reconcile_function",
     "migrate_function",
+    "backup_function",
+    "backup_log_group",
+    "backup_bucket",
     "alarm_topic_arn",
     "menu_url",
     "dashboard_access",
@@ -88,6 +91,7 @@ def test_parts_of_the_network_have_names_in_the_console(prod: Program) -> None:
         f"{PROJECT}-prod-database",
         f"{PROJECT}-prod-endpoints",
         f"{PROJECT}-prod-dynamodb-endpoint",
+        f"{PROJECT}-prod-s3-endpoint",
         f"{PROJECT}-prod-secretsmanager-endpoint",
         f"{PROJECT}-prod-sqs-endpoint",
     }
@@ -133,8 +137,8 @@ def test_prod_refuses_to_delete_what_holds_data_or_an_address(prod: Program) -> 
 
 
 def test_nothing_that_the_previous_release_does_not_know_refuses_the_way_back_to_it(prod: Program) -> None:
-    for name in ("CafeStatusDBSM", "IdempotencyKeys", "TrackingKeys"):
-        (found,) = (r for r in prod.resources if r.name == name and not r.type.endswith("Version"))
+    for name in ("CafeStatusDBSM", "IdempotencyKeys", "TrackingKeys", "orders-backup"):
+        found = next(r for r in prod.resources if r.name == name)
         assert not found.protect
         assert not found.inputs.get("deletionProtectionEnabled")
 

@@ -14,7 +14,7 @@ from infra.network import ipv6_block
 from infra.recording import ZONES
 from tests.program.conftest import Program
 
-IN_VPC = ["OrderProcessor", "GetOrderStatusLambda", "ReconcileOrders", "MigrateDatabase"]
+IN_VPC = ["OrderProcessor", "GetOrderStatusLambda", "ReconcileOrders", "BackupOrders", "MigrateDatabase"]
 USE_SQS = ["OrderProcessor", "GetOrderStatusLambda", "ReconcileOrders"]
 ENDPOINT = "ec2/vpcEndpoint:VpcEndpoint"
 FUNCTION = "lambda/function:Function"
@@ -142,6 +142,7 @@ def test_security_groups_of_the_private_form_name_each_other(prod: Program) -> N
         ("functions", "id-SecurityGroup.database", 3306),
         ("functions", "id-SecurityGroup.endpoints", 443),
         ("functions", "pl-dynamodb-endpoint", 443),
+        ("functions", "pl-s3-endpoint", 443),
     ]
 
 
@@ -151,6 +152,7 @@ def test_over_ipv6_functions_may_connect_by_https_alone(dev: Program) -> None:
         ("functions", "::/0", 443),
         ("functions", "id-SecurityGroup.database", 3306),
         ("functions", "pl-dynamodb-endpoint", 443),
+        ("functions", "pl-s3-endpoint", 443),
     ]
 
 
@@ -158,8 +160,12 @@ def test_a_security_group_has_no_rules_of_its_own(program: Program) -> None:
     assert not any("egress" in group.inputs for group in program.all("ec2/securityGroup:SecurityGroup"))
 
 
-def test_dynamodb_is_always_reached_through_a_gateway_endpoint(program: Program) -> None:
-    endpoint = program.one(ENDPOINT, "dynamodb-endpoint").inputs
+@pytest.mark.parametrize("service", ["dynamodb", "s3"])
+def test_dynamodb_and_s3_are_always_reached_through_a_gateway_endpoint(
+    program: Program, service: str
+) -> None:
+    endpoint = program.one(ENDPOINT, f"{service}-endpoint").inputs
+    assert endpoint["serviceName"] == f"com.amazonaws.us-east-1.{service}"
     assert endpoint["vpcEndpointType"] == "Gateway"
     assert endpoint["routeTableIds"] == ["id-RouteTable.private-routes"]
 
@@ -181,7 +187,7 @@ def test_a_private_endpoint_is_there_after_the_rules_that_let_functions_in(prod:
         assert set(names.values()) <= set(prod.one(ENDPOINT, endpoint).depends_on)
 
 
-def test_endpoints_lead_to_nothing_but_this_stacks_tables_queues_and_secrets(prod: Program) -> None:
+def test_endpoints_lead_to_nothing_but_this_stacks_tables_bucket_queues_and_secrets(prod: Program) -> None:
     reached = {
         endpoint.name: [(s["Action"], s["Resource"]) for s in endpoint.policy()]
         for endpoint in prod.all(ENDPOINT)
@@ -189,6 +195,7 @@ def test_endpoints_lead_to_nothing_but_this_stacks_tables_queues_and_secrets(pro
     tables = [f"arn:Table.{name}" for name in ("Orders", "CafeMenu", "CafeOrderMetrics")]
     assert reached == {
         "dynamodb-endpoint": [("dynamodb:*", tables)],
+        "s3-endpoint": [("s3:*", ["arn:Bucket.orders-backup", "arn:Bucket.orders-backup/*"])],
         "secretsmanager-endpoint": [
             (
                 "secretsmanager:*",
@@ -204,11 +211,12 @@ def test_endpoints_lead_to_nothing_but_this_stacks_tables_queues_and_secrets(pro
     }
 
 
-def test_over_ipv6_the_dynamodb_endpoint_is_as_narrow(dev: Program, prod: Program) -> None:
-    assert dev.one(ENDPOINT).inputs == {
-        **prod.one(ENDPOINT, "dynamodb-endpoint").inputs,
-        "tags": dev.one(ENDPOINT).inputs["tags"],
-    }
+def test_over_ipv6_the_gateway_endpoints_are_as_narrow(dev: Program, prod: Program) -> None:
+    endpoints = dev.all(ENDPOINT)
+    assert {endpoint.name for endpoint in endpoints} == {"dynamodb-endpoint", "s3-endpoint"}
+    for endpoint in endpoints:
+        same = prod.one(ENDPOINT, endpoint.name).inputs
+        assert endpoint.inputs == {**same, "tags": endpoint.inputs["tags"]}
 
 
 @pytest.mark.parametrize("name", IN_VPC)

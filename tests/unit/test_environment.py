@@ -21,6 +21,7 @@ VARIABLES = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": "us-east-1",
+    "BACKUP_BUCKET": "orders-backup-dev",
     "DATABASE_SECRET": "CafeDevDBSM",
     "DEAD_LETTER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/OrderDLQ",
     "IDEMPOTENCY_TABLE": "IdempotencyKeys",
@@ -53,6 +54,7 @@ def test_one_module_reads_environment_variables() -> None:
 @pytest.mark.parametrize(
     ("read", "variable"),
     [
+        (environment.backup_bucket, "BACKUP_BUCKET"),
         (environment.customer_names, "CUSTOMER_NAMES"),
         (environment.database_secret, "DATABASE_SECRET"),
         (environment.dead_letter_queue_url, "DEAD_LETTER_QUEUE_URL"),

@@ -1,0 +1,97 @@
+"""Copies of the orders in their bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cli.errors import AnswerError
+from cli.functions import Function
+from orders.copies import ENDING, FOLDER, LAST_COPY
+
+OLD = timedelta(days=2)  # the age of a last copy that is too old; one is made every six hours
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy:
+    """The file of a day's orders.
+
+    Attributes
+    ----------
+    rows
+        None if the file does not say.
+    """
+
+    day: str
+    written_at: datetime
+    bytes: int
+    rows: int | None
+
+
+class Copies:
+    """The bucket of a stack; AWS's errors pass as they are."""
+
+    def __init__(self, s3: Any, bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+
+    def last_at(self) -> datetime | None:
+        """Return when the files of all days were complete; None if they never were."""
+        found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=LAST_COPY).get("Contents", [])
+        return next((entry["LastModified"] for entry in found if entry["Key"] == LAST_COPY), None)
+
+    def files(self, limit: int) -> tuple[int, list[Copy]]:
+        """Return how many days have a file, and the files of the latest ones."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=FOLDER)
+        entries = [entry for page in pages for entry in page.get("Contents", [])]
+        latest = sorted(entries, key=lambda entry: str(entry["Key"]), reverse=True)[:limit]
+        return len(entries), [self._copy(entry) for entry in latest]
+
+    def _copy(self, entry: dict[str, Any]) -> Copy:
+        about = self._s3.head_object(Bucket=self._bucket, Key=entry["Key"])["Metadata"]
+        return Copy(
+            day=entry["Key"].removeprefix(FOLDER).removesuffix(ENDING),
+            written_at=entry["LastModified"],
+            bytes=entry["Size"],
+            rows=int(about["rows"]) if "rows" in about else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copied:
+    """What a run of `BackupOrders` answers."""
+
+    as_of: datetime
+    rows: dict[str, int]
+    left: list[str]
+    rewrite: str | None = None
+
+
+def copy_now(function: Function, *, everything: bool, tell: Callable[[int], object]) -> Copied:
+    """Have the orders copied, in as many runs as it takes.
+
+    Parameters
+    ----------
+    everything
+        Also the days of which no change is known.
+    tell
+        Called with the number of files that are still to be written.
+
+    Raises
+    ------
+    AnswerError
+        If a run fails, or has time for nothing.
+    """
+    event: dict[str, Any] = {"command": "all"} if everything else {}
+    rows: dict[str, int] = {}
+    while True:
+        copied = function.ask(event, Copied)
+        rows |= copied.rows
+        if not copied.left:
+            return Copied(as_of=copied.as_of, rows=rows, left=[])
+        if not copied.rows:
+            raise AnswerError(f"{function.name} had no time to write {copied.left[0]}.")
+        tell(len(copied.left))
+        event |= {"rewrite": copied.rewrite} if copied.rewrite else {}

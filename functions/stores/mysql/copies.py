@@ -1,0 +1,114 @@
+"""Rows of `orders` as they are, for copies: all columns, in the order of their times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime, time
+from typing import Any, TypeVar
+
+from pymysql.cursors import Cursor, SSCursor
+
+from orders.copies import Day, Known, days
+from orders.times import EARLIEST
+from stores.mysql.connection import MySql, naive
+from stores.mysql.orders import NUMBER_BITS, first_number
+
+T = TypeVar("T")
+
+BY_TIME = "orders FORCE INDEX (orders_created_at)"
+# Also 0000-00-00, of which PyMySQL makes a text.
+UNDATED = f"created_at IS NULL OR created_at < '{EARLIEST:%Y-%m-%d}'"
+# Rows that nobody has counted yet are changed about now.
+RECORDED = (
+    "SELECT DATE(created_at), MAX(COALESCE(recorded_in, %s)) FROM orders FORCE INDEX (orders_recorded_in)"
+    " WHERE recorded_in >= %s OR recorded_in IS NULL GROUP BY DATE(created_at)"
+)
+MOVED = (
+    "SELECT DATE(created_at), MAX(at) FROM order_events FORCE INDEX (order_events_at)"
+    " STRAIGHT_JOIN orders ON id = order_row WHERE at >= %s GROUP BY DATE(created_at)"
+)
+
+Write = Callable[[Sequence[str], int, Iterable[Sequence[object]]], T]
+"""Takes the columns' names, the number of rows, and the rows."""
+
+
+class OrderTable:
+    """The table, for who only reads it.
+
+    Every method raises StoreUnavailableError if the database does not answer.
+    """
+
+    def __init__(self, mysql: MySql) -> None:
+        self._mysql = mysql
+
+    def known(self, first: date, today: date, since: datetime) -> Known:
+        """Read which days have rows, and which of their rows changed.
+
+        Parameters
+        ----------
+        first, today
+            The period whose every day counts, from its first order on; later days count if they have orders.
+        since
+            From when on changes are looked for.
+        """
+        return Known(self._days(first, today), self._changed(since, datetime.now(UTC)))
+
+    def copy(self, day: Day, write: Write[T]) -> T:
+        """Have the rows of a day written, as of one moment; they are streamed, and never in memory at once.
+
+        After a lost connection, `write` is called again from the start.
+        """
+        where, values = (UNDATED, ()) if day is None else ("created_at BETWEEN %s AND %s", _bounds(day))
+
+        def read(cursor: Cursor) -> T:
+            # S608: the text is made of constants and placeholders.
+            cursor.execute(f"SELECT COUNT(*) FROM {BY_TIME} WHERE {where}", values)  # noqa: S608
+            ((count,),) = cursor.fetchall()
+            with SSCursor(cursor.connection) as stream:
+                stream.execute(f"SELECT * FROM {BY_TIME} WHERE {where} ORDER BY created_at, id", values)  # noqa: S608
+                columns = [column[0] for column in stream.description or ()]
+                return write(columns, int(count), stream)
+
+        return self._mysql.snapshot(read)
+
+    def _days(self, first: date, today: date) -> list[Day]:
+        start, end = _bounds(first)[0], _bounds(today)[1]
+        oldest = self._read(
+            "SELECT MIN(created_at) FROM orders WHERE created_at BETWEEN %s AND %s", start, end
+        )
+        later = self._read(
+            f"SELECT DISTINCT DATE(created_at) FROM {BY_TIME} WHERE created_at > %s",  # noqa: S608
+            end,
+        )
+        undated = self._read(f"SELECT 1 FROM {BY_TIME} WHERE {UNDATED} LIMIT 1")  # noqa: S608
+        found: list[Day] = []
+        if oldest[0][0] is not None:
+            found += days(oldest[0][0].date(), today)
+        return [*found, *(_day(value) for (value,) in later), *([None] if undated else [])]
+
+    def _changed(self, since: datetime, now: datetime) -> dict[Day, datetime]:
+        start = first_number(since.timestamp())
+        recorded = self._read(RECORDED, first_number(now.timestamp()), start)
+        changed = {
+            _day(value): datetime.fromtimestamp(int(number) >> NUMBER_BITS, UTC) for value, number in recorded
+        }
+        for value, at in self._read(MOVED, naive(since)):
+            day, moved = _day(value), at.replace(tzinfo=UTC)
+            changed[day] = max(moved, changed.get(day, moved))
+        return changed
+
+    def _read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        def select(cursor: Cursor) -> list[tuple[Any, ...]]:
+            cursor.execute(sql, values)
+            return list(cursor.fetchall())
+
+        return self._mysql.read(select)
+
+
+def _bounds(day: date) -> tuple[datetime, datetime]:
+    """Return the first and the last moment of a day, as the columns hold them."""
+    return datetime.combine(day, time.min), datetime.combine(day, time.max)
+
+
+def _day(value: object) -> Day:
+    return value if isinstance(value, date) and value >= EARLIEST.date() else None

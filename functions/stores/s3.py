@@ -1,0 +1,99 @@
+"""Files in a bucket of S3: there as a whole, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orders.errors import StoreUnavailableError
+from stores import aws
+
+PART = 8 * 1024 * 1024  # bytes that are in memory at once; S3 wants five megabytes at least, and takes 10,000
+
+
+class Files:
+    """The files of a bucket.
+
+    Every method raises StoreUnavailableError if S3 does not answer, or refuses.
+    """
+
+    def __init__(self, bucket: str, client: Any = None) -> None:
+        self._bucket = bucket
+        self._client: Any = client or aws.client("s3", aws.FOR_UPLOADS)
+
+    def written(self) -> dict[str, datetime]:
+        """Return when each file was last written, by its name."""
+        found: dict[str, datetime] = {}
+        request: dict[str, str] = {}
+        with _reasons():
+            while True:
+                page = self._client.list_objects_v2(Bucket=self._bucket, **request)
+                found |= {entry["Key"]: entry["LastModified"] for entry in page.get("Contents", [])}
+                if not page.get("IsTruncated"):
+                    return found
+                request = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def write(self, key: str, pieces: Iterable[bytes], content_type: str, metadata: Mapping[str, str]) -> int:
+        """Write a file in place of the one that has its name, and return its size.
+
+        Whoever reads it meanwhile reads the other one. A large file is sent in parts, which S3 puts together
+        at the end; if that is not reached, they are deleted.
+        """
+        target = {"Bucket": self._bucket, "Key": key}
+        about = {"ContentType": content_type, "Metadata": dict(metadata)}
+        buffer, size, parts = bytearray(), 0, list[dict[str, Any]]()
+        upload: dict[str, str] = {}
+        try:
+            for piece in pieces:
+                buffer += piece
+                size += len(piece)
+                if len(buffer) >= PART:
+                    upload = upload or self._begin(target, about)
+                    self._add(upload, parts, buffer)
+            with _reasons():
+                if not upload:
+                    self._client.put_object(**target, **about, Body=bytes(buffer))
+                    return size
+            if buffer:
+                self._add(upload, parts, buffer)
+            with _reasons():
+                self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+        except BaseException:
+            if upload:
+                self._abort(upload)
+            raise
+        return size
+
+    def _begin(self, target: Mapping[str, str], about: Mapping[str, Any]) -> dict[str, str]:
+        with _reasons():
+            response = self._client.create_multipart_upload(**target, **about)
+        return {**target, "UploadId": response["UploadId"]}
+
+    def _add(self, upload: Mapping[str, str], parts: list[dict[str, Any]], buffer: bytearray) -> None:
+        number = len(parts) + 1
+        with _reasons():
+            response = self._client.upload_part(**upload, PartNumber=number, Body=bytes(buffer))
+        parts.append({"PartNumber": number, "ETag": response["ETag"]})
+        buffer.clear()
+
+    def _abort(self, upload: Mapping[str, str]) -> None:
+        """Delete the parts of a file that is not finished; if that fails, the bucket does after a day."""
+        try:
+            self._client.abort_multipart_upload(**upload)
+        except (BotoCoreError, ClientError):
+            return
+
+
+@contextmanager
+def _reasons() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        # The code alone: S3's text holds ids of requests.
+        raise StoreUnavailableError(f"S3: {error.response['Error']['Code']}") from error
+    except BotoCoreError as error:
+        raise StoreUnavailableError(f"S3: {error}") from error
