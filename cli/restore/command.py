@@ -66,6 +66,7 @@ def restore_command(
         raise SetUpError("The local stack has no backups and keeps nothing: name a stack on AWS by --stack.")
     target = stack.load(stack_name, directory)
     parts = _Parts(target, yes=yes, as_json=as_json)
+    parts.check_account()
     record = parts.records.load()
     if cancel:
         _cancel(parts, record)
@@ -98,6 +99,19 @@ class _Parts:
     @property
     def name(self) -> str:
         return self.deploys.stack.name
+
+    def check_account(self) -> None:
+        """Raise a SetUpError if the credentials are of another account than the stack's."""
+        from cli import aws
+
+        with aws.asking():
+            mine = self.clients.sts.get_caller_identity()["Account"]
+        account = self.deploys.stack.output("topic_arn").split(":")[4]
+        if mine != account:
+            raise SetUpError(
+                f"The credentials are of account {mine}, and stack {self.name} is in account {account}: "
+                "set AWS_PROFILE."
+            )
 
     def backups(self, source: str | None = None) -> Backups:
         """Return the backups of a database, of the running one unless another is named."""

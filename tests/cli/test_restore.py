@@ -396,6 +396,15 @@ def test_without_options_the_backups_are_listed(restore: Cafe, shop: Shop) -> No
     assert [found["name"] for found in document["snapshots"]] == ["cafe-2026-11-01"]
 
 
+def test_credentials_of_another_account_are_refused(restore: Cafe, shop: Shop, pulumi: Pulumi) -> None:
+    outputs = shop.aws.outputs()
+    elsewhere = outputs["topic_arn"].replace("123456789012", "210987654321")
+    pulumi.prints(json.dumps(outputs | {"topic_arn": elsewhere}))
+    result = restore("--to", TO)
+    assert result.exit_code == 2
+    assert "of account 123456789012, and stack dev is in account 210987654321" in result.stderr
+
+
 def test_nothing_is_restored_without_a_yes(cafe: Cafe, shop: Shop, rds: FakeRds) -> None:
     result = cafe("restore", "--to", TO, "--stack", "dev")
     assert result.exit_code != 0
