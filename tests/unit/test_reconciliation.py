@@ -252,8 +252,8 @@ def test_large_orders_are_read_a_few_at_a_time(both: BothStores, monkeypatch: py
 
 def test_four_megabytes_are_read_at_once_and_a_larger_order_alone() -> None:
     most = 4 * 1024 * 1024
-    assert rows._within([(1, most), (2, None), (3, 1)]) == [1, 2]
-    assert rows._within([(1, most + 1), (2, 1)]) == [1]
+    assert list(rows._chunks([(1, most), (2, None), (3, 1)])) == [[1, 2], [3]]
+    assert list(rows._chunks([(1, most + 1), (2, 1)])) == [[1], [2]]
 
 
 def test_everything_is_written_again_and_continued_after_a_break(
