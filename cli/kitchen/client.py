@@ -77,6 +77,7 @@ class Board(Part):
     totals: dict[str, int]
     delayed: list[Order]
     recent: list[Order]
+    document: dict[str, Any] = Field(default_factory=dict)  # as the API returned it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,13 +102,9 @@ class Kitchen:
             arn = str(clients.sts.get_caller_identity()["Arn"])
         return cls(functions=clients.functions, name=name, actor=re.split("[/:]", arn)[-1])
 
-    def document(self) -> Any:
-        """Read the orders on the kitchen's screen, as the API returns them."""
-        return self._call("GET", "/kitchen")
-
     def board(self) -> Board:
         """Read the orders on the kitchen's screen."""
-        return self.parsed(self.document(), Board)
+        return self._parsed(self._call("GET", "/kitchen"), Board)
 
     def find(self, reference: str) -> Order:
         """Read an order by its pickup number, as far as the screen shows it, or by its id."""
@@ -120,41 +117,30 @@ class Kitchen:
 
     def order(self, order_id: str) -> Order:
         """Read an order with its history."""
-        return self._order(self._call("GET", "/orders/{id}", order_id))
+        return self._parsed(self._call("GET", "/orders/{id}", order_id), Order)
 
     def move(
         self, order: Order, target: State, reason: str | None = None, *, key: str | None = None
     ) -> Order:
         """Move an order to another state, unless somebody else has moved it since it was read.
 
-        Parameters
-        ----------
-        key
-            The same for a request that is sent again.
-
-        Raises
-        ------
-        RefusedError
-            If it may not move there, or has changed.
-        AnswerError
-            If it is not known whether it moved.
+        A request that is sent again has the same key. Raises RefusedError if the order may not move there, or
+        has changed, another AnswerError if it is not known whether it moved.
         """
         body = {"state": target.value} | ({"reason": reason} if reason else {})
         headers = {"If-Match": f'"{order.version}"', "Idempotency-Key": key or str(uuid.uuid4())}
-        return self._order(
-            self._call("PATCH", "/orders/{id}", order.order_id, headers=headers, body=json.dumps(body))
-        )
+        moved = self._call("PATCH", "/orders/{id}", order.order_id, headers=headers, body=json.dumps(body))
+        return self._parsed(moved, Order)
 
-    def parsed(self, document: object, kind: type[Answer]) -> Answer:
-        """Validate a response."""
+    def _parsed(self, document: object, kind: type[Answer]) -> Answer:
+        """Validate a response, and keep it as it is, too."""
         try:
-            return kind.model_validate(document)
+            return kind.model_validate(
+                {**document, "document": document} if isinstance(document, dict) else None
+            )
         except ValidationError as problem:
             place = ".".join(map(str, problem.errors()[0]["loc"])) or "the whole of it"
             raise AnswerError(f"The answer of {self.name} is not as agreed, at {place}.") from None
-
-    def _order(self, document: object) -> Order:
-        return self.parsed({**document, "document": document} if isinstance(document, dict) else None, Order)
 
     def _call(self, method: str, resource: str, order_id: str | None = None, **request: object) -> Any:
         event = {"httpMethod": method, "resource": resource, "headers": {}, "actor": self.actor, **request}

@@ -54,14 +54,10 @@ def list_command(
     debug: Debug = False,
 ) -> None:
     """List the open orders, the oldest first, and what was moved in the last 30 minutes."""
-    from cli.kitchen.client import Board
-
-    kitchen = _kitchen(stack_name, directory)
-    document = kitchen.document()
+    board = _kitchen(stack_name, directory).board()
     if as_json:
-        print_exact_json(document)
+        print_exact_json(board.document)
         return
-    board = kitchen.parsed(document, Board)
     for title, orders in (
         ("Open", board.orders),
         ("Delayed: check first", board.delayed),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from cli.errors import AnswerError
 from cli.kitchen.client import Board, Kitchen, Order
@@ -21,40 +21,28 @@ NEXT = {
 }
 
 
-class Cooks:
-    """Moves the orders of one run, by their ids, and no others."""
+def _work(
+    kitchen: Kitchen, order_ids: Container[str], stop: threading.Event, all_sent: threading.Event
+) -> None:
+    """Make the orders of one run, and no others, until all are sent and collected, or Ctrl-C."""
+    while not stop.is_set():
+        is_last = all_sent.is_set()
+        if not _make_some(kitchen, order_ids) and is_last:
+            return
+        stop.wait(LOOK)
 
-    def __init__(self, kitchen: Kitchen, order_ids: Container[str], stop: threading.Event) -> None:
-        self._kitchen = kitchen
-        self._order_ids = order_ids
-        self._stop = stop
-        self._all_sent = threading.Event()
 
-    def work(self) -> None:
-        """Make orders until all are sent and collected, or Ctrl-C."""
-        while not self._stop.is_set():
-            is_last = self._all_sent.is_set()
-            if not self._make_some() and is_last:
-                return
-            self._stop.wait(LOOK)
-
-    def all_sent(self) -> None:
-        """Stop once all orders are collected."""
-        self._all_sent.set()
-
-    def _make_some(self) -> bool:
-        """Make the moves that are due, and return whether there are open orders."""
-        try:
-            board = self._kitchen.board()
-        except AnswerError:
-            return True
-        mine = orders_of(board, self._order_ids)
-        for order, target in due(mine, board):
-            try:
-                self._kitchen.move(order, target)
-            except AnswerError:
-                continue  # Somebody at the screen was faster.
-        return bool(mine)
+def _make_some(kitchen: Kitchen, order_ids: Container[str]) -> bool:
+    """Make the moves that are due, and return whether there are open orders."""
+    try:
+        board = kitchen.board()
+    except AnswerError:
+        return True
+    mine = orders_of(board, order_ids)
+    for order, target in due(mine, board):
+        with suppress(AnswerError):  # Somebody at the screen was faster.
+            kitchen.move(order, target)
+    return bool(mine)
 
 
 def orders_of(board: Board, order_ids: Container[str]) -> list[Order]:
@@ -82,12 +70,12 @@ def due(orders: list[Order], board: Board) -> Iterator[tuple[Order, State]]:
 @contextmanager
 def playing(kitchen: Kitchen, order_ids: Container[str], stop: threading.Event) -> Iterator[None]:
     """Make these orders while the `with` statement lasts, and to their end after it."""
-    cooks = Cooks(kitchen, order_ids, stop)
-    thread = threading.Thread(target=cooks.work, daemon=True)
+    all_sent = threading.Event()
+    thread = threading.Thread(target=_work, args=(kitchen, order_ids, stop, all_sent), daemon=True)
     thread.start()
     try:
         yield
-        cooks.all_sent()
+        all_sent.set()
         while thread.is_alive():  # so that Ctrl-C is seen
             thread.join(LOOK)
     except BaseException:

@@ -39,7 +39,8 @@ def test_a_list_that_is_cut_says_so(orders: Cafe, staff: Staff) -> None:
 
 
 def test_numbers_in_a_document_stay_exact(orders: Cafe, staff: Staff) -> None:
-    staff.body = json.dumps({"now": "2026-11-26T13:04:05Z", "a": 1}).replace("1}", "0.10}")
+    lists: dict[str, object] = {"orders": [], "totals": staff.totals, "delayed": [], "recent": []}
+    staff.body = json.dumps({"now": "2026-11-26T13:04:05Z", **lists, "a": 1}).replace('"a": 1', '"a": 0.10')
     assert '"a": 0.10' in orders("list", "--json").stdout
 
 
