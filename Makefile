@@ -7,7 +7,7 @@ ARGS ?=
 # No variable of somebody's Python changes what these do, or has every process compile its modules again.
 unexport PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE
 
-.PHONY: help local test quick engine lint format bench picture fonts settings preview deploy destroy lock clean
+.PHONY: help local chaos test quick engine lint format bench picture fonts settings preview deploy destroy lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -15,6 +15,10 @@ help: ## List what can be made
 local: ## Run the whole system on this machine, until Ctrl-C (ARGS=--detach: in the background)
 	@scripts/setup python ministack database
 	@.venv/bin/cafe local $(ARGS)
+
+chaos: ## Break the running local stack while orders arrive, and audit it (ARGS=--help: how)
+	@scripts/setup python
+	@.venv/bin/python -m chaos $(ARGS)
 
 test: ## Run all tests (ARGS="-k parser": some of them)
 	@scripts/setup python ministack database browser

@@ -421,7 +421,7 @@ class Doctor:
         if meaning == LOCKED:
             return "SHOW FULL PROCESSLIST (see FailedOrders in docs/runbook.md)"
         if self._stack.name == LOCAL:
-            return "cafe chaos --mend"
+            return "make chaos ARGS=--mend"
         if ACCESS_DENIED in str(reason):
             return f"make deploy STACK={self._stack.name} ARGS='--replace **application-user'"
         where = f"--region {self._stack.region}"

@@ -2,11 +2,11 @@
 
 import io
 import os
+import shlex
 import shutil
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -15,9 +15,8 @@ from rich.live import Live
 from rich.text import Text
 
 from cli import backup, local, operate, stack, staff, widening, worker
-from cli.chaos import command as chaos
 from cli.dlq import commands as dlq
-from cli.errors import AnswerError
+from cli.errors import AnswerError, SetUpError
 from cli.kitchen import commands as kitchen
 from cli.load import command as loading
 from cli.options import (
@@ -40,7 +39,8 @@ from cli.terminal import is_live, note, out, plain, plain_lines, print_json, say
 
 # boto3, httpx and others take longer to import than most commands run, so each command imports its own.
 if TYPE_CHECKING:
-    from cli import order, verify
+    from cli.checks import Check
+    from cli.traffic.send import Placed
 
 REFRESH = 2.0  # seconds
 HELP_WIDTH = 80  # columns, at least
@@ -70,7 +70,6 @@ app.add_typer(backup.app, name="backup")
 app.add_typer(operate.app)
 app.add_typer(restoring.app)
 app.add_typer(loading.app)
-app.add_typer(chaos.app)
 
 
 @app.callback()
@@ -110,50 +109,57 @@ def order_command(
     An order that the API does not take at once is sent again, for up to a minute, and never becomes two.
     Exit code 1: the API did not take all of them.
     """
-    from cli import http, order
+    from cli import http
+    from cli.stopping import stopping
+    from cli.traffic.client import Order, OrderClient
+    from cli.traffic.send import CONNECTIONS, place_many
 
     target = stack.load(stack_name, directory)
     url = target.output("orders_url")
-    wanted = order.Order(item=item, quantity=quantity, customer_name=customer)
-    with http.client(target.endpoint, order.CONNECTIONS) as client, sending(count) as on_accepted:
-        counter = order.Counter(client, url, api_key=target.orders_api_key)
-        tally = order.place_many(counter, wanted, count, on_accepted=on_accepted)
+    order = Order(item=item, quantity=quantity, customer_name=customer)
+    with (
+        http.client(target.endpoint, CONNECTIONS) as connections,
+        sending(count) as on_accepted,
+        stopping() as stop,
+    ):
+        client = OrderClient(connections, url, api_key=target.orders_api_key)
+        placed = place_many(client, order, count, stop, on_accepted)
     if as_json:
-        print_json(_tally_document(tally))
-    elif count == 1 and tally.accepted:
-        say(f"Order accepted: {plain(tally.order_ids[0])}")
-    elif tally.accepted:
+        print_json(_order_document(placed))
+    elif count == 1 and placed.accepted:
+        say(f"Order accepted: {plain(placed.order_ids[0])}")
+    elif placed.accepted:
         say(
-            f"{tally.accepted:,} of {orders(count)} accepted in {tally.seconds:.1f} s "
-            f"({tally.per_second:.0f} per second)"
+            f"{placed.accepted:,} of {orders(count)} accepted in {placed.seconds:.1f} s "
+            f"({placed.per_second:.0f} per second)"
         )
-    _end_order(tally)
+    _end_order(placed)
 
 
-def _end_order(tally: "order.Tally") -> None:
+def _end_order(placed: "Placed") -> None:
     """Say on standard error why not all orders were placed, and choose the exit code."""
-    if tally.interrupted:
+    if placed.interrupted:
         note(
-            f"Stopped: {tally.accepted:,} of {orders(tally.requested)} "
-            f"{were(tally.requested)} accepted, no more were sent."
+            f"Stopped: {placed.accepted:,} of {orders(placed.requested)} "
+            f"{were(placed.requested)} accepted, no more were sent."
         )
         raise typer.Exit(130)
-    if tally.problem is not None:
-        note(plain_lines(str(tally.problem)), style="red")
-        raise typer.Exit(tally.problem.exit_code)
+    if placed.problem is not None:
+        note(plain_lines(str(placed.problem)), style="red")
+        raise typer.Exit(placed.problem.exit_code)
 
 
-def _tally_document(tally: "order.Tally") -> dict[str, object]:
+def _order_document(placed: "Placed") -> dict[str, object]:
     document: dict[str, object] = {
-        "requested": tally.requested,
-        "accepted": tally.accepted,
-        "order_ids": tally.order_ids,
-        "seconds": round(tally.seconds, 3),
-        "interrupted": tally.interrupted,
+        "requested": placed.requested,
+        "accepted": placed.accepted,
+        "order_ids": placed.order_ids,
+        "seconds": round(placed.seconds, 3),
+        "interrupted": placed.interrupted,
     }
-    if tally.problem is not None:
-        document["error"] = str(tally.problem)
-        document["errors"] = getattr(tally.problem, "fields", {})
+    if placed.problem is not None:
+        document["error"] = str(placed.problem)
+        document["errors"] = getattr(placed.problem, "fields", {})
     return document
 
 
@@ -239,7 +245,7 @@ def verify_command(
     target = stack.load(stack_name, directory)
     clients = aws.Clients(target)
     show = note if as_json else say
-    checks: list[verify.Check] = []
+    checks: list[Check] = []
     interrupted = False
     started = time.monotonic()
     with http.client(target.endpoint) as client:
@@ -247,7 +253,7 @@ def verify_command(
         try:
             for check in verification.run():
                 checks.append(check)
-                show(_check_line(check), style="yellow" if check.pending else None if check.ok else "red")
+                show(check.line, style=check.style)
         except KeyboardInterrupt:
             interrupted = True
     failed = sum(not check.ok for check in checks)
@@ -260,7 +266,7 @@ def verify_command(
                 "pending": pending,
                 "order_id": verification.order_id,
                 "interrupted": interrupted,
-                "checks": [_check_document(check) for check in checks],
+                "checks": [check.document() for check in checks],
             }
         )
     if interrupted:
@@ -280,19 +286,20 @@ def verify_command(
     show(f"All {len(checks)} checks passed, in {seconds:.1f} s.", style="bold green")
 
 
-def _check_document(check: "verify.Check") -> dict[str, object]:
-    document = asdict(check) | {"seconds": round(check.seconds, 3)}
-    del document["pending"]  # named once, beside the checks
-    return document
+@app.command(
+    "chaos",
+    hidden=True,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
+)
+def chaos_command(context: typer.Context, as_json: AsJson = False) -> None:
+    """Name the command that does it now."""
+    options = shlex.join([*context.args, *["--json"] * as_json])
+    words = f"make chaos ARGS={shlex.quote(options)}" if options else "make chaos"
+    raise SetUpError(f"`cafe chaos` is now a target of make: type `{words}` in the repository.")
 
 
-def _check_line(check: "verify.Check") -> str:
-    sign = "!" if check.pending else "✓" if check.ok else "✗"
-    return f"{sign} {check.title:<50} {check.seconds:6.2f} s  {plain(check.detail)}"
-
-
-def main() -> None:
-    """Run the command line."""
+def main(command: Callable[[], object] = app) -> None:
+    """Run a command line."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that cannot show a character shows its escape instead of an error.
@@ -302,7 +309,7 @@ def main() -> None:
     help_width = width(sys.stdout, HELP_WIDTH) or shutil.get_terminal_size().columns
     os.environ["TERMINAL_WIDTH"] = str(max(HELP_WIDTH, help_width))
     try:
-        app()
+        command()
     finally:
         _flush()
 

@@ -114,15 +114,22 @@ def _plain_usage_errors(ctx: Any, args: list[str]) -> Iterator[None]:
         raise
 
 
+def _unwrapped(help_text: str) -> str:
+    """Return a docstring's paragraphs, each as one line that Typer wraps to the terminal."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in help_text.split("\n\n"))
+
+
 class SentenceGroup(TyperGroup):
     """Runs a sub-command; whatever it raises ends in a sentence on standard error, never in a traceback."""
 
+    def __init__(self, *, help: str | None = None, **options: Any) -> None:  # noqa: A002 - Typer's name
+        super().__init__(help=help and _unwrapped(help), **options)
+
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a sub-command, with help that is wrapped to the terminal and not as its source is."""
+        """Return a sub-command, with help that is wrapped to the terminal."""
         command = super().get_command(ctx, cmd_name)
         if command is not None and command.help:
-            paragraphs = command.help.split("\n\n")
-            command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+            command.help = _unwrapped(command.help)
         return command
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:

@@ -1,8 +1,10 @@
-"""Progress bars on standard error, where a person sees them."""
+"""Progress on standard error: where a person sees it, and now and then in a file."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,7 +17,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from cli.terminal import err, is_live
+from cli.terminal import err, is_live, note
+
+FILE_INTERVAL = 10.0  # seconds between two lines in a file
 
 
 class RateColumn(ProgressColumn):
@@ -28,7 +32,7 @@ class RateColumn(ProgressColumn):
 
 @contextmanager
 def counting(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show a bar for `total` things, if that is known; give the function that counts on."""
+    """Show a bar for `total` things, if that is known; yield the function that advances it."""
     columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=total == 1 or not is_live(err)) as bar:
         task = bar.add_task(label, total=total)
@@ -37,15 +41,33 @@ def counting(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def sending(count: int) -> Iterator[Callable[[], None]]:
-    """Show a bar; give the function to call for each accepted order."""
+    """Show a bar; yield the function to call for each accepted order."""
     with counting("Sent", count) as advance:
         yield lambda: advance(1)
 
 
 @contextmanager
 def waiting(label: str) -> Iterator[Callable[[str], None]]:
-    """Show that something is under way; give the function that says how far it is."""
+    """Show a spinner; yield the function that sets its text."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not is_live(err)) as bar:
         task = bar.add_task(label)
         yield lambda text: bar.update(task, description=text)
+
+
+@contextmanager
+def updating() -> Iterator[Callable[[str], None]]:
+    """Show a line that changes; in a file, a new line now and then. Yield the function that sets it."""
+    if is_live(err):
+        with Live(Text(""), console=err, transient=True, auto_refresh=False) as live:
+            yield lambda text: live.update(Text(text), refresh=True)
+        return
+    began = written = time.monotonic()
+
+    def write(text: str) -> None:
+        nonlocal written
+        if time.monotonic() - written >= FILE_INTERVAL:
+            written = time.monotonic()
+            note(f"{written - began:7.1f} s  {text}")
+
+    yield write

@@ -1,24 +1,22 @@
-"""Ctrl-C during work that goes on step by step: the step under way is finished, then the work stops."""
+"""Ctrl-C during work that is done step by step: the current step is finished, then the work stops."""
 
-import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from local import signals
 
 
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C sets; the second one interrupts at once, as ever.
+    """Yield an event that the first Ctrl-C sets; the second one interrupts at once.
 
-    A terminal that is closed, or who ends the process, does as much.
+    Termination and a closed terminal do the same.
     """
     stop = threading.Event()
 
-    def stop_soon(_signal: int, _frame: FrameType | None) -> None:
+    def stop_soon(_number: int) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
@@ -26,18 +24,14 @@ def stopping() -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():  # only the main thread has signals
         yield stop
         return
-    before = {number: signal.signal(number, stop_soon) for number in ENDING}
-    try:
+    with signals.handled(stop_soon):
         yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class Pace:
-    """At most so many things a second; `None`: as fast as they go.
+    """At most so many things a second; `None`: as fast as possible.
 
-    What fell behind is made up for, but never more than a second's worth at once.
+    After a delay it catches up, with at most a second's worth at once.
     """
 
     def __init__(self, rate: float | None, stop: threading.Event) -> None:

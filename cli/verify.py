@@ -17,13 +17,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_exponential
 
 from cli import aws, http, page_settings, queues, status, worker_log
+from cli.checks import Check
 from cli.database import connect
 from cli.errors import CafeError
 from cli.kitchen.client import Kitchen
-from cli.order import Counter, Order, Receipt
 from cli.plurals import messages
 from cli.reasons import explained
 from cli.stack import NETWORKS, Database, Stack
+from cli.traffic.client import Order, OrderClient, Receipt
 from cli.worker_log import PROCESSED
 from orders.states import State
 
@@ -38,32 +39,6 @@ LEAST_READ = 5
 LOG_DELAY = 10.0
 # Milliseconds by which this machine's clock may be ahead of AWS's.
 CLOCK_SKEW = 300_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """One line of the checklist.
-
-    Attributes
-    ----------
-    name
-        For programs.
-    title
-        For people.
-    detail
-        What was seen, or why the check failed or could not be made.
-    seconds
-        How long it took.
-    pending
-        It is not a failure, and was not seen either: the answer comes later.
-    """
-
-    name: str
-    title: str
-    ok: bool
-    detail: str
-    seconds: float
-    pending: bool = False
 
 
 class FailedError(Exception):
@@ -177,13 +152,9 @@ class Verification:
     # The order
 
     def _place(self) -> str:
-        counter = Counter(
-            self._client,
-            self._stack.output("orders_url"),
-            patience=self._timeout,
-            api_key=self._stack.orders_api_key,
-        )
-        self._receipt = counter.place(self._order)
+        url = self._stack.output("orders_url")
+        client = OrderClient(self._client, url, timeout=self._timeout, api_key=self._stack.orders_api_key)
+        self._receipt = client.place(self._order.json())
         return self._receipt.order_id
 
     # The queue

@@ -51,7 +51,7 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 GARBAGE = 50_000  # objects that MiniStack may make before some are looked through
 
-# Any port: a proxy between functions and DynamoDB (`cafe chaos`) passes on the host that was signed, its own.
+# Any port: a proxy between functions and DynamoDB (`make chaos`) passes on the host that was signed, its own.
 _HOST = re.compile(r"(127\.0\.0\.1|([a-z0-9_-]+\.)*localhost)(:[0-9]{1,5})?")
 _BEARER = re.compile(r"bearer [A-Za-z0-9._~+/-]+=*", re.IGNORECASE)
 # Small browsers that are not named Mozilla may send no other sign.

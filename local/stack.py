@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -13,12 +12,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import children, database_server, limits, ministack, ports, project
+from local import children, database_server, limits, ministack, ports, project, signals
 from local.children import Asked, Children, Ended, Inbox, Interrupted
 from local.control import Control, Request
 from local.directory import RunDirectory
@@ -68,7 +67,7 @@ def run(options: Options, display: Display, *, on_ready: Callable[[], None], how
     """
     inbox: Inbox = queue.SimpleQueue()
     # Putting into a `SimpleQueue` is safe in a signal handler.
-    with _signals(lambda number: inbox.put(Interrupted(number=number))):
+    with signals.handled(lambda number: inbox.put(Interrupted(number=number))):
         directory = RunDirectory(options.directory)
         try:
             limits.raise_open_files()
@@ -167,7 +166,7 @@ def detach(options: Options) -> int:
         start_new_session=True,
     )
     os.close(writer)
-    with _signals(lambda number: process.send_signal(number)), os.fdopen(reader, "rb") as ready:
+    with signals.handled(lambda number: process.send_signal(number)), os.fdopen(reader, "rb") as ready:
         # It says so when it is ready, and says nothing when it ends before.
         if not ready.read():
             return process.wait()
@@ -182,18 +181,6 @@ class _InterruptedError(Exception):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
-
-
-@contextlib.contextmanager
-def _signals(handle: Callable[[int], None]) -> Iterator[None]:
-    """Have the signals that end a process handled instead, so that nothing is interrupted half-way."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, lambda number, _: handle(number)) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _Database:

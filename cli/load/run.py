@@ -1,29 +1,31 @@
-"""A load of orders: sent at a rate, and followed to the end."""
+"""A load of orders: sent at a rate, and followed until all are recorded."""
 
 from __future__ import annotations
 
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.load.checks import Counters, Tally
-from cli.load.plan import Door, Kind, Plan
-from cli.queues import groups
-from cli.stopping import Pace
+from cli.load.audit import Audit, Tally
+from cli.load.plan import Plan
+from cli.traffic.audit import ZERO
+from cli.traffic.entrances import Sender, Sent
+from cli.traffic.plan import Entrance, Kind, Sending
+from cli.traffic.send import send
+from orders.counters import item_name
 
-SAMPLE = 90  # orders whose end is waited for at the same time
-LOOK = 0.1  # seconds between two looks, and so the precision of latencies
+SAMPLE = 90  # orders whose latency is measured at the same time
+INTERVAL = 0.1  # seconds between two readings, and so the precision of latencies
 GRACE = 15.0  # seconds: the queue's numbers are approximate, and others may use it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """How far a run is; latencies in seconds, from before the sending to when both stores have the order."""
+    """Progress of a run; latencies in seconds, from before the sending to when both stores have the order."""
 
     sent: int
     done: int
@@ -38,126 +40,97 @@ class Figures:
 
 
 class Run:
-    """One load, from the first order to the last check."""
+    """One load, from the first order until all are recorded.
+
+    Parameters
+    ----------
+    stall_timeout
+        Seconds without progress after which it ends.
+    """
 
     def __init__(
-        self,
-        plan: Plan,
-        door: Door,
-        counters: Counters,
-        *,
-        hands: int,
-        stop: threading.Event,
-        patience: float,
+        self, plan: Plan, audit: Audit, tally: Tally, *, stop: threading.Event, stall_timeout: float
     ) -> None:
         self._plan = plan
-        self._door = door
-        self._counters = counters
-        self._hands = hands
+        self._audit = audit
+        self._tally = tally
         self._stop = stop
-        self._patience = patience
-        self.tally = Tally()
-        self._turn = threading.Lock()
+        self._stall_timeout = stall_timeout
         self._lock = threading.Lock()
-        self._news: list[tuple[str, float]] = []  # orders that were just sent, and when
-        self._waited_for: dict[str, float] = {}
+        self._accepted: list[tuple[str, float]] = []  # since the last reading, and when they were sent
+        self._sample: dict[str, float] = {}
         self._latencies: list[float] = []
         self._done = 0
-        self.before = counters.before()
-        self._started = 0.0
-        self._finished = 0.0
+        self._started = self._progressed = 0.0
 
-    def follow(self) -> Iterator[Figures]:
-        """Send everything and yield the figures until all is done, nothing moves any more, or Ctrl-C."""
-        steps = iter(groups(self._plan.sequence(), self._door.size))
-        pace = Pace(self._plan.rate, self._stop)
-        self._started = moved = time.monotonic()
-        hands: list[Future[None]] = []
-        with ThreadPoolExecutor(self._hands) as pool:
-            try:
-                hands.extend(pool.submit(self._work, steps, pace) for _ in range(self._hands))
-                while True:
-                    sending = bool(wait(hands, timeout=LOOK).not_done)
-                    done = self._done
-                    self._look()
-                    if sending or self._done > done:
-                        moved = time.monotonic()
-                    self._finished = moved
-                    yield self.figures()
-                    stuck = time.monotonic() - moved > self._patience
-                    if self._stop.is_set():
-                        self._door.close()
-                    if not sending and (stuck or self._stop.is_set() or self._is_over(moved)):
-                        break
-            finally:
-                self._stop_if_left(hands)
-        for hand in hands:
-            hand.result()
+    def follow(
+        self,
+        senders: Mapping[Entrance, Sender],
+        show: Callable[[Figures], object],
+        *,
+        workers: int,
+        rate: float | None,
+    ) -> None:
+        """Send everything and show the figures until all is recorded, nothing changes any more, or Ctrl-C."""
+        self._started = self._progressed = time.monotonic()
+        sendings = self._plan.sendings()
+        with send(
+            sendings, senders, self._on_sent, workers=workers, stop=self._stop, rate=rate
+        ) as is_sending:
+            while is_sending():
+                self._read()
+                self._progressed = time.monotonic()
+                show(self.figures())
+        while not (self._stop.is_set() or self._is_over()):
+            if self._read():
+                self._progressed = time.monotonic()
+            show(self.figures())
+            self._stop.wait(INTERVAL)
 
     def figures(self) -> Figures:
-        """Return how far it is."""
-        seconds = max(self._finished - self._started, LOOK)
+        """Return the progress."""
         return Figures(
-            sent=len(self.tally.taken),
+            sent=len(self._tally.accepted),
             done=self._done,
-            per_second=self._done / seconds,
+            per_second=self._done / max(self.seconds, INTERVAL),
             latencies=tuple(sorted(self._latencies)),
         )
 
     @property
     def seconds(self) -> float:
-        """From the first order to the last that was done."""
-        return self._finished - self._started
+        """From the first order to the last that was recorded."""
+        return self._progressed - self._started
 
-    def _is_over(self, moved: float) -> bool:
-        """Whether all is done, and no duplicate is left that might be counted."""
-        if self._waited_for or self._done < len(self.tally.taken):
-            return False
-        return self._counters.depth() <= self.tally.swallowed or time.monotonic() - moved > GRACE
+    def _is_over(self) -> bool:
+        """Return whether all is recorded and no duplicate is left to count, or nothing changes any more."""
+        idle = time.monotonic() - self._progressed
+        if self._sample or self._done < len(self._tally.accepted):
+            return idle > self._stall_timeout
+        return self._audit.depth() <= self._tally.undetected or idle > min(GRACE, self._stall_timeout)
 
-    def _stop_if_left(self, hands: Sequence[Future[None]]) -> None:
-        """Stop the sending when nobody reads the figures any more, after an exception for example."""
-        if not all(hand.done() for hand in hands):
-            self._stop.set()
-        self._door.close()
-
-    def _work(self, steps: Iterator[list[tuple[Kind, int]]], pace: Pace) -> None:
-        try:
-            self._send_all(steps, pace)
-        except BaseException:
-            self._stop.set()  # what stops one worker stops all
-            raise
-
-    def _send_all(self, steps: Iterator[list[tuple[Kind, int]]], pace: Pace) -> None:
-        while not self._stop.is_set():
-            with self._turn:
-                step = next(steps, None)
-                if step is None:
-                    return
-                pace.wait(len(step))
-                if self._stop.is_set():
-                    return
-            started = time.monotonic()
-            results = self._door.send([self._plan.body(kind, number) for kind, number in step])
+    def _on_sent(self, sending: Sending, sent: Sent, started: float) -> None:
+        self._tally.add(sending, sent)
+        if sending.kind is Kind.ORDER and sent.order_id and not sent.problem:
             with self._lock:
-                for (kind, number), sent in zip(step, results, strict=True):
-                    self.tally.note(kind, number, sent)
-                    if kind is Kind.ORDER and sent.order_id and not sent.problem:
-                        self._news.append((sent.order_id, started))
+                self._accepted.append((sent.order_id, started))
 
-    def _look(self) -> None:
-        """See how many are done, and which of the sample."""
+    def _read(self) -> bool:
+        """Read how many orders are recorded, and which of the sample; return whether they grew."""
         with self._lock:
-            news, self._news = self._news, []
-        free = SAMPLE - len(self._waited_for)
-        self._waited_for |= dict(random.sample(news, min(free, len(news))))
+            accepted, self._accepted = self._accepted, []
+        free = SAMPLE - len(self._sample)
+        self._sample |= dict(random.sample(accepted, min(free, len(accepted))))
         try:
-            present = self._counters.present(self._waited_for)
+            recorded = [order_id for order_id, _, _ in self._audit.items(self._sample)]
             now = time.monotonic()
-            items = self._counters.items()
+            ordered = self._audit.ordered()
         except (BotoCoreError, ClientError):
-            return  # throttled, perhaps; the next look tells more
-        self._latencies += [now - self._waited_for.pop(order_id) for order_id in present]
-        self._done = sum(
-            (items[item] - self.before.items[item]) // quantity for item, quantity in self._plan.items.items()
+            return False  # perhaps throttled; the next reading has more
+        self._latencies += [now - self._sample.pop(order_id) for order_id in recorded]
+        before = self._audit.before.counters
+        done = sum(
+            (ordered.get(item, 0) - before.get(item_name(item), ZERO).value) // quantity
+            for item, quantity in self._plan.items.items()
         )
+        grew, self._done = done > self._done, done
+        return grew

@@ -1,4 +1,4 @@
-"""Everything breaks while orders come in, and at the end each of them is in all counts exactly once."""
+"""Everything breaks while orders arrive, and at the end each of them is in all counts exactly once."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 import pymysql
 import pytest
 
-from cli.chaos.faults import Fault
-from cli.chaos.orders import Plan
-from cli.chaos.schedule import schedule
+from chaos.faults import Fault
+from chaos.plan import Plan
+from chaos.schedule import schedule
+from cli.stack import REPOSITORY
 from local import control
 from local.directory import CHAOS_FILE
 from tests.cafe import Cafe
 from tests.end_to_end.test_failures import master
 from tests.waiting import eventually
 
-CAFE_COMMAND = Path(sys.executable).parent / "cafe"
 FAULTS = (
     "database_killed",
     "database_locked",
@@ -39,7 +38,8 @@ FAULTS = (
 
 def start(cafe: Cafe, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [str(CAFE_COMMAND), "chaos", *words, "--directory", str(cafe.stack.directory)],
+        [sys.executable, "-m", "chaos", *words, "--directory", str(cafe.stack.directory)],
+        cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -57,7 +57,7 @@ def chaos(cafe: Cafe, *words: str) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def as_it_was(cafe: Cafe) -> Iterator[None]:
-    """Whatever was broken is mended: the visibility timeout, the functions' DynamoDB, the database."""
+    """Whatever was broken is repaired: the visibility timeout, the functions' DynamoDB, the database."""
     before = state(cafe)
     yield
     assert state(cafe) == before
@@ -87,9 +87,9 @@ def test_nothing_is_lost_or_counted_twice_while_everything_breaks(cafe: Cafe) ->
     assert figures["workers_killed"] > 0
     assert figures["calls_refused"] > 0
     assert figures["answers_lost"] > 0
-    # Staff moved orders all the while; the check `states` compares what they were told with both stores.
+    # Staff moved orders all the while; the check `states` compares the confirmed moves with both stores.
     assert figures["moves_confirmed"] > 0
-    # Its poison is taken away once it was found where it belongs.
+    # Its malformed orders are deleted once they were found in the queue.
     assert cafe.depth("dead_letter_queue_url") == before
 
 
@@ -103,7 +103,7 @@ def test_after_an_outage_that_dead_letters_every_order_none_needs_a_human(cafe: 
     assert figures["databases_killed"] == 1
 
 
-def test_what_a_killed_run_left_broken_is_mended_on_request(cafe: Cafe) -> None:
+def test_what_a_killed_run_left_broken_is_repaired_on_request(cafe: Cafe) -> None:
     process = start(cafe, "--orders", "100", "--seed", quick_seed())
     wait_for(process, "is killed (SIGKILL)")
     process.kill()
@@ -112,11 +112,11 @@ def test_what_a_killed_run_left_broken_is_mended_on_request(cafe: Cafe) -> None:
     assert chaos(cafe, "--mend") == {"mended": False}
 
 
-def test_what_somebody_broke_by_hand_is_mended_on_request(cafe: Cafe) -> None:
+def test_what_somebody_broke_by_hand_is_repaired_on_request(cafe: Cafe) -> None:
     control.ask(cafe.stack.directory, control.Request.KILL_DATABASE)
-    eventually(lambda: not answers(cafe))
+    eventually(lambda: not responds(cafe))
     assert chaos(cafe, "--mend") == {"mended": True}
-    assert answers(cafe)
+    assert responds(cafe)
 
     login = master(cafe)
     with cafe.database(login["username"], login["password"]) as cursor:
@@ -128,7 +128,7 @@ def test_what_somebody_broke_by_hand_is_mended_on_request(cafe: Cafe) -> None:
     eventually(lambda: cafe.is_recorded(order_id))
 
 
-def answers(cafe: Cafe) -> bool:
+def responds(cafe: Cafe) -> bool:
     try:
         return cafe.rows("SELECT 1") == [(1,)]
     except pymysql.OperationalError:
@@ -136,7 +136,7 @@ def answers(cafe: Cafe) -> bool:
 
 
 @pytest.mark.timeout(600)
-def test_what_is_broken_is_mended_at_ctrl_c(cafe: Cafe) -> None:
+def test_what_is_broken_is_repaired_at_ctrl_c(cafe: Cafe) -> None:
     eventually(lambda: cafe.depth() == 0, limit=500)
     reconcile(cafe)  # An order of an earlier run may still be among the dead letters.
     before = cafe.depth("dead_letter_queue_url")
@@ -145,8 +145,8 @@ def test_what_is_broken_is_mended_at_ctrl_c(cafe: Cafe) -> None:
     process.send_signal(signal.SIGINT)
     _, error = process.communicate()
     assert process.returncode == 130
-    assert "everything is mended" in error
-    # What was sent is recorded all the same. A worker that is killed once time is no longer compressed keeps
+    assert "everything is repaired" in error
+    # All orders that were sent are recorded. A worker that is killed once time is no longer compressed keeps
     # its messages for the queue's own visibility timeout: three minutes.
     eventually(lambda: settled(cafe, before), limit=500)
 
@@ -169,7 +169,7 @@ def wait_for(process: subprocess.Popen[str], sentence: str) -> None:
     for line in process.stderr or ():
         if sentence in line:
             return
-    pytest.fail(f"it never said: {sentence}")
+    pytest.fail(f"it never wrote: {sentence}")
 
 
 def reconcile(cafe: Cafe) -> None:

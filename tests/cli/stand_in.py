@@ -73,6 +73,8 @@ class FakeApi:
         Answers to the next orders; when empty, an order is accepted.
     on_order
         Called with the order's id and body once it is accepted: the worker, if there is one.
+    ids
+        The accepted orders' ids, by their idempotency keys.
     """
 
     def __init__(self) -> None:
@@ -83,7 +85,7 @@ class FakeApi:
         self.config: Reply = Reply(body=CONFIG, content_type="text/javascript; charset=utf-8")
         self.on_order: Callable[[str, Any], None] = lambda _id, _body: None
         self.on_status: Callable[[], None] = lambda: None
-        self._keys: dict[str, str] = {}
+        self.ids: dict[str, str] = {}
         self._lock = threading.Lock()
         self._server = Server(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
@@ -110,7 +112,7 @@ class FakeApi:
     @property
     def order_ids(self) -> set[str]:
         """The orders that were made of them."""
-        return set(self._keys.values())
+        return set(self.ids.values())
 
     def outputs(self) -> dict[str, str]:
         """Return the outputs of the stack that this API belongs to."""
@@ -145,8 +147,8 @@ class FakeApi:
             parse(json.dumps(request.body), key, with_api_key=False)
         except InvalidOrderError as error:
             return Reply(status=400, body={"message": str(error), "errors": error.errors})
-        known = key in self._keys
-        order_id = self._keys.setdefault(key, f"order-{len(self._keys) + 1}")
+        known = key in self.ids
+        order_id = self.ids.setdefault(key, f"order-{len(self.ids) + 1}")
         if not known:
             self.on_order(order_id, request.body)
         return reply or Reply(status=202, body={"orderId": order_id, "message": "Order accepted"})
@@ -203,7 +205,7 @@ class FakeAws:
     Attributes
     ----------
     left_out
-        What the worker does not do: `record`, `menu`, `total`, `log` or `row`.
+        What the worker does not do: `record`, `menu`, `total`, `days`, `log` or `row`.
     others
         Orders of somebody else that the worker writes at the same time.
     deployed
@@ -311,19 +313,29 @@ class FakeAws:
     def work(self, order_id: str, order: Any) -> None:
         """Process one order, but for what is to be left out."""
         steps: dict[str, Callable[[], object]] = {
-            "record": lambda: self.dynamodb.put_item(
-                TableName="Orders-dev", Item={"orderId": {"S": order_id}}
-            ),
+            "record": lambda: self._record(order_id, order),
             "menu": lambda: self._add("CafeMenu", "item", order["item"], "orders", order["quantity"]),
-            "total": lambda: self._add(
-                "CafeOrderMetrics", "metric", "TOTAL_ORDERS", "count", 1 + self.others
-            ),
+            "total": lambda: self._count("TOTAL_ORDERS", 1 + self.others),
+            "days": self._count_day,
             "log": lambda: self.log({"level": "INFO", "message": self.log_line, "orderId": order_id}),
             "row": lambda: self._show(order_id, order),
         }
         for name, step in steps.items():
             if name not in self.left_out:
                 step()
+
+    def _record(self, order_id: str, order: Any) -> None:
+        item = {"orderId": order_id, "item": order["item"]}
+        typed: dict[str, Any] = {name: {"S": value} for name, value in item.items()}
+        quantity = {"quantity": {"N": str(order["quantity"])}}
+        self.dynamodb.put_item(TableName="Orders-dev", Item=typed | quantity)
+
+    def _count_day(self) -> None:
+        for hour in ("", "T14"):
+            self._count(f"ORDERS#2026-11-22{hour}", 1)
+
+    def _count(self, metric: str, number: int) -> None:
+        self._add("CafeOrderMetrics", "metric", metric, "count", number)
 
     def _add(self, table: str, key: str, value: str, attribute: str, number: int) -> None:
         self.dynamodb.update_item(

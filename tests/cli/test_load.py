@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import threading
 from collections import Counter
@@ -11,12 +12,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import floats, integers
 
+from cli import progress
 from cli.kitchen.client import Board, Kitchen
 from cli.load import kitchen as load_kitchen
 from cli.load import run as load
 from cli.load.kitchen import BARISTAS, due, orders_of, playing
-from cli.load.plan import HttpDoor, Kind, Plan, Sent
+from cli.load.plan import Plan
+from cli.traffic.entrances import HttpSender, Sent
+from cli.traffic.plan import Entrance, Kind, Sending
 from tests.cli.conftest import Cafe
 from tests.cli.kitchen import Staff, order
 from tests.cli.stand_in import FakeAws, FakeFunctions, Reply
@@ -25,39 +31,63 @@ from tests.cli.stand_in import FakeAws, FakeFunctions, Reply
 @pytest.fixture
 def run(cafe: Cafe, dev: FakeAws, functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch) -> Cafe:
     """The command `cafe load` on the stack `dev`, whose worker is done as soon as an order is placed."""
-    monkeypatch.setattr(load, "LOOK", 0.01)
+    monkeypatch.setattr(load, "INTERVAL", 0.01)
+    monkeypatch.setattr("cli.traffic.send.INTERVAL", 0.01)
 
-    def read(_event: dict[str, Any]) -> dict[str, object]:
-        run = dev.api.orders[0].body["load"]
+    def read(_event: dict[str, Any]) -> Any:
+        accepted = {request.headers["Idempotency-Key"]: request.body for request in dev.api.orders}
         rows = [
-            {"orderId": order_id, "created_at": "2026-11-22", "load": run} for order_id in dev.api.order_ids
+            {**accepted[key], "orderId": order_id, "created_at": "2026-11-22"}
+            for key, order_id in dev.api.ids.items()
         ]
         return {"orders": rows, "next": None}
 
     functions.usual = read
-    return lambda *words: cafe("load", *words, "--stack", "dev", "--yes", "--patience", "0.3")
+    return lambda *words: cafe("load", *words, "--stack", "dev", "--yes", "--stall-timeout", "0.3")
 
 
 def test_a_plan_has_the_amounts_and_the_originals_before_their_duplicates() -> None:
     plan = Plan(orders=1000, duplicates=10, malformed=1)
-    sequence = plan.sequence()
+    sendings = list(plan.sendings())
 
-    assert Counter(kind for kind, _ in sequence) == {
+    assert Counter(sending.kind for sending in sendings) == {
         Kind.ORDER: 1000,
         Kind.DUPLICATE: 100,
         Kind.MALFORMED: 10,
     }
     seen: set[int] = set()
-    for kind, number in sequence:
-        if kind is Kind.ORDER:
-            seen.add(number)
-        assert kind is not Kind.DUPLICATE or number in seen
+    for sending in sendings:
+        if sending.kind is Kind.ORDER:
+            seen.add(sending.number)
+        assert sending.kind is not Kind.DUPLICATE or sending.number in seen
+    assert sendings == list(plan.sendings())
     assert Plan(orders=1).run != plan.run
 
 
+@settings(max_examples=25)
+@given(orders=integers(1, 60), duplicates=floats(0, 100), malformed=floats(0, 100))
+def test_percentages_are_exact_whatever_they_are(orders: int, duplicates: float, malformed: float) -> None:
+    plan = Plan(orders=orders, duplicates=duplicates, malformed=malformed)
+    kinds = Counter(sending.kind for sending in plan.sendings())
+
+    assert kinds[Kind.ORDER] == orders
+    assert kinds[Kind.DUPLICATE] == round(orders * duplicates / 100)
+    assert kinds[Kind.MALFORMED] == round(orders * malformed / 100)
+
+
+def test_the_api_gives_the_ids_and_the_topic_takes_them() -> None:
+    by_http, by_topic = (
+        next(Plan(orders=1, entrance=each).sendings()) for each in (Entrance.HTTP, Entrance.TOPIC)
+    )
+
+    assert "orderId" not in json.loads(by_http.body)
+    assert json.loads(by_topic.body)["orderId"] == by_topic.order_id
+
+
 def test_no_screen_shows_the_orders_unless_a_kitchen_is_played() -> None:
-    assert Plan(orders=1).body(Kind.ORDER, 0)["test_order"] is True
-    shown = Plan(orders=1, kitchen=True).body(Kind.ORDER, 0)
+    hidden, shown = (json.loads(next(Plan(orders=1, kitchen=each).sendings()).body) for each in (False, True))
+
+    assert hidden["test_order"] is True
     assert not {"test_order", "load"} & shown.keys()
     assert (shown["item"], shown["customer_name"], shown["note"]) == ("Flat white", "Ada", "oat milk")
 
@@ -133,9 +163,11 @@ def test_all_is_counted_once(run: Cafe, dev: FakeAws) -> None:
         "taken",
         "recorded",
         "malformed",
-        "menu",
         "rows",
         "total",
+        "days",
+        "hours",
+        "menu",
     ]
     assert all(check["ok"] for check in document["checks"])
     assert len(dev.api.order_ids) == 40
@@ -146,13 +178,21 @@ def test_people_get_a_line_per_check(run: Cafe) -> None:
 
     assert lines[0].startswith("Sent 6 of 6  done 6  ")
     assert "p50 " in lines[0]
-    assert lines[1:] == [
-        "✓ 6 of 6 orders were taken",
-        "✓ 6 orders are in DynamoDB",
-        "✓ CafeMenu grew by 12 pieces",
-        "✓ 6 rows are in MySQL",
-        "✓ TOTAL_ORDERS: +6",
+    assert [" ".join(line.split()) for line in lines[1:]] == [
+        "✓ Every order was accepted 6 of 6 orders were accepted",
+        "✓ Every order has one item in DynamoDB 6 orders, as sent",
+        "✓ Every order has one row in MySQL 6 orders, as sent",
+        "✓ TOTAL_ORDERS counted each once +6",
+        "✓ So did the days +6",
+        "✓ So did the hours +6",
+        "✓ CafeMenu counted every piece +12 pieces of 3 items",
     ]
+
+
+def test_a_file_gets_a_line_of_progress_now_and_then(run: Cafe, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("--orders", "1").stderr == ""
+    monkeypatch.setattr(progress, "FILE_INTERVAL", 0)
+    assert re.search(r"^ +\d+\.\d s  Sent \d of 6  done ", run("--orders", "6", "--json").stderr)
 
 
 def failed(run: Cafe, *words: str) -> set[str]:
@@ -162,7 +202,9 @@ def failed(run: Cafe, *words: str) -> set[str]:
     return {check["name"] for check in document["checks"] if not check["ok"]}
 
 
-@pytest.mark.parametrize(("left_out", "name"), [("record", "recorded"), ("menu", "menu"), ("total", "total")])
+@pytest.mark.parametrize(
+    ("left_out", "name"), [("record", "recorded"), ("menu", "menu"), ("total", "total"), ("days", "days")]
+)
 def test_what_is_not_counted_is_noticed(run: Cafe, dev: FakeAws, left_out: str, name: str) -> None:
     dev.left_out = {left_out}
 
@@ -191,8 +233,8 @@ def test_orders_of_others_at_the_same_time_are_no_failure(
     result = run("--orders", "6")
 
     assert result.exit_code == 0, result.output
-    assert "CafeMenu grew by 13 pieces, 1 of them ordered by others" in result.stdout
-    assert "TOTAL_ORDERS: +14, of which 8 are orders of others" in result.stdout
+    assert "+12 pieces of 3 items, and 1 of others" in result.stdout
+    assert "+14, of which 8 are of others" in result.stdout
 
 
 def test_a_row_that_is_there_twice_is_noticed(run: Cafe, functions: FakeFunctions) -> None:
@@ -208,14 +250,15 @@ def test_a_row_that_is_there_twice_is_noticed(run: Cafe, functions: FakeFunction
     assert failed(run) == {"rows"}
 
 
-def test_a_duplicate_that_is_recorded_under_another_id_is_noticed(
-    run: Cafe, functions: FakeFunctions
+@pytest.mark.parametrize("changed", [{"orderId": "another"}, {"quantity": 9}])
+def test_a_duplicate_under_another_id_and_a_changed_row_are_noticed(
+    run: Cafe, functions: FakeFunctions, changed: dict[str, Any]
 ) -> None:
     usual = functions.usual
 
     def read(event: dict[str, Any]) -> Any:
         answer = usual(event)
-        answer["orders"].append({**answer["orders"][0], "orderId": "another"})
+        answer["orders"].append({**answer["orders"].pop(), **changed})
         return answer
 
     functions.usual = read
@@ -249,15 +292,15 @@ def test_ctrl_c_stops_sending_and_checks_nothing(run: Cafe, dev: FakeAws) -> Non
 
 def test_what_stops_one_worker_stops_all(run: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[str] = []
-    send = HttpDoor.send
+    send = HttpSender.send
 
-    def fail_once(door: HttpDoor, bodies: Sequence[dict[str, object]]) -> list[Sent]:
+    def fail_once(sender: HttpSender, sendings: Sequence[Sending]) -> list[Sent]:
         sent.append("")
         if len(sent) == 5:
             raise ZeroDivisionError
-        return send(door, bodies)
+        return send(sender, sendings)
 
-    monkeypatch.setattr(HttpDoor, "send", fail_once)
+    monkeypatch.setattr(HttpSender, "send", fail_once)
     result = run("--orders", "10000")
 
     assert result.exit_code != 0

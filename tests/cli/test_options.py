@@ -30,12 +30,14 @@ def options(command: object, words: tuple[str, ...] = ()) -> Iterator[tuple[str,
 NUMERIC = list(options(typer.main.get_command(app)))
 REQUIRED = {"order": ["Tea"], "replay": ["--from", "2026-11-22"], "dlq import": ["letters.jsonl"]}
 WRONG = ["nan", "-nan", "inf", "-inf", "1e400", "1e308", "-1", "", "many", "9" * 5000]
-# `--quantity` is checked by the API, and any whole number may be a seed.
-UNLIMITED = {"--quantity", "--seed"}
+# `--quantity` is checked by the API.
+UNLIMITED = {"--quantity"}
 
 
 def test_all_numeric_options_are_found() -> None:
-    assert {"--rate", "--count", "--patience", "--port", "--timeout"} <= {option for _, option in NUMERIC}
+    assert {"--rate", "--count", "--port", "--stall-timeout", "--timeout"} <= {
+        option for _, option in NUMERIC
+    }
 
 
 @pytest.mark.parametrize("value", WRONG)

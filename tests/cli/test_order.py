@@ -16,7 +16,9 @@ import pytest
 from tenacity import wait_none
 
 from cli import http
-from cli.order import ATTEMPTS, CONNECTIONS, BusyError, Counter, Order, RefusedError, place_many
+from cli.stopping import stopping
+from cli.traffic.client import ATTEMPTS, BusyError, Order, OrderClient, RefusedError
+from cli.traffic.send import CONNECTIONS, place_many
 from tests.cli.conftest import Cafe
 from tests.cli.stand_in import FakeApi, Reply
 from tests.waiting import eventually
@@ -24,27 +26,27 @@ from tests.waiting import eventually
 LATTE = Order(item="Latte")
 
 
-class NewCounter(Protocol):
-    """Makes a counter that does not wait between attempts."""
+class NewClient(Protocol):
+    """Makes a client that does not wait between attempts."""
 
-    def __call__(self, url: str, *, patience: float = 60) -> Counter: ...
+    def __call__(self, url: str, *, timeout: float = 60) -> OrderClient: ...
 
 
 @pytest.fixture
-def new_counter() -> Iterator[NewCounter]:
-    """A maker of counters, with connections that the test's end closes."""
-    with http.client(None, CONNECTIONS) as client:
+def new_client() -> Iterator[NewClient]:
+    """A maker of clients, with connections that the test's end closes."""
+    with http.client(None, CONNECTIONS) as connections:
 
-        def make(url: str, *, patience: float = 60) -> Counter:
-            return Counter(client, url, back_off=wait_none(), patience=patience)
+        def make(url: str, *, timeout: float = 60) -> OrderClient:
+            return OrderClient(connections, url, back_off=wait_none(), timeout=timeout)
 
         yield make
 
 
 @pytest.fixture
-def counter(api: FakeApi, new_counter: NewCounter) -> Counter:
-    """A counter of the stand-in API."""
-    return new_counter(api.outputs()["orders_url"])
+def client(api: FakeApi, new_client: NewClient) -> OrderClient:
+    """A client of the stand-in API."""
+    return new_client(api.outputs()["orders_url"])
 
 
 def test_an_order_is_sent_and_its_id_printed(cafe: Cafe, api: FakeApi) -> None:
@@ -83,11 +85,11 @@ def test_json_is_one_document_with_all_ids(cafe: Cafe, api: FakeApi) -> None:
 
 @pytest.mark.parametrize("busy", [Reply(status=429), Reply(status=500), Reply(status=503), Reply(status=0)])
 def test_a_retry_carries_the_same_key_and_is_no_second_order(
-    api: FakeApi, counter: Counter, busy: Reply
+    api: FakeApi, client: OrderClient, busy: Reply
 ) -> None:
     api.replies = [busy, busy]
 
-    receipt = counter.place(LATTE)
+    receipt = client.place(LATTE.json())
 
     assert len(api.orders) == 3
     assert len({request.headers["Idempotency-Key"] for request in api.orders}) == 1
@@ -100,35 +102,35 @@ def test_an_api_that_is_busy_for_a_moment_goes_unnoticed(cafe: Cafe, api: FakeAp
     assert cafe("order", "Latte").stdout == "Order accepted: order-1\n"
 
 
-def test_an_api_that_stays_busy_is_given_up(api: FakeApi, counter: Counter) -> None:
+def test_an_api_that_stays_busy_is_given_up(api: FakeApi, client: OrderClient) -> None:
     api.replies = [Reply(status=503, body={"message": "Later, please"})] * (ATTEMPTS + 1)
 
     with pytest.raises(BusyError, match=r"/prod/orders answered 503 Service Unavailable: Later, please\.$"):
-        counter.place(LATTE)
+        client.place(LATTE.json())
 
     assert len(api.orders) == ATTEMPTS
 
 
-def test_throttling_is_waited_out_however_often_it_happens(counter: Counter, api: FakeApi) -> None:
+def test_throttling_is_waited_out_however_often_it_happens(client: OrderClient, api: FakeApi) -> None:
     api.replies = [Reply(status=429)] * (3 * ATTEMPTS)
 
-    assert counter.place(LATTE).order_id == "order-1"
+    assert client.place(LATTE.json()).order_id == "order-1"
 
 
-def test_nothing_is_sent_again_after_the_time_that_was_given(api: FakeApi, new_counter: NewCounter) -> None:
+def test_nothing_is_sent_again_after_the_time_that_was_given(api: FakeApi, new_client: NewClient) -> None:
     api.replies = [Reply(status=503)] * 3
 
     with pytest.raises(BusyError):
-        new_counter(api.outputs()["orders_url"], patience=0).place(LATTE)
+        new_client(api.outputs()["orders_url"], timeout=0).place(LATTE.json())
 
     assert len(api.orders) == 1
 
 
-def test_an_api_that_is_gone_is_named(new_counter: NewCounter) -> None:
-    gone = new_counter("http://127.0.0.1:9/prod/orders")
+def test_an_api_that_is_gone_is_named(new_client: NewClient) -> None:
+    gone = new_client("http://127.0.0.1:9/prod/orders")
 
     with pytest.raises(BusyError, match=r"^http://127\.0\.0\.1:9/prod/orders was not reached: no connection"):
-        gone.place(LATTE)
+        gone.place(LATTE.json())
 
 
 def test_a_refusal_shows_the_sentence_of_each_field(cafe: Cafe, api: FakeApi) -> None:
@@ -209,7 +211,7 @@ def test_a_wrong_option_is_wrong_usage(cafe: Cafe, words: list[str]) -> None:
     assert words[0] in result.stderr
 
 
-def test_ctrl_c_keeps_what_was_accepted(api: FakeApi, counter: Counter) -> None:
+def test_ctrl_c_keeps_what_was_accepted(api: FakeApi, client: OrderClient) -> None:
     enough = threading.Event()
 
     def accepted() -> None:
@@ -217,14 +219,15 @@ def test_ctrl_c_keeps_what_was_accepted(api: FakeApi, counter: Counter) -> None:
             enough.set()
             os.kill(os.getpid(), signal.SIGINT)
 
-    tally = place_many(counter, LATTE, 100_000, on_accepted=accepted)
+    with stopping() as stop:
+        placed = place_many(client, LATTE, 100_000, stop, accepted)
 
-    assert tally.interrupted
-    assert 5 <= tally.accepted < 100_000
-    assert set(tally.order_ids) == api.order_ids
+    assert placed.interrupted
+    assert 5 <= placed.accepted < 100_000
+    assert set(placed.order_ids) == api.order_ids
 
 
-def test_any_exception_stops_the_workers_and_is_raised(api: FakeApi, counter: Counter) -> None:
+def test_any_exception_stops_the_workers_and_is_raised(api: FakeApi, client: OrderClient) -> None:
     class FailedError(Exception):
         pass
 
@@ -240,7 +243,7 @@ def test_any_exception_stops_the_workers_and_is_raised(api: FakeApi, counter: Co
     before = signal.signal(signal.SIGUSR1, fail)
     try:
         with pytest.raises(FailedError):
-            place_many(counter, LATTE, 100_000, on_accepted=accepted)
+            place_many(client, LATTE, 100_000, threading.Event(), accepted)
     finally:
         signal.signal(signal.SIGUSR1, before)
 
@@ -263,11 +266,11 @@ def test_the_installed_command_ends_with_130_and_a_sentence_on_ctrl_c(
 
 
 def test_a_mistake_in_the_order_wins_over_what_others_saw_when_the_run_ended(
-    api: FakeApi, counter: Counter
+    api: FakeApi, client: OrderClient
 ) -> None:
     api.replies = [Reply(status=400, body={"message": "Wrong"})] + [Reply(status=503)] * 100
 
-    tally = place_many(counter, LATTE, 50)
+    placed = place_many(client, LATTE, 50, threading.Event())
 
-    assert isinstance(tally.problem, RefusedError)
-    assert tally.accepted == 0
+    assert isinstance(placed.problem, RefusedError)
+    assert placed.accepted == 0

@@ -12,9 +12,10 @@ import pytest
 
 from cli import http, page_settings, stack, terminal, verify
 from cli.aws import Clients
+from cli.checks import Check
 from cli.errors import SetUpError
 from cli.kitchen.client import Kitchen
-from cli.verify import Check, Verification
+from cli.verify import Verification
 from tests.cli.conftest import Cafe, Pulumi
 from tests.cli.kitchen import Staff, order
 from tests.cli.stand_in import CONFIG, REGION, FakeApi, FakeAws, FakeFunctions, Reply, administrator

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cli.chaos.figures import Figures
+from chaos.figures import Figures
 from cli.errors import AnswerError
 from cli.kitchen.client import Kitchen, Order, RefusedError
 from orders.states import State

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
+from chaos.audit import READ_TIMEOUT
+from chaos.plan import Plan
 from cli import aws, plurals
-from cli.chaos.books import EXAMPLES, READ_TIMEOUT, Check
-from cli.chaos.orders import Plan
+from cli.checks import Check
 from cli.database import connect
 from cli.stack import Stack
+from cli.traffic.audit import EXAMPLES
 
 STATE = "orderId, order_state, state_version"
 FIRST = ("received", 1)  # state and version of an order that nobody has moved
@@ -32,7 +34,7 @@ class Moved:
     moves: list[tuple[int, str, str]] = field(default_factory=list)  # version, from and to
 
     def problem(self, item: tuple[str, int] | None, confirmed: Set[int]) -> str | None:
-        """Return what is wrong with it, None if all is well.
+        """Return what is wrong with it, None if nothing is.
 
         Parameters
         ----------
@@ -79,7 +81,7 @@ def audit_states(
 
 
 def _pages(stack: Stack, plan: Plan, last_id: int) -> Iterator[list[Moved]]:
-    assert stack.database is not None  # noqa: S101 - `Books` has asked
+    assert stack.database is not None  # noqa: S101 - `Audit` requires it
     with connect(stack.database, read_timeout=READ_TIMEOUT) as connection, connection.cursor() as cursor:
         while True:
             cursor.execute(ORDERS, (last_id, plan.customer, aws.MOST_KEYS))

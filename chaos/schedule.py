@@ -1,21 +1,21 @@
-"""When which fault is made, in a run of `cafe chaos`."""
+"""The faults of a run: when each is made, and the thread that makes them."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from cli.chaos.faults import Fault
-from cli.chaos.orders import Plan
+from chaos.faults import Fault
+from chaos.plan import Plan
 from cli.errors import AnswerError
 
 MESSAGES_PER_FAULT = 400
 SHORTEST, LONGEST = 0.4, 1.4  # seconds that a fault lasts
-MOMENT = 0.02  # seconds between two looks
+INTERVAL = 0.02  # seconds between two checks of a thread
 
 
 class StoppedError(Exception):
-    """Somebody asked the run to end early."""
+    """The run was stopped by Ctrl-C."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +29,18 @@ class Planned:
 
 def schedule(faults: Sequence[Fault], plan: Plan, messages: int) -> list[Planned]:
     """Spread faults over a run, all kinds equally often, in an order and for times that the seed decides."""
-    numbers = plan.chance("faults", 0)
+    chance = plan.chance("faults", 0)
     rounds = max(1, messages // MESSAGES_PER_FAULT // len(faults))
-    kinds = [fault for _ in range(rounds) for fault in numbers.sample(faults, len(faults))]
+    kinds = [fault for _ in range(rounds) for fault in chance.sample(faults, len(faults))]
     step = messages / (len(kinds) + 1)
     return [
-        Planned(at=round((index + 0.5) * step), fault=fault, seconds=numbers.uniform(SHORTEST, LONGEST))
+        Planned(at=round((index + 0.5) * step), fault=fault, seconds=chance.uniform(SHORTEST, LONGEST))
         for index, fault in enumerate(kinds)
     ]
 
 
-class Lane:
-    """Makes planned faults one after the other, in a thread of its own, no earlier than at their message.
+class FaultThread:
+    """Makes planned faults one after the other, no earlier than at their message.
 
     The sender waits for a fault that is due: each has its share of the messages, however fast they are sent.
     """
@@ -55,12 +55,12 @@ class Lane:
         self._begun = [threading.Event() for _ in planned]
         self._due = threading.Semaphore(0)
         self._next = 0
-        self._failure: BaseException | None = None
+        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Be at work in the `with` statement; what is broken at its end, however it comes, is mended."""
+        """Make faults while the `with` statement lasts; at its end, what is broken is repaired first."""
         self._thread.start()
         try:
             yield
@@ -70,7 +70,7 @@ class Lane:
             self._thread.join()
 
     def reach(self, position: int) -> None:
-        """Say which message is next; waits until a fault that is due has begun."""
+        """Set the position of the next message; wait until a fault that is due has begun."""
         while self._next < len(self._planned) and self._planned[self._next].at <= position:
             self._due.release()
             while not self._begun[self._next].is_set():
@@ -83,9 +83,9 @@ class Lane:
             self._check()
 
     def _check(self) -> None:
-        self._pause(MOMENT)
+        self._pause(INTERVAL)
         if self._failure is not None:
-            raise AnswerError(f"A fault could not be made or mended: {self._failure}") from self._failure
+            raise AnswerError(f"A fault could not be made or repaired: {self._failure}") from self._failure
 
     def _work(self) -> None:
         for planned, begun in zip(self._planned, self._begun, strict=True):

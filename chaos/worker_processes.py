@@ -1,8 +1,7 @@
-"""The processes in which a running local stack runs its functions."""
+"""The processes in which a running local stack runs a function."""
 
-from __future__ import annotations
-
-import contextlib
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -10,12 +9,11 @@ import psutil
 from local.directory import RunDirectory
 from local.errors import LocalError
 
-# MiniStack tells a function its name as AWS does.
-_FUNCTION_NAME = "AWS_LAMBDA_FUNCTION_NAME"
+_FUNCTION_NAME = "AWS_LAMBDA_FUNCTION_NAME"  # set by MiniStack as by AWS
 
 
-class Workers:
-    """The processes of one function of the stack that runs in a directory; there can be none, or several."""
+class WorkerProcesses:
+    """The processes of one function of the stack in a directory; any number of them."""
 
     def __init__(self, directory: Path, function_name: str) -> None:
         self._function_name = function_name
@@ -25,10 +23,10 @@ class Workers:
         self._stack = psutil.Process(holder)
 
     def kill(self) -> int:
-        """Kill all of them at once, whatever they are doing, and return how many that were."""
+        """Kill all of them at once, and return their number."""
         killed = 0
-        for process in self._processes():
-            with contextlib.suppress(psutil.Error):
+        for process in list(self._processes()):
+            with suppress(psutil.Error):
                 process.kill()
                 killed += 1
         return killed
@@ -36,18 +34,17 @@ class Workers:
     def kill_caller(self, port: int) -> bool:
         """Kill the one whose end of a TCP connection is `port`; return whether there was one."""
         for process in self._processes():
-            with contextlib.suppress(psutil.Error):
+            with suppress(psutil.Error):
                 connections = process.net_connections(kind="tcp4")
                 if any(connection.laddr and connection.laddr.port == port for connection in connections):
                     process.kill()
                     return True
         return False
 
-    def _processes(self) -> list[psutil.Process]:
-        found = []
+    def _processes(self) -> Iterator[psutil.Process]:
         for process in self._stack.children(recursive=True):
-            # One that ends just now, or is not ours to look into, is none of them.
-            with contextlib.suppress(psutil.Error):
-                if process.environ().get(_FUNCTION_NAME) == self._function_name:
-                    found.append(process)
-        return found
+            is_ours = False
+            with suppress(psutil.Error):  # it ends just now, or belongs to another user
+                is_ours = process.environ().get(_FUNCTION_NAME) == self._function_name
+            if is_ours:
+                yield process

@@ -1,4 +1,4 @@
-"""The stand-in for DynamoDB passes calls on as they are, and says no in DynamoDB's own words."""
+"""The fault proxy passes calls on as they are, and refuses them in DynamoDB's own words."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
+from chaos.fault_proxy import Call, FaultProxy, Injector, LostResponses, Response, Throttling, error
 from local import clients
-from local.interposer import Answer, Call, Interposer, LosingAnswers, Meddler, Throttling, error
 
 PUTS = {"Orders": [{"PutRequest": {"Item": {"orderId": {"S": str(number)}}}} for number in range(3)]}
 
@@ -60,16 +60,20 @@ def service() -> Iterator[Service]:
 
 
 @pytest.fixture
-def interposer(service: Service) -> Iterator[Interposer]:
-    running = Interposer(f"http://127.0.0.1:{service.server.server_port}")
-    yield running
-    running.close()
+def proxy(service: Service) -> FaultProxy:
+    return FaultProxy(f"http://127.0.0.1:{service.server.server_port}")
 
 
 @pytest.fixture
-def dynamodb(interposer: Interposer) -> Any:
+def url(proxy: FaultProxy) -> Iterator[str]:
+    with proxy.listening() as found:
+        yield found
+
+
+@pytest.fixture
+def dynamodb(url: str) -> Any:
     return clients.session("us-east-1").client(
-        "dynamodb", endpoint_url=interposer.url, config=Config(retries={"total_max_attempts": 1})
+        "dynamodb", endpoint_url=url, config=Config(retries={"total_max_attempts": 1})
     )
 
 
@@ -78,63 +82,63 @@ def numbers() -> random.Random:
     return random.Random(1)  # noqa: S311  # not for secrets
 
 
-class Refusing(Meddler):
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
+class Refusing(Injector):
+    def __init__(self, response: Response) -> None:
+        self.response = response
 
-    def before(self, call: Call) -> Answer | None:
-        return self.answer
+    def refuses(self, call: Call) -> Response | None:
+        return self.response
 
 
-def test_what_is_not_meddled_with_arrives_as_it_was_signed(
-    service: Service, interposer: Interposer, dynamodb: Any
+def test_a_call_without_a_fault_arrives_as_it_was_signed(
+    service: Service, proxy: FaultProxy, url: str, dynamodb: Any
 ) -> None:
-    answer = dynamodb.batch_write_item(RequestItems=PUTS)
-    assert answer["ResponseMetadata"]["HTTPHeaders"]["x-amzn-requestid"] == "R1"
+    response = dynamodb.batch_write_item(RequestItems=PUTS)
+    assert response["ResponseMetadata"]["HTTPHeaders"]["x-amzn-requestid"] == "R1"
     ((target, host, body),) = service.received
     assert target == "DynamoDB_20120810.BatchWriteItem"
-    assert f"http://{host}" == interposer.url
+    assert f"http://{host}" == url
     assert body["RequestItems"] == PUTS
-    assert (interposer.refused, interposer.lost) == (0, 0)
+    assert (proxy.refused, proxy.lost) == (0, 0)
 
 
 @pytest.mark.parametrize("code", Throttling.ERRORS)
 def test_an_error_is_what_boto3_takes_for_dynamodbs(
-    service: Service, interposer: Interposer, dynamodb: Any, code: str
+    service: Service, proxy: FaultProxy, dynamodb: Any, code: str
 ) -> None:
-    interposer.meddler = Refusing(error(code))
+    proxy.injector = Refusing(error(code))
     with pytest.raises(ClientError) as caught:
         dynamodb.get_item(TableName="Orders", Key={"orderId": {"S": "1"}})
     assert caught.value.response["Error"]["Code"] == code
     assert service.received == []
-    assert interposer.refused == 1
+    assert proxy.refused == 1
 
 
-def test_a_lost_answer_is_a_write_that_was_done(
-    service: Service, interposer: Interposer, dynamodb: Any, numbers: random.Random
+def test_a_lost_response_is_a_write_that_was_done(
+    service: Service, proxy: FaultProxy, dynamodb: Any, numbers: random.Random
 ) -> None:
-    interposer.meddler = LosingAnswers(numbers, 1.0)
+    proxy.injector = LostResponses(numbers, 1.0)
     with pytest.raises(ConnectionClosedError):
         dynamodb.batch_write_item(RequestItems=PUTS)
     dynamodb.get_item(TableName="Orders", Key={"orderId": {"S": "1"}})
     assert len(service.received) == 2
-    assert interposer.lost == 1
+    assert proxy.lost == 1
 
 
-def test_throttling_leaves_its_share_and_says_no_in_every_way(numbers: random.Random) -> None:
+def test_throttling_passes_its_share_and_refuses_in_every_way(numbers: random.Random) -> None:
     throttling = Throttling(numbers, 0.8)
     call = Call(operation="BatchWriteItem", body={"RequestItems": PUTS}, caller_port=1)
-    answers = [throttling.before(call) for _ in range(500)]
-    refusals = [answer for answer in answers if answer is not None]
+    responses = [throttling.refuses(call) for _ in range(500)]
+    refusals = [each for each in responses if each is not None]
     assert 370 < len(refusals) < 430
-    said = {answer.body.get("__type") for answer in refusals}
-    assert said == {*Throttling.ERRORS, None}
-    assert {"UnprocessedItems": PUTS} in [answer.body for answer in refusals]
+    codes = {each.body.get("__type") for each in refusals}
+    assert codes == {*Throttling.ERRORS, None}
+    assert {"UnprocessedItems": PUTS} in [each.body for each in refusals]
 
 
 def test_throttling_refuses_single_statements_of_partiql_too(numbers: random.Random) -> None:
     throttling = Throttling(numbers, 1.0)
     call = Call(operation="BatchExecuteStatement", body={"Statements": [{}, {}]}, caller_port=1)
-    answers = [throttling.before(call) for _ in range(50)]
+    responses = [throttling.refuses(call) for _ in range(50)]
     refused = {"Error": {"Code": "ThrottlingError"}}
-    assert {"Responses": [refused, refused]} in [answer.body for answer in answers if answer]
+    assert {"Responses": [refused, refused]} in [each.body for each in responses if each]

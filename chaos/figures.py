@@ -1,20 +1,18 @@
-"""What goes on in a run of `cafe chaos`, and what was done and seen in the end."""
+"""Progress and figures of a run."""
 
 from dataclasses import dataclass, field
-
-from cli.chaos.orders import Door
 
 FIRST_PHASE = "Waiting until the stack is quiet"
 
 
 @dataclass(kw_only=True)
 class Progress:
-    """What is going on just now; read while others write.
+    """The current state of a run; one thread writes it, another shows it.
 
     Attributes
     ----------
     states
-        The phases and faults so far, in the order in which they began: a fault may end before it is shown.
+        The phases and faults so far, in the order in which they began: one may end before it is shown.
     """
 
     phase: str = FIRST_PHASE
@@ -31,38 +29,40 @@ class Progress:
         self.states.append(phase)
 
     def set_broken(self, sentence: str | None) -> None:
-        """Note what is broken, or that it is repaired."""
+        """Set what is broken, or None once it is repaired."""
         self.broken = sentence
         self.states.append(sentence or self.phase)
 
 
 @dataclass(kw_only=True)
 class Figures:
-    """What was done and seen.
+    """Counts and times of a run; `--json` has them under these names.
 
     Attributes
     ----------
     doors
-        Messages by the way they were sent.
+        Messages by the entrance to which they were sent.
+    refused_at_door
+        Malformed orders that the API refused.
     faults
-        How often each fault was made, and for how many seconds in all.
+        How often each fault was made, and `broken_seconds` for how long in all.
     dead_at_most
-        The longest that `OrderDLQ` was seen.
+        The greatest length of `OrderDLQ`.
     brought_back
         Good orders that `ReconcileOrders` recorded from `OrderDLQ`.
     repaired
         Orders that it found in RDS and not in DynamoDB.
     moves_confirmed, moves_refused
-        What staff did with orders: moves that were done, or not allowed.
+        Moves of orders by staff that were made, or not allowed.
     moves_unconfirmed, moves_given_up
-        Moves without an answer, which were sent again, and those that had none the second time either.
+        Moves without a response, which were sent again, and those without a second response either.
     dead_in_outage
-        How many messages were in `OrderDLQ` when the database came back, in a run with an outage.
+        Messages in `OrderDLQ` when the database came back, in a run with an outage.
     memory
-        The most that this process held, in MiB.
+        The peak of this process, in MiB.
     """
 
-    doors: dict[Door, int] = field(default_factory=lambda: {"topic": 0, "queue": 0, "http": 0})
+    doors: dict[str, int] = field(default_factory=lambda: {"topic": 0, "queue": 0, "http": 0})
     refused_at_door: int = 0
     faults: dict[str, int] = field(default_factory=dict)
     broken_seconds: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,144 @@
+"""Faults of the local stack's database, and their repair."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from time import monotonic, sleep
+
+import pymysql
+from pymysql.cursors import Cursor
+
+from cli.database import connect
+from cli.stack import Database
+from local import control
+from local.errors import LocalError
+
+CHANGE_TIMEOUT = 120.0  # seconds until it has stopped or started: a tenth of a second on an idle machine
+READ_TIMEOUT = 120  # seconds for a statement
+FEWEST_CONNECTIONS = 10  # the smallest limit that the server accepts
+APPLICATION_USER = "cafe_user"
+UNLOCK = f"ALTER USER {APPLICATION_USER}@'%' ACCOUNT UNLOCK"
+
+
+class DatabaseFaults:
+    """Stops, locks and fills the database.
+
+    Parameters
+    ----------
+    master
+        Name and password of the master user.
+    directory
+        The directory of the local stack.
+    """
+
+    def __init__(self, database: Database, master: tuple[str, str], directory: Path) -> None:
+        self._database = database
+        self._master = master
+        self._directory = directory
+        self.times_killed = 0
+
+    @contextmanager
+    def killed(self) -> Iterator[None]:
+        """Kill the server, and start it again on its data."""
+        control.ask(self._directory, control.Request.KILL_DATABASE)
+        _wait_until(lambda: not self._responds(), "The database does not stop.")
+        self.times_killed += 1
+        try:
+            yield
+        finally:
+            self.start()
+
+    def start(self) -> None:
+        """Start the server unless it runs, and wait until it responds."""
+        control.ask(self._directory, control.Request.START_DATABASE)
+        _wait_until(self._responds, "The database does not start.")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Refuse the application's login."""
+        with self._as_master() as cursor:
+            cursor.execute(f"ALTER USER {APPLICATION_USER}@'%' ACCOUNT LOCK")
+            _cut_connections(cursor)
+        try:
+            yield
+        finally:
+            with self._as_master() as cursor:
+                cursor.execute(UNLOCK)
+
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        """Leave no connection to the application."""
+        before = self.max_connections()
+        with ExitStack() as taken:
+            # The server accepts one connection more than the limit, of the master user.
+            cursor = taken.enter_context(self._as_master())
+            cursor.execute("SET GLOBAL max_connections = %s", (FEWEST_CONNECTIONS,))
+            try:
+                _cut_connections(cursor)
+                for _ in range(FEWEST_CONNECTIONS):
+                    with suppress(pymysql.OperationalError):  # the application has the last one
+                        taken.enter_context(self._connect(self._database.user, self._database.password))
+                yield
+            finally:
+                cursor.execute("SET GLOBAL max_connections = %s", (before,))
+
+    def max_connections(self) -> int:
+        """Return the limit of connections."""
+        with self._as_master() as cursor:
+            return _value(cursor, "SELECT @@GLOBAL.max_connections")
+
+    def repair(self, max_connections: int) -> None:
+        """Undo every fault, whether it was made or not."""
+        self.start()
+        with self._as_master() as cursor:
+            cursor.execute(UNLOCK)
+            cursor.execute("SET GLOBAL max_connections = %s", (max_connections,))
+
+    def repair_found(self) -> Iterator[str]:
+        """Repair what anybody broke, and yield what that was."""
+        if not self._responds():
+            self.start()
+            yield "the database did not respond"
+        with self._as_master() as cursor:
+            cursor.execute(f"SHOW CREATE USER {APPLICATION_USER}@'%'")
+            if "ACCOUNT LOCK" in str(cursor.fetchone()):
+                cursor.execute(UNLOCK)
+                yield "the database refused the application's login"
+            if _value(cursor, "SELECT @@GLOBAL.read_only"):
+                cursor.execute("SET GLOBAL read_only = 0")
+                yield "the database was read-only"
+
+    def _responds(self) -> bool:
+        try:
+            self._connect(*self._master).close()
+        except pymysql.OperationalError:
+            return False
+        return True
+
+    @contextmanager
+    def _as_master(self) -> Iterator[Cursor]:
+        with self._connect(*self._master) as connection, connection.cursor() as cursor:
+            yield cursor
+
+    def _connect(self, user: str, password: str) -> "pymysql.Connection[Cursor]":
+        return connect(self._database, user=user, password=password, read_timeout=READ_TIMEOUT)
+
+
+def _value(cursor: Cursor, statement: str) -> int:
+    cursor.execute(statement)
+    return int((cursor.fetchone() or (0,))[0])
+
+
+def _cut_connections(cursor: Cursor) -> None:
+    cursor.execute("SELECT id FROM information_schema.processlist WHERE user = %s", (APPLICATION_USER,))
+    for (connection,) in cursor.fetchall():
+        with suppress(pymysql.OperationalError):  # it has ended
+            cursor.execute("KILL %s", (connection,))
+
+
+def _wait_until(condition: Callable[[], bool], sentence: str) -> None:
+    deadline = monotonic() + CHANGE_TIMEOUT
+    while not condition():
+        if monotonic() > deadline:
+            raise LocalError(sentence)
+        sleep(0.02)

@@ -1,0 +1,183 @@
+"""Orders of a run, each of which follows from its number and the seed, and how they are sent."""
+
+import json
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from cli.traffic.plan import Entrance, Kind, Sending, in_order
+
+Fate = Literal["valid", "malformed", "refused"]  # refused: malformed, and refused by the API
+
+# Of every hundred orders:
+BLOCK = 100
+MALFORMED = 1
+DUPLICATED = 10
+WITHOUT_ID = 5
+
+# The distance, in orders, of an order from its place and of its duplicate from it, at most.
+DISORDER = 100
+LAG = 400
+HTTP_SHARE = 0.05
+QUEUE_SHARE = 0.35
+
+ITEMS = ("Coffee", "Latte", "Tea", "Flat White", "Crème brûlée", "Café «Å» ☕")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order as it is planned; both stores must have the valid ones."""
+
+    number: int
+    fate: Fate
+    item: str
+    quantity: int
+    duplicated: bool
+    has_id: bool
+    entrance: Entrance
+
+
+class Plan:
+    """The orders of a run: the same for the same seed, and none is kept in memory.
+
+    Parameters
+    ----------
+    seed
+        Of all random choices.
+    run
+        Marks this run's orders.
+    orders
+        Their number, the malformed ones included.
+    """
+
+    def __init__(self, *, seed: int, run: str, orders: int) -> None:
+        self._seed = seed
+        self.orders = orders
+        self.customer = f"chaos-{run}"
+        self._marker = re.compile(rf"{re.escape(self.customer)}-bad-(\d+)")
+        self._roles = lru_cache(maxsize=8)(self._make_roles)
+
+    def order(self, number: int) -> Order:
+        """Return the order with a number from 0 to `orders` - 1."""
+        malformed, duplicated, without_id = self._roles(number // BLOCK)
+        place = number % BLOCK
+        chance = self.chance("order", number)
+        entrance = _entrance(chance)
+        fate: Fate = "valid"
+        if place in malformed:
+            fate = "refused" if entrance is Entrance.HTTP else "malformed"
+        return Order(
+            number=number,
+            fate=fate,
+            item=chance.choice(ITEMS),
+            quantity=chance.randint(1, 9),
+            duplicated=place in duplicated,
+            has_id=place not in without_id,
+            entrance=entrance,
+        )
+
+    def wanted(self, number: int) -> tuple[str, int] | None:
+        """Return the item and quantity of a valid order, None for a malformed one."""
+        order = self.order(number)
+        return (order.item, order.quantity) if order.fate == "valid" else None
+
+    def count(self) -> dict[str, int]:
+        """Count the orders by their fate, and the duplicates."""
+        found = {"valid": 0, "malformed": 0, "refused": 0, "duplicates": 0}
+        for number in range(self.orders):
+            order = self.order(number)
+            found[order.fate] += 1
+            found["duplicates"] += order.duplicated
+        return found
+
+    def sendings(self) -> Iterator[Sending]:
+        """Yield all messages, out of order, with at most a few hundred of them in memory."""
+        chance = self.chance("sendings", 0)
+        return in_order(self._step(number, chance) for number in range(self.orders))
+
+    def number_of_malformed(self, body: str) -> int | None:
+        """Return the number of this run's malformed order in a dead letter; None if it has none."""
+        found = self._marker.search(body)
+        return int(found[1]) if found else None
+
+    def chance(self, purpose: str, number: int) -> random.Random:
+        """Return random numbers that follow from the seed."""
+        return random.Random(f"{self._seed}/{purpose}/{number}")  # noqa: S311  # not for secrets
+
+    def _make_roles(self, block: int) -> tuple[frozenset[int], frozenset[int], frozenset[int]]:
+        """Choose places in a block of orders: malformed, sent twice, without an id of their own."""
+        places = self.chance("block", block).sample(range(BLOCK), MALFORMED + DUPLICATED + WITHOUT_ID)
+        return (
+            frozenset(places[:MALFORMED]),
+            frozenset(places[MALFORMED : MALFORMED + DUPLICATED]),
+            frozenset(places[MALFORMED + DUPLICATED :]),
+        )
+
+    def _step(self, number: int, chance: random.Random) -> Iterator[tuple[float, Sending]]:
+        order = self.order(number)
+        due = number + chance.uniform(0, DISORDER)
+        kind = Kind.ORDER if order.fate == "valid" else Kind.MALFORMED
+        yield due, self._sending(order, order.entrance, kind, chance)
+        if order.duplicated:
+            entrance = order.entrance
+            if entrance is not Entrance.HTTP:  # else only the API knows its id
+                is_queued = chance.random() < QUEUE_SHARE / (1 - HTTP_SHARE)
+                entrance = Entrance.QUEUE if is_queued else Entrance.TOPIC
+            kind = Kind.DUPLICATE if order.fate == "valid" else Kind.MALFORMED
+            again = self._sending(order, entrance, kind, chance)
+            yield due + chance.uniform(0, LAG), again
+
+    def _sending(self, order: Order, entrance: Entrance, kind: Kind, chance: random.Random) -> Sending:
+        order_id = f"{self.customer}-{order.number}" if order.has_id else None
+        if kind is Kind.MALFORMED:
+            body, order_id = self._malformed(order, chance), order_id if entrance is Entrance.HTTP else None
+        else:
+            body = self._body(order, entrance, order_id, chance)
+        return Sending(number=order.number, body=body, kind=kind, entrance=entrance, order_id=order_id)
+
+    def _body(self, order: Order, entrance: Entrance, order_id: str | None, chance: random.Random) -> str:
+        """Write the order in one of the forms that publishers use."""
+        body: dict[str, object] = {
+            "number": order.number,
+            "item": order.item,
+            "quantity": order.quantity,
+            "customer_name": self.customer,
+        }
+        if entrance is Entrance.HTTP:  # where the API gives the ids
+            return json.dumps(body, ensure_ascii=False)
+        if order_id:
+            body["orderId"] = order_id
+        form = chance.choice(("bare", "bare", "twice", "legacy"))
+        if form == "legacy":
+            body["itemName"], body["userId"] = body.pop("item"), body.pop("customer_name")
+            body |= {"quantity": str(order.quantity), "status": "new", "timestamp": "2025-05-03T12:00:00Z"}
+        text = json.dumps(body, ensure_ascii=False)
+        return json.dumps(text) if form == "twice" else text
+
+    def _malformed(self, order: Order, chance: random.Random) -> str:
+        """Write an invalid order, with a mark that identifies it."""
+        mark = f"{self.customer}-bad-{order.number}"
+        valid: dict[str, object] = {"item": order.item, "quantity": order.quantity, "note": mark}
+        wrong = chance.choice(
+            (
+                f"poison {mark}",
+                [mark],
+                {**valid, "item": ""},
+                {**valid, "quantity": 0},
+                {**valid, "quantity": "many"},
+                {**valid, "item": "x" * 101},
+                {**valid, "orderId": "no id"},
+                {"note": mark},
+            )
+        )
+        return wrong if isinstance(wrong, str) else json.dumps(wrong)
+
+
+def _entrance(chance: random.Random) -> Entrance:
+    number = chance.random()
+    if number < HTTP_SHARE:
+        return Entrance.HTTP
+    return Entrance.QUEUE if number < HTTP_SHARE + QUEUE_SHARE else Entrance.TOPIC

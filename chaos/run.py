@@ -1,0 +1,261 @@
+"""A run: send, break, repair, wait until the stack is quiet, and audit both stores."""
+
+import resource
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from chaos.audit import Audit
+from chaos.faults import Fault, Faults, repeating
+from chaos.figures import Figures, Progress
+from chaos.plan import Plan
+from chaos.schedule import INTERVAL, FaultThread, Planned, StoppedError, schedule
+from chaos.staff import Staff
+from chaos.states import audit_states
+from cli import aws, http, queues
+from cli.checks import Check
+from cli.errors import AnswerError
+from cli.kitchen.client import Kitchen
+from cli.reconciler import Outcome, Reconciler
+from cli.stack import Stack
+from cli.traffic.client import RefusedError
+from cli.traffic.entrances import Sent, senders
+from cli.traffic.plan import Entrance, Kind, Sending
+from cli.traffic.send import send
+
+WORKERS = 4  # batches sent at once
+# MiniStack reads the whole queue for every batch that it delivers, so the queue is kept short.
+LONGEST_QUEUE = 2000
+CHECKED_EVERY = 200  # messages
+# Seconds more that a fault lasts, at most, until it has done harm: MiniStack pauses after a worker died.
+HARM_TIMEOUT = 30.0
+RECONCILED_EVERY = 2.0  # seconds, instead of a minute
+# The run ends when nothing has changed for as many seconds and in so many runs of `ReconcileOrders`: one that
+# was killed hides dead letters for a minute.
+SETTLE_TIMEOUT = 75.0
+FRUITLESS_RUNS = 3
+OUTAGE_TIMEOUT = 600.0
+QUEUE_INTERVAL = 0.25  # seconds between two readings of a queue's length
+KIBIBYTE = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Options of a run."""
+
+    orders: int
+    seed: int
+    run: str
+    outage: bool
+    keep: bool
+
+
+class ChaosRun:
+    """One run on one local stack.
+
+    Parameters
+    ----------
+    directory
+        Where the stack keeps its files.
+    """
+
+    def __init__(self, stack: Stack, clients: aws.Clients, directory: Path, settings: Settings) -> None:
+        self.progress = Progress()
+        self.figures = Figures()
+        self.settings = settings
+        self.plan = Plan(seed=settings.seed, run=settings.run, orders=settings.orders)
+        self.expected = self.plan.count()
+        self._stack = stack
+        self._clients = clients
+        self._faults = Faults(stack, clients, directory, self.plan.chance("meddling", 0))
+        name = stack.output("reconcile_function")
+        self._reconciler = Reconciler(functions=clients.functions, name=name)
+        self._stopping = threading.Event()
+        self._dead_before = 0  # dead letters of earlier runs
+
+    def stop(self) -> None:
+        """Have `run`, in another thread, repair what is broken and end."""
+        self._stopping.set()
+
+    def run(self) -> list[Check]:
+        """Do everything, and return the audit.
+
+        Raises
+        ------
+        StoppedError
+            `stop` was called, and everything is repaired.
+        AnswerError
+            Something else than the faults failed, such as a repair.
+        """
+        progress, figures = self.progress, self.figures
+        progress.messages = sum(self.expected.values())
+        kitchen = Kitchen.of(self._stack, self._clients)
+        staff = Staff(kitchen, self.plan.customer, figures, str(self.settings.seed))
+        with self._faults.prepared():
+            self._settle(dead=None)
+            self._dead_before = self._dead()
+            audit = Audit(self._stack, self._clients, self.plan)
+            progress.enter("Sending")
+            began = time.monotonic()
+            with repeating(self._reconcile, every=RECONCILED_EVERY), staff.working():
+                if self.settings.outage:
+                    self._send_with_outage()
+                else:
+                    self._send_with_faults()
+            figures.sending_seconds = time.monotonic() - began
+            progress.enter("Waiting until it is quiet")
+            began = time.monotonic()
+            self._settle(dead=self._dead_before + self.expected["malformed"])
+            figures.settling_seconds = time.monotonic() - began
+        self._collect()
+        progress.enter("Comparing both stores")
+        began = time.monotonic()
+        checks = list(audit.checks(self.expected, keep=self.settings.keep))
+        checks.append(audit_states(self._stack, self._clients, self.plan, audit.last_id, staff.confirmed))
+        figures.audit_seconds = time.monotonic() - began
+        return checks
+
+    def _collect(self) -> None:
+        faults, figures = self._faults, self.figures
+        figures.workers_killed = faults.workers_killed
+        figures.databases_killed = faults.database.times_killed
+        figures.calls_refused = faults.proxy.refused
+        figures.answers_lost = faults.proxy.lost
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        # In bytes on macOS, in KiB on Linux.
+        figures.memory = most / KIBIBYTE / (KIBIBYTE if sys.platform == "darwin" else 1)
+
+    # Sending
+
+    def _send_with_faults(self) -> None:
+        planned = schedule(self._faults.faults, self.plan, self.progress.messages)
+        thread = FaultThread(planned, self._break, self._pause)
+        with thread.running():
+            self._send(self._sendings(thread))
+            thread.finish()
+
+    def _sendings(self, thread: FaultThread) -> Iterator[Sending]:
+        """Yield what is sent, each after the faults that come before it."""
+        for position, sending in enumerate(self.plan.sendings()):
+            thread.reach(position)
+            if position % CHECKED_EVERY == 0:
+                self._dead()
+                while self._queued() > LONGEST_QUEUE:
+                    self._pause(QUEUE_INTERVAL)
+            yield sending
+
+    def _send_with_outage(self) -> None:
+        """Stop the database after a quarter of the messages, until all others are dead-lettered."""
+        sendings = self.plan.sendings()
+        self._send(islice(sendings, self.progress.messages // 4))
+        began = time.monotonic()
+        outage = Fault(
+            name="outage",
+            sentence="the database is stopped until every message is dead-lettered",
+            broken=self._faults.database.killed,
+        )
+        with self._broken(outage):
+            self._send(sendings)
+            deadline = time.monotonic() + OUTAGE_TIMEOUT
+            while self._queued() and time.monotonic() < deadline:
+                self._dead()
+                self._pause(QUEUE_INTERVAL)
+            self.figures.dead_in_outage = self._dead() - self._dead_before
+        self.figures.outage_seconds = time.monotonic() - began
+
+    def _send(self, sendings: Iterable[Sending]) -> None:
+        with http.client(self._stack.endpoint, WORKERS) as client:
+            entrances = senders(self._stack, self._clients, client)
+            with send(sendings, entrances, self._on_sent, workers=WORKERS, stop=self._stopping) as is_sending:
+                while is_sending():
+                    pass
+        self._pause(0)
+
+    def _on_sent(self, sending: Sending, sent: Sent, _started: float) -> None:
+        self.progress.sent += 1
+        self.figures.doors[sending.entrance] += 1
+        problem = sent.problem
+        if sending.kind is Kind.MALFORMED and sending.entrance is Entrance.HTTP:
+            if problem is None:
+                problem = AnswerError("The API accepted a malformed order.")
+            elif isinstance(problem, RefusedError):
+                self.figures.refused_at_door += 1
+                problem = None
+        if problem is not None and not self._stopping.is_set():
+            raise problem
+
+    def _break(self, planned: Planned) -> None:
+        fault = planned.fault
+        harm = fault.harm() if fault.harm else 0
+        with self._broken(fault):
+            self._pause(planned.seconds)
+            deadline = time.monotonic() + HARM_TIMEOUT
+            while fault.harm and fault.harm() == harm and time.monotonic() < deadline:
+                self._pause(INTERVAL)
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, unless the run is stopped."""
+        if self._stopping.wait(seconds):
+            raise StoppedError
+
+    @contextmanager
+    def _broken(self, fault: Fault) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            with fault.broken():
+                self.progress.set_broken(fault.sentence)
+                yield
+        finally:
+            self.progress.set_broken(None)
+            times, seconds = self.figures.faults, self.figures.broken_seconds
+            times[fault.name] = times.get(fault.name, 0) + 1
+            seconds[fault.name] = seconds.get(fault.name, 0.0) + time.monotonic() - began
+
+    # Waiting
+
+    def _settle(self, *, dead: int | None) -> None:
+        """Wait until the queue is empty, `OrderDLQ` holds `dead` messages and nothing is left to repair.
+
+        It ends, too, when nothing changes any more: the audit then reports what is missing.
+        """
+        seen: tuple[int, ...] = ()
+        changed, runs = time.monotonic(), 0
+        while time.monotonic() - changed < SETTLE_TIMEOUT or runs < FRUITLESS_RUNS:
+            if not self._queued():
+                found = self._reconcile()
+                runs += 1
+                if not found and dead in (None, self._dead()) and not self._queued():
+                    return
+            now = (self._queued(), self._dead(), self.figures.brought_back, self.figures.repaired)
+            if now != seen:
+                seen, changed, runs = now, time.monotonic(), 0
+            self._pause(QUEUE_INTERVAL)
+
+    def _reconcile(self) -> int:
+        """Run `ReconcileOrders` as its schedule does every minute; return how much it found."""
+        self.figures.reconciliations += 1
+        try:
+            outcome = self._reconciler.ask({}, Outcome)
+        except AnswerError:
+            return 1  # a fault hit it: it has to run again
+        self.figures.brought_back += outcome.swept
+        self.figures.repaired += outcome.repaired
+        return outcome.swept + outcome.repaired + outcome.drift
+
+    def _depth(self, output: str) -> int:
+        return queues.depth(self._clients.sqs, self._stack.output(output)).total
+
+    def _queued(self) -> int:
+        self.progress.waiting = self._depth("queue_url")
+        return self.progress.waiting
+
+    def _dead(self) -> int:
+        dead = self._depth("dead_letter_queue_url")
+        self.progress.dead = dead
+        self.figures.dead_at_most = max(self.figures.dead_at_most, dead - self._dead_before)
+        return dead

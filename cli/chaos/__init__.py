@@ -1,1 +1,0 @@
-"""Breaking a local stack on purpose: `cafe chaos`."""

@@ -1,0 +1,46 @@
+"""A line in the report of a command that checks a stack."""
+
+from dataclasses import asdict, dataclass
+
+from cli.terminal import plain
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A check and its result.
+
+    Attributes
+    ----------
+    name, title
+        For programs, and for people.
+    detail
+        What was found, or why the check failed or could not be made.
+    seconds
+        How long it took, where that is measured.
+    pending
+        Not failed, and not seen either: the result comes later.
+    """
+
+    name: str
+    title: str
+    ok: bool
+    detail: str
+    seconds: float | None = None
+    pending: bool = False
+
+    @property
+    def line(self) -> str:
+        """The check in the report."""
+        sign = "!" if self.pending else "✓" if self.ok else "✗"
+        seconds = "" if self.seconds is None else f"{self.seconds:6.2f} s  "
+        return f"{sign} {self.title:<50} {seconds}{plain(self.detail)}"
+
+    @property
+    def style(self) -> str | None:
+        """The colour of the line."""
+        return "yellow" if self.pending else None if self.ok else "red"
+
+    def document(self) -> dict[str, object]:
+        """Return the check for `--json`; the report lists the pending ones elsewhere."""
+        document = asdict(self) | ({} if self.seconds is None else {"seconds": round(self.seconds, 3)})
+        return {key: value for key, value in document.items() if key != "pending" and value is not None}

@@ -1,0 +1,157 @@
+"""The check after a load: everything grew by exactly what was sent, each order once."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from cli import aws, queues
+from cli.checks import Check
+from cli.errors import CafeError
+from cli.load.plan import RUN, Plan
+from cli.plurals import orders, were
+from cli.reconciler import Reconciler
+from cli.stack import Stack
+from cli.traffic.audit import Found, growth, growth_checks, read_counters
+from cli.traffic.client import RefusedError
+from cli.traffic.entrances import Sent
+from cli.traffic.plan import Entrance, Kind, Sending
+from orders.counters import Counted
+
+CLOCKS = timedelta(minutes=5)  # by which this machine's clock may be off
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """Results so far; all workers add theirs.
+
+    Attributes
+    ----------
+    accepted
+        Numbers of the orders that were accepted.
+    numbers
+        The orders' numbers by their ids, where these are known: more than `accepted` if a response got lost.
+    lost
+        Why, for each order that was not accepted.
+    refused, undetected
+        Malformed ones that were refused, and that were accepted for the worker to refuse.
+    """
+
+    accepted: set[int] = field(default_factory=set)
+    numbers: dict[str, int] = field(default_factory=dict)
+    lost: dict[int, str] = field(default_factory=dict)
+    duplicates: int = 0
+    refused: int = 0
+    undetected: int = 0
+
+    def add(self, sending: Sending, sent: Sent) -> None:
+        """Add one result."""
+        number = sending.number
+        if sending.kind is Kind.MALFORMED:
+            self.refused += sent.problem is not None
+            self.undetected += sent.problem is None
+            return
+        if sent.order_id:
+            self.numbers[sent.order_id] = number
+        if sent.problem is None:
+            self.accepted.add(number)
+            self.lost.pop(number, None)
+            self.duplicates += sending.kind is Kind.DUPLICATE
+        elif number not in self.accepted:
+            refused = "refused: " if isinstance(sent.problem, RefusedError) else ""
+            self.lost[number] = f"{refused}{sent.problem}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """The stack before the run: its counters, and whether no message was in the queue."""
+
+    counters: dict[str, Counted]
+    quiet: bool
+    at: datetime
+
+
+class Audit:
+    """Reads what a load made of a stack."""
+
+    def __init__(self, stack: Stack, clients: aws.Clients, plan: Plan, tally: Tally) -> None:
+        self._stack = stack
+        self._clients = clients
+        self._plan = plan
+        self._tally = tally
+        name = stack.output("reconcile_function")
+        self._reconciler = Reconciler(functions=clients.functions, name=name)
+        with aws.asking():
+            at, quiet = datetime.now(UTC), not self.depth()
+            self.before = Before(counters=read_counters(stack, clients), quiet=quiet, at=at)
+
+    def depth(self) -> int:
+        """Count messages in the queue, waiting or in flight."""
+        return queues.depth(self._clients.sqs, self._stack.output("queue_url")).total
+
+    def ordered(self) -> dict[str, int]:
+        """Read the quantities of the plan's items."""
+        keys = [{"item": {"S": item}} for item in self._plan.items]
+        found = aws.items(self._clients.dynamodb, self._stack.output("menu_table"), keys)
+        return {item["item"]["S"]: int(item.get("orders", {"N": "0"})["N"]) for item in found}
+
+    def items(self, order_ids: Iterable[str]) -> Iterator[tuple[str, str, int]]:
+        """Read the id, item and quantity of those orders that are in `Orders`."""
+        keys = ({"orderId": {"S": order_id}} for order_id in order_ids)
+        for item in aws.items(self._clients.dynamodb, self._stack.output("orders_table"), keys):
+            yield item["orderId"]["S"], item["item"]["S"], int(item["quantity"]["N"])
+
+    def checks(self) -> Iterator[Check]:
+        """Yield the checks, once everything is recorded."""
+        tally, plan = self._tally, self._plan
+        accepted = f"{len(tally.accepted):,} of {orders(plan.orders)} {were(plan.orders)} accepted"
+        yield Check(
+            name="taken",
+            title="Every order was accepted",
+            ok=not tally.lost and len(tally.accepted) == plan.orders,
+            detail="; ".join([accepted, *list(tally.lost.values())[:1]]),
+        )
+        unconfirmed = set(range(plan.orders)) - tally.accepted
+        with aws.asking():
+            items = Found(plan.wanted, plan.orders)
+            for order_id, item, quantity in self.items(tally.numbers):
+                items.add(tally.numbers[order_id], item, quantity)
+            yield items.check("recorded", "Every order has one item in DynamoDB", unconfirmed)
+            if tally.refused + tally.undetected:
+                yield self._malformed()
+            missing = {number for number in unconfirmed if number not in items}
+            rows, others = self._rows(missing)
+            yield rows
+            grown = growth(read_counters(self._stack, self._clients), self.before.counters)
+            exact = self.before.quiet and not others
+            yield from growth_checks(grown, items.pieces, len(items), exact=exact)
+
+    def _malformed(self) -> Check:
+        tally = self._tally
+        count = tally.refused + tally.undetected
+        by_http = self._plan.entrance is Entrance.HTTP
+        found = len(list(self.items(self._plan.bad_id(number) for number in range(1, count + 1))))
+        later = "" if by_http else "; the worker refuses them as dead letters"
+        return Check(
+            name="malformed",
+            title="No malformed order was recorded",
+            ok=not found and not (by_http and tally.undetected),
+            detail=f"{found} of {count:,} recorded, {tally.refused:,} refused{later}",
+        )
+
+    def _rows(self, missing: Container[int]) -> tuple[Check, int | None]:
+        """Check the rows in MySQL, and count those of others in the same time."""
+        title = "Every order has one row in MySQL"
+        rows, others = Found(self._plan.wanted, self._plan.orders), 0
+        try:
+            for page in self._reconciler.orders(self.before.at - CLOCKS, datetime.now(UTC) + CLOCKS):
+                for order in page:
+                    number = self._tally.numbers.get(str(order["orderId"]))
+                    if number is not None or order.get(RUN) == self._plan.run:
+                        rows.add(number, str(order["item"]), int(order["quantity"]))
+                    else:
+                        others += order["created_at"] >= self.before.at.isoformat()
+        except CafeError as error:
+            return Check(name="rows", title=title, ok=False, detail=str(error)), None
+        return rows.check("rows", title, missing), others

@@ -1,0 +1,182 @@
+"""`POST /orders`: an order is sent until it is accepted, and recorded once."""
+
+import json
+import threading
+import uuid
+from dataclasses import dataclass
+
+import httpx
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_after_delay,
+    stop_when_event_set,
+    wait_random_exponential,
+)
+from tenacity.stop import stop_base
+from tenacity.wait import wait_base
+
+from cli import http
+from cli.errors import AnswerError
+
+# With the waits below, about 20 seconds where the API fails at once. Throttling does not count.
+ATTEMPTS = 8
+RETRY_TIMEOUT = 60.0  # seconds after which an order is not sent again
+TEST_ORDER = "test_order"  # the attribute of orders that no screen shows
+BACK_OFF = wait_random_exponential(multiplier=0.2, max=5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """An order as a customer places it."""
+
+    item: str
+    quantity: int = 1
+    customer_name: str | None = None
+    is_test: bool = False  # shown on no screen; it is counted as any other
+
+    def body(self) -> dict[str, object]:
+        """Return the JSON object that the API takes."""
+        body: dict[str, object] = {"item": self.item, "quantity": self.quantity}
+        if self.customer_name is not None:
+            body["customer_name"] = self.customer_name
+        if self.is_test:
+            body[TEST_ORDER] = True
+        return body
+
+    def json(self) -> str:
+        """Return the body of the request."""
+        return json.dumps(self.body())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """The API's response to an order that it accepted."""
+
+    order_id: str
+    message: str
+
+
+class RefusedError(AnswerError):
+    """The API refuses this order, however often it is sent."""
+
+    def __init__(self, message: str, fields: dict[str, str]) -> None:
+        # The sentences mostly name their field themselves.
+        lines = [sentence if name in sentence else f"{name}: {sentence}" for name, sentence in fields.items()]
+        super().__init__("\n".join(lines or [message]))
+        self.message = message
+        self.fields = fields
+
+
+class BusyError(AnswerError):
+    """The API did not accept the order this time; the same request may be sent again."""
+
+
+class ThrottledError(BusyError):
+    """The API is throttled: the order is accepted later."""
+
+
+class StopAfterFailures(stop_base):
+    """Stops after `ATTEMPTS` failures; being throttled does not count."""
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        """Return whether no other attempt follows."""
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        return retry_state.attempt_number >= ATTEMPTS and not isinstance(error, ThrottledError)
+
+
+class OrderClient:
+    """Places orders at a stack's `POST /orders`; safe to use from several threads.
+
+    Parameters
+    ----------
+    client
+        Keeps its connections open between orders.
+    url
+        The stack's `orders_url`.
+    back_off
+        How long to wait before an order is sent again.
+    timeout
+        Seconds after which an order is not sent again.
+    api_key
+        The stack's `orders_api_key`, if it has one.
+    """
+
+    def __init__(
+        self,
+        client: httpx.Client,
+        url: str,
+        *,
+        back_off: wait_base = BACK_OFF,
+        timeout: float = RETRY_TIMEOUT,
+        api_key: str | None = None,
+    ) -> None:
+        self._client = client
+        self._url = url
+        self._headers = {"Content-Type": "application/json"} | ({"x-api-key": api_key} if api_key else {})
+        self._closing = threading.Event()
+        self._attempts = Retrying(
+            retry=retry_if_exception_type(BusyError),
+            wait=back_off,
+            stop=StopAfterFailures() | stop_after_delay(timeout) | stop_when_event_set(self._closing),
+            sleep=sleep_using_event(self._closing),
+            reraise=True,
+        )
+
+    def place(self, body: str, key: str | None = None) -> Receipt:
+        """Send an order until it is accepted.
+
+        All attempts have one key, so that a lost response does not make a second order.
+
+        Parameters
+        ----------
+        body
+            The body of the request, valid or not.
+        key
+            The idempotency key, if the same order may be placed again later; a new one if None.
+
+        Raises
+        ------
+        RefusedError
+            The order is invalid.
+        BusyError
+            It was not accepted in any attempt.
+        """
+        return self._attempts(self._send, body, key or str(uuid.uuid4()))
+
+    def close(self) -> None:
+        """Send nothing again; requests in flight still get their responses."""
+        self._closing.set()
+
+    def _send(self, body: str, key: str) -> Receipt:
+        try:
+            headers = {**self._headers, "Idempotency-Key": key}
+            response = self._client.post(self._url, content=body.encode(), headers=headers)
+        except httpx.TransportError as error:
+            raise BusyError(f"{self._url} was not reached: {http.problem(error)}.") from error
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            raise ThrottledError(f"{self._url} answered {http.message_of(response)}.")
+        if response.status_code in http.TRY_AGAIN:
+            raise BusyError(f"{self._url} answered {http.message_of(response)}.")
+        if not response.is_success:
+            raise _refusal(self._url, response)
+        return _receipt(self._url, response)
+
+
+def _refusal(url: str, response: httpx.Response) -> RefusedError:
+    try:
+        fields = response.json()["errors"]
+        message = str(response.json().get("message") or "The order was refused.")
+        return RefusedError(message, {str(name): str(sentence) for name, sentence in fields.items()})
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return RefusedError(f"{url} answered {http.message_of(response)}.", {})
+
+
+def _receipt(url: str, response: httpx.Response) -> Receipt:
+    try:
+        body = response.json()
+        return Receipt(order_id=str(body["orderId"]), message=str(body.get("message", "")))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise AnswerError(f"{url} answered {http.message_of(response)}, but gave no order id.") from None

@@ -1,0 +1,55 @@
+"""What is sent: each message or request, and the order in which they are sent."""
+
+import heapq
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Entrance(StrEnum):
+    """Where orders enter a stack."""
+
+    HTTP = "http"
+    TOPIC = "topic"
+    QUEUE = "queue"
+
+
+class Kind(StrEnum):
+    """What is sent."""
+
+    ORDER = "order"
+    DUPLICATE = "duplicate"
+    MALFORMED = "malformed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """A message or a request.
+
+    Attributes
+    ----------
+    number
+        The order's number in its run.
+    order_id
+        The id that the sender gives it; over HTTP, where the API gives the ids, the idempotency key.
+    """
+
+    number: int
+    body: str
+    kind: Kind = Kind.ORDER
+    entrance: Entrance = Entrance.HTTP
+    order_id: str | None = None
+
+
+def in_order(steps: Iterable[Iterable[tuple[float, Sending]]]) -> Iterator[Sending]:
+    """Yield what is sent by its place; step n has places from n on, so that few wait in memory."""
+    waiting: list[tuple[float, int, Sending]] = []
+    ticket = itertools.count()
+    for number, step in enumerate(steps):
+        for place, sending in step:
+            heapq.heappush(waiting, (place, next(ticket), sending))
+        while waiting and waiting[0][0] <= number:
+            yield heapq.heappop(waiting)[2]
+    while waiting:
+        yield heapq.heappop(waiting)[2]

@@ -1,0 +1,186 @@
+"""The one sender of orders: many at a time, at a rate, until all are sent or it is stopped."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from cli.errors import AnswerError
+from cli.stopping import Pace
+from cli.traffic.client import Order, OrderClient, RefusedError
+from cli.traffic.entrances import HttpSender, Sender, Sent
+from cli.traffic.plan import Entrance, Sending
+
+CONNECTIONS = 8  # of many equal orders
+INTERVAL = 0.1  # seconds; Python handles a signal between two waits, whichever thread received it
+
+# Takes each result and the time before it was sent; called by one thread at a time. Raising ends the sending.
+OnSent = Callable[[Sending, Sent, float], object]
+
+
+@contextmanager
+def send(
+    sendings: Iterable[Sending],
+    senders: Mapping[Entrance, Sender],
+    on_sent: OnSent,
+    *,
+    workers: int,
+    stop: threading.Event,
+    rate: float | None = None,
+) -> Iterator[Callable[[], bool]]:
+    """Send in the background; yield a function that waits for a moment and returns whether it goes on.
+
+    Nothing more is sent once `stop` is set, at the end of the `with` statement, and after an error, which is
+    raised at that end. Requests in flight then are completed.
+
+    Parameters
+    ----------
+    sendings
+        Read by one thread at a time, only as fast as they are sent.
+    rate
+        Sendings a second, at most.
+    """
+    work = _Work(_batches(sendings, senders), senders, on_sent, stop, rate)
+    futures: list[Future[None]] = []
+
+    def is_sending() -> bool:
+        if stop.is_set():
+            work.end()
+        return bool(wait(futures, timeout=INTERVAL).not_done)
+
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            futures.extend(pool.submit(work) for _ in range(workers))
+            yield is_sending
+        finally:
+            work.end()
+    errors = [error for future in futures if (error := future.exception())]
+    # A refusal says what is wrong; other workers may only have seen that all ended.
+    errors.sort(key=lambda error: (isinstance(error, AnswerError), not isinstance(error, RefusedError)))
+    for error in errors:
+        raise error
+
+
+class _Work:
+    """What each worker does, with what the workers share."""
+
+    def __init__(
+        self,
+        batches: Iterator[list[Sending]],
+        senders: Mapping[Entrance, Sender],
+        on_sent: OnSent,
+        stop: threading.Event,
+        rate: float | None,
+    ) -> None:
+        self._batches = batches
+        self._senders = senders
+        self._on_sent = on_sent
+        self._stop = stop
+        self._ended = threading.Event()
+        self._pace = Pace(rate, self._ended)
+        self._turn, self._result = threading.Lock(), threading.Lock()
+
+    def __call__(self) -> None:
+        """Send batches until there are none, or all are to end."""
+        try:
+            while batch := self._next():
+                started = time.monotonic()
+                results = self._senders[batch[0].entrance].send(batch)
+                with self._result:
+                    for sending, sent in zip(batch, results, strict=True):
+                        self._on_sent(sending, sent, started)
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self) -> None:
+        """Have all workers end after what they are sending."""
+        self._ended.set()
+        for sender in self._senders.values():
+            sender.close()
+
+    def _next(self) -> list[Sending] | None:
+        with self._turn:
+            batch = None if self._is_over() else next(self._batches, None)
+            if batch is not None:
+                self._pace.wait(len(batch))
+            return None if self._is_over() else batch
+
+    def _is_over(self) -> bool:
+        return self._stop.is_set() or self._ended.is_set()
+
+
+def _batches(sendings: Iterable[Sending], senders: Mapping[Entrance, Sender]) -> Iterator[list[Sending]]:
+    """Group what goes to the same entrance."""
+    groups: defaultdict[Entrance, list[Sending]] = defaultdict(list)
+    for sending in sendings:
+        group = groups[sending.entrance]
+        group.append(sending)
+        if len(group) >= senders[sending.entrance].batch:
+            yield groups.pop(sending.entrance)
+    yield from groups.values()
+
+
+@dataclass(kw_only=True)
+class Placed:
+    """Result of placing a number of equal orders.
+
+    Attributes
+    ----------
+    problem
+        Why not all were placed: the first order that fails ends the run, since the others are the same.
+    seconds
+        From the first request to the last response.
+    """
+
+    requested: int
+    order_ids: list[str] = field(default_factory=list)
+    problem: AnswerError | None = None
+    interrupted: bool = False
+    seconds: float = 0.0
+
+    @property
+    def accepted(self) -> int:
+        """How many orders the API accepted."""
+        return len(self.order_ids)
+
+    @property
+    def per_second(self) -> float:
+        """Accepted orders a second."""
+        return self.accepted / self.seconds if self.seconds else 0.0
+
+
+def place_many(
+    client: OrderClient,
+    order: Order,
+    count: int,
+    stop: threading.Event,
+    on_accepted: Callable[[], object] = lambda: None,
+) -> Placed:
+    """Place `order` `count` times over a few connections, each time as an order of its own, until `stop`."""
+    placed = Placed(requested=count)
+    started = time.monotonic()
+
+    def on_sent(_sending: Sending, sent: Sent, _started: float) -> None:
+        if sent.problem:
+            raise sent.problem
+        placed.order_ids.append(str(sent.order_id))
+        on_accepted()
+
+    same = itertools.repeat(Sending(number=0, body=order.json()), count)
+    senders = {Entrance.HTTP: HttpSender(client)}
+    try:
+        with send(same, senders, on_sent, workers=min(CONNECTIONS, count), stop=stop) as is_sending:
+            while is_sending():
+                pass
+    except AnswerError as error:
+        placed.problem = None if stop.is_set() else error
+    placed.interrupted = stop.is_set()
+    placed.seconds = time.monotonic() - started
+    return placed

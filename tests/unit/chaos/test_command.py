@@ -1,0 +1,143 @@
+"""The command line of `make chaos`."""
+
+from __future__ import annotations
+
+import ast
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from chaos import __main__ as command
+from chaos import display
+from chaos.figures import Figures, Progress
+from chaos.schedule import StoppedError
+from cli import main
+from cli.checks import Check
+from cli.stack import REPOSITORY
+
+
+@pytest.fixture
+def typed() -> Callable[..., tuple[int, str, str]]:
+    def run(*words: str) -> tuple[int, str, str]:
+        result = CliRunner().invoke(command.app, [*words])
+        return result.exit_code, result.stdout, result.stderr
+
+    return run
+
+
+def test_it_breaks_local_stacks_only(typed: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, error = typed("--stack", "prod", "--json")
+    assert code == 2
+    assert "works on the local stack only, not on prod" in error
+    assert "local stack only" in json.loads(out)["error"]
+
+
+def test_without_a_stack_it_says_how_to_get_one(
+    typed: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    code, _, error = typed("--directory", str(tmp_path))
+    assert code == 2
+    assert "make local" in error
+
+
+def test_a_display_that_fails_ends_the_run_before_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Run:
+        """Repairs what it broke when it is stopped."""
+
+        def __init__(self) -> None:
+            self.stopping, self.repaired = threading.Event(), False
+            self.progress = Progress()
+
+        def stop(self) -> None:
+            self.stopping.set()
+
+        def run(self) -> list[Check]:
+            self.stopping.wait()
+            self.repaired = True
+            raise StoppedError
+
+    def fail(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(display, "note", fail)
+    run: Any = Run()
+    with pytest.raises(BrokenPipeError):
+        command._watch(run)
+    assert run.repaired
+
+
+def test_a_fault_that_is_over_before_anybody_looks_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress()
+    progress.enter("Sending")
+    progress.set_broken("MariaDB is killed")
+    progress.set_broken(None)
+
+    with display.screen(progress) as show:
+        show()
+        show()
+
+    lines = [line.split(": ", 1)[1] for line in capsys.readouterr().err.splitlines()]
+    assert lines == ["Waiting until the stack is quiet", "Sending", "MariaDB is killed", "Sending"]
+
+
+def test_its_help_loads_none_of_the_slow_libraries() -> None:
+    # In this process they may be there already; the modules that need them are what counts.
+    head = Path(command.__file__).read_text().split("def chaos_command")[0]
+    assert not any(f"import {name}" in head for name in ("boto3", "pymysql", "httpx"))
+
+
+@pytest.mark.parametrize("words", [("--orders", "99"), ("--orders", "nan"), ("--seed", "-1"), ("now",)])
+def test_a_wrong_option_is_wrong_usage(
+    typed: Callable[..., tuple[int, str, str]], words: tuple[str, ...]
+) -> None:
+    code, _, error = typed(*words)
+    assert code == 2
+    assert words[0] in error
+
+
+def test_its_help_has_examples_for_make() -> None:
+    result = CliRunner().invoke(command.app, ["--help"])
+    assert result.exit_code == 0
+    assert 'make chaos ARGS="--orders 100000 --seed 7"' in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "instead"),
+    [
+        ([], "make chaos"),
+        (["--mend"], "make chaos ARGS=--mend"),
+        (["--orders", "600", "--seed", "7"], "make chaos ARGS='--orders 600 --seed 7'"),
+        (["--help"], "make chaos ARGS=--help"),
+    ],
+)
+def test_the_old_command_names_the_new_one(words: list[str], instead: str) -> None:
+    result = CliRunner().invoke(main.app, ["chaos", *words])
+    assert result.exit_code == 2
+    assert result.stderr == f"`cafe chaos` is now a target of make: type `{instead}` in the repository.\n"
+
+
+def test_the_old_command_names_the_new_one_in_json() -> None:
+    result = CliRunner().invoke(main.app, ["chaos", "--json", "--mend"])
+    assert "make chaos ARGS='--mend --json'" in json.loads(result.stdout)["error"]
+
+
+def test_neither_the_command_nor_the_local_mode_imports_chaos() -> None:
+    for folder in ("cli", "local", "infra", "functions"):
+        for path in (REPOSITORY / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                assert not any(name.split(".")[0] == "chaos" for name in names), path
+
+
+def test_its_figures_can_be_written_as_json() -> None:
+    figures = Figures()
+    figures.doors["topic"] += 3
+    figures.faults["database_killed"] = 1
+    assert json.loads(json.dumps(asdict(figures)))["doors"] == {"topic": 3, "queue": 0, "http": 0}
