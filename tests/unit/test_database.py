@@ -261,14 +261,24 @@ def test_a_commit_whose_answer_got_lost_is_neither_written_nor_counted_twice(
     assert number_of(database) == counted(mysql)["TOTAL_ORDERS"] == 2
 
 
-@pytest.mark.parametrize("code", [ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, CR.CR_SERVER_GONE_ERROR])
-def test_what_passes_is_tried_again(mysql: MySql, code: int) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        pymysql.OperationalError(ER.LOCK_DEADLOCK, "passing"),
+        pymysql.OperationalError(ER.LOCK_WAIT_TIMEOUT, "passing"),
+        pymysql.OperationalError(CR.CR_SERVER_GONE_ERROR, "passing"),
+        # PyMySQL's own errors of a broken connection have no number.
+        pymysql.InternalError("Packet sequence number wrong"),
+        pymysql.InterfaceError(),
+    ],
+)
+def test_what_passes_is_tried_again(mysql: MySql, error: pymysql.Error) -> None:
     attempts: list[int] = []
 
     def work(cursor: Cursor) -> str:
         attempts.append(1)
         if len(attempts) < 3:
-            raise pymysql.OperationalError(code, "passing")
+            raise error
         return "done"
 
     assert mysql.run(work) == "done"

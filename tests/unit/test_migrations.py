@@ -17,7 +17,7 @@ from pymysql.cursors import Cursor
 from orders.audit import audit
 from orders.errors import SchemaError, StoreUnavailableError
 from orders.order import Order
-from stores.mysql import migrations, users
+from stores.mysql import migrations, users, widening
 from stores.mysql.audit import AuditStore
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
@@ -91,6 +91,17 @@ def test_a_second_run_changes_nothing(master: MySql) -> None:
     before = shape(master)
     assert migrations.migrate(master, ALL) == []
     assert shape(master) == before
+
+
+def test_rows_that_no_earlier_migration_could_take_over_do_not_hold_up_a_later_one(master: MySql) -> None:
+    migrations.migrate(master, ALL)
+    rows(master, widening.WIDEN)
+    rows(
+        master,
+        "INSERT INTO orders (order_id, item, quantity, created_at) VALUES ('x', 'Tea', 1, '2040-01-01')",
+    )
+    later = migrations.Migration(len(ALL) + 1, "later", "DO 0")
+    assert migrations.migrate(master, [*ALL, later]) == ["later"]
 
 
 @pytest.mark.parametrize("columns", OLD_TABLES.values(), ids=OLD_TABLES)
@@ -258,7 +269,7 @@ def test_the_pages_user_reads_alone_and_by_few_connections(master: MySql, empty_
     grants = [grant for (grant,) in rows(master, "SHOW GRANTS FOR cafe_status@'%'")]
     assert grants[1:] == [r"GRANT SELECT ON `cafe\_db`.* TO `cafe_status`@`%`"]
     limits = "SELECT ssl_type, max_user_connections FROM mysql.user WHERE user = 'cafe_status'"
-    assert rows(master, limits) == [("ANY", users.STATUS_CONNECTIONS)]
+    assert rows(master, limits) == [("ANY", 20)]
     user = MySql(FixedLogin(login))
     assert number_of(OrdersDatabase(user, UTC)) == 0
     with pytest.raises(StoreUnavailableError, match="1142"):
@@ -290,8 +301,8 @@ def test_rights_are_on_the_database_where_names_in_grants_are_taken_as_they_are(
         def execute(self, statement: str, _values: object = None) -> None:
             statements.append(statement)
 
-        def fetchone(self) -> tuple[str, str]:
-            return "partial_revokes", "ON"
+        def fetchall(self) -> list[tuple[str, str]]:
+            return [("partial_revokes", "ON")]
 
     class Master:
         def read(self, work: Any) -> None:

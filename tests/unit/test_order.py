@@ -238,7 +238,7 @@ def test_what_is_accepted_fits_into_an_item_of_dynamodb(element: str) -> None:
 
 
 def test_further_fields_have_a_limit_together() -> None:
-    note = "ä" * ((MAX_ATTRIBUTES - len('{"note": ""}')) // 2)
+    note = "ä" * ((256 * 1024 - len('{"note": ""}')) // 2)
 
     assert OrderFields.of({"item": "Tea", "quantity": 1, "note": note}).attributes == {"note": note}
     assert set(errors(item="Tea", quantity=1, note=f"{note}x")) == {"body"}

@@ -14,7 +14,6 @@ from orders.states import (
     CLOSED,
     LETTERS,
     OPEN,
-    RECALLABLE_FOR,
     RESTORED,
     Change,
     ManagerNeededError,
@@ -28,7 +27,6 @@ from orders.states import (
 )
 
 NOW = datetime(2026, 11, 26, 14, 0, 0, 123456, UTC)
-MILLISECOND = timedelta(milliseconds=1)
 RECEIVED, PREPARING, READY, COLLECTED, CANCELLED = State
 FORWARD = {
     RECEIVED: {PREPARING, READY, COLLECTED},
@@ -92,9 +90,9 @@ def test_what_is_closed_is_not_cancelled() -> None:
 def test_a_recall_leads_to_where_the_latest_change_came_from_for_half_an_hour() -> None:
     for came_from in OPEN:
         for to in (*FORWARD[came_from], CANCELLED):
-            in_time = at(to, change(came_from, to, RECALLABLE_FOR))
+            in_time = at(to, change(came_from, to, timedelta(minutes=30)))
             states.check(*in_time, came_from, Role.STAFF, None, NOW)
-            late = at(to, change(came_from, to, RECALLABLE_FOR + MILLISECOND))
+            late = at(to, change(came_from, to, timedelta(minutes=30, milliseconds=1)))
             with pytest.raises(NotAllowedError):
                 states.check(*late, came_from, Role.STAFF, None, NOW)
     twice = at(READY, change(PREPARING, READY))

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
-from orders.times import EARLIEST, LATEST, TimeError, order_time
-
-STEP = timedelta(milliseconds=1)
+from orders.times import TimeError, iso, order_time
 
 
-@pytest.mark.parametrize("moment", [EARLIEST, LATEST], ids=str)
-def test_the_first_and_the_last_time_are_taken(moment: object) -> None:
-    assert order_time({}, str(moment)).at == moment
+@pytest.mark.parametrize("moment", ["1970-01-02T00:00:00.000Z", "9999-12-01T00:00:00.000Z"])
+def test_the_first_and_the_last_time_are_taken(moment: str) -> None:
+    assert iso(order_time({}, moment).at) == moment
 
 
-@pytest.mark.parametrize("moment", [EARLIEST - STEP, LATEST + STEP], ids=str)
-def test_a_time_beyond_them_is_refused(moment: object) -> None:
+@pytest.mark.parametrize("moment", ["1970-01-01T23:59:59.999Z", "9999-12-01T00:00:00.001Z"])
+def test_a_time_beyond_them_is_refused(moment: str) -> None:
     with pytest.raises(TimeError, match="The message says that it was sent on"):
-        order_time({}, str(moment))
+        order_time({}, moment)
 
 
 def test_times_do_not_end_in_2038() -> None:

@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from orders.errors import StoreUnavailableError
 from orders.tokens import sign, verify
-from stores.tracking_keys import REFETCH, TrackingKeys
+from stores.tracking_keys import TrackingKeys
 
 ORDER_ID = "7f4df1a3-0c2b-4a53-8c7b-1d0d4b8f6c11"
 KEYS = {"2": "two", "1": "one"}
@@ -82,7 +82,7 @@ def test_a_new_key_is_found_and_made_up_ones_are_looked_for_once_a_minute(secret
     keys.current()
     secret.put({"current": "2", "keys": {"1": "one", "2": "two"}})
     assert keys.get("2") is None
-    secret.now = REFETCH
+    secret.now = 60.0
     assert keys.get("2") == "two"
     assert [keys.get(f"made up {number}") for number in range(9)] == [None] * 9
     assert secret.reads == 2
@@ -98,5 +98,5 @@ def test_a_spoiled_secret_is_named_and_not_read_again_for_a_minute(secret: Secre
     with pytest.raises(StoreUnavailableError, match="a moment ago"):
         keys.get("1")
     assert secret.reads == 1
-    secret.now = REFETCH
+    secret.now = 60.0
     assert keys.current() == ("1", "one")
