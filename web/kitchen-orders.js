@@ -10,7 +10,7 @@ export const STATE_WORDS = {
   received: "To make", preparing: "Making", ready: "Ready", collected: "Collected", cancelled: "Cancelled",
 };
 
-/** How people call an order. */
+/** The number and the name by which staff call an order. */
 export const title = ({ number, customer_name: name }) => `${number} ${name}`;
 
 const MINUTE = 60_000;

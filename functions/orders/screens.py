@@ -61,16 +61,16 @@ class Tracked:
 def kitchen(lists: Mapping[str, Sequence[Listed]], totals: Mapping[str, int], since: Since) -> dict[str, Any]:
     """Return the response to `GET /kitchen`, of the lists `open`, `delayed` and `recent` in any order."""
 
-    def shown(listed: Iterable[Listed]) -> list[dict[str, Any]]:
+    def documents(listed: Iterable[Listed]) -> list[dict[str, Any]]:
         return [staff_order(order, latest, since.now) for order, latest in listed]
 
     recent = sorted(lists["recent"], key=_moved_at, reverse=True)[:MOST]
     return {
         "now": iso(since.now),
-        "orders": shown(sorted(lists["open"], key=_sent_at)),
+        "orders": documents(sorted(lists["open"], key=_sent_at)),
         "totals": totals,
-        "delayed": shown(sorted(lists["delayed"], key=_sent_at)),
-        "recent": shown(recent),
+        "delayed": documents(sorted(lists["delayed"], key=_sent_at)),
+        "recent": documents(recent),
     }
 
 

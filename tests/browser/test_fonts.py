@@ -42,7 +42,13 @@ SIZES_OF_OTHERS = (
     (1920, 1080),
 )  # a layout of each kind, at its tightest
 LARGEST_SHIFT = 0.01  # cumulative layout shift
-SHOWN = {"/order-status": "#rows tr", "/order-status?kiosk": "#rows tr", "/order": "#menu label", **SCREENS}
+SHOWN = {
+    "/order-status": "#rows tr",
+    "/order-status?kiosk": "#rows tr",
+    "/order": "#menu label",
+    "/kitchen#door": "#door:not([hidden])",
+    **SCREENS,
+}
 
 RECORD_SHIFTS = """
 window.shifts = [];
@@ -127,6 +133,8 @@ def test_a_script_data_and_fonts_that_come_late_move_next_to_nothing(
     board.page.add_init_script(RECORD_SHIFTS)
     board.site.answer, board.site.shop = busy_morning(), busy_shop()
     board.site.shop.track = progress("preparing")
+    if path.endswith("#door"):
+        board.site.ask_for_sign_in()
     board.site.hold()
     board.site.fonts_come.clear()
     scripts: list[Route] = []

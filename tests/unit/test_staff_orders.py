@@ -191,7 +191,7 @@ def test_an_id_is_read_as_the_browser_escapes_it(api: Api) -> None:
 @pytest.mark.parametrize("order_id", [".", ".."])
 def test_an_id_that_a_browser_would_remove_from_the_path_is_escaped_twice(api: Api, order_id: str) -> None:
     api.both.record([Order(order_id, datetime.now(UTC), "Tea", 1)])
-    # API Gateway hands on what it received, or resolves one of the escapes.
+    # API Gateway passes the path as it was sent, or decodes it once.
     for escaped in (order_id.replace(".", "%252E"), order_id.replace(".", "%2e"), order_id):
         assert api.order(escaped).body["order_id"] == order_id
 
