@@ -123,8 +123,15 @@ def test_every_typeface_has_its_licence_beside_it() -> None:
         assert not re.search(r"^Copyright.*Reserved Font Name", licence, re.MULTILINE)
 
 
-@pytest.mark.parametrize(("width", "height"), [(360, 740), (820, 1180), (1280, 800), (1920, 1080)])
-@pytest.mark.parametrize("path", SHOWN)
+@pytest.mark.parametrize(
+    ("path", "width", "height"),
+    [
+        (path, *size)
+        for path in SHOWN
+        for size in ((360, 740), (820, 1180), (1280, 800), (1920, 1080))
+        if path.startswith("/order") or size[0] < 1000  # the others are at their tightest there
+    ],
+)
 def test_a_script_data_and_fonts_that_come_late_move_next_to_nothing(
     running_board: Board, path: str, width: int, height: int
 ) -> None:
