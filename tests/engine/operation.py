@@ -62,6 +62,7 @@ class Outcome:
     errors: list[str] = field(default_factory=list)  # none if it succeeded
     steps: list[Step] = field(default_factory=list)
     secrets: list[str] = field(default_factory=list)  # that the stand-ins made
+    deleted: list[str] = field(default_factory=list)  # URNs of what was deleted in AWS, too
 
     def those(self, *verbs: str) -> set[str]:
         """Return the resources of steps of a kind, such as `delete`."""
@@ -110,6 +111,7 @@ def run(operation: Operation) -> Outcome:
         except automation.CommandError as error:
             outcome.errors = outcome.errors or [str(error)]
     outcome.secrets = aws.secrets + random.secrets
+    outcome.deleted = aws.deleted + random.deleted
     return outcome
 
 

@@ -45,6 +45,8 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     def __init__(self, package: str, refused: str) -> None:
         self.secrets: list[str] = []
         """What it gave the engine as secrets."""
+        self.deleted: list[str] = []
+        """URNs of the resources that it was asked to delete."""
         self._package = package
         self._refused = refused
 
@@ -112,6 +114,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.UpdateResponse(properties=_struct({**kept, **MessageToDict(request.news)}))
 
     def Delete(self, request: Any, context: Any) -> Empty:
+        self.deleted.append(request.urn)
         return Empty()
 
     def _refuse(self, request: Any, context: Any) -> None:

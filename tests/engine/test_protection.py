@@ -20,12 +20,17 @@ def test_a_destroy_is_refused_before_anything_is_deleted(prod: Life, tmp_path: P
     assert stack.urns == prod.stack.urns
 
 
-def test_a_destroy_removes_everything_once_the_protection_is_off(prod: Life, tmp_path: Path) -> None:
+def test_once_the_protection_is_off_a_destroy_leaves_the_copy_of_the_orders_alone(
+    prod: Life, tmp_path: Path
+) -> None:
     stack = prod.stack.copy(tmp_path)
     unprotected = stack.up({"deletionProtection": "false"})
     assert (unprotected.errors, unprotected.those("create", "replace", "delete")) == ([], set())
-    assert stack.destroy().errors == []
-    assert stack.resources == []
+    destroyed = stack.destroy()
+    assert (destroyed.errors, stack.resources) == ([], [])
+    deleted = {urn.rpartition("::")[2] for urn in destroyed.deleted}
+    assert {"cafe-db", "Orders", "order-status-page"} <= deleted
+    assert "orders-backup" not in deleted
 
 
 def test_another_network_is_refused_at_the_preview(prod: Life, tmp_path: Path) -> None:
