@@ -2,7 +2,6 @@
 
 import random
 import secrets
-import threading
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -117,39 +116,33 @@ def _repair(faults: "Faults", *, as_json: bool) -> None:
 
 
 def _watch(run: "ChaosRun") -> "list[Check] | None":
-    """Run in another thread and show the progress; return None after Ctrl-C, once everything is repaired."""
+    """Run and show the progress; return None after Ctrl-C, once everything is repaired."""
     from chaos import display
+    from chaos.faults import repeating
     from chaos.schedule import StoppedError
     from local import signals
 
-    ended: list[list[Check] | BaseException] = []
+    failures: list[Exception] = []
 
-    def work() -> None:
+    def refresh() -> None:
         try:
-            ended.append(run.run())
-        except BaseException as error:  # noqa: BLE001  # raised again below
-            ended.append(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    # However often Ctrl-C is typed, the repair comes to its end.
-    with signals.handled(lambda _number: run.stop()), display.screen(run.progress) as show:
-        thread.start()
-        try:
-            while thread.is_alive():
-                show()
-                thread.join(REFRESH)
             show()
-        finally:
-            # When the display fails, the run stops, and what is broken is repaired first.
+        except Exception as error:  # noqa: BLE001  # raised again below
+            failures.append(error)
             run.stop()
-            thread.join()
-    match ended[0]:
-        case StoppedError():
-            return None
-        case BaseException() as error:
-            raise error
-        case checks:
-            return checks
+
+    try:
+        # However often Ctrl-C is typed, the repair comes to its end.
+        with signals.handled(lambda _number: run.stop()), display.screen(run.progress) as show:
+            try:
+                with repeating(refresh, every=REFRESH):
+                    return run.run()
+            finally:
+                refresh()
+    except StoppedError:
+        if failures:
+            raise failures[0] from None
+        return None
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A proxy between the functions and DynamoDB that injects faults.
 
 MiniStack never throttles, and a denied permission is another error than the one of a busy table. The proxy
-passes requests on as they were signed, but for those that an `Injector` refuses in the words of DynamoDB, or
+passes requests on as they were signed, except those that an `Injector` refuses in the words of DynamoDB, or
 whose responses it drops.
 """
 
@@ -37,92 +37,67 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """A response in place of DynamoDB's."""
+    """A response in place of DynamoDB's; None for a connection that is closed without one."""
 
     status: int
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] | None
 
 
-class Injector:
-    """Base of all injectors; injects no fault."""
+# Called with each call before it reaches DynamoDB (False) and after (True); returns what the caller gets in
+# place of DynamoDB's response, or None.
+Injector = Callable[[Call, bool], Response | None]
+DROPPED = Response(status=0, body=None)
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+ERRORS = (
+    "ProvisionedThroughputExceededException",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+    "InternalServerError",
+)
 
-    def refuses(self, call: Call) -> Response | None:
-        """Return a response without a call of DynamoDB; None to pass the call on."""
-        return None
 
-    def drops_response(self, call: Call) -> bool:
-        """Return whether to close the connection in place of DynamoDB's response."""
-        return False
+def throttling(chance: random.Random, share: float) -> Injector:
+    """Refuse a share of the calls, in each way in which DynamoDB reports that it is too busy."""
 
-
-class Throttling(Injector):
-    """Refuses a share of the calls, in each way in which DynamoDB reports that it is too busy."""
-
-    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
-    ERRORS = (
-        "ProvisionedThroughputExceededException",
-        "ThrottlingException",
-        "RequestLimitExceeded",
-        "InternalServerError",
-    )
-
-    def __init__(self, chance: random.Random, share: float) -> None:
-        self._chance = chance
-        self._share = share
-
-    def refuses(self, call: Call) -> Response | None:
-        """Refuse the call, or pass it on."""
-        if self._chance.random() >= self._share:
+    def inject(call: Call, done: bool) -> Response | None:
+        if done or chance.random() >= share:
             return None
-        if call.operation == PUT and self._chance.random() < 0.5:
+        if call.operation == PUT and chance.random() < 0.5:
             return Response(status=200, body={"UnprocessedItems": call.body["RequestItems"]})
-        if call.operation == SET and self._chance.random() < 0.5:
+        if call.operation == SET and chance.random() < 0.5:
             throttled = {"Error": {"Code": "ThrottlingError"}}
             return Response(status=200, body={"Responses": [throttled] * len(call.body["Statements"])})
-        return error(self._chance.choice(self.ERRORS))
+        return error(chance.choice(ERRORS))
+
+    return inject
 
 
-class LostResponses(Injector):
-    """Drops the responses to a share of the writes."""
-
-    def __init__(self, chance: random.Random, share: float) -> None:
-        self._chance = chance
-        self._share = share
-
-    def drops_response(self, call: Call) -> bool:
-        """Drop the response to a write."""
-        return call.operation in WRITES and self._chance.random() < self._share
+def losing_responses(chance: random.Random, share: float) -> Injector:
+    """Drop the responses to a share of the writes."""
+    return lambda call, done: (
+        DROPPED if done and call.operation in WRITES and chance.random() < share else None
+    )
 
 
-class CallerKiller(Injector):
-    """Kills workers in the middle of a batch: before their orders are written to DynamoDB, or after.
+def killing_callers(kill: Callable[[int], bool], *, at_most: int, after: bool) -> Injector:
+    """Kill workers in the middle of a batch: before their orders reach DynamoDB, or after.
 
     Parameters
     ----------
     kill
         Kills the process with a connection from a port; returns whether there was one.
     """
+    left = threading.Semaphore(at_most)
 
-    def __init__(self, kill: Callable[[int], bool], *, at_most: int, after: bool) -> None:
-        self._kill = kill
-        self._left = at_most
-        self._after = after
-        self._lock = threading.Lock()
+    def inject(call: Call, done: bool) -> Response | None:
+        if done is not after or call.operation != PUT or not left.acquire(blocking=False):
+            return None
+        if kill(call.caller_port):
+            return DROPPED
+        left.release()
+        return None
 
-    def refuses(self, call: Call) -> Response | None:
-        """Kill the caller; its orders never reach DynamoDB, and nobody reads the response."""
-        return Response(status=500, body={}) if not self._after and self._kills(call) else None
-
-    def drops_response(self, call: Call) -> bool:
-        """Kill the caller; its orders are written."""
-        return self._after and self._kills(call)
-
-    def _kills(self, call: Call) -> bool:
-        with self._lock:
-            if call.operation != PUT or self._left == 0 or not self._kill(call.caller_port):
-                return False
-            self._left -= 1
-        return True
+    return inject
 
 
 def error(code: str) -> Response:
@@ -148,10 +123,9 @@ class FaultProxy:
     def __init__(self, endpoint: str) -> None:
         address = urlsplit(endpoint)
         self.upstream = (address.hostname or "127.0.0.1", address.port or 80)
-        self.injector = Injector()
+        self._injector: Injector | None = None
         self._lock = threading.Lock()
-        self.refused = 0
-        self.lost = 0
+        self.refused = self.lost = 0
 
     @contextmanager
     def listening(self) -> Iterator[str]:
@@ -169,17 +143,20 @@ class FaultProxy:
     @contextmanager
     def injecting(self, injector: Injector) -> Iterator[None]:
         """Inject faults while the `with` statement lasts."""
-        self.injector = injector
+        self._injector = injector
         try:
             yield
         finally:
-            self.injector = Injector()
+            self._injector = None
 
-    def count(self, *, refused: int = 0, lost: int = 0) -> None:
-        """Add injected faults."""
+    def inject(self, call: Call, done: bool) -> Response | None:
+        """Return the response in place of DynamoDB's, if a fault is to be injected; count it."""
+        injector = self._injector
+        response = injector(call, done) if injector else None
         with self._lock:
-            self.refused += refused
-            self.lost += lost
+            self.refused += response is not None and not done
+            self.lost += response is not None and done
+        return response
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -209,28 +186,30 @@ class _Handler(BaseHTTPRequestHandler):
             body=json.loads(body or b"{}"),
             caller_port=self.client_address[1],
         )
-        injector = self.proxy.injector
-        if response := injector.refuses(call):
-            self.proxy.count(refused=1)
-            self._respond(response.status, {}, json.dumps(response.body).encode())
+        if response := self.proxy.inject(call, done=False):
+            self._inject(response)
             return
         # The caller's `Host` stays: it is part of what was signed.
         self._service.request("POST", self.path, body, dict(self.headers))
         upstream = self._service.getresponse()
         content = upstream.read()
-        if injector.drops_response(call):
-            self.proxy.count(lost=1)
+        if response := self.proxy.inject(call, done=True):
+            self._inject(response)
+        else:
+            self._respond(upstream.status, dict(upstream.getheaders()), content)
+
+    def _inject(self, response: Response) -> None:
+        if response.body is None:
             self.close_connection = True
-            return
-        self._respond(upstream.status, dict(upstream.getheaders()), content)
+        else:
+            headers = {"Content-Type": "application/x-amz-json-1.0"}
+            self._respond(response.status, headers, json.dumps(response.body).encode())
 
     def _respond(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
         self.send_response_only(status)
         for name, value in headers.items():
             if name.lower() not in _HOP_BY_HOP:
                 self.send_header(name, value)
-        if not headers:
-            self.send_header("Content-Type", "application/x-amz-json-1.0")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

@@ -9,13 +9,14 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pymysql
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chaos.database import DatabaseFaults
-from chaos.fault_proxy import CallerKiller, FaultProxy, LostResponses, Throttling
+from chaos.fault_proxy import FaultProxy, killing_callers, losing_responses, throttling
 from chaos.worker_processes import WorkerProcesses
 from cli import aws
 from cli.errors import AnswerError, SetUpError
@@ -34,33 +35,21 @@ KILL_INTERVAL = 0.3  # seconds
 
 @dataclass(frozen=True, kw_only=True)
 class Before:
-    """The stack before a run: enough to repair it after a run that was killed.
-
-    Attributes
-    ----------
-    process
-        The run that changed it.
-    visibility_timeout
-        Of `OrderQueue`, in seconds.
-    max_connections
-        Of the database.
-    """
+    """The stack before a run, as it is restored after it, even if the run (`process`) is killed."""
 
     process: int
-    visibility_timeout: int
-    max_connections: int
+    visibility_timeout: int  # of `OrderQueue`, in seconds
+    max_connections: int  # of the database
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Fault:
     """Something that can be broken for a while.
 
     Attributes
     ----------
-    name
-        For programs.
-    sentence
-        For people, while it lasts.
+    name, sentence
+        For programs, and for people while it lasts.
     broken
         Breaks it, and repairs it at the end of the `with` statement.
     harm
@@ -95,7 +84,9 @@ class Faults:
         self._queue = stack.output("queue_url")
         self._clients = clients
         self._state = directory / CHAOS_FILE
-        worker, staff = self._worker_name(), stack.output("staff_function")
+        functions = clients.functions.get_paginator("list_functions")
+        worker = self._first(functions, "Functions", "FunctionName", "OrderProcessor")
+        staff = stack.output("staff_function")
         self._writers = (worker, stack.output("reconcile_function"), staff)  # to DynamoDB
         self._worker, self._staff = WorkerProcesses(directory, worker), WorkerProcesses(directory, staff)
         self._chance = chance
@@ -107,52 +98,25 @@ class Faults:
     @property
     def faults(self) -> Sequence[Fault]:
         """All faults."""
+        database, proxy, chance = self.database, self.proxy, self._chance
+        kill_workers = partial(repeating, self._kill_workers, every=KILL_INTERVAL)
+        between, after = partial(self._callers_killed, after=False), partial(self._callers_killed, after=True)
+        throttled = partial(proxy.injecting, throttling(chance, REFUSED_SHARE))
+        lost = partial(proxy.injecting, losing_responses(chance, LOST_SHARE))
+        all_killed = "all processes of the worker and of StaffOrders are killed, again and again"
+        half_done = "workers are killed with their batch in RDS and not in DynamoDB"
+        done = "workers are killed with their orders in both stores and still in the queue"
+        busy = "DynamoDB throttles most calls, or leaves items unprocessed"
+        silent = "DynamoDB writes, and half of its responses get lost"
         return (
-            Fault(
-                name="database_killed",
-                sentence="the database is killed (SIGKILL) and stopped",
-                broken=self.database.killed,
-            ),
-            Fault(
-                name="database_locked",
-                sentence="the database refuses the application's login",
-                broken=self.database.locked,
-            ),
-            Fault(
-                name="database_full",
-                sentence="the database has no connection left",
-                broken=self.database.full,
-            ),
-            Fault(
-                name="workers_killed",
-                sentence="all processes of the worker and of StaffOrders are killed, again and again",
-                broken=lambda: repeating(self._kill_workers, every=KILL_INTERVAL),
-                harm=lambda: self.workers_killed,
-            ),
-            Fault(
-                name="worker_killed_between_stores",
-                sentence="workers are killed with their batch in RDS and not in DynamoDB",
-                broken=partial(self._callers_killed, after=False),
-                harm=lambda: self.workers_killed,
-            ),
-            Fault(
-                name="worker_killed_after_stores",
-                sentence="workers are killed with their orders in both stores and still in the queue",
-                broken=partial(self._callers_killed, after=True),
-                harm=lambda: self.workers_killed,
-            ),
-            Fault(
-                name="dynamodb_throttled",
-                sentence="DynamoDB throttles most calls, or leaves items unprocessed",
-                broken=partial(self.proxy.injecting, Throttling(self._chance, REFUSED_SHARE)),
-                harm=lambda: self.proxy.refused,
-            ),
-            Fault(
-                name="dynamodb_answers_lost",
-                sentence="DynamoDB writes, and half of its responses get lost",
-                broken=partial(self.proxy.injecting, LostResponses(self._chance, LOST_SHARE)),
-                harm=lambda: self.proxy.lost,
-            ),
+            Fault("database_killed", "the database is killed (SIGKILL) and stopped", database.killed),
+            Fault("database_locked", "the database refuses the application's login", database.locked),
+            Fault("database_full", "the database has no connection left", database.full),
+            Fault("workers_killed", all_killed, kill_workers, self._killed),
+            Fault("worker_killed_between_stores", half_done, between, self._killed),
+            Fault("worker_killed_after_stores", done, after, self._killed),
+            Fault("dynamodb_throttled", busy, throttled, lambda: proxy.refused),
+            Fault("dynamodb_answers_lost", silent, lost, lambda: proxy.lost),
         )
 
     @contextmanager
@@ -212,13 +176,17 @@ class Faults:
 
     def _master(self) -> tuple[str, str]:
         """Read the master user's login, which RDS keeps in a secret of its own."""
-        pages = self._clients.secrets.get_paginator("list_secrets").paginate()
-        names = (entry["Name"] for page in pages for entry in page["SecretList"])
-        name = next((name for name in names if name.startswith("rds!")), None)
-        if name is None:
-            raise SetUpError("The stack has no secret with the database's master user.")
+        name = self._first(self._clients.secrets.get_paginator("list_secrets"), "SecretList", "Name", "rds!")
         login = json.loads(self._clients.secrets.get_secret_value(SecretId=name)["SecretString"])
         return login["username"], login["password"]
+
+    @staticmethod
+    def _first(paginator: Any, entries: str, key: str, start: str) -> str:
+        """Return the first name with a beginning."""
+        names = (str(entry[key]) for page in paginator.paginate() for entry in page[entries])
+        if name := next((name for name in names if name.startswith(start)), None):
+            return name
+        raise SetUpError(f"The stack lacks {start}… in its {entries}: restart it.")
 
     # The functions
 
@@ -229,8 +197,11 @@ class Faults:
             self._count_killed(killed)
             return killed
 
-        with self.proxy.injecting(CallerKiller(kill, at_most=KILLED_AT_MOST, after=after)):
+        with self.proxy.injecting(killing_callers(kill, at_most=KILLED_AT_MOST, after=after)):
             yield
+
+    def _killed(self) -> int:
+        return self.workers_killed
 
     def _kill_workers(self) -> None:
         self._count_killed(self._worker.kill() + self._staff.kill())
@@ -238,14 +209,6 @@ class Faults:
     def _count_killed(self, number: int) -> None:
         with self._lock:
             self.workers_killed += number
-
-    def _worker_name(self) -> str:
-        pages = self._clients.functions.get_paginator("list_functions").paginate()
-        names = (entry["FunctionName"] for page in pages for entry in page["Functions"])
-        name = next((name for name in names if name.startswith("OrderProcessor")), None)
-        if name is None:
-            raise SetUpError("The stack has no function OrderProcessor.")
-        return name
 
     # DynamoDB and the queue
 

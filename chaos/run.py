@@ -4,7 +4,7 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -14,7 +14,7 @@ from chaos.audit import Audit
 from chaos.faults import Fault, Faults, repeating
 from chaos.figures import Figures, Progress
 from chaos.plan import Plan
-from chaos.schedule import INTERVAL, FaultThread, Planned, StoppedError, schedule
+from chaos.schedule import INTERVAL, Gate, Planned, StoppedError, schedule
 from chaos.staff import Staff
 from chaos.states import audit_states
 from cli import aws, http, queues
@@ -133,16 +133,20 @@ class ChaosRun:
     # Sending
 
     def _send_with_faults(self) -> None:
-        planned = schedule(self._faults.faults, self.plan, self.progress.messages)
-        thread = FaultThread(planned, self._break, self._pause)
-        with thread.running():
-            self._send(self._sendings(thread))
-            thread.finish()
+        faults = schedule(self._faults.faults, self.plan, self.progress.messages)
+        gate = Gate(self._sendings(), faults, self._pause)
+        with self._sending(gate) as is_sending, gate.open_at_end():
+            for planned in faults:
+                while is_sending() and not gate.is_holding:
+                    pass
+                if gate.is_holding:  # else the sending has failed
+                    self._break(planned, gate.let_pass)
+            while is_sending():
+                pass
 
-    def _sendings(self, thread: FaultThread) -> Iterator[Sending]:
-        """Yield what is sent, each after the faults that come before it."""
+    def _sendings(self) -> Iterator[Sending]:
+        """Yield what is sent, as fast as the queue is read."""
         for position, sending in enumerate(self.plan.sendings()):
-            thread.reach(position)
             if position % CHECKED_EVERY == 0:
                 self._dead()
                 while self._queued() > LONGEST_QUEUE:
@@ -154,12 +158,8 @@ class ChaosRun:
         sendings = self.plan.sendings()
         self._send(islice(sendings, self.progress.messages // 4))
         began = time.monotonic()
-        outage = Fault(
-            name="outage",
-            sentence="the database is stopped until every message is dead-lettered",
-            broken=self._faults.database.killed,
-        )
-        with self._broken(outage):
+        sentence = "the database is stopped until every message is dead-lettered"
+        with self._broken(Fault("outage", sentence, self._faults.database.killed)):
             self._send(sendings)
             deadline = time.monotonic() + OUTAGE_TIMEOUT
             while self._queued() and time.monotonic() < deadline:
@@ -169,11 +169,16 @@ class ChaosRun:
         self.figures.outage_seconds = time.monotonic() - began
 
     def _send(self, sendings: Iterable[Sending]) -> None:
+        with self._sending(sendings) as is_sending:
+            while is_sending():
+                pass
+
+    @contextmanager
+    def _sending(self, sendings: Iterable[Sending]) -> Iterator[Callable[[], bool]]:
         with http.client(self._stack.endpoint, WORKERS) as client:
             entrances = senders(self._stack, self._clients, client)
             with send(sendings, entrances, self._on_sent, workers=WORKERS, stop=self._stopping) as is_sending:
-                while is_sending():
-                    pass
+                yield is_sending
         self._pause(0)
 
     def _on_sent(self, sending: Sending, sent: Sent, _started: float) -> None:
@@ -189,10 +194,11 @@ class ChaosRun:
         if problem is not None and not self._stopping.is_set():
             raise problem
 
-    def _break(self, planned: Planned) -> None:
+    def _break(self, planned: Planned, on_begun: Callable[[], None]) -> None:
         fault = planned.fault
         harm = fault.harm() if fault.harm else 0
         with self._broken(fault):
+            on_begun()
             self._pause(planned.seconds)
             deadline = time.monotonic() + HARM_TIMEOUT
             while fault.harm and fault.harm() == harm and time.monotonic() < deadline:

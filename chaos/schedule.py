@@ -1,17 +1,16 @@
-"""The faults of a run: when each is made, and the thread that makes them."""
+"""The faults of a run: when each is made."""
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from chaos.faults import Fault
 from chaos.plan import Plan
-from cli.errors import AnswerError
+from cli.traffic.plan import Sending
 
 MESSAGES_PER_FAULT = 400
 SHORTEST, LONGEST = 0.4, 1.4  # seconds that a fault lasts
-INTERVAL = 0.02  # seconds between two checks of a thread
+INTERVAL = 0.02  # seconds between two checks
 
 
 class StoppedError(Exception):
@@ -39,64 +38,37 @@ def schedule(faults: Sequence[Fault], plan: Plan, messages: int) -> list[Planned
     ]
 
 
-class FaultThread:
-    """Makes planned faults one after the other, no earlier than at their message.
+class Gate:
+    """Messages of a run, held back where a fault is due until it has begun.
 
-    The sender waits for a fault that is due: each has its share of the messages, however fast they are sent.
+    Each fault has its share of the messages then, however fast they are sent.
     """
 
     def __init__(
-        self, planned: Sequence[Planned], make: Callable[[Planned], None], pause: Callable[[float], None]
+        self, sendings: Iterable[Sending], planned: Iterable[Planned], pause: Callable[[float], None]
     ) -> None:
-        self._planned = planned
-        self._make = make
+        self._sendings = sendings
+        self._due = [each.at for each in planned]
         self._pause = pause
-        self._closing = False
-        self._begun = [threading.Event() for _ in planned]
-        self._due = threading.Semaphore(0)
-        self._next = 0
-        self._failure: Exception | None = None
-        self._thread = threading.Thread(target=self._work, daemon=True)
+        self.is_holding = False
+
+    def __iter__(self) -> Iterator[Sending]:
+        """Yield the messages, each after the faults that are due before it."""
+        for position, sending in enumerate(self._sendings):
+            while self._due and self._due[0] <= position:
+                self.is_holding = True
+                self._pause(INTERVAL)
+            yield sending
+
+    def let_pass(self) -> None:
+        """Release the messages before the next fault: this one has begun."""
+        self.is_holding = False
+        del self._due[:1]
 
     @contextmanager
-    def running(self) -> Iterator[None]:
-        """Make faults while the `with` statement lasts; at its end, what is broken is repaired first."""
-        self._thread.start()
+    def open_at_end(self) -> Iterator[None]:
+        """Release all messages at the end of the `with` statement, so that their sender can end."""
         try:
             yield
         finally:
-            self._closing = True
-            self._due.release()
-            self._thread.join()
-
-    def reach(self, position: int) -> None:
-        """Set the position of the next message; wait until a fault that is due has begun."""
-        while self._next < len(self._planned) and self._planned[self._next].at <= position:
-            self._due.release()
-            while not self._begun[self._next].is_set():
-                self._check()
-            self._next += 1
-
-    def finish(self) -> None:
-        """Wait until the last fault is over."""
-        while self._thread.is_alive():
-            self._check()
-
-    def _check(self) -> None:
-        self._pause(INTERVAL)
-        if self._failure is not None:
-            raise AnswerError(f"A fault could not be made or repaired: {self._failure}") from self._failure
-
-    def _work(self) -> None:
-        for planned, begun in zip(self._planned, self._begun, strict=True):
-            self._due.acquire()
-            if self._closing:
-                return
-            begun.set()
-            try:
-                self._make(planned)
-            except StoppedError:
-                return
-            except Exception as error:  # noqa: BLE001  # the sender raises it
-                self._failure = error
-                return
+            self._due.clear()

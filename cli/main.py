@@ -131,7 +131,7 @@ def order_command(
     elif placed.accepted:
         say(
             f"{placed.accepted:,} of {orders(count)} accepted in {placed.seconds:.1f} s "
-            f"({placed.per_second:.0f} per second)"
+            f"({placed.accepted / placed.seconds:.0f} per second)"
         )
     _end_order(placed)
 

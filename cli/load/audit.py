@@ -17,7 +17,6 @@ from cli.traffic.audit import Found, growth, growth_checks, read_counters
 from cli.traffic.client import RefusedError
 from cli.traffic.entrances import Sent
 from cli.traffic.plan import Entrance, Kind, Sending
-from orders.counters import Counted
 
 CLOCKS = timedelta(minutes=5)  # by which this machine's clock may be off
 
@@ -28,12 +27,10 @@ class Tally:
 
     Attributes
     ----------
-    accepted
-        Numbers of the orders that were accepted.
+    accepted, lost
+        Numbers of the orders that were accepted, and why the others were not.
     numbers
         The orders' numbers by their ids, where these are known: more than `accepted` if a response got lost.
-    lost
-        Why, for each order that was not accepted.
     refused, undetected
         Malformed ones that were refused, and that were accepted for the worker to refuse.
     """
@@ -63,17 +60,14 @@ class Tally:
             self.lost[number] = f"{refused}{sent.problem}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Before:
-    """The stack before the run: its counters, and whether no message was in the queue."""
-
-    counters: dict[str, Counted]
-    quiet: bool
-    at: datetime
-
-
 class Audit:
-    """Reads what a load made of a stack."""
+    """Compares the stack before and after a load; it is made before it.
+
+    Attributes
+    ----------
+    before
+        The counters in DynamoDB before the load.
+    """
 
     def __init__(self, stack: Stack, clients: aws.Clients, plan: Plan, tally: Tally) -> None:
         self._stack = stack
@@ -83,8 +77,9 @@ class Audit:
         name = stack.output("reconcile_function")
         self._reconciler = Reconciler(functions=clients.functions, name=name)
         with aws.asking():
-            at, quiet = datetime.now(UTC), not self.depth()
-            self.before = Before(counters=read_counters(stack, clients), quiet=quiet, at=at)
+            self._started_at = datetime.now(UTC)
+            self._was_quiet = not self.depth()
+            self.before = read_counters(stack, clients)
 
     def depth(self) -> int:
         """Count messages in the queue, waiting or in flight."""
@@ -123,8 +118,8 @@ class Audit:
             missing = {number for number in unconfirmed if number not in items}
             rows, others = self._rows(missing)
             yield rows
-            grown = growth(read_counters(self._stack, self._clients), self.before.counters)
-            exact = self.before.quiet and not others
+            grown = growth(read_counters(self._stack, self._clients), self.before)
+            exact = self._was_quiet and not others
             yield from growth_checks(grown, items.pieces, len(items), exact=exact)
 
     def _malformed(self) -> Check:
@@ -145,13 +140,13 @@ class Audit:
         title = "Every order has one row in MySQL"
         rows, others = Found(self._plan.wanted, self._plan.orders), 0
         try:
-            for page in self._reconciler.orders(self.before.at - CLOCKS, datetime.now(UTC) + CLOCKS):
+            for page in self._reconciler.orders(self._started_at - CLOCKS, datetime.now(UTC) + CLOCKS):
                 for order in page:
                     number = self._tally.numbers.get(str(order["orderId"]))
                     if number is not None or order.get(RUN) == self._plan.run:
                         rows.add(number, str(order["item"]), int(order["quantity"]))
                     else:
-                        others += order["created_at"] >= self.before.at.isoformat()
+                        others += order["created_at"] >= self._started_at.isoformat()
         except CafeError as error:
             return Check(name="rows", title=title, ok=False, detail=str(error)), None
         return rows.check("rows", title, missing), others

@@ -127,9 +127,8 @@ class Run:
         except (BotoCoreError, ClientError):
             return False  # perhaps throttled; the next reading has more
         self._latencies += [now - self._sample.pop(order_id) for order_id in recorded]
-        before = self._audit.before.counters
         done = sum(
-            (ordered.get(item, 0) - before.get(item_name(item), ZERO).value) // quantity
+            (ordered.get(item, 0) - self._audit.before.get(item_name(item), ZERO).value) // quantity
             for item, quantity in self._plan.items.items()
         )
         grew, self._done = done > self._done, done

@@ -78,13 +78,12 @@ class ThrottledError(BusyError):
     """The API is throttled: the order is accepted later."""
 
 
-class StopAfterFailures(stop_base):
-    """Stops after `ATTEMPTS` failures; being throttled does not count."""
+class _Failures(stop_base):
+    """Ends after `ATTEMPTS` failures; being throttled does not count."""
 
-    def __call__(self, retry_state: RetryCallState) -> bool:
-        """Return whether no other attempt follows."""
-        error = retry_state.outcome.exception() if retry_state.outcome else None
-        return retry_state.attempt_number >= ATTEMPTS and not isinstance(error, ThrottledError)
+    def __call__(self, attempt: RetryCallState) -> bool:
+        error = attempt.outcome.exception() if attempt.outcome else None
+        return attempt.attempt_number >= ATTEMPTS and not isinstance(error, ThrottledError)
 
 
 class OrderClient:
@@ -120,7 +119,7 @@ class OrderClient:
         self._attempts = Retrying(
             retry=retry_if_exception_type(BusyError),
             wait=back_off,
-            stop=StopAfterFailures() | stop_after_delay(timeout) | stop_when_event_set(self._closing),
+            stop=_Failures() | stop_after_delay(timeout) | stop_when_event_set(self._closing),
             sleep=sleep_using_event(self._closing),
             reraise=True,
         )

@@ -46,7 +46,7 @@ def send(
     rate
         Sendings a second, at most.
     """
-    work = _Work(_batches(sendings, senders), senders, on_sent, stop, rate)
+    work = _Work(_batches(sendings, senders), senders, on_sent, rate)
     futures: list[Future[None]] = []
 
     def is_sending() -> bool:
@@ -61,10 +61,11 @@ def send(
         finally:
             work.end()
     errors = [error for future in futures if (error := future.exception())]
-    # A refusal says what is wrong; other workers may only have seen that all ended.
-    errors.sort(key=lambda error: (isinstance(error, AnswerError), not isinstance(error, RefusedError)))
-    for error in errors:
-        raise error
+    if errors:
+        # A refusal says what is wrong; other workers may only have seen that all ended.
+        raise min(
+            errors, key=lambda error: (isinstance(error, AnswerError), not isinstance(error, RefusedError))
+        )
 
 
 class _Work:
@@ -75,13 +76,11 @@ class _Work:
         batches: Iterator[list[Sending]],
         senders: Mapping[Entrance, Sender],
         on_sent: OnSent,
-        stop: threading.Event,
         rate: float | None,
     ) -> None:
         self._batches = batches
         self._senders = senders
         self._on_sent = on_sent
-        self._stop = stop
         self._ended = threading.Event()
         self._pace = Pace(rate, self._ended)
         self._turn, self._result = threading.Lock(), threading.Lock()
@@ -107,13 +106,10 @@ class _Work:
 
     def _next(self) -> list[Sending] | None:
         with self._turn:
-            batch = None if self._is_over() else next(self._batches, None)
+            batch = None if self._ended.is_set() else next(self._batches, None)
             if batch is not None:
                 self._pace.wait(len(batch))
-            return None if self._is_over() else batch
-
-    def _is_over(self) -> bool:
-        return self._stop.is_set() or self._ended.is_set()
+            return None if self._ended.is_set() else batch
 
 
 def _batches(sendings: Iterable[Sending], senders: Mapping[Entrance, Sender]) -> Iterator[list[Sending]]:
@@ -129,15 +125,7 @@ def _batches(sendings: Iterable[Sending], senders: Mapping[Entrance, Sender]) ->
 
 @dataclass(kw_only=True)
 class Placed:
-    """Result of placing a number of equal orders.
-
-    Attributes
-    ----------
-    problem
-        Why not all were placed: the first order that fails ends the run, since the others are the same.
-    seconds
-        From the first request to the last response.
-    """
+    """Result of placing a number of equal orders; `problem` is why not all were placed."""
 
     requested: int
     order_ids: list[str] = field(default_factory=list)
@@ -150,11 +138,6 @@ class Placed:
         """How many orders the API accepted."""
         return len(self.order_ids)
 
-    @property
-    def per_second(self) -> float:
-        """Accepted orders a second."""
-        return self.accepted / self.seconds if self.seconds else 0.0
-
 
 def place_many(
     client: OrderClient,
@@ -163,7 +146,10 @@ def place_many(
     stop: threading.Event,
     on_accepted: Callable[[], object] = lambda: None,
 ) -> Placed:
-    """Place `order` `count` times over a few connections, each time as an order of its own, until `stop`."""
+    """Place `order` `count` times over a few connections, each time as an order of its own, until `stop`.
+
+    The first that fails ends it, since the others are the same.
+    """
     placed = Placed(requested=count)
     started = time.monotonic()
 

@@ -157,7 +157,7 @@ def quick_seed() -> str:
     On the queue it would be for minutes, once time is no longer compressed.
     """
     plans = ((seed, Plan(seed=seed, run="", orders=100)) for seed in range(10_000))
-    kinds = [Fault(name=name, sentence=name, broken=nullcontext) for name in FAULTS]
+    kinds = [Fault(name, name, nullcontext) for name in FAULTS]
     return next(
         str(seed)
         for seed, plan in plans

@@ -13,7 +13,16 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from chaos.fault_proxy import Call, FaultProxy, Injector, LostResponses, Response, Throttling, error
+from chaos.fault_proxy import (
+    DROPPED,
+    ERRORS,
+    Call,
+    FaultProxy,
+    error,
+    killing_callers,
+    losing_responses,
+    throttling,
+)
 from local import clients
 
 PUTS = {"Orders": [{"PutRequest": {"Item": {"orderId": {"S": str(number)}}}} for number in range(3)]}
@@ -82,14 +91,6 @@ def numbers() -> random.Random:
     return random.Random(1)  # noqa: S311  # not for secrets
 
 
-class Refusing(Injector):
-    def __init__(self, response: Response) -> None:
-        self.response = response
-
-    def refuses(self, call: Call) -> Response | None:
-        return self.response
-
-
 def test_a_call_without_a_fault_arrives_as_it_was_signed(
     service: Service, proxy: FaultProxy, url: str, dynamodb: Any
 ) -> None:
@@ -102,12 +103,11 @@ def test_a_call_without_a_fault_arrives_as_it_was_signed(
     assert (proxy.refused, proxy.lost) == (0, 0)
 
 
-@pytest.mark.parametrize("code", Throttling.ERRORS)
+@pytest.mark.parametrize("code", ERRORS)
 def test_an_error_is_what_boto3_takes_for_dynamodbs(
     service: Service, proxy: FaultProxy, dynamodb: Any, code: str
 ) -> None:
-    proxy.injector = Refusing(error(code))
-    with pytest.raises(ClientError) as caught:
+    with proxy.injecting(lambda _call, _done: error(code)), pytest.raises(ClientError) as caught:
         dynamodb.get_item(TableName="Orders", Key={"orderId": {"S": "1"}})
     assert caught.value.response["Error"]["Code"] == code
     assert service.received == []
@@ -117,8 +117,7 @@ def test_an_error_is_what_boto3_takes_for_dynamodbs(
 def test_a_lost_response_is_a_write_that_was_done(
     service: Service, proxy: FaultProxy, dynamodb: Any, numbers: random.Random
 ) -> None:
-    proxy.injector = LostResponses(numbers, 1.0)
-    with pytest.raises(ConnectionClosedError):
+    with proxy.injecting(losing_responses(numbers, 1.0)), pytest.raises(ConnectionClosedError):
         dynamodb.batch_write_item(RequestItems=PUTS)
     dynamodb.get_item(TableName="Orders", Key={"orderId": {"S": "1"}})
     assert len(service.received) == 2
@@ -126,19 +125,31 @@ def test_a_lost_response_is_a_write_that_was_done(
 
 
 def test_throttling_passes_its_share_and_refuses_in_every_way(numbers: random.Random) -> None:
-    throttling = Throttling(numbers, 0.8)
+    inject = throttling(numbers, 0.8)
     call = Call(operation="BatchWriteItem", body={"RequestItems": PUTS}, caller_port=1)
-    responses = [throttling.refuses(call) for _ in range(500)]
+    responses = [inject(call, False) for _ in range(500)]
     refusals = [each for each in responses if each is not None]
     assert 370 < len(refusals) < 430
-    codes = {each.body.get("__type") for each in refusals}
-    assert codes == {*Throttling.ERRORS, None}
+    codes = {(each.body or {}).get("__type") for each in refusals}
+    assert codes == {*ERRORS, None}
     assert {"UnprocessedItems": PUTS} in [each.body for each in refusals]
 
 
 def test_throttling_refuses_single_statements_of_partiql_too(numbers: random.Random) -> None:
-    throttling = Throttling(numbers, 1.0)
+    inject = throttling(numbers, 1.0)
     call = Call(operation="BatchExecuteStatement", body={"Statements": [{}, {}]}, caller_port=1)
-    responses = [throttling.refuses(call) for _ in range(50)]
+    responses = [inject(call, False) for _ in range(50)]
     refused = {"Error": {"Code": "ThrottlingError"}}
     assert {"Responses": [refused, refused]} in [each.body for each in responses if each]
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_callers_are_killed_only_before_or_after_their_orders_are_written_and_not_too_many(
+    after: bool,
+) -> None:
+    inject = killing_callers(lambda port: port == 1, at_most=2, after=after)
+    batch = {port: Call(operation="BatchWriteItem", body={}, caller_port=port) for port in (1, 2)}
+    assert inject(batch[1], not after) is None
+    assert inject(batch[2], after) is None  # not a worker
+    assert inject(Call(operation="GetItem", body={}, caller_port=1), after) is None
+    assert [inject(batch[1], after) for _ in range(3)] == [DROPPED, DROPPED, None]

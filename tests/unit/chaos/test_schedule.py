@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from chaos.faults import Fault
 from chaos.plan import Plan
-from chaos.schedule import LONGEST, SHORTEST, FaultThread, Planned, StoppedError, schedule
-from cli.errors import AnswerError
+from chaos.schedule import LONGEST, SHORTEST, Gate, Planned, StoppedError, schedule
+from cli.traffic.plan import Sending
 
 
 @pytest.fixture
@@ -30,7 +28,7 @@ def fault(name: str, log: list[str]) -> Fault:
         finally:
             log.append(f"{name} repaired")
 
-    return Fault(name=name, sentence=f"{name} is broken", broken=broken)
+    return Fault(name, f"{name} is broken", broken)
 
 
 @pytest.mark.parametrize("messages", [110, 5_500, 110_000])
@@ -45,60 +43,45 @@ def test_every_fault_has_its_turn_and_all_have_as_many(plan: Plan, messages: int
     assert planned == schedule(faults, plan, messages)
 
 
-@pytest.fixture
-def log() -> list[str]:
-    return []
+def planned(*positions: int) -> list[Planned]:
+    return [
+        Planned(at=at, fault=Fault("it", "it is broken", contextlib.nullcontext), seconds=0)
+        for at in positions
+    ]
 
 
-def thread(log: list[str], make: Callable[[Planned], None] | None = None) -> FaultThread:
-    def at_once(planned: Planned) -> None:
-        with planned.fault.broken():
-            pass
-
-    planned = [Planned(at=at, fault=fault(f"at {at}", log), seconds=0) for at in (2, 3)]
-    return FaultThread(planned, make or at_once, time.sleep)
+def sendings(number: int) -> list[Sending]:
+    return [Sending(number=each, body="") for each in range(number)]
 
 
-def test_a_fault_begins_with_its_message_and_not_before(log: list[str]) -> None:
-    faults = thread(log)
-    with faults.running():
-        faults.reach(0)
-        faults.reach(1)
-        assert log == []
-        faults.reach(2)
-        faults.reach(3)
-        faults.finish()
-    assert log == ["at 2 broken", "at 2 repaired", "at 3 broken", "at 3 repaired"]
+def test_a_message_waits_until_the_faults_before_it_have_begun() -> None:
+    pauses: list[int] = []
+
+    def pause(_seconds: float) -> None:
+        pauses.append(len(passed))
+        gate.let_pass()
+
+    passed: list[int] = []
+    gate = Gate(sendings(5), planned(2, 2, 4), pause)
+    passed.extend(sending.number for sending in gate)
+    assert passed == [0, 1, 2, 3, 4]
+    assert pauses == [2, 2, 4]
+    assert not gate.is_holding
 
 
-def test_a_fault_that_cannot_be_repaired_ends_the_run(log: list[str]) -> None:
-    def fail(planned: Planned) -> None:
-        raise OSError("the disk is full")
-
-    faults = thread(log, fail)
-    with faults.running(), pytest.raises(AnswerError, match="the disk is full"):
-        faults.reach(3)
-
-
-def test_a_run_that_is_stopped_waits_until_everything_is_repaired(log: list[str]) -> None:
-    stopping = threading.Event()
-
-    def pause(seconds: float) -> None:
-        if stopping.wait(seconds):
-            raise StoppedError
-
-    def make(planned: Planned) -> None:
-        with planned.fault.broken():
-            pause(60)
-
-    faults = FaultThread([Planned(at=0, fault=fault("it", log), seconds=60)], make, pause)
-
-    def sending() -> None:
-        with faults.running():
-            faults.reach(0)
-            stopping.set()
-            faults.finish()
+def test_a_run_that_is_stopped_ends_while_messages_wait() -> None:
+    def pause(_seconds: float) -> None:
+        raise StoppedError
 
     with pytest.raises(StoppedError):
-        sending()
-    assert log == ["it broken", "it repaired"]
+        list(Gate(sendings(5), planned(2), pause))
+
+
+def test_messages_wait_for_no_fault_after_a_failure() -> None:
+    def pause(_seconds: float) -> None:
+        raise AssertionError
+
+    gate = Gate(sendings(5), planned(2), pause)
+    with contextlib.suppress(OSError), gate.open_at_end():
+        raise OSError
+    assert len(list(gate)) == 5
