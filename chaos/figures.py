@@ -36,32 +36,9 @@ class Progress:
 
 @dataclass(kw_only=True)
 class Figures:
-    """Counts and times of a run; `--json` has them under these names.
+    """Counts and times of a run; `--json` has them under these names."""
 
-    Attributes
-    ----------
-    doors
-        Messages by the entrance to which they were sent.
-    refused_at_door
-        Malformed orders that the API refused.
-    faults
-        How often each fault was made, and `broken_seconds` for how long in all.
-    dead_at_most
-        The greatest length of `OrderDLQ`.
-    brought_back
-        Good orders that `ReconcileOrders` recorded from `OrderDLQ`.
-    repaired
-        Orders that it found in RDS and not in DynamoDB.
-    moves_confirmed, moves_refused
-        Moves of orders by staff that were made, or not allowed.
-    moves_unconfirmed, moves_given_up
-        Moves without a response, which were sent again, and those without a second response either.
-    dead_in_outage
-        Messages in `OrderDLQ` when the database came back, in a run with an outage.
-    memory
-        The peak of this process, in MiB.
-    """
-
+    # Messages by entrance, and malformed orders that the API refused.
     doors: dict[str, int] = field(default_factory=lambda: {"topic": 0, "queue": 0, "http": 0})
     refused_at_door: int = 0
     faults: dict[str, int] = field(default_factory=dict)
@@ -70,17 +47,17 @@ class Figures:
     databases_killed: int = 0
     calls_refused: int = 0
     answers_lost: int = 0
-    dead_at_most: int = 0
+    dead_at_most: int = 0  # messages in `OrderDLQ`
     reconciliations: int = 0
-    brought_back: int = 0
-    repaired: int = 0
+    brought_back: int = 0  # good orders that `ReconcileOrders` recorded from `OrderDLQ`
+    repaired: int = 0  # orders that it found in RDS and not in DynamoDB
     moves_confirmed: int = 0
     moves_refused: int = 0
-    moves_unconfirmed: int = 0
-    moves_given_up: int = 0
-    dead_in_outage: int | None = None
+    moves_unconfirmed: int = 0  # had no response, and were sent again
+    moves_given_up: int = 0  # had no second response either
+    dead_in_outage: int | None = None  # when the database came back
     outage_seconds: float | None = None
     sending_seconds: float = 0.0
     settling_seconds: float = 0.0
     audit_seconds: float = 0.0
-    memory: float = 0.0
+    memory: float = 0.0  # MiB, at most

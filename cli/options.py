@@ -19,7 +19,7 @@ from cli.terminal import note, plain_lines, print_json
 
 DEBUG = "cafe.debug"
 JSON = "cafe.json"
-# Things in one run, and things a second; the plan of a load is kept in memory, a few hundred bytes an order.
+# Things in one run, and things a second; a load keeps the orders' ids in memory, a few hundred bytes each.
 MOST = 1_000_000
 DAY = 86_400  # seconds
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from cli import queues
 from cli.errors import AnswerError
@@ -27,58 +27,38 @@ class Sent:
     problem: AnswerError | None = None
 
 
-class Sender(Protocol):
-    """Sends to one entrance, `batch` at once."""
+@dataclass(frozen=True)
+class Sender:
+    """Sends to one entrance, up to `batch` at once; after `close`, it sends nothing again."""
 
     batch: int
-
-    def send(self, sendings: Sequence[Sending]) -> list[Sent]:
-        """Send up to `batch`, and return the result of each."""
-
-    def close(self) -> None:
-        """Send nothing again."""
+    send: Callable[[Sequence[Sending]], list[Sent]]
+    close: Callable[[], None] = lambda: None
 
 
-class HttpSender:
-    """`POST /orders`, one order at a time."""
+def http_sender(client: OrderClient) -> Sender:
+    """Return a sender that places each order until it is accepted or refused."""
 
-    batch = 1
-
-    def __init__(self, client: OrderClient) -> None:
-        self._client = client
-
-    def send(self, sendings: Sequence[Sending]) -> list[Sent]:
-        """Send each until it is accepted or refused."""
-        return [self._place(sending) for sending in sendings]
-
-    def close(self) -> None:
-        """Send nothing again."""
-        self._client.close()
-
-    def _place(self, sending: Sending) -> Sent:
+    def place(sending: Sending) -> Sent:
         try:
-            return Sent(order_id=self._client.place(sending.body, sending.order_id).order_id)
+            return Sent(order_id=client.place(sending.body, sending.order_id).order_id)
         except AnswerError as error:
             return Sent(problem=error)
 
+    return Sender(1, lambda sendings: [place(sending) for sending in sendings], client.close)
 
-class BatchSender:
-    """The topic or the queue, which take batches."""
 
-    def __init__(self, send: queues.Send, rate: float | None = None) -> None:
-        self._send = send
-        self.batch = queues.step(rate)
+def batch_sender(send: queues.Send, rate: float | None = None) -> Sender:
+    """Return a sender to the topic or the queue; boto3 sends again what fails."""
 
-    def send(self, sendings: Sequence[Sending]) -> list[Sent]:
-        """Send a batch; boto3 sends again what fails."""
-        results = self._send([Outgoing(body=sending.body, attributes={}) for sending in sendings])
+    def send_batch(sendings: Sequence[Sending]) -> list[Sent]:
+        results = send([Outgoing(body=sending.body, attributes={}) for sending in sendings])
         return [
             Sent(order_id=sending.order_id, problem=AnswerError(sent.problem) if sent.problem else None)
             for sending, sent in zip(sendings, results, strict=True)
         ]
 
-    def close(self) -> None:
-        """Do nothing: boto3's attempts end by themselves."""
+    return Sender(queues.step(rate), send_batch)
 
 
 def senders(
@@ -88,7 +68,7 @@ def senders(
     topic, queue = stack.output("topic_arn"), stack.output("queue_url")
     http = OrderClient(client, stack.output("orders_url"), api_key=stack.orders_api_key)
     return {
-        Entrance.HTTP: HttpSender(http),
-        Entrance.TOPIC: BatchSender(lambda messages: queues.publish(clients.sns, topic, messages), rate),
-        Entrance.QUEUE: BatchSender(lambda messages: queues.send(clients.sqs, queue, messages), rate),
+        Entrance.HTTP: http_sender(http),
+        Entrance.TOPIC: batch_sender(lambda messages: queues.publish(clients.sns, topic, messages), rate),
+        Entrance.QUEUE: batch_sender(lambda messages: queues.send(clients.sqs, queue, messages), rate),
     }

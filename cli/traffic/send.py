@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from cli.errors import AnswerError
 from cli.stopping import Pace
 from cli.traffic.client import Order, OrderClient, RefusedError
-from cli.traffic.entrances import HttpSender, Sender, Sent
+from cli.traffic.entrances import Sender, Sent, http_sender
 from cli.traffic.plan import Entrance, Sending
 
 CONNECTIONS = 8  # of many equal orders
@@ -160,7 +160,7 @@ def place_many(
         on_accepted()
 
     same = itertools.repeat(Sending(number=0, body=order.json()), count)
-    senders = {Entrance.HTTP: HttpSender(client)}
+    senders = {Entrance.HTTP: http_sender(client)}
     try:
         with send(same, senders, on_sent, workers=min(CONNECTIONS, count), stop=stop) as is_sending:
             while is_sending():

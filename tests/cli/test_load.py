@@ -7,7 +7,6 @@ import re
 import signal
 import threading
 from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,8 +20,8 @@ from cli.load import kitchen as load_kitchen
 from cli.load import run as load
 from cli.load.kitchen import BARISTAS, due, orders_of, playing
 from cli.load.plan import Plan
-from cli.traffic.entrances import HttpSender, Sent
-from cli.traffic.plan import Entrance, Kind, Sending
+from cli.traffic.client import OrderClient, Receipt
+from cli.traffic.plan import Entrance, Kind
 from tests.cli.conftest import Cafe
 from tests.cli.kitchen import Staff, order
 from tests.cli.stand_in import FakeAws, FakeFunctions, Reply
@@ -292,15 +291,15 @@ def test_ctrl_c_stops_sending_and_checks_nothing(run: Cafe, dev: FakeAws) -> Non
 
 def test_what_stops_one_worker_stops_all(run: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[str] = []
-    send = HttpSender.send
+    place = OrderClient.place
 
-    def fail_once(sender: HttpSender, sendings: Sequence[Sending]) -> list[Sent]:
+    def fail_once(client: OrderClient, body: str, key: str | None) -> Receipt:
         sent.append("")
         if len(sent) == 5:
             raise ZeroDivisionError
-        return send(sender, sendings)
+        return place(client, body, key)
 
-    monkeypatch.setattr(HttpSender, "send", fail_once)
+    monkeypatch.setattr(OrderClient, "place", fail_once)
     result = run("--orders", "10000")
 
     assert result.exit_code != 0
