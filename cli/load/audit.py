@@ -120,7 +120,7 @@ class Audit:
             yield rows
             grown = growth(read_counters(self._stack, self._clients), self.before)
             exact = self._was_quiet and not others
-            yield from growth_checks(grown, items.pieces, len(items), exact=exact)
+            yield from growth_checks(grown, items.pieces, len(items), exact=exact, days_name="today")
 
     def _malformed(self) -> Check:
         tally = self._tally

@@ -108,12 +108,14 @@ def growth(now: Mapping[str, Counted], before: Mapping[str, Counted]) -> Counter
     return Counter({name: counter.value - before.get(name, ZERO).value for name, counter in now.items()})
 
 
-def growth_checks(grown: Counter[str], pieces: Counter[str], orders: int, *, exact: bool) -> Iterator[Check]:
+def growth_checks(
+    grown: Counter[str], pieces: Counter[str], orders: int, *, exact: bool, days_name: str = "days"
+) -> Iterator[Check]:
     """Check that the counters grew by these orders; unless `exact`, by at least as much."""
     days = sum(number for name, number in grown.items() if DAY.fullmatch(name))
     hours = sum(number for name, number in grown.items() if HOUR.fullmatch(name))
     yield _grew("total", "TOTAL_ORDERS counted each once", grown[TOTAL_ORDERS], orders, exact)
-    yield _grew("days", "So did the days", days, orders, exact)
+    yield _grew(days_name, "So did the days", days, orders, exact)
     yield _grew("hours", "So did the hours", hours, orders, exact)
     menu = Counter({item: number for name, number in grown.items() if (item := item_of(name)) is not None})
     wrong = [
