@@ -8,6 +8,7 @@ from infra.access import Access, AccessArgs
 from infra.alarms import Alarms, AlarmsArgs
 from infra.api import Api, ApiArgs
 from infra.backup import Backup, BackupArgs
+from infra.boundary import limit_roles
 from infra.database import Database, DatabaseArgs
 from infra.messaging import Messaging, MessagingArgs
 from infra.network import Network, NetworkArgs, available_zones
@@ -20,6 +21,7 @@ from infra.tracking import TrackingKeys, TrackingKeysArgs
 
 cafe = settings.load()
 tag_everything(pulumi.get_project(), pulumi.get_stack())
+limit_roles(cafe.permissions_boundary)
 protection = Protection("protection", enabled=cafe.deletion_protection)
 region = aws.get_region().region
 

@@ -107,6 +107,7 @@ class Settings:
 
     # Care
     deletion_protection: Annotated[bool, values.boolean, Effect.IN_PLACE]
+    permissions_boundary: Annotated[str, values.policy, Effect.IN_PLACE]
 
     @property
     def keeps_backups(self) -> bool:

@@ -77,6 +77,7 @@ MAX_ITEMS = 100
 MAX_PRICE = 1_000_000
 _PRICE = re.compile(r"[0-9]{1,7}(\.[0-9]{1,3})?")
 TURNS_DIRECTION = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+_POLICY = re.compile(r"arn:aws:iam::[0-9]{12}:policy/([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,128}")
 
 
 class EntriesError(ValueError):
@@ -311,3 +312,16 @@ def network(cidr: str) -> str:
             " a part of 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
         )
     return str(block)
+
+
+# Care
+
+
+def policy(arn: str) -> str:
+    """Check the ARN of an IAM policy; none is right, too."""
+    path = arn.partition("/")[2].rpartition("/")[0]
+    if arn and (not _POLICY.fullmatch(arn) or len(path) > MAX_IAM_PATH - 2):
+        raise ValueError(
+            "must be the ARN of an IAM policy such as arn:aws:iam::123456789012:policy/limit, or empty"
+        )
+    return arn

@@ -82,6 +82,11 @@ RIGHT: Mapping[str, list[str]] = {
     "databaseInstanceClass": ["db.t4g.micro", "db.r8g.48xlarge"],
     "databaseSnapshot": ["", "cafe-2026-11-01", "rds:cafe-2026-11-01-05-37", "awsbackup:job-0a1b2c3d"],
     "networkCidr": ["10.40.0.0/16", "192.168.7.0/24", "172.31.0.0/255.255.0.0"],
+    "permissionsBoundary": [
+        "",
+        "arn:aws:iam::123456789012:policy/limit",
+        "arn:aws:iam::000000000000:policy/a/b",
+    ],
 }
 
 
@@ -134,6 +139,16 @@ def is_menu(menu: Mapping[str, Decimal]) -> bool:
 def is_email(address: str) -> bool:
     local, _, domain = address.rpartition("@")
     return str(Address(username=local, domain=domain)) == address and "." in domain and address.isascii()
+
+
+def is_policy(arn: str) -> bool:
+    path, _, name = arn.partition("/")[2].rpartition("/")
+    shape = IAM["policyNameType"]
+    return (
+        len(path) + 2 <= IAM["policyPathType"].get("max", 512)
+        and re.fullmatch(shape["pattern"], name, re.ASCII) is not None
+        and IAM["arnType"]["min"] <= len(arn) <= IAM["arnType"]["max"]
+    )
 
 
 def is_sender(arn: str) -> bool:
@@ -209,6 +224,7 @@ JUDGES: Mapping[str, Callable[[Any], bool]] = {
     "waitingAlarmMinutes": range(241).__contains__,
     "trackingKey": range(1, 10_000).__contains__,
     "deletionProtection": {True, False}.__contains__,
+    "permissionsBoundary": lambda arn: not arn or is_policy(arn),
 }
 
 

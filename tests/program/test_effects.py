@@ -54,6 +54,7 @@ OTHERS = {
     "ordersBackupDays": "30",
     "privateEndpoints": "true",
     "deletionProtection": "true",
+    "permissionsBoundary": "arn:aws:iam::123456789012:policy/limit",
 }
 REPLACING = {
     "apiStage": ("v2", {"Stage orders"}),

@@ -1,0 +1,18 @@
+"""The policy beyond which no role of the stack can go, whatever its own policies say."""
+
+from __future__ import annotations
+
+import pulumi
+
+
+def limit_roles(policy_arn: str) -> None:
+    """Give all roles that are created from here on a permissions boundary; none for an empty ARN."""
+
+    def limit(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+        if not policy_arn or args.type_ != "aws:iam/role:Role":
+            return None
+        return pulumi.ResourceTransformationResult(
+            {**args.props, "permissions_boundary": policy_arn}, args.opts
+        )
+
+    pulumi.runtime.register_stack_transformation(limit)
