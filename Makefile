@@ -1,13 +1,14 @@
 # What a newcomer types first. `make` alone lists it.
 
 STACK ?= dev
+BASE ?= origin/main
 ARGS ?=
 
 .DEFAULT_GOAL := help
 # No variable of somebody's Python changes what these do, or has every process compile its modules again.
 unexport PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE
 
-.PHONY: help local chaos test quick engine lint format bench picture fonts settings preview deploy destroy lock clean
+.PHONY: help local chaos test quick engine lint format bench picture fonts settings actionlint diff preview deploy verify drift destroy lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +39,7 @@ lint: ## Check style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/zizmor --quiet --offline .github/workflows .github/actions
 
 format: ## Format the sources, and repair what ruff can repair
 	@scripts/setup python
@@ -60,6 +62,13 @@ settings: ## Write docs/settings.md from the settings
 	@scripts/setup python
 	@.venv/bin/python -m infra.settings_page
 
+actionlint: ## Check the workflows by actionlint (needs Go)
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+diff: ## Show what this checkout changes in the program, without an account (BASE=origin/main)
+	@scripts/setup python
+	@.venv/bin/python -m infra.difference $(BASE)
+
 preview: ## Show what a deploy would change on AWS (STACK=dev)
 	@scripts/setup python
 	@scripts/pulumi preview $(STACK) $(ARGS)
@@ -67,6 +76,14 @@ preview: ## Show what a deploy would change on AWS (STACK=dev)
 deploy: ## Deploy to AWS (STACK=dev)
 	@scripts/setup python
 	@scripts/pulumi up $(STACK) $(ARGS)
+
+verify: ## Follow one order through a stack (STACK=dev)
+	@scripts/setup python
+	@.venv/bin/cafe verify --stack $(STACK) $(ARGS)
+
+drift: ## Show what is no longer as the last deploy left it; fail if something is not (STACK=dev)
+	@scripts/setup python
+	@scripts/pulumi refresh $(STACK) --preview-only --expect-no-changes --non-interactive $(ARGS)
 
 destroy: ## Remove a stack from AWS (STACK=dev)
 	@scripts/setup python

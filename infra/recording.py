@@ -95,6 +95,7 @@ class Answers(mocks.Mocks):
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         answers: dict[str, dict[str, Any]] = {
+            "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": "123456789012"},
             "aws:index/getRegion:getRegion": {"region": "us-east-1", "id": "us-east-1"},
             "aws:index/getAvailabilityZones:getAvailabilityZones": {
                 "names": [
@@ -126,38 +127,48 @@ def plain(value: Any) -> Any:
     return value
 
 
-def configuration(stack: str) -> dict[str, str]:
+def configuration(stack: str, root: Path = ROOT) -> dict[str, str]:
     """Read a stack's configuration as the Pulumi CLI would: the project's defaults, then the stack's own."""
-    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
-    values = {f"{PROJECT}:{key}": entry["default"] for key, entry in declared.items() if ":" not in key}
-    own = ROOT / f"Pulumi.{stack}.yaml"
+    project, declared = _declared(root)
+    values = {
+        f"{project}:{key}": entry["default"]
+        for key, entry in declared.items()
+        if ":" not in key and "default" in entry
+    }
+    own = root / f"Pulumi.{stack}.yaml"
     if own.is_file():
         entries = yaml.safe_load(own.read_text(encoding="utf-8"))["config"]
-        values |= {key if ":" in key else f"{PROJECT}:{key}": value for key, value in entries.items()}
+        values |= {key if ":" in key else f"{project}:{key}": value for key, value in entries.items()}
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
 
-async def _record(stack: str, settings: Mapping[str, str]) -> dict[str, Any]:
+def _declared(root: Path) -> tuple[str, dict[str, Any]]:
+    """Return a project's name and settings."""
+    project = yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8"))
+    return project["name"], project["config"]
+
+
+async def _record(stack: str, settings: Mapping[str, str], root: Path) -> dict[str, Any]:
     monitor = Recorder()
     # What Pulumi says of the program, such as that a resource type is deprecated, goes to standard error.
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     mocks.set_mocks(
         monitor.mocks,
-        project=PROJECT,
+        project=_declared(root)[0],
         stack=stack,
         preview=False,
         logger=logging.getLogger("pulumi"),
         monitor=monitor,
     )
     pulumi.runtime.set_all_config(dict(settings))
-    runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+    runpy.run_path(str(root), run_name="__main__")  # with the folder on the path, as Pulumi does
     await wait_for_rpcs()
-    root: Any = get_root_resource()
-    outputs = {name: await pulumi.Output.from_input(value).future() for name, value in root.outputs.items()}
+    top: Any = get_root_resource()
+    outputs = {name: await pulumi.Output.from_input(value).future() for name, value in top.outputs.items()}
     return {"resources": monitor.recorded, "outputs": outputs}
 
 
-def record(stack: str, changes: Mapping[str, str]) -> dict[str, Any]:
+def record(stack: str, changes: Mapping[str, str], root: Path = ROOT) -> dict[str, Any]:
     """Run the program with some settings changed; tell its resources, outputs and warnings.
 
     In a process of its own: the program is a script, and Pulumi keeps its state in the process.
@@ -169,7 +180,7 @@ def record(stack: str, changes: Mapping[str, str]) -> dict[str, Any]:
     """
     for name in os.environ.keys() - {"PATH", "HOME"}:
         del os.environ[name]
-    changed = {f"{PROJECT}:{key}": value for key, value in changes.items()}
+    changed = {f"{_declared(root)[0]}:{key}": value for key, value in changes.items()}
     with contextlib.redirect_stderr(io.StringIO()) as warnings:
-        recorded = asyncio.run(_record(stack, {**configuration(stack), **changed}))
+        recorded = asyncio.run(_record(stack, {**configuration(stack, root), **changed}, root))
     return {**recorded, "warnings": warnings.getvalue()}

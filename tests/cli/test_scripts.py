@@ -265,6 +265,7 @@ def test_a_deploy_without_a_place_for_its_state_says_how_to_choose_one(checkout:
         # A preview makes nothing, and so no stack either.
         (["preview", "dev"], ["stack select dev", "preview --stack dev"]),
         (["up", "prod", "--yes"], ["stack select --create prod", "up --stack prod --yes"]),
+        (["refresh", "dev"], ["stack select dev", "refresh --stack dev"]),
         (["destroy", "dev"], ["stack select dev", "destroy --stack dev"]),
     ],
 )
@@ -303,11 +304,12 @@ def test_what_the_check_refuses_is_not_deployed(
     assert result.returncode == (0 if deployed else 2)
 
 
-def test_a_destroy_is_not_checked(checkout: Path, tools: Path) -> None:
+@pytest.mark.parametrize("command", ["refresh", "destroy"])
+def test_what_deploys_nothing_is_not_checked(checkout: Path, tools: Path, command: str) -> None:
     program(tools / "pulumi", "exit 0")
     program(checkout / ".venv/bin/python", "exit 2")
 
-    assert run(checkout, tools, "pulumi", "destroy", "dev").returncode == 0
+    assert run(checkout, tools, "pulumi", command, "dev").returncode == 0
 
 
 def test_a_failed_deploy_names_where_it_goes_on(checkout: Path, tools: Path) -> None:

@@ -1,0 +1,89 @@
+"""What GitHub Actions needs in the account: a place for the stacks' state, and a role per environment."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from deploy.github import policies
+
+# Environments in GitHub that each deploy the stack of the same name
+DEPLOYING = ("dev", "prod", "smoke")
+PREVIEWED = ("dev", "prod")
+STAYS = pulumi.ResourceOptions(protect=True)
+
+config = pulumi.Config()
+region = aws.get_region().region
+
+bucket = aws.s3.Bucket("cafe-orders-state", opts=STAYS)
+aws.s3.BucketVersioning("state", bucket=bucket.id, versioning_configuration={"status": "Enabled"})
+aws.s3.BucketPublicAccessBlock(
+    "state",
+    bucket=bucket.id,
+    block_public_acls=True,
+    block_public_policy=True,
+    ignore_public_acls=True,
+    restrict_public_buckets=True,
+)
+aws.s3.BucketPolicy("state", bucket=bucket.id, policy=bucket.arn.apply(policies.only_encrypted_transport))
+key = aws.kms.Key(
+    "secrets", description="Secrets in the state of cafe-orders", enable_key_rotation=True, opts=STAYS
+)
+alias = aws.kms.Alias("secrets", name="alias/cafe-orders-pulumi", target_key_id=key.key_id)
+
+provider = config.get("oidcProvider") or (
+    aws.iam.OpenIdConnectProvider(
+        "github", url=f"https://{policies.ISSUER}", client_id_lists=["sts.amazonaws.com"]
+    ).arn
+)
+account = pulumi.Output.all(bucket=bucket.arn, key=key.arn).apply(
+    lambda arns: policies.Account(id=aws.get_caller_identity().account_id, region=region, **arns)
+)
+
+
+def written(policy: Callable[[policies.Account], dict[str, Any]]) -> pulumi.Output[str]:
+    """Return a policy of the account as a document."""
+    return account.apply(lambda known: json.dumps(policy(known)))
+
+
+settings = aws.iam.Policy("cafe-orders-settings", policy=written(policies.read_settings))
+
+
+def role(environment: str, policy: Callable[[policies.Account], dict[str, Any]], *, main_only: bool) -> None:
+    """Make the role of one environment, and export it.
+
+    Its name is none that a stack's resources have, because deploys may change those.
+    """
+    trusted = pulumi.Output.from_input(provider).apply(
+        lambda arn: policies.trust(arn, config.require("repository"), environment, main_only=main_only)
+    )
+    made = aws.iam.Role(
+        f"{environment}-github",
+        assume_role_policy=pulumi.Output.json_dumps(trusted),
+        max_session_duration=7200,
+    )
+    aws.iam.RolePolicy(f"{environment}-github", role=made.id, policy=written(policy))
+    if main_only:
+        aws.iam.RolePolicyAttachment(f"{environment}-github", role=made.name, policy_arn=settings.arn)
+    pulumi.export(f"role_{environment}", made.arn)
+
+
+# A pull request runs on a branch of its own.
+role("preview", lambda known: policies.preview(known, *PREVIEWED), main_only=False)
+role("drift", lambda known: policies.drift(known, *PREVIEWED), main_only=True)
+for stack in DEPLOYING:
+    boundary = aws.iam.Policy(
+        f"boundary-{stack}",
+        name=policies.boundary_name(stack),
+        policy=written(partial(policies.boundary, stack=stack)),
+    )
+    role(stack, partial(policies.deploy, stack=stack), main_only=True)
+    pulumi.export(f"boundary_{stack}", boundary.arn)
+    pulumi.export(
+        f"secrets_provider_{stack}",
+        pulumi.Output.concat("awskms://", alias.name, f"?region={region}&context_stack={stack}"),
+    )
+pulumi.export("backend", pulumi.Output.concat("s3://", bucket.id, f"?region={region}"))

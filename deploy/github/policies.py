@@ -1,0 +1,455 @@
+"""What each environment of GitHub may do in the account, as policy documents; nothing here calls AWS.
+
+Pulumi names a stack's resources NAME-STACK-HEX, so most permissions end at those names. What has no name of
+ours is limited by the tag `Stack`, as far as the service checks tags; README.md says what is left.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+PROJECT = "cafe-orders"
+ISSUER = "token.actions.githubusercontent.com"
+# https://docs.github.com/actions/reference/openid-connect-reference: with ids where the repository has them.
+REPOSITORY = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+|[A-Za-z0-9-]+@[0-9]+/[A-Za-z0-9._-]+@[0-9]+")
+PAGE, BACKUP = "order-status-page", "orders-backup"  # buckets
+LOG_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+# That policy's actions
+LOG_ACTIONS = [
+    "logs:CreateLogGroup",
+    "logs:CreateLogStream",
+    "logs:DescribeLogGroups",
+    "logs:DescribeLogStreams",
+    "logs:FilterLogEvents",
+    "logs:GetLogEvents",
+    "logs:PutLogEvents",
+]
+# Parts of a network, which EC2 creates with tags.
+NETWORK = (
+    "egress-only-internet-gateway",
+    "route-table",
+    "security-group",
+    "security-group-rule",
+    "subnet",
+    "vpc",
+    "vpc-endpoint",
+)
+CREATE_NETWORK = [
+    "ec2:AuthorizeSecurityGroupEgress",
+    "ec2:AuthorizeSecurityGroupIngress",
+    "ec2:CreateEgressOnlyInternetGateway",
+    "ec2:CreateRouteTable",
+    "ec2:CreateSecurityGroup",
+    "ec2:CreateSubnet",
+    "ec2:CreateVpc",
+    "ec2:CreateVpcEndpoint",
+]
+CHANGE_NETWORK = [
+    *CREATE_NETWORK,
+    "ec2:AssociateRouteTable",
+    "ec2:AssociateVpcCidrBlock",
+    "ec2:CreateRoute",
+    "ec2:CreateTags",
+    "ec2:DeleteEgressOnlyInternetGateway",
+    "ec2:DeleteRoute",
+    "ec2:DeleteRouteTable",
+    "ec2:DeleteSecurityGroup",
+    "ec2:DeleteSubnet",
+    "ec2:DeleteTags",
+    "ec2:DeleteVpc",
+    "ec2:DeleteVpcEndpoints",
+    "ec2:DisassociateRouteTable",
+    "ec2:DisassociateVpcCidrBlock",
+    "ec2:ModifySecurityGroupRules",
+    "ec2:ModifySubnetAttribute",
+    "ec2:ModifyVpcAttribute",
+    "ec2:ModifyVpcEndpoint",
+    "ec2:ReplaceRoute",
+    "ec2:RevokeSecurityGroupEgress",
+    "ec2:RevokeSecurityGroupIngress",
+]
+# API Gateway's paths
+APIS = (
+    "/account",
+    "/apikeys",
+    "/apikeys/*",
+    "/restapis",
+    "/restapis/*",
+    "/tags/*",
+    "/usageplans",
+    "/usageplans/*",
+)
+# What a preview and the checks before it ask AWS
+PREVIEW = [
+    "ec2:DescribeAvailabilityZones",
+    "lambda:GetAccountSettings",
+    "rds:DescribeDBInstances",
+    "rds:DescribeDBSnapshots",
+    "rds:DescribeOrderableDBInstanceOptions",
+]
+# What a refresh reads of each type of resource: settings, not what customers write.
+REFRESH = [
+    *PREVIEW,
+    "budgets:ListTagsForResource",
+    "budgets:ViewBudget",
+    "cloudfront:Describe*",
+    "cloudfront:Get*",
+    "cloudfront:List*",
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:ListTagsForResource",
+    "cognito-idp:AdminGetUser",
+    "cognito-idp:AdminListGroupsForUser",
+    "cognito-idp:Describe*",
+    "cognito-idp:GetGroup",
+    "cognito-idp:GetUserPoolMfaConfig",
+    "cognito-idp:ListTagsForResource",
+    "dynamodb:Describe*",
+    "dynamodb:ListTagsOfResource",
+    "ec2:Describe*",
+    "events:DescribeRule",
+    "events:ListTagsForResource",
+    "events:ListTargetsByRule",
+    "iam:GetRole",
+    "iam:GetRolePolicy",
+    "iam:ListAttachedRolePolicies",
+    "iam:ListRolePolicies",
+    "lambda:Get*",
+    "lambda:List*",
+    "logs:DescribeLogGroups",
+    "logs:ListTagsForResource",
+    "rds:Describe*",
+    "rds:ListTagsForResource",
+    "secretsmanager:DescribeSecret",
+    "secretsmanager:GetResourcePolicy",
+    "sns:Get*",
+    "sns:ListTagsForResource",
+    "sqs:GetQueueAttributes",
+    "sqs:GetQueueUrl",
+    "sqs:ListQueueTags",
+]
+
+Statement = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Where the stacks are, and what keeps their state."""
+
+    id: str
+    region: str
+    bucket: str  # ARN
+    key: str  # ARN
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of what the service keeps in this account and region."""
+        return f"arn:aws:{service}:{self.region}:{self.id}:{resource}"
+
+    def role(self, name: str) -> str:
+        """Return the ARN of a role."""
+        return f"arn:aws:iam::{self.id}:role/{name}"
+
+    def boundary(self, stack: str) -> str:
+        """Return the ARN of the policy that limits a stack's roles."""
+        return f"arn:aws:iam::{self.id}:policy/{boundary_name(stack)}"
+
+
+def bucket(stack: str, name: str) -> str:
+    """Return the ARN of a stack's bucket."""
+    return f"arn:aws:s3:::{named(stack, name)}"
+
+
+def boundary_name(stack: str) -> str:
+    """Return the name of the policy that limits a stack's roles."""
+    return f"{PROJECT}-{stack}-boundary"
+
+
+def named(stack: str, name: str = "*") -> str:
+    """Return the pattern of a stack's physical names."""
+    return f"{name}-{stack}-{'?' * 7}"
+
+
+def allow(actions: Sequence[str], *resources: str, **conditions: Any) -> Statement:
+    """Allow actions on resources, under conditions such as `StringEquals={key: value}`."""
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+    return {**statement, "Condition": conditions} if conditions else statement
+
+
+def document(*statements: Statement) -> dict[str, Any]:
+    """Return a policy of statements."""
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def trust(provider: str, repository: str, environment: str, *, main_only: bool) -> dict[str, Any]:
+    """Let jobs of one environment of one repository assume a role.
+
+    Parameters
+    ----------
+    provider
+        ARN of the OIDC provider.
+    main_only
+        Only when they run for the branch `main`. The environment in GitHub has the same rule, which an
+        administrator of the repository can take away.
+
+    Raises
+    ------
+    ValueError
+        If the repository is not of the form that GitHub's tokens have.
+    """
+    if not REPOSITORY.fullmatch(repository):
+        raise ValueError(
+            f"repository: must be OWNER@ID/NAME@ID, or OWNER/NAME if it is older, not {repository!r}"
+        )
+    claims = {"aud": "sts.amazonaws.com", "sub": f"repo:{repository}:environment:{environment}"}
+    if main_only:
+        claims["ref"] = "refs/heads/main"
+    return document(
+        {
+            "Effect": "Allow",
+            "Principal": {"Federated": provider},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringEquals": {f"{ISSUER}:{claim}": value for claim, value in claims.items()}},
+        }
+    )
+
+
+def only_encrypted_transport(bucket: str) -> str:
+    """Return the policy of a bucket that refuses plain HTTP."""
+    return json.dumps(
+        document(
+            {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Resource": [bucket, f"{bucket}/*"],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+        )
+    )
+
+
+def read_state(account: Account, *stacks: str) -> list[Statement]:
+    """Read the state of stacks, and decrypt the secrets in it."""
+    return [
+        allow(["s3:ListBucket"], account.bucket),
+        allow(
+            ["s3:GetObject"],
+            f"{account.bucket}/.pulumi/meta.yaml",
+            *(
+                f"{account.bucket}/.pulumi/*/{PROJECT}/{stack}{rest}"
+                for stack in stacks
+                for rest in (".json*", "/*")
+            ),
+        ),
+        allow(["kms:Decrypt"], account.key, StringEquals={"kms:EncryptionContext:stack": list(stacks)}),
+    ]
+
+
+def write_state(account: Account, stack: str) -> list[Statement]:
+    """Write the state of one stack, and lock it."""
+    return [
+        *read_state(account, stack),
+        allow(
+            ["s3:PutObject", "s3:DeleteObject"],
+            *(f"{account.bucket}/.pulumi/*/{PROJECT}/{stack}{rest}" for rest in (".json*", "/*")),
+        ),
+        allow(["kms:Encrypt"], account.key, StringEquals={"kms:EncryptionContext:stack": stack}),
+    ]
+
+
+def preview(account: Account, *stacks: str) -> dict[str, Any]:
+    """Preview stacks, and change nothing."""
+    return document(
+        *read_state(account, *stacks),
+        allow(PREVIEW, "*"),
+        allow(["apigateway:GET"], *_apis(account, "/account")),
+    )
+
+
+def read_settings(account: Account) -> dict[str, Any]:
+    """Read the settings of resources; its own policy, because IAM limits the length of a role's."""
+    return document(allow(REFRESH, "*"), allow(["apigateway:GET"], *_apis(account, *APIS)))
+
+
+def drift(account: Account, *stacks: str) -> dict[str, Any]:
+    """Refresh stacks without keeping what was found, besides `read_settings`; Pulumi reads secrets, too."""
+    return document(
+        *read_state(account, *stacks),
+        allow(
+            ["s3:Get*", "s3:ListBucket"],
+            *(f"{bucket(stack, PAGE)}{rest}" for stack in stacks for rest in ("", "/*")),
+        ),
+        # Its files hold customers' names.
+        allow(["s3:Get*"], *(bucket(stack, BACKUP) for stack in stacks)),
+        allow(
+            ["secretsmanager:GetSecretValue"],
+            *(account.arn("secretsmanager", f"secret:{named(stack)}-*") for stack in stacks),
+        ),
+    )
+
+
+def deploy(account: Account, stack: str) -> dict[str, Any]:
+    """Create, change and delete one stack, and place an order in it, besides `read_settings`."""
+    return document(
+        *write_state(account, stack),
+        *_named_resources(account, stack),
+        *_tagged_resources(account, stack),
+        *_roles(account, stack),
+        *_shared_resources(account),
+    )
+
+
+def _named_resources(account: Account, stack: str) -> list[Statement]:
+    every = named(stack)
+    resources = {
+        "sqs": [every],
+        "sns": [every, f"{every}:*"],
+        "dynamodb": [f"table/{every}", f"table/{every}/index/*"],
+        "lambda": [f"function:{every}"],
+        "logs": [f"log-group:{every}", f"log-group:{every}:*"],
+        "secretsmanager": [f"secret:{every}-*"],
+        "rds": [
+            *(f"{kind}:{every}" for kind in ("db", "subgrp", "pg")),
+            "og:default*",
+            f"snapshot:*-{stack}-*",
+        ],
+        "cloudwatch": [f"alarm:{every}"],
+        "events": [f"rule/{every}"],
+    }
+    return [
+        *(
+            allow([f"{service}:*"], *(account.arn(service, name) for name in names))
+            for service, names in resources.items()
+        ),
+        allow(["s3:*"], *(f"{bucket(stack, name)}{rest}" for name in (PAGE, BACKUP) for rest in ("", "/*"))),
+        allow(["budgets:*"], f"arn:aws:budgets::{account.id}:budget/{every}"),
+    ]
+
+
+def _tagged_resources(account: Account, stack: str) -> list[Statement]:
+    theirs = {"aws:ResourceTag/Project": PROJECT, "aws:ResourceTag/Stack": stack}
+    new = {"aws:RequestTag/Project": PROJECT, "aws:RequestTag/Stack": stack}
+    # Whoever tags what others made owns it: so a tag is given when something is made, or to what has none.
+    creating = {"ec2:CreateAction": [action.partition(":")[2] for action in CREATE_NETWORK]}
+    untagged = {"aws:ResourceTag/Stack": "true"}
+    network = [account.arn("ec2", f"{kind}/*") for kind in NETWORK]
+    return [
+        allow(CREATE_NETWORK, *network, StringEquals=new),
+        allow(["ec2:CreateTags"], *network, StringEquals={**new, **creating}),
+        allow(CHANGE_NETWORK, *network, StringEquals=theirs),
+        allow(["cognito-idp:CreateUserPool", "cloudfront:CreateDistribution"], "*", StringEquals=new),
+        allow(["cognito-idp:TagResource", "cloudfront:TagResource"], "*", StringEquals=new, Null=untagged),
+        allow(["cognito-idp:*"], account.arn("cognito-idp", "userpool/*"), StringEquals=theirs),
+        allow(["cloudfront:*"], f"arn:aws:cloudfront::{account.id}:distribution/*", StringEquals=theirs),
+        allow(
+            ["lambda:*EventSourceMapping"],
+            "*",
+            ArnLike={"lambda:FunctionArn": account.arn("lambda", f"function:{named(stack)}")},
+        ),
+        allow(
+            ["lambda:TagResource", "lambda:UntagResource"], account.arn("lambda", "event-source-mapping:*")
+        ),
+        # RDS makes the master user's secret in the caller's name.
+        allow(
+            ["secretsmanager:CreateSecret", "secretsmanager:TagResource"],
+            account.arn("secretsmanager", "secret:rds!db-*"),
+        ),
+    ]
+
+
+def _roles(account: Account, stack: str) -> list[Statement]:
+    """Make roles that can do no more than the boundary, and give them to nobody but two services."""
+    roles = account.role(named(stack))
+    bounded = {"iam:PermissionsBoundary": account.boundary(stack)}
+    return [
+        allow(
+            [
+                "iam:CreateRole",
+                "iam:DeleteRolePolicy",
+                "iam:DetachRolePolicy",
+                "iam:PutRolePermissionsBoundary",
+                "iam:PutRolePolicy",
+            ],
+            roles,
+            StringEquals=bounded,
+        ),
+        allow(["iam:AttachRolePolicy"], roles, StringEquals=bounded, ArnEquals={"iam:PolicyARN": LOG_POLICY}),
+        allow(["iam:DeleteRole", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy"], roles),
+        allow(["iam:ListInstanceProfilesForRole"], roles),
+        allow(
+            ["iam:PassRole"],
+            roles,
+            StringEquals={"iam:PassedToService": ["lambda.amazonaws.com", "apigateway.amazonaws.com"]},
+        ),
+        allow(
+            ["iam:CreateServiceLinkedRole"],
+            account.role("aws-service-role/*"),
+            StringEquals={"iam:AWSServiceName": ["rds.amazonaws.com", "ops.apigateway.amazonaws.com"]},
+        ),
+    ]
+
+
+def _apis(account: Account, *paths: str) -> list[str]:
+    return [f"arn:aws:apigateway:{account.region}::{path}" for path in paths]
+
+
+def _shared_resources(account: Account) -> list[Statement]:
+    """What has neither a name of ours nor a tag that the service checks."""
+    kinds = ("cache-policy", "function", "origin-access-control", "response-headers-policy")
+    return [
+        allow(["apigateway:*"], *_apis(account, *APIS)),
+        allow(["cloudfront:*"], *(f"arn:aws:cloudfront::{account.id}:{kind}/*" for kind in kinds)),
+        allow(["kms:DescribeKey"], "*"),
+    ]
+
+
+def boundary(account: Account, stack: str) -> dict[str, Any]:
+    """Limit a stack's roles: what its functions do, with its own resources alone."""
+    every = named(stack)
+    return document(
+        allow(["sns:Publish"], account.arn("sns", every)),
+        allow(
+            [
+                "sqs:ChangeMessageVisibility",
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:ReceiveMessage",
+            ],
+            account.arn("sqs", every),
+        ),
+        allow(
+            [
+                "dynamodb:BatchGetItem",
+                "dynamodb:BatchWriteItem",
+                "dynamodb:PartiQLUpdate",
+                "dynamodb:PutItem",
+                "dynamodb:Scan",
+                "dynamodb:UpdateItem",
+            ],
+            account.arn("dynamodb", f"table/{every}"),
+            account.arn("dynamodb", f"table/{every}/index/*"),
+        ),
+        allow(
+            ["secretsmanager:GetSecretValue"],
+            account.arn("secretsmanager", f"secret:{every}-*"),
+            account.arn("secretsmanager", "secret:rds!db-*"),
+        ),
+        allow(["s3:ListBucket"], bucket(stack, BACKUP)),
+        allow(["s3:AbortMultipartUpload", "s3:PutObject"], f"{bucket(stack, BACKUP)}/*"),
+        allow(["logs:CreateLogStream", "logs:PutLogEvents"], account.arn("logs", f"log-group:{every}:*")),
+        allow(
+            [
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:CreateNetworkInterface",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSubnets",
+                "ec2:UnassignPrivateIpAddresses",
+            ],
+            "*",
+        ),
+        allow(LOG_ACTIONS, "*", ArnLike={"aws:PrincipalArn": account.role(named(stack, "api-gateway-logs"))}),
+    )

@@ -1,0 +1,160 @@
+"""Compare what the program registers in this checkout with what another commit's registers, without AWS.
+
+`python -m infra.difference [COMMIT]`, `origin/main` by default. Both run under mocks, with this checkout's
+packages. What AWS assigns is made up, and what the provider would replace is not known: a preview knows more.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from infra.protection import PROTECTED
+from infra.recording import ROOT
+
+STACKS = ("dev", "prod")
+MAX_LINES = 20  # of one resource
+MAX_VALUE = 100  # characters of one value
+SECRET = "[secret]"  # noqa: S105  # in place of one
+MISSING = object()
+
+Program = Mapping[str, Any]
+"""What `recording.record` returns."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the difference for each stack; return the exit code."""
+    commit = arguments[0] if arguments else "origin/main"
+    with tempfile.TemporaryDirectory() as directory:
+        base = Path(directory)
+        try:
+            check_out(commit, base)
+        except subprocess.CalledProcessError as error:
+            print(f"Cannot read commit {commit!r}: {error.stderr.decode().strip()}", file=sys.stderr)
+            return 2
+        for stack in STACKS:
+            try:
+                before, after = _recorded(base, stack), _recorded(ROOT, stack)
+            except subprocess.CalledProcessError as error:
+                print(f"The program of {stack} does not run:\n{error.stderr}", file=sys.stderr)
+                return 1
+            print("\n".join(report(stack, before, after)), end="\n\n")
+    return 0
+
+
+def check_out(commit: str, directory: Path) -> None:
+    """Write the files of a commit into a directory."""
+    archive = subprocess.run(
+        ["git", "archive", "--format=tar", "--end-of-options", commit],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    ).stdout
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extractall(directory, filter="data")
+
+
+def _recorded(root: Path, stack: str) -> Program:
+    """Record a checkout's program in a process of its own, which imports that checkout's modules."""
+    script = (
+        "import json, sys; from pathlib import Path; from infra import recording\n"
+        "json.dump(recording.record(sys.argv[1], {}), sys.stdout)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-P", "-c", script, stack],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(root), str(root / "functions")])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    program: Program = json.loads(found.stdout)
+    return program
+
+
+def report(stack: str, before: Program, after: Program) -> Iterator[str]:
+    """Yield the lines about one stack."""
+    old, new = _by_urn(before), _by_urn(after)
+    blocks = [
+        *(_title("-", old[urn]) for urn in sorted(old.keys() - new.keys())),
+        *(_title("+", new[urn]) for urn in sorted(new.keys() - old.keys())),
+    ]
+    changed = 0
+    for urn in sorted(old.keys() & new.keys()):
+        lines = list(_changes(old[urn], new[urn]))
+        if lines:
+            changed += 1
+            blocks += [_title("~", new[urn]), *lines[:MAX_LINES]]
+            if len(lines) > MAX_LINES:
+                blocks.append(f"    … and {len(lines) - MAX_LINES} more")
+    added, deleted = len(new.keys() - old.keys()), len(old.keys() - new.keys())
+    yield f"{stack}: {added} added, {deleted} deleted, {changed} changed"
+    yield from blocks
+    yield from (f"- output {name}" for name in sorted(before["outputs"].keys() - after["outputs"].keys()))
+    yield from (f"+ output {name}" for name in sorted(after["outputs"].keys() - before["outputs"].keys()))
+
+
+def _by_urn(program: Program) -> dict[str, Any]:
+    return {resource["urn"]: resource for resource in program["resources"]}
+
+
+def _title(sign: str, resource: Mapping[str, Any]) -> str:
+    holds = "  (holds data, or has an address that people know)" if resource["type"] in PROTECTED else ""
+    return f"{sign} {resource['type']} {resource['name']}{holds if sign != '+' else ''}"
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for each property that differs, secrets without their values."""
+    before, after = _flat(old), _flat(new)
+    for key in sorted(before.keys() | after.keys()):
+        one, other = before.get(key, MISSING), after.get(key, MISSING)
+        if one != other:
+            yield f"    {key}: {_shown(one)} -> {_shown(other)}"
+
+
+def _flat(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """Return inputs and options by their paths."""
+    inputs = {
+        key: SECRET if key in resource["secret_inputs"] else value
+        for key, value in resource["inputs"].items()
+    }
+    options = {
+        f"({key})": value for key, value in resource.items() if key not in {"inputs", "urn", "type", "name"}
+    }
+    return dict(_paths("", inputs)) | dict(_paths("", options))
+
+
+def _paths(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    match value:
+        case str() if value.startswith(("{", "[")):
+            try:
+                yield from _paths(path, json.loads(value))
+            except ValueError:
+                yield path, value
+        case dict():
+            for key, part in value.items():
+                yield from _paths(f"{path}.{key}" if path else key, part)
+        case list():
+            for place, part in enumerate(value):
+                yield from _paths(f"{path}[{place}]", part)
+        case _:
+            yield path, value
+
+
+def _shown(value: Any) -> str:
+    if value is MISSING:
+        return "(none)"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}…"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

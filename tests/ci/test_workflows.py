@@ -1,0 +1,199 @@
+"""Rules for every workflow: least permissions, pinned actions, no expression in a shell, one role each."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.recording import ROOT
+
+WORKFLOWS = {
+    path.stem: yaml.safe_load(path.read_text("utf-8")) for path in (ROOT / ".github/workflows").glob("*.yml")
+}
+ACTION_FILES = list((ROOT / ".github/actions").glob("*/action.yml"))
+ACTIONS = {path.parent.name: yaml.safe_load(path.read_text("utf-8")) for path in ACTION_FILES}
+JOBS = {
+    f"{name}/{job}": body for name, workflow in WORKFLOWS.items() for job, body in workflow["jobs"].items()
+}
+TARGETS = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+READ = {"contents": "read"}
+ASSUME = {**READ, "id-token": "write"}
+# What a job may do beyond reading the sources; every other job may do that alone.
+PERMISSIONS = {
+    "preview/preview": ASSUME,
+    "preview/comment": {**READ, "pull-requests": "write"},
+    "deploy/dev": ASSUME,
+    "deploy/prod": ASSUME,
+    "drift/drift": ASSUME,
+    "smoke/smoke": ASSUME,
+}
+# What may assume a role, and by which environment; deploy/github trusts exactly these.
+ENVIRONMENTS = {
+    "preview/preview": "preview",
+    "deploy/dev": "dev",
+    "deploy/prod": "prod",
+    "drift/drift": "drift",
+    "smoke/smoke": "smoke",
+}
+OURS = "./.github/actions/pulumi"
+
+
+def steps(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from body.get("steps") or body["runs"]["steps"]
+
+
+def all_steps() -> Iterator[dict[str, Any]]:
+    for body in [*JOBS.values(), *ACTIONS.values()]:
+        yield from steps(body)
+
+
+def environment(job: dict[str, Any]) -> str | None:
+    found = job.get("environment")
+    name: str | None = found["name"] if isinstance(found, dict) else found
+    return name
+
+
+def assumes(job: dict[str, Any]) -> bool:
+    return any("role" in step.get("with", {}) for step in steps(job))
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_workflow_has_no_rights_and_its_jobs_have_the_least(name: str) -> None:
+    assert WORKFLOWS[name]["permissions"] == {}
+    for job, body in WORKFLOWS[name]["jobs"].items():
+        assert body["permissions"] == PERMISSIONS.get(f"{name}/{job}", READ), job
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_runs_of_a_workflow_do_not_meet_and_end(name: str) -> None:
+    concurrency = WORKFLOWS[name]["concurrency"]
+    assert concurrency["group"].startswith(name)
+    # What changes a stack is never interrupted: it would leave the state locked.
+    changes = any(assumes(job) and name != "preview" for job in WORKFLOWS[name]["jobs"].values())
+    assert concurrency["cancel-in-progress"] is not changes
+    for job in WORKFLOWS[name]["jobs"].values():
+        assert 1 <= job["timeout-minutes"] <= 150
+
+
+def test_actions_are_pinned_by_hash_with_their_version() -> None:
+    sources = [*(ROOT / ".github/workflows").glob("*.yml"), *ACTION_FILES]
+    used = [
+        use
+        for path in sources
+        for use in re.findall(r"uses: *(.+)", path.read_text("utf-8"))
+        if not use.startswith("./")
+    ]
+    assert len(used) > 10
+    assert [use for use in used if not PINNED.fullmatch(use)] == []
+    # One version of each action.
+    assert len(set(used)) == len({use.partition("@")[0] for use in used})
+
+
+def test_an_action_of_our_own_exists() -> None:
+    own = {step["uses"] for step in all_steps() if step.get("uses", "").startswith("./")}
+    assert own == {OURS}
+    assert (ROOT / OURS / "action.yml").is_file()
+
+
+def test_what_runs_is_one_target_or_one_script_that_exists() -> None:
+    runs = [step["run"] for step in all_steps() if "run" in step]
+    assert len(runs) > 10
+    for run in runs:
+        first, *others = shlex.split(run)
+        if first == "make":
+            assert len(others) == 1
+            assert others[0] in TARGETS
+        else:
+            assert not others
+            assert first.startswith("scripts/ci/")
+            assert os.access(ROOT / first, os.X_OK), first
+
+
+def test_every_script_is_run_by_a_workflow() -> None:
+    scripts = {f"scripts/ci/{path.name}" for path in (ROOT / "scripts/ci").iterdir() if path.is_file()}
+    assert scripts <= {step.get("run") for step in all_steps()}
+
+
+def test_no_expression_reaches_a_shell() -> None:
+    """Not even a harmless one: names of branches and titles are a stranger's, and arrive as variables."""
+    for step in all_steps():
+        assert "${{" not in step.get("run", "")
+    attackers = re.compile(
+        r"github\.(head_ref|event\.(?!pull_request\.(head\.repo\.full_name|user\.login)\b))"
+    )
+    for path in [*(ROOT / ".github/workflows").glob("*.yml"), *ACTION_FILES]:
+        assert not attackers.search(path.read_text("utf-8")), path.name
+
+
+def test_no_workflow_runs_a_strangers_code_with_our_rights() -> None:
+    for workflow in WORKFLOWS.values():
+        triggers = set(workflow[True])  # YAML 1.1 takes `on` for true
+        assert triggers <= {"pull_request", "push", "schedule", "workflow_dispatch"}
+    for step in all_steps():
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+            assert "ref" not in step["with"]
+
+
+def test_a_fork_gets_no_role_and_no_token_that_writes() -> None:
+    for name, job in JOBS.items():
+        if "pull_request" in WORKFLOWS[name.split("/")[0]][True] and job["permissions"] != READ:
+            condition = job["if"] + JOBS.get(f"preview/{job.get('needs')}", {}).get("if", "")
+            assert "github.event.pull_request.head.repo.full_name == github.repository" in condition
+
+
+def test_a_role_is_assumed_by_one_environment_each() -> None:
+    assert {name: environment(job) for name, job in JOBS.items() if assumes(job)} == ENVIRONMENTS
+    assert len(set(ENVIRONMENTS.values())) == len(ENVIRONMENTS)
+    assert {name for name, job in JOBS.items() if "id-token" in job["permissions"]} == set(ENVIRONMENTS)
+    assert not any(environment(job) for name, job in JOBS.items() if name not in ENVIRONMENTS)
+
+
+def test_only_what_is_merged_is_deployed_and_prod_follows_dev() -> None:
+    assert WORKFLOWS["deploy"][True] == {"push": {"branches": ["main"]}}
+    assert JOBS["deploy/prod"]["needs"] == "dev"
+    for job in ("dev", "prod"):
+        assert [step["run"] for step in steps(JOBS[f"deploy/{job}"]) if "run" in step] == [
+            "make deploy",
+            "make verify",
+        ]
+        assert JOBS[f"deploy/{job}"]["env"]["STACK"] == job
+
+
+def test_a_smoke_stack_is_destroyed_whatever_happens() -> None:
+    *_, credentials, destroy = steps(JOBS["smoke/smoke"])
+    assert destroy["run"] == "make destroy"
+    assert (credentials["if"], destroy["if"]) == ("always()", "always()")
+    # The steps end before the job does, which would end them all.
+    minutes = [step["timeout-minutes"] for step in steps(JOBS["smoke/smoke"]) if "run" in step]
+    assert sum(minutes) + 20 <= JOBS["smoke/smoke"]["timeout-minutes"]
+
+
+def test_the_cli_is_one_that_the_program_takes() -> None:
+    (installed,) = (
+        step["with"]["pulumi-version"] for step in all_steps() if "pulumi-version" in step.get("with", {})
+    )
+    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text("utf-8"))
+    least = project["requiredPulumiVersion"].removeprefix(">=")
+    assert [int(part) for part in installed.split(".")] >= [int(part) for part in least.split(".")]
+
+
+def test_every_supported_python_is_tested_on_linux_and_macos() -> None:
+    matrix = JOBS["test/test"]["strategy"]["matrix"]
+    runtimes = re.findall(r"python3\.\d+", (ROOT / "infra/settings.py").read_text("utf-8"))
+    assert [f"python{version}" for version in matrix["python"]] == runtimes
+    assert [system.split("-")[0] for system in matrix["os"]] == ["ubuntu", "macos"]
+
+
+def test_the_documentation_names_every_workflow() -> None:
+    page = (ROOT / "docs/ci.md").read_text("utf-8")
+    for name in WORKFLOWS:
+        assert f"| `{name}" in page, Path(name)

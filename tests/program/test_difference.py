@@ -1,0 +1,95 @@
+"""What `make diff` prints about two versions of the program."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import difference
+
+QUEUE = {
+    "urn": "urn:pulumi:dev::cafe::aws:sqs/queue:Queue::OrderQueue",
+    "type": "aws:sqs/queue:Queue",
+    "name": "OrderQueue",
+    "protect": True,
+    "secret_inputs": [],
+    "inputs": {"delaySeconds": 0, "policy": '{"Statement": [{"Action": ["sqs:SendMessage"]}]}'},
+}
+ROLE = {
+    "urn": "urn:pulumi:dev::cafe::aws:iam/role:Role::Worker",
+    "type": "aws:iam/role:Role",
+    "name": "Worker",
+    "protect": False,
+    "secret_inputs": ["password"],
+    "inputs": {"password": "k3y"},
+}
+
+
+def program(*resources: dict[str, Any], outputs: tuple[str, ...] = ()) -> dict[str, Any]:
+    return copy.deepcopy({"resources": list(resources), "outputs": dict.fromkeys(outputs, "…")})
+
+
+def lines(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    return list(difference.report("dev", before, after))
+
+
+def test_the_same_program_has_no_difference() -> None:
+    assert lines(program(QUEUE, ROLE), program(ROLE, QUEUE)) == ["dev: 0 added, 0 deleted, 0 changed"]
+
+
+def test_what_is_deleted_and_holds_data_says_so() -> None:
+    assert lines(program(QUEUE), program(ROLE, outputs=("queue_url",))) == [
+        "dev: 1 added, 1 deleted, 0 changed",
+        "- aws:sqs/queue:Queue OrderQueue  (holds data, or has an address that people know)",
+        "+ aws:iam/role:Role Worker",
+        "+ output queue_url",
+    ]
+
+
+def test_a_changed_input_is_shown_by_its_path_and_so_is_an_option() -> None:
+    after = program(QUEUE)
+    (queue,) = after["resources"]
+    queue["protect"] = False
+    queue["inputs"] = {"delaySeconds": 5, "policy": '{"Statement": [{"Action": ["sqs:*"]}]}'}
+
+    assert lines(program(QUEUE), after)[2:] == [
+        "    (protect): true -> false",
+        "    delaySeconds: 0 -> 5",
+        '    policy.Statement[0].Action[0]: "sqs:SendMessage" -> "sqs:*"',
+    ]
+
+
+def test_a_secret_is_never_shown() -> None:
+    after = program(ROLE)
+    after["resources"][0]["secret_inputs"] = []
+
+    assert '    password: "[secret]" -> "k3y"' in lines(program(ROLE), after)  # no secret any more
+    after["resources"][0]["secret_inputs"] = ["password"]
+    after["resources"][0]["inputs"]["password"] = "other"
+    assert lines(program(ROLE), after) == ["dev: 0 added, 0 deleted, 0 changed"]
+
+
+def test_many_changes_of_one_resource_and_long_values_are_cut() -> None:
+    after = program(QUEUE)
+    after["resources"][0]["inputs"] |= {f"key{number:02}": "x" * 1_000 for number in range(30)}
+
+    found = lines(program(QUEUE), after)
+
+    assert found[-1] == "    … and 10 more"
+    assert max(map(len, found)) < 200
+
+
+def test_the_base_is_checked_out_beside_this_checkout(tmp_path: Path) -> None:
+    difference.check_out("HEAD", tmp_path)
+    assert (tmp_path / "__main__.py").is_file()
+    with pytest.raises(subprocess.CalledProcessError):
+        difference.check_out("--output=elsewhere", tmp_path)
+
+
+def test_a_commit_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert difference.main(["no-such-commit"]) == 2
+    assert "Cannot read commit 'no-such-commit'" in capsys.readouterr().err

@@ -1,0 +1,231 @@
+"""The roles that GitHub's jobs assume: who may, and what they may do."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from deploy.github import policies
+from infra.recording import PROJECT, ROOT, record
+from tests.ci.test_workflows import ENVIRONMENTS
+from tests.program.conftest import FORKS, Program
+from tests.program.test_effects import OTHERS
+
+REPOSITORY = "ada@123456/cafe@456789"
+ACCOUNT = policies.Account(
+    id="123456789012", region="eu-west-1", bucket="arn:aws:s3:::state", key="arn:aws:kms:key"
+)
+DEPLOYED = ("dev", "prod", "smoke")
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, Any]:
+    """What the program registers, by type and name."""
+    with ProcessPoolExecutor(1, FORKS) as apart:
+        found = apart.submit(record, "github", {"repository": REPOSITORY}, ROOT / "deploy/github").result()
+    assert found["warnings"] == ""
+    return {f"{each['type'].rpartition(':')[2]} {each['name']}": each for each in found["resources"]}
+
+
+def statements(policy: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield each action with each of its resources, and the conditions."""
+    for statement in policy["Statement"]:
+        for action in statement["Action"]:
+            for resource in statement["Resource"]:
+                yield action, resource, statement.get("Condition", {})
+
+
+def allowed(policy: dict[str, Any], action: str, resource: str) -> bool:
+    """Return whether some statement allows it, whatever its conditions."""
+    return any(
+        fnmatch.fnmatchcase(action, pattern) and fnmatch.fnmatchcase(resource, where)
+        for pattern, where, _ in statements(policy)
+    )
+
+
+def test_each_environment_of_the_workflows_has_one_role_and_one_condition(made: dict[str, Any]) -> None:
+    roles = {
+        name.removeprefix("Role ").removesuffix("-github"): json.loads(each["inputs"]["assumeRolePolicy"])[
+            "Statement"
+        ]
+        for name, each in made.items()
+        if name.startswith("Role ")
+    }
+    assert set(roles) == set(ENVIRONMENTS.values())
+    for environment, (trusted,) in roles.items():
+        claims = {
+            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+            "token.actions.githubusercontent.com:sub": f"repo:{REPOSITORY}:environment:{environment}",
+        }
+        if environment != "preview":
+            claims["token.actions.githubusercontent.com:ref"] = "refs/heads/main"
+        assert trusted["Condition"] == {"StringEquals": claims}
+        assert trusted["Action"] == "sts:AssumeRoleWithWebIdentity"
+        assert "*" not in json.dumps(trusted)
+
+
+@pytest.mark.parametrize("repository", ["*", "ada/*", "ada@1/cafe", "ada", "ada/cafe:environment:prod", ""])
+def test_a_repository_that_is_none_or_many_is_refused(repository: str) -> None:
+    with pytest.raises(ValueError, match="repository: must be OWNER@ID/NAME@ID"):
+        policies.trust("arn", repository, "prod", main_only=True)
+
+
+def test_a_role_has_its_own_policy_and_nothing_of_awss(made: dict[str, Any]) -> None:
+    kinds = [name.partition(" ")[0] for name in made]
+    assert kinds.count("RolePolicy") == kinds.count("Role") == len(ENVIRONMENTS)
+    attached = {
+        e["inputs"]["policyArn"] for name, e in made.items() if name.startswith("RolePolicyAttachment")
+    }
+    assert attached == {"arn:Policy.cafe-orders-settings"}
+
+
+def test_documents_are_no_longer_than_iam_takes() -> None:
+    longest = replace(ACCOUNT, region="ap-northeast-3", bucket=f"arn:aws:s3:::{'a' * 30}", key="k" * 80)
+    for stack in DEPLOYED:
+        assert len(json.dumps(policies.deploy(longest, stack), separators=(",", ":"))) <= 10_240
+        assert len(json.dumps(policies.boundary(longest, stack), separators=(",", ":"))) <= 6_144
+    assert len(json.dumps(policies.read_settings(longest), separators=(",", ":"))) <= 6_144
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        policies.preview(ACCOUNT, "dev", "prod"),
+        policies.drift(ACCOUNT, "dev"),
+        policies.read_settings(ACCOUNT),
+    ],
+)
+def test_a_preview_and_a_drift_check_only_read(policy: dict[str, Any]) -> None:
+    reads = ("Get", "List", "Describe", "View", "Decrypt", "AdminGet", "AdminList", "GET")
+    assert [action for action, *_ in statements(policy) if not action.split(":")[1].startswith(reads)] == []
+    for action in ("dynamodb:GetItem", "dynamodb:Scan", "sqs:ReceiveMessage", "logs:GetLogEvents"):
+        assert not allowed(policy, action, "*"), action
+
+
+def test_a_preview_reads_no_secret_but_those_in_the_state() -> None:
+    preview = policies.preview(ACCOUNT, "dev")
+    assert not any(action.startswith("secretsmanager:") for action, *_ in statements(preview))
+
+
+def test_a_stacks_state_and_secrets_are_its_own() -> None:
+    dev = policies.deploy(ACCOUNT, "dev")
+    for stack, mine in (("dev", True), ("prod", False), ("developer", False)):
+        for path in (f"stacks/{PROJECT}/{stack}.json", f"locks/organization/{PROJECT}/{stack}/1.json"):
+            assert allowed(dev, "s3:PutObject", f"{ACCOUNT.bucket}/.pulumi/{path}") == mine, path
+    for action, _, conditions in statements(dev):
+        if action in {"kms:Encrypt", "kms:Decrypt"}:
+            assert conditions["StringEquals"]["kms:EncryptionContext:stack"] in ("dev", ["dev"])
+
+
+def test_a_drift_check_does_not_read_the_copies_of_orders() -> None:
+    drift = policies.drift(ACCOUNT, "dev")
+    bucket = "arn:aws:s3:::orders-backup-dev-0a1b2c3"
+    assert allowed(drift, "s3:GetBucketVersioning", bucket)
+    assert not allowed(drift, "s3:GetObject", f"{bucket}/orders/2026-11-22.csv.gz")
+
+
+def test_every_bucket_of_the_program_is_known(prod: Program) -> None:
+    assert {resource.name for resource in prod.all("s3/bucket:Bucket")} == {policies.PAGE, policies.BACKUP}
+
+
+def test_a_deploy_reaches_the_named_resources_of_its_own_stack_alone() -> None:
+    dev = policies.deploy(ACCOUNT, "dev")
+    for action, resource in {
+        "dynamodb:DeleteTable": "dynamodb:eu-west-1:123456789012:table/Orders",
+        "sqs:DeleteQueue": "sqs:eu-west-1:123456789012:OrderQueue",
+        "rds:DeleteDBInstance": "rds:eu-west-1:123456789012:db:cafe-db",
+        "lambda:UpdateFunctionCode": "lambda:eu-west-1:123456789012:function:PlaceOrder",
+        "iam:PutRolePolicy": "iam::123456789012:role/PlaceOrder",
+        "iam:PassRole": "iam::123456789012:role/PlaceOrder",
+        "s3:DeleteBucket": "s3:::order-status-page",
+        "s3:PutBucketVersioning": "s3:::orders-backup",
+    }.items():
+        assert allowed(dev, action, f"arn:aws:{resource}-dev-0a1b2c3"), action
+        for other in ("prod-0a1b2c3", "dev", "dev-0a1b2c3d", "old-dev-tools"):
+            assert not allowed(dev, action, f"arn:aws:{resource}-{other}"), (action, other)
+
+
+def test_a_deploy_changes_everything_nowhere_without_a_condition() -> None:
+    for action, resource, conditions in statements(policies.deploy(ACCOUNT, "dev")):
+        if resource == "*" and not conditions:
+            assert action in {*policies.REFRESH, "kms:DescribeKey"}, action
+        assert action.split(":")[0] not in {"*", "iam*", "sts", "organizations"}
+
+
+def test_a_deploy_tags_nothing_that_others_made() -> None:
+    """Whoever gives another's network the tag `Stack` could delete it next."""
+    for action, resource, conditions in statements(policies.deploy(ACCOUNT, "dev")):
+        if action in {"ec2:CreateTags", "cloudfront:TagResource", "cognito-idp:TagResource"}:
+            equal = conditions["StringEquals"]
+            own = equal.get("aws:ResourceTag/Stack") == "dev"
+            new = "ec2:CreateAction" in equal or conditions.get("Null") == {"aws:ResourceTag/Stack": "true"}
+            assert own or (new and equal["aws:RequestTag/Stack"] == "dev"), (action, resource)
+
+
+def test_a_role_that_a_deploy_makes_is_limited_and_cannot_be_freed() -> None:
+    bounded = "arn:aws:iam::123456789012:policy/cafe-orders-dev-boundary"
+    widens = {"iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:PutRolePermissionsBoundary"}
+    seen = set()
+    for action, resource, conditions in statements(policies.deploy(ACCOUNT, "dev")):
+        if action in widens:
+            seen.add(action)
+            assert conditions["StringEquals"] == {"iam:PermissionsBoundary": bounded}
+        if action.startswith("iam:") and action not in policies.REFRESH:
+            assert "-dev-???????" in resource or "aws-service-role" in resource
+    assert seen == widens
+    for action in ("iam:DeleteRolePermissionsBoundary", "iam:CreatePolicyVersion", "iam:CreateUser"):
+        assert not allowed(policies.deploy(ACCOUNT, "dev"), action, bounded)
+
+
+def test_a_deploy_cannot_change_its_own_role_nor_the_others() -> None:
+    for stack in DEPLOYED:
+        for environment in ENVIRONMENTS.values():
+            role = f"arn:aws:iam::123456789012:role/{environment}-github-0a1b2c3"
+            assert not allowed(policies.deploy(ACCOUNT, stack), "iam:PutRolePolicy", role)
+
+
+def test_the_boundary_allows_what_the_functions_do(prod: Program, invited: Program) -> None:
+    limit = policies.boundary(ACCOUNT, "prod")
+    actions = {
+        action
+        for program in (prod, invited)
+        for role in program.all("iam/rolePolicy:RolePolicy")
+        for statement in role.policy()
+        for action in statement["Action"]
+    }
+    assert len(actions) > 10
+    assert actions == {action for action, *_ in statements(limit)} - set(policies.LOG_ACTIONS) | {
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
+
+
+def test_every_role_of_a_stack_has_the_boundary_that_its_setting_names(
+    dev: Program, with_settings: Callable[..., Program]
+) -> None:
+    roles = with_settings(**OTHERS).all("iam/role:Role")
+    assert len(roles) > 5
+    assert {role.inputs["permissionsBoundary"] for role in roles} == {OTHERS["permissionsBoundary"]}
+    assert not any("permissionsBoundary" in role.inputs for role in dev.all("iam/role:Role"))
+
+
+def test_the_state_is_private_versioned_and_kept(made: dict[str, Any]) -> None:
+    assert made["BucketVersioning state"]["inputs"]["versioningConfiguration"] == {"status": "Enabled"}
+    assert all(
+        value is True
+        for key, value in made["BucketPublicAccessBlock state"]["inputs"].items()
+        if key != "bucket"
+    )
+    assert made["Bucket cafe-orders-state"]["protect"]
+    assert made["Key secrets"]["protect"]
+    assert made["Key secrets"]["inputs"]["enableKeyRotation"] is True
+
+
+def test_the_packages_are_those_of_the_project() -> None:
+    assert "virtualenv: ../../.venv" in (ROOT / "deploy/github/Pulumi.yaml").read_text("utf-8")
