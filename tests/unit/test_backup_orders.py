@@ -9,8 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
-from moto import mock_aws
 
 import backup_orders
 from orders import copies
@@ -26,10 +24,12 @@ from stores.mysql.copies import OrderTable
 from stores.mysql.orders import NUMBER_BITS, OrdersDatabase
 from stores.mysql.secret import Login
 from stores.s3 import Files
-from tests.stores import BERLIN, FixedLogin, moto_client
+from tests.stores import BERLIN, FixedLogin
 from tests.unit.test_copies import original, read
+from tests.unit.test_s3 import BUCKET, Breaking, bucket
 
-BUCKET = "orders-backup-dev"
+__all__ = ["bucket"]  # a fixture
+
 NOW = datetime.now(UTC)
 TODAY = NOW.date()
 YESTERDAY = TODAY - timedelta(days=1)
@@ -77,17 +77,6 @@ class Backup:
 
     def names(self) -> list[str]:
         return [entry["Key"] for entry in self.client.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    client = moto_client("s3")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with mock_aws():
-        client.create_bucket(Bucket=BUCKET)
-        client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        yield client
 
 
 @pytest.fixture
@@ -322,25 +311,6 @@ def handler_reads(backup: Backup) -> int:
 # Failures
 
 
-class Breaking:
-    """A client of S3 whose calls of some names fail."""
-
-    def __init__(self, client: Any, *names: str) -> None:
-        self._client = client
-        self.names = set(names)
-        self.called: list[str] = []
-
-    def __getattr__(self, name: str) -> Any:
-        self.called.append(name)
-        if name not in self.names:
-            return getattr(self._client, name)
-
-        def fail(**_: Any) -> None:
-            raise ClientError({"Error": {"Code": "SlowDown", "Message": "id 17"}}, name)
-
-        return fail
-
-
 def test_without_a_bucket_the_run_fails_and_says_why(
     backup: Backup, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -378,33 +348,40 @@ def test_a_file_that_cannot_be_written_leaves_the_one_before(
     assert len(backup.rows(TODAY)) == 2
 
 
-def test_an_endpoint_that_is_away_is_a_reason_too() -> None:
-    class Away:
-        def list_objects_v2(self, **_: Any) -> None:
-            raise EndpointConnectionError(endpoint_url="https://s3")
+class Meanwhile:
+    """A client of S3, during whose first file something else happens."""
 
-    with pytest.raises(StoreUnavailableError, match="S3: Could not connect"):
-        Files(BUCKET, Away()).written()
+    def __init__(self, client: Any, something: Callable[[], None]) -> None:
+        self._client = client
+        self._something = [something]
 
-
-# Large files
-
-PARTS = [b"a" * s3.PART, b"b", b"c" * s3.PART]
-
-
-def test_a_large_file_is_sent_in_parts_and_is_there_as_a_whole(bucket: Any) -> None:
-    assert Files(BUCKET, bucket).write("x", PARTS, "text/plain", {"rows": "3"}) == 2 * s3.PART + 1
-    stored = bucket.get_object(Bucket=BUCKET, Key="x")
-    assert stored["Body"].read() == b"".join(PARTS)
-    assert stored["Metadata"] == {"rows": "3"}
+    def __getattr__(self, name: str) -> Any:
+        if name == "put_object" and self._something:
+            self._something.pop()()
+        return getattr(self._client, name)
 
 
-@pytest.mark.parametrize("broken", ["upload_part", "complete_multipart_upload"])
-def test_a_large_file_that_is_broken_off_leaves_nothing(bucket: Any, broken: str) -> None:
-    with pytest.raises(StoreUnavailableError):
-        Files(BUCKET, Breaking(bucket, broken)).write("x", PARTS, "text/plain", {})
-    assert "Contents" not in bucket.list_objects_v2(Bucket=BUCKET)
-    assert "Uploads" not in bucket.list_multipart_uploads(Bucket=BUCKET)
+def test_of_two_runs_at_once_the_one_that_read_earlier_and_wrote_later_is_made_up_for(
+    backup: Backup, status_login: Login, bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup.insert(order("o1"))
+    other = MySql(FixedLogin(status_login))
+
+    def run_beside() -> None:
+        backup.insert(order("o2"))
+        with monkeypatch.context() as patch:
+            patch.setattr(backup_orders, "table", lambda: OrderTable(other))
+            patch.setattr(backup_orders, "files", lambda: Files(BUCKET, bucket))
+            assert backup.run()["rows"] == {copies.key(TODAY): 2}
+
+    with monkeypatch.context() as patch:
+        slow = Files(BUCKET, Meanwhile(bucket, run_beside))
+        patch.setattr(backup_orders, "files", lambda: slow)
+        assert backup.run()["rows"] == {copies.key(TODAY): 1}
+    other.close()
+    assert len(backup.rows(TODAY)) == 1
+    assert backup.written() == files(TODAY)
+    assert len(backup.rows(TODAY)) == 2
 
 
 def test_a_run_that_has_no_time_for_a_large_day_leaves_nothing_of_it(
@@ -417,14 +394,3 @@ def test_a_run_that_has_no_time_for_a_large_day_leaves_nothing_of_it(
         backup.run(Context(looks=4))
     assert backup.names() == []
     assert "Uploads" not in backup.client.list_multipart_uploads(Bucket=BUCKET)
-
-
-def test_a_bucket_of_more_files_than_one_answer_has_is_read_to_its_end() -> None:
-    class Pages:
-        def list_objects_v2(self, Bucket: str, ContinuationToken: str = "0") -> dict[str, Any]:  # noqa: N803
-            number = int(ContinuationToken)
-            entry = {"Key": f"x{number}", "LastModified": NOW}
-            more = {"IsTruncated": True, "NextContinuationToken": f"{number + 1}"} if number < 2 else {}
-            return {"Contents": [entry], **more}
-
-    assert Files(BUCKET, Pages()).written() == {"x0": NOW, "x1": NOW, "x2": NOW}

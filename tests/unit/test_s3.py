@@ -1,0 +1,85 @@
+"""Files in a bucket: there as a whole or not at all, on a bucket of moto's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from moto import mock_aws
+
+from orders.errors import StoreUnavailableError
+from stores import s3
+from stores.s3 import Files
+from tests.stores import moto_client
+
+BUCKET = "orders-backup-dev"
+NOW = datetime.now(UTC)
+PARTS = [b"a" * s3.PART, b"b", b"c" * s3.PART]
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    client = moto_client("s3")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws():
+        client.create_bucket(Bucket=BUCKET)
+        client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        yield client
+
+
+class Breaking:
+    """A client of S3 whose calls of some names fail."""
+
+    def __init__(self, client: Any, *names: str) -> None:
+        self._client = client
+        self.names = set(names)
+        self.called: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        self.called.append(name)
+        if name not in self.names:
+            return getattr(self._client, name)
+
+        def fail(**_: Any) -> None:
+            raise ClientError({"Error": {"Code": "SlowDown", "Message": "id 17"}}, name)
+
+        return fail
+
+
+def test_a_large_file_is_sent_in_parts_and_is_there_as_a_whole(bucket: Any) -> None:
+    assert Files(BUCKET, bucket).write("x", PARTS, "text/plain", {"rows": "3"}) == 2 * s3.PART + 1
+    stored = bucket.get_object(Bucket=BUCKET, Key="x")
+    assert stored["Body"].read() == b"".join(PARTS)
+    assert stored["Metadata"] == {"rows": "3"}
+
+
+@pytest.mark.parametrize("broken", ["upload_part", "complete_multipart_upload"])
+def test_a_large_file_that_is_broken_off_leaves_nothing(bucket: Any, broken: str) -> None:
+    with pytest.raises(StoreUnavailableError):
+        Files(BUCKET, Breaking(bucket, broken)).write("x", PARTS, "text/plain", {})
+    assert "Contents" not in bucket.list_objects_v2(Bucket=BUCKET)
+    assert "Uploads" not in bucket.list_multipart_uploads(Bucket=BUCKET)
+
+
+def test_an_endpoint_that_is_away_is_a_reason_too() -> None:
+    class Away:
+        def list_objects_v2(self, **_: Any) -> None:
+            raise EndpointConnectionError(endpoint_url="https://s3")
+
+    with pytest.raises(StoreUnavailableError, match="S3: Could not connect"):
+        Files(BUCKET, Away()).written()
+
+
+def test_a_bucket_of_more_files_than_one_answer_has_is_read_to_its_end() -> None:
+    class Pages:
+        def list_objects_v2(self, Bucket: str, ContinuationToken: str = "0") -> dict[str, Any]:  # noqa: N803
+            number = int(ContinuationToken)
+            entry = {"Key": f"x{number}", "LastModified": NOW}
+            more = {"IsTruncated": True, "NextContinuationToken": f"{number + 1}"} if number < 2 else {}
+            return {"Contents": [entry], **more}
+
+    assert Files(BUCKET, Pages()).written() == {"x0": NOW, "x1": NOW, "x2": NOW}
