@@ -59,7 +59,7 @@ class Step:
 class Outcome:
     """What came of an operation."""
 
-    errors: list[str] = field(default_factory=list)  # none if it succeeded
+    error: str = ""  # the engine's errors, a line or more for each; empty if it succeeded
     steps: list[Step] = field(default_factory=list)
     secrets: list[str] = field(default_factory=list)  # that the stand-ins made
     deleted: list[str] = field(default_factory=list)  # URNs of what was deleted in AWS, too
@@ -82,7 +82,7 @@ class Outcome:
         """Take an event of the engine."""
         diagnostic = event.diagnostic_event
         if diagnostic and diagnostic.severity == "error":
-            self.errors.append(COLOUR.sub("", diagnostic.message).strip())
+            self.error += COLOUR.sub("", diagnostic.message)
         if begun := event.resource_pre_event:
             step = Step(verb=begun.metadata.op.value, urn=begun.metadata.urn, begun=event.sequence)
             self.steps.append(step)
@@ -107,9 +107,11 @@ def run(operation: Operation) -> Outcome:
             opts=automation.LocalWorkspaceOptions(work_dir=str(operation.folder)),
         )
         try:
-            getattr(stack, operation.verb)(on_event=outcome.add)
+            # Where something is refused, the engine does all that does not depend on it.
+            options = {"continue_on_error": True} if operation.refused else {}
+            getattr(stack, operation.verb)(on_event=outcome.add, **options)
         except automation.CommandError as error:
-            outcome.errors = outcome.errors or [str(error)]
+            outcome.error = outcome.error or str(error)
     outcome.secrets = aws.secrets + random.secrets
     outcome.deleted = aws.deleted + random.deleted
     return outcome

@@ -43,8 +43,8 @@ def record(release: str, revision: str) -> None:
             own = Path(tempfile.mkdtemp(dir=folder))
             stack = Stack.new(name, cli.find(cli.search_path()), own, program)
             deploy = stack.up(program=program)
-            if deploy.errors:
-                sys.exit("\n".join(deploy.errors))
+            if deploy.error:
+                sys.exit(deploy.error)
             states.write(stack.state, f"{name}.json")
 
 

@@ -14,12 +14,12 @@ INSIDE = {"Model", "ResourceServer", "UserGroup"}
 
 
 def test_a_deploy_makes_what_the_first_preview_shows(life: Life) -> None:
-    assert (life.first_preview.errors, life.deploy.errors) == ([], [])
+    assert (life.first_preview.error, life.deploy.error) == ("", "")
     assert life.first_preview.those("create") == life.deploy.those("create") == life.deploy.changed
 
 
 def test_a_preview_after_a_deploy_shows_nothing_to_change(life: Life) -> None:
-    assert (life.second_preview.errors, life.second_preview.changed) == ([], set())
+    assert (life.second_preview.error, life.second_preview.changed) == ("", set())
 
 
 def test_physical_names_hold_the_name_of_the_stack(life: Life) -> None:
@@ -40,5 +40,5 @@ def test_the_state_holds_no_secret_in_plain_text(life: Life) -> None:
 
 def test_a_destroy_of_a_stack_to_try_things_on_leaves_nothing(dev: Life, tmp_path: Path) -> None:
     stack = dev.stack.copy(tmp_path)
-    assert stack.destroy().errors == []
+    assert stack.destroy().error == ""
     assert stack.resources == []

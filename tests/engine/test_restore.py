@@ -19,12 +19,12 @@ def test_the_database_of_a_protected_stack_is_replaced_by_three_deploys_and_noth
     prod: Life, tmp_path: Path
 ) -> None:
     stack = prod.stack.copy(tmp_path)
-    assert "cafe-db" in stack.copy(tmp_path / "protected").preview(SNAPSHOT).errors[0]
+    assert "cafe-db" in stack.copy(tmp_path / "protected").preview(SNAPSHOT).error
     assert lost(stack.up(OFF)) == set()
 
     replaced = stack.up(SNAPSHOT)
 
-    assert replaced.errors == []
+    assert replaced.error == ""
     assert lost(replaced) == {"Instance cafe-db"}
     steps = {step.verb: step for step in replaced.steps if step.type == DATABASE}
     made, gone = steps["create-replacement"], steps["delete-replaced"]
@@ -35,7 +35,7 @@ def test_the_database_of_a_protected_stack_is_replaced_by_three_deploys_and_noth
     paused = {"EventSourceMapping OrderQueue", "EventRule ReconcileOrders", "EventRule AuditOrders"}
     assert replaced.changed & paused == set()
     protected = stack.up(ON)
-    assert (protected.errors, lost(protected)) == ([], set())
+    assert (protected.error, lost(protected)) == ("", set())
     assert stack.urns == prod.stack.urns
 
 
@@ -48,7 +48,7 @@ def test_a_database_without_the_master_users_secret_stops_a_preview_with_a_sente
         if resource["type"] == DATABASE:
             resource["outputs"]["masterUserSecrets"] = []
     stack.state.write_text(json.dumps(document), "utf-8")
-    errors = "\n".join(stack.preview().errors)
+    errors = stack.preview().error
     assert "has no secret of its master user" in errors
     assert "aws rds modify-db-instance" in errors
     assert "Traceback" not in errors

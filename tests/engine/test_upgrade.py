@@ -18,6 +18,6 @@ def test_an_upgrade_replaces_nothing_that_holds_data_and_leaves_what_a_new_stack
     name = life.stack.name
     stack = Stack.of_state(name, pulumi, tmp_path, releases.state(release, name))
     upgrade = stack.up()
-    assert upgrade.errors == []
+    assert upgrade.error == ""
     assert lost(upgrade) == set()
     assert stack.urns == life.stack.urns
