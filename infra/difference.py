@@ -27,7 +27,7 @@ SECRET = "[secret]"  # noqa: S105  # in place of one
 MISSING = object()
 
 Program = Mapping[str, Any]
-"""What `recording.record` returns."""
+"""The result of `recording.record`."""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""What GitHub Actions needs in the account: a place for the stacks' state, and a role per environment."""
+"""Create a place for the stacks' state, and a role for each environment of GitHub Actions."""
 
 import json
 from collections.abc import Callable
@@ -55,7 +55,7 @@ settings = aws.iam.Policy("cafe-orders-settings", policy=written(policies.read_s
 def role(environment: str, policy: Callable[[policies.Account], dict[str, Any]], *, main_only: bool) -> None:
     """Make the role of one environment, and export it.
 
-    Its name is none that a stack's resources have, because deploys may change those.
+    Its name must not match the names of a stack's resources, which deploys may change.
     """
     trusted = pulumi.Output.from_input(provider).apply(
         lambda arn: policies.trust(arn, config.require("repository"), environment, main_only=main_only)

@@ -1,7 +1,7 @@
-"""What each environment of GitHub may do in the account, as policy documents; nothing here calls AWS.
+"""Policy documents of the roles that GitHub's environments assume; nothing here calls AWS.
 
-Pulumi names a stack's resources NAME-STACK-HEX, so most permissions end at those names. What has no name of
-ours is limited by the tag `Stack`, as far as the service checks tags; README.md says what is left.
+Pulumi names a stack's resources NAME-STACK-HEX, and most permissions are for those names only. Resources
+without such a name are limited by the tag `Stack`, where the service supports it; README.md lists the others.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ APIS = (
     "/usageplans",
     "/usageplans/*",
 )
-# What a preview and the checks before it ask AWS
+# Calls of a preview, and of the checks before it
 PREVIEW = [
     "ec2:DescribeAvailabilityZones",
     "lambda:GetAccountSettings",
@@ -91,7 +91,7 @@ PREVIEW = [
     "rds:DescribeDBSnapshots",
     "rds:DescribeOrderableDBInstanceOptions",
 ]
-# What a refresh reads of each type of resource: settings, not what customers write.
+# Calls of a refresh: they read settings of resources, not what customers write.
 REFRESH = [
     *PREVIEW,
     "budgets:ListTagsForResource",
@@ -137,7 +137,7 @@ Statement = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """Where the stacks are, and what keeps their state."""
+    """The account and region of the stacks, with the bucket and the key of their state."""
 
     id: str
     region: str
@@ -397,7 +397,7 @@ def _apis(account: Account, *paths: str) -> list[str]:
 
 
 def _shared_resources(account: Account) -> list[Statement]:
-    """What has neither a name of ours nor a tag that the service checks."""
+    """Allow changes of resources that have neither such a name nor a tag that the service checks."""
     kinds = ("cache-policy", "function", "origin-access-control", "response-headers-policy")
     return [
         allow(["apigateway:*"], *_apis(account, *APIS)),

@@ -58,7 +58,7 @@ def comment(previews: Mapping[str, str | None], limit: int = MAX_COMMENT) -> str
     Parameters
     ----------
     previews
-        The output of `pulumi preview --diff`, by stack; None where there is none.
+        The output of `pulumi preview --diff`, by stack; None if it is missing.
     limit
         The length of the comment in bytes.
     """
@@ -144,7 +144,7 @@ def pull_request(ref: str) -> str:
     """
     found = re.fullmatch(r"refs/pull/([0-9]+)/merge", ref)
     if not found:
-        raise ValueError(f"{ref!r} is no pull request: this runs on pull requests only")
+        raise ValueError(f"GITHUB_REF: {ref!r} is not a pull request; run this for pull requests only")
     return found[1]
 
 

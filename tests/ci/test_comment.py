@@ -146,7 +146,7 @@ def test_the_first_run_comments_and_the_next_ones_update_that_comment() -> None:
 
 def test_only_a_pull_request_is_commented_on() -> None:
     assert comment.pull_request("refs/pull/12/merge") == "12"
-    with pytest.raises(ValueError, match="is no pull request"):
+    with pytest.raises(ValueError, match="is not a pull request"):
         comment.pull_request("refs/heads/main")
 
 

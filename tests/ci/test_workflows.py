@@ -26,7 +26,7 @@ TARGETS = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text("utf-
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 READ = {"contents": "read"}
 ASSUME = {**READ, "id-token": "write"}
-# What a job may do beyond reading the sources; every other job may do that alone.
+# Permissions of jobs that may do more than read the sources
 PERMISSIONS = {
     "preview/preview": ASSUME,
     "preview/comment": {**READ, "pull-requests": "write"},
@@ -35,7 +35,7 @@ PERMISSIONS = {
     "drift/drift": ASSUME,
     "smoke/smoke": ASSUME,
 }
-# What may assume a role, and by which environment; deploy/github trusts exactly these.
+# Environments of the jobs that assume a role; deploy/github trusts exactly these.
 ENVIRONMENTS = {
     "preview/preview": "preview",
     "deploy/dev": "dev",
@@ -76,7 +76,7 @@ def test_a_workflow_has_no_rights_and_its_jobs_have_the_least(name: str) -> None
 def test_runs_of_a_workflow_do_not_meet_and_end(name: str) -> None:
     concurrency = WORKFLOWS[name]["concurrency"]
     assert concurrency["group"].startswith(name)
-    # What changes a stack is never interrupted: it would leave the state locked.
+    # A job that changes a stack is never interrupted: it would leave the state locked.
     changes = any(assumes(job) and name != "preview" for job in WORKFLOWS[name]["jobs"].values())
     assert concurrency["cancel-in-progress"] is not changes
     for job in WORKFLOWS[name]["jobs"].values():

@@ -1,4 +1,4 @@
-"""What `make diff` prints about two versions of the program."""
+"""The output of `make diff` for two versions of the program."""
 
 from __future__ import annotations
 

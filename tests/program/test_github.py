@@ -13,7 +13,7 @@ import pytest
 
 from deploy.github import policies
 from infra.recording import PROJECT, ROOT, record
-from tests.ci.test_workflows import ENVIRONMENTS
+from tests.ci.test_workflows import ACTIONS, ENVIRONMENTS, steps
 from tests.program.conftest import FORKS, Program
 from tests.program.test_effects import OTHERS
 
@@ -26,7 +26,7 @@ DEPLOYED = ("dev", "prod", "smoke")
 
 @pytest.fixture(scope="module")
 def made() -> dict[str, Any]:
-    """What the program registers, by type and name."""
+    """Resources of the program, by type and name."""
     with ProcessPoolExecutor(1, FORKS) as apart:
         found = apart.submit(record, "github", {"repository": REPOSITORY}, ROOT / "deploy/github").result()
     assert found["warnings"] == ""
@@ -74,6 +74,13 @@ def test_each_environment_of_the_workflows_has_one_role_and_one_condition(made: 
 def test_a_repository_that_is_none_or_many_is_refused(repository: str) -> None:
     with pytest.raises(ValueError, match="repository: must be OWNER@ID/NAME@ID"):
         policies.trust("arn", repository, "prod", main_only=True)
+
+
+def test_a_session_is_as_long_as_the_roles_allow(made: dict[str, Any]) -> None:
+    (action,) = ACTIONS.values()
+    asked = [step["with"].get("role-duration-seconds") for step in steps(action)]
+    allowed = {e["inputs"]["maxSessionDuration"] for name, e in made.items() if name.startswith("Role ")}
+    assert allowed == {asked[-1]}
 
 
 def test_a_role_has_its_own_policy_and_nothing_of_awss(made: dict[str, Any]) -> None:

@@ -96,7 +96,7 @@ def test_an_integer_is_parsed_as_one_and_a_list_as_one() -> None:
         assert isinstance(getattr(parsed, name), kinds[DECLARED[key].get("type", "array")]), key
 
 
-@pytest.mark.parametrize("stack", ["dev", "prod"])
+@pytest.mark.parametrize("stack", ["dev", "prod", "smoke"])
 def test_a_stacks_file_names_settings_that_exist(stack: str) -> None:
     own = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
     # Without the project's name: `pulumi new` lets people choose another.
