@@ -1,4 +1,4 @@
-/** The order board: asks the API every second and shows what it says. */
+/** The order board: polls the API, every second while orders move, and shows what it says. */
 
 import { read, Refused } from "./api.js";
 import { clearBoard, isRead, settle, showAges, showBoard, showWay } from "./board.js";
@@ -6,12 +6,15 @@ import { arrangeLabels } from "./charts.js";
 import { element, mark, show, write } from "./dom.js";
 import { fitWall, keepFitting } from "./fit.js";
 import { ageText, exactTimeText, now, numberText, timeZone } from "./formats.js";
-import { poll } from "./polling.js";
+import { about, poll } from "./polling.js";
 import { renewWhenIdle, stayAwake } from "./screen.js";
 import { settings } from "./settings.js";
 import { SignIn, SignInNeeded } from "./sign-in.js";
 import { degradedWords, learn, staleWords } from "./status.js";
 
+const OFTEN = 1_000; // milliseconds to the next poll
+const SELDOM = 3_000; // the same after `LIVELY` without a change: most polls of a day, and what a screen costs
+const LIVELY = 25_000;
 const OLD_NEWS = 15_000; // a cache on the way may repeat an answer; after this long the page says so
 const QUIET = 20_000; // at least this long between two announcements to a screen reader
 const WELCOME = 6_000; // how long the page says that it is back
@@ -27,6 +30,8 @@ let status = null;
 let etag = null;
 /** When the figures were last true. */
 let lastNews = null;
+/** When a figure or an order last changed. */
+let changedAt = 0;
 let paused = false;
 
 /** Ask for news: the status, its tag, and whether this was only said again by a cache. */
@@ -116,11 +121,15 @@ function backAgain() {
   return welcome === undefined ? "" : "Back again: what you see is up to date.";
 }
 
+/** What a visitor came to see: all but the time of a comparison, which moves every minute. */
+const content = (status) => JSON.stringify([status?.figures, status?.orders]);
+
 function showNews(news) {
   const first = !element("door").hidden || lastNews === null;
   const changed = news.status !== status;
   const words = backAgain();
   if (!news.repeated || lastNews === null) lastNews = new Date(now());
+  if (changed && content(news.status) !== content(status)) changedAt = now();
   ({ status, etag } = news);
   if (first) showDoor(null);
   if (changed) {
@@ -204,6 +213,8 @@ try {
 } catch (error) {
   signInWords = error.message;
 }
-const polling = poll(ask, showNews, showFailure);
+const polling = poll(ask, showNews, showFailure, {
+  every: (failures) => (failures > 0 || now() - changedAt < LIVELY ? OFTEN : about(SELDOM)),
+});
 setInterval(tick, TICK);
 renewWhenIdle(() => paused || isRead() || document.querySelector("[open]") !== null);

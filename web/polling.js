@@ -1,14 +1,12 @@
 /** Asking again and again: one question at a time, more slowly while it fails, in a hidden tab only if wanted. */
 
-const EVERY = 1_000; // milliseconds from an answer to the next question
 const AT_MOST = 30_000; // the longest pause between two tries
 
 /**
  * The pause after a number of failures in a row: twice as long each time, and a little random,
  * so that all the screens of a cafe do not come back in the same moment.
  */
-export function pauseAfter(failures, every = EVERY) {
-  if (failures === 0) return every;
+function pauseAfter(failures, every) {
   return Math.min(AT_MOST, every * 2 ** failures) * (1 - Math.random() / 4);
 }
 
@@ -18,9 +16,9 @@ export const about = (pause) => pause * (0.9 + Math.random() / 5);
 /**
  * Ask until the page is closed; an answer that comes while stopped is not shown.
  * `onFailure` gets the error, how many there were in a row, and the milliseconds to the next try.
- * `every` returns the pause after a response; with `whileHidden`, a hidden tab polls, too.
+ * `every` returns the pause after a number of failures in a row, mostly none; with `whileHidden`, a hidden tab polls, too.
  */
-export function poll(ask, onAnswer, onFailure, { every = () => EVERY, whileHidden = false } = {}) {
+export function poll(ask, onAnswer, onFailure, { every, whileHidden = false }) {
   let asking = false;
   let stopped = false;
   let failures = 0;
@@ -30,20 +28,25 @@ export function poll(ask, onAnswer, onFailure, { every = () => EVERY, whileHidde
     clearTimeout(timer);
     if (asking || stopped || (document.hidden && !whileHidden)) return;
     asking = true;
-    let tell;
+    let pause;
+    let report;
     try {
       const answer = await ask();
       failures = 0;
-      tell = () => onAnswer(answer);
+      report = () => onAnswer(answer);
     } catch (error) {
       failures += 1;
-      tell = () => onFailure(error, failures, pause);
+      pause = pauseAfter(failures, every(failures));
+      report = () => onFailure(error, failures, pause);
     }
     asking = false;
     if (stopped) return;
-    const pause = pauseAfter(failures, every());
-    timer = setTimeout(turn, pause);
-    tell(); // last: a mistake in showing an answer must not end the asking
+    try {
+      report();
+    } finally {
+      // Also after a mistake in showing an answer; and after a success only now, because the answer may change the pause.
+      if (!stopped) timer = setTimeout(turn, pause ?? every(failures));
+    }
   }
 
   document.addEventListener("visibilitychange", turn);

@@ -256,6 +256,26 @@ def test_it_asks_for_what_is_new_only(board: Board) -> None:
     assert (board.site.questions, board.site.not_modified) == (3, 1)
 
 
+def test_it_asks_less_often_after_a_while_without_a_change_and_at_once_again_after_one(board: Board) -> None:
+    board.site.answer = answer([order("a")])
+    board.open()
+    expect(board.rows).to_have_count(1)
+    for _ in range(25):
+        board.update()
+    questions = board.site.questions
+    board.wait(POLL)
+    assert board.site.questions == questions
+    # Only the time of the last comparison moves.
+    board.site.answer = answer(
+        [order("a")], sync={"rds_orders": {"count": None, "as_of": "2026-03-02T11:59:00Z"}}
+    )
+    board.update(3 * POLL)
+    board.site.answer = answer([order("b"), order("a")])
+    board.update(4 * POLL)
+    expect(board.rows).to_have_count(2)
+    board.update()
+
+
 def test_new_orders_are_highlighted_and_the_first_ones_are_not(board: Board) -> None:
     board.site.answer = answer([order("a")])
     board.open()

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.answers import answer, busy_morning, order, unknown
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Board
@@ -222,6 +223,7 @@ def test_orders_that_cannot_be_read_are_not_orders_that_do_not_exist(
 def test_one_question_at_a_time(board: Board) -> None:
     board.site.hold()
     board.open()
+    eventually(lambda: board.site.questions == 1)
     board.wait(9_000)
     board.page.evaluate("for (const name of ['online', 'focus']) dispatchEvent(new Event(name))")
     board.set_hidden(False)
