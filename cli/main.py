@@ -14,7 +14,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from cli import backup, local, operate, stack, staff, widening, worker
+from cli import backup, cost, local, operate, stack, staff, widening, worker
 from cli.dlq import commands as dlq
 from cli.errors import AnswerError, SetUpError
 from cli.kitchen import commands as kitchen
@@ -68,6 +68,7 @@ app.add_typer(staff.app, name="staff")
 app.add_typer(widening.app, name="database")
 app.add_typer(backup.app, name="backup")
 app.add_typer(operate.app)
+app.add_typer(cost.app)
 app.add_typer(restoring.app)
 app.add_typer(loading.app)
 

@@ -18,6 +18,7 @@ class Prices:
     region: str
     as_of: date
     by_name: Mapping[str, float]
+    always_free: Mapping[str, float]  # amounts a month, for the whole account
 
     def __getitem__(self, name: str) -> float:
         return self.by_name[name]
@@ -26,8 +27,8 @@ class Prices:
 def read(table: Path = TABLE) -> Prices:
     """Read the table of prices."""
     document = tomllib.loads(table.read_text(encoding="utf-8"))
-    region, as_of = document.pop("region"), document.pop("as_of")
+    region, as_of, always_free = (document.pop(key) for key in ("region", "as_of", "always_free"))
     by_name = {
         f"{service}.{unit}": price for service, units in document.items() for unit, price in units.items()
     }
-    return Prices(region, as_of, by_name)
+    return Prices(region, as_of, by_name, always_free)

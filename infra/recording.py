@@ -1,6 +1,6 @@
 """Runs the Pulumi program of a stack under mocks, and returns what it registers.
 
-For the tests, and for `cafe cost`.
+For the tests, and for `cafe cost`: `python -m infra.recording STACK` writes JSON.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import json
 import logging
 import os
 import runpy
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +185,18 @@ def record(stack: str, changes: Mapping[str, str], root: Path = ROOT) -> dict[st
     with contextlib.redirect_stderr(io.StringIO()) as warnings:
         recorded = asyncio.run(_record(stack, {**configuration(stack, root), **changed}, root))
     return {**recorded, "warnings": warnings.getvalue()}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write what a stack's program registers to standard output, as JSON."""
+    (stack,) = arguments
+    try:
+        print(json.dumps(record(stack, {})))
+    except pulumi.RunError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,174 @@
+"""`cafe cost`: what a stack costs in a month, by what the program registers and the table of prices."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from cli.errors import SetUpError
+from cli.options import AsJson, Debug, SentenceGroup, examples
+from cli.progress import waiting
+from cli.stack import REPOSITORY
+from cli.tables import Column, Kind, Table
+from cli.terminal import out, print_json, say
+from infra import cost, prices
+
+MOST_ORDERS = 10_000_000
+MOST_SCREENS = 1_000
+SERVICES = {
+    "api_gateway": "API Gateway",
+    "cloudfront": "CloudFront",
+    "cloudwatch": "CloudWatch",
+    "dynamodb": "DynamoDB",
+    "lambda": "Lambda",
+    "rds": "RDS",
+    "secrets_manager": "Secrets Manager",
+    "sns": "SNS",
+    "sqs": "SQS",
+    "vpc": "Interface endpoints",
+}
+LEVERS = 3
+LEVER_WORDS = {
+    "rds.gp3_gb_month": "storage of the database: `databaseStorage`, `databaseMultiAz`",
+    "vpc.interface_endpoint_zone_hour": "interface endpoints: `privateEndpoints` false has none",
+    "secrets_manager.secret_month": "secrets",
+    "cloudwatch.alarm_month": "alarms",
+    "cloudwatch.metric_month": "metrics",
+    "cloudwatch.log_gb": "logs",
+    "api_gateway.request": "requests to the API: fewer open pages",
+    "cloudfront.request": "requests to CloudFront: fewer open pages",
+    "dynamodb.read_unit": "reads from DynamoDB: fewer open pages",
+    "dynamodb.write_unit": "writes to DynamoDB: larger batches (`batchWindow`)",
+    "lambda.gb_second_arm": "time of functions: `memorySize`",
+    "lambda.request": "invocations of functions: larger batches (`batchWindow`)",
+    "sns.publish": "messages of SNS",
+    "sqs.request": "requests to SQS",
+}
+
+app = typer.Typer(cls=SentenceGroup)
+
+
+@app.command("cost", epilog=examples("cafe cost", "cafe cost --stack prod --orders-per-day 2000 --screens 3"))
+def cost_command(
+    stack_name: Annotated[
+        str, typer.Option("--stack", help="A stack with a file Pulumi.NAME.yaml.", show_default=True)
+    ] = "dev",
+    orders_per_day: Annotated[
+        int, typer.Option(min=0, max=MOST_ORDERS, help="Orders over HTTP.", show_default=True)
+    ] = cost.Use.orders_a_day,
+    screens: Annotated[
+        int,
+        typer.Option(
+            min=0, max=MOST_SCREENS, help="Order-status pages that are open day and night.", show_default=True
+        ),
+    ] = cost.Use.screens,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Compute the monthly price of a stack by service, before or after it is deployed.
+
+    From the resources that the program registers with the stack's settings, and the prices in
+    infra/prices.toml. It asks neither Pulumi nor AWS. Data transfer, and backups larger than the database,
+    are not in it.
+    """
+    use = cost.Use(orders_a_day=orders_per_day, screens=screens)
+    with waiting("Running the program"):
+        bill = cost.bill(_resources(stack_name), use)
+    table = prices.read()
+    if as_json:
+        print_json(_document(stack_name, bill, table))
+    else:
+        _show(stack_name, bill, table)
+
+
+def _resources(stack: str) -> list[dict[str, Any]]:
+    """Record what the program registers, in a process of its own, with nothing of the environment.
+
+    Raises
+    ------
+    SetUpError
+        The stack has no file, or its settings are wrong.
+    """
+    if not (REPOSITORY / f"Pulumi.{stack}.yaml").is_file():
+        known = sorted(path.name.split(".")[1] for path in REPOSITORY.glob("Pulumi.*.yaml"))
+        raise SetUpError(f"There is no file Pulumi.{stack}.yaml. There are: {', '.join(known)}.")
+    run = subprocess.run(
+        [sys.executable, "-m", "infra.recording", stack],
+        cwd=REPOSITORY,
+        env={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        raise SetUpError(run.stderr.strip() or f"The program ended with exit code {run.returncode}.")
+    resources: list[dict[str, Any]] = json.loads(run.stdout)["resources"]
+    return resources
+
+
+def _show(stack: str, bill: cost.Bill, table: prices.Prices) -> None:
+    orders, screens = bill.use.orders_a_day * cost.DAYS, bill.use.screens
+    shown = Table(
+        f"US dollars a month: {stack}, {table.region}, prices of {table.as_of}",
+        (
+            Column("Service"),
+            Column("At rest", Kind.NUMBER),
+            Column(f"{bill.use.orders_a_day:,} orders a day", Kind.NUMBER),
+            Column(f"Open pages: {screens}", Kind.NUMBER),
+            Column("Together", Kind.NUMBER),
+        ),
+    )
+    parts = ((bill.at_rest, 1.0), (bill.order, orders), (bill.screen, float(screens)), (bill.total, 1.0))
+    columns = [
+        {service: price * times for service, price in cost.by_service(amounts, table).items()}
+        for amounts, times in parts
+    ]
+    for service in sorted(columns[-1], key=lambda service: -columns[-1][service]):
+        shown.add_row(SERVICES[service], *(f"{column.get(service, 0):.2f}" for column in columns))
+    shown.add_row("Together", *(f"{sum(column.values()):.2f}" for column in columns))
+    out.print(shown)
+    free, together = bill.always_free(table), sum(columns[-1].values())
+    say(f"An account with nothing else gets {free:.2f} of it free every month: {together - free:.2f} remain.")
+    for name in cost.unpriced(bill.total, table):
+        say(f"Not in it: infra/prices.toml has no price for {name}.", style="yellow")
+    million, page = 1e6 * cost.dollars(bill.order, table), cost.dollars(bill.screen, table)
+    say(f"A million orders cost {million:.2f}, and a page that is open day and night {page:.2f} a month.")
+    say("Most of it is for:")
+    for lever, amount in _levers(bill, table):
+        say(f"  {amount:6.2f}  {lever}")
+
+
+def _levers(bill: cost.Bill, table: prices.Prices) -> list[tuple[str, float]]:
+    """Return the largest amounts in US dollars, with what changes them."""
+    found = {name: cost.dollars({name: amount}, table) for name, amount in bill.total.items()}
+    largest = sorted(found, key=lambda name: -found[name])[:LEVERS]
+    return [(_lever(name), found[name]) for name in largest]
+
+
+def _lever(name: str) -> str:
+    service, _, unit = name.partition(".")
+    if service == "rds" and unit.endswith("_hour"):
+        instance = unit.removesuffix("_hour").replace("_", ".")
+        return f"the database, {instance}: `databaseInstanceClass`, `databaseMultiAz`"
+    return LEVER_WORDS.get(name, name)
+
+
+def _document(stack: str, bill: cost.Bill, table: prices.Prices) -> dict[str, Any]:
+    total = cost.dollars(bill.total, table)
+    return {
+        "stack": stack,
+        "region": table.region,
+        "prices_as_of": table.as_of.isoformat(),
+        "orders_per_day": bill.use.orders_a_day,
+        "screens": bill.use.screens,
+        "at_rest": cost.by_service(bill.at_rest, table),
+        "per_order": cost.dollars(bill.order, table),
+        "per_screen": cost.dollars(bill.screen, table),
+        "total": total,
+        "always_free": bill.always_free(table),
+        "unpriced": cost.unpriced(bill.total, table),
+    }

@@ -1,0 +1,181 @@
+"""What a stack costs in a month: at rest, for an order, and for an open order-status page.
+
+Amounts are in the units that AWS charges by, under the names of `prices.toml`. What a stack has at rest comes
+from the resources that the program registers; what an order or a request takes was counted
+(docs/benchmarks.md).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infra.prices import Prices
+
+HOURS = 730  # of a month, as AWS's calculator counts
+DAYS = HOURS / 24
+GB = 1e9
+
+# --- At rest ---
+
+RUNS_AN_HOUR = {"minute": 60, "hour": 1, "day": 1 / 24}
+# A run of ReconcileOrders without orders
+RUN_SECONDS = 0.15
+RUN = {"lambda.request": 1, "sqs.request": 3, "dynamodb.read_unit": 4, "dynamodb.write_unit": 2}
+RUN_LOG = 1_500  # bytes
+POLLS_AN_HOUR = 5 * 3600 / 20  # of a queue by Lambda: five connections, each with polls of 20 seconds
+# That the functions publish all the time; others count only in hours in which something fails.
+ALWAYS_PUBLISHED = 4
+
+# --- An order, over HTTP, in a batch of its own ---
+
+ORDER = {
+    "api_gateway.request": 1,
+    "cloudfront.request": 1,
+    "lambda.request": 2,
+    "sns.publish": 1,
+    "sqs.request": 3,
+    "dynamodb.read_unit": 1,
+    "dynamodb.write_unit": 6,  # the order, four counters, and the Idempotency-Key
+}
+ORDER_SECONDS = 0.036  # of PlaceOrder and OrderProcessor
+ORDER_LOG = 1_000  # bytes
+
+# --- A request of the order-status page ---
+
+STATUS = {
+    "api_gateway.request": 1,
+    "cloudfront.request": 1,
+    "lambda.request": 1,
+    "sqs.request": 2,
+    "dynamodb.read_unit": 14,  # 28 items, eventually consistent
+}
+STATUS_SECONDS = 0.02
+STATUS_LOG = 700  # bytes
+OFTEN, SELDOM, LIVELY = 1.0, 3.0, 25.0  # seconds: the pauses of web/order-status.js
+RESPONSE = 0.1  # seconds from a request to its response
+
+Amounts = Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """What is done with a stack."""
+
+    orders_a_day: int = 500
+    screens: int = 1  # order-status pages that are open day and night
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bill:
+    """A month's amounts, by what they are for."""
+
+    at_rest: Amounts
+    order: Amounts  # one
+    screen: Amounts  # one
+    use: Use
+
+    @property
+    def total(self) -> Amounts:
+        """All amounts of a month."""
+        orders = self.use.orders_a_day * DAYS
+        return _sum((self.at_rest, 1), (self.order, orders), (self.screen, self.use.screens))
+
+    def always_free(self, prices: Prices) -> float:
+        """Return what an account that has nothing else need not pay, in US dollars."""
+        free = {name: min(self.total.get(name, 0), most) for name, most in prices.always_free.items()}
+        return dollars(free, prices)
+
+
+def bill(resources: Iterable[Mapping[str, Any]], use: Use) -> Bill:
+    """Return a month's amounts of a stack.
+
+    Parameters
+    ----------
+    resources
+        Recorded by `infra.recording`, with `type` and `inputs`.
+    """
+    found = list(resources)
+    memory = max(resource["inputs"]["memorySize"] for resource in found if _is(resource, "lambda/function"))
+    gigabytes = memory / 1024
+    return Bill(
+        at_rest=_sum(*((_of_resource(resource, gigabytes), 1) for resource in found), (_unregistered(), 1)),
+        order=_function(ORDER, ORDER_SECONDS * gigabytes, ORDER_LOG),
+        screen=_sum((_function(STATUS, STATUS_SECONDS * gigabytes, STATUS_LOG), requests(use.orders_a_day))),
+        use=use,
+    )
+
+
+def dollars(amounts: Amounts, prices: Prices) -> float:
+    """Return the price of amounts, without those that the table does not have."""
+    return sum(amount * prices[name] for name, amount in amounts.items() if name in prices.by_name)
+
+
+def unpriced(amounts: Amounts, prices: Prices) -> list[str]:
+    """Return the names of the amounts that the table has no price for."""
+    return sorted(name for name in amounts if name not in prices.by_name)
+
+
+def by_service(amounts: Amounts, prices: Prices) -> dict[str, float]:
+    """Return US dollars by service, such as `rds`."""
+    found: defaultdict[str, float] = defaultdict(float)
+    for name, amount in amounts.items():
+        found[name.partition(".")[0]] += dollars({name: amount}, prices)
+    return dict(found)
+
+
+def requests(orders_a_day: int) -> float:
+    """Return how often an open order-status page polls in a month, if orders are spread over the day."""
+    lively = 1 - math.exp(-orders_a_day * LIVELY / 86_400)  # the share of the day
+    a_second = lively / (OFTEN + RESPONSE) + (1 - lively) / (SELDOM + RESPONSE)
+    return HOURS * 3600 * a_second
+
+
+def _of_resource(resource: Mapping[str, Any], gigabytes: float) -> Amounts:
+    inputs = resource["inputs"]
+    if _is(resource, "rds/instance"):
+        zones = 2 if inputs.get("multiAz") else 1
+        instance = f"rds.{inputs['instanceClass'].replace('.', '_')}_hour"
+        master = 1 if inputs.get("manageMasterUserPassword") else 0
+        return {
+            instance: HOURS * zones,
+            "rds.gp3_gb_month": inputs["allocatedStorage"] * zones,
+            "secrets_manager.secret_month": master,
+        }
+    if _is(resource, "secretsmanager/secret"):
+        return {"secrets_manager.secret_month": 1}
+    if _is(resource, "ec2/vpcEndpoint") and inputs["vpcEndpointType"] == "Interface":
+        return {"vpc.interface_endpoint_zone_hour": HOURS * len(inputs["subnetIds"])}
+    if _is(resource, "cloudwatch/metricAlarm"):
+        return {"cloudwatch.alarm_month": 1}
+    if _is(resource, "lambda/eventSourceMapping"):
+        return {"sqs.request": HOURS * POLLS_AN_HOUR}
+    if _is(resource, "cloudwatch/eventRule"):
+        ((every, unit),) = re.findall(r"^rate\((\d+) (\w+?)s?\)$", inputs["scheduleExpression"])
+        runs = HOURS * RUNS_AN_HOUR[unit] / int(every)
+        return _sum((_function(RUN, RUN_SECONDS * gigabytes, RUN_LOG), runs))
+    return {}
+
+
+def _unregistered() -> Amounts:
+    return {"cloudwatch.metric_month": ALWAYS_PUBLISHED}
+
+
+def _function(amounts: Amounts, gigabyte_seconds: float, logged: int) -> Amounts:
+    return {**amounts, "lambda.gb_second_arm": gigabyte_seconds, "cloudwatch.log_gb": logged / GB}
+
+
+def _is(resource: Mapping[str, Any], kind: str) -> bool:
+    return str(resource["type"]).startswith(f"aws:{kind}:")
+
+
+def _sum(*parts: tuple[Amounts, float]) -> Amounts:
+    total: defaultdict[str, float] = defaultdict(float)
+    for amounts, times in parts:
+        for name, amount in amounts.items():
+            total[name] += amount * times
+    return dict(total)

@@ -1,0 +1,59 @@
+"""`cafe cost`, with what the program registers given."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pulumi
+import pytest
+
+from cli import cost
+from infra import recording
+from tests.cli.conftest import Cafe
+
+RESOURCES: list[dict[str, Any]] = [
+    {"type": "aws:lambda/function:Function", "inputs": {"memorySize": 512}},
+    {
+        "type": "aws:rds/instance:Instance",
+        "inputs": {"instanceClass": "db.t4g.micro", "allocatedStorage": 20},
+    },
+    {"type": "aws:sqs/queue:Queue", "inputs": {}},
+]
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "_resources", lambda stack: RESOURCES)
+
+
+def test_the_bill_has_a_row_a_service_and_names_what_most_of_it_is_for(cafe: Cafe, recorded: None) -> None:
+    result = cafe("cost", "--orders-per-day", "0", "--screens", "0")
+    assert result.exit_code == 0
+    assert "13.98" in result.stdout
+    assert "11.68  the database, db.t4g.micro: `databaseInstanceClass`" in result.stdout
+
+
+def test_the_bill_as_json_has_dollars_by_service_an_order_and_a_screen(cafe: Cafe, recorded: None) -> None:
+    document = json.loads(cafe("cost", "--stack", "prod", "--json").stdout)
+    assert document["stack"] == "prod"
+    assert document["at_rest"]["rds"] == pytest.approx(13.98)
+    spent = document["per_order"] * 500 * 730 / 24 + document["per_screen"]
+    assert document["total"] == pytest.approx(sum(document["at_rest"].values()) + spent)
+
+
+def test_a_stack_without_a_file_is_refused_with_those_that_have_one(cafe: Cafe) -> None:
+    result = cafe("cost", "--stack", "prdo")
+    assert result.exit_code == 2
+    assert "There is no file Pulumi.prdo.yaml. There are: dev, prod" in result.stderr
+
+
+def test_wrong_settings_are_reported_as_a_deploy_reports_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(stack: str, changes: object) -> dict[str, Any]:
+        raise pulumi.RunError("These settings are wrong:\n  timeZone: is missing")
+
+    monkeypatch.setattr(recording, "record", refuse)
+    assert recording.main(["dev"]) == 2
+    assert capsys.readouterr().err.startswith("These settings are wrong:")

@@ -1,0 +1,90 @@
+"""What a stack costs in a month, against bills that were made by hand."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+
+import pytest
+
+from infra import cost, prices
+from infra.recording import ROOT
+from infra.site import WEB
+from tests.program.conftest import Program
+
+PRICES = prices.read()
+NOTHING = cost.Use(orders_a_day=0, screens=0)
+
+
+def bill(program: Program, use: cost.Use = NOTHING) -> cost.Bill:
+    return cost.bill([asdict(resource) for resource in program.resources], use)
+
+
+def at_rest(program: Program) -> dict[str, float]:
+    found = cost.by_service(bill(program).total, PRICES)
+    return {service: round(dollars, 2) for service, dollars in found.items() if round(dollars, 2)}
+
+
+def test_dev_at_rest_is_the_bill_made_by_hand(dev: Program) -> None:
+    assert at_rest(dev) == {
+        "rds": 13.98,  # 730 hours at 0.016, and 20 GB at 0.115
+        "cloudwatch": 2.53,  # 13 alarms at 0.10, 4 metrics at 0.30, and 0.07 GB of logs at 0.50
+        "secrets_manager": 1.60,  # four at 0.40: two users, the tracking keys, and RDS's own
+        "sqs": 0.32,  # 657,000 polls of the worker's, and 3 of each of 44,530 runs, at 0.40 a million
+        "dynamodb": 0.08,  # 4 reads at 0.125 and 2 writes at 0.625 a million, of as many runs
+        "lambda": 0.05,  # as many runs at 0.20 a million, and 0.075 GB-seconds each at 13.3334 a million
+    }
+
+
+def test_prod_at_rest_is_the_bill_made_by_hand(prod: Program) -> None:
+    found = at_rest(prod)
+    assert found.pop("rds") == 51.32  # twice 730 hours at 0.032, and twice 20 GB at 0.115
+    assert found.pop("vpc") == 29.20  # two endpoints in two zones, 730 hours at 0.01
+    assert sum(found.values()) == pytest.approx(2.53 + 1.60 + 0.32 + 0.08 + 0.05)
+
+
+def test_the_readme_has_these_figures(dev: Program, prod: Program) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").replace("\n", " ")
+    documented = re.search(r"`dev` about (\d+) US dollars.*?`prod`, .*?, about (\d+)\.", readme)
+    assert documented is not None
+    computed = [
+        cost.dollars(found.total, PRICES) - found.always_free(PRICES) for found in map(bill, (dev, prod))
+    ]
+    assert [int(figure) for figure in documented.groups()] == [round(figure) for figure in computed]
+
+
+def test_orders_and_open_pages_add_up(dev: Program) -> None:
+    used = bill(dev, cost.Use(orders_a_day=240, screens=2))
+    together = sum(
+        cost.dollars(amounts, PRICES) * times
+        for amounts, times in ((used.at_rest, 1), (used.order, 240 * 730 / 24), (used.screen, 2))
+    )
+    assert cost.dollars(used.total, PRICES) == pytest.approx(together)
+
+
+def test_an_open_page_costs_at_most_seven_dollars_where_nothing_happens(dev: Program) -> None:
+    assert cost.dollars(bill(dev).screen, PRICES) < 7
+
+
+def test_what_is_always_free_is_no_more_than_what_is_used(dev: Program) -> None:
+    busy = bill(dev, cost.Use(orders_a_day=1_000_000, screens=100))
+    # 10 alarms, 10 metrics of which there are 4, 5 GB of logs, and requests.
+    free = 10 * 0.10 + 4 * 0.30 + 5 * 0.50 + 0.20 + 400_000 * 13.3334e-6 + 0.40 + 0.50 + 10.00
+    assert busy.always_free(PRICES) == pytest.approx(free)
+
+
+def test_an_instance_class_without_a_price_is_named(prod: Program) -> None:
+    resources = [asdict(resource) for resource in prod.resources]
+    for resource in resources:
+        if resource["type"] == "aws:rds/instance:Instance":
+            resource["inputs"] = {**resource["inputs"], "instanceClass": "db.r9x.huge"}
+    found = cost.bill(resources, NOTHING)
+    assert cost.unpriced(found.total, PRICES) == ["rds.db_r9x_huge_hour"]
+    assert cost.dollars(found.total, PRICES) == pytest.approx(cost.dollars(bill(prod).total, PRICES) - 46.72)
+
+
+def test_the_page_polls_as_often_as_the_bill_says() -> None:
+    script = (WEB / "order-status.js").read_text(encoding="utf-8")
+    for name in ("OFTEN", "SELDOM", "LIVELY"):
+        (milliseconds,) = re.findall(rf"^const {name} = ([\d_]+);", script, re.MULTILINE)
+        assert int(milliseconds) == getattr(cost, name) * 1000
