@@ -71,8 +71,8 @@ def cost_command(
     """Compute the monthly price of a stack by service, before or after it is deployed.
 
     From the resources that the program registers with the stack's settings, and the prices in
-    infra/prices.toml. It asks neither Pulumi nor AWS. Data transfer, and backups larger than the database,
-    are not in it.
+    infra/prices.toml. It asks neither Pulumi nor AWS. Data transfer, S3 (cents), and backups larger than the
+    database are not in it.
     """
     use = cost.Use(orders_a_day=orders_per_day, screens=screens)
     with waiting("Running the program"):
