@@ -156,7 +156,7 @@ def test_orders_that_do_not_move_are_stuck(
     board.picture(f"stuck-{hop}")
     orders = [order("b"), order("a")]
     board.site.answer = answer(orders, sync=sync(waiting=waiting - 1, in_flight=in_flight, **COUNTED))
-    board.wait(2_000)
+    board.wait(4_000)
     expect(board.verdict).to_have_attribute("data-level", "busy")  # one got through
 
 
@@ -168,7 +168,7 @@ def test_an_order_after_a_long_rest_is_not_stuck(board: Board) -> None:
     board.page.clock.fast_forward(120_000)
     expect(board.updated).to_have_text("updated 12:02:01")
     board.site.answer = answer([order("a")], sync=sync(waiting=1, **COUNTED))
-    board.wait(1_000)
+    board.wait(4_000)
     expect(board.verdict).to_have_text("About 1 order is on the way.")
 
 
