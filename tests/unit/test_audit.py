@@ -229,6 +229,9 @@ def test_another_time_zone_recounts_the_days_and_is_no_drift(both: BothStores) -
     assert day_name(sent_at, ZoneInfo("UTC")) not in both.counters
     both.sql("UPDATE counters SET value = 0 WHERE name LIKE 'TIME_ZONE%%'")
     assert not audit(AuditStore(both.mysql), tokyo, lambda: 99).recounted
+    # There and back: each change recounts.
+    assert both.audit().recounted
+    assert audit(AuditStore(both.mysql), tokyo, lambda: 99).recounted
 
 
 def test_a_wrong_total_is_drift_even_when_the_time_zone_has_changed() -> None:

@@ -12,7 +12,7 @@ import pytest
 from orders.counters import Counted
 from orders.findings import RdsOrders
 from orders.order import Order
-from orders.reconciliation import CHANGES_OVERLAP, Behind, Outcome
+from orders.reconciliation import Behind, Outcome
 from orders.states import Progress, State, pickup_number
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
@@ -64,7 +64,7 @@ def test_a_change_is_found_behind_the_mark_however_old_the_order_is(api: Api) ->
     put_first_version(both, "o1")
     both.sql("UPDATE orders SET recorded_in = 1")
     # The mark, less the longest time for which a function runs.
-    mark = both.now() + CHANGES_OVERLAP
+    mark = both.now() + timedelta(minutes=16)
     assert both.recent(RdsOrders(compared_until=mark + MINUTE)).repaired == 0
     assert both.recent(RdsOrders(compared_until=mark - MINUTE)).repaired == 1
     assert states(both) == rows(both)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -126,7 +127,6 @@ REFUSED = {
         [f"{PLAIN}, UNIQUE once (customer_name, item))"],
         "Unique index `once`",
     ),
-    "with an index of our name": ([f"{PLAIN}, INDEX orders_created_at (item))"], "Index `orders_created_at`"),
     "with items of a menu": (
         [
             "CREATE TABLE menu (item VARCHAR(50) PRIMARY KEY)",
@@ -254,6 +254,15 @@ def test_all_that_is_wrong_is_named_at_once(master: MySql, empty_database: Serve
     prepare(empty_database, [f"{PLAIN.replace('VARCHAR(50)', 'TEXT')}, price INT NOT NULL)"])
     with pytest.raises(SchemaError, match=r"`item` is of type TEXT.*`price` is NOT NULL"):
         migrations.migrate(master, ALL)
+
+
+def test_an_index_of_our_name_is_on_our_columns(master: MySql, empty_database: Server) -> None:
+    names = [f"orders_{name}" for name in ("order_id", "created_at", "item_by_time", "recorded_in", "open")]
+    others = ", ".join(f"INDEX {name} (quantity)" for name in names)
+    prepare(empty_database, [f"{PLAIN}, {others})"])
+    with pytest.raises(SchemaError) as refusal:
+        migrations.migrate(master, ALL)
+    assert re.findall(r"Index `(\w+)` is on other columns", str(refusal.value)) == names
 
 
 def test_a_column_that_came_later_is_refused_before_the_next_migration(
