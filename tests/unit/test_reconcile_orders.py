@@ -410,6 +410,18 @@ def test_a_comparison_that_was_not_possible_clears_no_drift_and_publishes_none(
     assert (known.drift, known.drift_since, known.unknown_since) == (0, None, None)
 
 
+def test_a_comparison_whose_result_cannot_be_kept_is_none(
+    function: BothStores, lines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttled(found: object) -> None:
+        raise StoreUnavailableError("DynamoDB: throttled")
+
+    monkeypatch.setattr(function.metrics, "save", throttled)
+    answer = call()
+    assert (answer["compared"], answer["unchecked"]) == (False, "DynamoDB: throttled")
+    assert not any("Drift" in line for line in lines())
+
+
 def test_dead_letters_are_swept_although_the_comparison_fails_for_an_unforeseen_reason(
     function: BothStores, queue: Queue, lines: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

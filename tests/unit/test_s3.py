@@ -11,13 +11,13 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
 from orders.errors import StoreUnavailableError
-from stores import s3
 from stores.s3 import Files
 from tests.stores import moto_client
 
 BUCKET = "orders-backup-dev"
 NOW = datetime.now(UTC)
-PARTS = [b"a" * s3.PART, b"b", b"c" * s3.PART]
+PART = 8 * 1024 * 1024
+PARTS = [b"a" * PART, b"b" * 1000, b"c" * PART, b"d"]
 
 
 @pytest.fixture
@@ -51,10 +51,11 @@ class Breaking:
 
 
 def test_a_large_file_is_sent_in_parts_and_is_there_as_a_whole(bucket: Any) -> None:
-    assert Files(BUCKET, bucket).write("x", PARTS, "text/plain", {"rows": "3"}) == 2 * s3.PART + 1
+    assert Files(BUCKET, bucket).write("x", PARTS, "text/plain", {"rows": "3"}) == 2 * PART + 1001
     stored = bucket.get_object(Bucket=BUCKET, Key="x")
     assert stored["Body"].read() == b"".join(PARTS)
-    assert stored["Metadata"] == {"rows": "3"}
+    assert stored["ETag"].endswith('-3"')  # of three parts
+    assert (stored["ContentType"], stored["Metadata"]) == ("text/plain", {"rows": "3"})
 
 
 @pytest.mark.parametrize("broken", ["upload_part", "complete_multipart_upload"])
