@@ -8,7 +8,6 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import httpx
@@ -24,8 +23,10 @@ from cli.kitchen.client import Kitchen
 from cli.plurals import messages
 from cli.reasons import explained
 from cli.stack import NETWORKS, Database, Stack
+from cli.traffic.audit import read_values
 from cli.traffic.client import Order, OrderClient, Receipt
 from cli.worker_log import PROCESSED
+from orders.counters import TOTAL_ORDERS, item_name
 from orders.states import State
 
 TITLE = "<title>Cafe orders</title>"
@@ -53,16 +54,6 @@ class PendingError(Exception):
     """It cannot be seen yet, and what can be seen is as it should be."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Amount:
-    """A number in DynamoDB that our order makes grow."""
-
-    table: str
-    key: dict[str, str]
-    attribute: str
-    growth: int
-
-
 class Verification:
     """Places one order and checks what became of it.
 
@@ -83,12 +74,7 @@ class Verification:
         # Unique, so that a person finds this order again on the page and in the table.
         name = f"verify-{secrets.token_hex(4)}"
         self._order = Order(item=item, quantity=QUANTITY, customer_name=name, is_test=True)
-        self._menu = Amount(
-            table=stack.output("menu_table"), key={"item": item}, attribute="orders", growth=QUANTITY
-        )
-        self._total = Amount(
-            table=stack.output("metrics_table"), key={"metric": "TOTAL_ORDERS"}, attribute="count", growth=1
-        )
+        self._item = item_name(item)
         self._receipt: Receipt | None = None
         self._started = 0.0
         self._started_at = 0.0
@@ -100,18 +86,18 @@ class Verification:
 
     def run(self) -> Iterator[Check]:
         """Yield each check as soon as its result is known."""
-        menu_before = self._before(self._menu)
-        total_before = self._before(self._total)
+        menu_before = self._before(self._item)
+        total_before = self._before(TOTAL_ORDERS)
         self._started = time.monotonic()
         self._started_at = time.time()
         yield self._check("order_accepted", "The order is accepted", self._place)
         yield self._check("queue_drained", "The worker took it from the queue", self._drained)
         yield self._check("rds_row", "Its row is in RDS", self._row)
         yield self._check(
-            "menu_grew", f"CafeMenu grew by {QUANTITY}", lambda: self._grew(self._menu, menu_before)
+            "menu_grew", f"CafeMenu grew by {QUANTITY}", lambda: self._grew(self._item, QUANTITY, menu_before)
         )
         yield self._check(
-            "total_grew", "TOTAL_ORDERS grew by 1", lambda: self._grew(self._total, total_before)
+            "total_grew", "TOTAL_ORDERS grew by 1", lambda: self._grew(TOTAL_ORDERS, 1, total_before)
         )
         yield self._check("worker_logged", f"The worker logged “{PROCESSED}”", self._logged)
         yield self._check("order_cancelled", "No screen shows it, and it is cancelled", self._cancelled)
@@ -244,35 +230,30 @@ class Verification:
 
     # The counters
 
-    def _before(self, amount: Amount) -> int | str:
-        """Return the number before the order, or why it cannot be read: its check is then a no."""
+    def _before(self, counter: str) -> int | str:
+        """Return the number before the order, or why it cannot be read: its check then fails."""
         try:
-            return self._read(amount)
+            return self._read(counter)
         except (BotoCoreError, ClientError) as error:
             return aws.problem(error)
 
-    def _read(self, amount: Amount) -> int:
-        found = self._clients.dynamodb.get_item(
-            TableName=amount.table,
-            Key={name: {"S": value} for name, value in amount.key.items()},
-            ConsistentRead=True,
-        )
-        return int(found.get("Item", {}).get(amount.attribute, {}).get("N", "0"))
+    def _read(self, counter: str) -> int:
+        return read_values(self._stack, self._clients, [counter]).get(counter, 0)
 
-    def _grew(self, amount: Amount, before: int | str) -> str:
+    def _grew(self, counter: str, growth: int, before: int | str) -> str:
         self._accepted()
         if isinstance(before, str):
             raise FailedError(f"Could not be read before the order: {before}")
         known_before = before
 
         def grew() -> str:
-            now = self._read(amount)
+            now = self._read(counter)
             change = f"{known_before} → {now}"
-            if now - known_before < amount.growth:
-                raise NotYetError(f"{change} after {self._timeout:g} s, +{amount.growth} was expected.")
-            if now - known_before == amount.growth:
+            if now - known_before < growth:
+                raise NotYetError(f"{change} after {self._timeout:g} s, +{growth} was expected.")
+            if now - known_before == growth:
                 return change
-            return f"{change}, so at least our {amount.growth}: other orders arrived at the same time"
+            return f"{change}, so at least our {growth}: other orders arrived at the same time"
 
         return self._poll(grew)
 

@@ -13,10 +13,11 @@ from cli.load.plan import RUN, Plan
 from cli.plurals import orders, were
 from cli.reconciler import Reconciler
 from cli.stack import Stack
-from cli.traffic.audit import Found, growth, growth_checks, read_counters
+from cli.traffic.audit import ZERO, Found, growth, growth_checks, read_counters, read_values
 from cli.traffic.client import RefusedError
 from cli.traffic.entrances import Sent
 from cli.traffic.plan import Entrance, Kind, Sending
+from orders.counters import item_name
 
 CLOCKS = timedelta(minutes=5)  # by which this machine's clock may be off
 
@@ -85,11 +86,13 @@ class Audit:
         """Count messages in the queue, waiting or in flight."""
         return queues.depth(self._clients.sqs, self._stack.output("queue_url")).total
 
-    def ordered(self) -> dict[str, int]:
-        """Read the quantities of the plan's items."""
-        keys = [{"item": {"S": item}} for item in self._plan.items]
-        found = aws.items(self._clients.dynamodb, self._stack.output("menu_table"), keys)
-        return {item["item"]["S"]: int(item.get("orders", {"N": "0"})["N"]) for item in found}
+    def recorded(self) -> int:
+        """Return how many orders the menu's counters have, of this run and others at the same time."""
+        quantities = {item_name(item): quantity for item, quantity in self._plan.items.items()}
+        values = read_values(self._stack, self._clients, quantities)
+        return sum(
+            (value - self.before.get(name, ZERO).value) // quantities[name] for name, value in values.items()
+        )
 
     def items(self, order_ids: Iterable[str]) -> Iterator[tuple[str, str, int]]:
         """Read the id, item and quantity of those orders that are in `Orders`."""

@@ -12,11 +12,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.load.audit import Audit, Tally
 from cli.load.plan import Plan
-from cli.traffic.audit import ZERO
 from cli.traffic.entrances import Sender, Sent
 from cli.traffic.plan import Entrance, Kind, Sending
 from cli.traffic.send import send
-from orders.counters import item_name
 
 SAMPLE = 90  # orders whose latency is measured at the same time
 INTERVAL = 0.1  # seconds between two readings, and so the precision of latencies
@@ -123,13 +121,9 @@ class Run:
         try:
             recorded = [order_id for order_id, _, _ in self._audit.items(self._sample)]
             now = time.monotonic()
-            ordered = self._audit.ordered()
+            done = self._audit.recorded()
         except (BotoCoreError, ClientError):
             return False  # perhaps throttled; the next reading has more
         self._latencies += [now - self._sample.pop(order_id) for order_id in recorded]
-        done = sum(
-            (ordered.get(item, 0) - self._audit.before.get(item_name(item), ZERO).value) // quantity
-            for item, quantity in self._plan.items.items()
-        )
         grew, self._done = done > self._done, done
         return grew

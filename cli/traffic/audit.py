@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cli import plurals
+from cli import aws, plurals
 from cli.checks import Check
 from orders.counters import TOTAL_ORDERS, Counted, is_shown, item_name, item_of
 
@@ -101,6 +101,21 @@ def read_counters(stack: Stack, clients: Clients) -> dict[str, Counted]:
     found = {item["metric"]["S"]: counted(item, "count") for item in scan("metrics_table")}
     found |= {item_name(item["item"]["S"]): counted(item, "orders") for item in scan("menu_table")}
     return {name: counter for name, counter in found.items() if is_shown(name)}
+
+
+def read_values(stack: Stack, clients: Clients, names: Iterable[str]) -> dict[str, int]:
+    """Read some counters' values; a counter that DynamoDB has not is left out."""
+    items = {name: item_of(name) for name in names}
+    menu = [{"item": {"S": item}} for item in items.values() if item is not None]
+    metrics = [{"metric": {"S": name}} for name, item in items.items() if item is None]
+    found = {
+        item_name(item["item"]["S"]): item.get("orders")
+        for item in aws.items(clients.dynamodb, stack.output("menu_table"), menu)
+    } | {
+        item["metric"]["S"]: item.get("count")
+        for item in aws.items(clients.dynamodb, stack.output("metrics_table"), metrics)
+    }
+    return {name: int(number["N"]) for name, number in found.items() if number}
 
 
 def growth(now: Mapping[str, Counted], before: Mapping[str, Counted]) -> Counter[str]:
