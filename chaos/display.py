@@ -98,7 +98,7 @@ def _figures(run: ChaosRun) -> Iterator[str]:
 
 
 def document(run: ChaosRun, checks: Sequence[Check] | None, seconds: float) -> dict[str, object]:
-    """Return the document of `--json`; without checks, the run was interrupted."""
+    """Return the output of `--json`; without checks, the run was interrupted."""
     return {
         "ok": checks is not None and all(check.ok for check in checks),
         "interrupted": checks is None,

@@ -12,7 +12,7 @@ class Progress:
     Attributes
     ----------
     states
-        The phases and faults so far, in the order in which they began: one may end before it is shown.
+        The phases and faults so far, in the order in which they began: one may end before the next refresh.
     """
 
     phase: str = FIRST_PHASE

@@ -79,7 +79,7 @@ class ChaosRun:
         self._dead_before = 0  # dead letters of earlier runs
 
     def stop(self) -> None:
-        """Have `run`, in another thread, repair what is broken and end."""
+        """Have `run` repair what is broken and end; safe in a signal handler."""
         self._stopping.set()
 
     def run(self) -> list[Check]:

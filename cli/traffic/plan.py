@@ -1,4 +1,4 @@
-"""What is sent: each message or request, and the order in which they are sent."""
+"""Messages and requests of a run, and the order in which they are sent."""
 
 import heapq
 import itertools
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Entrance(StrEnum):
-    """Where orders enter a stack."""
+    """An entrance of a stack for orders."""
 
     HTTP = "http"
     TOPIC = "topic"
@@ -16,7 +16,7 @@ class Entrance(StrEnum):
 
 
 class Kind(StrEnum):
-    """What is sent."""
+    """Kind of a sending."""
 
     ORDER = "order"
     DUPLICATE = "duplicate"

@@ -20,7 +20,7 @@ from cli.traffic.plan import Entrance, Sending
 CONNECTIONS = 8  # of many equal orders
 INTERVAL = 0.1  # seconds; Python handles a signal between two waits, whichever thread received it
 
-# Takes each result and the time before it was sent; called by one thread at a time. Raising ends the sending.
+# Takes each result and when its sending began; called by one thread at a time. Raising ends the sending.
 OnSent = Callable[[Sending, Sent, float], object]
 
 
@@ -34,7 +34,7 @@ def send(
     stop: threading.Event,
     rate: float | None = None,
 ) -> Iterator[Callable[[], bool]]:
-    """Send in the background; yield a function that waits for a moment and returns whether it goes on.
+    """Send in the background; yield a function that waits for a moment and returns whether it still runs.
 
     Nothing more is sent once `stop` is set, at the end of the `with` statement, and after an error, which is
     raised at that end. Requests in flight then are completed.
@@ -62,14 +62,14 @@ def send(
             work.end()
     errors = [error for future in futures if (error := future.exception())]
     if errors:
-        # A refusal says what is wrong; other workers may only have seen that all ended.
+        # A refusal has the reason; other workers may only have seen the end.
         raise min(
             errors, key=lambda error: (isinstance(error, AnswerError), not isinstance(error, RefusedError))
         )
 
 
 class _Work:
-    """What each worker does, with what the workers share."""
+    """The work of each worker, and the state that they share."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class _Work:
         self._turn, self._result = threading.Lock(), threading.Lock()
 
     def __call__(self) -> None:
-        """Send batches until there are none, or all are to end."""
+        """Send batches until none is left, or all are to end."""
         try:
             while batch := self._next():
                 started = time.monotonic()
@@ -135,7 +135,7 @@ class Placed:
 
     @property
     def accepted(self) -> int:
-        """How many orders the API accepted."""
+        """The number of orders that the API accepted."""
         return len(self.order_ids)
 
 

@@ -84,11 +84,13 @@ def test_the_api_gives_the_ids_and_the_topic_takes_them() -> None:
 
 
 def test_no_screen_shows_the_orders_unless_a_kitchen_is_played() -> None:
-    hidden, shown = (json.loads(next(Plan(orders=1, kitchen=each).sendings()).body) for each in (False, True))
+    hidden, visible = (
+        json.loads(next(Plan(orders=1, kitchen=each).sendings()).body) for each in (False, True)
+    )
 
     assert hidden["test_order"] is True
-    assert not {"test_order", "load"} & shown.keys()
-    assert (shown["item"], shown["customer_name"], shown["note"]) == ("Flat white", "Ada", "oat milk")
+    assert not {"test_order", "load"} & visible.keys()
+    assert (visible["item"], visible["customer_name"], visible["note"]) == ("Flat white", "Ada", "oat milk")
 
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
