@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import json
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
@@ -92,7 +92,7 @@ def test_its_help_loads_none_of_the_slow_libraries() -> None:
     assert not any(f"import {name}" in head for name in ("boto3", "pymysql", "httpx"))
 
 
-@pytest.mark.parametrize("words", [("--orders", "99"), ("--orders", "nan"), ("--seed", "-1"), ("now",)])
+@pytest.mark.parametrize("words", [("--orders", "99"), ("--seed", "nan"), ("now",)])
 def test_a_wrong_option_is_wrong_usage(
     typed: Callable[..., tuple[int, str, str]], words: tuple[str, ...]
 ) -> None:
@@ -111,7 +111,6 @@ def test_its_help_has_examples_for_make() -> None:
     ("words", "instead"),
     [
         ([], "make chaos"),
-        (["--mend"], "make chaos ARGS=--mend"),
         (["--orders", "600", "--seed", "7"], "make chaos ARGS='--orders 600 --seed 7'"),
         (["--help"], "make chaos ARGS=--help"),
     ],
@@ -128,12 +127,11 @@ def test_the_old_command_names_the_new_one_in_json() -> None:
 
 
 def test_neither_the_command_nor_the_local_mode_imports_chaos() -> None:
+    imports = re.compile(r"^\s*(from|import) chaos\b", re.MULTILINE)
     for folder in ("cli", "local", "infra", "functions"):
         for path in (REPOSITORY / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-                names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-                assert not any(name.split(".")[0] == "chaos" for name in names), path
+            assert not imports.search(path.read_text()), path
+    assert imports.search(Path(command.__file__).read_text())
 
 
 def test_its_figures_can_be_written_as_json() -> None:
