@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from itertools import count
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -22,11 +24,12 @@ from orders.counters import Counted, is_expired, is_shown
 from orders.errors import Conflict
 from orders.exact_json import decode, encode
 from orders.states import pickup_number
+from stores.dynamodb.client import Item
 from stores.mysql.secret import Login
 from tests.faults.faults import Boundary, Fault, Place
 from tests.faults.messages import Kept, Said, envelope, with_identity
 from tests.faults.queue import MAX_RECEIVES, Message, Queue
-from tests.faults.tables import Tables
+from tests.faults.tables import Tables as DynamoDbTables
 from tests.faults.worker import LOCK_TIMEOUT, Audit, Process, Reconciliation, Run
 from tests.stores import Server
 from tests.waiting import eventually
@@ -39,7 +42,64 @@ OPENING = datetime(2026, 10, 24, 21, 15, 0, 123000, tzinfo=UTC)
 BETWEEN_MESSAGES = timedelta(minutes=25)
 ZONE = ZoneInfo("Europe/Berlin")
 Row = tuple[Any, ...]
+DESERIALIZE = TypeDeserializer().deserialize
 _numbers = count(1)
+
+# Each table in one value, which json parses: the fields of many rows would be most of the tests' time.
+READ_TABLES = """
+SELECT
+  (SELECT JSON_ARRAYAGG(JSON_ARRAY(
+      id, recorded_in IS NULL, order_id, created_at, item, quantity, customer_name, attributes))
+    FROM orders),
+  (SELECT JSON_ARRAYAGG(JSON_ARRAY(CONVERT(name USING utf8mb4), value, version))
+    FROM counters WHERE name NOT LIKE 'TIME_ZONE#%%')
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tables:
+    """What MySQL's tables hold.
+
+    Attributes
+    ----------
+    rows
+        The orders by their ids.
+    uncounted
+        The ids of those that nobody has counted.
+    numbers
+        Their pick-up numbers by their ids.
+    counters
+        The counters by name.
+    """
+
+    rows: Mapping[str, Kept]
+    uncounted: frozenset[str]
+    numbers: Mapping[str, str]
+    counters: Mapping[str, Counted]
+
+    @classmethod
+    @lru_cache(maxsize=1)  # most steps change neither of the stores
+    def of(cls, orders: str | None, counters: str | None) -> Tables:
+        """Parse what `READ_TABLES` returns."""
+        found = json.loads(orders or "[]")
+        rows = {
+            order_id: Kept(
+                order_id,
+                datetime.fromisoformat(created_at).replace(tzinfo=UTC),
+                item,
+                quantity,
+                customer_name,
+                encode(decode(attributes or "{}"), sort_keys=True),
+            )
+            for _, _, order_id, created_at, item, quantity, customer_name, attributes in found
+        }
+        assert len(rows) == len(found), "an order has two rows"
+        return cls(
+            rows=rows,
+            uncounted=frozenset(order_id for _, is_uncounted, order_id, *_ in found if is_uncounted),
+            numbers={order_id: pickup_number(row_id) for row_id, _, order_id, *_ in found},
+            counters={name: Counted(*numbers) for name, *numbers in json.loads(counters or "[]")},
+        )
 
 
 class Cafe:
@@ -59,7 +119,7 @@ class Cafe:
         self,
         administrator: pymysql.Connection[Cursor],
         watcher: pymysql.Connection[Cursor],
-        dynamodb: Tables,
+        dynamodb: DynamoDbTables,
         login: Login,
     ) -> None:
         self._administrator = administrator
@@ -91,8 +151,8 @@ class Cafe:
         """The versions that DynamoDB's counters had last, by name."""
         self._errors: Counter[str] = Counter()
         """By how much MySQL's counters are wrong, by name."""
-        self._uncounted: set[str] = set()
-        """The ids of the rows that were read last and that nobody has counted."""
+        self._parsed: dict[str, tuple[Item, Kept, str | None]] = {}
+        """DynamoDB's orders as they were last, each with the order in it and its pick-up number, by id."""
         self._counted_at: dict[str, dict[str, int]] = {}
         """The versions that an order's counters had when it was counted, by order id and name."""
         self._ask("DELETE FROM orders")
@@ -195,7 +255,8 @@ class Cafe:
     def reconcile(self, worker: int, stop: Boundary | None = None, then: Fault | None = None) -> None:
         """Run the reconciler in a worker's process, to a boundary or to the end."""
         run = Reconciliation(f"reconciler {worker}", self, self._process(worker), [])
-        run.counted = set(self._rows("recorded_in IS NOT NULL"))
+        tables = self._read_tables()
+        run.counted = tables.rows.keys() - tables.uncounted
         self.runs[worker] = run
         self._move(run, stop, then)
 
@@ -286,8 +347,7 @@ class Cafe:
         self.note(f"{run.name} is done, but for {sorted(failed)}")
         received = {message.message_id for message in run.batch}
         assert failed <= received, "Lambda takes a response with a strange message id for a failure of all"
-        rows = self.check_stores()
-        done = self._check_response(run, failed, rows)
+        done = self._check_response(run, failed, self.check_stores())
         for message in done[:: 2 if run.deletes_half else 1]:
             self.queue.delete(message)
 
@@ -425,7 +485,7 @@ class Cafe:
         return kept is not None and not self._conflicts(kept)
 
     def _conflicts(self, kept: Kept) -> bool:
-        there = self._rows("order_id = %s", kept.order_id).get(kept.order_id)
+        there = self._read_tables().rows.get(kept.order_id)
         return there is not None and not kept.is_same_order(there)
 
     def close(self) -> None:
@@ -439,21 +499,23 @@ class Cafe:
 
     # --- what must hold -------------------------------------------------------------------------------
 
-    def check_stores(self) -> dict[str, Kept]:
+    def check_stores(self) -> Tables:
         """Check what holds at any moment: MySQL is consistent, and DynamoDB has nothing that MySQL lacks.
 
         Returns
         -------
-        dict[str, Kept]
-            MySQL's rows by order id.
+        Tables
+            What is in MySQL.
         """
-        rows = self._rows()
-        counted_rows = {order_id: row for order_id, row in rows.items() if order_id not in self._uncounted}
-        counted = self._check_counters(counted_rows)
+        tables = self._read_tables()
+        rows = tables.rows
+        counted = self._check_counters(
+            tables, {order_id: row for order_id, row in rows.items() if order_id not in tables.uncounted}
+        )
         for order_id in rows.keys() - self._counted_at.keys():
             names = self._tally([rows[order_id]])
             self._counted_at[order_id] = {name: counted[name].version for name in names if name in counted}
-        for order_id, item in self._items().items():
+        for order_id, item in self._items(tables).items():
             assert order_id in rows, f"DynamoDB has {order_id}, which MySQL lacks"
             assert item == rows[order_id], "the stores have different orders"
         for name, shown in self._read_shown().items():
@@ -462,12 +524,11 @@ class Cafe:
             )
             assert shown.version >= self._shown.get(name, 0), f"DynamoDB's {name} has gone back"
             self._shown[name] = shown.version
-        return rows
+        return tables
 
-    def _check_counters(self, rows: Mapping[str, Kept]) -> dict[str, Counted]:
+    def _check_counters(self, tables: Tables, rows: Mapping[str, Kept]) -> dict[str, Counted]:
         """Check that MySQL's counters are what its counted rows add up to, and that versions grow."""
-        found = self._ask("SELECT name, value, version FROM counters WHERE name NOT LIKE 'TIME_ZONE#%%'")
-        counted = self._unexpired({name.decode(): Counted(*numbers) for name, *numbers in found})
+        counted = self._unexpired(tables.counters)
         values = {name: counter.value for name, counter in counted.items()}
         expected = self._tally(rows.values())
         expected.update(self._errors)
@@ -482,13 +543,13 @@ class Cafe:
 
     def check(self) -> None:
         """Check that everything was recorded, and that DynamoDB shows what MySQL has, to the version."""
-        self.check_stores()
-        rows = self._rows()
+        tables = self.check_stores()
+        rows = tables.rows
         assert rows.keys() == self.said.keys(), "MySQL has not what was sent"
-        assert self._items().keys() == self.said.keys(), "DynamoDB has not what was sent"
+        assert self._items(tables).keys() == self.said.keys(), "DynamoDB has not what was sent"
         for order_id, said in self.said.items():
             assert rows[order_id] in said, "this is not what was said"
-        counted = self._check_counters(rows)
+        counted = self._check_counters(tables, rows)
         shown = {name: counter for name, counter in counted.items() if is_shown(name)}
         assert self._unexpired(self._read_shown()) == shown, "DynamoDB does not show what MySQL has"
         assert not self.queue.messages
@@ -503,10 +564,10 @@ class Cafe:
         """Return the value of a counter in DynamoDB."""
         return self._read_shown()[name].value
 
-    def _check_response(self, run: Run, failed: set[str], rows: Mapping[str, Kept]) -> list[Message]:
+    def _check_response(self, run: Run, failed: set[str], tables: Tables) -> list[Message]:
         """Check what leaves the queue, and what is reported as a conflict; return what leaves it."""
         done = [message for message in run.batch if message.message_id not in failed]
-        items, shown = self._items(), self._read_shown()
+        rows, items, shown = tables.rows, self._items(tables), self._read_shown()
         for message in done:
             kept = self.orders_in[message.message_id]
             assert kept is not None, f"{message.message_id} holds no order, and passes for done"
@@ -532,7 +593,7 @@ class Cafe:
         """Check that what a comparison calls in sync is."""
         if run.outcome.rds_orders is None or run.outcome.unchecked or run.outcome.reason:
             return
-        lacking = run.counted - self._items().keys()
+        lacking = run.counted - self._items(self._read_tables()).keys()
         assert not lacking, f"{run.name} calls the stores in sync, and DynamoDB lacks {lacking}"
 
     def _tally(self, orders: Iterable[Kept]) -> Counter[str]:
@@ -551,49 +612,38 @@ class Cafe:
     def _unexpired(self, counters: Mapping[str, T]) -> dict[str, T]:
         return {name: value for name, value in counters.items() if not is_expired(name, ZONE, self.now)}
 
-    def _rows(self, condition: str = "TRUE", *values: object) -> dict[str, Kept]:
-        rows = self._ask(
-            "SELECT recorded_in IS NULL, order_id, created_at, item, quantity, customer_name, attributes"  # noqa: S608
-            f" FROM orders WHERE {condition}",
-            *values,
-        )
-        assert len({row[1] for row in rows}) == len(rows), "an order has two rows"
-        self._uncounted = {order_id for is_uncounted, order_id, *_ in rows if is_uncounted}
-        return {
-            order_id: Kept(
-                order_id,
-                created_at.replace(tzinfo=UTC),
-                item,
-                quantity,
-                customer_name,
-                encode(decode(attributes or "{}"), sort_keys=True),
-            )
-            for _, order_id, created_at, item, quantity, customer_name, attributes in rows
-        }
+    def _read_tables(self) -> Tables:
+        return Tables.of(*self._ask(READ_TABLES)[0])
 
-    def _items(self) -> dict[str, Kept]:
-        deserialize = TypeDeserializer().deserialize
-        numbers = {
-            name: pickup_number(row_id) for name, row_id in self._ask("SELECT order_id, id FROM orders")
-        }
-        orders = {}
-        for item in self.dynamodb.of(self.names.orders):
-            fields = {name: deserialize(value) for name, value in item.items()}
-            order_id, created_at = fields.pop("orderId"), datetime.fromisoformat(fields.pop("created_at"))
-            # Not yet there in what the previous release has recorded.
-            if "order_state" in fields:
-                assert fields.pop("state_at") == created_at.isoformat(timespec="milliseconds")
-                assert (fields.pop("order_state"), fields.pop("state_version")) == ("received", 1)
-            assert fields.pop("pickup_number", None) in (None, numbers.get(order_id))
-            orders[order_id] = Kept(
-                order_id,
-                created_at,
-                fields.pop("item"),
-                int(fields.pop("quantity")),
-                fields.pop("customer_name"),
-                encode(fields, sort_keys=True),
-            )
-        return orders
+    def _items(self, tables: Tables) -> dict[str, Kept]:
+        """Return the orders in DynamoDB by their ids, each with the pick-up number that MySQL has."""
+        found = self.dynamodb.of(self.names.orders)
+        self._parsed = {item["orderId"]["S"]: self._parse(item) for item in found}
+        for order_id, (_, _, number) in self._parsed.items():
+            assert number in (None, tables.numbers.get(order_id))
+        return {order_id: kept for order_id, (_, kept, _) in self._parsed.items()}
+
+    def _parse(self, item: Item) -> tuple[Item, Kept, str | None]:
+        """Return an item with the order in it and its pick-up number."""
+        parsed = self._parsed.get(item["orderId"]["S"])
+        if parsed is not None and parsed[0] is item:  # a write makes another item
+            return parsed
+        fields = {name: DESERIALIZE(value) for name, value in item.items()}
+        order_id, created_at = fields.pop("orderId"), datetime.fromisoformat(fields.pop("created_at"))
+        # Not yet there in what the previous release has recorded.
+        if "order_state" in fields:
+            assert fields.pop("state_at") == created_at.isoformat(timespec="milliseconds")
+            assert (fields.pop("order_state"), fields.pop("state_version")) == ("received", 1)
+        number = fields.pop("pickup_number", None)
+        kept = Kept(
+            order_id,
+            created_at,
+            fields.pop("item"),
+            int(fields.pop("quantity")),
+            fields.pop("customer_name"),
+            encode(fields, sort_keys=True),
+        )
+        return item, kept, number
 
     def _read_shown(self) -> dict[str, Counted]:
         metrics = self.dynamodb.of(self.names.metrics)
@@ -620,8 +670,9 @@ def _counted(item: dict[str, Any], counter: str) -> Counted:
 class Street:
     """Where cafes open one after the other, with the same database."""
 
-    def __init__(self, server: Server, dynamodb: Tables, login: Login) -> None:
+    def __init__(self, server: Server, dynamodb: DynamoDbTables, login: Login) -> None:
         self._administrator = server.connect(login.database)
+        self.ask(f"SET SESSION group_concat_max_len = {2**30}")  # MariaDB's limit of JSON_ARRAYAGG
         self._watcher = server.connect(login.database)
         self._dynamodb = dynamodb
         self._login = login
