@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 DESCRIPTION = Path(__file__).parent.parent / "docs" / "openapi.yaml"
 
 
+@functools.cache
 def order_model(description: Path = DESCRIPTION) -> dict[str, Any]:
     """Make API Gateway's model of an order, in the draft 4 of JSON Schema that it knows.
 

@@ -1,14 +1,20 @@
-"""Imports what a run of the program takes longest to import; Pulumi does so when a service is first used."""
+"""Does what takes a run of the program longest and is the same in all: imports, and reading its own files."""
 
 from __future__ import annotations
 
 import gc
+import importlib
+import pkgutil
 
 import pulumi_aws
+
+import infra
+from infra import contract, packages
 
 # Collecting garbage takes as long as importing all this. The runs, which are short, do without it, too.
 gc.disable()
 
+# Pulumi imports a service when it is first used.
 for service in (
     pulumi_aws.apigateway,
     pulumi_aws.cloudfront,
@@ -26,3 +32,9 @@ for service in (
     pulumi_aws.vpc,
 ):
     hasattr(service, "first_use")
+
+for module in pkgutil.iter_modules(infra.__path__):
+    importlib.import_module(f"infra.{module.name}")
+for source in packages.FUNCTIONS.rglob("*.py"):
+    packages._imports(source)
+contract.order_model()
