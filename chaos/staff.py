@@ -16,6 +16,7 @@ WORKERS = 2  # people
 AT_ONCE = 20  # orders that one moves between two looks at the screen
 OUTDATED = 0.1  # share of moves that name a version from before
 PAUSE = 0.2  # seconds after a look without a response
+PACE = 0.1  # seconds between two moves of one person; without it they would be most of the load
 
 
 class Staff:
@@ -62,7 +63,7 @@ class Staff:
             listed = {order.order_id: order for order in (*board.orders, *board.delayed, *board.recent)}
             mine = [order for order in listed.values() if order.customer_name == self._customer]
             for order in chance.sample(mine, min(AT_ONCE, len(mine))):
-                if self._stop.is_set():
+                if self._stop.wait(PACE):
                     return
                 self._move(order, chance)
             if not mine:
