@@ -19,6 +19,7 @@ WARM = 100  # updates until everything that is made once is made
 UPDATES = 500
 LOOK = 200  # milliseconds between two looks at how far it is
 KEPT = 200_000  # bytes that the page may hold more after the others: far below 1 kB an update
+ROWS = 5  # every update replaces one, however many there are
 IDLE = 300  # questions that bring no news
 LONG = 50  # milliseconds that a task may take before a person notices
 TEN_MINUTES = 600_000  # milliseconds between two looks for a deploy
@@ -43,7 +44,7 @@ class Day:
     def next(self) -> dict[str, Any]:
         """Return the next answer."""
         self.count += 1
-        orders = [order(f"{self.count - ago}", f"Item {(self.count - ago) % 17}") for ago in range(20)]
+        orders = [order(f"{self.count - ago}", f"Item {(self.count - ago) % 17}") for ago in range(ROWS)]
         slow = self.count // 10  # charts change now and then
         hours = hourly([(slow + hour) % 50 for hour in range(24)])
         items = [{"item": f"Item {(slow + n) % 9}", "quantity": 50 - n} for n in range(5)]
@@ -89,7 +90,7 @@ def test_hundreds_of_updates_leave_nothing_behind(hurried_board: Board) -> None:
     board.page.wait_for_function(reached, arg=WARM + UPDATES, polling=LOOK)
     after = measured(cdp)
     report("updates", {"before": before, "after": after})
-    assert board.page.locator("#rows tr").count() == 20
+    assert board.page.locator("#rows tr").count() == ROWS
     assert after["nodes"] < before["nodes"] + 100
     assert after["jsEventListeners"] < before["jsEventListeners"] + 25
     assert after["documents"] == before["documents"]

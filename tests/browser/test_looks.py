@@ -200,6 +200,11 @@ def violations(page: Page, **options: object) -> list[str]:
     return [f"{one['id']}: {node['html']}" for one in found["violations"] for node in one["nodes"]]
 
 
+def few(news: dict[str, Any], orders: int) -> dict[str, Any]:
+    """Leave out most orders: axe-core looks at each, and they are all alike."""
+    return {**news, "recent_orders": news["recent_orders"][:orders]}
+
+
 def everything_wrong(page: Page) -> list[str]:
     """Check all rules in light colours, and those about colours in dark ones, too."""
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
@@ -215,19 +220,17 @@ def test_axe_finds_nothing_on_the_board(running_board: Board) -> None:
     board.open()
     found = {"loading": everything_wrong(board.page)}
     board.site.let_go()
-    for state, news in (
-        ("empty", answer([])),
-        ("busy", busy_morning()),
-        ("stuck", stuck_morning()),
-        ("degraded", unknown("rds", "dynamodb", "sqs")),
+    # Each has another number of rows or another state than the one before: the page shows the new one.
+    for state, news, rows in (
+        ("empty", answer([]), 0),
+        ("busy", few(busy_morning(), 3), 3),
+        ("stuck", few(stuck_morning(), 4), 4),
+        ("degraded", unknown("rds", "dynamodb", "sqs"), 4),
     ):
         board.site.answer = news
+        expect(board.rows).to_have_count(rows)
         expect(board.page.locator("body")).to_have_attribute(
             "data-state", "partial" if state == "degraded" else "live"
-        )
-        board.page.wait_for_function(
-            "(rows) => document.querySelectorAll('#rows tr').length === rows",
-            arg=0 if state == "empty" else 20,
         )
         found[state] = everything_wrong(board.page)
     board.page.get_by_role("button", name="Pause").click()

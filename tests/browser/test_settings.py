@@ -19,8 +19,7 @@ TAKEN = """(tags) => tags.map((tag) => {
   try {
     const [canonical] = Intl.getCanonicalLocales(tag);
     new Intl.NumberFormat(tag).format(1234.5);
-    new Intl.DateTimeFormat(tag, { timeStyle: "short", timeZone: "UTC" }).format(0);
-    new Intl.DateTimeFormat(tag, { dateStyle: "medium", timeZone: "UTC" }).format(0);
+    new Intl.DateTimeFormat(tag, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" }).format(0);
     new Intl.RelativeTimeFormat(tag, { numeric: "auto" }).format(0, "second");
     return canonical !== undefined;
   } catch (error) {
