@@ -31,6 +31,7 @@ from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.secret import Login
 from tests import database_engine, partiql
+from tests.made_once import once
 from tests.waiting import LIMIT
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -52,6 +53,26 @@ def moto_client(service: str) -> Any:
     return session.client(service)  # type: ignore[call-overload]
 
 
+def _make_tables() -> None:
+    client = moto_client("dynamodb")
+    for table, key in KEYS.items():
+        client.create_table(
+            TableName=table,
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    # The menu proper: what has a price.
+    client.update_table(
+        TableName=NAMES.menu,
+        AttributeDefinitions=[
+            {"AttributeName": "item", "AttributeType": "S"},
+            {"AttributeName": "price", "AttributeType": "N"},
+        ],
+        GlobalSecondaryIndexUpdates=[{"Create": MENU_BY_PRICE}],
+    )
+
+
 @contextmanager
 def dynamodb_in_process() -> Iterator[Any]:
     """Run DynamoDB with the three tables in this process."""
@@ -59,22 +80,7 @@ def dynamodb_in_process() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        for table, key in KEYS.items():
-            client.create_table(
-                TableName=table,
-                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-                BillingMode="PAY_PER_REQUEST",
-            )
-        # The menu proper: what has a price.
-        client.update_table(
-            TableName=NAMES.menu,
-            AttributeDefinitions=[
-                {"AttributeName": "item", "AttributeType": "S"},
-                {"AttributeName": "price", "AttributeType": "N"},
-            ],
-            GlobalSecondaryIndexUpdates=[{"Create": MENU_BY_PRICE}],
-        )
+        once(_make_tables, "us-east-1", "dynamodb")
         # moto's own updates items on other conditions than DynamoDB, and does not read every statement.
         patch.setattr(DynamoDBBackend, "batch_execute_statement", staticmethod(partial(_execute, client)))
         yield client

@@ -18,6 +18,7 @@ from cli.aws import Clients
 from cli.stack import Stack
 from orders.order import InvalidOrderError
 from orders.request import parse
+from tests.made_once import once
 
 REGION = "eu-central-1"
 BUCKET = "orders-backup-dev-0a1b2c3"
@@ -230,6 +231,14 @@ class FakeAws:
             clients.logs,
             clients.sns,
         )
+        self.events = clients.events
+        self.queue_url, self.dead_letter_queue_url, self.undelivered_url, self.subscription = once(
+            self._make, REGION, "dynamodb", "events", "logs", "sns", "sqs"
+        )
+        api.on_order = self.work
+
+    def _make(self) -> tuple[str, str, str, str]:
+        """Make tables, queues, topic, rules and logs; return the queues' addresses and the subscription."""
         for table, key in {"Orders": "orderId", "CafeMenu": "item", "CafeOrderMetrics": "metric"}.items():
             self.dynamodb.create_table(
                 TableName=f"{table}-dev",
@@ -240,15 +249,12 @@ class FakeAws:
         topic = self.sns.create_topic(Name="OrderTopic-dev")["TopicArn"]
         queue = topic.replace(":sns:", ":sqs:").replace("OrderTopic", "OrderQueue")  # its ARN
         policy = json.dumps(_accepts(topic, queue))
-        self.queue_url = self.sqs.create_queue(QueueName="OrderQueue-dev", Attributes={"Policy": policy})[
+        queue_url = self.sqs.create_queue(QueueName="OrderQueue-dev", Attributes={"Policy": policy})[
             "QueueUrl"
         ]
-        self.dead_letter_queue_url = self.sqs.create_queue(QueueName="OrderDLQ-dev")["QueueUrl"]
-        self.undelivered_url = self.sqs.create_queue(QueueName="OrderSubscriptionDLQ-dev")["QueueUrl"]
-        self.subscription = self.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)[
-            "SubscriptionArn"
-        ]
-        self.events = clients.events
+        dead_letter_queue_url = self.sqs.create_queue(QueueName="OrderDLQ-dev")["QueueUrl"]
+        undelivered_url = self.sqs.create_queue(QueueName="OrderSubscriptionDLQ-dev")["QueueUrl"]
+        subscription = self.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)["SubscriptionArn"]
         for rule in ("ReconcileOrders-dev", "AuditOrders-dev"):
             self.events.put_rule(Name=rule, ScheduleExpression="rate(1 minute)")
             arn = topic.replace(":sns:", ":lambda:").replace("OrderTopic", "function:ReconcileOrders")
@@ -256,7 +262,7 @@ class FakeAws:
         self.logs.create_log_group(logGroupName="/cafe/dev/OrderProcessor")
         self.logs.create_log_group(logGroupName="/cafe/dev/BackupOrders")
         self.logs.create_log_stream(logGroupName="/cafe/dev/OrderProcessor", logStreamName="1")
-        api.on_order = self.work
+        return queue_url, dead_letter_queue_url, undelivered_url, subscription
 
     def outputs(self) -> dict[str, str]:
         """Return all outputs of the stack."""

@@ -1,0 +1,41 @@
+"""What many tests begin with in moto, made once."""
+
+from __future__ import annotations
+
+import copy
+import copyreg
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from moto.backends import get_backend
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+T = TypeVar("T")
+
+# A queue has one, which nobody holds when it is copied.
+copyreg.pickle(threading.Condition, lambda _: (threading.Condition, ()))
+_made: dict[str, tuple[Any, list[Any], list[dict[str, Any]]]] = {}
+
+
+def once(make: Callable[[], T], region: str, *services: str) -> T:
+    """Make something in services of moto, which are empty; from then on, put a copy of it there.
+
+    A call to moto takes milliseconds, and some hundred tests begin with the same ones.
+    """
+    find: Any = get_backend  # typed for names that are written out
+    backends: list[Any] = [find(service)[DEFAULT_ACCOUNT_ID][region] for service in services]
+    name = make.__qualname__
+    if name not in _made:
+        made = make()
+        _made[name] = made, backends, _copied([vars(backend) for backend in backends], backends, backends)
+        return made
+    made, first, states = _made[name]
+    for backend, state in zip(backends, _copied(states, first, backends), strict=True):
+        vars(backend).update(state)
+    return made
+
+
+def _copied(states: list[dict[str, Any]], old: list[Any], new: list[Any]) -> list[dict[str, Any]]:
+    """Copy what backends hold, with references to new ones in place of the old."""
+    return copy.deepcopy(states, {id(one): other for one, other in zip(old, new, strict=True)})
