@@ -11,7 +11,7 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 # Seconds. Most conditions hold within one; only a failure takes this long.
 LIMIT = 120.0
 # A look at the stack keeps a core busy for longer than what it looks for takes.
-PAUSES = wait_exponential(multiplier=0.05, exp_base=1.5, max=0.4)
+PAUSES = wait_exponential(multiplier=0.05, exp_base=1.5, max=0.25)
 
 
 def eventually(condition: Callable[[], Any], limit: float = LIMIT) -> Any:
