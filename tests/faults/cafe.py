@@ -672,7 +672,7 @@ class Street:
 
     def __init__(self, server: Server, dynamodb: DynamoDbTables, login: Login) -> None:
         self._administrator = server.connect(login.database)
-        self.ask(f"SET SESSION group_concat_max_len = {2**30}")  # MariaDB's limit of JSON_ARRAYAGG
+        self.ask(f"SET SESSION group_concat_max_len = {2**23}")  # MariaDB's limit of JSON_ARRAYAGG
         self._watcher = server.connect(login.database)
         self._dynamodb = dynamodb
         self._login = login
