@@ -72,15 +72,22 @@ def test_a_workflow_has_no_rights_and_its_jobs_have_the_least(name: str) -> None
         assert body["permissions"] == PERMISSIONS.get(f"{name}/{job}", READ), job
 
 
-@pytest.mark.parametrize("name", WORKFLOWS)
-def test_runs_of_a_workflow_do_not_meet_and_end(name: str) -> None:
-    concurrency = WORKFLOWS[name]["concurrency"]
-    assert concurrency["group"].startswith(name)
+@pytest.mark.parametrize("name", JOBS)
+def test_runs_of_a_job_do_not_meet_and_end(name: str) -> None:
+    workflow, job = name.split("/")[0], JOBS[name]
+    concurrency = job.get("concurrency") or WORKFLOWS[workflow]["concurrency"]
+    assert concurrency["group"].startswith(workflow)
     # A job that changes a stack is never interrupted: it would leave the state locked.
-    changes = any(assumes(job) and name != "preview" for job in WORKFLOWS[name]["jobs"].values())
-    assert concurrency["cancel-in-progress"] is not changes
-    for job in WORKFLOWS[name]["jobs"].values():
-        assert 1 <= job["timeout-minutes"] <= 150
+    assert concurrency["cancel-in-progress"] is not (assumes(job) and workflow != "preview")
+    assert 1 <= job["timeout-minutes"] <= 150
+
+
+def test_a_run_that_waits_for_an_approval_does_not_hold_back_the_next_one() -> None:
+    assert "concurrency" not in WORKFLOWS["deploy"]
+    assert {JOBS[f"deploy/{job}"]["concurrency"]["group"] for job in ("dev", "prod")} == {
+        "deploy-dev",
+        "deploy-prod",
+    }
 
 
 def test_actions_are_pinned_by_hash_with_their_version() -> None:
