@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -25,6 +26,7 @@ MAX_LINES = 20  # of one resource
 MAX_VALUE = 100  # characters of one value
 SECRET = "[secret]"  # noqa: S105  # in place of one
 MISSING = object()
+HASH = re.compile(r"[0-9a-f]{64}")  # of a file's content
 
 Program = Mapping[str, Any]
 """The result of `recording.record`."""
@@ -152,6 +154,8 @@ def _paths(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 def _shown(value: Any) -> str:
     if value is MISSING:
         return "(none)"
+    if isinstance(value, str) and HASH.fullmatch(value):
+        return value[:8]
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}…"
 

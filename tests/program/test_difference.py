@@ -83,6 +83,14 @@ def test_many_changes_of_one_resource_and_long_values_are_cut() -> None:
     assert max(map(len, found)) < 200
 
 
+def test_a_changed_file_is_shown_by_a_few_digits_of_its_hash() -> None:
+    before, after = program(QUEUE), program(QUEUE)
+    for each, digit in ((before, "a"), (after, "b")):
+        each["resources"][0]["inputs"] = {"code": {"orders/ledger.py": digit * 64}}
+
+    assert lines(before, after)[-1] == "    code.orders/ledger.py: aaaaaaaa -> bbbbbbbb"
+
+
 def test_the_base_is_checked_out_beside_this_checkout(tmp_path: Path) -> None:
     difference.check_out("HEAD", tmp_path)
     assert (tmp_path / "__main__.py").is_file()
