@@ -25,8 +25,8 @@ GZIP = zlib.MAX_WBITS | 16  # without a time in the header: the same rows make t
 # one that overlaps it take half an hour at most.
 MARGIN = timedelta(hours=1)
 # Spreadsheets run what begins like this as a formula. With another separator they see a cell begin after each
-# semicolon, tab or line break, too.
-_FORMULA = re.compile(r"((?:\A|[;\t\r\n])[^\S\t\r\n]*)(?=['=+\-@＝＋－＠])")
+# semicolon, tab or line break, too, and take quotation marks there for its quotes.
+_FORMULA = re.compile(r"((?:\A|[;\t\r\n])(?:\x22|[^\S\t\r\n])*)(?=['=+\-@＝＋－＠])")
 
 Day = date | None
 """A day in UTC; None stands for the orders without a time, or with one before `orders.times.EARLIEST`."""
