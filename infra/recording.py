@@ -138,7 +138,9 @@ def configuration(stack: str, root: Path = ROOT) -> dict[str, str]:
     }
     own = root / f"Pulumi.{stack}.yaml"
     if own.is_file():
-        entries = yaml.safe_load(own.read_text(encoding="utf-8"))["config"]
+        # `pulumi stack init` writes a file without settings.
+        document = yaml.safe_load(own.read_text(encoding="utf-8")) or {}
+        entries = document.get("config") or {}
         values |= {key if ":" in key else f"{project}:{key}": value for key, value in entries.items()}
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
@@ -194,6 +196,9 @@ def main(arguments: Sequence[str]) -> int:
         print(json.dumps(record(stack, {})))
     except pulumi.RunError as error:
         print(error, file=sys.stderr)
+        return 2
+    except yaml.YAMLError as error:
+        print(f"Pulumi.{stack}.yaml is not valid YAML: {error}", file=sys.stderr)
         return 2
     return 0
 

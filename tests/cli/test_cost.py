@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
+import yaml
 
 from cli import cost
 from infra import recording
@@ -57,3 +59,21 @@ def test_wrong_settings_are_reported_as_a_deploy_reports_them(
     monkeypatch.setattr(recording, "record", refuse)
     assert recording.main(["dev"]) == 2
     assert capsys.readouterr().err.startswith("These settings are wrong:")
+
+
+def test_a_file_that_is_not_valid_yaml_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def read(stack: str, changes: object) -> dict[str, Any]:
+        return dict(yaml.safe_load("config: ["))
+
+    monkeypatch.setattr(recording, "record", read)
+    assert recording.main(["dev"]) == 2
+    assert capsys.readouterr().err.startswith("Pulumi.dev.yaml is not valid YAML: ")
+
+
+@pytest.mark.parametrize("text", ["", "encryptionsalt: v1:abc\n", "config:\n"])
+def test_a_file_without_settings_has_the_defaults(tmp_path: Path, text: str) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\nconfig: {days: {default: 7}}\n", encoding="utf-8")
+    (tmp_path / "Pulumi.new.yaml").write_text(text, encoding="utf-8")
+    assert recording.configuration("new", tmp_path) == {"shop:days": "7"}
