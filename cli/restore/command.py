@@ -241,7 +241,7 @@ def _begin(parts: _Parts, moment: datetime | None, snapshot: str | None, *, yes:
         f"orders wait. Then {deploys}, each of which Pulumi shows before, for about an hour.",
         yes=yes,
     )
-    parts.records.save(record)
+    parts.records.begin(record)
     return record
 
 

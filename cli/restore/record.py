@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
 from cli import aws, times
+from cli.errors import AnswerError
 from cli.stack import Stack
 
 if TYPE_CHECKING:
@@ -92,15 +93,30 @@ class Records:
             ).get("Item")
         return CODEC.validate_json(item[DOCUMENT]["S"]) if item else None
 
+    def begin(self, record: Record) -> None:
+        """Keep a new one.
+
+        Raises
+        ------
+        AnswerError
+            Somebody else has begun a restore since `load` found none.
+        """
+        with aws.asking():
+            try:
+                self._put(record, ConditionExpression="attribute_not_exists(metric)")
+            except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
+                raise AnswerError("Somebody else has just begun a restore of this stack.") from error
+
     def save(self, record: Record) -> None:
         """Keep it."""
-        document = CODEC.dump_json(record).decode()
         with aws.asking():
-            self._dynamodb.put_item(
-                TableName=self._table, Item={"metric": {"S": KEY}, DOCUMENT: {"S": document}}
-            )
+            self._put(record)
 
     def delete(self) -> None:
         """Forget it: it has ended."""
         with aws.asking():
             self._dynamodb.delete_item(TableName=self._table, Key={"metric": {"S": KEY}})
+
+    def _put(self, record: Record, **condition: Any) -> None:
+        item = {"metric": {"S": KEY}, DOCUMENT: {"S": CODEC.dump_json(record).decode()}}
+        self._dynamodb.put_item(TableName=self._table, Item=item, **condition)

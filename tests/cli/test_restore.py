@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from cli import account, doctor, preflight, stack
 from cli.errors import AnswerError
 from cli.restore import backups, deploys, lost, steps
 from cli.restore.deploys import Deploys
+from cli.restore.record import Record, Records
 from stores.dynamodb import order_items
 from tests.cli.conftest import Cafe, Pulumi
 from tests.cli.fake_rds import RUNNING, FakeRds
@@ -257,6 +259,19 @@ def test_another_restore_does_not_begin_while_one_is_under_way(restore: Cafe, sh
     result = restore("--snapshot", "cafe-2026-11-01")
     assert result.exit_code == 1
     assert "Another restore, as of" in result.stderr
+
+
+def test_of_two_restores_that_begin_at_once_one_begins(
+    restore: Cafe, shop: Shop, rds: FakeRds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def see_none_yet(records: Records) -> None:
+        other = Record(snapshot="cafe-x", source=RUNNING, protected=False, started_at=datetime.now(UTC))
+        records.save(other)
+
+    monkeypatch.setattr(Records, "load", see_none_yet)
+    result = restore("--to", TO)
+    assert (result.exit_code, rds.calls, shop.deploys) == (1, [], [])
+    assert result.stderr == "Somebody else has just begun a restore of this stack.\n"
 
 
 def test_a_cancelled_restore_leaves_everything_as_it_was(restore: Cafe, shop: Shop) -> None:
