@@ -103,6 +103,10 @@ class Deviations:
             changed.append(batch)
         return json.dumps({**policy, "Statement": changed})
 
+    def permissions_boundary(self) -> None:
+        """Note that no boundary limits the roles: the policy is in an account on AWS."""
+        self._note("No permissions boundary limits the roles: the policy that the setting names is on AWS.")
+
     def batch_size(self, size: int) -> int:
         """Cap an event source's batch size."""
         if size > MAX_BATCH_SIZE:

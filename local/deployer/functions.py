@@ -11,6 +11,8 @@ from local.deployer.registry import Result, resource
 @resource("aws:iam/role:Role")
 def role(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     physical = inputs.get("name", cloud.physical_name(name))
+    if inputs.get("permissionsBoundary"):
+        cloud.deviations.permissions_boundary()
     created = cloud.client("iam").create_role(
         RoleName=physical, AssumeRolePolicyDocument=inputs.text("assumeRolePolicy")
     )["Role"]

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from pulumi.runtime import mocks, rpc
@@ -104,6 +105,16 @@ def test_a_budget_is_accepted_and_said_to_do_nothing(deployer: Deployer, cloud: 
     inputs = {"budgetType": "COST", "limitAmount": "30", "notifications": [{"threshold": 80}]}
     deployer.new_resource(_resource("aws:budgets/budget:Budget", inputs=inputs))
     assert any(sentence.startswith("A budget sends no e-mails") for sentence in cloud.deviations.sentences)
+
+
+def test_a_permissions_boundary_is_accepted_and_noted_as_missing(
+    deployer: Deployer, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created = {"Role": {"Arn": "arn:aws:iam::000000000000:role/thing", "RoleId": "AROA"}}
+    monkeypatch.setattr(cloud, "client", lambda service: Mock(**{"create_role.return_value": created}))
+    inputs = {"assumeRolePolicy": "{}", "permissionsBoundary": "arn:aws:iam::123456789012:policy/limit"}
+    deployer.new_resource(_resource("aws:iam/role:Role", inputs=inputs))
+    assert any(sentence.startswith("No permissions boundary") for sentence in cloud.deviations.sentences)
 
 
 def test_an_unknown_invoke_is_refused(deployer: Deployer) -> None:
