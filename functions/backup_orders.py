@@ -45,6 +45,10 @@ def files() -> Files:
     return Files(environment.backup_bucket())
 
 
+class TimeIsUpError(StoreUnavailableError):
+    """The time that was left of a run is too short for a file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Copied:
     """Result of a run."""
@@ -94,11 +98,19 @@ def _copy(copied: Copied, left: Callable[[], float], rewrite: datetime | None) -
     since = written.get(LAST_COPY) or min(written.values(), default=copied.as_of)
     first = today - timedelta(days=environment.backup_days() - 1)
     due = copies.due(table().known(first, today, since - MARGIN), written, rewrite)
+    whole = left()
     for day in due:
-        if left() <= 0:
+        rest = left()
+        if rest <= 0:
             copied.left.append(copies.key(day))
             continue
-        copied.rows[copies.key(day)] = _write(day, left)
+        try:
+            copied.rows[copies.key(day)] = _write(day, left)
+        except TimeIsUpError:
+            # The next run has more time for it; a file that had more than half of a run counts as too large.
+            if rest > whole / 2:
+                raise
+            copied.left.append(copies.key(day))
     if not copied.left:
         about = json.dumps({"as_of": iso(copied.as_of), "files": len(copied.rows)})
         files().write(LAST_COPY, [about.encode()], "application/json", {})
@@ -119,5 +131,5 @@ def _write(day: Day, left: Callable[[], float]) -> int:
 def _in_time(pieces: Iterable[bytes], left: Callable[[], float]) -> Iterator[bytes]:
     for piece in pieces:
         if left() <= 0:
-            raise StoreUnavailableError("Time is up: the orders of one day are too many for a run")
+            raise TimeIsUpError("Time is up: the orders of one day are too many for a run")
         yield piece

@@ -273,17 +273,34 @@ def test_an_operator_has_all_files_written_again(backup: Backup) -> None:
 def test_what_is_left_when_time_is_up_is_written_by_the_next_run(backup: Backup) -> None:
     backup.insert(order("o1", YESTERDAY), order("o2"))
     backup.pass_time()
-    # One look before a file, and one for its only piece.
-    first = backup.run(Context(looks=2))
+    # One look at the run's time, one before a file, and one for its only piece.
+    first = backup.run(Context(looks=3))
     assert (list(first["rows"]), first["left"]) == (files(TODAY), files(YESTERDAY))
     assert "last-copy.json" not in backup.names()
     assert backup.written() == files(YESTERDAY)
     assert "last-copy.json" in backup.names()
 
 
+class Ending(Context):
+    """A run that has most of its time behind it when its second file begins."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        self.looks += 1
+        return {1: 900_000, 2: 900_000, 3: 800_000, 4: 100_000}.get(int(self.looks), 0)
+
+
+def test_a_file_that_is_begun_too_late_in_a_run_is_written_by_the_next_run(backup: Backup) -> None:
+    backup.insert(order("o1", YESTERDAY), order("o2"))
+    backup.pass_time()
+    first = backup.run(Ending(looks=0))
+    assert (list(first["rows"]), first["left"]) == (files(TODAY), files(YESTERDAY))
+    assert backup.names() == files(TODAY)
+    assert backup.written() == files(YESTERDAY)
+
+
 def test_all_files_are_written_again_over_several_runs_each_once(backup: Backup) -> None:
     backup.insert(order("o1", YESTERDAY), order("o2"))
-    first = backup.run(Context(looks=2), command="all")
+    first = backup.run(Context(looks=3), command="all")
     assert first["left"] == files(YESTERDAY)
     assert backup.written(command="all", rewrite=first["rewrite"]) in (
         files(YESTERDAY),
@@ -391,6 +408,6 @@ def test_a_run_that_has_no_time_for_a_large_day_leaves_nothing_of_it(
     monkeypatch.setattr(s3, "PART", 1)
     backup.insert(*(order(f"o{number}") for number in range(5)))
     with pytest.raises(StoreUnavailableError, match="Time is up"):
-        backup.run(Context(looks=4))
+        backup.run(Context(looks=5))
     assert backup.names() == []
     assert "Uploads" not in backup.client.list_multipart_uploads(Bucket=BUCKET)
