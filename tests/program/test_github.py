@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from deploy.github import policies
+from deploy.github import actions, policies
 from infra.recording import PROJECT, ROOT, record
 from tests.ci.test_workflows import ACTIONS, ENVIRONMENTS, steps
 from tests.program.conftest import FORKS, Program
@@ -161,7 +161,7 @@ def test_a_deploy_reaches_the_named_resources_of_its_own_stack_alone() -> None:
 def test_a_deploy_changes_everything_nowhere_without_a_condition() -> None:
     for action, resource, conditions in statements(policies.deploy(ACCOUNT, "dev")):
         if resource == "*" and not conditions:
-            assert action in {*policies.REFRESH, "kms:DescribeKey"}, action
+            assert action in {*actions.REFRESH, "kms:DescribeKey"}, action
         assert action.split(":")[0] not in {"*", "iam*", "sts", "organizations"}
 
 
@@ -183,7 +183,7 @@ def test_a_role_that_a_deploy_makes_is_limited_and_cannot_be_freed() -> None:
         if action in widens:
             seen.add(action)
             assert conditions["StringEquals"] == {"iam:PermissionsBoundary": bounded}
-        if action.startswith("iam:") and action not in policies.REFRESH:
+        if action.startswith("iam:") and action not in actions.REFRESH:
             assert "-dev-???????" in resource or "aws-service-role" in resource
     assert seen == widens
     for action in ("iam:DeleteRolePermissionsBoundary", "iam:CreatePolicyVersion", "iam:CreateUser"):
@@ -199,15 +199,15 @@ def test_a_deploy_cannot_change_its_own_role_nor_the_others() -> None:
 
 def test_the_boundary_allows_what_the_functions_do(prod: Program, invited: Program) -> None:
     limit = policies.boundary(ACCOUNT, "prod")
-    actions = {
+    used = {
         action
         for program in (prod, invited)
         for role in program.all("iam/rolePolicy:RolePolicy")
         for statement in role.policy()
         for action in statement["Action"]
     }
-    assert len(actions) > 10
-    assert actions == {action for action, *_ in statements(limit)} - set(policies.LOG_ACTIONS) | {
+    assert len(used) > 10
+    assert used == {action for action, *_ in statements(limit)} - set(actions.LOG_ACTIONS) | {
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     }
