@@ -196,7 +196,7 @@ def _run(parts: _Parts, record: Record) -> None:
         some = ", ".join(plain(order_id) for order_id in lost[:5])
         note(
             f"{counted(len(lost), 'order')} of DynamoDB's did not come back, such as {some}: "
-            f"`cafe dlq list --stack {name}` names the reasons.",
+            f"`cafe dlq list --stack {name}` names the reasons of those that were sent.",
             style="red",
         )
     if problem is not None:

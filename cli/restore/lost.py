@@ -52,9 +52,9 @@ class Lost:
     def send_again(self, stop: threading.Event, advance: Callable[[int], object]) -> Sent:
         """Send every order again that the database lacks or has in an older state, until Ctrl-C."""
         sent = Sent()
-        pages = self._pages(sent, advance)
-        replayed = replay.replay(pages, _body, self.send, stop=stop)
-        sent.failures, sent.interrupted = replayed.failures, replayed.interrupted
+        pages = self._pages(sent, stop, advance)
+        sent.failures = replay.replay(pages, _body, self.send, stop=stop).failures
+        sent.interrupted = stop.is_set()
         return sent
 
     def wait(self, sent: Sent, tell: Callable[[str], None]) -> list[str]:
@@ -75,11 +75,15 @@ class Lost:
             self.sleep(POLL)
         return sorted({*left, *sent.failures})
 
-    def _pages(self, sent: Sent, advance: Callable[[int], object]) -> Iterator[list[dict[str, Any]]]:
+    def _pages(
+        self, sent: Sent, stop: threading.Event, advance: Callable[[int], object]
+    ) -> Iterator[list[dict[str, Any]]]:
         for page in replay.all_items(self.dynamodb, self.table, ConsistentRead=True):
             items = {str(item["orderId"]): item for item in page}
             versions = {order_id: _version(item) for order_id, item in items.items()}
             for some in groups(versions, AT_ONCE):
+                if stop.is_set():
+                    return
                 behind = self.reconciler.behind({order_id: versions[order_id] for order_id in some})
                 sent.missing |= {order_id: versions[order_id] for order_id in behind.missing}
                 sent.older |= {order_id: versions[order_id] for order_id in behind.older}

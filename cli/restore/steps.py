@@ -20,6 +20,7 @@ from cli.restore.lost import Lost
 from cli.restore.record import Record, Records
 from cli.schedule import Schedule
 from cli.stopping import stopping
+from cli.terminal import plain
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -140,6 +141,9 @@ class Restore:
         self.records.save(self.record)
         states = counted(self.record.states, "state")
         self.say(f"{orders(self.record.orders)} and {states} came back from DynamoDB; {len(lost):,} did not.")
+        if sent.failures:
+            order_id, reason = next(iter(sent.failures.items()))
+            self.say(f"{orders(len(sent.failures))} could not be sent; {plain(order_id)}: {plain(reason)}")
 
     def _wait_until_late(self) -> None:
         """Wait until every order that is missing counts as late, so that its state is taken over."""

@@ -236,7 +236,7 @@ def test_ctrl_c_says_what_is_paused_and_how_to_continue(
 
 def stopped_at_a_page(_event: dict[str, Any]) -> dict[str, Any]:
     signal.raise_signal(signal.SIGINT)
-    return {"missing": ["o3"], "older": []}
+    return {"missing": [], "older": []}
 
 
 def doctor_findings(cafe: Cafe) -> dict[str, Any]:
@@ -329,6 +329,20 @@ def test_orders_that_do_not_come_back_are_named(restore: Cafe, shop: Shop) -> No
     assert result.exit_code == 1
     assert "1 order of DynamoDB's did not come back, such as o3" in result.stderr
     assert shop.is_running
+
+
+def test_an_order_that_cannot_be_sent_is_named_with_the_reason(restore: Cafe, shop: Shop) -> None:
+    shop.put("o4", 0)
+    shop.aws.dynamodb.update_item(
+        TableName="Orders-dev",
+        Key={"orderId": {"S": "o4"}},
+        UpdateExpression="SET photo = :photo",
+        ExpressionAttributeValues={":photo": {"B": b"x"}},
+    )
+    result = restore("--to", TO)
+    assert result.exit_code == 1
+    assert "1 order could not be sent; o4: photo holds binary data" in result.stdout
+    assert shop.rows["o3"] == 1
 
 
 def test_an_order_without_a_time_comes_back_under_its_own_id(restore: Cafe, shop: Shop) -> None:
