@@ -109,6 +109,11 @@ def test_what_is_no_formula_stays_as_it_is(text: str, cell: str) -> None:
     assert original(cell) == text
 
 
+def test_a_file_has_the_name_of_its_day() -> None:
+    names = [copies.key(day) for day in (date(2026, 11, 22), None)]
+    assert names == ["orders/2026-11-22.csv.gz", "orders/undated.csv.gz"]
+
+
 @pytest.mark.parametrize(
     ("value", "cell"),
     [

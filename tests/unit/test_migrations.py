@@ -262,6 +262,16 @@ def test_concurrent_migrations_run_one_after_the_other(master: MySql, empty_data
     assert applied == [migration.name for migration in ALL]
 
 
+def test_a_migration_that_does_not_end_is_named(
+    master: MySql, empty_database: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "LOCK_WAIT", 0)
+    with empty_database.connect() as other, other.cursor() as cursor:
+        cursor.execute("SELECT GET_LOCK(%s, 0)", (migrations.LOCK,))
+        with pytest.raises(StoreUnavailableError, match="Another migration"):
+            migrations.migrate(master, ALL)
+
+
 def test_the_pages_user_reads_alone_and_by_few_connections(master: MySql, empty_database: Server) -> None:
     migrations.migrate(master, ALL)
     login = dataclasses.replace(empty_database.login, username="cafe_status", password="first")
