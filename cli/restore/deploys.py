@@ -105,7 +105,8 @@ class Deploys:
             Pulumi cannot do it.
         """
         for key in keys:
-            value = str(self.deployed[key])
+            found = self.deployed[key]
+            value = found if isinstance(found, str) else json.dumps(found)
             command = ["pulumi", "config", "set", key, value, "--stack", self.stack.name]
             if subprocess.run(command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, check=False).returncode:
                 raise AnswerError(f"Pulumi cannot set {key}: do it by hand, to {value!r}.")

@@ -76,8 +76,12 @@ class Restore:
         self.schedule.resume()
         if self.record.to is not None:
             self.backups.delete_beside(self.record.snapshot)
-        if self.deploys.settings()[SNAPSHOT] == self.record.snapshot:
+        settings = self.deploys.settings()
+        if settings[SNAPSHOT] == self.record.snapshot:
             self.deploys.put_back((SNAPSHOT, STORAGE))
+        # Pulumi writes the settings of a deploy to the stack's file before it asks.
+        if self.deploys.deployed[PROTECTION] and settings[PROTECTION] == "false":
+            self.deploys.put_back((PROTECTION,))
         self._protect()
         self.records.delete()
 

@@ -57,6 +57,7 @@ class Shop:
             "databaseInstanceClass": "db.t4g.micro",
             "databaseSnapshot": "",
             "databaseStorage": "20",
+            "deletionProtection": "true",
         }
         self.put_back: list[str] = []
         functions.usual = self._ask
@@ -293,6 +294,19 @@ def test_a_cancelled_restore_leaves_everything_as_it_was(restore: Cafe, shop: Sh
     assert restore("--cancel").stderr == "No restore of stack dev is under way.\n"
 
 
+def test_a_cancelled_restore_keeps_the_protection_that_no_deploy_has_taken_off(
+    restore: Cafe, shop: Shop
+) -> None:
+    def refuse(_number: int) -> None:
+        shop.settings["deletionProtection"] = "false"  # as `pulumi up --config` does before it asks
+        raise KeyboardInterrupt
+
+    shop.during = refuse
+    restore("--to", TO)
+    assert restore("--cancel").exit_code == 0
+    assert (shop.deploys, shop.put_back) == ([], ["deletionProtection"])
+
+
 def test_a_restore_that_has_begun_to_replace_the_database_is_not_cancelled(
     restore: Cafe, shop: Shop, rds: FakeRds
 ) -> None:
@@ -469,6 +483,8 @@ def test_a_deploy_is_the_one_of_make_deploy(
 def test_settings_are_put_back_to_what_is_deployed(dev: FakeAws, pulumi: Pulumi) -> None:
     Deploys(stack.load("dev"), yes=True, quiet=True).put_back(["databaseStorage"])
     assert pulumi.words == ["config", "set", "databaseStorage", "20", "--stack", "dev"]
+    Deploys(stack.load("dev"), yes=True, quiet=True).put_back(["deletionProtection"])
+    assert pulumi.words == ["config", "set", "deletionProtection", "true", "--stack", "dev"]
     pulumi.prints(exit_code=1)
     with pytest.raises(AnswerError, match="do it by hand, to ''"):
         Deploys(_stack_of(dev), yes=True, quiet=True).put_back(["databaseSnapshot"])
