@@ -105,9 +105,9 @@ class Restore:
     def _pause(self) -> None:
         if self.record.resumed_at or self._is_replaced():
             return
+        self.schedule.pause()
         self.record.paused_at = self.record.paused_at or datetime.now(UTC)
         self.records.save(self.record)
-        self.schedule.pause()
         self._switch_worker(worker.DISABLED)
         self.say("The worker and the schedule of ReconcileOrders are paused; orders wait in the queue.")
 

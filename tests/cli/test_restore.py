@@ -16,6 +16,7 @@ from cli.errors import AnswerError
 from cli.restore import backups, deploys, lost, steps
 from cli.restore.deploys import Deploys
 from cli.restore.record import Record, Records
+from cli.schedule import Schedule
 from stores.dynamodb import order_items
 from tests.cli.conftest import Cafe, Pulumi
 from tests.cli.fake_rds import RUNNING, FakeRds
@@ -335,6 +336,21 @@ def test_a_restore_that_is_cancelled_early_leaves_no_instance(
     assert rds.calls == ["restore", "delete"]
     assert (shop.deploys, shop.put_back) == ([], [])
     assert shop.is_running
+
+
+def test_a_restore_that_may_not_pause_the_schedule_does_not_claim_that_it_has(
+    restore: Cafe, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_schedule: Schedule) -> None:
+        raise AnswerError("EventBridge: AccessDenied.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Schedule, "pause", refuse)
+        result = restore("--to", TO)
+    assert result.exit_code == 1
+    assert result.stderr.endswith("AccessDenied.\nContinue with `cafe restore --stack dev`.\n")
+    assert shop.functions.states == []
+    assert restore().exit_code == 0
 
 
 def test_orders_that_do_not_come_back_are_named(restore: Cafe, shop: Shop) -> None:
