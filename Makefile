@@ -39,7 +39,7 @@ lint: ## Check style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/zizmor --quiet --offline .github/workflows .github/actions
+	.venv/bin/zizmor --quiet --offline .github
 
 format: ## Format the sources, and repair what ruff can repair
 	@scripts/setup python
