@@ -61,11 +61,8 @@ def list_command(
     if target.endpoint is None:
         database = Backups(clients.rds, target.output("database_identifier"))
         automated, snapshots = database.automated(), database.manual()
-        document["snapshots"] = [asdict(each) | {"taken_at": _time(each.taken_at)} for each in snapshots]
-        document["automated_backups"] = [
-            {"database": each.identifier, "from": _time(each.earliest), "to": _time(each.latest)}
-            for each in automated
-        ]
+        document["snapshots"] = [each.document() for each in snapshots]
+        document["automated_backups"] = [each.document() for each in automated]
         if not as_json:
             _say_database(automated, snapshots)
     if as_json:

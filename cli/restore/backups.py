@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +31,14 @@ class Automated:
     earliest: datetime
     latest: datetime
 
+    def document(self) -> dict[str, Any]:
+        """Return the period, for programs."""
+        return {
+            "database": self.identifier,
+            "from": times.iso(self.earliest),
+            "to": times.iso(self.latest),
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
@@ -40,6 +48,11 @@ class Snapshot:
     status: str
     taken_at: datetime | None
     gigabytes: int
+
+    def document(self) -> dict[str, Any]:
+        """Return it for programs."""
+        taken_at = times.iso(self.taken_at) if self.taken_at else None
+        return asdict(self) | {"taken_at": taken_at}
 
 
 class Backups:

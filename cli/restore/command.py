@@ -261,23 +261,8 @@ def _list(parts: _Parts) -> None:
         print_json(
             {
                 "stack": parts.name,
-                "automated": [
-                    {
-                        "database": each.identifier,
-                        "from": times.iso(each.earliest),
-                        "to": times.iso(each.latest),
-                    }
-                    for each in automated
-                ],
-                "snapshots": [
-                    {
-                        "name": each.name,
-                        "taken_at": times.iso(each.taken_at) if each.taken_at else None,
-                        "status": each.status,
-                        "gigabytes": each.gigabytes,
-                    }
-                    for each in manual
-                ],
+                "automated": [each.document() for each in automated],
+                "snapshots": [each.document() for each in manual],
             }
         )
         return
