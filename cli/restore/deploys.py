@@ -12,6 +12,7 @@ from cli.errors import AnswerError, CafeError
 from cli.restore.backups import Snapshot
 from cli.stack import REPOSITORY, Stack
 from cli.stopping import stopping
+from cli.terminal import note
 
 SNAPSHOT, STORAGE, PROTECTION = "databaseSnapshot", "databaseStorage", "deletionProtection"
 STANDARD_ERROR = 2
@@ -58,7 +59,7 @@ class Deploys:
         return {key.removeprefix(prefix): value for key, value in self._configuration().items()}
 
     def refuse(self, changed: Mapping[str, str]) -> None:
-        """Check a deploy of changed settings, once the protection has been taken off.
+        """Check a deploy of changed settings, once the protection has been taken off; print warnings.
 
         Raises
         ------
@@ -72,6 +73,9 @@ class Deploys:
         wanted = configuration | {f"{project}:{key}": value for key, value in changed.items()}
         client = account.clients(configuration, outputs)
         found = preflight.findings(self.stack.name, wanted, outputs, client)
+        for finding in found:
+            if not finding.refuses:
+                note(f"Warning: {finding.sentence}", style="yellow")
         if reasons := [finding.sentence for finding in found if finding.refuses]:
             raise AnswerError("\n".join(("This cannot be restored:", *(f"  {each}" for each in reasons))))
 

@@ -273,7 +273,7 @@ def test_of_two_restores_that_begin_at_once_one_begins(
     monkeypatch.setattr(Records, "load", see_none_yet)
     result = restore("--to", TO)
     assert (result.exit_code, rds.calls, shop.deploys) == (1, [], [])
-    assert result.stderr == "Somebody else has just begun a restore of this stack.\n"
+    assert result.stderr.endswith("Somebody else has just begun a restore of this stack.\n")
 
 
 def test_a_cancelled_restore_leaves_everything_as_it_was(restore: Cafe, shop: Shop) -> None:
@@ -413,6 +413,16 @@ def test_what_cannot_be_restored_is_refused_before_anything_is_changed(
     assert sentence in " ".join(result.stderr.replace("│", " ").split())
     assert rds.calls == []
     assert shop.is_running
+
+
+def test_what_could_not_be_checked_is_a_warning(
+    restore: Cafe, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unchecked = account.Finding("snapshot was not checked: AccessDenied.", refuses=False)
+    monkeypatch.setattr(preflight, "findings", lambda *_: [unchecked])
+    result = restore("--to", TO)
+    assert result.exit_code == 0
+    assert "Warning: snapshot was not checked: AccessDenied.\n" in result.stderr
 
 
 def test_what_a_deploy_would_refuse_is_refused_before_anything_is_changed(
