@@ -77,14 +77,15 @@ def load_command(
     stall_timeout: Annotated[
         float,
         typer.Option(
-            "--stall-timeout",
-            "--patience",
             min=0.1,
             max=DAY,
             callback=finite,
             help="Seconds without any progress after which it gives up.",
         ),
     ] = 60,
+    patience: Annotated[
+        float | None, typer.Option(min=0.1, max=DAY, callback=finite, hidden=True, help="Its old name.")
+    ] = None,
     kitchen: Annotated[
         bool,
         typer.Option(
@@ -133,7 +134,7 @@ def load_command(
         clients = aws.Clients(target)
         tally = Tally()
         audit = Audit(target, clients, plan, tally)
-        run = Run(plan, audit, tally, stop=stop, stall_timeout=stall_timeout)
+        run = Run(plan, audit, tally, stop=stop, stall_timeout=patience or stall_timeout)
         with (
             playing(Kitchen.of(target, clients), tally.numbers, stop) if kitchen else nullcontext(),
             updating() as show,

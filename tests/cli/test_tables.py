@@ -128,10 +128,11 @@ def test_a_dumb_terminal_gets_lines_instead_of_bars(term: str, live: bool) -> No
 
 
 def commands(command: object, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the words of every command."""
+    """Yield the words of every command that the help lists."""
     yield words
     for name, child in getattr(command, "commands", {}).items():
-        yield from commands(child, (*words, name))
+        if not child.hidden:
+            yield from commands(child, (*words, name))
 
 
 @pytest.mark.parametrize("words", list(commands(typer.main.get_command(app))), ids=" ".join)
