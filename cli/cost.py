@@ -7,6 +7,7 @@ import sys
 from typing import Annotated, Any
 
 import typer
+import yaml
 
 from cli.errors import SetUpError
 from cli.options import AsJson, Debug, SentenceGroup, examples
@@ -110,6 +111,13 @@ def _resources(stack: str) -> list[dict[str, Any]]:
     return resources
 
 
+def _region(stack: str) -> str | None:
+    """Return the region that the stack's file names."""
+    document = yaml.safe_load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8")) or {}
+    region: str | None = (document.get("config") or {}).get("aws:region")
+    return region
+
+
 def _show(stack: str, bill: cost.Bill, table: prices.Prices) -> None:
     orders, screens = bill.use.orders_a_day * cost.DAYS, bill.use.screens
     shown = Table(
@@ -133,6 +141,8 @@ def _show(stack: str, bill: cost.Bill, table: prices.Prices) -> None:
     out.print(shown)
     free, together = bill.always_free(table), sum(columns[-1].values())
     say(f"An account with nothing else gets {free:.2f} of it free every month: {together - free:.2f} remain.")
+    if (region := _region(stack)) not in {None, table.region}:
+        say(f"The stack is in {region}, where prices differ from these of {table.region}.", style="yellow")
     for name in cost.unpriced(bill.total, table):
         say(f"Not in it: infra/prices.toml has no price for {name}.", style="yellow")
     million, page = 1e6 * cost.dollars(bill.order, table), cost.dollars(bill.screen, table)
@@ -161,7 +171,8 @@ def _document(stack: str, bill: cost.Bill, table: prices.Prices) -> dict[str, An
     total = cost.dollars(bill.total, table)
     return {
         "stack": stack,
-        "region": table.region,
+        "region": _region(stack),
+        "prices_of": table.region,
         "prices_as_of": table.as_of.isoformat(),
         "orders_per_day": bill.use.orders_a_day,
         "screens": bill.use.screens,

@@ -44,6 +44,14 @@ def test_the_bill_as_json_has_dollars_by_service_an_order_and_a_screen(cafe: Caf
     assert document["total"] == pytest.approx(sum(document["at_rest"].values()) + spent)
 
 
+def test_a_stack_in_another_region_than_the_prices_is_named(
+    cafe: Cafe, recorded: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {'aws:region': eu-central-1}", encoding="utf-8")
+    monkeypatch.setattr(cost, "REPOSITORY", tmp_path)
+    assert "The stack is in eu-central-1, where prices differ from these of us-east-1." in cafe("cost").stdout
+
+
 def test_a_stack_without_a_file_is_refused_with_those_that_have_one(cafe: Cafe) -> None:
     result = cafe("cost", "--stack", "prdo")
     assert result.exit_code == 2
