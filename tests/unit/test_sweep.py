@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -47,7 +48,8 @@ class Queue:
 
     def __init__(self, client: Any) -> None:
         self.client = OneAtATime(client)
-        self.url: str = client.create_queue(QueueName="OrderDLQ")["QueueUrl"]
+        # Another name each time: a thread that an earlier test left cannot take this one's messages.
+        self.url: str = client.create_queue(QueueName=f"OrderDLQ-{uuid.uuid4()}")["QueueUrl"]
 
     def send(self, *bodies: object) -> list[str]:
         entries = [{"Id": str(number), "MessageBody": json.dumps(body)} for number, body in enumerate(bodies)]
