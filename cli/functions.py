@@ -61,7 +61,7 @@ class Function:
         if "FunctionError" in response:
             said = payload if isinstance(payload, dict) else {}
             reason = f"{said.get('errorType', 'Error')}: {said.get('errorMessage', 'it did not say why')}"
-            raise AnswerError(f"{self.name} failed: {reason}")
+            raise AnswerError(f"{self.name} failed: {reason.rstrip('.')}. `cafe doctor` names what is wrong.")
         try:
             return TypeAdapter(answer).validate_python(payload)
         except ValidationError as problem:
