@@ -29,7 +29,7 @@ from cli.reasons import explained
 from cli.terminal import confirm, note, plain, print_json, say
 
 if TYPE_CHECKING:
-    from cli.doctor import Finding
+    from cli.doctor.findings import Finding
     from cli.queues import Send
     from cli.reconciler import Report
 
@@ -52,17 +52,19 @@ def doctor_command(
 
     It changes nothing, and places no order: `cafe verify` does. Exit code 1: something is bad.
     """
-    from cli import aws, doctor, http
+    from cli import aws, http
+    from cli.doctor.context import Context, State
+    from cli.doctor.findings import findings
 
     target = stack.load(stack_name, directory)
     found: list[Finding] = []
     with http.client(target.endpoint) as client:
-        for finding in doctor.Doctor(target, aws.Clients(target), client).findings():
+        for finding in findings(Context(target, aws.Clients(target), client)):
             found.append(finding)
             if not as_json:
                 _say_finding(finding)
-    bad = sum(finding.state is doctor.State.BAD for finding in found)
-    warned = sum(finding.state is doctor.State.WARN for finding in found)
+    bad = sum(finding.state is State.BAD for finding in found)
+    warned = sum(finding.state is State.WARN for finding in found)
     if as_json:
         print_json({"stack": target.name, "ok": not bad, "findings": [asdict(finding) for finding in found]})
     elif bad or warned:

@@ -14,7 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
-from cli import doctor, queues, worker
+from cli import queues, worker
+from cli.doctor.stores import newest_migration
 from cli.main import app
 from tests.cli.conftest import Cafe, Pulumi
 from tests.cli.kitchen import Staff
@@ -443,7 +444,7 @@ def test_a_period_or_place_that_is_none_is_wrong_usage(dev_cafe: Cafe, words: tu
 def well(**different: Any) -> dict[str, Any]:
     now = datetime.now(UTC).isoformat()
     return {
-        "database": {"reachable": True, "reason": None, "schema": doctor._migrations()},
+        "database": {"reachable": True, "reason": None, "schema": newest_migration()},
         "rds_orders": 30,
         "drift": 0,
         "as_of": now,
@@ -456,7 +457,7 @@ def healthy(dev: FakeAws, functions: FakeFunctions, monkeypatch: pytest.MonkeyPa
     """A system in which all is well."""
     dev.make_bucket()
     functions.usual = lambda _event: well()
-    monkeypatch.setattr(doctor, "PAUSE", 0)
+    monkeypatch.setattr("cli.doctor.worker.PAUSE", 0)
     return functions
 
 
@@ -531,7 +532,7 @@ EVENTS = "aws rds describe-events --source-type db-instance --duration 120 --reg
             {"database": ("bad", EVENTS), "schema": ("warn", EVENTS), "last_order": ("warn", EVENTS)},
         ),
         (
-            {"database": {"reachable": False, "reason": "MySQL error 1045", "schema": doctor._migrations()}},
+            {"database": {"reachable": False, "reason": "MySQL error 1045", "schema": newest_migration()}},
             {"database": ("bad", NEW_PASSWORD), "last_order": ("warn", NEW_PASSWORD)},
         ),
         (
@@ -539,7 +540,7 @@ EVENTS = "aws rds describe-events --source-type db-instance --duration 120 --reg
             {"schema": ("bad", "make deploy STACK=dev ARGS=--refresh")},
         ),
         (
-            {"database": {"reachable": True, "schema": doctor._migrations(), "narrow_for": 20.5}},
+            {"database": {"reachable": True, "schema": newest_migration(), "narrow_for": 20.5}},
             {"schema": ("warn", "cafe database widen --stack dev")},
         ),
     ],
@@ -570,7 +571,7 @@ def fail(
 def test_a_database_that_refuses_writes_is_bad_before_any_order_fails(
     dev_cafe: Cafe, healthy: FakeFunctions, reason: str, meaning: str
 ) -> None:
-    database = {"reachable": True, "reason": None, "schema": doctor._migrations(), "refuses_writes": reason}
+    database = {"reachable": True, "reason": None, "schema": newest_migration(), "refuses_writes": reason}
     healthy.usual = lambda _event: well(database=database)
 
     result = dev_cafe("doctor")

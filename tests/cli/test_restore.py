@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from cli import account, doctor, preflight, stack
+from cli import account, preflight, stack
+from cli.doctor.context import State
 from cli.errors import AnswerError
 from cli.restore import backups, deploys, lost, steps
 from cli.restore.deploys import Deploys
@@ -247,10 +248,10 @@ def doctor_findings(cafe: Cafe) -> dict[str, Any]:
 
 
 def test_a_schedule_that_is_off_without_a_restore_is_put_on_by_a_deploy(cafe: Cafe, shop: Shop) -> None:
-    assert doctor_findings(cafe)["schedule"]["state"] == doctor.State.OK
+    assert doctor_findings(cafe)["schedule"]["state"] == State.OK
     shop.aws.events.disable_rule(Name="AuditOrders-dev")
     finding = doctor_findings(cafe)["schedule"]
-    assert finding["state"] == doctor.State.BAD
+    assert finding["state"] == State.BAD
     assert "AuditOrders-dev" in finding["detail"]
     assert finding["next"] == "make deploy STACK=dev ARGS=--refresh"
 

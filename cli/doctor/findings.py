@@ -1,0 +1,71 @@
+"""What is wrong with a stack, and what to type next."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cli import aws
+from cli.doctor.access import api, credentials, page
+from cli.doctor.context import Context, State, Verdict
+from cli.doctor.dead_letters import conflicts, dead_letters, undelivered
+from cli.doctor.orders import backup, last_order, late_orders, longest_wait
+from cli.doctor.stores import database, drift, schema
+from cli.doctor.worker import queue, schedule, worker
+from cli.errors import CafeError, SetUpError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Result of a check, as it is printed."""
+
+    name: str  # for programs
+    title: str  # for people
+    state: State
+    detail: str
+    next: str | None  # command to type, if there is something to do
+
+
+def findings(context: Context) -> Iterator[Finding]:
+    """Yield a finding per part of the stack as soon as it is known."""
+    deploy, command = context.deploy, context.command
+    # Name, title, check, and the command to type next if the check itself fails.
+    checks: list[tuple[str, str, Callable[[Context], Verdict], str]] = [
+        ("page", "Page", page, deploy),
+        ("api", "API", api, deploy),
+        ("queue", "Queue", queue, command("status --watch")),
+        ("worker", "Worker", worker, command("worker resume")),
+        ("schedule", "Schedule", schedule, deploy),
+        ("dead_letters", "Dead letters", dead_letters, command("dlq list")),
+        ("conflicts", "Conflicting ids", conflicts, command("dlq list")),
+        ("undelivered", "Undelivered by SNS", undelivered, command("dlq list --queue subscription")),
+        ("database", "Database", database, command("reconcile")),
+        ("schema", "Schema", schema, deploy),
+        ("drift", "Drift", drift, command("reconcile")),
+        ("last_order", "Last order", last_order, command("verify")),
+        ("backup", "Copy of orders", backup, command("backup list")),
+    ]
+    if longest_wait(context.stack):
+        checks.append(("late_orders", "Late orders", late_orders, command("orders list")))
+    if context.stack.endpoint is None:
+        found = _finding(context, "credentials", "Credentials", credentials, "aws sso login")
+        yield found
+        if found.state is State.BAD:
+            return  # every other check would fail for the same reason
+    for check in checks:
+        yield _finding(context, *check)
+
+
+def _finding(
+    context: Context, name: str, title: str, check: Callable[[Context], Verdict], else_next: str
+) -> Finding:
+    try:
+        state, detail, command = check(context)
+    except SetUpError as error:
+        state, detail, command = State.BAD, str(error), context.deploy
+    except (CafeError, BotoCoreError, ClientError) as error:
+        cause = error.__cause__ if isinstance(error, CafeError) else error
+        detail = str(error) if isinstance(error, CafeError) else aws.problem(error)
+        state, command = State.BAD, context.deploy if aws.is_not_there(cause) else else_next
+    next_command = None if state is State.OK else command
+    return Finding(name=name, title=title, state=state, detail=detail, next=next_command)
