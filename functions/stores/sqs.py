@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -143,7 +143,15 @@ class DeadLetters:
         self._at_once(lambda group: self._call(operation, Entries=group), groups)
 
     def _at_once(self, call: Callable[[T], R], arguments: Iterable[T]) -> list[R]:
-        return list(self._threads.map(call, arguments))
+        """Make calls; after the first that fails begin no more, and raise its error once none is running.
+
+        A call that is left running receives messages that nobody looks at.
+        """
+        calls = [self._threads.submit(call, argument) for argument in arguments]
+        for not_begun in wait(calls, return_when=FIRST_EXCEPTION).not_done:
+            not_begun.cancel()
+        wait(calls)
+        return [each.result() for each in calls]
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
         try:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from pymysql.cursors import Cursor
 
 from orders import message
@@ -48,8 +48,7 @@ class Queue:
 
     def __init__(self, client: Any) -> None:
         self.client = OneAtATime(client)
-        # Another name each time: a thread that an earlier test left cannot take this one's messages.
-        self.url: str = client.create_queue(QueueName=f"OrderDLQ-{uuid.uuid4()}")["QueueUrl"]
+        self.url: str = client.create_queue(QueueName="OrderDLQ")["QueueUrl"]
 
     def send(self, *bodies: object) -> list[str]:
         entries = [{"Id": str(number), "MessageBody": json.dumps(body)} for number, body in enumerate(bodies)]
@@ -348,6 +347,35 @@ def test_messages_are_received_deleted_and_put_back_several_calls_at_once() -> N
     letters._receipts = {str(number): "r" for number in range(20 * PARALLEL)}
     letters.delete([str(number) for number in range(10 * PARALLEL)])
     letters.put_back([str(number) for number in range(10 * PARALLEL, 20 * PARALLEL)])
+
+
+def test_once_a_call_fails_no_more_begin_and_none_is_left_running() -> None:
+    another, reported = threading.Event(), threading.Event()
+    begun: list[str] = []
+    ended: list[str] = []
+
+    class OneFails:
+        """A queue that refuses the first call once it has another, and takes its time for the others."""
+
+        def delete_message_batch(self, *, Entries: Sequence[Any], **_: Any) -> Any:  # noqa: N803 - boto3's name
+            if Entries[0]["ReceiptHandle"] == "0":
+                another.wait(LIMIT)
+                raise EndpointConnectionError(endpoint_url="url")
+            begun.append(Entries[0]["ReceiptHandle"])
+            another.set()
+            reported.wait(0.05)
+            ended.append(Entries[0]["ReceiptHandle"])
+            return {}
+
+    letters = DeadLetters("url", client=OneFails())
+    names = [str(number) for number in range(10_000)]
+    letters._receipts = dict(zip(names, names, strict=True))
+    with pytest.raises(StoreUnavailableError):
+        letters.delete(names)
+    running = set(begun) - set(ended)
+    reported.set()
+    assert running == set()
+    assert len(begun) < len(names) // 10 - 1  # ten go together
 
 
 def test_what_comes_round_again_ends_the_sweep_and_is_counted_once() -> None:
