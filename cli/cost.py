@@ -72,7 +72,7 @@ def cost_command(
     """Compute the monthly price of a stack by service, before or after it is deployed.
 
     From the resources that the program registers with the stack's settings, and the prices in
-    infra/prices.toml. It asks neither Pulumi nor AWS. Data transfer, S3 (cents), and backups larger than the
+    infra/prices.toml. It calls neither Pulumi nor AWS. Data transfer, S3 (cents), and backups larger than the
     database are not in it.
     """
     use = cost.Use(orders_a_day=orders_per_day, screens=screens)
@@ -95,7 +95,7 @@ def _resources(stack: str) -> list[dict[str, Any]]:
     """
     if not (REPOSITORY / f"Pulumi.{stack}.yaml").is_file():
         known = sorted(path.name.split(".")[1] for path in REPOSITORY.glob("Pulumi.*.yaml"))
-        raise SetUpError(f"There is no file Pulumi.{stack}.yaml. There are: {', '.join(known)}.")
+        raise SetUpError(f"Pulumi.{stack}.yaml does not exist. Stacks with a file: {', '.join(known)}.")
     run = subprocess.run(
         [sys.executable, "-m", "infra.recording", stack],
         cwd=REPOSITORY,
@@ -120,7 +120,7 @@ def _region(stack: str) -> str | None:
 
 def _show(stack: str, bill: cost.Bill, table: prices.Prices) -> None:
     orders, screens = bill.use.orders_a_day * cost.DAYS, bill.use.screens
-    shown = Table(
+    rows = Table(
         f"US dollars a month: {stack}, {table.region}, prices of {table.as_of}",
         (
             Column("Service"),
@@ -136,9 +136,9 @@ def _show(stack: str, bill: cost.Bill, table: prices.Prices) -> None:
         for amounts, times in parts
     ]
     for service in sorted(columns[-1], key=lambda service: -columns[-1][service]):
-        shown.add_row(SERVICES[service], *(f"{column.get(service, 0):.2f}" for column in columns))
-    shown.add_row("Together", *(f"{sum(column.values()):.2f}" for column in columns))
-    out.print(shown)
+        rows.add_row(SERVICES[service], *(f"{column.get(service, 0):.2f}" for column in columns))
+    rows.add_row("Together", *(f"{sum(column.values()):.2f}" for column in columns))
+    out.print(rows)
     free, together = bill.always_free(table), sum(columns[-1].values())
     say(f"An account with nothing else gets {free:.2f} of it free every month: {together - free:.2f} remain.")
     if (region := _region(stack)) not in {None, table.region}:

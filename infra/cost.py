@@ -1,4 +1,4 @@
-"""What a stack costs in a month: at rest, for an order, and for an open order-status page.
+"""Monthly price of a stack: at rest, for an order, and for an open order-status page.
 
 Amounts are in the units that AWS charges by, under the names of `prices.toml`. What a stack has at rest comes
 from the resources that the program registers; what an order or a request takes was counted
@@ -64,7 +64,7 @@ Amounts = Mapping[str, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Use:
-    """What is done with a stack."""
+    """Orders and open screens of a stack."""
 
     orders_a_day: int = 500
     screens: int = 1  # order-status pages that are open day and night

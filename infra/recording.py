@@ -63,7 +63,7 @@ class Recorder(mocks.MockMonitor):
 
 
 class Answers(mocks.Mocks):
-    """Outputs that say whose they are."""
+    """Outputs that name their resource."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         kind = args.typ.rpartition(":")[2]
@@ -153,7 +153,7 @@ def _declared(root: Path) -> tuple[str, dict[str, Any]]:
 
 async def _record(stack: str, settings: Mapping[str, str], root: Path) -> dict[str, Any]:
     monitor = Recorder()
-    # What Pulumi says of the program, such as that a resource type is deprecated, goes to standard error.
+    # Pulumi's warnings, such as of a deprecated resource type, go to standard error.
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     mocks.set_mocks(
         monitor.mocks,
@@ -172,7 +172,7 @@ async def _record(stack: str, settings: Mapping[str, str], root: Path) -> dict[s
 
 
 def record(stack: str, changes: Mapping[str, str], root: Path = ROOT) -> dict[str, Any]:
-    """Run the program with some settings changed; tell its resources, outputs and warnings.
+    """Run the program with some settings changed; return its resources, outputs and warnings.
 
     In a process of its own: the program is a script, and Pulumi keeps its state in the process.
 

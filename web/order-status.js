@@ -121,7 +121,7 @@ function backAgain() {
   return welcome === undefined ? "" : "Back again: what you see is up to date.";
 }
 
-/** What a visitor came to see: all but the time of a comparison, which moves every minute. */
+/** Return the part of a status that shows a change; the time of the last comparison moves every minute. */
 const content = (status) => JSON.stringify([status?.figures, status?.orders]);
 
 function showNews(news) {

@@ -44,7 +44,7 @@ export function poll(ask, onAnswer, onFailure, { every, whileHidden = false }) {
     try {
       report();
     } finally {
-      // Also after a mistake in showing an answer; and after a success only now, because the answer may change the pause.
+      // Polling goes on after an error in `onAnswer`. The pause is computed last, because a response may change it.
       if (!stopped) timer = setTimeout(turn, pause ?? every(failures));
     }
   }

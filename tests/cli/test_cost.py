@@ -55,7 +55,7 @@ def test_a_stack_in_another_region_than_the_prices_is_named(
 def test_a_stack_without_a_file_is_refused_with_those_that_have_one(cafe: Cafe) -> None:
     result = cafe("cost", "--stack", "prdo")
     assert result.exit_code == 2
-    assert "There is no file Pulumi.prdo.yaml. There are: dev, prod" in result.stderr
+    assert "Pulumi.prdo.yaml does not exist. Stacks with a file: dev, prod" in result.stderr
 
 
 def test_wrong_settings_are_reported_as_a_deploy_reports_them(
