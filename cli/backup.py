@@ -1,4 +1,4 @@
-"""`cafe backup`: what can be typed, and what is then printed."""
+"""`cafe backup`: its options and output."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -14,7 +14,6 @@ from cli.terminal import note, out, print_json, say
 
 if TYPE_CHECKING:
     from cli.copies import Copy
-    from cli.restore.backups import Automated, Snapshot
 
 SHOWN = 14  # days
 KILOBYTE = 1000
@@ -37,11 +36,11 @@ def list_command(
 ) -> None:
     """List the copies of the orders, each day's with its rows, and the database's backups.
 
-    Days are in UTC. docs/runbook.md says how the copies are read without this system. Exit code 1: something
-    could not be read.
+    Days are in UTC. docs/runbook.md describes how to read the copies without this system. Exit code 1:
+    something could not be read.
     """
     from cli import aws, copies
-    from cli.restore.backups import Backups
+    from cli.restore.backups import Backups, sentences
 
     target = stack.load(stack_name, directory)
     clients = aws.Clients(target)
@@ -64,7 +63,8 @@ def list_command(
         document["snapshots"] = [each.document() for each in snapshots]
         document["automated_backups"] = [each.document() for each in automated]
         if not as_json:
-            _say_database(automated, snapshots)
+            for sentence in sentences(automated, snapshots):
+                say(sentence)
     if as_json:
         print_json(document)
 
@@ -80,10 +80,10 @@ def now_command(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Copy the orders now, which otherwise happens every six hours.
+    """Copy the orders now; the schedule does so every six hours.
 
-    Written again are the files of the days of which orders came or were moved since. `--all` is for rows that
-    were changed or deleted by hand, which leaves no trace. Exit code 1: not all could be copied.
+    It writes the missing files, and those of days whose orders were recorded or moved since. Rows that were
+    edited or deleted by SQL leave no trace: they need `--all`. Exit code 1: not all could be copied.
     """
     from cli import aws, copies
     from cli.functions import Function
@@ -118,20 +118,9 @@ def _say_copies(bucket: str, last: datetime | None, count: int, files: "list[Cop
         out.print(table)
     say(f"{counted(count, 'day')} in bucket {bucket}.")
     if last is None:
-        note("The copies were never complete: `cafe backup now` writes what is missing.", style="yellow")
+        note("There is no complete copy yet: `cafe backup now` writes the missing files.", style="yellow")
     else:
         say(f"Complete as of {times.spoken(last)}.")
-
-
-def _say_database(automated: "list[Automated]", snapshots: "list[Snapshot]") -> None:
-    for each in automated:
-        period = f"from {times.spoken(each.earliest)} to {times.spoken(each.latest)}"
-        say(f"Database {each.identifier}: automated backups {period}.")
-    for snapshot in snapshots:
-        made = times.spoken(snapshot.taken_at) if snapshot.taken_at else "not yet"
-        say(f"Snapshot {snapshot.name}: {snapshot.status}, {snapshot.gigabytes} GB, made {made}.")
-    if not automated and not snapshots:
-        note("The database has neither automated backups nor snapshots.", style="yellow")
 
 
 def _time(moment: datetime | None) -> str | None:

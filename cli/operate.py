@@ -22,6 +22,7 @@ from cli.options import (
     Yes,
     examples,
     finite,
+    moment,
 )
 from cli.plurals import are, orders, were
 from cli.progress import counting, waiting
@@ -231,7 +232,7 @@ def replay_command(
     from cli.reconciler import Reconciler
     from cli.stopping import stopping
 
-    since, until = _moment(start, "--from"), _moment(end, "--to") if end else datetime.now(UTC)
+    since, until = moment(start, "--from"), moment(end, "--to") if end else datetime.now(UTC)
     if since >= until:
         raise typer.BadParameter("It must be before --to.", param_hint="--from")
     target = stack.load(stack_name, directory)
@@ -277,15 +278,6 @@ def _note_future(count: int) -> None:
             "a row that is not there yet gets the time of this replay.",
             style="yellow",
         )
-
-
-def _moment(text: str, option: str) -> datetime:
-    try:
-        return times.moment(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is no date or time such as 2026-11-22 or 2026-11-22T14:00Z.", param_hint=option
-        ) from None
 
 
 def _destination(

@@ -7,12 +7,14 @@ import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from cli import times
 from cli.errors import CafeError
 from cli.stack import LOCAL
 from cli.terminal import note, plain_lines, print_json
@@ -47,6 +49,16 @@ def text(value: str | None) -> str | None:
         return None if value is None else os.fsencode(value).decode()
     except UnicodeError:
         raise typer.BadParameter("It is not UTF-8 text.") from None
+
+
+def moment(text: str, option: str) -> datetime:
+    """Read an option's date or time, in UTC."""
+    try:
+        return times.moment(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is not a date or time such as 2026-11-22 or 2026-11-22T14:00Z.", param_hint=option
+        ) from None
 
 
 StackName = Annotated[

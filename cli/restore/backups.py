@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from cli import aws, times
 from cli.errors import AnswerError
+from cli.terminal import plain
 
 POLL = 15.0  # seconds
 # Statuses of an instance or a snapshot that does not become available by itself.
@@ -216,6 +217,18 @@ class Backups:
 
     def _is_ours(self, name: str) -> bool:
         return name == self._identifier or self._ours.fullmatch(name) is not None
+
+
+def sentences(automated: Sequence[Automated], snapshots: Sequence[Snapshot]) -> Iterator[str]:
+    """Yield a sentence for each backup, or that there is none."""
+    for backup in automated:
+        period = f"from {times.spoken(backup.earliest)} to {times.spoken(backup.latest)}"
+        yield f"Database {plain(backup.identifier)}: automated backups {period}."
+    for each in snapshots:
+        made = f"made {times.spoken(each.taken_at)}" if each.taken_at else "not made yet"
+        yield f"Snapshot {plain(each.name)}: {each.status}, {each.gigabytes:,} GB, {made}."
+    if not automated and not snapshots:
+        yield "The database has neither automated backups nor snapshots."
 
 
 def _snapshot(found: dict[str, Any]) -> Snapshot:

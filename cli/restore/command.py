@@ -9,7 +9,17 @@ import typer
 
 from cli import stack, times
 from cli.errors import AnswerError, CafeError, SetUpError
-from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples
+from cli.options import (
+    DEFAULT_STACK,
+    AsJson,
+    Debug,
+    Directory,
+    SentenceGroup,
+    StackName,
+    Yes,
+    examples,
+    moment,
+)
 from cli.plurals import counted
 from cli.terminal import confirm, note, plain, print_json, say
 
@@ -61,7 +71,7 @@ def restore_command(
     """
     if (to is not None) + (snapshot is not None) + cancel > 1:
         raise typer.BadParameter("Give one of --to, --snapshot and --cancel.", param_hint="--to")
-    moment = _moment(to) if to else None
+    until = moment(to, "--to").replace(microsecond=0) if to else None
     if stack_name == stack.LOCAL:
         raise SetUpError("The local stack has no backups and keeps nothing: name a stack on AWS by --stack.")
     target = stack.load(stack_name, directory)
@@ -70,11 +80,11 @@ def restore_command(
     record = parts.records.load()
     if cancel:
         _cancel(parts, record)
-    elif record is None and moment is None and not snapshot:
+    elif record is None and until is None and not snapshot:
         _list(parts)
     elif record is None:
-        _run(parts, _begin(parts, moment, snapshot, yes=yes))
-    elif (moment is not None and moment != record.to) or (snapshot and snapshot != record.snapshot):
+        _run(parts, _begin(parts, until, snapshot, yes=yes))
+    elif (until is not None and until != record.to) or (snapshot and snapshot != record.snapshot):
         name = target.name
         raise AnswerError(f"Another restore, {record.what}, is under way. {how_to_continue(name, record)}")
     else:
@@ -205,18 +215,18 @@ def _run(parts: _Parts, record: Record) -> None:
         raise typer.Exit(1)
 
 
-def _begin(parts: _Parts, moment: datetime | None, snapshot: str | None, *, yes: bool) -> Record:
+def _begin(parts: _Parts, until: datetime | None, snapshot: str | None, *, yes: bool) -> Record:
     """Check what can be checked before anything is changed, ask, and keep the new restore."""
     from cli.restore.deploys import PROTECTION, SNAPSHOT, changes
     from cli.restore.record import Record
 
     target, before, backups = parts.deploys.stack, parts.deploys.deployed, parts.backups()
-    if moment is not None:
-        snapshot = backups.name_of(moment)
+    if until is not None:
+        snapshot = backups.name_of(until)
         if backups.snapshot(snapshot) is None:
-            backups.at(moment)
+            backups.at(until)
     found = backups.snapshot(str(snapshot))
-    if moment is None and (found is None or found.status != "available"):
+    if until is None and (found is None or found.status != "available"):
         state = f"is {found.status}" if found else "does not exist in this account and region"
         raise AnswerError(
             f"Snapshot {snapshot} {state}. `cafe restore --stack {target.name}` lists the backups."
@@ -228,14 +238,14 @@ def _begin(parts: _Parts, moment: datetime | None, snapshot: str | None, *, yes:
         )
     record = Record(
         snapshot=str(snapshot),
-        to=moment,
+        to=until,
         source=target.output("database_identifier"),
         protected=bool(before[PROTECTION]),
         started_at=datetime.now(UTC),
     )
     parts.deploys.refuse(changes(found, parts.deploys.settings()) if found else {})
     deploys = "three deploys, because it is protected" if record.protected else "a deploy"
-    beside = "a database is restored beside the running one, for a snapshot; then " if moment else ""
+    beside = "a database is restored beside the running one, for a snapshot; then " if until else ""
     confirm(
         f"Restore the database of stack {target.name} {record.what}? First {beside}the worker is paused, and "
         f"orders wait. Then {deploys}, each of which Pulumi shows before, for about an hour.",
@@ -256,6 +266,8 @@ def _cancel(parts: _Parts, record: Record | None) -> None:
 
 
 def _list(parts: _Parts) -> None:
+    from cli.restore.backups import sentences
+
     automated, manual = parts.backups().automated(), parts.backups().manual()
     if parts.as_json:
         print_json(
@@ -266,20 +278,7 @@ def _list(parts: _Parts) -> None:
             }
         )
         return
-    for each in automated:
-        period = f"{times.spoken(each.earliest)} to {times.spoken(each.latest)}"
-        say(f"--to takes a time from {period} (automated backups of {plain(each.identifier)})")
-    for found in manual:
-        taken_at = times.spoken(found.taken_at) if found.taken_at else "not taken yet"
-        say(f"--snapshot {plain(found.name):<40} {taken_at}, {found.gigabytes:,} GB, {found.status}")
-    if not automated and not manual:
-        say("There are no backups of this stack's database.")
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return times.moment(text).replace(microsecond=0)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is no date or time such as 2026-11-22 or 2026-11-22T14:00Z.", param_hint="--to"
-        ) from None
+    for sentence in sentences(automated, manual):
+        say(sentence)
+    if automated or manual:
+        note("Restore a time of the automated backups with --to, or a snapshot with --snapshot.")

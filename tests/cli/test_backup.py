@@ -53,7 +53,7 @@ def test_a_bucket_without_copies_says_what_to_type(cafe: Cafe, s3: Any) -> None:
     result = cafe("backup", "list", *DEV)
     assert result.exit_code == 0
     assert f"0 days in bucket {BUCKET}." in result.stdout
-    assert "The copies were never complete: `cafe backup now`" in result.stderr
+    assert "There is no complete copy yet: `cafe backup now`" in result.stderr
 
 
 class Rds:

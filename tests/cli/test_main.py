@@ -50,7 +50,7 @@ def test_help_lists_the_commands(cafe: Cafe) -> None:
         (["dlq", "redrive", "--rate", "0"], "Invalid value for '--rate'"),
         (["dlq", "nothing"], "No such command 'nothing'."),
         (["load", "--orders", "100000000"], "less than or equal to 1000000"),
-        (["replay", "--from", "0001-01-01T00:00+14:00"], "is no date or time"),
+        (["replay", "--from", "0001-01-01T00:00+14:00"], "is not a date or time"),
     ],
 )
 def test_wrong_usage_is_one_json_document_too(cafe: Cafe, words: list[str], sentence: str) -> None:

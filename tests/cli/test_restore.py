@@ -397,7 +397,7 @@ def test_an_audit_that_does_not_end_well_is_a_no(restore: Cafe, shop: Shop) -> N
     ("words", "exit_code", "sentence"),
     [
         (("--to", "2026-11-26T16:00Z"), 1, "There is no automated backup of 2026-11-26"),
-        (("--to", "soon"), 2, "is no date or time"),
+        (("--to", "soon"), 2, "is not a date or time"),
         (("--snapshot", "other"), 1, "Snapshot other does not exist in this account and region."),
         (("--snapshot", "deployed"), 1, "The database was made from snapshot deployed"),
         (("--snapshot", "new"), 1, "Snapshot new is creating."),
@@ -459,8 +459,8 @@ def test_rds_that_cannot_restore_says_so(restore: Cafe, shop: Shop, rds: FakeRds
 def test_without_options_the_backups_are_listed(restore: Cafe, shop: Shop) -> None:
     lines = restore().stdout.splitlines()
     assert len(lines) == 2
-    assert lines[0].endswith(f"(automated backups of {RUNNING})")
-    assert lines[1].startswith("--snapshot cafe-2026-11-01 ")
+    assert lines[0].startswith(f"Database {RUNNING}: automated backups from 2026-11-")
+    assert lines[1].startswith("Snapshot cafe-2026-11-01: available, ")
     document = json.loads(restore("--json").stdout)
     assert document["automated"][0]["to"] == "2026-11-26T15:55:00.000Z"
     assert [found["name"] for found in document["snapshots"]] == ["cafe-2026-11-01"]
