@@ -21,7 +21,7 @@ class Copy:
     Attributes
     ----------
     rows
-        None if the file does not say.
+        None if the file's metadata lacks it.
     """
 
     day: str
@@ -31,14 +31,14 @@ class Copy:
 
 
 class Copies:
-    """The bucket of a stack; AWS's errors pass as they are."""
+    """The bucket of a stack; methods raise what boto3 does."""
 
     def __init__(self, s3: Any, bucket: str) -> None:
         self._s3 = s3
         self._bucket = bucket
 
     def last_at(self) -> datetime | None:
-        """Return when the files of all days were complete; None if they never were."""
+        """Return when the last complete copy was made; None without one."""
         found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=LAST_COPY).get("Contents", [])
         return next((entry["LastModified"] for entry in found if entry["Key"] == LAST_COPY), None)
 
@@ -61,7 +61,7 @@ class Copies:
 
 @dataclass(frozen=True, kw_only=True)
 class Copied:
-    """What a run of `BackupOrders` answers."""
+    """Response of a run of `BackupOrders`."""
 
     as_of: datetime
     rows: dict[str, int]

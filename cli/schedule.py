@@ -24,7 +24,7 @@ class Schedule:
             return {name: self._events.describe_rule(Name=name)["State"] == "ENABLED" for name in names}
 
     def pause(self) -> None:
-        """Turn every rule off; a run under way goes on to its end."""
+        """Turn every rule off; a run under way completes."""
         for name, is_on in self.rules().items():
             if is_on:
                 with aws.asking():

@@ -24,7 +24,7 @@ from stores.mysql.copies import OrderTable
 from stores.mysql.secret import LoginSecret
 from stores.s3 import Files
 
-RESERVE = 30.0  # seconds of the function's time that are left to end in order
+RESERVE = 30.0  # seconds before the function's timeout, left for an orderly end
 STATEMENT_TIMEOUT = 60  # seconds; the first run looks at the whole table
 
 
@@ -70,7 +70,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     Raises
     ------
     StoreUnavailableError
-        If the database or the bucket does not answer; what was written by then stays.
+        If the database or the bucket is unavailable; files that were written by then stay.
     """
     now = utc_now()
     match event.get("command"):

@@ -46,8 +46,8 @@ def cached_answer(
 
     The field `passing` changes on every response, so it is excluded from the ETag.
     """
-    told = encode({name: value for name, value in body.items() if name != passing})
-    tag = hashlib.sha256(told.encode()).hexdigest()
+    content = encode({name: value for name, value in body.items() if name != passing})
+    tag = hashlib.sha256(content.encode()).hexdigest()
     # Weak: documents with one tag mean the same, and may differ in the passing field and in compression.
     # Caches that compress, such as CloudFront, leave a weak tag as it is.
     headers = {"ETag": f'W/"{tag}"', "Cache-Control": cache_control}

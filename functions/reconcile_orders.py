@@ -101,7 +101,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             versions = {str(order_id): int(version) for order_id, version in event["versions"].items()}
             return asdict(OrderRows(mysql(), environment.time_zone()).behind(versions))
         case other:
-            raise ValueError(f"There is no command {other!r}: full, rebuild, check, read or behind.")
+            raise ValueError(f"Unknown command {other!r}: must be full, rebuild, check, read or behind.")
 
 
 def check() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The bucket with copies of `orders` that are read without this product."""
+"""The bucket with copies of `orders`, readable without this product."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from infra import iam
 from infra.settings import Settings
 from orders.copies import FOLDER
 
-OLD_VERSION_DAYS = 30  # for which a file that was written again, or deleted, can be had back
-UNFINISHED_DAYS = 1  # after which parts of a file go that was never finished
+OLD_VERSION_DAYS = 30  # for which a file that was overwritten or deleted can be restored
+UNFINISHED_DAYS = 1  # after which parts of an unfinished upload are deleted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +31,8 @@ class BackupArgs:
 class Backup(pulumi.ComponentResource):
     """A private, encrypted bucket that keeps older versions, and where files expire.
 
-    Where backups are kept, Pulumi deletes nothing of it: after a destroy, and after a way back to a release
-    that does not know it, it stays as it is, with its lifetime. Otherwise a destroy empties it.
+    Where backups are kept, Pulumi deletes nothing of it: after a destroy, and after a rollback to a release
+    without it, it stays as it is, and its files expire. Otherwise a destroy empties it.
     """
 
     bucket: aws.s3.Bucket
@@ -43,7 +43,7 @@ class Backup(pulumi.ComponentResource):
         super().__init__("cafe:orders:Backup", name, None, opts)
         child = pulumi.ResourceOptions(parent=self, retain_on_delete=args.kept)
 
-        # Not protected: the previous release does not know it, and the way back to it would be refused.
+        # Not protected: the previous release lacks the bucket, and a rollback to it would be refused.
         self.bucket = aws.s3.Bucket(
             "orders-backup",
             force_destroy=not args.kept,
@@ -92,7 +92,7 @@ class Backup(pulumi.ComponentResource):
 
 
 def _lifetimes(days: int) -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDict]:
-    """Return when files go, their older versions, and what is left of both."""
+    """Return when files, their older versions and leftovers of both are deleted."""
     return [
         {"id": "files", "status": "Enabled", "filter": {"prefix": FOLDER}, "expiration": {"days": days}},
         {

@@ -1,4 +1,4 @@
-"""The policy beyond which no role of the stack can go, whatever its own policies say."""
+"""The permissions boundary of the stack's roles."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pulumi
 
 
 def limit_roles(policy_arn: str) -> None:
-    """Give all roles that are created from here on a permissions boundary; none for an empty ARN."""
+    """Give all roles that are created from here on a permissions boundary; an empty ARN sets none."""
 
     def limit(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
         if not policy_arn or args.type_ != "aws:iam/role:Role":

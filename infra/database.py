@@ -122,7 +122,7 @@ class Database(pulumi.ComponentResource):
             multi_az=args.multi_az,
             backup_retention_period=args.backup_days,
             copy_tags_to_snapshot=True,
-            # They can be restored to any time, and expire by themselves after `backup_days`.
+            # A database can be restored from them to any time; they expire after `backup_days`.
             delete_automated_backups=not args.keeps_backups,
             # A deploy does what it says, and leaves nothing to a maintenance window; orders wait meanwhile.
             apply_immediately=True,
@@ -190,7 +190,7 @@ def managed_secret(identifier: str, secrets: Sequence[Any] | None) -> str:
     Raises
     ------
     pulumi.RunError
-        The instance has none: its restore broke off before it was made, or it was restored by hand.
+        The instance has none: its restore failed before RDS made it, or it was restored outside Pulumi.
     """
     if secrets:
         return str(secrets[0].secret_arn)

@@ -111,9 +111,9 @@ class Settings:
 
     @property
     def keeps_backups(self) -> bool:
-        """Whether backups stay after what they are of is gone.
+        """True if backups stay when the stack or the database is deleted.
 
-        The protection alone would not do: a destroy needs it off.
+        `deletion_protection` alone is not enough: a destroy needs it off.
         """
         return self.deletion_protection or self.database_final_snapshot
 
@@ -192,7 +192,7 @@ def parse(stack: str, configuration: Mapping[str, str], region: str | None = Non
 def _unknown(key: str) -> str:
     other, _, setting = key.rpartition(":")
     if other and setting in PARSERS:
-        return f"belongs to a project of the name {other!r}, which this one is not; write {setting} alone"
+        return f"belongs to project {other!r}, not to this one; write {setting} alone"
     return "there is no such setting; Pulumi.yaml lists them all"
 
 

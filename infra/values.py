@@ -318,7 +318,7 @@ def network(cidr: str) -> str:
 
 
 def policy(arn: str) -> str:
-    """Check the ARN of an IAM policy; none is right, too."""
+    """Validate the ARN of an IAM policy; an empty value is valid, too."""
     path = arn.partition("/")[2].rpartition("/")[0]
     if arn and (not _POLICY.fullmatch(arn) or len(path) > MAX_IAM_PATH - 2):
         raise ValueError(

@@ -19,7 +19,7 @@ LOCK = "cafe-local.lock"
 STACK_FILE = "stack.json"
 LOGS = "logs"
 CONTROL = "control"  # the pipe of `local.control`
-# What `make chaos` has changed, and how it was before.
+# Changes by `make chaos`, with the values from before.
 CHAOS_FILE = "chaos.json"
 # All that local mode ever makes in a run directory. Nothing else is ever removed from it.
 CONTENTS = (STACK_FILE, "stack.partial", LOGS, CONTROL, CHAOS_FILE, "database", "ministack", "tls")

@@ -1,4 +1,4 @@
-"""What the checks of a stack share: its clients, what is read once for several of them, and next commands."""
+"""Shared by the checks of a stack: its clients, values that several checks read, and the next commands."""
 
 import threading
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is wrong with a stack, and what to type next."""
+"""Findings of `cafe doctor`: the state of each part of a stack, and the command to type next."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -51,7 +51,7 @@ class Snapshot:
     gigabytes: int
 
     def document(self) -> dict[str, Any]:
-        """Return it for programs."""
+        """Return the snapshot, for programs."""
         taken_at = times.iso(self.taken_at) if self.taken_at else None
         return asdict(self) | {"taken_at": taken_at}
 
@@ -136,7 +136,7 @@ class Backups:
         )
 
     def name_of(self, moment: datetime) -> str:
-        """Return how a snapshot as of a moment is called, and the instance from which it is made."""
+        """Return the name of a snapshot as of a moment, and of the instance from which it is made."""
         return f"{self._family}-to-{moment.astimezone(UTC):%Y%m%dt%H%M%S}"
 
     def make_snapshot(self, moment: datetime, instance_class: str, tell: Callable[[str], None]) -> None:
@@ -147,7 +147,7 @@ class Backups:
         Raises
         ------
         AnswerError
-            There is no backup of that moment, or RDS does not complete a step.
+            The moment is in no backup, or RDS does not complete a step.
         """
         name = self.name_of(moment)
         while (snapshot := self.snapshot(name)) is None or snapshot.status != "available":
@@ -220,7 +220,7 @@ class Backups:
 
 
 def sentences(automated: Sequence[Automated], snapshots: Sequence[Snapshot]) -> Iterator[str]:
-    """Yield a sentence for each backup, or that there is none."""
+    """Yield a sentence for each backup, or one if there are no backups."""
     for backup in automated:
         period = f"from {times.spoken(backup.earliest)} to {times.spoken(backup.latest)}"
         yield f"Database {plain(backup.identifier)}: automated backups {period}."

@@ -71,7 +71,7 @@ def restore_command(
     """
     if (to is not None) + (snapshot is not None) + cancel > 1:
         raise typer.BadParameter("Give one of --to, --snapshot and --cancel.", param_hint="--to")
-    until = moment(to, "--to").replace(microsecond=0) if to else None
+    as_of = moment(to, "--to").replace(microsecond=0) if to else None
     if stack_name == stack.LOCAL:
         raise SetUpError("The local stack has no backups and keeps nothing: name a stack on AWS by --stack.")
     target = stack.load(stack_name, directory)
@@ -80,11 +80,11 @@ def restore_command(
     record = parts.records.load()
     if cancel:
         _cancel(parts, record)
-    elif record is None and until is None and not snapshot:
+    elif record is None and as_of is None and not snapshot:
         _list(parts)
     elif record is None:
-        _run(parts, _begin(parts, until, snapshot, yes=yes))
-    elif (until is not None and until != record.to) or (snapshot and snapshot != record.snapshot):
+        _run(parts, _begin(parts, as_of, snapshot, yes=yes))
+    elif (as_of is not None and as_of != record.to) or (snapshot and snapshot != record.snapshot):
         name = target.name
         raise AnswerError(f"Another restore, {record.what}, is under way. {how_to_continue(name, record)}")
     else:
@@ -160,7 +160,7 @@ class _Parts:
 
 
 def how_to_continue(stack_name: str, record: Record) -> str:
-    """Say what waits for the restore, and what to type."""
+    """Return what is paused, and the command that continues the restore."""
     paused = (
         "The worker and the schedule of ReconcileOrders are paused: orders wait in the queue, for up to "
         "14 days. "
@@ -215,18 +215,18 @@ def _run(parts: _Parts, record: Record) -> None:
         raise typer.Exit(1)
 
 
-def _begin(parts: _Parts, until: datetime | None, snapshot: str | None, *, yes: bool) -> Record:
-    """Check what can be checked before anything is changed, ask, and keep the new restore."""
+def _begin(parts: _Parts, as_of: datetime | None, snapshot: str | None, *, yes: bool) -> Record:
+    """Check what can be checked before anything is changed, ask, and store the new restore."""
     from cli.restore.deploys import PROTECTION, SNAPSHOT, changes
     from cli.restore.record import Record
 
     target, before, backups = parts.deploys.stack, parts.deploys.deployed, parts.backups()
-    if until is not None:
-        snapshot = backups.name_of(until)
+    if as_of is not None:
+        snapshot = backups.name_of(as_of)
         if backups.snapshot(snapshot) is None:
-            backups.at(until)
+            backups.at(as_of)
     found = backups.snapshot(str(snapshot))
-    if until is None and (found is None or found.status != "available"):
+    if as_of is None and (found is None or found.status != "available"):
         state = f"is {found.status}" if found else "does not exist in this account and region"
         raise AnswerError(
             f"Snapshot {snapshot} {state}. `cafe restore --stack {target.name}` lists the backups."
@@ -238,14 +238,14 @@ def _begin(parts: _Parts, until: datetime | None, snapshot: str | None, *, yes: 
         )
     record = Record(
         snapshot=str(snapshot),
-        to=until,
+        to=as_of,
         source=target.output("database_identifier"),
         protected=bool(before[PROTECTION]),
         started_at=datetime.now(UTC),
     )
     parts.deploys.refuse(changes(found, parts.deploys.settings()) if found else {})
     deploys = "three deploys, because it is protected" if record.protected else "a deploy"
-    beside = "a database is restored beside the running one, for a snapshot; then " if until else ""
+    beside = "a database is restored beside the running one, for a snapshot; then " if as_of else ""
     confirm(
         f"Restore the database of stack {target.name} {record.what}? First {beside}the worker is paused, and "
         f"orders wait. Then {deploys}, each of which Pulumi shows before, for about an hour.",
@@ -262,7 +262,7 @@ def _cancel(parts: _Parts, record: Record | None) -> None:
     if parts.as_json:
         print_json({"stack": parts.name, "cancelled": True})
     else:
-        say("Cancelled; the worker takes orders, and the database is the one that it was.")
+        say("Cancelled; the worker takes orders, and the database is unchanged.")
 
 
 def _list(parts: _Parts) -> None:

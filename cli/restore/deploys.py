@@ -113,7 +113,7 @@ class Deploys:
             value = found if isinstance(found, str) else json.dumps(found)
             command = ["pulumi", "config", "set", key, value, "--stack", self.stack.name]
             if subprocess.run(command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, check=False).returncode:
-                raise AnswerError(f"Pulumi cannot set {key}: do it by hand, to {value!r}.")
+                raise AnswerError(f"Pulumi cannot set {key}: set it to {value!r} by hand.")
 
     def _configuration(self) -> dict[str, str]:
         try:

@@ -39,7 +39,7 @@ class Record:
     protected
         Whether `deletionProtection` was on.
     paused_at, resumed_at
-        When the worker began and ended to rest.
+        When the worker was paused and resumed.
     orders, states
         How many orders came back from DynamoDB, and how many came back in a newer state.
     lost
@@ -64,12 +64,12 @@ class Record:
 
     @property
     def what(self) -> str:
-        """Return what the database becomes, for people."""
+        """Return from what the database is restored, for people."""
         return f"as of {times.spoken(self.to)}" if self.to else f"from snapshot {self.snapshot}"
 
     @property
     def paused_seconds(self) -> float:
-        """Return for how long the worker rested, or rests."""
+        """Return for how long the worker was paused, so far."""
         if self.paused_at is None:
             return 0.0
         return ((self.resumed_at or datetime.now(UTC)) - self.paused_at).total_seconds()
@@ -94,7 +94,7 @@ class Records:
         return CODEC.validate_json(item[DOCUMENT]["S"]) if item else None
 
     def begin(self, record: Record) -> None:
-        """Keep a new one.
+        """Store a new record.
 
         Raises
         ------
@@ -108,12 +108,12 @@ class Records:
                 raise AnswerError("Somebody else has just begun a restore of this stack.") from error
 
     def save(self, record: Record) -> None:
-        """Keep it."""
+        """Store the record again."""
         with aws.asking():
             self._put(record)
 
     def delete(self) -> None:
-        """Forget it: it has ended."""
+        """Delete the record of a restore that has ended."""
         with aws.asking():
             self._dynamodb.delete_item(TableName=self._table, Key={"metric": {"S": KEY}})
 

@@ -21,12 +21,10 @@ from cli.restore.record import Record, Records
 from cli.schedule import Schedule
 from cli.stopping import stopping
 from cli.terminal import plain
+from orders.states import LATE_AFTER
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
-
-# The worker looks a state up in DynamoDB if an order was sent longer ago: `LATE_AFTER` in the functions.
-LATE_AFTER = timedelta(minutes=10)
 
 
 @dataclass(kw_only=True)
@@ -63,7 +61,7 @@ class Restore:
         return problem
 
     def cancel(self) -> None:
-        """Give the restore up, as long as the database is still the one that it was.
+        """Cancel the restore, unless the database has been replaced.
 
         Raises
         ------
@@ -71,7 +69,7 @@ class Restore:
             The database is replaced, or being replaced.
         """
         if self.backups.is_replaced():
-            raise AnswerError("The database is another one already: continue the restore.")
+            raise AnswerError("The database has been replaced already: continue the restore.")
         self._switch_worker(worker.ENABLED)
         self.schedule.resume()
         if self.record.to is not None:
@@ -117,7 +115,7 @@ class Restore:
         self.say(f"A deploy replaces the database, {self.record.what}: it takes about half an hour.")
         self.deploys.deploy(self._changes())
         if not self._is_replaced():
-            raise AnswerError("The deploy has left the database as it was.")
+            raise AnswerError("The deploy has not replaced the database.")
 
     def _resume_worker(self) -> None:
         if self.record.resumed_at is None:

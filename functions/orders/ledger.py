@@ -61,8 +61,8 @@ class Ledger:
     def record(self, orders: Mapping[str, Order]) -> Failures:
         """Record orders by any key of the caller's, such as a message id.
 
-        Several may have the same order id: the first that is recorded stands, and one that says something
-        else is a conflict. Returns why, by the caller's key, for each order that is not in both stores.
+        Several may have the same order id: the first that is recorded stands, and one with other content
+        is a conflict. Returns why, by the caller's key, for each order that is not in both stores.
         """
         first = {order.order_id: order for order in reversed(list(orders.values()))}
         kept, reasons = self._insert([first[order_id] for order_id in sorted(first)])

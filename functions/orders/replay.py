@@ -35,7 +35,7 @@ def replay(rows: Rows, request: Mapping[str, Any]) -> dict[str, Any]:
     The request has `from` and `to` (ISO 8601; the latter is the first moment after the period), `after` (what
     the last response's `next` was, 0 at first) and `limit` (1 to 500). The response has `orders`, each as
     JSON text, because a runtime may write a decimal as a float, or not at all; `bad_rows`: why, by id, for
-    each row in which there is no order; and `next`: None after the last row. Raises ValueError if the request
+    each row that holds no valid order; and `next`: None after the last row. Raises ValueError if the request
     is wrong.
     """
     limit = int(request.get("limit") or MOST)

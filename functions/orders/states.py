@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 
 RECALLABLE_FOR = timedelta(minutes=30)
+# A state may be in DynamoDB alone if its order was sent longer ago: no database is restored in less.
+LATE_AFTER = timedelta(minutes=10)
 RESTORED = "restored"  # the actor of a state that came back from DynamoDB after the database was restored
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # without I and O, which look like digits
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

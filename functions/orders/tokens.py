@@ -21,7 +21,7 @@ def sign(order_id: str, name: str, key: str) -> str:
 def verify(token: str, key_of: Callable[[str], str | None]) -> str | None:
     """Return the id of the order that a token is for, None if the token is wrong.
 
-    `key_of` returns the key of a name, None if there is none.
+    `key_of` returns the key of a name, None for an unknown name.
     """
     if not token.isascii() or token.count(".") < 2:
         return None

@@ -85,7 +85,7 @@ def test_a_setting_under_another_projects_name_stops_the_deploy() -> None:
     found = settings.of_project(renamed, "myshop")
     assert found == {"menu": "Tea=2", "cafe-orders:deletionProtection": "true"}
     message = complaint(**found)
-    assert "'cafe-orders:deletionProtection': belongs to a project of the name 'cafe-orders'" in message
+    assert "'cafe-orders:deletionProtection': belongs to project 'cafe-orders', not to this one" in message
     assert "write deletionProtection alone" in message
 
 

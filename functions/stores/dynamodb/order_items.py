@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from orders.order import OWN_ATTRIBUTES, Order
-from orders.states import Progress, State
+from orders.states import LATE_AFTER, Progress, State
 from stores.dynamodb.client import ConditionFailedError, DynamoDb, Item, attribute, integer
 
-# A database is not restored in less: what was sent since then cannot have been moved before.
-LATE_AFTER = timedelta(minutes=10)
 # True also where the item is missing or has no version.
 NOT_NEWER = "NOT state_version > :version"
 STATE = "orderId, order_state, state_version, state_at"

@@ -16,7 +16,7 @@ from stores.mysql.orders import NUMBER_BITS, first_number
 T = TypeVar("T")
 
 BY_TIME = "orders FORCE INDEX (orders_created_at)"
-# Also 0000-00-00, of which PyMySQL makes a text.
+# Also 0000-00-00, which PyMySQL returns as a string.
 UNDATED = f"created_at IS NULL OR created_at < '{EARLIEST:%Y-%m-%d}'"
 # Rows that nobody has counted yet are changed about now.
 RECORDED = (
@@ -33,7 +33,7 @@ Write = Callable[[Sequence[str], int, Iterable[Sequence[object]]], T]
 
 
 class OrderTable:
-    """The table, for who only reads it.
+    """Read-only access to the table.
 
     Every method raises StoreUnavailableError if the database does not answer.
     """

@@ -46,7 +46,7 @@ class Screens:
         return self._mysql.read(lambda cursor: totals(cursor, since))
 
     def oldest_waiting(self, since: Since) -> datetime | None:
-        """Return when the oldest order was sent that waits or is prepared; None if there is none."""
+        """Return when the oldest order that waits or is being prepared was sent; None without one."""
         return self._mysql.read(lambda cursor: _oldest_waiting(cursor, since))
 
     def numbers(self, since: Since) -> dict[State, list[tuple[int, datetime]]]:
