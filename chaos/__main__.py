@@ -55,7 +55,9 @@ def chaos_command(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the run's malformed orders in the dead-letter queue.")
     ] = False,
-    mend: Annotated[bool, typer.Option("--mend", help="Only repair what a killed run left broken.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--mend", help="Only repair what a killed run left broken.")
+    ] = False,
     stack_name: StackName = DEFAULT_STACK,
     directory: Directory = None,
     as_json: AsJson = False,
@@ -78,7 +80,7 @@ def chaos_command(
     target = stack.load(stack_name, directory)
     clients = aws.Clients(target)
     where = directory or stack.REPOSITORY / ".local"
-    if mend:
+    if repair:
         _repair(faults.Faults(target, clients, where, random.Random(0)), as_json=as_json)  # noqa: S311
         return
     settings = run.Settings(

@@ -17,6 +17,7 @@ from cli.checks import Check
 from cli.plurals import counted, messages, were
 from cli.progress import RateColumn
 from cli.terminal import err, is_live, note
+from cli.traffic.plan import Entrance
 
 
 @contextmanager
@@ -66,8 +67,8 @@ def _figures(run: ChaosRun) -> Iterator[str]:
     yield (
         f"{counted(run.plan.orders, 'order')}, {expected['malformed'] + expected['refused']:,} of them "
         f"malformed; with {counted(expected['duplicates'], 'duplicate')} {messages(sent)}: "
-        f"{seen.doors['topic']:,} by the topic, {seen.doors['queue']:,} straight to the queue, "
-        f"{seen.doors['http']:,} over HTTP"
+        f"{seen.sent_to[Entrance.TOPIC]:,} by the topic, {seen.sent_to[Entrance.QUEUE]:,} straight to the "
+        f"queue, {seen.sent_to[Entrance.HTTP]:,} over HTTP"
     )
     yield (
         f"Sent in {seen.sending_seconds:.1f} s ({sent / seen.sending_seconds:.0f} per second), quiet "
@@ -106,7 +107,7 @@ def document(run: ChaosRun, checks: Sequence[Check] | None, seconds: float) -> d
         "expected": run.expected,
         "messages": run.progress.sent,
         "seconds": round(seconds, 3),
-        "figures": _rounded(asdict(run.figures)),
+        "figures": _rounded(run.figures.document()),
         "checks": [check.document() for check in checks or []],
     }
 

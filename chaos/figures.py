@@ -1,6 +1,8 @@
 """Progress and figures of a run."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+
+from cli.traffic.plan import Entrance
 
 FIRST_PHASE = "Waiting until the stack is quiet"
 
@@ -36,11 +38,11 @@ class Progress:
 
 @dataclass(kw_only=True)
 class Figures:
-    """Counts and times of a run; `--json` has them under these names."""
+    """Counts and times of a run."""
 
     # Messages by entrance, and malformed orders that the API refused.
-    doors: dict[str, int] = field(default_factory=lambda: {"topic": 0, "queue": 0, "http": 0})
-    refused_at_door: int = 0
+    sent_to: dict[Entrance, int] = field(default_factory=lambda: dict.fromkeys(Entrance, 0))
+    refused_by_api: int = 0
     faults: dict[str, int] = field(default_factory=dict)
     broken_seconds: dict[str, float] = field(default_factory=dict)
     workers_killed: int = 0
@@ -61,3 +63,8 @@ class Figures:
     settling_seconds: float = 0.0
     audit_seconds: float = 0.0
     memory: float = 0.0  # MiB, at most
+
+    def document(self) -> dict[str, object]:
+        """Return the figures for `--json`, under the names that programs know."""
+        others = asdict(self)
+        return {"doors": others.pop("sent_to"), "refused_at_door": others.pop("refused_by_api"), **others}

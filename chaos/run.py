@@ -183,13 +183,13 @@ class ChaosRun:
 
     def _on_sent(self, sending: Sending, sent: Sent, _started: float) -> None:
         self.progress.sent += 1
-        self.figures.doors[sending.entrance] += 1
+        self.figures.sent_to[sending.entrance] += 1
         problem = sent.problem
         if sending.kind is Kind.MALFORMED and sending.entrance is Entrance.HTTP:
             if problem is None:
                 problem = AnswerError("The API accepted a malformed order.")
             elif isinstance(problem, RefusedError):
-                self.figures.refused_at_door += 1
+                self.figures.refused_by_api += 1
                 problem = None
         if problem is not None and not self._stopping.is_set():
             raise problem

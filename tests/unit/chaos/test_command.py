@@ -6,7 +6,6 @@ import json
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from chaos.schedule import StoppedError
 from cli import main
 from cli.checks import Check
 from cli.stack import REPOSITORY
+from cli.traffic.plan import Entrance
 
 
 @pytest.fixture
@@ -134,8 +134,11 @@ def test_neither_the_command_nor_the_local_mode_imports_chaos() -> None:
     assert imports.search(Path(command.__file__).read_text())
 
 
-def test_its_figures_can_be_written_as_json() -> None:
-    figures = Figures()
-    figures.doors["topic"] += 3
+def test_its_figures_have_the_names_in_json_that_programs_know() -> None:
+    figures = Figures(refused_by_api=2)
+    figures.sent_to[Entrance.TOPIC] += 3
     figures.faults["database_killed"] = 1
-    assert json.loads(json.dumps(asdict(figures)))["doors"] == {"topic": 3, "queue": 0, "http": 0}
+    document = json.loads(json.dumps(figures.document()))
+    assert document["doors"] == {"topic": 3, "queue": 0, "http": 0}
+    assert (document["refused_at_door"], document["faults"]) == (2, {"database_killed": 1})
+    assert not {"sent_to", "refused_by_api"} & document.keys()
