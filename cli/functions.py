@@ -40,6 +40,15 @@ def http_response(functions: LambdaClient, name: str, event: dict[str, Any]) -> 
     raise AnswerError(f"{name} answered {problem.rstrip('.')}.")
 
 
+def validated(name: str, document: object, kind: type[Answer]) -> Answer:
+    """Return a function's response as an object; raise AnswerError with the first field that is invalid."""
+    try:
+        return TypeAdapter(kind).validate_python(document)
+    except ValidationError as problem:
+        place = ".".join(map(str, problem.errors()[0]["loc"])) or "its top level"
+        raise AnswerError(f"The response of {name} is invalid at {place}.") from None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Function:
     """One function."""
@@ -48,12 +57,12 @@ class Function:
     name: str
 
     def ask(self, event: dict[str, Any], answer: type[Answer]) -> Answer:
-        """Call it, and return what it answers.
+        """Call it, and return its response.
 
         Raises
         ------
         AnswerError
-            If it fails, or its answer is another one.
+            If it fails, or its response is invalid.
         """
         with aws.asking():
             response: Any = self._invoke(json.dumps(event))
@@ -62,11 +71,7 @@ class Function:
             said = payload if isinstance(payload, dict) else {}
             reason = f"{said.get('errorType', 'Error')}: {said.get('errorMessage', 'it did not say why')}"
             raise AnswerError(f"{self.name} failed: {reason.rstrip('.')}. `cafe doctor` names what is wrong.")
-        try:
-            return TypeAdapter(answer).validate_python(payload)
-        except ValidationError as problem:
-            place = ".".join(map(str, problem.errors()[0]["loc"])) or "the whole of it"
-            raise AnswerError(f"The answer of {self.name} is not as agreed, at {place}.") from None
+        return validated(self.name, payload, answer)
 
     def _invoke(self, payload: str) -> object:
         """Invoke it; while it runs for somebody else, wait."""

@@ -171,13 +171,13 @@ def fetch(client: httpx.Client, url: str) -> object:
 
 
 def parse(document: object) -> OrderStatus:
-    """Read the API's answer, or raise an `AnswerError` that names the first part that is not as agreed."""
+    """Parse the API's response; raise AnswerError with the first field that is invalid."""
     try:
         return OrderStatus.model_validate(document)
     except ValidationError as problem:
         first = problem.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole of it"
-        raise AnswerError(f"The status API's answer is not as agreed, at {place}: {first['msg']}.") from None
+        place = ".".join(str(part) for part in first["loc"]) or "its top level"
+        raise AnswerError(f"The status API's response is invalid at {place}: {first['msg']}.") from None
 
 
 def render(status: OrderStatus) -> RenderableType:

@@ -10,7 +10,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from cli import aws, functions
 from cli.errors import AnswerError
@@ -79,6 +79,11 @@ class Board(Part):
     recent: list[Order]
     document: dict[str, Any] = Field(default_factory=dict)  # as the API returned it
 
+    @property
+    def listed(self) -> list[Order]:
+        """The orders of all lists."""
+        return [*self.orders, *self.delayed, *self.recent]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Kitchen:
@@ -109,8 +114,7 @@ class Kitchen:
     def find(self, reference: str) -> Order:
         """Read an order by its pickup number, as far as the screen shows it, or by its id."""
         if NUMBER.fullmatch(reference.upper()):
-            board = self.board()
-            for order in (*board.orders, *board.delayed, *board.recent):
+            for order in self.board().listed:
                 if order.number == reference.upper():
                     return self.order(order.order_id)
         return self.order(reference)
@@ -134,13 +138,8 @@ class Kitchen:
 
     def _parsed(self, document: object, kind: type[Answer]) -> Answer:
         """Validate a response, and keep it as it is, too."""
-        try:
-            return kind.model_validate(
-                {**document, "document": document} if isinstance(document, dict) else None
-            )
-        except ValidationError as problem:
-            place = ".".join(map(str, problem.errors()[0]["loc"])) or "the whole of it"
-            raise AnswerError(f"The answer of {self.name} is not as agreed, at {place}.") from None
+        whole = {**document, "document": document} if isinstance(document, dict) else None
+        return functions.validated(self.name, whole, kind)
 
     def _call(self, method: str, resource: str, order_id: str | None = None, **request: object) -> Any:
         event = {"httpMethod": method, "resource": resource, "headers": {}, "actor": self.actor, **request}

@@ -134,4 +134,4 @@ def test_an_answer_that_is_not_as_agreed_is_a_sentence(orders: Cafe, staff: Staf
     staff.body = '{"now": "soon"}'
     result = orders("list")
     assert result.exit_code == 1
-    assert "The answer of StaffOrders-dev is not as agreed, at now." in result.stderr
+    assert "The response of StaffOrders-dev is invalid at now." in result.stderr

@@ -178,7 +178,7 @@ def test_a_function_that_runs_already_is_waited_for(
             {"errorType": "Timeout", "errorMessage": "after 900 s"},
             "ReconcileOrders-dev failed: Timeout: after 900 s. `cafe doctor` names what is wrong.",
         ),
-        ({"drift": "much"}, "The answer of ReconcileOrders-dev is not as agreed, at drift."),
+        ({"drift": "much"}, "The response of ReconcileOrders-dev is invalid at drift."),
         (
             ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Invoke"),
             "Invoke: AccessDenied: no.",

@@ -193,8 +193,8 @@ def test_json_is_the_answer_itself(cafe: Cafe, api: FakeApi, answer: dict[str, A
         ),
         (Reply(status=200, body="<html>"), "not with JSON"),
         (Reply(status=0), "was not reached"),
-        (Reply(body=[]), "not as agreed, at the whole of it"),
-        (Reply(body={"metrics": [{"metric": "A", "count": "x"}]}), "not as agreed, at metrics.0.count"),
+        (Reply(body=[]), "response is invalid at its top level"),
+        (Reply(body={"metrics": [{"metric": "A", "count": "x"}]}), "response is invalid at metrics.0.count"),
     ],
 )
 def test_an_answer_that_is_no_answer_ends_with_1(
