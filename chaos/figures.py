@@ -9,7 +9,7 @@ FIRST_PHASE = "Waiting until the stack is quiet"
 
 @dataclass(kw_only=True)
 class Progress:
-    """The current state of a run; one thread writes it, another shows it.
+    """The current state of a run; threads of the run write it, another shows it.
 
     Attributes
     ----------

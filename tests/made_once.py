@@ -1,4 +1,4 @@
-"""What many tests begin with in moto, made once."""
+"""State of moto's services that many tests begin with, made once and copied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pulumi's CLI on this machine; `python -m tests.engine.cli` says where it is, or why there is none."""
+"""Pulumi's CLI on this machine; `python -m tests.engine.cli` prints its path, or why it is missing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from infra.recording import ROOT
 
 
 class NoCliError(Exception):
-    """There is no CLI that the tests can use."""
+    """The CLI is missing, or too old for the tests."""
 
 
 def search_path() -> str:
@@ -32,12 +32,12 @@ def find(path: str) -> Path:
     Raises
     ------
     NoCliError
-        If there is none, or an older one than the project requires.
+        If it is missing, or older than the project requires.
     """
     program = shutil.which("pulumi", path=path)
     if program is None:
         raise NoCliError(
-            "Pulumi's CLI is missing: https://www.pulumi.com/docs/install/ says how to install it"
+            "Pulumi's CLI is missing: https://www.pulumi.com/docs/install/ describes how to install it"
         )
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text("utf-8"))
     required: str = project["requiredPulumiVersion"].removeprefix(">=")

@@ -21,7 +21,7 @@ COLOUR = re.compile(r"<\{%.*?%\}>")
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """What the engine is to do."""
+    """An operation for the engine."""
 
     verb: Literal["preview", "up", "destroy"]
     stack: str
@@ -33,7 +33,7 @@ class Operation:
 
 @dataclass(kw_only=True)
 class Step:
-    """What the engine did, or would do, with one resource; the numbers put all steps in order."""
+    """A step of the engine, or of its plan, with one resource; the numbers put all steps in order."""
 
     verb: str  # such as `create` or `same`
     urn: str
@@ -57,7 +57,7 @@ class Step:
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What came of an operation."""
+    """The result of an operation."""
 
     error: str = ""  # the engine's errors, a line or more for each; empty if it succeeded
     steps: list[Step] = field(default_factory=list)
@@ -93,7 +93,7 @@ class Outcome:
 
 
 def run(operation: Operation) -> Outcome:
-    """Do an operation, and return what came of it, a failure too."""
+    """Do an operation, and return its result, also if it failed."""
     outcome = Outcome()
     aws, random = StandIn("aws", operation.refused), StandIn("random", operation.refused)
     with serving(aws) as aws_port, serving(random) as random_port:
@@ -107,7 +107,7 @@ def run(operation: Operation) -> Outcome:
             opts=automation.LocalWorkspaceOptions(work_dir=str(operation.folder)),
         )
         try:
-            # Where something is refused, the engine does all that does not depend on it.
+            # After a refusal the engine does everything that does not depend on the refused resource.
             options = {"continue_on_error": True} if operation.refused else {}
             getattr(stack, operation.verb)(on_event=outcome.add, **options)
         except automation.CommandError as error:

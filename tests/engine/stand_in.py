@@ -44,9 +44,9 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
     def __init__(self, package: str, refused: str) -> None:
         self.secrets: list[str] = []
-        """What it gave the engine as secrets."""
+        """Secrets that it returned to the engine."""
         self.deleted: list[str] = []
-        """URNs of the resources that it was asked to delete."""
+        """URNs of the resources that the engine deleted."""
         self._package = package
         self._refused = refused
 

@@ -1,4 +1,4 @@
-"""What a protected stack refuses, and what it does not."""
+"""A protected stack refuses to lose data, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.engine.conftest import Life
 from tests.engine.stack import lost, plain_secrets
 from tests.program.test_effects import OTHERS
 
-# What makes each of them another one than in `prod`.
+# Settings that differ from those of `prod`.
 OTHERS_THAN_IN_PROD = {**OTHERS, "databaseMultiAz": "false", "privateEndpoints": "false"}
 
 

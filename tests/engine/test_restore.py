@@ -31,7 +31,7 @@ def test_the_database_of_a_protected_stack_is_replaced_by_three_deploys_and_noth
     login = replaced.step("CafeDevDBSM", SECRET)
     migrated = max(step.ended or 0 for step in replaced.steps if step.type == MIGRATION)
     assert (made.ended or 0) < login.begun < migrated < gone.begun
-    # What `cafe restore` has paused stays so.
+    # The worker and the rules, which `cafe restore` has paused, stay paused.
     paused = {"EventSourceMapping OrderQueue", "EventRule ReconcileOrders", "EventRule AuditOrders"}
     assert replaced.changed & paused == set()
     protected = stack.up(ON)

@@ -58,7 +58,7 @@ SELECT
 
 @dataclasses.dataclass(frozen=True)
 class Tables:
-    """What MySQL's tables hold.
+    """Contents of MySQL's tables.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a stack costs in a month, against bills that were made by hand."""
+"""The monthly cost of a stack, against bills that were calculated by hand."""
 
 from __future__ import annotations
 
