@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pymysql
 from pymysql.connections import Connection
@@ -82,6 +82,15 @@ class MySql:
     def read(self, work: Callable[[Cursor], T]) -> T:
         """Do work that only reads, each statement by itself; raise what `run` raises."""
         return self._run(work)
+
+    def select(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return the rows of a statement that only reads; raise what `run` raises."""
+
+        def rows(cursor: Cursor) -> list[tuple[Any, ...]]:
+            cursor.execute(sql, values)
+            return list(cursor.fetchall())
+
+        return self.read(rows)
 
     def snapshot(self, work: Callable[[Cursor], T]) -> T:
         """Do work that only reads, all of it as of one moment; raise what `run` raises."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pymysql.cursors import Cursor, SSCursor
 
@@ -73,14 +73,14 @@ class OrderTable:
 
     def _days(self, first: date, today: date) -> list[Day]:
         start, end = _bounds(first)[0], _bounds(today)[1]
-        oldest = self._read(
+        oldest = self._mysql.select(
             "SELECT MIN(created_at) FROM orders WHERE created_at BETWEEN %s AND %s", start, end
         )
-        later = self._read(
+        later = self._mysql.select(
             f"SELECT DISTINCT DATE(created_at) FROM {BY_TIME} WHERE created_at > %s",  # noqa: S608
             end,
         )
-        undated = self._read(f"SELECT 1 FROM {BY_TIME} WHERE {UNDATED} LIMIT 1")  # noqa: S608
+        undated = self._mysql.select(f"SELECT 1 FROM {BY_TIME} WHERE {UNDATED} LIMIT 1")  # noqa: S608
         found: list[Day] = []
         if oldest[0][0] is not None:
             found += days(oldest[0][0].date(), today)
@@ -88,21 +88,14 @@ class OrderTable:
 
     def _changed(self, since: datetime, now: datetime) -> dict[Day, datetime]:
         start = first_number(since.timestamp())
-        recorded = self._read(RECORDED, first_number(now.timestamp()), start)
+        recorded = self._mysql.select(RECORDED, first_number(now.timestamp()), start)
         changed = {
             _day(value): datetime.fromtimestamp(int(number) >> NUMBER_BITS, UTC) for value, number in recorded
         }
-        for value, at in self._read(MOVED, naive(since)):
+        for value, at in self._mysql.select(MOVED, naive(since)):
             day, moved = _day(value), at.replace(tzinfo=UTC)
             changed[day] = max(moved, changed.get(day, moved))
         return changed
-
-    def _read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        def select(cursor: Cursor) -> list[tuple[Any, ...]]:
-            cursor.execute(sql, values)
-            return list(cursor.fetchall())
-
-        return self._mysql.read(select)
 
 
 def _bounds(day: date) -> tuple[datetime, datetime]:

@@ -58,7 +58,7 @@ class OrderRows:
 
     def names(self) -> set[str]:
         """Return the names of all counters."""
-        return {bytes(name).decode() for (name,) in self._read("SELECT name FROM counters")}
+        return {bytes(name).decode() for (name,) in self._mysql.select("SELECT name FROM counters")}
 
     def begin(self, names: Collection[str]) -> None:
         """Make counters of 0; one that is there stays as it is."""
@@ -70,7 +70,7 @@ class OrderRows:
         The last page ended `after` a place; (0, 0) for the first.
         """
         number, row_id = after
-        found = self._read(
+        found = self._mysql.select(
             f"SELECT recorded_in, id, {LIGHT} FROM orders FORCE INDEX (orders_recorded_in)"  # noqa: S608
             " WHERE recorded_in >= %s AND recorded_in < %s AND (recorded_in > %s OR id > %s)"
             " ORDER BY recorded_in, id LIMIT %s",
@@ -88,7 +88,7 @@ class OrderRows:
 
     def changed(self, since: datetime, until: datetime, after: Place, limit: int) -> Rows:
         """Read the orders that were moved in a period, without their attributes, by their rows' ids."""
-        found = self._read(
+        found = self._mysql.select(
             f"SELECT id, {LIGHT} FROM"  # noqa: S608
             " (SELECT DISTINCT order_row FROM order_events WHERE at >= %s AND at < %s AND order_row > %s"
             " ORDER BY order_row LIMIT %s) AS changed STRAIGHT_JOIN orders ON id = order_row ORDER BY id",
@@ -127,7 +127,8 @@ class OrderRows:
         ids = [order_id for order_id in versions if order_id.isascii()]
         sql = "SELECT order_id, state_version FROM orders WHERE order_id IN %s"
         # The unique index pads with spaces: a legacy row may have the id with spaces behind it.
-        found = {order_id.rstrip(" "): version for order_id, version in self._read(sql, ids)} if ids else {}
+        rows = self._mysql.select(sql, ids) if ids else []
+        found = {order_id.rstrip(" "): version for order_id, version in rows}
         return Behind(
             missing=[order_id for order_id in versions if order_id.rstrip(" ") not in found],
             older=[
@@ -140,12 +141,12 @@ class OrderRows:
         ordered = sorted(order_ids)
         for start in range(0, len(ordered), AT_ONCE):
             some = ordered[start : start + AT_ONCE]
-            sizes = self._read("SELECT id, LENGTH(attributes) FROM orders WHERE order_id IN %s", some)
+            sizes = self._mysql.select("SELECT id, LENGTH(attributes) FROM orders WHERE order_id IN %s", some)
             yield from map(self._whole, _chunks(sizes))
 
     def by_id(self, after: int, limit: int) -> Rows:
         """Read whole orders after a row, a few megabytes at most; `after` holds the last row's id."""
-        sizes = self._read(
+        sizes = self._mysql.select(
             "SELECT id, LENGTH(attributes) FROM orders WHERE id > %s ORDER BY id LIMIT %s", after, limit
         )
         some = next(_chunks(sizes), [])
@@ -160,13 +161,13 @@ class OrderRows:
         """
         place, values = "", list[object]((naive(start), naive(end)))
         if after:
-            found = self._read("SELECT created_at FROM orders WHERE id = %s", after)
+            found = self._mysql.select("SELECT created_at FROM orders WHERE id = %s", after)
             if not found:
                 return []
             (last,) = found[0]
             place = " AND created_at >= %s AND (created_at > %s OR id > %s)"
             values += [last, last, after]
-        rows = self._read(
+        rows = self._mysql.select(
             f"SELECT id, {COLUMNS} FROM orders FORCE INDEX (orders_created_at)"  # noqa: S608
             f" WHERE created_at >= %s AND created_at < %s{place} AND {IS_COUNTED}"
             " ORDER BY created_at, id LIMIT %s",
@@ -178,16 +179,16 @@ class OrderRows:
     def schema(self) -> int | None:
         """Return the number of the last migration, None if there was none."""
         try:
-            number = self._read("SELECT MAX(number) FROM schema_migrations")[0][0]
+            number = self._mysql.select("SELECT MAX(number) FROM schema_migrations")[0][0]
         except StoreUnavailableError:
             # The table may be missing; if it is the database that is away, this says so.
-            self._read("SELECT 1")
+            self._mysql.select("SELECT 1")
             return None
         return None if number is None else int(number)
 
     def last_order_at(self, until: datetime) -> datetime | None:
         """Return when the latest order was sent, of those until a moment."""
-        moment: datetime | None = self._read(
+        moment: datetime | None = self._mysql.select(
             "SELECT MAX(created_at) FROM orders WHERE created_at <= %s", naive(until)
         )[0][0]
         return moment.replace(tzinfo=UTC) if moment else None
@@ -195,7 +196,7 @@ class OrderRows:
     def count_after(self, moment: datetime) -> int:
         """Count the rows that are dated after a moment."""
         sql = "SELECT COUNT(*) FROM orders WHERE created_at > %s"
-        return int(self._read(sql, naive(moment))[0][0])
+        return int(self._mysql.select(sql, naive(moment))[0][0])
 
     def try_to_write(self) -> None:
         """Insert a row that is not committed.
@@ -237,13 +238,6 @@ class OrderRows:
 
     def _whole(self, ids: Sequence[int]) -> Rows:
         return Rows(*_parsed(self._mysql.read(lambda cursor: _select(cursor, ids)))) if ids else Rows([])
-
-    def _read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        def select(cursor: Cursor) -> list[tuple[Any, ...]]:
-            cursor.execute(sql, values)
-            return list(cursor.fetchall())
-
-        return self._mysql.read(select)
 
 
 def _name(cursor: Cursor, ids: Sequence[int]) -> None:
