@@ -28,7 +28,7 @@ RECONCILE_RUNS = {
     "ReconcileOrders": Run(rate="rate(1 minute)"),
     "AuditOrders": Run(rate="rate(1 hour)", event={"command": "full", "source": "aws.events"}),
 }
-# A run that failed is made up for by the next one, long before a copy is a day late.
+# The next run writes what a failed one did not, long before a copy is a day late.
 BACKUP_RUNS = {"BackupOrders": Run(rate="rate(6 hours)")}
 
 

@@ -51,7 +51,7 @@ def undelivered(context: Context) -> Verdict:
     if not number:
         return State.OK, "none", None
     command = context.command("dlq list --queue subscription")
-    return State.BAD, f"{messages(number)}: nobody tries them again by itself", command
+    return State.BAD, f"{messages(number)}: they are not retried automatically", command
 
 
 def _undeliverable(context: Context) -> str | None:

@@ -13,7 +13,7 @@ from cli.schedule import Schedule
 
 OLD, TOO_OLD = timedelta(minutes=1), timedelta(minutes=10)  # an order that waits for the worker
 METRIC_WINDOW = timedelta(minutes=15)
-PAUSE = 2.0  # seconds between two looks at a queue whose age nobody knows
+PAUSE = 2.0  # seconds between two readings of a queue whose age is unknown
 
 
 def queue(context: Context) -> Verdict:
@@ -129,6 +129,6 @@ def schedule(context: Context) -> Verdict:
         text = f"{text}, and ReconcileOrders is paused" if off else text
         return State.BAD, text, context.command("restore")
     if off or not rules:
-        text = f"{', '.join(off) or 'no rule'} calls ReconcileOrders: nobody compares, or reads OrderDLQ"
-        return State.BAD, f"paused: {text}" if off else text, context.deploy
+        text = f"paused: {', '.join(off)}" if off else "no rule calls ReconcileOrders"
+        return State.BAD, f"{text}; stores are not compared, and OrderDLQ is not read", context.deploy
     return State.OK, "ReconcileOrders is called every minute", None

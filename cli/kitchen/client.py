@@ -137,7 +137,7 @@ class Kitchen:
         return self._parsed(moved, Order)
 
     def _parsed(self, document: object, kind: type[Answer]) -> Answer:
-        """Validate a response, and keep it as it is, too."""
+        """Validate a response; keep the original document beside it."""
         whole = {**document, "document": document} if isinstance(document, dict) else None
         return functions.validated(self.name, whole, kind)
 

@@ -23,7 +23,7 @@ INSTANCE = re.compile(r"(.+)-[0-9a-f]{7}")  # the name that Pulumi gives
 
 @dataclass(frozen=True, kw_only=True)
 class Automated:
-    """The automated backups of an instance, which may be gone."""
+    """The automated backups of an instance, which may be deleted."""
 
     identifier: str
     resource_id: str
@@ -168,7 +168,7 @@ class Backups:
         self.delete_beside(name)
 
     def delete_beside(self, name: str) -> None:
-        """Delete the instance from which a snapshot is made, if it is there."""
+        """Delete the instance from which a snapshot is made, if it exists."""
         instance = self._instance(name)
         if instance and instance["DBInstanceStatus"] != "deleting":
             with aws.asking():

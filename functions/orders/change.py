@@ -150,7 +150,7 @@ def find(database: Database, order_id: str, key_hash: bytes | None = None) -> Fo
 def change(database: Database, request: ChangeRequest) -> Found:
     """Move an order, once; return it as it is then, or as it was after the request that this one repeats.
 
-    Raises RefusedError if the order stays as it is, StoreUnavailableError if nobody knows.
+    Raises RefusedError if the order stays as it is, StoreUnavailableError if the outcome is unknown.
     """
     for _ in range(ATTEMPTS):
         found = find(database, request.order_id, request.key_hash)

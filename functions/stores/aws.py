@@ -28,7 +28,7 @@ class ClientConfig:
 FOR_BATCHES = ClientConfig(2, 4, 2)  # the message waits in a queue
 FOR_REQUESTS = ClientConfig(1, 2, 2)  # somebody waits for the response
 BEST_EFFORT = ClientConfig(1, 2, 1)  # the call may fail, and must not outlast the time that is left for it
-FOR_UPLOADS = ClientConfig(2, 30, 3)  # megabytes at once, and nobody waits
+FOR_UPLOADS = ClientConfig(2, 30, 3)  # megabytes at once; no caller waits
 
 
 def client(service: str, config: ClientConfig, *, dual_stack: bool = False) -> Any:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 BY_TIME = "orders FORCE INDEX (orders_created_at)"
 # Also 0000-00-00, which PyMySQL returns as a string.
 UNDATED = f"created_at IS NULL OR created_at < '{EARLIEST:%Y-%m-%d}'"
-# Rows that nobody has counted yet are changed about now.
+# Rows that are not counted yet count as changed now.
 RECORDED = (
     "SELECT DATE(created_at), MAX(COALESCE(recorded_in, %s)) FROM orders FORCE INDEX (orders_recorded_in)"
     " WHERE recorded_in >= %s OR recorded_in IS NULL GROUP BY DATE(created_at)"

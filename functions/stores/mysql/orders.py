@@ -39,9 +39,9 @@ class OrdersDatabase:
     def record(self, orders: Sequence[Order]) -> dict[str, Order | None]:
         """Insert the orders whose ids are new and count them, in one transaction.
 
-        Each id is there once, sorted by it, so that transactions take locks in the same order. Returns what
-        the table has under each id: a duplicate is there as it came first. None stands for a row that holds
-        no order. After StoreUnavailableError and OrderRefusedError none of them is inserted, or nobody knows:
+        Ids are unique and sorted, so that transactions take locks in the same order. Returns the order in the
+        table for each id: for a duplicate the first one, None for a row that holds no valid order. After
+        StoreUnavailableError or OrderRefusedError the orders are not inserted, or the outcome is unknown:
         record them again.
         """
         return self._mysql.run(lambda cursor: self._record(cursor, orders))
