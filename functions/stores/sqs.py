@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -12,9 +12,7 @@ import environment
 from orders.errors import StoreUnavailableError
 from orders.findings import Depths
 from stores import aws
-
-T = TypeVar("T")
-R = TypeVar("R")
+from stores.at_once import call_at_once
 
 MAX_BATCH = 10  # messages of one call
 PARALLEL = 8  # calls at once
@@ -108,7 +106,7 @@ class DeadLetters:
 
         None means that there are no more, as a rule: SQS looks at a few of its servers for each receive.
         """
-        found = self._at_once(self._receive, range(PARALLEL))
+        found = call_at_once(self._threads, self._receive, range(PARALLEL))
         messages = [message for received in found for message in received]
         self._receipts |= {message["MessageId"]: message["ReceiptHandle"] for message in messages}
         return [
@@ -140,18 +138,7 @@ class DeadLetters:
             for number, message_id in enumerate(message_ids)
         ]
         groups = [entries[start : start + MAX_BATCH] for start in range(0, len(entries), MAX_BATCH)]
-        self._at_once(lambda group: self._call(operation, Entries=group), groups)
-
-    def _at_once(self, call: Callable[[T], R], arguments: Iterable[T]) -> list[R]:
-        """Make calls; after the first that fails begin no more, and raise its error once none is running.
-
-        A call that is left running receives messages that nobody looks at.
-        """
-        calls = [self._threads.submit(call, argument) for argument in arguments]
-        for not_begun in wait(calls, return_when=FIRST_EXCEPTION).not_done:
-            not_begun.cancel()
-        wait(calls)
-        return [each.result() for each in calls]
+        call_at_once(self._threads, lambda group: self._call(operation, Entries=group), groups)
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
         try:

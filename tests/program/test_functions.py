@@ -333,6 +333,7 @@ OURS = {
         "orders.states",
         "orders.status",
         "orders.times",
+        "stores.at_once",
         "stores.aws",
         "stores.dynamodb.client",
         "stores.dynamodb.metrics",

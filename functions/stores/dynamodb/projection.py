@@ -19,6 +19,7 @@ from orders.errors import OrderRefusedError, Refused, StoreUnavailableError, Unf
 from orders.ledger import Written
 from orders.order import Order
 from orders.states import Progress
+from stores.at_once import call_at_once
 from stores.aws import CONNECTIONS
 from stores.dynamodb.client import (
     MAX_PUTS,
@@ -211,18 +212,7 @@ class Projection:
 
     def _all_at_once(self, jobs: Iterable[Callable[[], object]]) -> None:
         """Run jobs; once DynamoDB is away, none starts that would wait for it again."""
-        away: list[StoreUnavailableError] = []
-
-        def run(job: Callable[[], object]) -> None:
-            if not away:
-                try:
-                    job()
-                except StoreUnavailableError as error:
-                    away.append(error)
-
-        list(self._threads.map(run, jobs))
-        if away:
-            raise away[0]
+        call_at_once(self._threads, lambda job: job(), jobs)
 
 
 def _groups(some: Sequence[T], size: int) -> Iterator[Sequence[T]]:
