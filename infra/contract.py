@@ -17,7 +17,7 @@ def order_model(description: Path = DESCRIPTION) -> dict[str, Any]:
 
     Its shape and its fields' descriptions only. What is wrong with a field, the function says better than
     API Gateway, which names neither the field nor what is allowed
-    (docs/decisions/0005-who-checks-a-request.md).
+    (docs/decisions/0005-request-validation.md).
     """
     document = yaml.safe_load(description.read_text(encoding="utf-8"))
     order = document["components"]["schemas"]["Order"]

@@ -1,4 +1,4 @@
-"""When a message that failed becomes visible again (docs/decisions/0008-an-outage.md)."""
+"""When a message that failed becomes visible again (docs/decisions/0008-outages.md)."""
 
 from __future__ import annotations
 
