@@ -23,7 +23,7 @@ from bench.batches import Effort
 from bench.database import Server
 from bench.subjects import ROOT, MeasurementError
 from infra import prices
-from local.engines import Engine
+from local.database.engine import Engine
 from local.errors import LocalError
 
 REPORT = ROOT / "docs" / "benchmarks.md"

@@ -12,9 +12,11 @@ from typing import Any
 import pymysql
 from pymysql.cursors import Cursor
 
-from local import certificates, database_server, ending, ports
-from local.database import Database, tls_context
-from local.engines import Engine
+from local import ports, process_groups
+from local.database import certificates
+from local.database import server as database_server
+from local.database.engine import Engine
+from local.database.instance import Database, tls_context
 
 TIMEOUT = 120.0  # seconds until the server listens
 # Enough for the indexes of millions of rows; a local stack has less.
@@ -102,7 +104,7 @@ def running(directory: Path, engine: Engine) -> Iterator[Server]:
         server.execute("SET GLOBAL innodb_buffer_pool_size = %s", BUFFER_POOL)
         yield server
     finally:
-        ending.end_groups([process.pid])
+        process_groups.kill([process.pid])
         process.wait()
 
 

@@ -21,7 +21,7 @@ from bench.messages import ITEMS
 from bench.subjects import ROOT, MeasurementError
 from cli.stopping import Pace
 from local import clients
-from local.database import tls_context
+from local.database.instance import tls_context
 from local.directory import RunDirectory
 
 CAFE = ROOT / ".venv" / "bin" / "cafe"

@@ -21,7 +21,7 @@ import pymysql
 from bench import database
 from bench.database import APPLICATION, Server
 from bench.shared_items import SharedItems
-from local import ending
+from local import process_groups
 
 EARLIER = "earlier_db"
 ROOT = Path(__file__).parent.parent
@@ -100,7 +100,7 @@ class Child:
 
     def end(self) -> None:
         """End the process, whatever it is doing."""
-        ending.end_groups([self._process.pid])
+        process_groups.kill([self._process.pid])
         # Waits for the process and closes its pipes; what was still to be written is of no use.
         with contextlib.suppress(BrokenPipeError), self._process:
             pass

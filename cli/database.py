@@ -4,7 +4,7 @@ import pymysql
 from pymysql.cursors import Cursor
 
 from cli.stack import Database
-from local.database import tls_context
+from local.database.instance import tls_context
 
 CONNECT_TIMEOUT = 30  # seconds
 

@@ -10,8 +10,8 @@ import typer
 from cli.options import Directory, text
 from cli.terminal import note, say
 from local import stack
+from local.database.engine import Engine
 from local.display import Display
-from local.engines import Engine
 from local.errors import LocalError
 
 HIGHEST_PORT = 65_535

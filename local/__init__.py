@@ -1,7 +1,6 @@
-"""The local mode: the whole system on one machine, from the program that `pulumi up` deploys.
+"""Local mode: the whole system on one machine, from the program that `pulumi up` deploys.
 
-`stack` starts and stops it. It runs three processes: a database server (`database_server`), MiniStack, which
-answers as AWS (`ministack`, behind `gateway` and `decoding`), and the Pulumi program under mocks (`program`)
-with the deployer behind it (`deployer`).
-`deviations` is the list of everything that differs from AWS.
+`stack` starts and stops three processes: a database server (`database`), MiniStack in place of AWS
+(`emulator`), and the Pulumi program under mocks (`program`), which create each resource on the other two
+(`deployer`). `deviations` lists everything that differs from AWS.
 """

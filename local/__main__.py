@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from local import stack
+from local.database.engine import Engine
 from local.display import Display
-from local.engines import Engine
 
 
 def main() -> int:

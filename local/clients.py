@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.configprovider import ConstantProvider
 from botocore.loaders import Loader
 
-from local import ministack
+from local.emulator import ministack
 
 
 def session(

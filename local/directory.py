@@ -12,8 +12,8 @@ import shutil
 import time
 from pathlib import Path
 
-from local.ending import is_alive
 from local.errors import AlreadyRunningError, LocalError
+from local.process_groups import is_alive
 
 LOCK = "cafe-local.lock"
 STACK_FILE = "stack.json"

@@ -27,12 +27,13 @@ import pulumi
 from pulumi.runtime import settings as runtime
 from pulumi.runtime.stack import wait_for_rpcs
 
-from local import ministack, project
-from local.database import START_TIMEOUT, Database
-from local.database_server import Administrator
+from local import project
+from local.database.instance import START_TIMEOUT, Database
+from local.database.server import Administrator
 from local.deployer import Cloud, Deployer
 from local.deployer.naming import Naming
 from local.deployer.outputs import refuse_marks
+from local.emulator import ministack
 from local.errors import LocalError
 from local.progress import Assignment, Event, Failed, Finished, Ready, encode
 

@@ -17,16 +17,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import children, database_server, limits, ministack, ports, project, signals
-from local.children import Asked, Children, Ended, Inbox, Interrupted
+from local import limits, ports, project, signals, supervisor
 from local.control import Control, Request
+from local.database import server as database_server
+from local.database.engine import Engine
 from local.directory import RunDirectory
 from local.display import Display
-from local.ending import is_alive
-from local.engines import Engine
+from local.emulator import ministack
+from local.emulator.gateway import SERVED_FILE
 from local.errors import AlreadyRunningError, LocalError
-from local.gateway import SERVED_FILE
+from local.process_groups import is_alive
 from local.progress import Assignment, Created, Failed, Finished, Ready
+from local.supervisor import Exited, Inbox, Interrupted, Requested, Supervisor
 from local.watchdog import Watchdog
 
 ROOT = Path(__file__).parent.parent
@@ -80,12 +82,12 @@ def run(options: Options, display: Display, *, on_ready: Callable[[], None], how
             display.failed(str(error))
             return 1
         watchdog = Watchdog(directory)
-        processes = Children(directory.logs, watchdog, inbox)
+        processes = Supervisor(directory.logs, watchdog, inbox)
         control: Control | None = None
         code, keep_logs = 1, True
         try:
             # Listens before anybody is told that the stack is there.
-            control = Control(directory.path, lambda request: inbox.put(Asked(request=request)))
+            control = Control(directory.path, lambda request: inbox.put(Requested(request=request)))
             started = _start(options, directory, processes)
             _until_finished(inbox, directory, started, display, how_to_stop)
             on_ready()
@@ -186,7 +188,7 @@ class _InterruptedError(Exception):
 class _Database:
     """The database's process, which can be killed and started again on what is left of it."""
 
-    def __init__(self, name: str, processes: Children, directory: Path, restart: Sequence[str]) -> None:
+    def __init__(self, name: str, processes: Supervisor, directory: Path, restart: Sequence[str]) -> None:
         self.name = name
         self._processes = processes
         self._directory = directory
@@ -215,13 +217,13 @@ class _Started:
     database: _Database
 
 
-def _start(options: Options, directory: RunDirectory, processes: Children) -> _Started:
+def _start(options: Options, directory: RunDirectory, processes: Supervisor) -> _Started:
     """Start all three processes at once.
 
     The program waits for the other two by itself.
     """
     # Here, because it takes longer to import than most commands of `cafe` run.
-    from local import certificates
+    from local.database import certificates
 
     server, gateway_command = options.database_server.installed(), ministack.command(ROOT)
     port = ports.choose(options.port, "--port")
@@ -248,7 +250,7 @@ def _start(options: Options, directory: RunDirectory, processes: Children) -> _S
     processes.start(
         "Program",
         [sys.executable, "-m", "local.program"],
-        environment=children.program_environment(directory.path),
+        environment=supervisor.program_environment(directory.path),
         directory=ROOT,
         told=json.dumps(dataclasses.asdict(assignment)),
     )
@@ -272,7 +274,7 @@ def _until_finished(
                 display.created(event)
             case Failed(message=message):
                 raise LocalError(f"{message} (log: {directory.logs / 'program.log'})")
-            case Ended() as ended:
+            case Exited() as ended:
                 raise LocalError(_why(ended))
             case Interrupted(number=number):
                 raise _InterruptedError(number)
@@ -290,17 +292,17 @@ def _until_interrupted(inbox: Inbox, database: _Database) -> None:
         match inbox.get():
             case Interrupted():
                 return
-            case Asked(request=request):
+            case Requested(request=request):
                 database.obey(request)
-            case Ended(name="Program"):
+            case Exited(name="Program"):
                 pass  # Its work is done.
-            case Ended() as ended:
+            case Exited() as ended:
                 raise LocalError(_why(ended))
 
 
-def _why(ended: Ended) -> str:
+def _why(ended: Exited) -> str:
     how = f"signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
-    return f"{ended.name} ended with {how}: {children.summary(ended.log)} (log: {ended.log})"
+    return f"{ended.name} ended with {how}: {supervisor.summary(ended.log)} (log: {ended.log})"
 
 
 def _write_stack_file(directory: RunDirectory, event: Finished, endpoint: str) -> None:

@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local import ending
+from local import process_groups
 from local.directory import RunDirectory
 
 _ROOT = Path(__file__).parent.parent
@@ -71,7 +71,7 @@ def watch(directory: RunDirectory) -> None:
                 running.discard(int(group))
             case _:
                 return
-    ending.end_groups(running)
+    process_groups.kill(running)
     directory.release(keep_logs=False)
 
 

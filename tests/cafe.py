@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pymysql
 
-from local.database import tls_context
+from local.database.instance import tls_context
 from tests.local_stack import LocalStack
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from local.engines import Engine
+from local.database.engine import Engine
 from tests import database_engine
 
 if TYPE_CHECKING:

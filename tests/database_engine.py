@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from local.engines import Engine
+from local.database.engine import Engine
 
 # Read by `cafe local`, too, so that the stacks that tests start run on the same server.
 VARIABLE = "CAFE_DATABASE_SERVER"

@@ -20,8 +20,10 @@ from moto.dynamodb.models import DynamoDBBackend
 from pymysql.constants import CLIENT
 
 import stores.mysql.connection
-from local import certificates, database_server, ending, ports
-from local.database import Database, tls_context
+from local import ports, process_groups
+from local.database import certificates
+from local.database import server as database_server
+from local.database.instance import Database, tls_context
 from orders.errors import StoreUnavailableError
 from orders.ledger import Ledger
 from stores.dynamodb.client import DynamoDb, TableNames
@@ -193,7 +195,7 @@ def running_server(directory: Path) -> Iterator[Server]:
             cursor.execute("CREATE DATABASE cafe_db")
         yield running
     finally:
-        ending.end_groups([process.pid])
+        process_groups.kill([process.pid])
         process.wait()
 
 

@@ -1,21 +1,10 @@
-"""Creates what the program declares: one small function per resource type, nothing unknown accepted."""
+"""Creates what the program declares: one small function per resource type; unknown types are refused."""
 
-# Importing the handlers registers them.
-from local.deployer import access, api, buckets, functions, messaging, network, page, storage, watching
+from local.deployer import access, api, buckets, functions, messaging, monitoring, network, page, storage
 from local.deployer.cloud import Cloud
 from local.deployer.mocks import Deployer, DeployError
 
-__all__ = [
-    "Cloud",
-    "DeployError",
-    "Deployer",
-    "access",
-    "api",
-    "buckets",
-    "functions",
-    "messaging",
-    "network",
-    "page",
-    "storage",
-    "watching",
-]
+# Importing a module registers its resource types.
+HANDLERS = (access, api, buckets, functions, messaging, monitoring, network, page, storage)
+
+__all__ = ["HANDLERS", "Cloud", "DeployError", "Deployer"]

@@ -10,11 +10,12 @@ from urllib.parse import SplitResult, urlsplit
 
 from botocore.config import Config
 
-from local import clients, ministack
-from local.database import Database
+from local import clients
+from local.database.instance import Database
 from local.deployer.naming import Naming
 from local.deviations import Deviations
-from local.gateway import Served
+from local.emulator import ministack
+from local.emulator.gateway import Served
 
 ROOT = Path(__file__).parents[2]
 # Seconds. An invocation waits for its function, which may run migrations.

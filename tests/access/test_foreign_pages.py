@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from tests.access import people
+from tests.access import cognito
 from tests.access.conftest import Door
 from tests.local_stack import LocalStack
 
@@ -15,15 +15,15 @@ QUERY = "X%2DAmz%2DCredential=test%2F20261122%2Fus-east-1%2Fiam%2Faws4_request"
 
 
 def test_only_this_stacks_page_reads_tokens(login: Door, login_stack: LocalStack) -> None:
-    app, verifier = people.page_app(login_stack), secrets.token_urlsafe(48)
-    code = people.code_for(login_stack, login.http, app, verifier)
+    app, verifier = cognito.page_app(login_stack), secrets.token_urlsafe(48)
+    code = cognito.code_for(login_stack, login.http, app, verifier)
     for origin in FOREIGN:
         login.http.headers["Origin"] = origin
-        refused = people.exchange(login_stack, login.http, app, code, verifier)
+        refused = cognito.exchange(login_stack, login.http, app, code, verifier)
         assert refused.status_code == 403
         assert not [name for name in refused.headers if name.startswith("access-control-")]
     login.http.headers["Origin"] = login.origin
-    response = people.exchange(login_stack, login.http, app, code, verifier)
+    response = cognito.exchange(login_stack, login.http, app, code, verifier)
     assert response.status_code == 200
     assert response.headers["Access-Control-Allow-Origin"] == login.origin
 
@@ -33,7 +33,7 @@ def test_no_foreign_page_submits_the_form_of_the_sign_in(
     login: Door, login_stack: LocalStack, origin: str
 ) -> None:
     assert login_stack.sign_in is not None
-    app = people.page_app(login_stack)
+    app = cognito.page_app(login_stack)
     form = {
         **login_stack.sign_in,
         "username": login_stack.sign_in["user"],

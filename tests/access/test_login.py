@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 from typer.testing import CliRunner
 
 from cli.main import app as command
-from tests.access import people
+from tests.access import cognito
 from tests.access.conftest import Door, visitor
 from tests.local_stack import UNSIGNED, LocalStack
 
@@ -24,7 +24,7 @@ LET_IN = [200, 200]
 def tokens(login_stack: LocalStack) -> dict[str, str]:
     """What the page has after somebody signed in."""
     with visitor() as http:
-        return people.sign_in(login_stack, http, people.page_app(login_stack))
+        return cognito.sign_in(login_stack, http, cognito.page_app(login_stack))
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -53,17 +53,17 @@ def test_an_id_token_says_who_somebody_is_and_opens_nothing(login: Door, tokens:
 
 
 def test_a_token_without_the_scope_opens_nothing(login: Door, login_stack: LocalStack) -> None:
-    pool = people.pool_of(login_stack)
-    token = people.sign_in(login_stack, login.http, people.other_app(login_stack, pool, "openid"))
-    assert "cafe/status.read" not in people.claims_of(token["access_token"])["scope"]
+    pool = cognito.pool_of(login_stack)
+    token = cognito.sign_in(login_stack, login.http, cognito.other_app(login_stack, pool, "openid"))
+    assert "cafe/status.read" not in cognito.claims_of(token["access_token"])["scope"]
     assert login.statuses(**bearer(token["access_token"])) == REFUSED
 
 
 def test_another_pools_token_opens_nothing(login: Door, login_stack: LocalStack) -> None:
     assert login_stack.sign_in is not None
-    pool = people.other_pool(login_stack, **login_stack.sign_in)
-    token = people.sign_in(login_stack, login.http, people.other_app(login_stack, pool))["access_token"]
-    assert "cafe/status.read" in people.claims_of(token)["scope"]
+    pool = cognito.other_pool(login_stack, **login_stack.sign_in)
+    token = cognito.sign_in(login_stack, login.http, cognito.other_app(login_stack, pool))["access_token"]
+    assert "cafe/status.read" in cognito.claims_of(token)["scope"]
     assert login.statuses(**bearer(token)) == REFUSED
 
 
@@ -71,10 +71,10 @@ def test_an_expired_token_opens_nothing(login: Door, login_stack: LocalStack, to
     # Signed by the pool itself: it is the time alone that is wrong.
     (key,) = (
         key
-        for key in people.keys_of_the_pool(login_stack)
-        if login.statuses(**bearer(people.signed(tokens["access_token"], key))) == LET_IN
+        for key in cognito.keys_of_the_pool(login_stack)
+        if login.statuses(**bearer(cognito.signed(tokens["access_token"], key))) == LET_IN
     )
-    expired = people.signed(tokens["access_token"], key, exp=people.an_hour_ago())
+    expired = cognito.signed(tokens["access_token"], key, exp=cognito.an_hour_ago())
     assert login.statuses(**bearer(expired)) == REFUSED
 
 
@@ -82,8 +82,8 @@ def test_a_forged_token_opens_nothing(login: Door, tokens: dict[str, str]) -> No
     forger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     token = tokens["access_token"]
     for forged in (
-        people.signed(token, forger),
-        people.unsigned(token),
+        cognito.signed(token, forger),
+        cognito.unsigned(token),
         token[:-8] + "AAAAAAAA",
         "x.y.z",
     ):
@@ -130,24 +130,24 @@ def test_ordering_stays_open_and_so_do_the_menu_and_the_page(login: Door) -> Non
 
 
 def test_a_code_is_of_no_use_to_who_did_not_begin_the_sign_in(login: Door, login_stack: LocalStack) -> None:
-    app, verifier = people.page_app(login_stack), secrets.token_urlsafe(48)
-    code = people.code_for(login_stack, login.http, app, verifier)
+    app, verifier = cognito.page_app(login_stack), secrets.token_urlsafe(48)
+    code = cognito.code_for(login_stack, login.http, app, verifier)
     for guess in (secrets.token_urlsafe(48), ""):
-        assert people.exchange(login_stack, login.http, app, code, guess).status_code == 400
-    assert people.exchange(login_stack, login.http, app, code, verifier).status_code == 200
-    assert people.exchange(login_stack, login.http, app, code, verifier).status_code == 400
+        assert cognito.exchange(login_stack, login.http, app, code, guess).status_code == 400
+    assert cognito.exchange(login_stack, login.http, app, code, verifier).status_code == 200
+    assert cognito.exchange(login_stack, login.http, app, code, verifier).status_code == 400
 
 
 def test_the_sign_in_sends_nobody_elsewhere(login: Door, login_stack: LocalStack) -> None:
-    page = people.page_app(login_stack)
-    elsewhere = people.App(client_id=page.client_id, redirect_uri="https://evil.example/order-status")
-    assert people.authorize(login_stack, login.http, elsewhere, "v" * 43).status_code == 400
+    page = cognito.page_app(login_stack)
+    elsewhere = cognito.App(client_id=page.client_id, redirect_uri="https://evil.example/order-status")
+    assert cognito.authorize(login_stack, login.http, elsewhere, "v" * 43).status_code == 400
 
 
 def test_passwords_are_for_the_sign_ins_own_page(login_stack: LocalStack) -> None:
-    page = people.page_app(login_stack)
+    page = cognito.page_app(login_stack)
     client = login_stack.client("cognito-idp").describe_user_pool_client(
-        UserPoolId=people.pool_of(login_stack), ClientId=page.client_id
+        UserPoolId=cognito.pool_of(login_stack), ClientId=page.client_id
     )["UserPoolClient"]
     assert client["ExplicitAuthFlows"] == ["ALLOW_REFRESH_TOKEN_AUTH"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 
-from tests.access import people
+from tests.access import cognito
 from tests.access.conftest import Door
 from tests.local_stack import LocalStack
 
@@ -25,13 +25,13 @@ def statuses(door: Door, stack: LocalStack, headers: dict[str, str]) -> dict[str
 
 
 def test_where_readers_sign_in_only_staff_see_orders(login: Door, login_stack: LocalStack) -> None:
-    for who, headers in people.tokens_without_rights(login_stack, login.http).items():
+    for who, headers in cognito.tokens_without_rights(login_stack, login.http).items():
         for address, refused in statuses(login, login_stack, headers).items():
             assert set(refused) <= {401, 403}, (who, address)
-    reader = people.sign_in(login_stack, login.http, people.page_app(login_stack))["access_token"]
+    reader = cognito.sign_in(login_stack, login.http, cognito.page_app(login_stack))["access_token"]
     reading = statuses(login, login_stack, {"Authorization": f"Bearer {reader}"})
     assert reading == {"page": [401] * 3, "api": [401] * 3}
-    staff = people.sign_in(login_stack, login.http, people.staff_app(login_stack))["access_token"]
+    staff = cognito.sign_in(login_stack, login.http, cognito.staff_app(login_stack))["access_token"]
     seen = [200, 404, 404]
     assert statuses(login, login_stack, {"Authorization": f"Bearer {staff}"}) == {"page": seen, "api": seen}
 
@@ -39,11 +39,11 @@ def test_where_readers_sign_in_only_staff_see_orders(login: Door, login_stack: L
 def test_where_networks_are_limited_staff_see_orders_from_them_and_through_cloudfront_alone(
     inside: Door, outside: Door, networks_stack: LocalStack
 ) -> None:
-    for who, headers in people.tokens_without_rights(networks_stack, inside.http).items():
+    for who, headers in cognito.tokens_without_rights(networks_stack, inside.http).items():
         for address, refused in statuses(inside, networks_stack, headers).items():
             assert set(refused) <= {401, 403}, (who, address)
-    app = people.staff_app(networks_stack)
-    staff = {"Authorization": f"Bearer {people.sign_in(networks_stack, inside.http, app)['access_token']}"}
+    app = cognito.staff_app(networks_stack)
+    staff = {"Authorization": f"Bearer {cognito.sign_in(networks_stack, inside.http, app)['access_token']}"}
     assert statuses(inside, networks_stack, staff) == {"page": [200, 404, 404], "api": [403] * 3}
     assert statuses(outside, networks_stack, staff) == {"page": [403] * 3, "api": [403] * 3}
 

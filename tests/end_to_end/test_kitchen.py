@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 from typer.testing import CliRunner
 
 from cli.main import app as command
-from tests.access import people
+from tests.access import cognito
 from tests.cafe import Cafe
 from tests.waiting import eventually
 
@@ -22,7 +22,7 @@ JSON = dict[str, Any]
 @pytest.fixture(scope="module")
 def staff(cafe: Cafe) -> dict[str, str]:
     """The headers of the user that `make local` prints."""
-    token = people.sign_in(cafe.stack, cafe.http, people.staff_app(cafe.stack))["access_token"]
+    token = cognito.sign_in(cafe.stack, cafe.http, cognito.staff_app(cafe.stack))["access_token"]
     return {"Authorization": f"Bearer {token}"}
 
 
@@ -114,7 +114,7 @@ def test_a_change_of_an_old_version_is_refused_and_a_public_stack_lets_in_only_s
 ) -> None:
     order_id = placed(cafe)["orderId"]
     for base in (api, cafe.outputs["api_url"]):
-        for who, headers in people.tokens_without_rights(cafe.stack, cafe.http).items():
+        for who, headers in cognito.tokens_without_rights(cafe.stack, cafe.http).items():
             change = {**headers, "If-Match": '"1"'}
             refused = cafe.http.patch(f"{base}/orders/{order_id}", json={"state": "ready"}, headers=change)
             assert refused.status_code in {401, 403}, who
@@ -138,11 +138,11 @@ def test_who_is_added_by_the_command_signs_in_as_what_it_says(cafe: Cafe, api: s
     email = f"{uuid.uuid4()}@cafe.example"
     added = cafe_command(cafe, "staff", "add", email, "--role", "manager")
     login = {"user": email, "password": added["password"]}
-    app = people.staff_app(cafe.stack)
-    tokens = people.sign_in(cafe.stack, cafe.http, app, login)
-    renewed = people.renew(cafe.stack, cafe.http, app, tokens["refresh_token"])
+    app = cognito.staff_app(cafe.stack)
+    tokens = cognito.sign_in(cafe.stack, cafe.http, app, login)
+    renewed = cognito.renew(cafe.stack, cafe.http, app, tokens["refresh_token"])
     for token in (tokens["access_token"], renewed["access_token"]):
-        assert people.claims_of(token)["cognito:groups"] == ["manager"]
+        assert cognito.claims_of(token)["cognito:groups"] == ["manager"]
         headers = {"Authorization": f"Bearer {token}"}
         assert cafe.http.get(f"{api}/kitchen", headers=headers).status_code == 200
     cafe_command(cafe, "staff", "remove", email, "--yes")

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.cafe import Cafe
-from tests.end_to_end.test_doors import command
 from tests.end_to_end.test_failures import cut_connections, database_away, master, wait_for_line
+from tests.end_to_end.test_page_and_command import command
 from tests.waiting import eventually
 
 NewId = Callable[[], str]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from local import certificates
+from local.database import certificates
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,10 @@ import pytest
 
 from local import control, stack
 from local.control import Control, Request
-from local.database import tls_context
+from local.database.instance import tls_context
 from local.errors import LocalError
 from tests import database_engine
-from tests.local.runs import PROGRAM, Run, children, leftovers, write_program
+from tests.local.stack_process import PROGRAM, Run, children, leftovers, write_program
 from tests.waiting import eventually
 
 READY = "The cafe is open"

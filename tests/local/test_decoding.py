@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local import decoding
-from local.decoding import LARGEST, NotInFormatError, TooLargeError, decode
+from local.emulator import decoding
+from local.emulator.decoding import LARGEST, NotInFormatError, TooLargeError, decode
 
 PATH = "/_aws/execute-api/0a1b2c3d/prod/orders"
 ORDER = b'{"item": "Latte", "quantity": 1}'

@@ -16,8 +16,8 @@ from pulumi.runtime import mocks, rpc
 from pulumi.runtime.settings import SETTINGS
 
 from local import program, project
-from local.database import Database
-from local.database_server import Administrator
+from local.database.instance import Database
+from local.database.server import Administrator
 from local.deployer import Cloud, Deployer, DeployError
 from local.deployer.inputs import InputError, Inputs, plain
 from local.deployer.naming import Naming

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from local.gateway import Gateway, Served
+from local.emulator.gateway import Gateway, Served
 
 GATEWAY = "127.0.0.1:4566"
 PAGE = "d1a.cloudfront.localhost:4566"

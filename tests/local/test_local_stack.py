@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 from pymysql.constants import ER
 
 from local import clients
-from local.database import tls_context
-from tests.local.runs import children
+from local.database.instance import tls_context
+from tests.local.stack_process import children
 from tests.local_stack import UNSIGNED, LocalStack
 from tests.program.test_inventory import OUTPUTS
 

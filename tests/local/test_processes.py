@@ -12,7 +12,7 @@ import pytest
 
 from local import stack
 from tests import database_engine
-from tests.local.runs import PROGRAM, Run, children, leftovers, write_program
+from tests.local.stack_process import PROGRAM, Run, children, leftovers, write_program
 from tests.odd import ODD, ODD_FOR_PYTHON
 from tests.waiting import eventually
 

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from local import children, database_server, mariadb, ministack, mysql, ports
 from local import directory as run_directory
+from local import ports, supervisor
+from local.database import mariadb, mysql
+from local.database import server as database_server
 from local.directory import LOCK, RunDirectory
+from local.emulator import ministack
 from local.errors import AlreadyRunningError, LocalError
 
 # The run directory
@@ -187,7 +190,7 @@ def test_the_program_sees_nothing_of_the_developers_aws_account(
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "work")
     monkeypatch.setenv("PULUMI_CONFIG", "{}")
-    environment = children.program_environment(tmp_path)
+    environment = supervisor.program_environment(tmp_path)
     assert environment["HOME"] == str(tmp_path)
     assert "AWS_PROFILE" not in environment
     assert "PULUMI_CONFIG" not in environment
@@ -223,7 +226,7 @@ def test_a_taken_port_is_refused_with_the_option_that_chooses_another() -> None:
 def test_a_log_is_summed_up_by_its_last_error(tmp_path: Path, log: str, sentence: str) -> None:
     path = tmp_path / "service.log"
     path.write_text(log)
-    assert children.summary(path) == sentence
+    assert supervisor.summary(path) == sentence
 
 
 def test_the_watchdog_needs_no_virtual_environment() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import ending
+from local import process_groups
 from local.control import Request
 from local.progress import Event, decode
 from local.watchdog import Watchdog
@@ -20,7 +20,7 @@ SUMMARY_LENGTH = 300
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
+class Exited:
     """A child has ended, whatever the reason."""
 
     name: str
@@ -29,7 +29,7 @@ class Ended:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class Requested:
     """A tool asks for something."""
 
     request: Request
@@ -42,11 +42,11 @@ class Interrupted:
     number: int
 
 
-Message = Event | Ended | Asked | Interrupted
+Message = Event | Exited | Requested | Interrupted
 Inbox = queue.SimpleQueue[Message]
 
 
-class Children:
+class Supervisor:
     """Every child is a process group of its own, so that all that it starts ends with it."""
 
     def __init__(self, logs: Path, watchdog: Watchdog, inbox: Inbox) -> None:
@@ -103,14 +103,14 @@ class Children:
         """Kill a child on purpose: the inbox is not told, and another may be started under its name."""
         process = self._processes.pop(name)
         self._killed.add(process.pid)
-        ending.end_groups([process.pid])
+        process_groups.kill([process.pid])
         process.wait()
         self._watchdog.ended(process.pid)
 
     def end(self) -> None:
         """End all children, and all that they started."""
         processes = list(self._processes.values())
-        ending.end_groups([process.pid for process in processes])
+        process_groups.kill([process.pid for process in processes])
         for process in processes:
             process.wait()
             self._watchdog.ended(process.pid)
@@ -132,7 +132,7 @@ class Children:
                         output.write(line)
         code = process.wait()
         if process.pid not in self._killed:
-            self._inbox.put(Ended(name=name, code=code, log=log))
+            self._inbox.put(Exited(name=name, code=code, log=log))
 
 
 def summary(log: Path) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from local.certificates import Certificates
+    from local.database.certificates import Certificates
 
 ADMINISTRATOR = "cafe_local_admin"
 

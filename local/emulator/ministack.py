@@ -35,7 +35,7 @@ def command(root: Path) -> list[str]:
     if not python.exists():
         raise LocalError(INSTALL_HINT)
     # Not in the file's own directory (-P): modules of ours could be taken for others.
-    return [str(python), "-P", str(root / "local" / "gateway.py")]
+    return [str(python), "-P", str(root / "local" / "emulator" / "gateway.py")]
 
 
 def python_version(root: Path) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import pymysql
 from pymysql.constants import ER
 
-from local.database_server import Administrator
+from local.database.server import Administrator
 from local.errors import LocalError
 
 # Seconds until a service must answer. They take one or two, and many times that on a busy machine; one that

@@ -345,7 +345,7 @@ def main() -> None:
     """Run MiniStack until a signal ends it."""
     # Installed in MiniStack's own virtual environment, and not in the one that checks types.
     ministack: Any = importlib.import_module("ministack.app")
-    _sibling("renewal").keep_groups(importlib.import_module("ministack.services.cognito"))
+    _sibling("token_refresh").keep_groups(importlib.import_module("ministack.services.cognito"))
     decoding = _sibling("decoding").decoding
     ministack.app = Gateway(decoding(ministack.app), Path.cwd() / SERVED_FILE)
     # What is loaded by now stays, and services that are loaded later leave little garbage.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.database_server import Administrator, search, secret_file, user_option
+from local.database.server import Administrator, search, secret_file, user_option
 from local.errors import LocalError
 
 INSTALL_HINT = (

@@ -12,7 +12,7 @@ from pathlib import Path
 _PROCESSES = Path("/proc")  # on Linux; macOS has no such directory
 
 
-def end_groups(groups: Collection[int], timeout: float = 30.0) -> None:
+def kill(groups: Collection[int], timeout: float = 30.0) -> None:
     """Kill process groups at once, and wait until they are gone or `timeout` seconds have passed.
 
     Nothing is asked to end by itself: all that the processes have is in the run directory, which is

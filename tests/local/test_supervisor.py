@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from unittest.mock import create_autospec
 
-from local.children import Children, Ended, Inbox
 from local.progress import Ready, decode, encode
+from local.supervisor import Exited, Inbox, Supervisor
 from local.watchdog import Watchdog
 
 
@@ -14,14 +14,14 @@ def test_what_a_program_prints_is_logged_and_hides_no_event(tmp_path: Path) -> N
     ready = Ready(service="gateway")
     program = f"print('debug')\nprint({encode(ready)!r})\nprint('[]', 1, sep='\\n')"
     inbox = Inbox()
-    children = Children(tmp_path, create_autospec(Watchdog, instance=True), inbox)
+    children = Supervisor(tmp_path, create_autospec(Watchdog, instance=True), inbox)
 
     children.start(
         "Program", [sys.executable, "-c", program], directory=tmp_path, environment=os.environ, told=""
     )
 
     log = tmp_path / "program.log"
-    assert [inbox.get(timeout=60), inbox.get(timeout=60)] == [ready, Ended(name="Program", code=0, log=log)]
+    assert [inbox.get(timeout=60), inbox.get(timeout=60)] == [ready, Exited(name="Program", code=0, log=log)]
     assert log.read_text() == "debug\n[]\n1\n"
     children.end()
 

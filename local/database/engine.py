@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from local import mariadb, mysql
-from local.database_server import DatabaseServer
+from local.database import mariadb, mysql
+from local.database.server import DatabaseServer
 
 
 class Engine(StrEnum):

@@ -1,0 +1,1 @@
+"""The database server in place of RDS: MariaDB or MySQL, and what RDS does when it makes an instance."""

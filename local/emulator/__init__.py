@@ -1,0 +1,1 @@
+"""MiniStack in place of AWS, behind a gateway."""
