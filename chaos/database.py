@@ -40,7 +40,7 @@ class DatabaseFaults:
     @contextmanager
     def killed(self) -> Iterator[None]:
         """Kill the server, and start it again on its data."""
-        control.ask(self._directory, control.Request.KILL_DATABASE)
+        control.send(self._directory, control.Request.KILL_DATABASE)
         _wait_until(lambda: not self._responds(), "The database does not stop.")
         self.times_killed += 1
         try:
@@ -50,7 +50,7 @@ class DatabaseFaults:
 
     def start(self) -> None:
         """Start the server unless it runs, and wait until it responds."""
-        control.ask(self._directory, control.Request.START_DATABASE)
+        control.send(self._directory, control.Request.START_DATABASE)
         _wait_until(self._responds, "The database does not start.")
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""A local stack in this process: what `cafe local --detach` starts, and what tests kill."""
+"""Runs a local stack in this process: `cafe local --detach` and the tests start it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local.display import Display
 
 
 def main() -> int:
-    """Run until a signal ends it; with a descriptor, write to it when ready and let go of the terminal."""
+    """Run until a signal arrives; with a descriptor, write to it when ready, and detach from the terminal."""
     parser = argparse.ArgumentParser(prog="local", description=__doc__)
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--port", type=int, default=stack.DEFAULT_PORT)
@@ -35,9 +35,9 @@ def main() -> int:
     def on_ready() -> None:
         if arguments.ready_descriptor is None:
             return
-        nowhere = os.open(os.devnull, os.O_RDWR)
+        null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (1, 2):
-            os.dup2(nowhere, descriptor)
+            os.dup2(null, descriptor)
         os.write(arguments.ready_descriptor, b"1")
         os.close(arguments.ready_descriptor)
 

@@ -1,8 +1,7 @@
-"""The way in for tools that break a running local stack on purpose: a named pipe in its run directory.
+"""Control pipe of a running local stack: `make chaos` and tests kill and start its database.
 
-Only the stack's owner can write to it. It takes a line for each request, `kill database` or `start
-database`; whoever asks sees at the database's port that it was done. A pipe, because a socket's path has to
-be short.
+A named pipe in the run directory that only the stack's owner can write to, one request a line. Without a
+response: poll the database's port. Not a Unix socket, whose path would have to be short.
 """
 
 from __future__ import annotations
@@ -19,31 +18,29 @@ from local.errors import LocalError
 
 
 class Request(enum.Enum):
-    """What a running stack does when it is asked to."""
+    """A request to a running stack."""
 
-    KILL_DATABASE = "kill database"  # as the kernel would: nothing is written, nobody is told
-    START_DATABASE = "start database"  # again, on the same data and the same port
+    KILL_DATABASE = "kill database"  # with SIGKILL
+    START_DATABASE = "start database"  # on the same data and port
 
 
-def ask(directory: Path, request: Request) -> None:
-    """Hand a request to the stack that runs in `directory`; it is carried out a moment later.
+def send(directory: Path, request: Request) -> None:
+    """Send a request to the stack that runs in `directory`; return without waiting for it.
 
     Raises
     ------
     LocalError
-        When no stack runs there, or it is another user's.
+        No stack runs there, or it is another user's.
     """
     try:
-        # Without a reader, opening fails instead of waiting for one.
+        # Fail if the pipe has no reader.
         descriptor = os.open(directory / CONTROL, os.O_WRONLY | os.O_NONBLOCK)
     except FileNotFoundError:
         raise LocalError(f"No local stack runs in {directory}.") from None
     except OSError as error:
         if error.errno == errno.ENXIO:
             raise LocalError(f"No local stack runs in {directory}.") from None
-        raise LocalError(
-            f"The local stack in {directory} cannot be told anything ({error.strerror})."
-        ) from error
+        raise LocalError(f"Cannot write to {directory / CONTROL}: {error.strerror}.") from error
     try:
         os.write(descriptor, f"{request.value}\n".encode())
     finally:
@@ -51,27 +48,27 @@ def ask(directory: Path, request: Request) -> None:
 
 
 class Control:
-    """The running stack's side: passes every request that it understands on, in a thread of its own."""
+    """Reads requests in a thread of the running stack, and ignores unknown ones."""
 
     def __init__(self, directory: Path, receive: Callable[[Request], None]) -> None:
         path = directory / CONTROL
         os.mkfifo(path, 0o600)
-        # Open for writing too: so there is no end of file while nobody else writes.
+        # Open for writing as well, so that reading does not end when a writer closes the pipe.
         self._descriptor = os.open(path, os.O_RDWR)
         self._receive = receive
-        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop reading."""
         os.write(self._descriptor, b"\0")
         self._thread.join()
         os.close(self._descriptor)
 
-    def _listen(self) -> None:
-        heard = b""
-        while b"\0" not in heard:
-            *lines, heard = (heard + os.read(self._descriptor, 512)).split(b"\n")
+    def _read(self) -> None:
+        rest = b""
+        while b"\0" not in rest:
+            *lines, rest = (rest + os.read(self._descriptor, 512)).split(b"\n")
             for line in lines:
                 if line.decode(errors="replace") in set(Request._value2member_map_):
                     self._receive(Request(line.decode()))

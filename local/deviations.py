@@ -1,8 +1,7 @@
-"""Everything in which a local stack differs from one on AWS.
+"""All differences between a local stack and one on AWS.
 
-Each difference is a function that changes one value on its way to the local services, and notes the
-sentence about it that is shown at start-up. What this file does not change reaches the services as the
-program wrote it.
+Each method replaces one value before it reaches the local services, and records the sentence that is printed
+at start-up. All other values reach the services as the program set them.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-# In a function's archive: the authorities that it trusts for the database's certificate.
+# File in a function's archive with the CA certificates that it trusts for the database.
 DATABASE_AUTHORITIES = "rds-ca.pem"
-# MiniStack hands a function at most this many messages of a queue at once.
+# MiniStack passes at most this many messages of a queue to one invocation.
 MAX_BATCH_SIZE = 10
 PARTIQL_UPDATE = "dynamodb:PartiQLUpdate"
 
@@ -28,16 +27,16 @@ _SIGN_IN_HOST = r"[a-z0-9-]+\.auth\.[a-z0-9-]+\.amazoncognito\.com"
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
 _BATCHABLE = frozenset({"sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"})
 
-# True for every local stack: what MiniStack accepts without acting on it.
+# Differences of every local stack.
 ALWAYS = (
     f"Functions run on this machine's processor ({platform.machine()}), whatever architecture they name.",
     "Accepted but not enforced: security groups and endpoints, API Gateway's permission to invoke, "
     "the queue permissions of an event source, permissions to write logs, keys of KMS.",
-    "Whoever is logged in on this machine can act as the administrator, whose key (test) is well known.",
+    "Every user of this machine can act as the administrator, whose access key (test) is well known.",
     "Presigned URLs, WebSockets, HTTP/2 and CORS are not available: AWS calls need a signature in their "
     "headers, and browsers reach only this stack's own pages, API and sign-in, from those pages.",
-    "Unless --config says otherwise, everybody may read the order status, and no data is protected.",
-    "Answers are neither compressed nor kept by CloudFront: each one comes from its function.",
+    "Unless changed by --config, the order status is public and nothing is protected from deletion.",
+    "CloudFront neither compresses nor caches responses: each one comes from its function.",
 )
 
 
@@ -53,83 +52,89 @@ class Deviations:
 
     @property
     def sentences(self) -> list[str]:
-        """What differs, a sentence each, without repetitions."""
+        """The recorded sentences, without duplicates."""
         with self._lock:
             return list(self._noted)
 
     def database_address(self, product: str, host: str, port: int) -> tuple[str, int]:
-        """Say where the database is, instead of RDS's host name and port."""
+        """Return the local address in place of RDS's host name and port."""
         self._note(f"The database is {product} at {host}:{port}, not MySQL 8.4 on RDS.")
         return host, port
 
     def runtime(self, name: str) -> str:
-        """Say which version of Python runs the functions, unless it is the one that they name."""
+        """Record the version of Python that runs the functions, if it is not the one that they name."""
         if name != f"python{self._python}":
             self._note(f"Functions run on Python {self._python}, not on Lambda's runtime {name}.")
         return name
 
     def archive_replacements(self) -> dict[str, bytes]:
-        """Return the files in functions' archives that get another content."""
+        """Return files that replace those of the same name in functions' archives."""
         self._note(
             f"{DATABASE_AUTHORITIES} in functions' archives holds the local database's CA, not Amazon's."
         )
         return {DATABASE_AUTHORITIES: self._authority.read_bytes()}
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
-        """Leave out which of SQS's names a function uses, and write the page's local address."""
+        """Remove the choice of SQS's endpoint, and replace the page's address."""
         if "SQS_DUALSTACK" in variables:
-            self._note("Functions reach SQS at MiniStack's address: on AWS over IPv6, by another name.")
+            self._note(
+                "Functions reach SQS at MiniStack's address, on AWS at its dual-stack endpoint over IPv6."
+            )
         return {name: self.addresses(value) for name, value in variables.items() if name != "SQS_DUALSTACK"}
 
     def resource_policy(self, document: str) -> str:
-        """Drop from a topic's, queue's or bucket's policy what refuses requests over plain HTTP."""
+        """Remove the statements that refuse plain HTTP from the policy of a topic, queue or bucket."""
         policy = json.loads(document)
         kept = [statement for statement in policy["Statement"] if not _refuses_plain_http(statement)]
         if len(kept) < len(policy["Statement"]):
-            self._note("Topics, queues and buckets take requests over HTTP: on AWS their policies refuse it.")
+            self._note("Topics, queues and buckets accept plain HTTP, which their policies refuse on AWS.")
         return json.dumps({**policy, "Statement": kept})
 
     def role_policy(self, document: str) -> str:
-        """Allow the batches of what is allowed, which are actions of their own for MiniStack alone."""
+        """Allow the batch variants of allowed actions, which are separate actions for MiniStack only."""
         policy = json.loads(document)
         changed = [_with_batches(statement) for statement in policy["Statement"]]
         if changed != policy["Statement"]:
             self._note(
-                "Roles may send to queues, delete and hide messages in batches: AWS does not ask apart."
+                "Roles also have the batch actions of SQS, which AWS covers by SendMessage and its like."
             )
         if any(PARTIQL_UPDATE in statement["Action"] for statement in changed):
-            self._note("Roles that may update items with PartiQL may use it on all tables: on AWS on theirs.")
+            self._note(
+                "Roles that may update items by PartiQL may do so in all tables, on AWS only in theirs."
+            )
             batch = {"Effect": "Allow", "Action": ["dynamodb:BatchExecuteStatement"], "Resource": ["*"]}
             changed.append(batch)
         return json.dumps({**policy, "Statement": changed})
 
     def permissions_boundary(self) -> None:
-        """Note that no boundary limits the roles: the policy is in an account on AWS."""
-        self._note("No permissions boundary limits the roles: the policy that the setting names is on AWS.")
+        """Record that the permissions boundary does not exist here."""
+        self._note("No permissions boundary limits the roles: the policy in the setting exists on AWS only.")
 
     def batch_size(self, size: int) -> int:
         """Cap an event source's batch size."""
         if size > MAX_BATCH_SIZE:
-            self._note(f"A function gets at most {MAX_BATCH_SIZE} messages of a queue at once, not {size}.")
+            self._note(
+                f"A function receives at most {MAX_BATCH_SIZE} messages of a queue at once, not {size}."
+            )
         return min(size, MAX_BATCH_SIZE)
 
     def budget(self) -> None:
-        """Say that a budget sends nothing."""
+        """Record that a budget sends no e-mails."""
         self._note("A budget sends no e-mails: what runs here costs nothing.")
 
     def alarms(self) -> None:
-        """Say that an alarm is there and stays silent."""
-        self._note("Alarms are there, but nobody measures what they watch: they stay silent.")
+        """Record that alarms are never raised."""
+        self._note("Alarms exist but are never raised: their metrics are not collected.")
 
     def viewer_protocol_policy(self, policy: str) -> str:
-        """Let the page be read over HTTP: there is no certificate for it."""
+        """Allow plain HTTP, since the page has no certificate."""
         if policy in ("redirect-to-https", "https-only"):
-            self._note("The page is served over HTTP: CloudFront's viewers may use any protocol.")
+            self._note("The page is served over plain HTTP.")
             return "allow-all"
         return policy
 
     def api_origin(self, domain: str, path: str) -> dict[str, Any] | None:
-        """Return the origin in place of an API of API Gateway's, None for any other domain."""
+        """Return the local origin of an API Gateway API; None for any other domain."""
         host = re.fullmatch(_API_HOST, domain)
         if host is None:
             return None
@@ -145,23 +150,21 @@ class Deviations:
         }
 
     def visitor(self, user: str) -> None:
-        """Say that somebody may sign in whom the program did not invite."""
-        self._note(f"{user} may sign in without an invitation, and nobody gets e-mails.")
-        self._note(
-            "Anybody may sign up with the user pool's API: on AWS only an invitation makes an account."
-        )
+        """Record that a user exists who was not invited."""
+        self._note(f"{user} may sign in without an invitation, and no e-mails are sent.")
+        self._note("Anybody may sign up through the user pool's API; on AWS, users must be invited.")
 
     def addresses(self, value: Any) -> Any:
-        """Return a text with the local URLs of the page, the API and the sign-in in place of those on AWS."""
+        """Replace the AWS URLs of the page, the API and the sign-in in a text by local ones."""
         if not isinstance(value, str):
             return value
-        places = {
+        replacements = {
             _PAGE_HOST: f"http://\\1.cloudfront.localhost:{self._port}",
             _API_HOST: f"http://127.0.0.1:{self._port}/_aws/execute-api/\\1",
             _SIGN_IN_HOST: f"http://127.0.0.1:{self._port}",
         }
-        for host, here in places.items():
-            value = re.sub(f"https://{host}", here, value)
+        for host, local in replacements.items():
+            value = re.sub(f"https://{host}", local, value)
         return value
 
     def _note(self, sentence: str) -> None:

@@ -1,6 +1,6 @@
-"""The run directory: who holds it, what is in it, and its removal.
+"""The run directory: its lock, its contents and its removal.
 
-The standard library only: the watchdog imports this without the virtual environment.
+Standard library only: the watchdog imports this without the virtual environment.
 """
 
 from __future__ import annotations
@@ -19,17 +19,16 @@ LOCK = "cafe-local.lock"
 STACK_FILE = "stack.json"
 LOGS = "logs"
 CONTROL = "control"  # the pipe of `local.control`
-# Changes by `make chaos`, with the values from before.
+# Values that `make chaos` changed, with the originals.
 CHAOS_FILE = "chaos.json"
-# All that local mode ever makes in a run directory. Nothing else is ever removed from it.
+# Everything that local mode creates in a run directory; nothing else is ever removed from it.
 CONTENTS = (STACK_FILE, "stack.partial", LOGS, CONTROL, CHAOS_FILE, "database", "ministack", "tls")
 
-# How long a watchdog may need to clean up after a killed run, in seconds.
-CLEAN_UP_TIMEOUT = 60.0
+CLEAN_UP_TIMEOUT = 60.0  # seconds for a watchdog to clean up after a killed run
 
 
 class RunDirectory:
-    """A directory for one run at a time, held by a lock that the kernel frees with its last holder."""
+    """A directory for one run at a time, held by a lock that the kernel releases with its last holder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
@@ -40,20 +39,20 @@ class RunDirectory:
 
     @property
     def descriptor(self) -> int:
-        """The locked file: a child that inherits it keeps the directory held."""
+        """The locked file; a child process that inherits it keeps the lock."""
         if self._descriptor is None:
             raise RuntimeError("the run directory is not held")
         return self._descriptor
 
     def hold(self) -> bool:
-        """Take the directory, empty it, and return whether a crashed run had left something in it.
+        """Lock and empty the directory; return whether a crashed run had left files in it.
 
         Raises
         ------
         AlreadyRunningError
-            When another run holds it.
+            Another run holds it.
         LocalError
-            When it is not ours to empty, or cannot be made.
+            It holds files that local mode did not create, or cannot be used.
         """
         try:
             self._descriptor = self._acquire()
@@ -65,13 +64,13 @@ class RunDirectory:
         return stale
 
     def release(self, *, keep_logs: bool) -> None:
-        """Remove what the run made, with its logs unless they are to stay, and free the directory."""
+        """Remove what the run created, except its logs with `keep_logs`, and release the lock."""
         self.clear(keep_logs=keep_logs)
-        # The lock file goes before the lock: whoever waited for it sees that it is another file by now.
-        # Beside logs it stays, as the sign that the directory is ours.
+        # Remove the file before releasing the lock: a waiting process then notices that it locked a removed
+        # file. With logs it stays, to mark the directory as local mode's.
         if not keep_logs:
             self._lock.unlink(missing_ok=True)
-            # Not when it holds files of others, or the next run's.
+            # It may hold other files, or the next run's.
             with contextlib.suppress(OSError):
                 self.path.rmdir()
         if self._descriptor is not None:
@@ -79,7 +78,7 @@ class RunDirectory:
             self._descriptor = None
 
     def clear(self, *, keep_logs: bool = False) -> None:
-        """Remove everything that local mode makes in a run directory, but the lock."""
+        """Remove everything that local mode creates in a run directory except the lock."""
         for name in CONTENTS:
             path = self.path / name
             if name == LOGS and keep_logs:
@@ -90,7 +89,7 @@ class RunDirectory:
                 path.unlink(missing_ok=True)
 
     def holder(self) -> int | None:
-        """Return the process id of the run that holds the directory, None when nobody does."""
+        """Return the process id of the run that holds the directory, or None."""
         try:
             descriptor = os.open(self._lock, os.O_RDWR)
         except OSError:
@@ -104,11 +103,11 @@ class RunDirectory:
         return int(text) if text.isdigit() else None
 
     def _check_ours(self) -> None:
-        # One look at all names: a run that is ending removes its lock last, and perhaps between two looks.
+        # List the directory once: a run that is ending removes its lock last, perhaps between two listings.
         names = [entry.name for entry in self.path.iterdir()] if self.path.is_dir() else []
         if names and LOCK not in names:
             raise LocalError(
-                f"{self.path} holds files that local mode did not make; choose an empty --directory."
+                f"{self.path} holds files that local mode did not create; choose an empty --directory."
             )
 
     def _acquire(self) -> int:
@@ -119,7 +118,7 @@ class RunDirectory:
                 descriptor = self._try_to_acquire()
                 if descriptor is not None:
                     return descriptor
-            # Held by a run that is gone: its watchdog is still cleaning up.
+            # Wait if the holder is dead: its watchdog is still cleaning up.
             holder = self.holder()
             if holder is not None and (is_alive(holder) or time.monotonic() > deadline):
                 raise AlreadyRunningError(f"A local stack runs in {self.path} already.")
@@ -133,9 +132,9 @@ class RunDirectory:
         self._check_ours()
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except FileNotFoundError as error:  # where nothing can be made, such as /proc
+        except FileNotFoundError as error:  # in /proc, for example
             raise _unusable(self.path, error) from error
-        self.path.chmod(0o700)  # It may have been there: services write keys of theirs into it.
+        self.path.chmod(0o700)  # It may exist with other permissions, and services write their keys into it.
         descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
         if _try_lock(descriptor) and self._is_current(descriptor):
             os.ftruncate(descriptor, 0)
@@ -145,7 +144,7 @@ class RunDirectory:
         return None
 
     def _is_current(self, descriptor: int) -> bool:
-        """Whether the locked file is the one that has the name now, not one that its holder removed."""
+        """Return whether the locked file still has its name: its holder may have removed it."""
         try:
             return os.path.samestat(os.fstat(descriptor), self._lock.stat())
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What a person sees of a run."""
+"""Output of a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXAMPLE_ORDER = '{"item": "Latte", "quantity": 1}'
 
 
 class Display:
-    """Lines on a terminal or in a file, each with the seconds since the start."""
+    """Prints lines with the seconds since the start."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)
@@ -27,19 +27,19 @@ class Display:
 
     @property
     def seconds(self) -> float:
-        """Since the start."""
+        """Seconds since the start."""
         return time.monotonic() - self._began
 
     def step(self, text: str) -> None:
-        """Show that something begins or is done."""
+        """Print a step."""
         self._print(f"[dim]{self.seconds:6.2f} s[/]  {escape(text)}")
 
     def ready(self, event: Ready) -> None:
-        """Show that a service answers."""
-        self.step(f"{event.service} answers")
+        """Print that a service is ready."""
+        self.step(f"{event.service} is ready")
 
     def created(self, event: Created) -> None:
-        """Show that a resource exists, and how long it took."""
+        """Print that a resource was created, and how long it took."""
         self._resources += 1
         package, _, rest = event.type.partition(":")
         module, _, kind = rest.partition(":")
@@ -56,7 +56,7 @@ class Display:
         how_to_stop: str,
         sign_in: Mapping[str, Any] | None = None,
     ) -> None:
-        """Show where everything is, what differs from AWS, and how it ends."""
+        """Print the addresses, the differences from AWS, and how to stop the stack."""
         self._print("\n[bold]Different from AWS:[/]")
         for sentence in deviations:
             self._print(f"  - {escape(sentence)}")
@@ -70,21 +70,21 @@ class Display:
             self._print(f"  sign in as:  {escape(sign_in['user'])}, password {escape(sign_in['password'])}")
         if "orders_url" in outputs:
             self._print("  An order:    .venv/bin/cafe order Latte")
-            # A key is for `stack.json` alone.
+            # A key is written to `stack.json` only.
             if "orders_api_key" not in outputs:
                 self._print(f"  or:          {escape(_curl(outputs['orders_url']))}")
         self._print(f"\n{escape(how_to_stop)}")
 
     def stopped(self) -> None:
-        """Show that the run is over."""
+        """Print that the run has ended."""
         self._print("The local stack is stopped; nothing of it is left.")
 
     def failed(self, sentence: str) -> None:
-        """Show what went wrong."""
+        """Print an error."""
         self._errors.print(f"[bold red]Error:[/] {escape(sentence)}", soft_wrap=True)
 
     def _print(self, text: str) -> None:
-        # Never wrapped: lines are for copying.
+        # Do not wrap: lines are copied.
         self._console.print(text, soft_wrap=True)
 
 

@@ -1,10 +1,10 @@
-"""What goes wrong in local mode, said to a person."""
+"""Errors of local mode, reported to the user."""
 
 from __future__ import annotations
 
 
 class LocalError(Exception):
-    """Local mode cannot go on; the message is one sentence for the person at the terminal."""
+    """Local mode cannot continue; the message is one sentence for the user."""
 
 
 class AlreadyRunningError(LocalError):

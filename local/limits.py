@@ -1,4 +1,4 @@
-"""The limit of open files, which the processes of a local stack inherit."""
+"""Limit of open files, which the processes of a local stack inherit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from local.errors import LocalError
 
 # With a dozen workers MiniStack has 135 files open, and MariaDB has 55.
 LEAST = 256
-# macOS starts processes with 256, and lets them raise it.
+# macOS starts processes with 256, which they may raise.
 WANTED = 4096
 
 
@@ -18,7 +18,7 @@ def raise_open_files() -> None:
     Raises
     ------
     LocalError
-        It may not be raised to what a local stack needs.
+        The hard limit is lower than what a local stack needs.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = WANTED if hard == resource.RLIM_INFINITY else min(hard, WANTED)

@@ -1,4 +1,4 @@
-"""Ports of this machine."""
+"""Choice of TCP ports."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from local.errors import LocalError
 
 
 def choose(requested: int, option: str) -> int:
-    """Return a port of the loopback that nobody listens on: the requested one, or any for 0.
+    """Return a free port of 127.0.0.1: the requested one, or any for 0.
 
     Raises
     ------
     LocalError
-        When the requested port is taken; names the option with which to choose another.
+        The requested port is in use; the message names the option to choose another.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        # A port whose last connections are not timed out yet is free for a server.
+        # A server may listen on a port whose last connections are in TIME_WAIT.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", requested))

@@ -1,4 +1,4 @@
-"""How processes are ended, and how to tell that they are. The standard library only."""
+"""Kills process groups, and checks that processes are gone. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-_PROCESSES = Path("/proc")  # on Linux; macOS has no such directory
+_PROCESSES = Path("/proc")  # Linux only
 
 
 def kill(groups: Collection[int], timeout: float = 30.0) -> None:
-    """Kill process groups at once, and wait until they are gone or `timeout` seconds have passed.
+    """Kill process groups, and wait until they are gone, for at most `timeout` seconds.
 
-    Nothing is asked to end by itself: all that the processes have is in the run directory, which is
-    thrown away, and a database that shuts down properly takes longer than it is worth.
+    No graceful shutdown: their data is in the run directory, which is removed, and a database takes long
+    to shut down.
     """
     for group in groups:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -27,7 +27,7 @@ def kill(groups: Collection[int], timeout: float = 30.0) -> None:
 
 
 def is_alive(process_id: int) -> bool:
-    """Whether there is such a process, and not only its zombie, which waits for its parent to notice."""
+    """Return whether a process exists and is not a zombie."""
     try:
         os.kill(process_id, 0)
     except ProcessLookupError:
@@ -42,16 +42,16 @@ def _group_exists(group: int) -> bool:
     try:
         os.killpg(group, 0)
     except (ProcessLookupError, PermissionError):
-        # The second is what macOS says of a group of zombies.
+        # macOS raises PermissionError for a group of zombies.
         return False
     if not _PROCESSES.is_dir():
         return True
-    # In a container, process 1 may take a second to notice an orphan that has ended, or never do so.
+    # In a container, process 1 may reap orphans late or never.
     return any(_group_of_living(stat) == group for stat in _PROCESSES.glob("[0-9]*/stat"))
 
 
 def _group_of_living(stat: Path) -> int | None:
-    """Return the process group that a Linux `stat` file tells, None for a zombie or when it is gone."""
+    """Return the process group in a Linux `stat` file; None for a zombie, or if the process is gone."""
     try:
         text = stat.read_text(encoding="utf-8", errors="replace")
     except OSError:

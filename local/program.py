@@ -1,7 +1,7 @@
-"""Runs the Pulumi program under mocks, in a process of its own, and tells its parent how it goes.
+"""Process that runs the Pulumi program under mocks.
 
-What it has to know comes as JSON on standard input (`Assignment`); what happens goes out on standard
-output as events (`progress`). The program's own output goes to standard error, which is a log file.
+Reads an `Assignment` as JSON from standard input, and writes events (`progress`) to standard output. The
+program's own output goes to standard error, which is a log file.
 """
 
 from __future__ import annotations
@@ -41,25 +41,24 @@ Report = Callable[[Event], None]
 
 
 def main() -> int:
-    """Deploy what standard input says, and return the exit code."""
-    # Collecting garbage takes as long as importing Pulumi's packages, and this process ends soon.
+    """Deploy the assignment on standard input, and return the exit code."""
+    # Garbage collection takes as long as importing Pulumi's packages, and this process is short-lived.
     gc.disable()
     report = _take_standard_output()
-    # Pulumi's warnings, and the program's.
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     try:
         assignment = Assignment(**json.load(sys.stdin))
         report(asyncio.run(_deploy(assignment, report)))
-    # Whatever it is, its traceback is for the log and its sentence for the person.
+    # Log the traceback, and report the message to the user.
     except BaseException as error:  # noqa: BLE001
         traceback.print_exc()
-        report(Failed(message=_sentence(error)))
+        report(Failed(message=_message(error)))
         return 1
     return 0
 
 
 def _take_standard_output() -> Report:
-    """Keep standard output for events, and send what anybody prints to standard error."""
+    """Reserve standard output for events, and redirect all other output to standard error."""
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     lock = threading.Lock()
@@ -89,15 +88,18 @@ async def _deploy(assignment: Assignment, report: Report) -> Finished:
         authority=Path(assignment.authority),
     )
 
-    def watch_database() -> None:
-        report(Ready(service=database.wait(START_TIMEOUT)))
+    def wait_for_database() -> None:
+        try:
+            report(Ready(service=database.wait(START_TIMEOUT)))
+        except Exception as error:  # noqa: BLE001
+            report(Failed(message=_message(error)))
 
-    watching = threading.Thread(target=_reported(watch_database, report), daemon=True)
-    watching.start()
+    waiting = threading.Thread(target=wait_for_database, daemon=True)
+    waiting.start()
     _wait_for_gateway(assignment.gateway_port)
     report(Ready(service="MiniStack"))
     outputs = await run(root, declared, Deployer(cloud, report))
-    watching.join(START_TIMEOUT)
+    waiting.join(START_TIMEOUT)
     login = database.login
     return Finished(
         outputs={key: cloud.deviations.addresses(value) for key, value in outputs.items()},
@@ -114,9 +116,9 @@ async def run(root: Path, declared: project.Project, deployer: Deployer) -> dict
     Raises
     ------
     LocalError
-        When a resource fails, or an output is missing.
+        A resource failed, or an output is missing.
     """
-    # Everything that follows belongs to the loop that runs now, so the mocks are set within it.
+    # Set the mocks within the running event loop, to which all that follows belongs.
     pulumi.runtime.set_mocks(deployer, project=declared.name, stack=project.STACK, preview=False)
     pulumi.runtime.set_all_config(dict(declared.configuration))
     os.chdir(root)
@@ -129,7 +131,7 @@ async def run(root: Path, declared: project.Project, deployer: Deployer) -> dict
             name: await _stack_output(name, value) for name, value in getattr(stack, "outputs", {}).items()
         }
     except Exception:
-        # The program sees only what follows from the first failure.
+        # Report the first failure, which causes this one.
         if deployer.failure is not None:
             raise deployer.failure from None
         raise
@@ -152,26 +154,14 @@ def _wait_for_gateway(port: int) -> None:
             opener.open(url, timeout=5).close()
         except (urllib.error.URLError, OSError) as error:
             if time.monotonic() > deadline:
-                raise LocalError(f"MiniStack does not answer: {error}") from error
+                raise LocalError(f"MiniStack does not respond: {error}") from error
             time.sleep(0.02)
         else:
             return
 
 
-def _reported(work: Callable[[], None], report: Report) -> Callable[[], None]:
-    """Run work in a thread, where nobody else sees how it fails."""
-
-    def run() -> None:
-        try:
-            work()
-        except Exception as error:  # noqa: BLE001
-            report(Failed(message=_sentence(error)))
-
-    return run
-
-
-def _sentence(error: BaseException) -> str:
-    """Say an error to a person; of a wrong setting or program, its own message is the best that there is."""
+def _message(error: BaseException) -> str:
+    """Return an error's message for the user; settings errors have several lines of their own."""
     text = str(error).strip()
     if isinstance(error, LocalError | pulumi.RunError) or (text and "\n" in text):
         return text
@@ -180,6 +170,6 @@ def _sentence(error: BaseException) -> str:
 
 if __name__ == "__main__":
     code = main()
-    # Threads may still wait for calls; nothing of theirs is needed any more.
+    # Do not wait for threads that are still in calls.
     sys.stderr.flush()
     os._exit(code)

@@ -1,4 +1,4 @@
-"""What the program's process is told by the one that started it, and tells it: a JSON document a line."""
+"""Messages between the program's process and its parent: one JSON document a line."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """What to deploy, and on what."""
+    """The parent's input: the program to deploy, and the services to deploy it on."""
 
     program: str  # directory of `__main__.py` and `Pulumi.yaml`
     gateway_port: int
     database_port: int
     administrator_password: str = field(repr=False)
-    authority: str  # path of the certificate of the database's authority
-    parameters: str  # path of what the database server reads at every start
-    settings: dict[str, str]  # in which this stack differs from the project's defaults, as a person chose
+    authority: str  # path of the database's CA certificate
+    parameters: str  # path of the SQL that the database server runs at every start
+    settings: dict[str, str]  # values in place of the project's defaults
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
-    """A service answers."""
+    """A service is ready."""
 
     service: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Created:
-    """A resource exists."""
+    """A resource was created."""
 
     type: str
     name: str
-    seconds: float  # how long it took
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """The program cannot be deployed; the message is for a person."""
+    """The deployment failed; the message is for the user."""
 
     message: str
 
@@ -50,9 +50,9 @@ class Finished:
 
     outputs: dict[str, Any]
     database: dict[str, Any] | None  # a login for tools, see `stack.json`
-    sign_in: dict[str, Any] | None  # who may sign in to the page, if anybody has to
-    deviations: list[str]  # what differs from AWS, a sentence each
-    served: dict[str, Any]  # what the gateway lets browsers reach, see `gateway.Served`
+    sign_in: dict[str, Any] | None  # a user of the pages and the password, if there is a user pool
+    deviations: list[str]  # differences from AWS, one sentence each
+    served: dict[str, Any]  # what browsers may request, see `gateway.Served`
 
 
 Event = Ready | Created | Failed | Finished
@@ -60,12 +60,12 @@ _EVENTS: dict[str, type[Event]] = {event.__name__: event for event in (Ready, Cr
 
 
 def encode(event: Event) -> str:
-    """Return the event's line, without its end."""
+    """Return the event as a line, without its end."""
     return json.dumps({"event": type(event).__name__, **dataclasses.asdict(event)})
 
 
 def decode(line: str) -> Event | None:
-    """Return the event of a line that `encode` made; None for any other line, such as one of `print`."""
+    """Return the event of a line from `encode`; None for other lines, such as output of `print`."""
     try:
         fields = json.loads(line)
         return _EVENTS[fields.pop("event")](**fields)

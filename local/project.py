@@ -1,4 +1,4 @@
-"""The Pulumi project as the local mode runs it: its name, the stack `local`, and that stack's settings."""
+"""The Pulumi project as local mode runs it: its name, and the settings of the stack `local`."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from typing import Any
 
 STACK = "local"
 REGION = "us-east-1"
-# The Pulumi service's own default, for a project that sets none.
+# Pulumi's default, for a project without `pulumi:autonaming`.
 DEFAULT_NAMING = "${name}-${hex(7)}"
 
-# In place of a `Pulumi.local.yaml`: the settings in which one machine differs from the project's defaults.
+# In place of a `Pulumi.local.yaml`: values that differ from the project's defaults.
 OVERRIDES: Mapping[str, Any] = {
-    # The whole stack is thrown away at the end.
+    # The stack is removed at the end.
     "deletionProtection": False,
-    # Nobody else reaches this machine's loopback.
+    # Only this machine can reach its loopback.
     "dashboardAccess": "public",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """What the Pulumi CLI would tell a program and its engine."""
+    """Configuration that the Pulumi CLI would pass to the program and its engine."""
 
     name: str
     configuration: Mapping[str, str]  # full keys such as `aws:region`; all values are text
-    naming: str  # pattern of physical names
+    naming: str  # pattern of generated names
 
 
 def load(root: Path, chosen: Mapping[str, str] | None = None) -> Project:
-    """Read `Pulumi.yaml`, whose defaults the CLI would apply, and add the overrides, and what a person chose.
+    """Read `Pulumi.yaml` and apply its defaults, local mode's overrides and the `chosen` settings.
 
-    What is chosen is not checked here: the program knows its settings, and says which is wrong.
+    The program itself validates the settings.
     """
-    # Here, because the command `cafe` imports this module and reads no YAML.
+    # Imported here: the command `cafe` imports this module without reading YAML.
     import yaml
 
     document = yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8"))
@@ -58,7 +58,7 @@ def load(root: Path, chosen: Mapping[str, str] | None = None) -> Project:
 
 
 def _default(entry: Any) -> Any:
-    """Return the value of an entry of `config:`, which is either the value itself or describes it."""
+    """Return the value of an entry of `config:`, which is the value itself or an object with it."""
     if isinstance(entry, dict):
         return entry.get("value", entry.get("default"))
     return entry

@@ -1,4 +1,4 @@
-"""The signals that end a process: Ctrl-C, termination, and a terminal that is closed."""
+"""Handlers of the signals that end a process: Ctrl-C, termination, and a closed terminal."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def handled(handle: Callable[[int], object]) -> Iterator[None]:
-    """Pass these signals' numbers to `handle` while the `with` statement lasts; only for the main thread."""
+    """Call `handle` with the signal's number within the `with` statement; in the main thread only."""
     before = {number: signal.signal(number, lambda number, _: handle(number)) for number in ENDING}
     try:
         yield

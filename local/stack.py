@@ -1,4 +1,4 @@
-"""Starts the local stack, keeps it running, and stops it."""
+"""Starts, runs and stops a local stack."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import limits, ports, project, signals, supervisor
+from local import limits, ports, project, signals
 from local.control import Control, Request
 from local.database import server as database_server
 from local.database.engine import Engine
@@ -28,7 +28,15 @@ from local.emulator.gateway import SERVED_FILE
 from local.errors import AlreadyRunningError, LocalError
 from local.process_groups import is_alive
 from local.progress import Assignment, Created, Failed, Finished, Ready
-from local.supervisor import Exited, Inbox, Interrupted, Requested, Supervisor
+from local.supervisor import (
+    Exited,
+    Inbox,
+    Interrupted,
+    Requested,
+    Supervisor,
+    program_environment,
+    summary,
+)
 from local.watchdog import Watchdog
 
 ROOT = Path(__file__).parent.parent
@@ -39,7 +47,7 @@ STOP_TIMEOUT = 60.0  # seconds
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a person can choose; 0 is any free port."""
+    """Options of a run; port 0 is any free one."""
 
     directory: Path = DEFAULT_DIRECTORY
     port: int = DEFAULT_PORT
@@ -55,26 +63,26 @@ def run(options: Options, display: Display, *, on_ready: Callable[[], None], how
     Parameters
     ----------
     options, display
-        What to run, and where to show it.
+        What to run, and its output.
     on_ready
-        Called when everything answers.
+        Called when everything is ready.
     how_to_stop
-        The sentence that ends what is shown then.
+        The last line of the output then.
 
     Returns
     -------
     int
-        0 when a running stack was stopped, 1 on a failure (which is shown), 128 and the signal's number when
-        the start was interrupted.
+        0 if a running stack was stopped, 1 on a failure (printed), 128 plus the signal's number if the start
+        was interrupted.
     """
     inbox: Inbox = queue.SimpleQueue()
-    # Putting into a `SimpleQueue` is safe in a signal handler.
+    # `SimpleQueue.put` is safe in a signal handler.
     with signals.handled(lambda number: inbox.put(Interrupted(number=number))):
         directory = RunDirectory(options.directory)
         try:
             limits.raise_open_files()
             if directory.hold():
-                display.step("Removed what a crashed run had left")
+                display.step("Removed the files of a crashed run")
         except AlreadyRunningError as error:
             display.failed(f"{error} {_where(directory)}".strip())
             return 1
@@ -82,13 +90,13 @@ def run(options: Options, display: Display, *, on_ready: Callable[[], None], how
             display.failed(str(error))
             return 1
         watchdog = Watchdog(directory)
-        processes = Supervisor(directory.logs, watchdog, inbox)
+        supervisor = Supervisor(directory.logs, watchdog, inbox)
         control: Control | None = None
         code, keep_logs = 1, True
         try:
-            # Listens before anybody is told that the stack is there.
+            # Created first: tools may use it as soon as the stack is ready.
             control = Control(directory.path, lambda request: inbox.put(Requested(request=request)))
-            started = _start(options, directory, processes)
+            started = _start(options, directory, supervisor)
             _until_finished(inbox, directory, started, display, how_to_stop)
             on_ready()
             _until_interrupted(inbox, started.database)
@@ -101,7 +109,7 @@ def run(options: Options, display: Display, *, on_ready: Callable[[], None], how
         finally:
             if control is not None:
                 control.close()
-            processes.end()
+            supervisor.kill_all()
             watchdog.dismiss()
             directory.release(keep_logs=keep_logs)
         if code != 1:
@@ -110,12 +118,12 @@ def run(options: Options, display: Display, *, on_ready: Callable[[], None], how
 
 
 def stop(path: Path) -> bool:
-    """Stop the local stack of a run directory; return whether one ran.
+    """Stop the local stack of a run directory; return whether one was running.
 
     Raises
     ------
     LocalError
-        When it does not end in time, or is another user's.
+        It does not stop in time, or is another user's.
     """
     directory = RunDirectory(path)
     holder = directory.holder()
@@ -130,18 +138,18 @@ def stop(path: Path) -> bool:
     deadline = time.monotonic() + STOP_TIMEOUT
     while directory.holder() is not None or is_alive(holder):
         if time.monotonic() > deadline:
-            raise LocalError(f"The local stack in {directory.path} (process {holder}) does not end.")
+            raise LocalError(f"The local stack in {directory.path} (process {holder}) does not stop.")
         time.sleep(0.05)
     return True
 
 
 def detach(options: Options) -> int:
-    """Start a local stack in a process of its own, which shows how it starts, and return when it answers.
+    """Start a local stack in a process of its own, which prints its progress; return when it is ready.
 
     Returns
     -------
     int
-        0 when it runs, otherwise the exit code of the attempt.
+        0 if it is running, else the exit code of the failed start.
     """
     reader, writer = os.pipe()
     words = [
@@ -150,7 +158,7 @@ def detach(options: Options) -> int:
         *("--database-port", str(options.database_port)),
         *("--database-server", options.database_server),
         *("--program", str(options.program.absolute())),
-        # UTF-8 whatever the locale, as the child reads it; a path keeps the bytes that it was given by.
+        # The child reads UTF-8 in any locale; a path keeps its bytes.
         *(
             word
             for key, value in options.settings.items()
@@ -159,26 +167,26 @@ def detach(options: Options) -> int:
         *("--ready-descriptor", str(writer)),
     ]
     process = subprocess.Popen(
-        # -E: PYTHONINSPECT, PYTHONSAFEPATH and their like are for the person's own programs.
+        # -E: ignore PYTHONINSPECT, PYTHONSAFEPATH and their like.
         [sys.executable, "-E", "-X", "utf8", "-m", "local", *words],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         pass_fds=[writer],
-        # The terminal's signals reach it through this process alone, and only until it answers.
+        # This process passes on the terminal's signals, and only until the stack is ready.
         start_new_session=True,
     )
     os.close(writer)
     with signals.handled(lambda number: process.send_signal(number)), os.fdopen(reader, "rb") as ready:
-        # It says so when it is ready, and says nothing when it ends before.
+        # One byte when it is ready; end of file if it exits before.
         if not ready.read():
             return process.wait()
-    # When it ends, and this process is still there, nothing of it stays in the process table.
+    # Reap it if this process outlives it.
     threading.Thread(target=process.wait, daemon=True).start()
     return 0
 
 
 class _InterruptedError(Exception):
-    """A signal ends the run before it is ready."""
+    """A signal arrived before the stack was ready."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -186,43 +194,40 @@ class _InterruptedError(Exception):
 
 
 class _Database:
-    """The database's process, which can be killed and started again on what is left of it."""
+    """The database server's process, which can be killed and started again on its data."""
 
-    def __init__(self, name: str, processes: Supervisor, directory: Path, restart: Sequence[str]) -> None:
+    def __init__(self, name: str, supervisor: Supervisor, directory: Path, restart: Sequence[str]) -> None:
         self.name = name
-        self._processes = processes
+        self._supervisor = supervisor
         self._directory = directory
         self._restart = restart
 
     def start(self, command: Sequence[str]) -> None:
-        self._processes.start(
+        self._supervisor.start(
             self.name,
             command,
             environment={"PATH": os.defpath, "HOME": str(self._directory)},
             directory=self._directory,
         )
 
-    def obey(self, request: Request) -> None:
-        """Do what is asked for, unless it is so already."""
-        runs = self._processes.runs(self.name)
-        if request is Request.KILL_DATABASE and runs:
-            self._processes.kill(self.name)
-        elif request is Request.START_DATABASE and not runs:
+    def handle(self, request: Request) -> None:
+        """Kill or start the database, unless that is done already."""
+        is_running = self._supervisor.is_running(self.name)
+        if request is Request.KILL_DATABASE and is_running:
+            self._supervisor.kill(self.name)
+        elif request is Request.START_DATABASE and not is_running:
             self.start(self._restart)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Started:
-    endpoint: str  # where MiniStack will answer
+    endpoint: str  # MiniStack's URL
     database: _Database
 
 
-def _start(options: Options, directory: RunDirectory, processes: Supervisor) -> _Started:
-    """Start all three processes at once.
-
-    The program waits for the other two by itself.
-    """
-    # Here, because it takes longer to import than most commands of `cafe` run.
+def _start(options: Options, directory: RunDirectory, supervisor: Supervisor) -> _Started:
+    """Start the three processes; the program waits for the other two."""
+    # Imported here: it takes longer than most commands of `cafe`.
     from local.database import certificates
 
     server, gateway_command = options.database_server.installed(), ministack.command(ROOT)
@@ -231,7 +236,7 @@ def _start(options: Options, directory: RunDirectory, processes: Supervisor) -> 
     administrator = database_server.Administrator()
     tls = certificates.create(directory.path / "tls")
     gateway = directory.path / "ministack"
-    processes.start(
+    supervisor.start(
         "MiniStack",
         gateway_command,
         environment=ministack.environment(gateway, port, project.REGION),
@@ -247,16 +252,16 @@ def _start(options: Options, directory: RunDirectory, processes: Supervisor) -> 
         parameters=str(database_server.parameters_file(data)),
         settings=dict(options.settings),
     )
-    processes.start(
+    supervisor.start(
         "Program",
         [sys.executable, "-m", "local.program"],
-        environment=supervisor.program_environment(directory.path),
+        environment=program_environment(directory.path),
         directory=ROOT,
-        told=json.dumps(dataclasses.asdict(assignment)),
+        stdin=json.dumps(dataclasses.asdict(assignment)),
     )
     command = database_server.first_command(server, data, database_port, administrator, tls)
     restart = database_server.command(server, data, database_port, tls)
-    database = _Database(server.name, processes, data, restart)
+    database = _Database(server.name, supervisor, data, restart)
     database.start(command)
     return _Started(endpoint=f"http://127.0.0.1:{port}", database=database)
 
@@ -264,7 +269,7 @@ def _start(options: Options, directory: RunDirectory, processes: Supervisor) -> 
 def _until_finished(
     inbox: Inbox, directory: RunDirectory, started: _Started, display: Display, how_to_stop: str
 ) -> None:
-    """Show what happens until the program is deployed, then write `stack.json`."""
+    """Print progress until the program is deployed, then write `stack.json`."""
     display.step(f"Starting {started.database.name}, MiniStack and the Pulumi program")
     while True:
         match inbox.get():
@@ -274,12 +279,12 @@ def _until_finished(
                 display.created(event)
             case Failed(message=message):
                 raise LocalError(f"{message} (log: {directory.logs / 'program.log'})")
-            case Exited() as ended:
-                raise LocalError(_why(ended))
+            case Exited() as exited:
+                raise LocalError(_exit_message(exited))
             case Interrupted(number=number):
                 raise _InterruptedError(number)
             case Finished() as event:
-                # First: whoever finds `stack.json` may use the page at once.
+                # Before `stack.json`, whose readers may use the page at once.
                 _write(directory.path / "ministack" / SERVED_FILE, event.served)
                 _write_stack_file(directory, event, started.endpoint)
                 display.finished(event.outputs, event.deviations, how_to_stop, event.sign_in)
@@ -287,22 +292,22 @@ def _until_finished(
 
 
 def _until_interrupted(inbox: Inbox, database: _Database) -> None:
-    """Wait for the signal that ends a running stack, and do what tools ask for until then."""
+    """Handle requests until a signal ends the stack."""
     while True:
         match inbox.get():
             case Interrupted():
                 return
             case Requested(request=request):
-                database.obey(request)
+                database.handle(request)
             case Exited(name="Program"):
-                pass  # Its work is done.
-            case Exited() as ended:
-                raise LocalError(_why(ended))
+                pass  # It has deployed everything.
+            case Exited() as exited:
+                raise LocalError(_exit_message(exited))
 
 
-def _why(ended: Exited) -> str:
-    how = f"signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
-    return f"{ended.name} ended with {how}: {supervisor.summary(ended.log)} (log: {ended.log})"
+def _exit_message(exited: Exited) -> str:
+    cause = f"signal {-exited.code}" if exited.code < 0 else f"exit code {exited.code}"
+    return f"{exited.name} ended with {cause}: {summary(exited.log)} (log: {exited.log})"
 
 
 def _write_stack_file(directory: RunDirectory, event: Finished, endpoint: str) -> None:
@@ -318,7 +323,7 @@ def _write_stack_file(directory: RunDirectory, event: Finished, endpoint: str) -
 
 
 def _write(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a file that nobody else may read, complete from the first moment that it has its name."""
+    """Write a file atomically, readable by its owner only."""
     partial = path.with_suffix(".partial")
     partial.touch(mode=0o600)
     partial.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
@@ -331,7 +336,7 @@ def parse_settings(entries: Sequence[str]) -> dict[str, str]:
     Raises
     ------
     ValueError
-        With a sentence about the entry that is none.
+        An entry has no key or no `=`.
     """
     settings = {}
     for entry in entries:
@@ -343,17 +348,17 @@ def parse_settings(entries: Sequence[str]) -> dict[str, str]:
 
 
 def how_to_stop(directory: Path) -> str:
-    """Say how a stack that does not hold the terminal is stopped."""
+    """Return how to stop a detached stack."""
     chosen = directory.absolute() != DEFAULT_DIRECTORY
     words = [".venv/bin/cafe", "local", "stop", *(["--directory", str(directory)] if chosen else [])]
     return f"`{shlex.join(words)}` stops it and removes everything."
 
 
 def _where(directory: RunDirectory) -> str:
-    """Say where the stack is that runs in a directory, and how to stop it."""
-    end = how_to_stop(directory.path)
+    """Return where the stack of a directory is, and how to stop it."""
+    stopping = how_to_stop(directory.path)
     try:
         outputs = json.loads(directory.stack_file.read_text(encoding="utf-8"))["outputs"]
-        return f"Its page is {outputs['page_url']} . {end}"
+        return f"Its page is {outputs['page_url']} . {stopping}"
     except (OSError, ValueError, KeyError):
-        return end
+        return stopping

@@ -1,4 +1,4 @@
-"""The processes of a run: started, listened to, and ended together."""
+"""Supervisor of a run's child processes: starts them, reads their events, kills them together."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from local.control import Request
 from local.progress import Event, decode
 from local.watchdog import Watchdog
 
-# What of a log fits into a sentence, in characters.
-SUMMARY_LENGTH = 300
+SUMMARY_LENGTH = 300  # characters of a log in an error message
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exited:
-    """A child has ended, whatever the reason."""
+    """A child process has exited."""
 
     name: str
     code: int
@@ -30,14 +29,14 @@ class Exited:
 
 @dataclass(frozen=True, kw_only=True)
 class Requested:
-    """A tool asks for something."""
+    """A request came through the control pipe."""
 
     request: Request
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interrupted:
-    """A signal asks the run to end."""
+    """This process received a signal to end the run."""
 
     number: int
 
@@ -47,16 +46,16 @@ Inbox = queue.SimpleQueue[Message]
 
 
 class Supervisor:
-    """Every child is a process group of its own, so that all that it starts ends with it."""
+    """Starts each child in a process group of its own, so that killing it kills all that it started."""
 
     def __init__(self, logs: Path, watchdog: Watchdog, inbox: Inbox) -> None:
         self._logs = logs
         self._watchdog = watchdog
         self._inbox = inbox
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        # Whose end is no news: they were killed on purpose.
+        # Killed on purpose: their exit is not reported.
         self._killed: set[int] = set()
-        self._listeners: list[threading.Thread] = []
+        self._readers: list[threading.Thread] = []
 
     def start(
         self,
@@ -65,17 +64,17 @@ class Supervisor:
         *,
         directory: Path,
         environment: Mapping[str, str],
-        told: str | None = None,
+        stdin: str | None = None,
     ) -> None:
-        """Start a child whose end, and whose events if it is told something, go to the inbox.
+        """Start a child; put its exit into the inbox and, with `stdin`, its events.
 
         Parameters
         ----------
         name
-            What a person calls it; its log is `<name>.log`.
-        told
-            Written to its standard input; then its standard output is read for events, and its log holds
-            standard error alone.
+            Its name in messages; its log is `<name>.log`.
+        stdin
+            Text for its standard input. If given, events are read from its standard output, and the log
+            holds everything else.
         """
         log = self._logs / f"{name.lower()}.log"
         with log.open("ab") as output:
@@ -83,47 +82,47 @@ class Supervisor:
                 command,
                 cwd=directory,
                 env=dict(environment),
-                stdin=subprocess.DEVNULL if told is None else subprocess.PIPE,
-                stdout=output if told is None else subprocess.PIPE,
+                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+                stdout=output if stdin is None else subprocess.PIPE,
                 stderr=output,
-                # A group of its own, which Ctrl-C in the terminal does not reach.
+                # A process group that Ctrl-C in the terminal does not reach.
                 start_new_session=True,
             )
         self._processes[name] = process
         self._watchdog.started(process.pid)
-        listener = threading.Thread(target=self._listen, args=(name, process, log, told), daemon=True)
-        self._listeners.append(listener)
-        listener.start()
+        reader = threading.Thread(target=self._read, args=(name, process, log, stdin), daemon=True)
+        self._readers.append(reader)
+        reader.start()
 
-    def runs(self, name: str) -> bool:
-        """Whether a child was started and not killed; what ends by itself is in the inbox."""
+    def is_running(self, name: str) -> bool:
+        """Return whether a child was started and not killed by `kill`."""
         return name in self._processes
 
     def kill(self, name: str) -> None:
-        """Kill a child on purpose: the inbox is not told, and another may be started under its name."""
+        """Kill a child without reporting its exit; its name can be used again."""
         process = self._processes.pop(name)
         self._killed.add(process.pid)
-        process_groups.kill([process.pid])
-        process.wait()
-        self._watchdog.ended(process.pid)
+        self._kill([process])
 
-    def end(self) -> None:
-        """End all children, and all that they started."""
-        processes = list(self._processes.values())
+    def kill_all(self) -> None:
+        """Kill all children and everything that they started."""
+        self._kill(list(self._processes.values()))
+        for reader in self._readers:
+            reader.join(timeout=1)
+
+    def _kill(self, processes: Sequence[subprocess.Popen[bytes]]) -> None:
         process_groups.kill([process.pid for process in processes])
         for process in processes:
             process.wait()
             self._watchdog.ended(process.pid)
-        for listener in self._listeners:
-            listener.join(timeout=1)
 
-    def _listen(self, name: str, process: subprocess.Popen[bytes], log: Path, told: str | None) -> None:
-        if told is not None and process.stdin is not None and process.stdout is not None:
+    def _read(self, name: str, process: subprocess.Popen[bytes], log: Path, stdin: str | None) -> None:
+        if stdin is not None and process.stdin is not None and process.stdout is not None:
             try:
-                process.stdin.write(told.encode())
+                process.stdin.write(stdin.encode())
                 process.stdin.close()
             except BrokenPipeError:
-                pass  # It ended before it listened, which the following says.
+                pass  # It has exited, which is reported below.
             with process.stdout, log.open("ab") as output:
                 for line in process.stdout:
                     if event := decode(line.decode(errors="replace")):
@@ -136,17 +135,17 @@ class Supervisor:
 
 
 def summary(log: Path) -> str:
-    """Return what a log says about a failure: its last line with an error, or else its last line."""
+    """Return a log's last line with an error, or else its last line."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
     lines = [line for line in lines if line]
     errors = [line for line in lines if "error" in line.lower() and not line.lower().endswith("aborting")]
     if not lines:
-        return "it wrote nothing to its log"
+        return "its log is empty"
     return (errors or lines)[-1][-SUMMARY_LENGTH:]
 
 
 def program_environment(home: Path) -> dict[str, str]:
-    """Return the environment of the Pulumi program: no AWS account, no Pulumi stack of the developer's."""
+    """Return the Pulumi program's environment, without the developer's AWS account and Pulumi stack."""
     kept = {key: os.environ[key] for key in ("PATH", "TMPDIR") if key in os.environ}
     return {
         **kept,

@@ -1,10 +1,10 @@
-"""A tiny process that cleans up when the process it watches is killed.
+"""Watchdog process that cleans up when the run's main process is killed.
 
-It is told the process groups through its standard input, a line each (`+123`: started, `-123`: ended), which
-the kernel closes when the writer is gone, however it went. `done` means that there is nothing left to do. The
-lock of the run directory is inherited, so that no new run starts before this one is cleaned up.
+It reads process groups from standard input, one a line (`+123`: started, `-123`: ended), which the kernel
+closes when the main process dies. `done` means that nothing is left to do. It inherits the lock of the run
+directory, so that no new run starts before the cleanup is complete.
 
-The standard library only, and no virtual environment: it has to start in a few milliseconds.
+Standard library only, without the virtual environment: it has to start in a few milliseconds.
 """
 
 from __future__ import annotations
@@ -23,38 +23,38 @@ _ROOT = Path(__file__).parent.parent
 
 
 class Watchdog:
-    """The watched side: starts the watchdog, and tells it what to end."""
+    """Starts the watchdog process, and sends it the process groups to kill."""
 
     def __init__(self, directory: RunDirectory) -> None:
         self._process = subprocess.Popen(
-            # -E: with PYTHONSAFEPATH it would not find this package.
+            # -E: with PYTHONSAFEPATH, Python would not find this package.
             [sys.executable, "-E", "-S", "-m", __name__, str(directory.path)],
             cwd=_ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             pass_fds=[directory.descriptor],
-            # Ctrl-C in the terminal is for the watched process alone.
+            # Ctrl-C in the terminal must not reach it.
             start_new_session=True,
         )
 
     def started(self, group: int) -> None:
-        """Have the process group ended when this process dies."""
-        self._tell(f"+{group}")
+        """Kill the process group when this process dies."""
+        self._send(f"+{group}")
 
     def ended(self, group: int) -> None:
-        """Forget the process group: its number may soon be another's."""
-        self._tell(f"-{group}")
+        """Forget the process group: its number may be reused."""
+        self._send(f"-{group}")
 
     def dismiss(self) -> None:
-        """End the watchdog: everything is cleaned up already."""
+        """Stop the watchdog without a cleanup."""
         with contextlib.suppress(BrokenPipeError):
-            self._tell("done")
+            self._send("done")
             if self._process.stdin is not None:
                 self._process.stdin.close()
         self._process.wait()
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         if self._process.stdin is not None:
             self._process.stdin.write(f"{line}\n".encode())
             self._process.stdin.flush()
@@ -78,6 +78,6 @@ def watch(directory: RunDirectory) -> None:
 if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    # Whatever directory the command was called in can be removed or unmounted meanwhile.
+    # The current directory may be removed or unmounted meanwhile.
     os.chdir("/")
     watch(RunDirectory(Path(sys.argv[1])))

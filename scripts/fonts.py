@@ -1,9 +1,9 @@
-"""Make the typefaces of the pages from the fonts that their designers publish: `make fonts`.
+"""Build the pages' web fonts: `make fonts`.
 
-Writes to web/: a WOFF2 subset of each font, whose name contains a hash of its content; the licence of each
-typeface; fonts.css, with the system's fonts that stand in until ours are loaded; and the new names into the
-pages. Writes to tests/browser/fonts/: a wide and a narrow font, in which the tests show the pages. Sources
-and tools (see the Makefile) are pinned, so a second run changes nothing.
+Writes to web/: a WOFF2 subset of each font, with a hash of its content in its name; the licence of each
+typeface; fonts.css, with the system's fallback fonts; and the new names into the pages. Writes to
+tests/browser/fonts/: a wide and a narrow font for tests. Sources and tools (see the Makefile) are pinned, so
+a second run changes nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 WEB = ROOT / "web"
 TESTS = ROOT / "tests" / "browser" / "fonts"
 
-# Each package of npm with its version and the hash of its archive.
+# npm packages with their versions, and the SHA-512 of their archives.
 PACKAGES = {
     "@expo-google-fonts/figtree@0.4.1": "6IQQddGeR3yZBSwiIjy2kd1gA+5s2esF8JAFw6M1qqU4RUlj4Zxkw9J+gixAtZFgd+QIS875EPHqeYlpaRcCRw==",  # noqa: E501
     "@expo-google-fonts/literata@0.4.3": "AuxE7NB6Ae1laRK8uTcap5xI2MYTZOXrAWul4SNGBiq4igP7r/q8IO3vdvO/P1MGiRczuyZ1zhTwSm/CaYeq9A==",  # noqa: E501
@@ -38,7 +38,7 @@ PACKAGES = {
     "dejavu-fonts-ttf@2.37.3": "f1hd7jJbeQa1VWcw+K2KrTXS50zTMaHpVC4XIKJpNcDeYR5ajMtj/iLlQDYNvLOKamUB3ARVVCf79lNwNVztSQ==",  # noqa: E501
 }
 
-# Latin with its accents, as far as a font has them, punctuation, spaces and signs of currencies.
+# Latin with accents, punctuation, spaces and currency signs, as far as a font has them.
 LATIN = (
     "U+20-7E, U+A0-17F, U+18F, U+192, U+1A0-1A1, U+1AF-1B0, U+1CD-1DC, U+1E6-1E7, U+1FA-21B, U+237, U+259, "
     "U+2BB-2BC, U+2C6-2C7, U+2D8-2DD, U+300-304, U+306-30C, U+312, U+31B, U+323, U+326-328, U+1E80-1E85, "
@@ -46,9 +46,9 @@ LATIN = (
     "U+2032-2033, U+2039-203A, U+2044, U+20A0-20BF, U+2116, U+2122, U+2212, U+2215"
 )
 FEATURES = ["kern", "liga", "locl", "ccmp", "mark", "mkmk", "tnum", "lnum"]
-# The same for all: a line is as high in any of them, and figures are in the middle of theirs.
+# The same for all fonts: equal line heights, with figures vertically centered.
 ASCENT, DESCENT = 0.95, 0.25
-# How often letters are on the pages, about: to compare how wide two fonts are.
+# Approximate letter frequencies, to compare the widths of two fonts.
 SAMPLE = (
     "the quick order of a latte or cappuccino is on the way to the worker "
     "and counted in DynamoDB at 11:59 22 Nov"
@@ -57,12 +57,12 @@ SAMPLE = (
 
 @dataclass(frozen=True)
 class Face:
-    """One weight of a typeface, and the fonts of the system that stand in until it is loaded."""
+    """One weight of a typeface, and the system's fallback fonts until it is loaded."""
 
     family: str
     weight: int
     source: str  # package and file
-    system: dict[str, tuple[str, list[str]]]  # by their family: a font as wide as they, and their full names
+    system: dict[str, tuple[str, list[str]]]  # by family: a metrically compatible font, and the full names
 
 
 FACES = (
@@ -134,12 +134,12 @@ TEST_FONTS = {
 
 
 def fetch(directory: Path) -> None:
-    """Unpack every package into a folder of its name.
+    """Download and unpack every package into a folder of its name.
 
     Raises
     ------
     SystemExit
-        If an archive is not the one that was pinned.
+        An archive does not have the pinned hash.
     """
     for package, expected in PACKAGES.items():
         command = ["npm", "pack", "--silent", "--pack-destination", str(directory), package]
@@ -147,7 +147,7 @@ def fetch(directory: Path) -> None:
         archive = directory / name
         found = b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
         if found != expected:
-            sys.exit(f"{package}: its archive's SHA-512 is {found}, not the pinned one.")
+            sys.exit(f"{package}: the archive's SHA-512 is {found}, not the pinned one.")
         with tarfile.open(archive) as packed:
             packed.extractall(directory / package.rpartition("@")[0], filter="data")
 
@@ -163,16 +163,16 @@ def make_subset(source: Path) -> bytes:
     options = subset.Options(layout_features=FEATURES, hinting=False, flavor="woff2", notdef_outline=True)
     font = subset.load_font(str(source), options)
     font.recalcTimestamp = False
-    cutter = subset.Subsetter(options)
-    cutter.populate(unicodes=subset.parse_unicodes(LATIN.replace("U+", "").replace(" ", "")))
-    cutter.subset(font)
+    subsetter = subset.Subsetter(options)
+    subsetter.populate(unicodes=subset.parse_unicodes(LATIN.replace("U+", "").replace(" ", "")))
+    subsetter.subset(font)
     with tempfile.NamedTemporaryFile(suffix=".woff2") as target:
         subset.save_font(font, target.name, options)
         return Path(target.name).read_bytes()
 
 
 def average_width(path: Path) -> float:
-    """Return how wide a letter is on average, in em."""
+    """Return the average width of a letter in em."""
     font = TTFont(path)
     glyphs, widths = font.getBestCmap(), font["hmtx"]
     total = sum(widths[glyphs[ord(letter)]][0] for letter in SAMPLE)
@@ -180,7 +180,7 @@ def average_width(path: Path) -> float:
 
 
 def font_face(family: str, weight: int, source: str, size: float = 1) -> str:
-    """Write the rule of one font; `size` makes one of the system as wide as ours."""
+    """Return the rule of one font; `size` scales a fallback font to the width of ours."""
     display = "; font-display: swap" if "url(" in source else f"; size-adjust: {size:.1%}"
     return (
         f'@font-face {{ font-family: "{family}"; font-weight: {weight}; src: {source}{display}; '
@@ -210,7 +210,7 @@ def make_face(directory: Path, face: Face) -> str:
 
 
 def main() -> None:
-    """Make every file."""
+    """Write all files."""
     TESTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         directory = Path(temporary)

@@ -1,8 +1,8 @@
-"""Write functions/models/: botocore's descriptions of AWS's services without what the functions do not use.
+"""Write functions/models/: botocore's service models, reduced to what the functions use.
 
-Creating a client parses the description of its service, and one of the endpoints of all services: most of
-the time that a client takes. Here are the operations that functions/ names and the shapes that these use,
-without the documentation. `make lock` runs this; a test fails where another botocore would write other files.
+Most of the time to create a client is parsing the model of its service and the endpoints of all services.
+The reduced models hold the operations that functions/ names and their shapes, without documentation.
+`make lock` runs this; a test fails if the installed botocore would give other files.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def contents() -> dict[str, str]:
 
 
 def _endpoints(endpoints: dict[str, Any]) -> dict[str, Any]:
-    """Keep all regions, and of the services those that are used."""
+    """Return the endpoints of the used services in all regions."""
     partitions = [
         {**partition, "services": {name: partition["services"].get(name, {}) for name in SERVICES}}
         for partition in endpoints["partitions"]
@@ -62,7 +62,7 @@ def _model(model: dict[str, Any], sources: str) -> dict[str, Any]:
 
 
 def _shapes(value: Any) -> set[str]:
-    """Find the names of the shapes to which a part of a model refers."""
+    """Return the names of the shapes that a part of a model refers to."""
     if isinstance(value, list):
         return set().union(*map(_shapes, value))
     if not isinstance(value, dict):
@@ -76,7 +76,7 @@ def _without_documentation(value: Any) -> Any:
         return [_without_documentation(each) for each in value]
     if not isinstance(value, dict):
         return value
-    # A member of a shape may have that name, too; it is no text.
+    # A member named `documentation` is an object, not a string.
     return {
         name: _without_documentation(each)
         for name, each in value.items()

@@ -1,4 +1,4 @@
-"""The real local stack as a fixture: started once as `cafe local --detach` starts it, stopped at the end."""
+"""A local stack as a fixture, started as by `cafe local --detach`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from local import clients, stack
 from tests import database_engine
 
-# A call without credentials that the gateway passes on, so that the service itself refuses it.
+# Headers of an unsigned call that the gateway admits, so that the service must refuse it.
 UNSIGNED = {"X-Amz-Target": "none"}
 
 
@@ -28,22 +28,22 @@ class LocalStack:
     endpoint: str
     region: str
     database: dict[str, Any]
-    sign_in: dict[str, str] | None = None  # who may sign in, where signing in is wanted
+    sign_in: dict[str, str] | None = None  # a user and password, with a sign-in
 
     def client(self, service: str) -> Any:
-        """Return a client of the administrator's for a service of the stack."""
+        """Return the administrator's client of a service."""
         return _client(service, self.region, self.endpoint)
 
 
 @functools.cache
 def _client(service: str, region: str, endpoint: str) -> Any:
-    """Make a client once: reading the service's description takes longer than most calls."""
+    """Create a client once: loading the service's model takes longer than most calls."""
     return clients.session(region).client(service, endpoint_url=endpoint)  # type: ignore[call-overload]
 
 
 @contextmanager
 def started(directory: Path, **settings: str) -> Iterator[LocalStack]:
-    """Start a real stack with settings on free ports, and stop it at the end of the `with` statement."""
+    """Run a stack with settings on free ports within the `with` statement."""
     options = stack.Options(
         directory=directory,
         port=0,
@@ -52,7 +52,7 @@ def started(directory: Path, **settings: str) -> Iterator[LocalStack]:
         settings=settings,
     )
     if stack.detach(options) != 0:
-        pytest.fail("the local stack did not start; its reason is in the captured output")
+        pytest.fail("the local stack did not start; see the captured output")
     try:
         document = json.loads((directory / "stack.json").read_text(encoding="utf-8"))
         yield LocalStack(directory=directory, **document)
@@ -62,6 +62,6 @@ def started(directory: Path, **settings: str) -> Iterator[LocalStack]:
 
 @pytest.fixture(scope="session")
 def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """Start the stack that tests share which leave it as it was."""
+    """Run the stack that is shared by tests that leave it unchanged."""
     with started(tmp_path_factory.mktemp("shared") / "local-stack") as running:
         yield running

@@ -1,4 +1,4 @@
-"""A certificate authority of our own, so that the database speaks TLS and clients can verify it."""
+"""Certificates of a private CA, with which clients verify the database server."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-# A run lasts hours; a year leaves room for a laptop that sleeps, a day before for a clock that is behind.
+# A run lasts hours; the rest allows for a laptop that sleeps and for a clock that is behind.
 VALIDITY = datetime.timedelta(days=365)
 CLOCK_SKEW = datetime.timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Certificates:
-    """Paths of the files that `create` wrote, all PEM."""
+    """Paths of the PEM files."""
 
     authority: Path
     server: Path
@@ -27,9 +27,9 @@ class Certificates:
 
 
 def create(directory: Path) -> Certificates:
-    """Write a new authority's certificate, and a server certificate of it for 127.0.0.1 and localhost.
+    """Write a new CA's certificate, and a server certificate for 127.0.0.1 and localhost.
 
-    The authority's private key is never written: nothing else can be signed with it.
+    The CA's private key is never written, so that nothing else can be signed with it.
     """
     authority_key = ec.generate_private_key(ec.SECP256R1())
     server_key = ec.generate_private_key(ec.SECP256R1())
@@ -83,7 +83,7 @@ def _authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
 def _server(
     key: ec.EllipticCurvePrivateKey, authority: x509.Certificate, authority_key: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
-    # Python 3.13 verifies strictly: it wants the key identifiers and the usages that follow.
+    # Python 3.13 verifies strictly, and requires the key identifiers and usages below.
     issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
     return (

@@ -1,4 +1,4 @@
-"""The database servers that a local stack can run on."""
+"""Choice of the database server."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from local.database.server import DatabaseServer
 
 
 class Engine(StrEnum):
-    """A server that can stand in for RDS."""
+    """A database server in place of RDS."""
 
     MARIADB = "mariadb"
     MYSQL = "mysql"
 
     def installed(self) -> DatabaseServer:
-        """Find the installed server.
+        """Return the installed server.
 
         Raises
         ------
         LocalError
-            When there is none, with the way to install it.
+            It is not installed; the message has the command that installs it.
         """
         return mysql.find() if self is Engine.MYSQL else mariadb.find()

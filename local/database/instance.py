@@ -1,4 +1,4 @@
-"""The deployer's login to the database server: does what RDS does when it makes an instance."""
+"""Creation of a database with its master user, as RDS does for a new instance."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from pymysql.constants import ER
 from local.database.server import Administrator
 from local.errors import LocalError
 
-# Seconds until a service must answer. They take one or two, and many times that on a busy machine; one that
-# ends is noticed at once.
+# Seconds until a service must be ready: it takes one or two, and many times that on a busy machine. A service
+# that exits is noticed at once.
 START_TIMEOUT = 300.0
-# Error numbers of a server that does not listen yet, or breaks off.
-_NOT_YET = (2002, 2003, 2013)
+# Errors of a server that is not listening yet, or closes the connection.
+_NOT_READY = (2002, 2003, 2013)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def tls_context(authority: str | Path) -> ssl.SSLContext:
-    """Return a context that trusts the local authority alone, and reads nothing of the environment."""
+    """Return a context that trusts only the local CA, whatever the environment."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cafile=authority)
     return context
@@ -35,7 +35,7 @@ def tls_context(authority: str | Path) -> ssl.SSLContext:
 
 @dataclass(frozen=True, kw_only=True)
 class Login:
-    """What a client needs; `ca` is the path of the authority's certificate, since TLS may be required."""
+    """A login for clients; `ca` is the path of the CA certificate, since TLS may be required."""
 
     host: str
     port: int
@@ -51,7 +51,7 @@ class Database:
     Parameters
     ----------
     parameters
-        What the server reads at every start; without it, parameters last until it ends.
+        File of SQL that the server runs at every start; without it, parameters are lost when it exits.
     """
 
     host = "127.0.0.1"
@@ -65,21 +65,19 @@ class Database:
         parameters: Path | None = None,
     ) -> None:
         self.port = port
-        # Such as MySQL 9.7.0, once an instance exists.
-        self.product = ""
-        # A login for tools and tests, once an instance exists.
-        self.login: Login | None = None
+        self.product = ""  # such as MySQL 9.7.0, once an instance exists
+        self.login: Login | None = None  # for tools and tests, once an instance exists
         self._administrator = administrator
         self._authority = authority
         self._parameters = parameters
 
     def wait(self, timeout: float) -> str:
-        """Wait until the server answers, at most `timeout` seconds, and return its product and version.
+        """Wait until the server is ready, at most `timeout` seconds; return its product and version.
 
         Raises
         ------
         LocalError
-            When it does not answer in time.
+            It is not ready in time.
         """
         deadline = time.monotonic() + timeout
         while True:
@@ -89,14 +87,14 @@ class Database:
                     version = "".join(map(str, cursor.fetchone() or ()))
                     return f"{'MariaDB' if 'MariaDB' in version else 'MySQL'} {version}"
             except pymysql.err.OperationalError as error:
-                if error.args[0] not in _NOT_YET or time.monotonic() > deadline:
-                    raise LocalError(f"The database does not answer: {error.args[1]}") from error
+                if error.args[0] not in _NOT_READY or time.monotonic() > deadline:
+                    raise LocalError(f"The database does not respond: {error.args[1]}") from error
                 time.sleep(0.02)
 
     def create(self, name: str, *, user: str, password: str, parameters: Mapping[str, str]) -> None:
-        """Create a database and its master user, and set the parameters that this server has."""
+        """Create a database and its master user, and set the parameters that this server knows."""
         if not _NAME.fullmatch(name):
-            raise LocalError(f"{name!r} is not a name for a database.")
+            raise LocalError(f"{name!r} is not a valid name of a database.")
         tools = Login(
             host=self.host,
             port=self.port,
@@ -117,19 +115,19 @@ class Database:
         self.login = tools
 
     def _set_parameter(self, cursor: Any, parameter: str, value: str) -> None:
-        """Set a parameter of a parameter group, now and at every start, unless MySQL alone has it."""
+        """Set a parameter, now and at every start; skip one that this server does not know."""
         if not _NAME.fullmatch(parameter):
-            raise LocalError(f"{parameter!r} is not a name for a parameter.")
-        words = (f"SET GLOBAL {parameter} = %s", (int(value) if value.isdigit() else value,))
+            raise LocalError(f"{parameter!r} is not a valid name of a parameter.")
+        statement = (f"SET GLOBAL {parameter} = %s", (int(value) if value.isdigit() else value,))
         try:
-            cursor.execute(*words)
+            cursor.execute(*statement)
         except pymysql.err.OperationalError as error:
             if error.args[0] != ER.UNKNOWN_SYSTEM_VARIABLE:
                 raise
             return
         if self._parameters is not None:
             with self._parameters.open("a", encoding="utf-8") as file:
-                file.write(f"{cursor.mogrify(*words)};\n")
+                file.write(f"{cursor.mogrify(*statement)};\n")
 
     def _connect(self) -> pymysql.Connection[pymysql.cursors.Cursor]:
         return pymysql.connect(

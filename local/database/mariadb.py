@@ -1,4 +1,4 @@
-"""MariaDB in place of RDS: the default, which starts fastest."""
+"""MariaDB, the default database server."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ INSTALL_HINT = (
     "(Debian and Ubuntu: `apt-get install mariadb-server-core`; macOS: `brew install mariadb`)."
 )
 
-# Homebrew on Apple's and on Intel's processors.
+# Homebrew on Apple and Intel processors.
 _HOMEBREW = ("/opt/homebrew/opt/mariadb/bin", "/usr/local/opt/mariadb/bin")
 
-# The server's own tables. `mariadb-install-db` would run the same files, but it needs more packages, and its
-# help tables and `sys` schema are most of its time. The names changed with MariaDB 11.
+# The server's own tables. `mariadb-install-db` runs the same files, but needs more packages and mostly
+# loads help tables and the `sys` schema. The names changed in MariaDB 11.
 _SYSTEM_TABLES = (
     ("mariadb_system_tables.sql", "mysql_system_tables.sql"),
     ("mariadb_system_tables_data.sql", "mysql_system_tables_data.sql"),
 )
 
-# The bootstrap reads one statement a line. Its own accounts have no password, so none of them stays.
+# One statement a line. The default accounts have no password, so all are deleted.
 _ACCOUNTS = """
 FLUSH PRIVILEGES;
 DELETE FROM mysql.global_priv WHERE User <> 'mariadb.sys';
@@ -38,7 +38,7 @@ GRANT ALL PRIVILEGES ON *.* TO '{administrator}'@'127.0.0.1' WITH GRANT OPTION;
 
 @dataclass(frozen=True, kw_only=True)
 class MariaDb:
-    """The server's program and the directory of its SQL files and messages."""
+    """MariaDB's server program, and the directory of its SQL files and messages."""
 
     program: Path
     share: Path
@@ -78,12 +78,12 @@ class MariaDb:
 
 
 def find() -> MariaDb:
-    """Find the installed server.
+    """Return the installed server.
 
     Raises
     ------
     LocalError
-        When there is none, with the way to install it.
+        It is not installed; the message has the command that installs it.
     """
     program = next(iter(search("mariadbd", *_HOMEBREW)), None)
     if program is None:
@@ -93,4 +93,4 @@ def find() -> MariaDb:
     for share in candidates:
         if all(any((share / name).is_file() for name in names) for names in _SYSTEM_TABLES):
             return MariaDb(program=program, share=share)
-    raise LocalError(f"{program} is there, but not the SQL files that belong to it: {INSTALL_HINT}")
+    raise LocalError(f"{program} is installed without its SQL files: {INSTALL_HINT}")

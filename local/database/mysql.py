@@ -1,4 +1,4 @@
-"""MySQL in place of RDS: what RDS runs, in the version that this machine has."""
+"""MySQL, in the version that is installed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INSTALL_HINT = (
 
 _HOMEBREW = ("/opt/homebrew/opt/mysql/bin", "/usr/local/opt/mysql/bin")
 
-# One statement a line. `root` has no password after --initialize-insecure, so it is not to stay.
+# One statement a line. After --initialize-insecure, `root` has no password, so it is dropped.
 _ACCOUNTS = """\
 CREATE USER '{administrator}'@'127.0.0.1' IDENTIFIED BY '{password}' REQUIRE SSL;
 GRANT ALL PRIVILEGES ON *.* TO '{administrator}'@'127.0.0.1' WITH GRANT OPTION;
@@ -27,15 +27,15 @@ DROP USER 'root'@'localhost';
 """
 
 
-# What this machine's option files say is not for us; only the first option can keep them out.
+# Ignore this machine's option files; must be the first option.
 _NO_OPTION_FILES = ["--no-defaults"]
-# A directory of this machine's that may not be there.
+# The default is a directory that may not exist.
 _NO_FILES = "--secure-file-priv=NULL"
 
 
 @dataclass(frozen=True, kw_only=True)
 class MySqlServer:
-    """The server's command without any option of ours; it finds its own messages."""
+    """MySQL's server command."""
 
     program: Sequence[str]
     name: str = "MySQL"
@@ -45,7 +45,7 @@ class MySqlServer:
         return [
             *self.program,
             _NO_FILES,
-            "--mysqlx=OFF",  # It would listen on another port.
+            "--mysqlx=OFF",  # It would listen on a second port.
             "--skip-log-bin",  # A local stack has neither replicas nor backups.
             "--innodb-redo-log-capacity=32M",
         ]
@@ -63,15 +63,15 @@ class MySqlServer:
 
 
 def find() -> MySqlServer:
-    """Find the installed server. Debian's MariaDB has a `mysqld`, too, which is not taken for MySQL.
+    """Return the installed server, ignoring MariaDB's `mysqld`.
 
     Raises
     ------
     LocalError
-        When there is none, with the way to install it.
+        It is not installed; the message has the command that installs it.
     """
     for program in search("mysqld", *_HOMEBREW):
-        # A wrapper script may keep option files out by itself, and then the option must not come twice.
+        # A wrapper script may pass --no-defaults itself, and must not get it twice.
         for command in ([str(program), *_NO_OPTION_FILES], [str(program)]):
             if _is_mysql(command):
                 return MySqlServer(program=command)
@@ -79,7 +79,7 @@ def find() -> MySqlServer:
 
 
 def _is_mysql(command: Sequence[str]) -> bool:
-    """Return whether a server accepts the command; MariaDB does not know --validate-config."""
+    """Return whether the command runs MySQL: MariaDB does not know --validate-config."""
     try:
         run = subprocess.run(
             [*command, *user_option(), _NO_FILES, "--validate-config"],

@@ -1,4 +1,4 @@
-"""The database server in place of RDS: a private data directory, loopback only, TLS with our own authority.
+"""Command of the database server: a private data directory, loopback only, TLS with a private CA.
 
 `mariadb` and `mysql` hold what differs between the two servers.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ADMINISTRATOR = "cafe_local_admin"
 
-# Directories outside the PATH in which packages install servers: Debian's daemons, and libexec.
+# Directories outside the PATH in which packages install servers.
 _PROGRAM_DIRECTORIES = ("/usr/sbin", "/usr/local/sbin", "/usr/libexec")
 
 
@@ -40,20 +40,20 @@ class DatabaseServer(Protocol):
 
     @property
     def command(self) -> list[str]:
-        """The program, how it is kept from reading this machine's option files, and its own options."""
+        """The program and its options, first the one that ignores this machine's option files."""
 
     def bootstrap(self, command: Sequence[str], directory: Path, administrator: Administrator) -> list[str]:
-        """Write what a new data directory needs, and return the shell commands that fill it.
+        """Write the files for a new data directory, and return the shell commands that initialize it.
 
         Parameters
         ----------
         command
-            The program with every option but those of a server that listens.
+            The program with its common options, without those for listening.
         """
 
 
 def search(program: str, *directories: str) -> list[Path]:
-    """Return the programs of that name on the PATH and in the directories of packages, in this order."""
+    """Return the programs of that name on the PATH and in the directories of packages."""
     path = [*os.environ.get("PATH", os.defpath).split(os.pathsep), *_PROGRAM_DIRECTORIES, *directories]
     found = (shutil.which(program, path=directory) for directory in path if directory)
     return [Path(each) for each in dict.fromkeys(found) if each]
@@ -66,10 +66,9 @@ def first_command(
     administrator: Administrator,
     certificates: Certificates,
 ) -> list[str]:
-    """Write what a new server needs into `directory`, and return the command that makes it run there.
+    """Write the files of a new server, and return the command that initializes and runs it.
 
-    One process group does both steps, the making of the data directory and the server itself, so that
-    whoever starts it can stop it at any moment.
+    One shell runs both steps, so that the process group can be killed at any time.
     """
     for path in (directory / "data", directory / "tmp"):
         path.mkdir(mode=0o700, parents=True)
@@ -82,7 +81,7 @@ def first_command(
 
 
 def command(server: DatabaseServer, directory: Path, port: int, certificates: Certificates) -> list[str]:
-    """Return the command of a server on the data in `directory`, also after its predecessor was killed."""
+    """Return the command that runs a server on the data in `directory`."""
     return [
         *_common(server, directory),
         *_server_options(port, certificates),
@@ -91,17 +90,17 @@ def command(server: DatabaseServer, directory: Path, port: int, certificates: Ce
 
 
 def parameters_file(directory: Path) -> Path:
-    """Return where the statements are that give a starting server its parameter group's values."""
+    """Return the file of SQL that sets the parameter group's values at every start."""
     return directory / "parameters.sql"
 
 
 def user_option() -> list[str]:
-    """Return the option without which neither server runs as root, which it does in containers."""
+    """Return the option that both servers require to run as root, as in containers."""
     return ["--user=root"] if os.geteuid() == 0 else []
 
 
 def secret_file(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, from its first moment on."""
+    """Write a file that only its owner can ever read."""
     path.touch(mode=0o600)
     path.write_text(text, encoding="utf-8")
 
@@ -111,9 +110,9 @@ def _common(server: DatabaseServer, directory: Path) -> list[str]:
         *server.command,
         *user_option(),
         f"--datadir={directory / 'data'}",
-        # A starting server removes what other servers have in the temporary directory.
+        # A starting server removes other servers' files from its temporary directory.
         f"--tmpdir={directory / 'tmp'}",
-        # A killed server loses nothing this way; only a crash of the whole machine would.
+        # Only a crash of the whole machine loses data.
         "--innodb-flush-log-at-trx-commit=2",
     ]
 
@@ -122,7 +121,7 @@ def _server_options(port: int, certificates: Certificates) -> list[str]:
     return [
         "--bind-address=127.0.0.1",
         f"--port={port}",
-        # Relative to the data directory: the full path can be longer than a socket's name may be.
+        # Relative to the data directory: a socket's path has a maximum length.
         "--socket=database.sock",
         "--pid-file=database.pid",
         "--skip-name-resolve",

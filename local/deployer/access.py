@@ -1,4 +1,4 @@
-"""The user pool of those who may sign in, and one of them whose password is known."""
+"""Resources of Cognito, and a user whose password is printed."""
 
 from __future__ import annotations
 
@@ -10,41 +10,32 @@ from local.deployer.registry import Result, resource
 from local.deployer.storage import random_text
 
 VISITOR = "barista@cafe.example"
-STAFF = "staff"  # the group of those who change orders
-_LETTERS = "this machine sends no e-mails"
-_ONE_FACTOR = "who signs in here has no authenticator app"
-_UNITS = {"accessToken": "AccessToken", "idToken": "IdToken", "refreshToken": "RefreshToken"}
-_PASSWORD_POLICY = {
-    "minimumLength": "MinimumLength",
-    "requireLowercase": "RequireLowercase",
-    "requireUppercase": "RequireUppercase",
-    "requireNumbers": "RequireNumbers",
-    "requireSymbols": "RequireSymbols",
-    "temporaryPasswordValidityDays": "TemporaryPasswordValidityDays",
-}
-_CLIENT = {
-    "generateSecret": "GenerateSecret",
+STAFF = "staff"  # the group that changes orders
+_NO_EMAIL = "this machine sends no e-mails"
+_NO_MFA = "the local user has no authenticator app"
+_PASSWORD_POLICY = (
+    *("minimumLength", "requireLowercase", "requireUppercase", "requireNumbers", "requireSymbols"),
+    "temporaryPasswordValidityDays",
+)
+_CLIENT = (
+    *("generateSecret", "supportedIdentityProviders", "explicitAuthFlows", "accessTokenValidity"),
+    *("idTokenValidity", "refreshTokenValidity", "enableTokenRevocation", "preventUserExistenceErrors"),
+)
+_OAUTH = {
     "allowedOauthFlowsUserPoolClient": "AllowedOAuthFlowsUserPoolClient",
     "allowedOauthFlows": "AllowedOAuthFlows",
     "allowedOauthScopes": "AllowedOAuthScopes",
-    "supportedIdentityProviders": "SupportedIdentityProviders",
-    "explicitAuthFlows": "ExplicitAuthFlows",
-    "accessTokenValidity": "AccessTokenValidity",
-    "idTokenValidity": "IdTokenValidity",
-    "refreshTokenValidity": "RefreshTokenValidity",
-    "enableTokenRevocation": "EnableTokenRevocation",
-    "preventUserExistenceErrors": "PreventUserExistenceErrors",
 }
 
 
 @resource(
     "aws:cognito/userPool:UserPool",
     {
-        "accountRecoverySetting": _LETTERS,
-        "mfaConfiguration": _ONE_FACTOR,
-        "softwareTokenMfaConfiguration": _ONE_FACTOR,
-        "deletionProtection": "what is on this machine is thrown away",
-        "adminCreateUserConfig.inviteMessageTemplate": _LETTERS,
+        "accountRecoverySetting": _NO_EMAIL,
+        "mfaConfiguration": _NO_MFA,
+        "softwareTokenMfaConfiguration": _NO_MFA,
+        "deletionProtection": "the local stack is removed when it stops",
+        "adminCreateUserConfig.inviteMessageTemplate": _NO_EMAIL,
     },
 )
 def user_pool(cloud: Cloud, name: str, inputs: Inputs) -> Result:
@@ -59,16 +50,16 @@ def user_pool(cloud: Cloud, name: str, inputs: Inputs) -> Result:
             "CaseSensitive": inputs.section("usernameConfiguration").flag("caseSensitive")
         },
         AutoVerifiedAttributes=inputs.texts("autoVerifiedAttributes"),
-        Policies={"PasswordPolicy": inputs.section("passwordPolicy").renamed(_PASSWORD_POLICY)},
+        Policies={"PasswordPolicy": inputs.section("passwordPolicy").capitalized(*_PASSWORD_POLICY)},
     )["UserPool"]
-    cloud.visitor = _visitor(cloud, created["Id"])
+    cloud.visitor = _create_visitor(cloud, created["Id"])
     return created["Id"], {"name": physical, "arn": created["Arn"]}
 
 
-def _visitor(cloud: Cloud, pool: str) -> Visitor:
-    """Let somebody in whose password is known here: no invitation reaches anybody."""
+def _create_visitor(cloud: Cloud, pool: str) -> Visitor:
+    """Create a user with a known password, since no invitations are sent."""
     client = cloud.client("cognito-idp")
-    # One of each kind that a password policy may ask for.
+    # A character of each kind that a password policy may require.
     visitor = Visitor(user=VISITOR, password=f"{random_text(16)}-aA1")
     client.admin_create_user(
         UserPoolId=pool,
@@ -87,7 +78,7 @@ def _visitor(cloud: Cloud, pool: str) -> Visitor:
 def user_group(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     pool, physical = inputs.text("userPoolId"), inputs.text("name")
     client = cloud.client("cognito-idp")
-    client.create_group(UserPoolId=pool, GroupName=physical, **inputs.renamed({"description": "Description"}))
+    client.create_group(UserPoolId=pool, GroupName=physical, **inputs.capitalized("description"))
     if physical == STAFF:
         client.admin_add_user_to_group(UserPoolId=pool, Username=VISITOR, GroupName=physical)
     return f"{pool}/{physical}", {}
@@ -130,13 +121,16 @@ def client(cloud: Cloud, name: str, inputs: Inputs) -> Result:
         ClientName=inputs.get("name", cloud.physical_name(name)),
         CallbackURLs=[cloud.deviations.addresses(url) for url in inputs.texts("callbackUrls")],
         LogoutURLs=[cloud.deviations.addresses(url) for url in inputs.texts("logoutUrls")],
-        TokenValidityUnits=inputs.section("tokenValidityUnits").renamed(_UNITS),
-        **inputs.renamed(_CLIENT),
+        TokenValidityUnits=inputs.section("tokenValidityUnits").capitalized(
+            "accessToken", "idToken", "refreshToken"
+        ),
+        **inputs.capitalized(*_CLIENT),
+        **inputs.renamed(_OAUTH),
     )["UserPoolClient"]
     return created["ClientId"], {"name": created["ClientName"]}
 
 
-@resource("aws:cognito/user:User", {"desiredDeliveryMediums": _LETTERS})
+@resource("aws:cognito/user:User", {"desiredDeliveryMediums": _NO_EMAIL})
 def user(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     pool, username = inputs.text("userPoolId"), inputs.text("username")
     cloud.client("cognito-idp").admin_create_user(

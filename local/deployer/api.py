@@ -1,4 +1,4 @@
-"""The REST API."""
+"""Resources of API Gateway."""
 
 from __future__ import annotations
 
@@ -67,16 +67,16 @@ def path(cloud: Cloud, name: str, inputs: Inputs) -> Result:
 
 @resource("aws:apigateway/method:Method")
 def method(cloud: Cloud, name: str, inputs: Inputs) -> Result:
-    place = _place(inputs)
+    key = _method_key(inputs)
     authorization = inputs.text("authorization")
     cloud.client("apigateway").put_method(
-        **place,
+        **key,
         authorizationType=authorization,
         **inputs.renamed({name: name for name in _METHOD}),
     )
-    served = (place["httpMethod"], cloud.api_paths[place["resourceId"]], authorization != "NONE")
+    served = (key["httpMethod"], cloud.api_paths[key["resourceId"]], authorization != "NONE")
     cloud.served.methods.append(served)
-    return f"agm-{'-'.join(place.values())}", {}
+    return f"agm-{'-'.join(key.values())}", {}
 
 
 @resource("aws:apigateway/authorizer:Authorizer")
@@ -121,14 +121,14 @@ def usage_plan_key(cloud: Cloud, name: str, inputs: Inputs) -> Result:
 
 @resource("aws:apigateway/integration:Integration")
 def integration(cloud: Cloud, name: str, inputs: Inputs) -> Result:
-    place = _place(inputs)
+    key = _method_key(inputs)
     cloud.client("apigateway").put_integration(
-        **place,
+        **key,
         type=inputs.text("type"),
         integrationHttpMethod=inputs.text("integrationHttpMethod"),
         uri=inputs.text("uri"),
     )
-    return f"agi-{'-'.join(place.values())}", {}
+    return f"agi-{'-'.join(key.values())}", {}
 
 
 @resource("aws:apigateway/response:Response")
@@ -186,8 +186,8 @@ def account(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     return "api-gateway-account", {}
 
 
-def _place(inputs: Inputs) -> dict[str, str]:
-    """Where a method is: its API, its path and its verb."""
+def _method_key(inputs: Inputs) -> dict[str, str]:
+    """Return the identifiers of a method: API, resource and verb."""
     return {
         "restApiId": inputs.text("restApi"),
         "resourceId": inputs.text("resourceId"),

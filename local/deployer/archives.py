@@ -1,4 +1,4 @@
-"""The bytes of Pulumi's assets and archives, the same at every call."""
+"""Deterministic ZIP files of Pulumi's assets and archives."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pulumi
 
-# The oldest time that a ZIP can hold.
+# The oldest time that a ZIP file can hold.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _TOP = PurePosixPath()
 _READABLE_BY_ALL = 0o644 << 16
@@ -42,14 +42,14 @@ def read_archive(archive: Any, prefix: PurePosixPath = _TOP) -> Iterator[tuple[s
 
 
 def zipped(archive: Any, replacements: Mapping[str, bytes]) -> bytes:
-    """Return an archive as a ZIP: sorted, without times, the same bytes for the same files.
+    """Return an archive as a deterministic ZIP file.
 
     Parameters
     ----------
     archive
         A Pulumi archive.
     replacements
-        Other contents for files, by the last part of their path.
+        Replacement contents by file name.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as package:
@@ -58,7 +58,7 @@ def zipped(archive: Any, replacements: Mapping[str, bytes]) -> bytes:
             entry.external_attr = _READABLE_BY_ALL
             entry.compress_type = zipfile.ZIP_DEFLATED
             replaced = replacements.get(PurePosixPath(path).name, content)
-            # It travels over the loopback once: fast beats small.
+            # Fast, not small: it is sent over the loopback once.
             package.writestr(entry, replaced, compresslevel=1)
     return buffer.getvalue()
 

@@ -1,4 +1,4 @@
-"""Buckets: of the pages' files, and of copies of the orders."""
+"""Resources of S3."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from local.deployer.inputs import Inputs
 from local.deployer.registry import Result, resource
 
 
-@resource("aws:s3/bucket:Bucket", {"forceDestroy": "nothing here outlives the local stack"})
+@resource("aws:s3/bucket:Bucket", {"forceDestroy": "the local stack is removed when it stops"})
 def bucket(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     physical = inputs.get("bucket", cloud.lower_case_name(name))
     cloud.client("s3").create_bucket(Bucket=physical)
@@ -21,12 +21,8 @@ def bucket(cloud: Cloud, name: str, inputs: Inputs) -> Result:
 
 @resource("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock")
 def bucket_public_access_block(cloud: Cloud, name: str, inputs: Inputs) -> Result:
-    configuration = {
-        "BlockPublicAcls": inputs.flag("blockPublicAcls"),
-        "BlockPublicPolicy": inputs.flag("blockPublicPolicy"),
-        "IgnorePublicAcls": inputs.flag("ignorePublicAcls"),
-        "RestrictPublicBuckets": inputs.flag("restrictPublicBuckets"),
-    }
+    names = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+    configuration = inputs.capitalized(*names)
     cloud.client("s3").put_public_access_block(
         Bucket=inputs.text("bucket"), PublicAccessBlockConfiguration=configuration
     )
@@ -73,7 +69,7 @@ def bucket_object(cloud: Cloud, name: str, inputs: Inputs) -> Result:
         Bucket=inputs.text("bucket"),
         Key=inputs.text("key"),
         Body=body,
-        **inputs.renamed({"contentType": "ContentType", "cacheControl": "CacheControl"}),
+        **inputs.capitalized("contentType", "cacheControl"),
     )
     is_page = inputs.get("contentType", "").startswith("text/html")
     (cloud.served.pages if is_page else cloud.served.files).append(f"/{inputs.text('key')}")

@@ -1,4 +1,4 @@
-"""What the handlers create resources on: MiniStack's services and the database."""
+"""The AWS account on which handlers create resources: MiniStack and the database."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from local.emulator import ministack
 from local.emulator.gateway import Served
 
 ROOT = Path(__file__).parents[2]
-# Seconds. An invocation waits for its function, which may run migrations.
+# Seconds. An invocation may run migrations.
 CONNECT_TIMEOUT = 30
 READ_TIMEOUT = 300
 
 
 @dataclass(frozen=True, kw_only=True)
 class Visitor:
-    """Somebody who may sign in to the page."""
+    """A user who may sign in to the pages."""
 
     user: str
     password: str = field(repr=False)
 
 
 class Cloud:
-    """AWS as the deployer sees it: an account in a region, all behind one port of this machine."""
+    """An AWS account and region behind one local port, and what the deployer records about the stack."""
 
     def __init__(
         self,
@@ -50,14 +50,13 @@ class Cloud:
         self.deviations = Deviations(
             gateway_port=port, authority=authority, python=ministack.python_version(ROOT)
         )
-        # Names for resources whose program leaves them to the provider.
+        # Names of resources that the program does not name.
         self.physical_name = names.physical_name
         self.lower_case_name = names.lower_case_name
-        # Physical names of parameter groups, and the parameters in them.
+        # Parameters by the name of their group.
         self.database_parameters: dict[str, dict[str, str]] = {}
-        # Once there is a user pool.
-        self.visitor: Visitor | None = None
-        # What is served without AWS credentials, and the paths of the API's resources by their ids.
+        self.visitor: Visitor | None = None  # once there is a user pool
+        # Endpoints that need no AWS credentials, and the paths of the API's resources by id.
         self.served = Served(gateway=self.address(f"http://127.0.0.1:{port}").netloc)
         self.api_paths: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -65,10 +64,10 @@ class Cloud:
         self._session = clients.session(region)
 
     def client(self, service: str) -> Any:
-        """Return the service's client; creating one is not safe in two threads at once, using it is."""
+        """Return the service's client, which is thread-safe; creating one is not."""
         with self._lock:
             if service not in self._clients:
-                # The overloads of boto3's stubs know literal names only.
+                # boto3's stubs accept literal names only.
                 self._clients[service] = self._session.client(  # type: ignore[call-overload]
                     service,
                     endpoint_url=f"http://127.0.0.1:{self.port}",
@@ -83,11 +82,11 @@ class Cloud:
             return self._clients[service]
 
     def address(self, url: str) -> SplitResult:
-        """Return the local address of a URL on AWS, without the port where browsers leave it out."""
+        """Return the local URL of one on AWS, without the port 80, which browsers omit."""
         local = urlsplit(str(self.deviations.addresses(url)))
         return local._replace(netloc=local.netloc.removesuffix(":80"))
 
     def arn(self, service: str, resource: str, *, global_service: bool = False) -> str:
-        """Return the name of a resource of this account."""
+        """Return a resource's ARN."""
         region = "" if global_service else self.region
         return f"arn:aws:{service}:{region}:{self.account}:{resource}"

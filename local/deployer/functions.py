@@ -1,4 +1,4 @@
-"""Functions, what they may do, and what calls them."""
+"""Resources of IAM, Lambda and logs, and what invokes functions."""
 
 from __future__ import annotations
 
@@ -61,14 +61,8 @@ def function(cloud: Cloud, name: str, inputs: Inputs) -> Result:
         Environment={
             "Variables": cloud.deviations.environment(inputs.section("environment").get("variables", {}))
         },
-        VpcConfig=network.renamed(
-            {
-                "subnetIds": "SubnetIds",
-                "securityGroupIds": "SecurityGroupIds",
-                "ipv6AllowedForDualStack": "Ipv6AllowedForDualStack",
-            }
-        ),
-        LoggingConfig=logging.renamed({"logFormat": "LogFormat", "logGroup": "LogGroup"}),
+        VpcConfig=network.capitalized("subnetIds", "securityGroupIds", "ipv6AllowedForDualStack"),
+        LoggingConfig=logging.capitalized("logFormat", "logGroup"),
     )
     arn = created["FunctionArn"]
     invoke_path = f"path/2015-03-31/functions/{arn}/invocations"
@@ -82,7 +76,7 @@ def function(cloud: Cloud, name: str, inputs: Inputs) -> Result:
 
 @resource("aws:lambda/permission:Permission")
 def permission(cloud: Cloud, name: str, inputs: Inputs) -> Result:
-    # The provider's own choice when the program makes none; statement ids allow few characters.
+    # Statement ids are alphanumeric.
     statement = inputs.get("statementId", "".join(filter(str.isalnum, cloud.physical_name(name))))
     cloud.client("lambda").add_permission(
         FunctionName=inputs.text("function"),
@@ -94,28 +88,56 @@ def permission(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     return statement, {"statementId": statement}
 
 
-@resource("aws:lambda/invocation:Invocation", {"triggers": "a new stack runs everything once"})
+@resource("aws:lambda/invocation:Invocation", {"triggers": "a new stack invokes the function once"})
 def invocation(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     function_name = inputs.text("functionName")
-    answer = cloud.client("lambda").invoke(FunctionName=function_name, Payload=inputs.text("input").encode())
-    result = answer["Payload"].read().decode()
-    if "FunctionError" in answer:
-        raise InputError(f"called {function_name}, which failed: {result[:1000]}")
+    response = cloud.client("lambda").invoke(
+        FunctionName=function_name, Payload=inputs.text("input").encode()
+    )
+    result = response["Payload"].read().decode()
+    if "FunctionError" in response:
+        raise InputError(f"invoked {function_name}, which failed: {result[:1000]}")
     return f"{function_name}_$LATEST", {"result": result}
 
 
 @resource("aws:lambda/eventSourceMapping:EventSourceMapping")
 def event_source_mapping(cloud: Cloud, name: str, inputs: Inputs) -> Result:
-    optional = {
-        "maximumBatchingWindowInSeconds": "MaximumBatchingWindowInSeconds",
-        "functionResponseTypes": "FunctionResponseTypes",
-    }
-    scaling = inputs.section("scalingConfig").renamed({"maximumConcurrency": "MaximumConcurrency"})
     created = cloud.client("lambda").create_event_source_mapping(
         EventSourceArn=inputs.text("eventSourceArn"),
         FunctionName=inputs.text("functionName"),
         BatchSize=cloud.deviations.batch_size(inputs.get("batchSize", 10)),
-        ScalingConfig=scaling,
-        **inputs.renamed(optional),
+        ScalingConfig=inputs.section("scalingConfig").capitalized("maximumConcurrency"),
+        **inputs.capitalized("maximumBatchingWindowInSeconds", "functionResponseTypes"),
     )
     return created["UUID"], {"uuid": created["UUID"], "functionArn": created["FunctionArn"]}
+
+
+@resource("aws:cloudwatch/eventRule:EventRule")
+def event_rule(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    physical = inputs.get("name", cloud.physical_name(name))
+    arn = cloud.client("events").put_rule(
+        Name=physical,
+        ScheduleExpression=inputs.text("scheduleExpression"),
+        **inputs.capitalized("description"),
+    )["RuleArn"]
+    return physical, {"name": physical, "arn": arn}
+
+
+@resource("aws:cloudwatch/eventTarget:EventTarget")
+def event_target(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    rule = inputs.text("rule")
+    target = inputs.get("targetId", cloud.physical_name(name))
+    cloud.client("events").put_targets(
+        Rule=rule, Targets=[{"Id": target, "Arn": inputs.text("arn"), **inputs.capitalized("input")}]
+    )
+    return f"{rule}-{target}", {"targetId": target}
+
+
+@resource("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig")
+def event_invoke_config(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    function_name = inputs.text("functionName")
+    cloud.client("lambda").put_function_event_invoke_config(
+        FunctionName=function_name,
+        **inputs.capitalized("maximumRetryAttempts", "maximumEventAgeInSeconds"),
+    )
+    return function_name, {}

@@ -1,4 +1,4 @@
-"""Topics and queues."""
+"""Resources of SNS and SQS."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _QUEUE_ATTRIBUTES = {
 @resource("aws:sns/topic:Topic")
 def topic(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     physical = inputs.get("name", cloud.physical_name(name))
-    attributes = _attributes(inputs.renamed({"kmsMasterKeyId": "KmsMasterKeyId"}))
+    attributes = _attributes(inputs.capitalized("kmsMasterKeyId"))
     arn = cloud.client("sns").create_topic(Name=physical, Attributes=attributes)["TopicArn"]
     return arn, {"arn": arn, "name": physical}
 
@@ -37,14 +37,11 @@ def topic_policy(cloud: Cloud, name: str, inputs: Inputs) -> Result:
 
 @resource("aws:sns/topicSubscription:TopicSubscription")
 def topic_subscription(cloud: Cloud, name: str, inputs: Inputs) -> Result:
-    attributes = inputs.renamed(
-        {"rawMessageDelivery": "RawMessageDelivery", "redrivePolicy": "RedrivePolicy"}
-    )
     arn = cloud.client("sns").subscribe(
         TopicArn=inputs.text("topic"),
         Protocol=inputs.text("protocol"),
         Endpoint=inputs.text("endpoint"),
-        Attributes=_attributes(attributes),
+        Attributes=_attributes(inputs.capitalized("rawMessageDelivery", "redrivePolicy")),
         ReturnSubscriptionArn=True,
     )["SubscriptionArn"]
     return arn, {"arn": arn}
@@ -78,7 +75,7 @@ def _set_queue_attribute(cloud: Cloud, inputs: Inputs, attribute: str, value: st
 
 
 def _attributes(values: dict[str, Any]) -> dict[str, str]:
-    """Write values as the attributes of SNS and SQS, which are all text."""
+    """Return values as attributes of SNS and SQS, which are strings."""
     return {
         key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in values.items()
     }

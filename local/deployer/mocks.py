@@ -1,4 +1,4 @@
-"""Pulumi's mocks that create what the program declares, and accept nothing that they do not understand."""
+"""Pulumi's mocks that create each resource, and refuse unknown types and inputs."""
 
 from __future__ import annotations
 
@@ -24,32 +24,30 @@ class DeployError(LocalError):
 
 
 class Deployer(mocks.Mocks):
-    """Creates every resource of the program for real, each in the thread in which Pulumi registers it."""
+    """Creates every resource of the program, in the thread in which Pulumi registers it."""
 
     def __init__(self, cloud: Cloud, report: Callable[[Created | Failed], None]) -> None:
         self._cloud = cloud
         self._report = report
         self._lock = threading.Lock()
         self._names: set[tuple[str, str]] = set()
-        # The first error: what follows are its consequences.
-        self.failure: DeployError | None = None
+        self.failure: DeployError | None = None  # the first one, which causes all others
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         """Create a resource, and return its id and its state."""
         try:
             return self._new_resource(args)
-        # Whatever went wrong, Pulumi's thread only has to know that it did; the person gets a sentence.
         except Exception as error:
             raise self._fail(f"{args.typ} {args.name!r}", error) from error
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-        """Answer an invoke."""
+        """Return the result of an invoke."""
         try:
-            answer = INVOKES.get(args.token)
-            if answer is None:
-                raise InputError("is an invoke that local mode does not know")
+            handler = INVOKES.get(args.token)
+            if handler is None:
+                raise InputError("is an invoke that local mode does not support")
             inputs = Inputs(plain(args.args))
-            result = answer(self._cloud, inputs)
+            result = handler(self._cloud, inputs)
             _refuse_unread(list(inputs.unread()))
             outputs.checked("invoke", result)
         except Exception as error:
@@ -59,12 +57,12 @@ class Deployer(mocks.Mocks):
     def _new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         outputs.refuse_marks(plain(args.inputs), "it")
         if args.resource_id:
-            raise InputError("is looked up or imported, but a local stack starts with nothing")
+            raise InputError("is looked up or imported, but a local stack starts empty")
         if args.custom is False:
             return None, args.inputs
         kind = RESOURCES.get(args.typ)
         if kind is None:
-            raise InputError("is of a type that local mode does not know")
+            raise InputError("is of a type that local mode does not support")
         self._refuse_twice(args.typ, args.name)
         began = time.monotonic()
         inputs = Inputs(plain(args.inputs))
@@ -72,7 +70,7 @@ class Deployer(mocks.Mocks):
         _refuse_unread([path for path in inputs.unread() if not kind.ignores(path)])
         outputs.checked(identifier, created)
         self._report(Created(type=args.typ, name=args.name, seconds=time.monotonic() - began))
-        # The inputs go back as they came: what was secret in them stays secret.
+        # Return the inputs unchanged, so that secrets stay secret.
         state = {**args.inputs, **created}
         return identifier, {**state, **outputs.marks(args.typ, args.name, state)}
 
@@ -83,25 +81,25 @@ class Deployer(mocks.Mocks):
             self._names.add((type_token, name))
 
     def _fail(self, subject: str, error: Exception) -> DeployError:
-        # For the log: what is reported ends this process before Pulumi could say where it happened.
+        # Log it now: the report ends this process before Pulumi logs the traceback.
         traceback.print_exception(error)
-        failure = DeployError(f"{subject}: {_sentence(error)}")
+        failure = DeployError(f"{subject}: {_message(error)}")
         with self._lock:
             first = self.failure is None
             self.failure = self.failure or failure
         if first:
-            # At once: Pulumi would say so when all other resources are through.
+            # Report it at once: Pulumi would wait for all other resources.
             self._report(Failed(message=str(failure)))
         return failure
 
 
 def _refuse_unread(paths: list[str]) -> None:
     if paths:
-        many = "inputs" if len(paths) > 1 else "an input"
-        raise InputError(f"has {many} that local mode does not understand: {', '.join(sorted(paths))}")
+        noun = "inputs" if len(paths) > 1 else "an input"
+        raise InputError(f"has {noun} that local mode does not support: {', '.join(sorted(paths))}")
 
 
-def _sentence(error: Exception) -> str:
+def _message(error: Exception) -> str:
     if isinstance(error, InputError | OutputError | LocalError):
         return str(error)
     return f"{type(error).__name__}: {error}"

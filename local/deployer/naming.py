@@ -1,4 +1,4 @@
-"""Physical names, made from the project's pattern as Pulumi's engine makes them; mocks see none."""
+"""Names generated from the project's pattern, as by Pulumi's engine; mocks receive none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PART = re.compile(r"\$\{(\w+)(?:\((\d+)\))?\}")
 
 @dataclass(frozen=True, kw_only=True)
 class Naming:
-    """How a stack names what its program leaves unnamed."""
+    """Names of resources that the program does not name."""
 
     pattern: str  # such as `${name}-${stack}-${hex(7)}`
     project: str
@@ -26,7 +26,7 @@ class Naming:
         Raises
         ------
         LocalError
-            When the pattern holds a part that local mode does not know.
+            The pattern has an unknown part.
         """
         parts: dict[str, Callable[[int], str]] = {
             "name": lambda _: logical_name,
@@ -37,11 +37,13 @@ class Naming:
 
         def replaced(part: re.Match[str]) -> str:
             if part[1] not in parts:
-                raise LocalError(f"Local mode does not know {part[0]} in the pattern of pulumi:autonaming.")
+                raise LocalError(
+                    f"Local mode does not support {part[0]} in the pattern of pulumi:autonaming."
+                )
             return parts[part[1]](int(part[2] or 0))
 
         return _PART.sub(replaced, self.pattern)
 
     def lower_case_name(self, logical_name: str) -> str:
-        """Return a name of lower-case letters, digits and hyphens, as S3 and RDS want it."""
+        """Return a new name of lower-case letters, digits and hyphens, as S3 and RDS require."""
         return re.sub(r"[^a-z0-9-]+", "-", self.physical_name(logical_name).lower()).strip("-")

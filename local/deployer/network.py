@@ -1,4 +1,4 @@
-"""The VPC. Nothing local is in it, but its references have to fit, and MiniStack checks that they do."""
+"""Resources of EC2. Nothing local is in the VPC, but MiniStack checks its references."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from local.deployer.cloud import Cloud
 from local.deployer.inputs import Inputs
 from local.deployer.registry import Result, invoke, resource
 
-# MiniStack gives a VPC no IPv6 block; this one is for documentation, and nothing is at its addresses.
+# MiniStack assigns a VPC no IPv6 block; this one is reserved for documentation.
 _IPV6_BLOCK = "2001:db8::/56"
 
 
@@ -46,8 +46,7 @@ def vpc(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     outputs = {"arn": cloud.arn("ec2", f"vpc/{identifier}")}
     if inputs.flag("assignGeneratedIpv6CidrBlock"):
         outputs["ipv6CidrBlock"] = _IPV6_BLOCK
-    attributes = {"enableDnsSupport": "EnableDnsSupport", "enableDnsHostnames": "EnableDnsHostnames"}
-    for attribute, value in inputs.renamed(attributes).items():
+    for attribute, value in inputs.capitalized("enableDnsSupport", "enableDnsHostnames").items():
         ec2.modify_vpc_attribute(VpcId=identifier, **{attribute: {"Value": value}})
     return identifier, outputs
 
@@ -101,7 +100,7 @@ def security_group(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     identifier = ec2.create_security_group(
         GroupName=physical, Description=inputs.text("description"), VpcId=inputs.text("vpcId")
     )["GroupId"]
-    # As the provider does: a new group lets everything out, a declared one only what is declared.
+    # As the provider does: remove the default rule, which allows all egress.
     everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     ec2.revoke_security_group_egress(GroupId=identifier, IpPermissions=[everything])
     return identifier, {"name": physical, "arn": cloud.arn("ec2", f"security-group/{identifier}")}
@@ -127,15 +126,12 @@ def egress_rule(cloud: Cloud, name: str, inputs: Inputs) -> Result:
 def vpc_endpoint(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     ec2 = cloud.client("ec2")
     service, kind = inputs.text("serviceName"), inputs.text("vpcEndpointType")
-    optional = {
-        "routeTableIds": "RouteTableIds",
-        "subnetIds": "SubnetIds",
-        "securityGroupIds": "SecurityGroupIds",
-        "privateDnsEnabled": "PrivateDnsEnabled",
-        "policy": "PolicyDocument",
-    }
     identifier = ec2.create_vpc_endpoint(
-        VpcId=inputs.text("vpcId"), ServiceName=service, VpcEndpointType=kind, **inputs.renamed(optional)
+        VpcId=inputs.text("vpcId"),
+        ServiceName=service,
+        VpcEndpointType=kind,
+        **inputs.capitalized("routeTableIds", "subnetIds", "securityGroupIds", "privateDnsEnabled"),
+        **inputs.renamed({"policy": "PolicyDocument"}),
     )["VpcEndpoint"]["VpcEndpointId"]
     outputs = {"arn": cloud.arn("ec2", f"vpc-endpoint/{identifier}")}
     if kind == "Gateway":
@@ -145,11 +141,8 @@ def vpc_endpoint(cloud: Cloud, name: str, inputs: Inputs) -> Result:
 
 
 def _permission(inputs: Inputs) -> dict[str, Any]:
-    description = inputs.renamed({"description": "Description"})
-    permission = {
-        "IpProtocol": inputs.text("ipProtocol"),
-        **inputs.renamed({"fromPort": "FromPort", "toPort": "ToPort"}),
-    }
+    description = inputs.capitalized("description")
+    permission = {"IpProtocol": inputs.text("ipProtocol"), **inputs.capitalized("fromPort", "toPort")}
     if "referencedSecurityGroupId" in inputs:
         group = {"GroupId": inputs.text("referencedSecurityGroupId"), **description}
         return {**permission, "UserIdGroupPairs": [group]}

@@ -1,7 +1,7 @@
-"""A resource's outputs: those that a handler does not know are marked, and reading a mark is an error.
+"""Checks of a resource's outputs: reading one that local mode does not set is an error.
 
-Pulumi resolves an output that a resource lacks to `None`, which would travel on silently into whatever reads
-it. A mark cannot: it is a text that names the output, and it is found in the inputs that it reaches.
+Pulumi resolves a missing output to `None`, which would silently become an input of another resource. So each
+missing output gets a mark, a string with its name that is found in the inputs that it reaches.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MARK = re.compile(r"\(\(no local output (\S+) of (\S+) ([^()]*)\)\)")
 
 
 class OutputError(Exception):
-    """A handler gave an empty output or identifier, or an output that it does not give was read."""
+    """A handler returned an empty id or output, or an output that it does not set was read."""
 
 
 def checked(identifier: str, outputs: Mapping[str, Any]) -> None:
@@ -28,7 +28,7 @@ def checked(identifier: str, outputs: Mapping[str, Any]) -> None:
     Raises
     ------
     OutputError
-        With the name of the output.
+        One is empty; the message names it.
     """
     if not identifier:
         raise OutputError("was created without an id")
@@ -38,7 +38,7 @@ def checked(identifier: str, outputs: Mapping[str, Any]) -> None:
 
 
 def marks(type_token: str, name: str, known: Mapping[str, Any]) -> dict[str, str]:
-    """Return marks for all outputs of a resource that are not among `known`."""
+    """Return marks for all outputs of a resource that are not in `known`."""
     return {
         key: f"((no local output {key} of {type_token} {name}))"
         for key in _output_names(type_token)
@@ -47,18 +47,18 @@ def marks(type_token: str, name: str, known: Mapping[str, Any]) -> dict[str, str
 
 
 def refuse_marks(value: Any, reader: str) -> None:
-    """Refuse a value in which `reader` has read an output that is not known.
+    """Refuse a value with the mark of an output, which `reader` has read.
 
     Raises
     ------
     OutputError
-        With the names of the output, of its resource and of the reader.
+        The value holds a mark; the message names the output, its resource and the reader.
     """
     for text in _texts(value):
         if found := _MARK.search(text):
             output, type_token, name = found.groups()
             raise OutputError(
-                f"{reader} reads the output {output} of {type_token} {name!r}, which local mode does not give"
+                f"{reader} reads the output {output} of {type_token} {name!r}, which local mode does not set"
             )
 
 
@@ -80,7 +80,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _output_names(type_token: str) -> list[str]:
-    """Return the provider's names of a type's outputs, from its class, which the program has imported."""
+    """Return the provider's names of a type's outputs, from the class that the program imported."""
     package = f"pulumi_{type_token.partition(':')[0]}"
     modules = [module for name, module in sys.modules.items() if name.split(".", 1)[0] == package]
     for module in modules:

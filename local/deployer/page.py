@@ -1,4 +1,4 @@
-"""The page: CloudFront in front of its bucket and the API."""
+"""Resources of CloudFront."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from local.deployer.cloud import Cloud
 from local.deployer.inputs import Inputs
 from local.deployer.registry import Result, resource
 
-_EVERYWHERE = "one machine is all that serves the page"
+_EVERYWHERE = "one machine serves the page"
 
 
 @resource("aws:cloudfront/originAccessControl:OriginAccessControl")
@@ -76,9 +76,9 @@ def viewer_function(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     {
         "priceClass": _EVERYWHERE,
         "restrictions": _EVERYWHERE,
-        "httpVersion": "the local gateway speaks HTTP/1.1 on this machine",
-        "isIpv6Enabled": "the local gateway listens on 127.0.0.1",
-        "viewerCertificate": "there is no TLS, see the deviations",
+        "httpVersion": "the local gateway supports HTTP/1.1 only",
+        "isIpv6Enabled": "the local gateway listens on 127.0.0.1 only",
+        "viewerCertificate": "the page is served without TLS, see the deviations",
     },
 )
 def distribution(cloud: Cloud, name: str, inputs: Inputs) -> Result:
@@ -131,14 +131,6 @@ def _origin(cloud: Cloud, origin: Inputs) -> dict[str, Any]:
 
 
 def _behavior(cloud: Cloud, behavior: Inputs) -> dict[str, Any]:
-    names = {
-        "targetOriginId": "TargetOriginId",
-        "pathPattern": "PathPattern",
-        "cachePolicyId": "CachePolicyId",
-        "originRequestPolicyId": "OriginRequestPolicyId",
-        "responseHeadersPolicyId": "ResponseHeadersPolicyId",
-        "compress": "Compress",
-    }
     policy = cloud.deviations.viewer_protocol_policy(behavior.text("viewerProtocolPolicy"))
     cached = _counted(behavior.texts("cachedMethods"))
     functions = [
@@ -146,7 +138,8 @@ def _behavior(cloud: Cloud, behavior: Inputs) -> dict[str, Any]:
         for item in behavior.sections("functionAssociations")
     ]
     return {
-        **behavior.renamed(names),
+        **behavior.capitalized("targetOriginId", "pathPattern", "cachePolicyId", "originRequestPolicyId"),
+        **behavior.capitalized("responseHeadersPolicyId", "compress"),
         "FunctionAssociations": _counted(functions),
         "ViewerProtocolPolicy": policy,
         "AllowedMethods": {**_counted(behavior.texts("allowedMethods")), "CachedMethods": cached},
@@ -154,12 +147,12 @@ def _behavior(cloud: Cloud, behavior: Inputs) -> dict[str, Any]:
 
 
 def _counted(items: list[Any]) -> dict[str, Any]:
-    """Write a list as CloudFront's API does."""
+    """Return a list as CloudFront's API expects it."""
     return {"Quantity": len(items), "Items": items} if items else {"Quantity": 0}
 
 
 def _pascal(value: Any) -> Any:
-    """Write the provider's names (`cookieBehavior`, `httpPort`) as CloudFront's API does."""
+    """Convert the provider's names (`cookieBehavior`, `httpPort`) to those of CloudFront's API."""
     if isinstance(value, dict):
         return {_pascal_name(key): _pascal(item) for key, item in value.items()}
     return value

@@ -1,4 +1,4 @@
-"""Which function creates which type of resource, and which answers which invoke."""
+"""Registry of the handlers of resource types and invokes."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Any
 from local.deployer.cloud import Cloud
 from local.deployer.inputs import Inputs
 
-# A handler gives the resource's id, and the outputs that are not among its inputs.
+# The resource's id, and its outputs that are not inputs.
 Result = tuple[str, dict[str, Any]]
 Handler = Callable[[Cloud, str, Inputs], Result]
 Invoke = Callable[[Cloud, Inputs], dict[str, Any]]
 
-# Inputs of any type that have no meaning on one machine, with the reason.
-WITHOUT_MEANING = {"tags": "labels, for the bill and for searching an account"}
+# Inputs of any type that are ignored, with the reason.
+IGNORED = {"tags": "labels for the bill and for searching an account"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceType:
-    """A type of resource that local mode knows."""
+    """A supported resource type."""
 
     create: Handler
-    without_meaning: Mapping[str, str]
+    ignored: Mapping[str, str]  # inputs without effect in local mode, with the reason
 
     def ignores(self, path: str) -> bool:
-        """Whether the input, or a structure that it is in, is known to have no meaning locally."""
-        known = {**WITHOUT_MEANING, **self.without_meaning}
-        return any(path == key or path.startswith(f"{key}.") for key in known)
+        """Return whether an input, or an object that it is in, is ignored."""
+        paths = {**IGNORED, **self.ignored}
+        return any(path == key or path.startswith(f"{key}.") for key in paths)
 
 
 RESOURCES: dict[str, ResourceType] = {}
@@ -37,14 +37,14 @@ INVOKES: dict[str, Invoke] = {}
 
 
 def resource(
-    type_token: str, without_meaning: Mapping[str, str] = MappingProxyType({})
+    type_token: str, ignored: Mapping[str, str] = MappingProxyType({})
 ) -> Callable[[Handler], Handler]:
-    """Register a handler for a type; `without_meaning` are inputs of no effect here, and why."""
+    """Register a handler for a type; `ignored` maps inputs without effect to the reason."""
 
     def register(handler: Handler) -> Handler:
         if type_token in RESOURCES:
             raise ValueError(f"{type_token} has a handler already")
-        RESOURCES[type_token] = ResourceType(create=handler, without_meaning=without_meaning)
+        RESOURCES[type_token] = ResourceType(create=handler, ignored=ignored)
         return handler
 
     return register

@@ -1,4 +1,4 @@
-"""What holds data: RDS, DynamoDB, secrets, and the random values in them."""
+"""Resources of RDS, DynamoDB and Secrets Manager, and random values."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from local.deployer.cloud import Cloud
 from local.deployer.inputs import InputError, Inputs
 from local.deployer.registry import Result, resource
 
-_BACKUP = "what is on this machine is thrown away"
-_MACHINE = "the database runs on this machine, with its disk and in one zone"
-_INSTANCE_WITHOUT_MEANING = {
+_TEMPORARY = "the local stack is removed when it stops"
+_MACHINE = "the database runs on this machine and its disk"
+_IGNORED_FOR_INSTANCE = {
     "allocatedStorage": _MACHINE,
     "maxAllocatedStorage": _MACHINE,
     "storageType": _MACHINE,
     "multiAz": _MACHINE,
     "publiclyAccessible": "the server listens on 127.0.0.1 only",
-    "port": "another one, see the deviations",
-    "caCertIdentifier": "another one, see the deviations",
-    "backupRetentionPeriod": _BACKUP,
-    "copyTagsToSnapshot": _BACKUP,
-    "deleteAutomatedBackups": _BACKUP,
-    "applyImmediately": "the local stack is made anew for each change",
-    "skipFinalSnapshot": _BACKUP,
-    "finalSnapshotIdentifier": _BACKUP,
-    "snapshotIdentifier": _BACKUP,
-    "deletionProtection": _BACKUP,
-    "engineLifecycleSupport": "nobody bills the local server's version",
+    "port": "the local port differs, see the deviations",
+    "caCertIdentifier": "the local CA differs, see the deviations",
+    "backupRetentionPeriod": _TEMPORARY,
+    "copyTagsToSnapshot": _TEMPORARY,
+    "deleteAutomatedBackups": _TEMPORARY,
+    "applyImmediately": "a local stack is never updated",
+    "skipFinalSnapshot": _TEMPORARY,
+    "finalSnapshotIdentifier": _TEMPORARY,
+    "snapshotIdentifier": _TEMPORARY,
+    "deletionProtection": _TEMPORARY,
+    "engineLifecycleSupport": "the local server costs nothing",
 }
 
 
@@ -70,10 +70,10 @@ def parameter_group(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     return physical, {"name": physical, "arn": created["DBParameterGroupArn"]}
 
 
-@resource("aws:rds/instance:Instance", _INSTANCE_WITHOUT_MEANING)
+@resource("aws:rds/instance:Instance", _IGNORED_FOR_INSTANCE)
 def instance(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     if not inputs.flag("manageMasterUserPassword"):
-        raise InputError("must leave the master user's password to RDS (manageMasterUserPassword)")
+        raise InputError("must have its master user's password managed by RDS (manageMasterUserPassword)")
     identifier = inputs.get("identifier", cloud.lower_case_name(name))
     user, password = inputs.text("username"), secrets.token_urlsafe(24)
     parameters = inputs.text("parameterGroupName")
@@ -113,7 +113,7 @@ def instance(cloud: Cloud, name: str, inputs: Inputs) -> Result:
 
 
 def _master_secret(cloud: Cloud, instance_identifier: str, user: str, password: str) -> dict[str, Any]:
-    """Keep the master user's password where RDS keeps it."""
+    """Create the secret of the master user as RDS does."""
     created = cloud.client("secretsmanager").create_secret(
         Name=f"rds!{instance_identifier}",
         SecretString=json.dumps({"username": user, "password": password}),
@@ -125,12 +125,10 @@ def _master_secret(cloud: Cloud, instance_identifier: str, user: str, password: 
     }
 
 
-@resource("aws:secretsmanager/secret:Secret", {"recoveryWindowInDays": _BACKUP})
+@resource("aws:secretsmanager/secret:Secret", {"recoveryWindowInDays": _TEMPORARY})
 def secret(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     physical = inputs.get("name", cloud.physical_name(name))
-    created = cloud.client("secretsmanager").create_secret(
-        Name=physical, **inputs.renamed({"description": "Description"})
-    )
+    created = cloud.client("secretsmanager").create_secret(Name=physical, **inputs.capitalized("description"))
     return created["ARN"], {"arn": created["ARN"], "name": physical}
 
 
@@ -143,7 +141,7 @@ def secret_version(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     return identifier, {"arn": created["ARN"], "versionId": created["VersionId"]}
 
 
-@resource("aws:dynamodb/table:Table", {"deletionProtectionEnabled": _BACKUP})
+@resource("aws:dynamodb/table:Table", {"deletionProtectionEnabled": _TEMPORARY})
 def table(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     dynamodb = cloud.client("dynamodb")
     physical = inputs.get("name", cloud.physical_name(name))
@@ -179,16 +177,16 @@ def table(cloud: Cloud, name: str, inputs: Inputs) -> Result:
 @resource("random:index/randomPassword:RandomPassword")
 def random_password(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     if inputs.flag("special", default=True):
-        raise InputError("must do without special characters (special)")
+        raise InputError("must not have special characters (special)")
     return "none", {"result": rpc.wrap_rpc_secret(random_text(inputs.require("length")))}
 
 
 def random_text(length: int) -> str:
-    """Make a password of letters and digits."""
+    """Return a random password of letters and digits."""
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))
 
 
-@resource("random:index/randomId:RandomId", {"keepers": "each local stack is made anew"})
+@resource("random:index/randomId:RandomId", {"keepers": "a local stack is never updated"})
 def random_id(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     value = secrets.token_bytes(inputs.require("byteLength"))
     encoded = base64.urlsafe_b64encode(value).rstrip(b"=").decode()

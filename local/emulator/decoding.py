@@ -1,7 +1,7 @@
-"""Compressed bodies of requests to the API, decoded as API Gateway does; MiniStack's API does not.
+"""ASGI middleware that decompresses request bodies as API Gateway does; MiniStack's API does not.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-make-request-with-compressed-payload.html:
-a coding that API Gateway does not support, or a body that is not in its coding, is answered with 415.
+the response to an unsupported coding, or to a body that is not in its coding, is 415.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Application = Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]
 
 API_PATH = "/_aws/execute-api/"
-LARGEST = 10 * 1024 * 1024  # bytes of a body, compressed or not, that API Gateway takes
-PIECE = 1024  # bytes that are decoded at once; what is left of one is copied after each member
-# The formats by zlib's numbers. `deflate` is zlib's own format, as in RFC 9110.
+LARGEST = 10 * 1024 * 1024  # bytes of a body, compressed or decoded, that API Gateway accepts
+CHUNK = 1024  # bytes decoded at once; the rest of a chunk is copied after each gzip member
+# zlib's `wbits` by coding. `deflate` is the zlib format (RFC 9110).
 FORMATS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 IDENTITY = "identity"
-ABOUT_THE_BODY = (b"content-encoding", b"content-length", b"transfer-encoding")
+BODY_HEADERS = (b"content-encoding", b"content-length", b"transfer-encoding")
 
 UNSUPPORTED = (415, "Unsupported Media Type")
 TOO_LARGE = (413, "Request Too Long")
 
 
 class NotInFormatError(ValueError):
-    """The body is not in the format that its header names."""
+    """The body is not in the coding that its header names."""
 
 
 class TooLargeError(ValueError):
-    """The body is larger than API Gateway takes, as it came or decoded."""
+    """The body is larger than API Gateway accepts, compressed or decoded."""
 
 
 def decode(body: bytes, coding: str) -> bytes:
@@ -41,32 +41,32 @@ def decode(body: bytes, coding: str) -> bytes:
     Raises
     ------
     NotInFormatError
-        It is broken off, followed by something else, or in no such format.
+        It is truncated, followed by other data, or not in this coding.
     TooLargeError
-        It would be larger than `LARGEST`; no more than that is decoded.
+        It is larger than `LARGEST`; no more than that is decoded.
     """
     decoded, position = bytearray(), 0
     decompressor = zlib.decompressobj(FORMATS[coding])
     try:
         while position < len(body):
-            if decompressor.eof and coding == "gzip":  # which allows several members, one after the other
+            if decompressor.eof and coding == "gzip":  # may have several members
                 decompressor = zlib.decompressobj(FORMATS[coding])
             elif decompressor.eof:
-                raise NotInFormatError("something follows it")
-            piece = body[position : position + PIECE]
-            decoded += decompressor.decompress(piece, LARGEST + 1 - len(decoded))
+                raise NotInFormatError("data follows the stream")
+            chunk = body[position : position + CHUNK]
+            decoded += decompressor.decompress(chunk, LARGEST + 1 - len(decoded))
             if len(decoded) > LARGEST:
                 raise TooLargeError
-            position += len(piece) - len(decompressor.unused_data)
+            position += len(chunk) - len(decompressor.unused_data)
     except zlib.error as error:
         raise NotInFormatError(str(error)) from None
     if not decompressor.eof:
-        raise NotInFormatError("it is broken off")
+        raise NotInFormatError("it is truncated")
     return bytes(decoded)
 
 
 def decoding(application: Application) -> Application:
-    """Return the application with decoded bodies in the requests to the API."""
+    """Return middleware that decodes the bodies of requests to the API."""
 
     async def handle(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         named = [value for name, value in scope.get("headers", ()) if name.lower() == b"content-encoding"]
@@ -80,9 +80,9 @@ def decoding(application: Application) -> Application:
                 raise NotInFormatError(coding)
             content = decode(body, coding)
         except NotInFormatError:
-            await _answer(send, *UNSUPPORTED)
+            await _respond(send, *UNSUPPORTED)
         except TooLargeError:
-            await _answer(send, *TOO_LARGE)
+            await _respond(send, *TOO_LARGE)
         else:
             await application(_with_length(scope, len(content)), _receiving(content, receive), send)
 
@@ -90,7 +90,7 @@ def decoding(application: Application) -> Application:
 
 
 async def _read(receive: Receive) -> bytes:
-    """Read the whole body, and keep little more than `LARGEST` bytes of it."""
+    """Read the whole body, but keep little more than `LARGEST` bytes."""
     body, more = bytearray(), True
     while more:
         message = await receive()
@@ -103,12 +103,12 @@ async def _read(receive: Receive) -> bytes:
 
 
 def _with_length(scope: Mapping[str, Any], length: int) -> Mapping[str, Any]:
-    headers = [(name, value) for name, value in scope["headers"] if name.lower() not in ABOUT_THE_BODY]
+    headers = [(name, value) for name, value in scope["headers"] if name.lower() not in BODY_HEADERS]
     return {**scope, "headers": [*headers, (b"content-length", str(length).encode())]}
 
 
 def _receiving(body: bytes, receive: Receive) -> Receive:
-    """Return a function that gives the body once, and then what the server says."""
+    """Return a `receive` that returns the body once, then the server's messages."""
     messages: list[Mapping[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def next_message() -> Mapping[str, Any]:
@@ -117,7 +117,7 @@ def _receiving(body: bytes, receive: Receive) -> Receive:
     return next_message
 
 
-async def _answer(send: Send, status: int, message: str) -> None:
+async def _respond(send: Send, status: int, message: str) -> None:
     headers = [(b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": json.dumps({"message": message}).encode()})

@@ -1,30 +1,28 @@
-"""The gateway in front of MiniStack: two closed lists of requests; runs in MiniStack's environment.
+"""ASGI middleware before MiniStack that admits two lists of requests; runs in MiniStack's environment.
 
 MiniStack accepts requests from web pages of any origin and does not verify its administrator's signature.
-Without the gateway, any page that a browser on this machine shows could create a Lambda function and run it.
-So a request reaches MiniStack only if it is on one of two lists; WebSockets, HTTP/2 and everything else are
-refused with 403.
+Without the gateway, any page open in a browser on this machine could create a Lambda function and run it.
+Everything that is on neither list is refused with 403, WebSockets and HTTP/2 included.
 
-1. AWS calls, with proof that no web page sent them: the `Host` is 127.0.0.1, localhost or `*.localhost`;
-   there is an `Authorization: AWS4-HMAC-SHA256` or an `X-Amz-Target` header, which a page can send only
-   after a CORS preflight, and preflights are refused; there are no signs of a browser, and no credentials
-   in the query (presigned URLs), which need no preflight.
-2. This stack's own pages, API and sign-in: exact hosts, methods and paths. A browser must prove that this
-   stack's page asks: its `Origin`, or `Sec-Fetch-Site: same-origin`, or a top-level GET navigation to a
-   page or the sign-in. `same-site` proves nothing: other ports of 127.0.0.1 and `evil.cloudfront.localhost`
-   are same-site. A client without any sign of a browser may also send other paths and methods to the API,
-   which refuses what it does not have.
+1. AWS calls that no web page can have sent: the `Host` is 127.0.0.1, localhost or `*.localhost`; an
+   `Authorization: AWS4-HMAC-SHA256` or `X-Amz-Target` header, which a page can send only after a CORS
+   preflight (preflights are refused); no headers of a browser; no credentials in the query (presigned
+   URLs), which need no preflight.
+2. This stack's own pages, API and sign-in: exact hosts, methods and paths. A browser must send this stack's
+   `Origin`, or `Sec-Fetch-Site: same-origin`, or navigate to a page or the sign-in (GET, top level).
+   `same-site` proves nothing: other ports of 127.0.0.1 and `evil.cloudfront.localhost` are same-site.
+   Clients without headers of a browser may send any method and path to the API.
 
-MiniStack itself calls the gateway twice. Its CloudFront calls the API, at the host `localhost`, with the
-viewer's headers: the same list decides again, so what is refused at the API's own address is refused behind
-CloudFront, too. Its API Gateway fetches the user pool's public keys, at the host `localhost:<port>`.
+MiniStack itself sends two kinds of requests. Its CloudFront calls the API at the host `localhost` with the
+viewer's headers, so that the same rules apply behind CloudFront. Its API Gateway fetches the user pool's
+public keys at the host `localhost:<port>`.
 
 The gateway starts before the stack's hosts, API id and paths exist. The deployer records them (`Served`),
-and the local mode writes them to a file in the run directory once everything is deployed. Until that file
-is there, the second list is empty but for the health check. The deployer itself only makes AWS calls.
+and local mode writes them to a file in the run directory once everything is deployed. Until then, the second
+list holds the health check only. The deployer itself only makes AWS calls.
 
-No `Access-Control-Allow-*` header leaves the gateway, except for the page's call to the token endpoint,
-which is at another origin than the page.
+`Access-Control-Allow-*` headers are removed, except in responses of the token endpoint to the page, which is
+at another origin.
 """
 
 from __future__ import annotations
@@ -49,28 +47,28 @@ HEALTH_PATH = "/_ministack/health"
 CLOUDFRONT_TO_API = "localhost"  # the `Host` of MiniStack's CloudFront when it calls the API
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
-GARBAGE = 50_000  # objects that MiniStack may make before some are looked through
+GC_THRESHOLD = 50_000  # allocations between collections
 
-# Any port: a proxy between functions and DynamoDB (`make chaos`) passes on the host that was signed, its own.
+# Any port: the fault proxy of `make chaos` forwards its own host, which was signed.
 _HOST = re.compile(r"(127\.0\.0\.1|([a-z0-9_-]+\.)*localhost)(:[0-9]{1,5})?")
 _BEARER = re.compile(r"bearer [A-Za-z0-9._~+/-]+=*", re.IGNORECASE)
-# Small browsers that are not named Mozilla may send no other sign.
+# Text browsers may send no other header of a browser.
 _BROWSER = re.compile(r"mozilla/|opera/|ucweb|lynx/|w3m/|links[ /]|dillo/|netsurf/", re.IGNORECASE)
 _QUERY_CREDENTIALS = re.compile(r"x-amz-.*|awsaccesskeyid", re.IGNORECASE | re.DOTALL)
-# Headers that browsers add to requests; scripts cannot remove them.
+# Headers that browsers add, and scripts cannot remove.
 _BROWSER_HEADERS = re.compile(
     r"origin|referer|sec-.*|access-control-request-.*|purpose|x-moz|x-purpose|upgrade-insecure-requests|ping-.*"
 )
 
-# An order's id in a path, in place of `{id}`; browsers resolve `.` and `..`.
+# An order's id in place of `{id}` in a path, without `.` and `..`, which browsers resolve.
 _ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._:-]{1,64}")
 
-QUERY = "credentials in the query, as in a presigned URL, are not accepted; sign the request in its headers."
+QUERY = "credentials in the query, as in a presigned URL, are not accepted; sign the headers instead."
 ENCODED = "a name in the query is percent-encoded twice."
-HOST = "its Host header names none of 127.0.0.1, localhost and *.localhost."
-PROTOCOL = "it is not an HTTP/1.1 request for a path."
+HOST = "its Host header is not 127.0.0.1, localhost or *.localhost."
+PROTOCOL = "only HTTP/1.1 requests for a path are accepted."
 NO_BROWSERS = "AWS calls from a browser are not accepted; use an SDK or the AWS CLI."
-NOT_OURS = "it differs from what this stack's own page sends: in its origin, content type or credentials."
+NOT_OURS = "its origin, content type or credentials are not those of this stack's own page."
 NOT_LISTED = (
     "it is neither a signed AWS call nor a request that this stack's own pages make "
     "(docs/decisions/0006-local-mode.md)."
@@ -79,23 +77,23 @@ NOT_LISTED = (
 
 @dataclass(kw_only=True)
 class Served:
-    """Hosts and paths that need no AWS credentials, as the deployer records them."""
+    """Hosts and paths that need no AWS credentials, recorded by the deployer."""
 
     gateway: str = ""  # host and port of the API and the sign-in
     page: str = ""  # host and port of the CloudFront distribution
     pages: list[str] = field(default_factory=list)  # paths of HTML
-    files: list[str] = field(default_factory=list)  # paths of what pages load
+    files: list[str] = field(default_factory=list)  # paths of files that pages load
     api: str = ""  # path of the API's stage at the gateway
     stage: str = ""  # path of the API's stage at the page's host
     methods: list[tuple[str, str, bool]] = field(
         default_factory=list
     )  # verb, path (its last part may be `{id}`), whether it has an authorizer
-    user_pool: str = ""  # id of the pool that people sign in to, "" without sign-in
+    user_pool: str = ""  # id of the user pool, "" without sign-in
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A request, decoded once, as MiniStack decodes it."""
+    """A request, percent-decoded once, as MiniStack does."""
 
     method: str
     path: str
@@ -118,24 +116,24 @@ class Request:
 
     @property
     def host(self) -> str:
-        """The host with its port, in lower case, without the port where browsers leave it out."""
+        """The host and port in lower case, without the port 80, which browsers omit."""
         return self.headers.get("host", "").lower().removesuffix(":80")
 
     @functools.cached_property
     def is_from_browser(self) -> bool:
-        """Return whether any header is one that browsers send."""
+        """Return whether any header is one of a browser."""
         agent = self.headers.get("user-agent", "")
         return bool(_BROWSER.search(agent)) or any(map(_BROWSER_HEADERS.fullmatch, self.headers))
 
     @property
     def is_navigation(self) -> bool:
-        """Return whether a browser opens the address in a tab, now rather than in advance (prefetch)."""
+        """Return whether a browser opens the URL in a tab, and does not prefetch it."""
         expected = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
-        in_advance = {"sec-purpose", "purpose", "x-purpose", "x-moz"}
+        prefetch = {"sec-purpose", "purpose", "x-purpose", "x-moz"}
         return (
             self.method == "GET"
             and all(self.headers.get(name) == value for name, value in expected.items())
-            and not in_advance & self.headers.keys()
+            and not prefetch & self.headers.keys()
             and "origin" not in self.headers
         )
 
@@ -144,18 +142,18 @@ class Request:
 class Endpoint:
     """Conditions under which browsers may call a method at a host and path."""
 
-    origin: str  # whose pages
-    is_page: bool = False  # whether people open it
+    origin: str  # of the calling page
+    is_page: bool = False  # whether it may be opened in a tab
     content_type: str = ""  # of the body, "" without a body
-    takes_token: bool = False  # whether an access token may come with it
-    is_read_across_origins: bool = False  # whether the page is at another origin and reads the response
+    takes_token: bool = False  # whether an access token is allowed
+    is_read_across_origins: bool = False  # whether a page at another origin may read the response
 
     def accepts(self, request: Request) -> bool:
-        """Return whether this stack's page, a person or a program sends the request."""
+        """Return whether the request comes from this stack's page, a navigation or a program."""
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if self.content_type and content_type != self.content_type:
             return False
-        if not has_fitting_token(request, allowed=self.takes_token):
+        if not has_valid_authorization(request, allowed=self.takes_token):
             return False
         if "origin" in request.headers:
             return request.headers["origin"] == self.origin
@@ -168,7 +166,7 @@ Endpoints = Mapping[tuple[str, str, str], Endpoint]  # by host, method and path
 
 
 def endpoints(served: Served) -> Endpoints:
-    """Return the second list: everything that this stack's own pages use."""
+    """Return the second list: all endpoints of this stack's own pages."""
     page, gateway = f"http://{served.page}", f"http://{served.gateway}"
     found: dict[tuple[str, str, str], Endpoint] = {}
     for path in (*served.pages, *served.files):
@@ -185,14 +183,14 @@ def endpoints(served: Served) -> Endpoints:
         found[served.gateway, "POST", "/login"] = Endpoint(origin=gateway, content_type=FORM)
         found[served.gateway, "POST", "/oauth2/token"] = token
         found[served.gateway, "GET", "/logout"] = Endpoint(origin=page, is_page=True)
-        # MiniStack's API Gateway fetches the public keys with which tokens are verified.
+        # MiniStack's API Gateway fetches the public keys to verify tokens.
         keys_host = served.gateway.replace("127.0.0.1", "localhost")
         found[keys_host, "GET", f"/{served.user_pool}/.well-known/jwks.json"] = Endpoint(origin=gateway)
     return found
 
 
 def find(listed: Endpoints, request: Request) -> Endpoint | None:
-    """Return the endpoint of a request; None if it is not listed."""
+    """Return the endpoint of a request, or None."""
     parent, _, last = request.path.rpartition("/")
     paths = [request.path] if "{" not in request.path else []
     if _ID.fullmatch(last):
@@ -202,21 +200,20 @@ def find(listed: Endpoints, request: Request) -> Endpoint | None:
 
 
 def _stages(served: Served) -> dict[str, str]:
-    """Return the path of the API's stage at each host that serves it."""
+    """Return the path of the API's stage by host."""
     return {served.page: served.stage, served.gateway: served.api, CLOUDFRONT_TO_API: served.api}
 
 
-def has_fitting_token(request: Request, *, allowed: bool) -> bool:
-    """Return whether `Authorization` is missing, or holds an access token where one is allowed."""
+def has_valid_authorization(request: Request, *, allowed: bool) -> bool:
+    """Return whether `Authorization` is missing, or is a bearer token where that is allowed."""
     authorization = request.headers.get("authorization")
     return authorization is None or (allowed and bool(_BEARER.fullmatch(authorization)))
 
 
 def is_for_api(request: Request, served: Served) -> bool:
-    """Return whether a program without signs of a browser calls the API, which refuses unknown paths.
+    """Return whether a program calls the API, at any path below the stage.
 
-    CloudFront and the API match spellings of a path in different ways, so any path below the stage is
-    accepted.
+    CloudFront and the API match spellings of a path differently, and the API refuses unknown paths.
     """
     stage = _stages(served).get(request.host)
     return (
@@ -224,12 +221,12 @@ def is_for_api(request: Request, served: Served) -> bool:
         and not request.is_from_browser
         and unquote(request.path) == request.path
         and f"/{request.path.lstrip('/')}".startswith(f"{stage}/")
-        and has_fitting_token(request, allowed=True)
+        and has_valid_authorization(request, allowed=True)
     )
 
 
 def refusal(request: Request, served: Served | None, listed: Endpoints) -> str | None:
-    """Return why the request must not reach MiniStack, None if it may."""
+    """Return why the request is refused, or None."""
     if not _HOST.fullmatch(request.host):
         return HOST
     names = [name for name, _ in parse_qsl(request.query, keep_blank_values=True)]
@@ -251,14 +248,14 @@ def refusal(request: Request, served: Served | None, listed: Endpoints) -> str |
 
 
 class Gateway:
-    """Refuses what is on neither list, and passes on the rest.
+    """Refuses requests that are on neither list.
 
     Parameters
     ----------
     application
         MiniStack.
     file
-        Where the local mode writes what this stack serves.
+        File to which local mode writes `Served`.
     """
 
     def __init__(self, application: Application, file: Path) -> None:
@@ -285,20 +282,19 @@ class Gateway:
             await _refuse(scope, receive, send, reason)
             return
         endpoint = find(self._listed, request)
-        reader = ""
-        if endpoint is not None and endpoint.is_read_across_origins:
-            reader = request.headers.get("origin", "")
-        await self._application(scope, receive, _with_cors_for(reader, send))
+        reads = endpoint is not None and endpoint.is_read_across_origins
+        origin = request.headers.get("origin", "") if reads else ""
+        await self._application(scope, receive, _with_cors_for(origin, send))
 
     def _load(self) -> None:
-        """Read what is served, once it is known; it does not change in a run."""
+        """Read the file once it exists; it does not change in a run."""
         if self._served is None and self._file.exists():
             self._served = Served(**json.loads(self._file.read_text(encoding="utf-8")))
             self._listed = endpoints(self._served)
 
 
 def _with_cors_for(origin: str, send: Send) -> Send:
-    """Remove MiniStack's CORS headers, and let `origin` read the response unless it is empty."""
+    """Replace MiniStack's CORS headers by ones for `origin`, none if it is empty."""
 
     async def send_filtered(message: Mapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
@@ -316,23 +312,23 @@ def _with_cors_for(origin: str, send: Send) -> Send:
 
 
 async def _refuse(scope: Mapping[str, Any], receive: Receive, send: Send, reason: str) -> None:
-    """Answer 403 and close the connection, so that nothing that follows in it is taken for another request.
+    """Respond with 403 and close the connection, so that no data after it is parsed as another request.
 
-    The body is read first: closing a connection with unread data can lose the answer.
+    The body is read first: closing a connection with unread data can lose the response.
     """
     message = await receive()
     while message["type"] == "http.request" and message.get("more_body"):
         message = await receive()
     body = json.dumps({"message": f"The local stack refused this request: {reason}"}).encode()
     headers = [(b"content-type", JSON.encode()), (b"content-length", str(len(body)).encode())]
-    if scope["http_version"] != "2":  # which has no such header
+    if scope["http_version"] != "2":  # HTTP/2 has no such header
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": 403, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 def _sibling(name: str) -> Any:
-    """Return a module of this directory, which is not on the search path of MiniStack."""
+    """Import a module of this directory, which is not on the search path."""
     spec = importlib.util.spec_from_file_location(f"cafe_{name}", Path(__file__).with_name(f"{name}.py"))
     if spec is None or spec.loader is None:
         raise ImportError(name)
@@ -343,14 +339,14 @@ def _sibling(name: str) -> Any:
 
 def main() -> None:
     """Run MiniStack until a signal ends it."""
-    # Installed in MiniStack's own virtual environment, and not in the one that checks types.
+    # Installed in MiniStack's virtual environment only, not in the one that checks types.
     ministack: Any = importlib.import_module("ministack.app")
     _sibling("token_refresh").keep_groups(importlib.import_module("ministack.services.cognito"))
     decoding = _sibling("decoding").decoding
     ministack.app = Gateway(decoding(ministack.app), Path.cwd() / SERVED_FILE)
-    # What is loaded by now stays, and services that are loaded later leave little garbage.
+    # All modules loaded so far stay, and services that are loaded later produce little garbage.
     gc.freeze()
-    gc.set_threshold(GARBAGE)
+    gc.set_threshold(GC_THRESHOLD)
     ministack.main()
 
 

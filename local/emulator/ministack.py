@@ -1,4 +1,4 @@
-"""MiniStack in place of AWS: IAM enforced, loopback only, with an environment of its own."""
+"""MiniStack's command and environment: IAM enforced, loopback only."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 from local.errors import LocalError
 
-# MiniStack's administrator, and the account it owns.
+# The administrator's key, and the account.
 ACCESS_KEY = "test"
-SECRET_KEY = "test"  # noqa: S105  # the emulator's well-known key, of use on this machine only
+SECRET_KEY = "test"  # noqa: S105  # well known, and valid on this machine only
 ACCOUNT = "000000000000"
 HEALTH_PATH = "/_ministack/health"
 
@@ -22,24 +22,24 @@ INSTALL_HINT = "MiniStack, which stands in for AWS, is missing: run `scripts/set
 
 
 def command(root: Path) -> list[str]:
-    """Return the command that runs MiniStack, guarded, with the interpreter of its own virtual environment.
+    """Return the command that runs MiniStack behind the gateway, in a virtual environment of its own.
 
-    The functions run with that interpreter too: what they import must be in their archives.
+    The functions run in it, too: their imports must be in their archives.
 
     Raises
     ------
     LocalError
-        When the virtual environment is not there.
+        The virtual environment does not exist.
     """
     python = root / ENVIRONMENT / "bin" / "python"
     if not python.exists():
         raise LocalError(INSTALL_HINT)
-    # Not in the file's own directory (-P): modules of ours could be taken for others.
+    # -P: keep this directory off the search path, where its modules could shadow others.
     return [str(python), "-P", str(root / "local" / "emulator" / "gateway.py")]
 
 
 def python_version(root: Path) -> str:
-    """Return the version of Python that runs MiniStack and the functions, such as `3.12`."""
+    """Return the Python version of MiniStack and the functions, such as `3.12`."""
     text = (root / ENVIRONMENT / "pyvenv.cfg").read_text(encoding="utf-8")
     version = re.search(r"^version(?:_info)? *= *(\d+\.\d+)", text, re.MULTILINE)
     if version is None:
@@ -48,30 +48,29 @@ def python_version(root: Path) -> str:
 
 
 def search_path() -> str:
-    """Return the directories in which MiniStack finds programs: the system's, and Node.js's.
+    """Return MiniStack's PATH: the system's, and Playwright's Node.js.
 
-    CloudFront Functions run by it; where the system has none, the one of the tests' browser library serves.
+    Node.js runs CloudFront Functions; Playwright's is for systems without one.
     """
     system = os.defpath if shutil.which("sh", path=os.defpath) else "/usr/bin:/bin"
     library = importlib.util.find_spec("playwright")
-    places = (library and library.submodule_search_locations) or []
-    return os.pathsep.join([system, *(str(Path(place) / "driver") for place in places)])
+    packages = (library and library.submodule_search_locations) or []
+    return os.pathsep.join([system, *(str(Path(package) / "driver") for package in packages)])
 
 
 def environment(directory: Path, port: int, region: str) -> dict[str, str]:
-    """Return all that MiniStack, and with it every function, sees of the environment.
+    """Return the environment of MiniStack and of every function.
 
-    Nothing is inherited: a function that works only thanks to the developer's shell is found here, and no
-    real AWS credentials are in reach.
+    Nothing is inherited, so that no function depends on the developer's shell or sees real AWS credentials.
     """
     temporary = directory / "tmp"
     temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
     return {
         "PATH": search_path(),
         "HOME": str(directory),
-        # Functions are unpacked here, and not all of it is ever removed.
+        # Functions are unpacked here, and some files are never removed.
         "TMPDIR": str(temporary),
-        # Keys that sign tokens are kept here, and removed with the rest.
+        # Keys that sign tokens.
         "STATE_DIR": str(directory / "state"),
         "LANG": "C.UTF-8",
         "GATEWAY_PORT": str(port),
@@ -80,7 +79,7 @@ def environment(directory: Path, port: int, region: str) -> dict[str, str]:
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "AUTH": "true",
         "LAMBDA_EXECUTOR": "local",
-        # Servers that the system has no use for.
+        # Unused servers.
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
         "LOG_LEVEL": "INFO",

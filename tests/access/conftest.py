@@ -1,4 +1,4 @@
-"""Two stacks that are not public: one to sign in to, one for some networks."""
+"""Two stacks that are not public: one with a sign-in, one limited to some networks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cli.http import LoopbackTransport
 from tests.local_stack import LocalStack, started
 from tests.waiting import LIMIT
 
-OUTSIDE = "127.0.0.2"  # an address of this machine that is in none of the stack's networks
+OUTSIDE = "127.0.0.2"  # an address of this machine outside the stack's networks
 
 
-class Door:
-    """What one visitor gets at a stack's own origin (the page's) and at the API's own address."""
+class Visitor:
+    """A client of a stack, at the page's origin (CloudFront) and at the API's own address."""
 
     def __init__(self, stack: LocalStack, http: httpx.Client) -> None:
         self.origin = stack.outputs["page_url"].removesuffix("/order-status")
@@ -24,18 +24,18 @@ class Door:
         self.status_urls = (f"{self.origin}/prod/order-status", stack.outputs["order_status_url"])
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        """Ask the page's origin, with the path as it is written here."""
+        """Request a path, sent exactly as written, from the page's origin."""
         host = self.origin.removeprefix("http://")
         url = httpx.URL(f"http://127.0.0.1:{host.rpartition(':')[2]}").copy_with(raw_path=path.encode())
         return self.http.get(url, headers={**headers, "Host": host})
 
     def statuses(self, **headers: str) -> list[int]:
-        """Ask for the order status, through CloudFront and past it."""
+        """Return the status codes of the order status through CloudFront and without it."""
         return [self.http.get(url, headers=headers).status_code for url in self.status_urls]
 
 
-def visitor(address: str | None = None) -> httpx.Client:
-    """Be somebody at an address of this machine."""
+def client_from(address: str | None = None) -> httpx.Client:
+    """Return an HTTP client with a local source address."""
     return httpx.Client(transport=LoopbackTransport(local_address=address), timeout=LIMIT)
 
 
@@ -57,23 +57,23 @@ def networks_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSt
 
 
 @pytest.fixture
-def login(login_stack: LocalStack) -> Iterator[Door]:
-    with visitor() as http:
-        yield Door(login_stack, http)
+def login(login_stack: LocalStack) -> Iterator[Visitor]:
+    with client_from() as http:
+        yield Visitor(login_stack, http)
 
 
 @pytest.fixture
-def inside(networks_stack: LocalStack) -> Iterator[Door]:
-    with visitor("127.0.0.1") as http:
-        yield Door(networks_stack, http)
+def inside(networks_stack: LocalStack) -> Iterator[Visitor]:
+    with client_from("127.0.0.1") as http:
+        yield Visitor(networks_stack, http)
 
 
 @pytest.fixture
-def outside(networks_stack: LocalStack) -> Iterator[Door]:
+def outside(networks_stack: LocalStack) -> Iterator[Visitor]:
     with socket.socket() as probe:
         try:
             probe.bind((OUTSIDE, 0))
         except OSError:
             pytest.skip(f"this machine has no address {OUTSIDE}")
-    with visitor(OUTSIDE) as http:
-        yield Door(networks_stack, http)
+    with client_from(OUTSIDE) as http:
+        yield Visitor(networks_stack, http)

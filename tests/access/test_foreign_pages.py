@@ -1,4 +1,4 @@
-"""Pages of other origins get no part of a sign-in, and this stack's page gets its tokens."""
+"""Only this stack's page can complete a sign-in; pages of other origins cannot."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import secrets
 import pytest
 
 from tests.access import cognito
-from tests.access.conftest import Door
+from tests.access.conftest import Visitor
 from tests.local_stack import LocalStack
 
 FOREIGN = ["https://evil.example", "http://127.0.0.1:8000", "http://evil.cloudfront.localhost", "null"]
 QUERY = "X%2DAmz%2DCredential=test%2F20261122%2Fus-east-1%2Fiam%2Faws4_request"
 
 
-def test_only_this_stacks_page_reads_tokens(login: Door, login_stack: LocalStack) -> None:
+def test_only_this_stacks_page_reads_tokens(login: Visitor, login_stack: LocalStack) -> None:
     app, verifier = cognito.page_app(login_stack), secrets.token_urlsafe(48)
     code = cognito.code_for(login_stack, login.http, app, verifier)
     for origin in FOREIGN:
@@ -29,8 +29,8 @@ def test_only_this_stacks_page_reads_tokens(login: Door, login_stack: LocalStack
 
 
 @pytest.mark.parametrize("origin", FOREIGN)
-def test_no_foreign_page_submits_the_form_of_the_sign_in(
-    login: Door, login_stack: LocalStack, origin: str
+def test_a_foreign_page_cannot_submit_the_sign_in_form(
+    login: Visitor, login_stack: LocalStack, origin: str
 ) -> None:
     assert login_stack.sign_in is not None
     app = cognito.page_app(login_stack)
@@ -50,7 +50,9 @@ def test_no_foreign_page_submits_the_form_of_the_sign_in(
 @pytest.mark.parametrize(
     "path", ["/oauth2/authorize", "/oauth2/token", "/oauth2/userInfo", "/login", "/logout"]
 )
-def test_the_sign_in_is_no_way_to_aws(login: Door, login_stack: LocalStack, path: str) -> None:
+def test_sign_in_paths_are_not_accepted_as_aws_calls(
+    login: Visitor, login_stack: LocalStack, path: str
+) -> None:
     body = {"Action": "CreateUser", "UserName": "stolen", "Version": "2010-05-08"}
     token = "Bearer Credential=test/20261122/us-east-1/iam/aws4_request, Signature=0"
     for query, headers in ((QUERY, {}), ("", {"Authorization": token})):

@@ -1,11 +1,10 @@
-"""Where people sign in, a token of the right pool, scope and time is the only way to the order status."""
+"""With a sign-in, the order status requires a valid token of the right pool and scope."""
 
 from __future__ import annotations
 
 import json
 import secrets
 
-import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from playwright.sync_api import Browser, expect
@@ -13,17 +12,17 @@ from typer.testing import CliRunner
 
 from cli.main import app as command
 from tests.access import cognito
-from tests.access.conftest import Door, visitor
-from tests.local_stack import UNSIGNED, LocalStack
+from tests.access.conftest import Visitor, client_from
+from tests.local_stack import LocalStack
 
-REFUSED = [401, 401]
-LET_IN = [200, 200]
+UNAUTHORIZED = [401, 401]
+OK = [200, 200]
 
 
 @pytest.fixture(scope="module")
 def tokens(login_stack: LocalStack) -> dict[str, str]:
-    """What the page has after somebody signed in."""
-    with visitor() as http:
+    """Tokens of a signed-in user."""
+    with client_from() as http:
         return cognito.sign_in(login_stack, http, cognito.page_app(login_stack))
 
 
@@ -31,54 +30,54 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def test_an_access_token_opens_both_addresses(login: Door, tokens: dict[str, str]) -> None:
-    assert login.statuses(**bearer(tokens["access_token"])) == LET_IN
+def test_an_access_token_is_accepted_at_both_addresses(login: Visitor, tokens: dict[str, str]) -> None:
+    assert login.statuses(**bearer(tokens["access_token"])) == OK
 
 
-def test_without_a_token_both_are_shut_and_tell_nothing(login: Door) -> None:
-    assert login.statuses() == REFUSED
+def test_without_a_token_both_addresses_return_only_a_message(login: Visitor) -> None:
+    assert login.statuses() == UNAUTHORIZED
     for url in login.status_urls:
         assert list(login.http.get(url).json()) == ["message"]
 
 
-def test_an_answer_to_one_who_signed_in_is_not_handed_to_the_next(
-    login: Door, tokens: dict[str, str]
+def test_a_response_to_a_signed_in_user_is_not_cached_for_others(
+    login: Visitor, tokens: dict[str, str]
 ) -> None:
-    assert login.statuses(**bearer(tokens["access_token"])) == LET_IN
-    assert login.statuses() == REFUSED
+    assert login.statuses(**bearer(tokens["access_token"])) == OK
+    assert login.statuses() == UNAUTHORIZED
 
 
-def test_an_id_token_says_who_somebody_is_and_opens_nothing(login: Door, tokens: dict[str, str]) -> None:
-    assert login.statuses(**bearer(tokens["id_token"])) == REFUSED
+def test_an_id_token_is_refused(login: Visitor, tokens: dict[str, str]) -> None:
+    assert login.statuses(**bearer(tokens["id_token"])) == UNAUTHORIZED
 
 
-def test_a_token_without_the_scope_opens_nothing(login: Door, login_stack: LocalStack) -> None:
+def test_a_token_without_the_scope_is_refused(login: Visitor, login_stack: LocalStack) -> None:
     pool = cognito.pool_of(login_stack)
     token = cognito.sign_in(login_stack, login.http, cognito.other_app(login_stack, pool, "openid"))
     assert "cafe/status.read" not in cognito.claims_of(token["access_token"])["scope"]
-    assert login.statuses(**bearer(token["access_token"])) == REFUSED
+    assert login.statuses(**bearer(token["access_token"])) == UNAUTHORIZED
 
 
-def test_another_pools_token_opens_nothing(login: Door, login_stack: LocalStack) -> None:
+def test_a_token_of_another_pool_is_refused(login: Visitor, login_stack: LocalStack) -> None:
     assert login_stack.sign_in is not None
     pool = cognito.other_pool(login_stack, **login_stack.sign_in)
     token = cognito.sign_in(login_stack, login.http, cognito.other_app(login_stack, pool))["access_token"]
     assert "cafe/status.read" in cognito.claims_of(token)["scope"]
-    assert login.statuses(**bearer(token)) == REFUSED
+    assert login.statuses(**bearer(token)) == UNAUTHORIZED
 
 
-def test_an_expired_token_opens_nothing(login: Door, login_stack: LocalStack, tokens: dict[str, str]) -> None:
-    # Signed by the pool itself: it is the time alone that is wrong.
+def test_an_expired_token_is_refused(login: Visitor, login_stack: LocalStack, tokens: dict[str, str]) -> None:
+    # Signed by the pool: only the time is wrong.
     (key,) = (
         key
         for key in cognito.keys_of_the_pool(login_stack)
-        if login.statuses(**bearer(cognito.signed(tokens["access_token"], key))) == LET_IN
+        if login.statuses(**bearer(cognito.signed(tokens["access_token"], key))) == OK
     )
     expired = cognito.signed(tokens["access_token"], key, exp=cognito.an_hour_ago())
-    assert login.statuses(**bearer(expired)) == REFUSED
+    assert login.statuses(**bearer(expired)) == UNAUTHORIZED
 
 
-def test_a_forged_token_opens_nothing(login: Door, tokens: dict[str, str]) -> None:
+def test_a_forged_token_is_refused(login: Visitor, tokens: dict[str, str]) -> None:
     forger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     token = tokens["access_token"]
     for forged in (
@@ -87,49 +86,38 @@ def test_a_forged_token_opens_nothing(login: Door, tokens: dict[str, str]) -> No
         token[:-8] + "AAAAAAAA",
         "x.y.z",
     ):
-        assert login.statuses(**bearer(forged)) == REFUSED
+        assert login.statuses(**bearer(forged)) == UNAUTHORIZED
 
 
-def test_a_token_in_the_address_opens_nothing(login: Door, tokens: dict[str, str]) -> None:
+def test_a_token_in_the_query_is_refused(login: Visitor, tokens: dict[str, str]) -> None:
     for url in login.status_urls:
         query = {"Authorization": tokens["access_token"], "access_token": tokens["access_token"]}
         assert login.http.get(url, params=query).status_code == 401
 
 
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
-def test_no_foreign_page_may_read_the_answer(login: Door, tokens: dict[str, str], method: str) -> None:
-    asking = {
+def test_a_foreign_page_cannot_read_the_response(login: Visitor, tokens: dict[str, str], method: str) -> None:
+    headers = {
         "Origin": "https://evil.example",
         "Access-Control-Request-Method": "GET",
         "Access-Control-Request-Headers": "authorization",
     }
     if method == "GET":
-        asking |= bearer(tokens["access_token"])
+        headers |= bearer(tokens["access_token"])
     for url in login.status_urls:
-        answer = login.http.request(method, url, headers=asking)
-        assert not [name for name in answer.headers if name.startswith("access-control-")], url
+        response = login.http.request(method, url, headers=headers)
+        assert not [name for name in response.headers if name.startswith("access-control-")], url
 
 
-def test_the_buckets_let_nobody_in(login_stack: LocalStack) -> None:
-    page, copies = sorted(found["Name"] for found in login_stack.client("s3").list_buckets()["Buckets"])
-    paths = [
-        *(f"{page}/{key}" for key in ("", "order-status", "config.js")),
-        f"{copies}/",
-        f"{copies}/orders/x",
-    ]
-    for path in paths:
-        answer = httpx.get(f"{login_stack.endpoint}/{path}", headers=UNSIGNED)
-        assert answer.status_code == 403
-        assert "AccessDenied" in answer.text
-
-
-def test_ordering_stays_open_and_so_do_the_menu_and_the_page(login: Door) -> None:
+def test_ordering_the_menu_and_the_page_need_no_token(login: Visitor) -> None:
     assert login.http.post(f"{login.origin}/prod/orders", json={"item": "Tea", "quantity": 1}).is_success
     assert [item["item"] for item in login.get("/prod/menu").json()["menu"]] == ["Coffee", "Latte", "Tea"]
     assert login.get("/order-status").status_code == 200
 
 
-def test_a_code_is_of_no_use_to_who_did_not_begin_the_sign_in(login: Door, login_stack: LocalStack) -> None:
+def test_an_authorization_code_requires_its_verifier_and_is_used_once(
+    login: Visitor, login_stack: LocalStack
+) -> None:
     app, verifier = cognito.page_app(login_stack), secrets.token_urlsafe(48)
     code = cognito.code_for(login_stack, login.http, app, verifier)
     for guess in (secrets.token_urlsafe(48), ""):
@@ -138,13 +126,13 @@ def test_a_code_is_of_no_use_to_who_did_not_begin_the_sign_in(login: Door, login
     assert cognito.exchange(login_stack, login.http, app, code, verifier).status_code == 400
 
 
-def test_the_sign_in_sends_nobody_elsewhere(login: Door, login_stack: LocalStack) -> None:
+def test_the_sign_in_redirects_to_registered_urls_only(login: Visitor, login_stack: LocalStack) -> None:
     page = cognito.page_app(login_stack)
     elsewhere = cognito.App(client_id=page.client_id, redirect_uri="https://evil.example/order-status")
     assert cognito.authorize(login_stack, login.http, elsewhere, "v" * 43).status_code == 400
 
 
-def test_passwords_are_for_the_sign_ins_own_page(login_stack: LocalStack) -> None:
+def test_passwords_are_accepted_on_the_sign_in_page_only(login_stack: LocalStack) -> None:
     page = cognito.page_app(login_stack)
     client = login_stack.client("cognito-idp").describe_user_pool_client(
         UserPoolId=cognito.pool_of(login_stack), ClientId=page.client_id
@@ -164,22 +152,20 @@ def test_the_operator_needs_no_sign_in(login_stack: LocalStack) -> None:
     assert (found["page"], found["api"]) == ("ok", "ok")
 
 
-def test_a_person_signs_in_by_hand_sees_the_orders_and_signs_out(
-    login_stack: LocalStack, browser: Browser
-) -> None:
+def test_a_user_signs_in_sees_the_orders_and_signs_out(login_stack: LocalStack, browser: Browser) -> None:
     assert login_stack.sign_in is not None
     with browser.new_page() as page:
-        complaints: list[str] = []
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(login_stack.outputs["page_url"])
         page.get_by_role("button", name="Sign in").click()
         page.get_by_label("Username").fill(login_stack.sign_in["user"])
         page.get_by_label("Password").fill(login_stack.sign_in["password"])
-        with page.expect_response(lambda answer: answer.url.endswith("/prod/order-status")) as told:
+        with page.expect_response(lambda response: response.url.endswith("/prod/order-status")) as status:
             page.get_by_role("button", name="Sign in").click()
-        assert told.value.status == 200
+        assert status.value.status == 200
         expect(page).to_have_url(login_stack.outputs["page_url"])
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("button", name="Sign in")).to_be_visible()
         assert page.evaluate("sessionStorage.length") == 0
-        assert complaints == []
+        assert errors == []

@@ -1,4 +1,4 @@
-"""Where networks are limited, CloudFront's guard is the only way to the order status."""
+"""With limited networks, the order status is served through CloudFront's guard only."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from cli.main import app as command
 from infra import access
-from tests.access.conftest import Door
+from tests.access.conftest import Visitor
 from tests.local_stack import LocalStack
 
-# Other spellings of the same path; the API understands some of them.
+# Protected paths in several spellings, some of which the API accepts.
 SPELLINGS = [
     "/prod/order-status",
     "/prod/order-status/",
@@ -41,40 +41,40 @@ SPELLINGS = [
 ]
 
 
-def test_a_network_that_is_named_sees_the_page_and_the_status(inside: Door) -> None:
+def test_a_listed_network_gets_the_page_and_the_status(inside: Visitor) -> None:
     assert [inside.get(path).status_code for path in ("/", "/order-status", "/prod/order-status")] == [
         200
     ] * 3
 
 
 @pytest.mark.parametrize("path", SPELLINGS)
-def test_any_other_network_is_refused_however_the_path_is_spelt(outside: Door, path: str) -> None:
-    answer = outside.get(path)
-    assert answer.status_code == 403
-    assert answer.json() == {"message": "The order status and the kitchen are not open to your network."}
+def test_another_network_is_refused_in_every_spelling_of_the_path(outside: Visitor, path: str) -> None:
+    response = outside.get(path)
+    assert response.status_code == 403
+    assert response.json() == {"message": "The order status and the kitchen are not open to your network."}
 
 
 @pytest.mark.parametrize(
     "header", ["X-Forwarded-For", "X-Real-IP", "CloudFront-Viewer-Address", "True-Client-IP"]
 )
-def test_nobody_is_elsewhere_by_saying_so(outside: Door, header: str) -> None:
+def test_a_header_with_an_address_is_ignored(outside: Visitor, header: str) -> None:
     assert outside.get("/prod/order-status", **{header: "127.0.0.1"}).status_code == 403
 
 
-def test_the_apis_own_address_is_shut_to_everybody(inside: Door, networks_stack: LocalStack) -> None:
+def test_the_apis_own_address_refuses_everybody(inside: Visitor, networks_stack: LocalStack) -> None:
     url, key = networks_stack.outputs["order_status_url"], networks_stack.outputs["orders_api_key"]
     for headers in ({}, {"x-origin-secret": "guessed"}, {"x-origin-secret": key}, {"x-api-key": key}):
-        answer = inside.http.get(url, headers=headers)
-        assert answer.status_code == 403
-        assert list(answer.json()) == ["message"]
+        response = inside.http.get(url, headers=headers)
+        assert response.status_code == 403
+        assert list(response.json()) == ["message"]
 
 
-def test_the_menu_and_the_order_form_stay_open(outside: Door) -> None:
+def test_the_menu_and_the_order_form_are_open_to_every_network(outside: Visitor) -> None:
     assert outside.get("/prod/menu").status_code == 200
     assert outside.get("/config.js").status_code == 200
 
 
-def test_orders_want_their_key(outside: Door, networks_stack: LocalStack) -> None:
+def test_orders_require_the_api_key(outside: Visitor, networks_stack: LocalStack) -> None:
     order = {"item": "Tea", "quantity": 1}
     key = {"x-api-key": networks_stack.outputs["orders_api_key"]}
     for url in (f"{outside.origin}/prod/orders", networks_stack.outputs["orders_url"]):
@@ -87,7 +87,7 @@ def test_orders_want_their_key(outside: Door, networks_stack: LocalStack) -> Non
         assert (own.status_code, own.json()["orderId"]) == (202, "O-1234")
 
 
-def test_the_operator_needs_neither_network_nor_key_at_hand(networks_stack: LocalStack) -> None:
+def test_the_operator_needs_neither_a_listed_network_nor_the_key(networks_stack: LocalStack) -> None:
     where = ["--directory", str(networks_stack.directory)]
     placed = CliRunner().invoke(command, ["order", "Latte", "--json", *where])
     assert json.loads(placed.stdout)["accepted"] == 1, placed.output
@@ -98,21 +98,21 @@ def test_the_operator_needs_neither_network_nor_key_at_hand(networks_stack: Loca
     assert verified.exit_code == 0, verified.output
 
 
-# The guard itself, which runs at CloudFront
+# The guard, which runs at CloudFront
 
 Guard = Callable[[list[str], list[dict[str, Any]]], list[bool]]
 
 
 @pytest.fixture
 def guard(browser: Browser) -> Iterator[Guard]:
-    """Run the guard as written for some networks on requests, and tell which it lets in."""
+    """Run the guard for some networks on requests; return which ones it admits."""
     with browser.new_page() as page:
 
         def run(networks: list[str], requests: list[dict[str, Any]]) -> list[bool]:
             code = access.guard_code(networks, ["/prod/orders"])
             script = f"(events) => {{ {code}; return events.map((event) => !handler(event).statusCode); }}"
-            let_in: list[bool] = page.evaluate(script, requests)
-            return let_in
+            admitted: list[bool] = page.evaluate(script, requests)
+            return admitted
 
         yield run
 
@@ -122,7 +122,7 @@ def request(address: str, uri: str = "/prod/order-status") -> dict[str, Any]:
 
 
 def test_the_guard_agrees_with_pythons_ipaddress(guard: Guard) -> None:
-    chance = random.Random(4)  # noqa: S311 - nothing depends on its secrecy
+    rng = random.Random(4)  # noqa: S311 - not a secret
     networks = [
         "203.0.113.0/24",
         "198.51.100.7/32",
@@ -139,20 +139,20 @@ def test_the_guard_agrees_with_pythons_ipaddress(guard: Guard) -> None:
         for neighbour in (int(first) - 1, int(last) + 1):
             if neighbour > 0:
                 addresses.append(type(first)(neighbour))
-    addresses += [ipaddress.IPv4Address(chance.getrandbits(32)) for _ in range(200)]
-    addresses += [ipaddress.IPv6Address((0x20010DB9 << 96) | chance.getrandbits(96)) for _ in range(200)]
-    # In full and in short, as an IPv6 address may be written.
-    for written in (str, lambda address: address.exploded):
-        wanted = [any(address in network for network in parsed) for address in addresses]
-        assert guard(networks, [request(written(address)) for address in addresses]) == wanted
+    addresses += [ipaddress.IPv4Address(rng.getrandbits(32)) for _ in range(200)]
+    addresses += [ipaddress.IPv6Address((0x20010DB9 << 96) | rng.getrandbits(96)) for _ in range(200)]
+    # IPv6 addresses in short and in full.
+    for form in (str, lambda address: address.exploded):
+        expected = [any(address in network for network in parsed) for address in addresses]
+        assert guard(networks, [request(form(address)) for address in addresses]) == expected
 
 
-def test_the_guard_opens_what_is_named_and_shuts_the_rest(guard: Guard) -> None:
+def test_the_guard_opens_listed_paths_only(guard: Guard) -> None:
     uris = ["/prod/orders", "/prod/orders/", "/prod/orders/7", "/prod/order-status", "/", "/new-page", ""]
     assert guard(["203.0.113.0/24"], [request("192.0.2.1", uri) for uri in uris]) == [True] + [False] * 6
 
 
-def test_an_address_that_is_none_is_not_let_in(guard: Guard) -> None:
+def test_an_invalid_address_is_refused(guard: Guard) -> None:
     odd = [
         "",
         "unknown",
@@ -167,7 +167,7 @@ def test_an_address_that_is_none_is_not_let_in(guard: Guard) -> None:
     assert guard(["203.0.113.0/24", "2001:db8::/32"], [request(text) for text in odd]) == [False] * len(odd)
 
 
-def test_everything_but_the_dashboard_itself_is_open(networks_stack: LocalStack) -> None:
+def test_all_paths_but_the_dashboards_are_open(networks_stack: LocalStack) -> None:
     paths = access.open_paths("prod")
     assert {"/prod/orders", "/prod/menu", "/config.js"} <= set(paths)
     assert not {"/", "/order-status", "/prod/order-status"} & set(paths)

@@ -113,7 +113,7 @@ def test_what_a_killed_run_left_broken_is_repaired_on_request(cafe: Cafe) -> Non
 
 
 def test_what_somebody_broke_by_hand_is_repaired_on_request(cafe: Cafe) -> None:
-    control.ask(cafe.stack.directory, control.Request.KILL_DATABASE)
+    control.send(cafe.stack.directory, control.Request.KILL_DATABASE)
     eventually(lambda: not responds(cafe))
     assert chaos(cafe, "--mend") == {"mended": True}
     assert responds(cafe)

@@ -184,7 +184,7 @@ def test_an_environment_of_another_users_is_named_in_one_line(checkout: Path, to
 
     assert result.returncode == 2
     (sentence,) = result.stderr.splitlines()
-    assert f"{checkout}/.venv must be made anew, and it is another user's" in sentence
+    assert f"{checkout}/.venv is outdated and belongs to another user" in sentence
 
 
 def environments(notes: Path) -> list[str]:
@@ -215,7 +215,7 @@ def test_a_version_that_is_missing_is_named_and_used_once_it_is_there(checkout: 
     program(tools / "python3.12", "echo 3.12")
     run(checkout, tools, "setup", "ministack")
 
-    assert "Python 3.12, which the setting pythonRuntime names, is not on this machine" in missing.stderr
+    assert "Python 3.12, the setting pythonRuntime, is not installed" in missing.stderr
     assert environments(notes) == [".venv/bin/python", str(tools / "python3.12")]
 
 
@@ -245,7 +245,7 @@ def test_a_deploy_without_the_pulumi_cli_names_the_page_that_tells_how(checkout:
 
     assert result.returncode == 2
     assert result.stderr == (
-        "The Pulumi CLI is not installed: https://www.pulumi.com/docs/install/ says how, then try again.\n"
+        "The Pulumi CLI is not installed: see https://www.pulumi.com/docs/install/ and try again.\n"
     )
 
 
@@ -284,7 +284,7 @@ def test_a_preview_of_a_misspelt_stack_names_the_command_that_makes_one(checkout
     result = run(checkout, tools, "pulumi", "preview", "prdo")
 
     assert result.returncode == 2
-    assert "`pulumi stack init prdo` makes this one" in result.stderr
+    assert "`pulumi stack init prdo` creates this one" in result.stderr
 
 
 @pytest.mark.parametrize(("checked", "deployed"), [(0, True), (1, True), (2, False)])

@@ -7,13 +7,17 @@ import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
+from typer.testing import CliRunner
 
+from cli import queues
 from cli.http import client as http_client
+from cli.main import app
 from tests.cafe import Cafe
+from tests.end_to_end.operations import Operator
 from tests.local_stack import LocalStack
 from tests.waiting import eventually
 
-GIVEN_UP = 20.0  # seconds without progress; a cold start on a busy machine takes several
+NO_PROGRESS_TIMEOUT = 20.0  # seconds; a cold start on a busy machine takes several
 
 
 @pytest.fixture(scope="session")
@@ -23,20 +27,28 @@ def cafe(local_stack: LocalStack) -> Iterator[Cafe]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_of_others_is_under_way(cafe: Cafe) -> None:
-    """Let what earlier tests sent arrive first: tests look at what grows by how much."""
-    quiet_since = [time.monotonic(), cafe.total()]
+def earlier_orders_are_processed(cafe: Cafe) -> None:
+    """Wait for the orders of earlier tests: tests check by how much counters grow."""
+    progress = [time.monotonic(), cafe.total()]
 
-    def is_quiet() -> bool:
-        if cafe.depth() and cafe.total() != quiet_since[1]:
-            quiet_since[:] = [time.monotonic(), cafe.total()]
-        # What is in flight for longer is malformed, and waits to be given up.
-        return cafe.depth() == 0 or time.monotonic() - quiet_since[0] > GIVEN_UP
+    def is_idle() -> bool:
+        if cafe.depth() and cafe.total() != progress[1]:
+            progress[:] = [time.monotonic(), cafe.total()]
+        # Messages in flight for longer are malformed, and will be dead letters.
+        return cafe.depth() == 0 or time.monotonic() - progress[0] > NO_PROGRESS_TIMEOUT
 
-    eventually(is_quiet)
+    eventually(is_idle)
 
 
 @pytest.fixture
 def new_id() -> Callable[[], str]:
-    """Make ids that no other test uses."""
+    """Return a function that returns a new id at each call."""
     return lambda: f"test-{uuid.uuid4()}"
+
+
+@pytest.fixture
+def operator(cafe: Cafe, monkeypatch: pytest.MonkeyPatch) -> Operator:
+    """Return a function that runs `cafe` on the stack in this process."""
+    monkeypatch.setattr(queues, "LONG_POLL", 0)  # local queues respond at once
+    monkeypatch.setenv("CAFE_LOCAL_DIRECTORY", str(cafe.stack.directory))
+    return lambda *words: CliRunner().invoke(app, list(words))

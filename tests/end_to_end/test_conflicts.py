@@ -1,23 +1,28 @@
-"""One id for two orders, on the whole system: nothing is silent, and an operator gives one another id."""
+"""An order id that is used twice, on the whole system: it is reported, and resolved with another id."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from tests.cafe import Cafe
-from tests.end_to_end.test_failures import logged, wait_for_line
-from tests.end_to_end.test_operator import Operator, created_at, done, findings, listed, operator
-from tests.end_to_end.test_reconciler import reconcile
+from tests.end_to_end.operations import (
+    NewId,
+    Operator,
+    created_at,
+    findings,
+    json_of,
+    listed,
+    logged,
+    reconcile,
+    wait_for_log,
+)
 from tests.waiting import eventually
-
-__all__ = ["operator"]  # a fixture
 
 
 def test_an_order_under_a_used_id_is_reported_and_recorded_once_it_has_another_id(
-    cafe: Cafe, operator: Operator, new_id: Callable[[], str]
+    cafe: Cafe, operator: Operator, new_id: NewId
 ) -> None:
     order_id, taken_id, free_id, item = new_id(), new_id(), new_id(), new_id()
     first: dict[str, Any] = {"orderId": order_id, "item": item, "quantity": 1}
@@ -27,23 +32,23 @@ def test_an_order_under_a_used_id_is_reported_and_recorded_once_it_has_another_i
     message_id = cafe.send(json.dumps({**first, "quantity": 2}))
     cafe.send(json.dumps(first))  # the same order: silent
 
-    # Nobody waits for the queue's visibility timeout.
+    # Dead-lettered at once, not after visibility timeouts.
     letter = listed(operator, message_id)
     assert letter["state"] == "conflicting"
     assert letter["state_reason"] == f"orderId {order_id} belongs to another order, with another quantity"
     assert (letter["belongs_to"]["item"], letter["belongs_to"]["quantity"]) == (item, 1)
-    wait_for_line(cafe, first, "Order not processed")
+    wait_for_log(cafe, first, "Order not processed")
     assert logged(cafe, order_id, '"conflict": true')
     assert logged(cafe, order_id, '"ConflictingOrders": 1')
     assert not logged(cafe, order_id, '"FailedOrders"')
 
-    # It stays, whatever sweeps and redrives do, and is told from what is invalid.
-    found = eventually(lambda: (answer := reconcile(cafe))["conflicting"] and answer)
+    # It stays in the queue after sweeps and redrives, and is not counted as invalid.
+    found = eventually(lambda: (report := reconcile(cafe))["conflicting"] and report)
     assert found["left"] == found["rejected"] + found["conflicting"] + found["waiting"]
     assert found["conflicting_reason"]
     assert cafe.status()["sync"]["dead_letters"]["conflicting"] >= 1
     assert findings(operator)["conflicts"]["state"] == "bad"
-    assert message_id in done(operator("dlq", "redrive", "--json"))["left"]
+    assert message_id in json_of(operator("dlq", "redrive", "--json"))["left"]
     assert (cafe.ordered(item), len(cafe.rows("SELECT id FROM orders WHERE item = %s", item))) == (1, 1)
 
     edit = ("dlq", "edit", message_id, "--yes", "--json", "--order-id")

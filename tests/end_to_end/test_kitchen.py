@@ -1,4 +1,4 @@
-"""An order in the kitchen: staff move it, its customer and the counter see it, and the operator does."""
+"""Order states: staff and operators change them; the customer and the counter's screen see them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ JSON = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def staff(cafe: Cafe) -> dict[str, str]:
-    """The headers of the user that `make local` prints."""
+    """Headers of the user that `make local` prints."""
     token = cognito.sign_in(cafe.stack, cafe.http, cognito.staff_app(cafe.stack))["access_token"]
     return {"Authorization": f"Bearer {token}"}
 
@@ -33,14 +33,14 @@ def api(cafe: Cafe) -> str:
 
 
 def placed(cafe: Cafe, **more: object) -> JSON:
-    """Place an order that is recorded."""
-    answer: JSON = cafe.post({"item": "Latte", "quantity": 2, "customer_name": "Ada", **more}).json()
-    eventually(lambda: cafe.is_recorded(answer["orderId"]))
-    return answer
+    """Place an order, and wait until it is recorded."""
+    order: JSON = cafe.post({"item": "Latte", "quantity": 2, "customer_name": "Ada", **more}).json()
+    eventually(lambda: cafe.is_recorded(order["orderId"]))
+    return order
 
 
 def cafe_command(cafe: Cafe, *words: str) -> JSON:
-    """Type a command as an operator, for its JSON document."""
+    """Run a command, and return its JSON document."""
     where = ["--json", "--directory", str(cafe.stack.directory)]
     result = CliRunner().invoke(command, [*words, *where])
     assert result.exit_code == 0, result.output
@@ -48,7 +48,7 @@ def cafe_command(cafe: Cafe, *words: str) -> JSON:
     return document
 
 
-def test_staff_make_an_order_and_its_customer_sees_each_step(
+def test_staff_prepare_an_order_and_its_customer_sees_each_state(
     cafe: Cafe, api: str, staff: dict[str, str]
 ) -> None:
     order = placed(cafe, note="oat milk")
@@ -76,23 +76,23 @@ def test_staff_make_an_order_and_its_customer_sees_each_step(
         version = moved.json()["version"]
         assert moved.headers["ETag"] == f'"{version}"'
         assert track()["state"] == state
-        shown = cafe.http.get(f"{api}/ready").json()
-        numbers = shown["preparing"] if state == "preparing" else [each["number"] for each in shown["ready"]]
+        screen = cafe.http.get(f"{api}/ready").json()
+        numbers = (
+            screen["preparing"] if state == "preparing" else [each["number"] for each in screen["ready"]]
+        )
         assert card["number"] in numbers
     item = cafe.item("orders_table", orderId=order["orderId"]) or {}
     assert (item["order_state"], item["state_version"]) == ("ready", str(version))
 
 
-def test_a_barista_signs_in_by_hand_and_a_tap_shows_on_the_customers_page(
-    cafe: Cafe, browser: Browser
-) -> None:
+def test_a_barista_signs_in_and_the_customers_page_shows_a_tap(cafe: Cafe, browser: Browser) -> None:
     assert cafe.stack.sign_in is not None
     order = placed(cafe, customer_name="Barista test")
     with browser.new_context() as context:
-        complaints: list[str] = []
+        errors: list[str] = []
         customer, kitchen = context.new_page(), context.new_page()
         for page in (customer, kitchen):
-            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.on("pageerror", lambda error: errors.append(str(error)))
         customer.goto(order["track_url"])
         kitchen.goto(cafe.outputs["page_url"].replace("/order-status", "/kitchen"))
         kitchen.get_by_role("button", name="Sign in").click()
@@ -103,28 +103,28 @@ def test_a_barista_signs_in_by_hand_and_a_tap_shows_on_the_customers_page(
         kitchen.get_by_role("button", name=f"Start: {number} Barista test").click()
         expect(kitchen.get_by_role("button", name=f"Ready: {number} Barista test")).to_be_visible()
         expect(customer.get_by_text(number).first).to_be_visible()
-        # By the keyboard, since a card that has just moved takes no tap for a moment.
+        # By keyboard: a card that has just moved ignores taps for a moment.
         kitchen.get_by_role("button", name=f"Ready: {number} Barista test").press("Enter")
         expect(customer).to_have_title(re.compile("ready", re.IGNORECASE))
-        assert complaints == []
+        assert errors == []
 
 
-def test_a_change_of_an_old_version_is_refused_and_a_public_stack_lets_in_only_staff(
+def test_a_change_of_an_old_version_is_refused_and_so_is_everybody_but_staff(
     cafe: Cafe, api: str, staff: dict[str, str]
 ) -> None:
     order_id = placed(cafe)["orderId"]
     for base in (api, cafe.outputs["api_url"]):
-        for who, headers in cognito.tokens_without_rights(cafe.stack, cafe.http).items():
+        for user, headers in cognito.tokens_without_rights(cafe.stack, cafe.http).items():
             change = {**headers, "If-Match": '"1"'}
             refused = cafe.http.patch(f"{base}/orders/{order_id}", json={"state": "ready"}, headers=change)
-            assert refused.status_code in {401, 403}, who
-            assert cafe.http.get(f"{base}/kitchen", headers=headers).status_code in {401, 403}, who
+            assert refused.status_code in {401, 403}, user
+            assert cafe.http.get(f"{base}/kitchen", headers=headers).status_code in {401, 403}, user
     change = {**staff, "If-Match": '"7"'}
     outdated = cafe.http.patch(f"{api}/orders/{order_id}", json={"state": "ready"}, headers=change)
     assert (outdated.status_code, outdated.json()["order"]["state"]) == (412, "received")
 
 
-def test_the_operator_moves_orders_without_signing_in(cafe: Cafe) -> None:
+def test_the_operator_changes_states_without_a_sign_in(cafe: Cafe) -> None:
     order_id = placed(cafe)["orderId"]
     number = cafe_command(cafe, "orders", "show", order_id)["number"]
     assert cafe_command(cafe, "orders", "ready", number)["state"] == "ready"
@@ -134,13 +134,13 @@ def test_the_operator_moves_orders_without_signing_in(cafe: Cafe) -> None:
     assert (cancelled["from"], cancelled["to"], cancelled["actor"]) == ("received", "cancelled", "root")
 
 
-def test_who_is_added_by_the_command_signs_in_as_what_it_says(cafe: Cafe, api: str) -> None:
+def test_a_user_added_by_the_command_signs_in_with_the_given_role(cafe: Cafe, api: str) -> None:
     email = f"{uuid.uuid4()}@cafe.example"
     added = cafe_command(cafe, "staff", "add", email, "--role", "manager")
     login = {"user": email, "password": added["password"]}
     app = cognito.staff_app(cafe.stack)
     tokens = cognito.sign_in(cafe.stack, cafe.http, app, login)
-    renewed = cognito.renew(cafe.stack, cafe.http, app, tokens["refresh_token"])
+    renewed = cognito.refresh(cafe.stack, cafe.http, app, tokens["refresh_token"])
     for token in (tokens["access_token"], renewed["access_token"]):
         assert cognito.claims_of(token)["cognito:groups"] == ["manager"]
         headers = {"Authorization": f"Bearer {token}"}

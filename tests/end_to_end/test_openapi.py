@@ -1,4 +1,4 @@
-"""The API, asked whatever clients may ask: its answers are those of docs/openapi.yaml, and none fails."""
+"""Generated requests to the API: responses conform to docs/openapi.yaml, without server errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from schemathesis import Case
 
 
-def test_answers_are_as_documented_and_what_is_accepted_is_recorded(
+def test_responses_are_as_documented_and_accepted_orders_are_recorded(
     cafe: Cafe, subtests: pytest.Subtests
 ) -> None:
     from schemathesis.checks import not_a_server_error
@@ -29,21 +29,21 @@ def test_answers_are_as_documented_and_what_is_accepted_is_recorded(
     ]
 
     def send(case: Case[Any]) -> None:
-        answer = case.call(base_url=cafe.outputs["api_url"])
-        case.validate_response(answer, checks=all_checks)
-        if answer.status_code == 202:
-            eventually(lambda: cafe.is_recorded(answer.json()["orderId"]))
+        response = case.call(base_url=cafe.outputs["api_url"])
+        case.validate_response(response, checks=all_checks)
+        if response.status_code == 202:
+            eventually(lambda: cafe.is_recorded(response.json()["orderId"]))
 
     openapi.try_everything(send, subtests, examples=15)
 
 
 @pytest.mark.parametrize("path", ["order-status", "menu"])
-def test_who_has_the_answer_already_is_told_so_at_the_pages_origin(cafe: Cafe, path: str) -> None:
+def test_an_unchanged_response_is_304_at_the_pages_origin(cafe: Cafe, path: str) -> None:
     url = f"{cafe.outputs['page_url'].removesuffix('/order-status')}/prod/{path}"
 
-    # Once a minute something may be new: what the reconciler found.
-    def status_of_the_second_answer() -> int:
+    # Repeated, since the reconciler may change the response once a minute.
+    def second_status() -> int:
         tag = cafe.http.get(url).headers["ETag"]
         return cafe.http.get(url, headers={"If-None-Match": tag}).status_code
 
-    eventually(lambda: status_of_the_second_answer() == 304)
+    eventually(lambda: second_status() == 304)

@@ -1,4 +1,4 @@
-"""The operator's commands on a bad day, on the whole system."""
+"""Commands for operators, on the whole system."""
 
 from __future__ import annotations
 
@@ -6,67 +6,28 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from cli import queues
-from cli.main import app
 from tests.cafe import Cafe
-from tests.end_to_end.test_failures import master
+from tests.end_to_end.operations import NewId, Operator, created_at, findings, json_of, listed, master
 from tests.odd import ODD
 from tests.waiting import eventually
 
-NewId = Callable[[], str]
-Operator = Callable[..., Result]
-
-
-@pytest.fixture
-def operator(cafe: Cafe, monkeypatch: pytest.MonkeyPatch) -> Operator:
-    """Type `cafe` with words after it, on the running stack."""
-    monkeypatch.setattr(queues, "LONG_POLL", 0)  # a local queue that is empty says so at once
-    monkeypatch.setenv("CAFE_LOCAL_DIRECTORY", str(cafe.stack.directory))
-    return lambda *words: CliRunner().invoke(app, list(words))
-
-
-def done(result: Result) -> dict[str, Any]:
-    """Return the document of a command that ended well."""
-    assert result.exit_code == 0, result.output
-    document: dict[str, Any] = json.loads(result.stdout)
-    return document
-
 
 def dead_letter(cafe: Cafe, body: str, queue: str = "dead_letter_queue_url") -> str:
-    """Put a message among the dead ones, and return its id."""
+    """Send a message to a dead-letter queue, and return its id."""
     return str(cafe.sqs.send_message(QueueUrl=cafe.outputs[queue], MessageBody=body)["MessageId"])
 
 
 def undelivered(cafe: Cafe, body: str) -> str:
-    """Put a message where nobody looks but an operator."""
+    """Send a message to the subscription's dead-letter queue, which only operators read."""
     return dead_letter(cafe, body, "subscription_dead_letter_queue_url")
 
 
-def listed(operator: Operator, message_id: str, *words: str) -> dict[str, Any]:
-    """Return what the list says of a message, as soon as nobody else holds it."""
-
-    def look() -> dict[str, Any] | None:
-        messages = done(operator("dlq", "list", "--limit", "1000", "--json", *words))["messages"]
-        return next((message for message in messages if message["message_id"] == message_id), None)
-
-    found: dict[str, Any] = eventually(look)
-    return found
-
-
-def created_at(cafe: Cafe, order_id: str) -> datetime:
-    ((moment,),) = cafe.rows("SELECT created_at FROM orders WHERE order_id = %s", order_id)
-    return moment.replace(tzinfo=UTC)  # type: ignore[no-any-return]
-
-
-def test_a_dead_letter_is_seen_corrected_and_recorded_as_the_order_that_it_was(
+def test_an_edited_dead_letter_is_recorded_with_its_original_id_and_time(
     cafe: Cafe, operator: Operator, new_id: NewId, tmp_path: Path
 ) -> None:
     order_id = new_id()
@@ -84,7 +45,7 @@ def test_a_dead_letter_is_seen_corrected_and_recorded_as_the_order_that_it_was(
     assert created_at(cafe, order_id) == datetime.fromisoformat(letter["sent_at"])
 
 
-def test_a_redrive_records_what_is_missing_and_counts_nothing_twice(
+def test_a_redrive_records_missing_orders_and_counts_none_twice(
     cafe: Cafe, operator: Operator, new_id: NewId
 ) -> None:
     known, item = new_id(), new_id()
@@ -96,7 +57,7 @@ def test_a_redrive_records_what_is_missing_and_counts_nothing_twice(
     bare = undelivered(cafe, json.dumps({"item": item, "quantity": 4}))
     sent_at = listed(operator, bare, "--queue", "subscription")["sent_at"]
 
-    moved = done(operator("dlq", "redrive", "--queue", "subscription", "--json"))
+    moved = json_of(operator("dlq", "redrive", "--queue", "subscription", "--json"))
 
     assert (moved["sent"], moved["left"], moved["failures"]) == (2, {}, {})
     eventually(lambda: cafe.is_recorded(bare) and cafe.depth() == 0)
@@ -105,7 +66,7 @@ def test_a_redrive_records_what_is_missing_and_counts_nothing_twice(
     assert cafe.depth("subscription_dead_letter_queue_url") == 0
 
 
-def test_what_is_exported_and_purged_comes_back_by_an_import(
+def test_exported_and_purged_messages_are_restored_by_an_import(
     cafe: Cafe, operator: Operator, new_id: NewId, tmp_path: Path
 ) -> None:
     item, file = new_id(), tmp_path / "letters.jsonl"
@@ -113,20 +74,20 @@ def test_what_is_exported_and_purged_comes_back_by_an_import(
     undelivered(cafe, "poison \x20\u202e")
     queue = ("--queue", "subscription")
 
-    assert done(operator("dlq", "export", str(file), *queue, "--json"))["exported"] == 2
-    assert done(operator("dlq", "purge", *queue, "--yes", "--json"))["deleted"] == 2
+    assert json_of(operator("dlq", "export", str(file), *queue, "--json"))["exported"] == 2
+    assert json_of(operator("dlq", "purge", *queue, "--yes", "--json"))["deleted"] == 2
     assert cafe.depth("subscription_dead_letter_queue_url") == 0
     refused = operator("dlq", "import", str(file), "--yes")
     assert (refused.exit_code, "not JSON" in refused.stderr, cafe.ordered(item)) == (1, True, 0)
-    for _ in range(2):  # once more changes nothing
+    for _ in range(2):  # the second import changes nothing
         assert operator("dlq", "import", str(file), "--skip-bad", "--yes").exit_code == 1
 
     eventually(lambda: cafe.is_recorded(bare) and cafe.depth() == 0)
     assert cafe.ordered(item) == 5
 
 
-def spoil(cafe: Cafe, table: str, key: dict[str, str], attribute: str, number: int) -> None:
-    """Change a counter by hand."""
+def change_counter(cafe: Cafe, table: str, key: dict[str, str], attribute: str, number: int) -> None:
+    """Change a counter in DynamoDB."""
     cafe.dynamodb.update_item(
         TableName=cafe.outputs[table],
         Key={name: {"S": value} for name, value in key.items()},
@@ -136,16 +97,14 @@ def spoil(cafe: Cafe, table: str, key: dict[str, str], attribute: str, number: i
     )
 
 
-def test_counters_that_were_changed_by_hand_are_corrected(
-    cafe: Cafe, operator: Operator, new_id: NewId
-) -> None:
+def test_counters_changed_in_dynamodb_are_corrected(cafe: Cafe, operator: Operator, new_id: NewId) -> None:
     item = new_id()
     order_id = cafe.post({"item": item, "quantity": 6}).json()["orderId"]
     eventually(lambda: cafe.is_recorded(order_id) and cafe.depth() == 0)
-    assert done(operator("reconcile", "--json"))["ok"]
+    assert json_of(operator("reconcile", "--json"))["ok"]
     before = cafe.total()
-    spoil(cafe, "metrics_table", {"metric": "TOTAL_ORDERS"}, "count", 4)
-    spoil(cafe, "menu_table", {"item": item}, "orders", -2)
+    change_counter(cafe, "metrics_table", {"metric": "TOTAL_ORDERS"}, "count", 4)
+    change_counter(cafe, "menu_table", {"item": item}, "orders", -2)
 
     audited = operator("reconcile", "--full")
 
@@ -153,20 +112,20 @@ def test_counters_that_were_changed_by_hand_are_corrected(
     assert (cafe.total(), cafe.ordered(item)) == (before, 6)
 
 
-def test_a_replay_counts_nothing_twice(cafe: Cafe, operator: Operator, new_id: NewId) -> None:
+def test_a_replay_counts_no_order_twice(cafe: Cafe, operator: Operator, new_id: NewId) -> None:
     item = new_id()
     order_id = cafe.post({"item": item, "quantity": 2, "table_number": 4}).json()["orderId"]
     eventually(lambda: cafe.is_recorded(order_id) and cafe.depth() == 0)
     before, moment = cafe.total(), created_at(cafe, order_id)
 
-    replayed = done(operator("replay", "--from", moment.isoformat(), "--yes", "--json"))
+    replayed = json_of(operator("replay", "--from", moment.isoformat(), "--yes", "--json"))
 
     assert replayed["sent"] == replayed["found"] >= 1
     eventually(lambda: cafe.depth() == 0)
     assert (cafe.total(), cafe.ordered(item), created_at(cafe, order_id)) == (before, 2, moment)
 
 
-def test_a_row_that_was_deleted_comes_back_from_dynamodb_and_is_counted_once(
+def test_a_deleted_row_is_restored_from_dynamodb_and_counted_once(
     cafe: Cafe, operator: Operator, new_id: NewId
 ) -> None:
     item = new_id()
@@ -178,13 +137,13 @@ def test_a_row_that_was_deleted_comes_back_from_dynamodb_and_is_counted_once(
         cursor.execute("DELETE FROM orders WHERE order_id = %s", (order_id,))
         cursor.connection.commit()
 
-    done(operator("replay", "--source", "dynamodb", "--from", moment.isoformat(), "--yes", "--json"))
+    json_of(operator("replay", "--source", "dynamodb", "--from", moment.isoformat(), "--yes", "--json"))
 
     query = "SELECT item, quantity, created_at FROM orders WHERE order_id = %s"
     rows = eventually(lambda: cafe.rows(query, order_id))
     assert rows == [(item, 2, moment.replace(tzinfo=None))]
     eventually(lambda: cafe.depth() == 0)
-    done(operator("reconcile", "--rebuild", "--yes", "--json"))
+    json_of(operator("reconcile", "--rebuild", "--yes", "--json"))
     assert (cafe.total(), cafe.ordered(item)) == (before, 2)
 
 
@@ -194,30 +153,25 @@ def test_a_row_that_was_deleted_comes_back_from_dynamodb_and_is_counted_once(
 def test_a_load_is_counted_exactly(cafe: Cafe, operator: Operator, words: tuple[str, ...]) -> None:
     eventually(lambda: cafe.depth() == 0)
 
-    document = done(operator("load", "--orders", "40", "--duplicates", "10", *words, "--json"))
+    document = json_of(operator("load", "--orders", "40", "--duplicates", "10", *words, "--json"))
 
     assert (document["sent"], document["done"], document["duplicates"]) == (40, 40, 4)
     names = {check["name"] for check in document["checks"] if check["ok"]}
     assert names >= {"taken", "recorded", "menu", "rows", "total", "today", "hours"}
 
 
-def findings(operator: Operator) -> dict[str, dict[str, str]]:
-    document = json.loads(operator("doctor", "--json").stdout)
-    return {finding["name"]: finding for finding in document["findings"]}
-
-
-def test_the_doctor_finds_a_worker_that_rests_and_says_what_to_type(cafe: Cafe, operator: Operator) -> None:
+def test_the_doctor_finds_a_paused_worker_and_names_the_command(cafe: Cafe, operator: Operator) -> None:
     before = cafe.post({"item": "Tea", "quantity": 1}).json()["orderId"]
     eventually(lambda: cafe.is_recorded(before))
-    assert done(operator("reconcile", "--json"))["ok"]
-    always = {"page", "api", "worker", "undelivered", "database", "schema", "drift", "last_order"}
+    assert json_of(operator("reconcile", "--json"))["ok"]
+    expected_ok = {"page", "api", "worker", "undelivered", "database", "schema", "drift", "last_order"}
 
-    def unwell() -> set[str]:
-        well = findings(operator)
-        return {name for name in always if well[name]["state"] != "ok"}
+    def not_ok() -> set[str]:
+        found = findings(operator)
+        return {name for name in expected_ok if found[name]["state"] != "ok"}
 
-    # MiniStack passes on late that the worker recorded an order after those that other tests let fail.
-    eventually(lambda: not unwell())
+    # MiniStack delivers late the log line of the order, which follows failures of other tests.
+    eventually(lambda: not not_ok())
 
     try:
         assert operator("worker", "pause").exit_code == 0
@@ -231,9 +185,7 @@ def test_the_doctor_finds_a_worker_that_rests_and_says_what_to_type(cafe: Cafe, 
     eventually(lambda: cafe.is_recorded(order_id))
 
 
-def test_orders_are_copied_to_files_that_are_read_without_this_system(
-    cafe: Cafe, operator: Operator, new_id: NewId
-) -> None:
+def test_orders_are_copied_to_csv_files(cafe: Cafe, operator: Operator, new_id: NewId) -> None:
     item = new_id()
     order_id = cafe.post({"item": item, "quantity": 2, "customer_name": "=Zoë", "tip": 0.25}).json()[
         "orderId"
@@ -241,9 +193,9 @@ def test_orders_are_copied_to_files_that_are_read_without_this_system(
     eventually(lambda: cafe.is_recorded(order_id))
     day = str(created_at(cafe, order_id).date())
 
-    assert f"orders/{day}.csv.gz" in done(operator("backup", "now", "--json"))["rows"]
+    assert f"orders/{day}.csv.gz" in json_of(operator("backup", "now", "--json"))["rows"]
 
-    listed = done(operator("backup", "list", "--json"))
+    listed = json_of(operator("backup", "list", "--json"))
     (copy,) = (each for each in listed["copies"] if each["day"] == day)
     s3 = cafe.stack.client("s3")
     content = s3.get_object(Bucket=listed["bucket"], Key=f"orders/{day}.csv.gz")["Body"].read()
@@ -256,7 +208,7 @@ def test_orders_are_copied_to_files_that_are_read_without_this_system(
     assert findings(operator)["backup"]["state"] == "ok"
 
 
-IN_ANY_ENVIRONMENT = [
+COMMANDS = [
     "order Tea",
     "status",
     "verify",
@@ -272,7 +224,7 @@ IN_ANY_ENVIRONMENT = [
 ]
 
 
-@pytest.mark.parametrize("words", IN_ANY_ENVIRONMENT)
+@pytest.mark.parametrize("words", COMMANDS)
 def test_every_command_works_in_any_environment(
     operator: Operator, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,34 +233,32 @@ def test_every_command_works_in_any_environment(
 
     result = operator(*words.split())
 
-    # `doctor` may find dead letters of other tests.
+    # `doctor` may find other tests' dead letters.
     assert result.exit_code == 0 or words == "doctor", result.output
     assert "nowhere" not in result.output
     assert "Unexpected" not in result.output
 
 
-def test_a_database_that_refuses_writes_is_named_by_doctor_and_verify(cafe: Cafe, operator: Operator) -> None:
+def test_a_read_only_database_is_reported_by_doctor_and_verify(cafe: Cafe, operator: Operator) -> None:
     login = master(cafe)
     with cafe.database(login["username"], login["password"]) as cursor, cafe.quick_redelivery():
         cursor.execute("SET GLOBAL read_only = 1")
         try:
-            told = operator("doctor")
+            doctor = operator("doctor")
             verified = operator("verify", "--timeout", "15", "--json")
         finally:
             cursor.execute("SET GLOBAL read_only = 0")
 
-    assert (told.exit_code, verified.exit_code) == (1, 1)
-    assert "answers, but takes no orders: MySQL error 1290 (the database is read-only)" in told.stdout
-    assert "All is well" not in told.stdout
+    assert (doctor.exit_code, verified.exit_code) == (1, 1)
+    assert "answers, but takes no orders: MySQL error 1290 (the database is read-only)" in doctor.stdout
+    assert "All is well" not in doctor.stdout
     document = json.loads(verified.stdout)
     taken = next(check for check in document["checks"] if check["name"] == "queue_drained")
     assert "The worker could not record it: MySQL error 1290 (the database is read-only)." in taken["detail"]
     eventually(lambda: operator("reconcile") and cafe.is_recorded(document["order_id"]))
 
 
-def test_an_order_that_claims_a_time_in_the_future_gets_the_time_of_the_queue(
-    cafe: Cafe, new_id: NewId
-) -> None:
+def test_an_order_with_a_future_time_gets_the_queues_time(cafe: Cafe, new_id: NewId) -> None:
     order_id = new_id()
     order = json.dumps({"orderId": order_id, "item": "Tea", "quantity": 1})
     future = {"Type": "Notification", "MessageId": "m", "Timestamp": "2036-01-01T00:00:00Z", "Message": order}

@@ -1,4 +1,4 @@
-"""Orders on their way through the whole system."""
+"""Orders from each entrance to both stores, on the whole system."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import base64
 import gzip
 import json
 import zlib
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
@@ -16,16 +15,15 @@ import pytest
 
 from tests import openapi
 from tests.cafe import Cafe
+from tests.end_to_end.operations import NewId
 from tests.waiting import LIMIT, eventually
-
-NewId = Callable[[], str]
 
 
 def test_an_order_by_http_reaches_both_stores_and_the_status(cafe: Cafe) -> None:
-    answer = cafe.post({"item": "Latte", "quantity": 2, "customer_name": "Zoë", "table_number": 4})
-    assert answer.status_code == 202
-    order_id = answer.json()["orderId"]
-    assert answer.json()["message"] == "Order accepted"
+    response = cafe.post({"item": "Latte", "quantity": 2, "customer_name": "Zoë", "table_number": 4})
+    assert response.status_code == 202
+    order_id = response.json()["orderId"]
+    assert response.json()["message"] == "Order accepted"
     eventually(lambda: cafe.is_recorded(order_id))
     assert (cafe.item("orders_table", orderId=order_id) or {})["table_number"] == "4"
 
@@ -42,7 +40,7 @@ def test_every_counter_grows_by_what_was_ordered(cafe: Cafe, new_id: NewId) -> N
     item = new_id()
     before = cafe.total()
     order_id = cafe.post({"item": item, "quantity": 7}).json()["orderId"]
-    # The order is there a moment earlier than a counter that did not exist.
+    # A new counter is written a moment after the order.
     eventually(lambda: cafe.is_recorded(order_id) and cafe.ordered(item))
     assert cafe.ordered(item) == 7
     assert eventually(lambda: cafe.total() - before) == 1
@@ -53,7 +51,7 @@ def forms(order: dict[str, Any]) -> dict[str, str]:
     return {
         "bare": bare,
         "twice": json.dumps(bare),
-        "document": json.dumps(
+        "legacy": json.dumps(
             {
                 "orderId": order["orderId"],
                 "userId": "U123",
@@ -66,21 +64,23 @@ def forms(order: dict[str, Any]) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("form", ["bare", "twice", "document"])
-@pytest.mark.parametrize("way", ["publish", "send"])
-def test_every_form_is_counted_on_every_way(cafe: Cafe, new_id: NewId, form: str, way: str) -> None:
+@pytest.mark.parametrize("form", ["bare", "twice", "legacy"])
+@pytest.mark.parametrize("entrance", ["publish", "send"])
+def test_every_form_is_recorded_from_topic_and_queue(
+    cafe: Cafe, new_id: NewId, form: str, entrance: str
+) -> None:
     order_id = new_id()
     message = forms({"orderId": order_id, "item": "Tea", "quantity": 1})[form]
-    getattr(cafe, way)(message)
+    getattr(cafe, entrance)(message)
     eventually(lambda: cafe.is_recorded(order_id))
 
 
-def test_the_existing_systems_message_is_an_order(cafe: Cafe) -> None:
+def test_a_message_of_the_earlier_system_is_an_order(cafe: Cafe) -> None:
     order_id = cafe.send('{"customer_name": "ApiTestUser", "item": "Latte", "quantity": 1}')
     eventually(lambda: cafe.is_recorded(order_id))
 
 
-def test_duplicates_are_counted_once_on_whatever_way_they_come(cafe: Cafe, new_id: NewId) -> None:
+def test_duplicates_from_topic_and_queue_are_counted_once(cafe: Cafe, new_id: NewId) -> None:
     order_id, item, before = new_id(), new_id(), cafe.total()
     message = json.dumps({"orderId": order_id, "item": item, "quantity": 3})
     for _ in range(5):
@@ -96,8 +96,8 @@ def test_a_repeated_request_is_one_order(cafe: Cafe, new_id: NewId) -> None:
     key, item = new_id(), new_id()
     order = {"item": item, "quantity": 2}
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: cafe.post(order, **{"Idempotency-Key": key}), range(4)))
-    assert len({answer.json()["orderId"] for answer in answers}) == 1
+        responses = list(pool.map(lambda _: cafe.post(order, **{"Idempotency-Key": key}), range(4)))
+    assert len({response.json()["orderId"] for response in responses}) == 1
     eventually(lambda: cafe.ordered(item) and cafe.depth() == 0)
     assert cafe.ordered(item) == 2
 
@@ -118,7 +118,7 @@ def test_a_key_with_another_order_is_refused_and_after_24_hours_it_is_a_new_orde
     openapi.check("post", "/orders", refused.status_code, refused.headers, refused.text)
     assert (first.status_code, refused.status_code) == (202, 422)
 
-    # A day later. DynamoDB may take days to delete what has expired.
+    # A day later: DynamoDB deletes expired items late.
     tables = cafe.dynamodb.list_tables()["TableNames"]
     (table,) = (name for name in tables if name.startswith("IdempotencyKeys"))
     cafe.dynamodb.update_item(
@@ -145,7 +145,7 @@ def test_a_malformed_message_is_dead_lettered_at_once_and_its_neighbours_are_not
 ) -> None:
     queue, name = cafe.outputs["queue_url"], "VisibilityTimeout"
     setting = cafe.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name]
-    assert 2 * int(setting) > LIMIT  # three receives that waited for it would take too long
+    assert 2 * int(setting) > LIMIT  # three receives with this timeout would take too long
     marker, good = new_id(), [new_id() for _ in range(4)]
     bodies = [json.dumps({"orderId": order_id, "item": "Tea", "quantity": 1}) for order_id in good]
     bodies.insert(2, f"poison {marker}")
@@ -153,7 +153,7 @@ def test_a_malformed_message_is_dead_lettered_at_once_and_its_neighbours_are_not
     cafe.sqs.send_message_batch(QueueUrl=queue, Entries=entries)
     eventually(lambda: all(map(cafe.is_recorded, good)))
     received = eventually(lambda: _dead_letter(cafe, marker))
-    # Three receives of the worker's, and this one; the sweep may have looked at it, too.
+    # Three receives by the worker, this one, and perhaps the sweep's.
     assert int(received["Attributes"]["ApproximateReceiveCount"]) >= 4
     cafe.sqs.delete_message(
         QueueUrl=cafe.outputs["dead_letter_queue_url"], ReceiptHandle=received["ReceiptHandle"]
@@ -179,23 +179,23 @@ def _dead_letter(cafe: Cafe, marker: str) -> Any:
         ('{"item": "Tea", "quantity": 1, "orderId": "a b"}', {"orderId"}),
     ],
 )
-def test_a_bad_request_gets_a_sentence_per_field(cafe: Cafe, body: str, errors: set[str]) -> None:
-    answer = cafe.post(text=body)
-    assert answer.status_code == 400
-    assert set(answer.json()["errors"]) == errors
-    assert all(sentence.endswith(".") for sentence in answer.json()["errors"].values())
+def test_a_bad_request_gets_a_message_per_field(cafe: Cafe, body: str, errors: set[str]) -> None:
+    response = cafe.post(text=body)
+    assert response.status_code == 400
+    assert set(response.json()["errors"]) == errors
+    assert all(sentence.endswith(".") for sentence in response.json()["errors"].values())
 
 
 @pytest.mark.parametrize("body", ["", "hello", "[]", "null", '"Latte"', "{", "\ufeff{}"])
-def test_a_body_that_is_no_order_gets_a_sentence(cafe: Cafe, body: str) -> None:
-    answer = cafe.post(text=body)
-    assert answer.status_code == 400
-    assert "JSON object" in answer.json()["message"]
+def test_a_body_that_is_not_an_object_gets_a_message(cafe: Cafe, body: str) -> None:
+    response = cafe.post(text=body)
+    assert response.status_code == 400
+    assert "JSON object" in response.json()["message"]
 
 
-def test_a_body_of_another_type_is_no_server_error(cafe: Cafe) -> None:
-    answer = cafe.post(text="item=Latte", **{"Content-Type": "application/x-www-form-urlencoded"})
-    assert answer.status_code == 400
+def test_another_content_type_is_a_bad_request(cafe: Cafe) -> None:
+    response = cafe.post(text="item=Latte", **{"Content-Type": "application/x-www-form-urlencoded"})
+    assert response.status_code == 400
 
 
 def test_a_body_larger_than_any_order_is_refused(cafe: Cafe) -> None:
@@ -211,9 +211,9 @@ def test_an_order_may_be_compressed(cafe: Cafe, origin: str, new_id: NewId) -> N
 
     def post(content: bytes, coding: str) -> httpx.Response:
         headers = {"Content-Type": "application/json", "Content-Encoding": coding}
-        answer = cafe.http.post(url, content=content, headers=headers)
-        openapi.check("post", "/orders", answer.status_code, answer.headers, answer.text)
-        return answer
+        response = cafe.http.post(url, content=content, headers=headers)
+        openapi.check("post", "/orders", response.status_code, response.headers, response.text)
+        return response
 
     for coding, content in compressed.items():
         assert post(content, coding).status_code == 202
@@ -225,24 +225,24 @@ def test_an_order_may_be_compressed(cafe: Cafe, origin: str, new_id: NewId) -> N
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/orders"), ("POST", "/order-status"), ("GET", "/admin")]
 )
-def test_there_is_no_other_door(cafe: Cafe, method: str, path: str) -> None:
-    answer = cafe.http.request(method, cafe.outputs["api_url"] + path)
-    assert answer.status_code == 404
-    assert answer.json()["message"].endswith(".")
+def test_other_methods_and_paths_are_not_found(cafe: Cafe, method: str, path: str) -> None:
+    response = cafe.http.request(method, cafe.outputs["api_url"] + path)
+    assert response.status_code == 404
+    assert response.json()["message"].endswith(".")
 
 
 def test_many_orders_at_once_are_all_counted_once(cafe: Cafe, new_id: NewId) -> None:
     item, before = new_id(), cafe.total()
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: cafe.post({"item": item, "quantity": 2}), range(60)))
-    assert {answer.status_code for answer in answers} == {202}
+        responses = list(pool.map(lambda _: cafe.post({"item": item, "quantity": 2}), range(60)))
+    assert {response.status_code for response in responses} == {202}
     eventually(lambda: cafe.ordered(item) == 120)
     eventually(lambda: cafe.depth() == 0)
     assert cafe.total() == before + 60
     assert cafe.rows("SELECT COUNT(*), SUM(quantity) FROM orders WHERE item = %s", item) == [(60, 120)]
 
 
-def test_the_books_agree(cafe: Cafe) -> None:
+def test_rows_items_and_counters_agree(cafe: Cafe) -> None:
     eventually(lambda: cafe.depth() == 0)
     ((rows, distinct),) = cafe.rows("SELECT COUNT(*), COUNT(DISTINCT order_id) FROM orders")
     orders = cafe.dynamodb.scan(TableName=cafe.outputs["orders_table"], Select="COUNT")["Count"]
@@ -261,23 +261,23 @@ def test_the_books_agree(cafe: Cafe) -> None:
     assert {item: number for item, number in menu.items() if number} == ordered
 
 
-def test_the_menu_has_the_documents_items_and_prices(cafe: Cafe) -> None:
+def test_a_new_menu_has_the_default_items_and_prices(cafe: Cafe) -> None:
     prices = {
         item: (cafe.item("menu_table", item=item) or {})["price"] for item in ("Coffee", "Latte", "Tea")
     }
     assert prices == {"Coffee": "3", "Latte": "5", "Tea": "2"}
 
 
-def test_a_base64_body_is_not_a_way_around_the_checks(cafe: Cafe) -> None:
+def test_a_base64_body_is_validated(cafe: Cafe) -> None:
     assert cafe.post(text=base64.b64encode(b'{"item": "Tea", "quantity": 1}').decode()).status_code == 400
 
 
 def test_numbers_are_exact_in_both_stores(cafe: Cafe) -> None:
     numbers = ["0.1234567890123456712345678901", "3.4028235e38", "1E-130", "1.10", "9" * 38 + "e88"]
 
-    answer = cafe.post(text=f'{{"item": "Tea", "quantity": 1.0, "n": [{", ".join(numbers)}]}}')
+    response = cafe.post(text=f'{{"item": "Tea", "quantity": 1.0, "n": [{", ".join(numbers)}]}}')
 
-    order_id = answer.json()["orderId"]
+    order_id = response.json()["orderId"]
     eventually(lambda: cafe.is_recorded(order_id))
     ((attributes,),) = cafe.rows("SELECT attributes FROM orders WHERE order_id = %s", order_id)
     item = cafe.item("orders_table", orderId=order_id)
@@ -287,8 +287,10 @@ def test_numbers_are_exact_in_both_stores(cafe: Cafe) -> None:
     assert [Decimal(number["N"]) for number in item["n"]] == exact
 
 
-def test_a_number_that_cannot_be_stored_is_refused_by_name(cafe: Cafe) -> None:
-    answer = cafe.post(text='{"item": "Tea", "quantity": 1, "n": {"deep": [1e999999999]}}')
+def test_a_number_that_cannot_be_stored_is_refused_with_its_path(cafe: Cafe) -> None:
+    response = cafe.post(text='{"item": "Tea", "quantity": 1, "n": {"deep": [1e999999999]}}')
 
-    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["n"])
-    assert answer.json()["message"].startswith("n.deep[0] must be a number of at most 38 significant digits")
+    assert (response.status_code, list(response.json()["errors"])) == (400, ["n"])
+    assert response.json()["message"].startswith(
+        "n.deep[0] must be a number of at most 38 significant digits"
+    )

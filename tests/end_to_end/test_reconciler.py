@@ -1,33 +1,21 @@
-"""Two stores that are compared every minute, and an outage that needs nobody."""
+"""ReconcileOrders on the whole system: comparison, repair, dead letters."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from tests.cafe import Cafe
+from tests.end_to_end.operations import NewId, reconcile
 from tests.waiting import eventually
-
-NewId = Callable[[], str]
-
-
-def reconcile(cafe: Cafe, **event: Any) -> dict[str, Any]:
-    answer = cafe.stack.client("lambda").invoke(
-        FunctionName=cafe.outputs["reconcile_function"], Payload=json.dumps(event)
-    )
-    assert "FunctionError" not in answer
-    found: dict[str, Any] = json.loads(answer["Payload"].read())
-    return found
 
 
 def insert(cafe: Cafe, order_id: str, item: str) -> None:
-    """Leave an order as a worker does that ends between the two stores."""
+    """Insert an order as a worker does that is killed between the two stores."""
     cafe.rows("INSERT INTO orders (order_id, item, quantity) VALUES (%s, %s, 3)", order_id, item)
 
 
-def test_a_row_of_another_program_is_counted_and_shown(cafe: Cafe, new_id: NewId) -> None:
+def test_a_row_of_another_program_is_counted_and_projected(cafe: Cafe, new_id: NewId) -> None:
     order_id, item, before = new_id(), new_id(), cafe.total()
     insert(cafe, order_id, item)
     eventually(lambda: reconcile(cafe) and cafe.is_recorded(order_id) and cafe.ordered(item))
@@ -38,7 +26,7 @@ def test_a_row_of_another_program_is_counted_and_shown(cafe: Cafe, new_id: NewId
     assert sync["rds_orders"]["count"] == sync["dynamodb_orders"] == before + 1
 
 
-def test_an_order_that_dynamodb_lacks_is_written_again(cafe: Cafe, new_id: NewId) -> None:
+def test_an_order_missing_in_dynamodb_is_written_again(cafe: Cafe, new_id: NewId) -> None:
     order_id = new_id()
     cafe.publish(json.dumps({"orderId": order_id, "item": "Tea", "quantity": 1}))
     eventually(lambda: cafe.is_recorded(order_id))
@@ -46,7 +34,7 @@ def test_an_order_that_dynamodb_lacks_is_written_again(cafe: Cafe, new_id: NewId
     eventually(lambda: reconcile(cafe) and cafe.is_recorded(order_id))
 
 
-def test_good_orders_leave_the_dead_letter_queue_by_themselves(cafe: Cafe, new_id: NewId) -> None:
+def test_valid_orders_in_the_dead_letter_queue_are_recorded(cafe: Cafe, new_id: NewId) -> None:
     order_id, dead_letters = new_id(), cafe.outputs["dead_letter_queue_url"]
     poison = f"poison {new_id()}"
     order = {"orderId": order_id, "item": "Tea", "quantity": 1}
@@ -58,12 +46,12 @@ def test_good_orders_leave_the_dead_letter_queue_by_themselves(cafe: Cafe, new_i
 
 
 def bodies(cafe: Cafe, url: str) -> list[str]:
-    """Look at a queue's messages, and leave them visible."""
+    """Return the bodies in a queue, leaving the messages visible."""
     messages = cafe.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
     return [message["Body"] for message in messages.get("Messages", [])]
 
 
-def test_a_counter_that_was_changed_in_dynamodb_is_a_drift_and_set(cafe: Cafe) -> None:
+def test_a_counter_changed_in_dynamodb_is_drift_and_corrected(cafe: Cafe) -> None:
     total = cafe.total()
     cafe.dynamodb.update_item(
         TableName=cafe.outputs["metrics_table"],
@@ -95,8 +83,8 @@ def test_orders_of_a_period_are_read_for_a_replay(cafe: Cafe) -> None:
     period = {"from": (end - timedelta(minutes=10)).isoformat(), "to": end.isoformat(), "limit": 50}
     found, after = [], 0
     while after is not None:
-        answer = reconcile(cafe, command="read", after=after, **period)
-        found += [json.loads(order) for order in answer["orders"]]
-        after = answer["next"]
+        page = reconcile(cafe, command="read", after=after, **period)
+        found += [json.loads(order) for order in page["orders"]]
+        after = page["next"]
     (order,) = [order for order in found if order["orderId"] == order_id]
     assert (order["item"], order["quantity"], order["table"]) == ("Tea", 2, 7)

@@ -1,4 +1,4 @@
-"""What the runbook says of a database that is away, and of a rotated secret, tried on the whole system."""
+"""The runbook's procedures for a database outage and a rotated secret, on the whole system."""
 
 from __future__ import annotations
 
@@ -9,45 +9,49 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.cafe import Cafe
-from tests.end_to_end.test_failures import cut_connections, database_away, master, wait_for_line
-from tests.end_to_end.test_page_and_command import command
+from tests.end_to_end.operations import (
+    NewId,
+    close_connections,
+    database_outage,
+    master,
+    run_command,
+    wait_for_log,
+)
 from tests.waiting import eventually
 
-NewId = Callable[[], str]
 
-
-def typed(cafe: Cafe, *words: str) -> dict[str, Any]:
-    process = command(cafe, *words, "--json")
+def run_json(cafe: Cafe, *words: str) -> dict[str, Any]:
+    process = run_command(cafe, *words, "--json")
     document: dict[str, Any] = json.loads(process.stdout)
     assert "error" not in document, document
     return {**document, "exit_code": process.returncode}
 
 
-def test_the_doctor_says_that_the_database_is_away_and_afterwards_nothing_has_to_be_done(
+def test_the_doctor_reports_a_database_outage_which_needs_no_repair_afterwards(
     cafe: Cafe, new_id: NewId
 ) -> None:
     order_id = new_id()
     with cafe.quick_redelivery():
-        with database_away(cafe):
+        with database_outage(cafe):
             order = {"orderId": order_id, "item": "Tea", "quantity": 1}
             cafe.publish(json.dumps(order))
-            wait_for_line(cafe, order, "Order not processed")
-            found = {finding["name"]: finding for finding in typed(cafe, "doctor")["findings"]}
+            wait_for_log(cafe, order, "Order not processed")
+            found = {finding["name"]: finding for finding in run_json(cafe, "doctor")["findings"]}
             assert found["database"]["state"] == "bad"
-            assert typed(cafe, "status")["degraded"] == ["rds"]
-        eventually(lambda: typed(cafe, "reconcile")["exit_code"] == 0 and cafe.is_recorded(order_id))
+            assert run_json(cafe, "status")["degraded"] == ["rds"]
+        eventually(lambda: run_json(cafe, "reconcile")["exit_code"] == 0 and cafe.is_recorded(order_id))
 
 
-def test_a_rotated_secret_needs_nobody(cafe: Cafe, new_id: NewId) -> None:
+def test_a_rotated_secret_needs_no_repair(cafe: Cafe, new_id: NewId) -> None:
     between = new_id()
     with cafe.quick_redelivery(), rotated(cafe) as put_secret:
         order = {"orderId": between, "item": "Tea", "quantity": 1}
         cafe.publish(json.dumps(order))
-        wait_for_line(cafe, order, "MySQL error 1045")
+        wait_for_log(cafe, order, "MySQL error 1045")
         put_secret()
         after = cafe.post({"item": "Tea", "quantity": 1}).json()["orderId"]
         eventually(lambda: cafe.is_recorded(after))
-        eventually(lambda: typed(cafe, "reconcile")["exit_code"] == 0 and cafe.is_recorded(between))
+        eventually(lambda: run_json(cafe, "reconcile")["exit_code"] == 0 and cafe.is_recorded(between))
 
 
 @contextmanager
@@ -61,7 +65,7 @@ def rotated(cafe: Cafe) -> Iterator[Callable[[], None]]:
         login = master(cafe)
         with cafe.database(login["username"], login["password"]) as cursor:
             cursor.execute("ALTER USER cafe_user@'%%' IDENTIFIED BY %s", (password,))
-            cut_connections(cursor, "cafe_user")
+            close_connections(cursor, "cafe_user")
 
     def set_secret(password: str) -> None:
         value = json.dumps({**before, "password": password})

@@ -1,4 +1,4 @@
-"""What runs by itself. The last of these tests: by now the minute has often passed."""
+"""The schedule. Runs last, when its minute has usually passed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.cafe import Cafe
 from tests.waiting import LIMIT, eventually
 
 
-def test_the_clock_runs_the_reconciler(cafe: Cafe) -> None:
+def test_the_schedule_runs_the_reconciler(cafe: Cafe) -> None:
     logs = cafe.stack.client("logs")
     (group,) = logs.describe_log_groups(logGroupNamePrefix="ReconcileOrders")["logGroups"]
 
@@ -16,5 +16,5 @@ def test_the_clock_runs_the_reconciler(cafe: Cafe) -> None:
         lines = logs.filter_log_events(logGroupName=group["logGroupName"], filterPattern='"askedBy"')
         return any(json.loads(event["message"])["askedBy"] == "aws.events" for event in lines["events"])
 
-    # A minute at most, and another: MiniStack may pass a line on only with the next call.
+    # A minute, and another: MiniStack may deliver a line only with the next invocation.
     eventually(is_scheduled, 2 * LIMIT)

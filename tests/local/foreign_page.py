@@ -1,4 +1,4 @@
-"""A web site of somebody else's on this machine, whose page sends every request that a page can send."""
+"""A foreign web site on this machine, whose page sends every kind of request that a page can send."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-# A public site by name. The tests' browser finds it on this machine.
+# A public name, which the tests' browser resolves to this machine.
 SITE = "evil.example"
 
 PAGE = """<!DOCTYPE html>
 <meta charset="utf-8"><title>A foreign page</title>
 <body><script src="/attack.js"></script>"""
 
-# The page's script is in an origin of its own: `null`.
+# The frame's origin is `null`.
 SANDBOX = """<!DOCTYPE html>
 <meta charset="utf-8"><title>A foreign page</title>
 <iframe name="sandboxed" src="/page" sandbox="allow-scripts allow-forms allow-popups"></iframe>"""
@@ -23,7 +23,7 @@ ATTACK = r"""
 "use strict";
 const FORM = "application/x-www-form-urlencoded";
 const ENCODINGS = [FORM, "multipart/form-data", "text/plain"];
-const got = [];  // what a page should never get
+const got = [];  // responses that a page must not be able to read
 
 const settled = (promise) => promise.catch(() => null);
 const events = (target, ...names) =>
@@ -78,7 +78,7 @@ function elements({ url }) {
 }
 
 function forms({ url, body }) {
-  // The encoding is the body's, and GET has none.
+  // GET has no body, and so no encoding.
   const kinds = [["GET", FORM], ...ENCODINGS.map((enctype) => ["POST", enctype])];
   return kinds.map(([method, enctype]) => {
     const name = `form-${Math.random()}`;
@@ -117,7 +117,7 @@ async function fromWorkers({ url, body }) {
   const worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
   worker.postMessage({ url, body });
   await events(worker, "message", "error");
-  // A service worker may fetch for its own pages whatever they ask for.
+  // A service worker may fetch anything for its pages.
   const registration = await settled((async () => navigator.serviceWorker.register("/service-worker.js"))());
   if (!registration) return;
   await navigator.serviceWorker.ready;
@@ -126,7 +126,7 @@ async function fromWorkers({ url, body }) {
   await new Promise((resolve) => { channel.port1.onmessage = resolve; });
 }
 
-/** Try everything on every target, and return what was read. */
+/** Try every request on every target, and return what could be read. */
 async function attack(targets) {
   await Promise.all(targets.map(async (target) => {
     navigator.sendBeacon(target.url, target.body);
@@ -173,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def served() -> Iterator[int]:
-    """Serve the site on a free port of this machine."""
+    """Serve the site on a free port."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

@@ -1,4 +1,4 @@
-"""Runs of a local stack as processes, for tests that interrupt, kill and outlive them."""
+"""Local stacks in processes of their own, for tests that interrupt and kill them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from local import stack
 from tests import database_engine
 from tests.waiting import LIMIT, eventually
 
-# A program that needs next to nothing, so that a run is mostly the starting of its processes.
+# A minimal program.
 PROGRAM = """
 import pulumi
 import pulumi_random as random
@@ -35,8 +35,8 @@ def write_program(directory: Path, text: str = PROGRAM) -> Path:
     return directory
 
 
-class Run:
-    """A local stack in a process of its own, whose output is collected."""
+class StackProcess:
+    """A local stack in a process of its own, with its output."""
 
     def __init__(self, directory: Path, program: Path, *, port: int = 0) -> None:
         self.directory = directory
@@ -59,27 +59,27 @@ class Run:
 
     @property
     def output(self) -> str:
-        """What it has written so far."""
+        """Output so far."""
         return "".join(self._lines)
 
     def wait_for(self, text: str) -> None:
-        """Wait until it has written a text."""
+        """Wait until the output contains a text."""
         eventually(lambda: text in self.output or self.process.poll() is not None)
         assert text in self.output, self.output
 
     def wait(self) -> int:
-        """Wait until it has ended, and return its exit code."""
+        """Wait until it exits, and return its exit code."""
         code = self.process.wait(LIMIT)
         self._reader.join(LIMIT)
         return code
 
     def end(self, number: int = signal.SIGINT) -> int:
-        """Send it a signal, and return its exit code."""
+        """Send a signal, and return the exit code."""
         self.process.send_signal(number)
         return self.wait()
 
     def close(self) -> None:
-        """Make sure that it is gone, however a test ended."""
+        """Kill it if it is still running, and wait until its processes are gone."""
         if self.process.poll() is None:
             self.process.kill()
         self.wait()
@@ -93,19 +93,22 @@ class Run:
 
 
 def leftovers(directory: Path) -> list[str]:
-    """Name the processes that work in a run directory or were told of it."""
+    """Return the processes that refer to a run directory."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            told = [process.cwd(), *process.cmdline(), *process.environ().values()]
-            ours = any(str(directory) in text for text in told)
-            if ours and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
+            values = [process.cwd(), *process.cmdline(), *process.environ().values()]
+            if (
+                any(str(directory) in value for value in values)
+                and process.pid != os.getpid()
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
                 found.append(f"{process.pid} {process.name()}")
     return found
 
 
-def children(directory: Path, word: str) -> Iterator[psutil.Process]:
-    """Yield the processes of a run that have a word in their command."""
+def processes_in(directory: Path, word: str) -> Iterator[psutil.Process]:
+    """Yield the processes that run in a directory and have a word in their command."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if process.cwd().startswith(str(directory)) and word in " ".join(process.cmdline()):

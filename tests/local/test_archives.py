@@ -1,4 +1,4 @@
-"""The archives that go to MiniStack."""
+"""Archives of functions' code."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_same_files_give_the_same_bytes(sources: Path) -> None:
     assert zipped(_archive(sources), {}) == first
 
 
-def test_an_archive_holds_its_files_and_nothing_compiled(sources: Path) -> None:
+def test_an_archive_holds_its_files_without_bytecode(sources: Path) -> None:
     assert _contents(zipped(_archive(sources), {})) == {
         "config.json": b"{}",
         "package/code.py": b"x = 1\n",
@@ -56,7 +56,7 @@ def test_the_authorities_for_the_database_are_replaced(sources: Path) -> None:
     assert _contents(zipped(_archive(sources), {"rds-ca.pem": b"ours"}))["rds-ca.pem"] == b"ours"
 
 
-def test_a_zip_file_is_unpacked_into_the_archive(sources: Path) -> None:
+def test_a_zip_file_in_an_archive_is_unpacked(sources: Path) -> None:
     path = sources / "layer.zip"
     with zipfile.ZipFile(path, "w") as package:
         package.writestr("lib/module.py", "y = 2\n")
@@ -64,6 +64,6 @@ def test_a_zip_file_is_unpacked_into_the_archive(sources: Path) -> None:
     assert _contents(zipped(archive, {})) == {"vendor/lib/module.py": b"y = 2\n"}
 
 
-def test_an_asset_from_the_network_is_refused() -> None:
+def test_a_remote_asset_is_refused() -> None:
     with pytest.raises(TypeError, match="RemoteAsset"):
         read_asset(pulumi.RemoteAsset("https://example.com/file"))

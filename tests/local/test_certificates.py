@@ -1,4 +1,4 @@
-"""The local database's certificates."""
+"""Certificates of the local database."""
 
 from __future__ import annotations
 
@@ -21,32 +21,30 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> certificates.Certificates:
 
 
 def _handshake(server: certificates.Certificates, authority: Path, name: str) -> None:
-    """Connect to a TLS server with these certificates, as strictly as the newest Python does."""
-    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    serving.load_cert_chain(server.server, server.server_key)
-    calling = ssl.create_default_context(cafile=authority)
-    calling.verify_flags |= ssl.VERIFY_X509_STRICT
-    here, there = socket.socketpair()
+    """Connect to a TLS server with these certificates, verifying as strictly as Python 3.13."""
+    server_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server_context.load_cert_chain(server.server, server.server_key)
+    client_context = ssl.create_default_context(cafile=authority)
+    client_context.verify_flags |= ssl.VERIFY_X509_STRICT
+    client_end, server_end = socket.socketpair()
 
     def serve() -> None:
         try:
-            serving.wrap_socket(there, server_side=True).close()
+            server_context.wrap_socket(server_end, server_side=True).close()
         except (ssl.SSLError, OSError):
-            there.close()
+            server_end.close()
 
     thread = threading.Thread(target=serve)
     thread.start()
     try:
-        with here:
-            calling.wrap_socket(here, server_hostname=name).close()
+        with client_end:
+            client_context.wrap_socket(client_end, server_hostname=name).close()
     finally:
         thread.join()
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
-def test_a_client_that_verifies_strictly_accepts_the_server(
-    made: certificates.Certificates, name: str
-) -> None:
+def test_a_strictly_verifying_client_accepts_the_server(made: certificates.Certificates, name: str) -> None:
     _handshake(made, made.authority, name)
 
 
@@ -65,7 +63,9 @@ def test_only_the_owner_can_read_the_key(made: certificates.Certificates) -> Non
     assert made.server_key.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_authority_cannot_be_used_for_anything_else(made: certificates.Certificates) -> None:
+def test_the_authoritys_key_is_not_written_and_it_has_no_intermediates(
+    made: certificates.Certificates,
+) -> None:
     assert sorted(path.name for path in made.authority.parent.iterdir()) == [
         "ca.pem",
         "server-key.pem",
@@ -76,7 +76,7 @@ def test_the_authority_cannot_be_used_for_anything_else(made: certificates.Certi
     assert constraints.value == x509.BasicConstraints(ca=True, path_length=0)
 
 
-def test_the_server_certificate_is_for_this_machine_now(made: certificates.Certificates) -> None:
+def test_the_server_certificate_is_for_this_machine_and_valid_now(made: certificates.Certificates) -> None:
     server = x509.load_pem_x509_certificate(made.server.read_bytes())
     names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["localhost"]

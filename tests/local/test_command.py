@@ -1,4 +1,4 @@
-"""`cafe local` as it is typed."""
+"""The command `cafe local`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ cafe = CliRunner()
 
 
 @pytest.mark.parametrize("words", ["local stop --directory {}", "local --directory {} stop"])
-def test_stopping_what_does_not_run_says_so_and_is_no_error(tmp_path: Path, words: str) -> None:
+def test_stopping_a_stack_that_is_not_running_is_not_an_error(tmp_path: Path, words: str) -> None:
     result = cafe.invoke(app, words.format(tmp_path).split())
     assert result.exit_code == 0
     assert result.output == f"No local stack runs in {tmp_path}.\n"
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "many"])
-def test_a_port_that_cannot_be_is_wrong_usage(port: str) -> None:
+def test_an_invalid_port_is_wrong_usage(port: str) -> None:
     assert cafe.invoke(app, ["local", "--port", port]).exit_code == 2
 
 
@@ -39,7 +39,7 @@ def test_a_port_that_cannot_be_is_wrong_usage(port: str) -> None:
         ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), (resource.RLIM_INFINITY, resource.RLIM_INFINITY)),
     ],
 )
-def test_the_limit_of_open_files_is_raised_as_far_as_it_may_be(
+def test_the_limit_of_open_files_is_raised_as_far_as_allowed(
     before: tuple[int, int], after: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = {resource.RLIMIT_NOFILE: before}
@@ -49,7 +49,7 @@ def test_the_limit_of_open_files_is_raised_as_far_as_it_may_be(
     assert limit == {resource.RLIMIT_NOFILE: after}
 
 
-def test_too_low_a_limit_of_open_files_is_named_before_anything_starts(tmp_path: Path) -> None:
+def test_too_low_a_limit_of_open_files_is_reported_before_anything_starts(tmp_path: Path) -> None:
     directory = tmp_path / "run"
     program = Path(sys.executable).with_name("cafe")
     result = subprocess.run(
@@ -63,7 +63,7 @@ def test_too_low_a_limit_of_open_files_is_named_before_anything_starts(tmp_path:
     assert not directory.exists()
 
 
-def test_a_setting_and_a_directory_of_any_letters_reach_a_detached_stack_in_any_locale(
+def test_settings_and_directories_outside_ascii_reach_a_detached_stack_in_any_locale(
     tmp_path: Path,
 ) -> None:
     directory = tmp_path / "Café ☕"
@@ -79,11 +79,11 @@ def test_a_setting_and_a_directory_of_any_letters_reach_a_detached_stack_in_any_
     )
     assert result.returncode == 1
     assert result.stderr == (
-        f"Error: {directory} holds files that local mode did not make; choose an empty --directory.\n"
+        f"Error: {directory} holds files that local mode did not create; choose an empty --directory.\n"
     )
 
 
-def test_a_directory_of_others_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_directory_with_other_files_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "thesis.tex").touch()
     result = cafe.invoke(app, ["local", "--directory", str(tmp_path)])
     assert result.exit_code == 1
@@ -102,25 +102,25 @@ def test_a_setting_may_hold_an_equals_sign() -> None:
     assert stack.parse_settings(['menu=["Tea=2"]', "a="]) == {"menu": '["Tea=2"]', "a": ""}
 
 
-def test_who_works_in_the_kitchen_is_shown_with_a_password_and_no_key(
+def test_the_kitchens_login_is_printed_and_the_api_key_is_not(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     outputs = {"page_url": "http://p/order-status", "orders_url": "http://o", "orders_api_key": "k3y"}
     Display().finished(outputs, [], "Stop.", {"user": "barista@cafe.example", "password": "p4ssw0rd"})
-    shown = capsys.readouterr().out
-    assert "http://p/kitchen" in shown
-    assert "barista@cafe.example, password p4ssw0rd" in shown
-    assert "k3y" not in shown
+    output = capsys.readouterr().out
+    assert "http://p/kitchen" in output
+    assert "barista@cafe.example, password p4ssw0rd" in output
+    assert "k3y" not in output
 
 
-def test_the_example_order_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_printed_example_is_a_valid_command(capsys: pytest.CaptureFixture[str]) -> None:
     url = "http://127.0.0.1:4566/_aws/execute-api/a/prod/orders"
     outputs = {"page_url": "http://d.cloudfront.localhost:4566/order-status", "orders_url": url}
     Display().finished(outputs, ["This [differs]."], "Ctrl-C stops it.")
-    shown = capsys.readouterr().out
-    command = next(line for line in shown.splitlines() if "curl" in line).partition(":")[2]
+    output = capsys.readouterr().out
+    command = next(line for line in output.splitlines() if "curl" in line).partition(":")[2]
     words = shlex.split(command)
     assert (words[0], words[-1]) == ("curl", url)
     assert EXAMPLE_ORDER in words
-    assert "This [differs]." in shown
-    assert outputs["page_url"] in shown
+    assert "This [differs]." in output
+    assert outputs["page_url"] in output

@@ -1,4 +1,4 @@
-"""Tools may kill the database of a running stack and start it again; the stack goes on, and ends whole."""
+"""Control pipe: tools kill and restart the database of a running stack, which keeps running."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from local.control import Control, Request
 from local.database.instance import tls_context
 from local.errors import LocalError
 from tests import database_engine
-from tests.local.stack_process import PROGRAM, Run, children, leftovers, write_program
+from tests.local.stack_process import PROGRAM, StackProcess, leftovers, processes_in, write_program
 from tests.waiting import eventually
 
 READY = "The cafe is open"
 
-# A database with a parameter that only lasts if it is set at every start.
+# A database with a parameter that must be set at every start.
 WITH_DATABASE = (
     PROGRAM
     + """
@@ -71,37 +71,39 @@ def listening(tmp_path: Path, requests: list[Request]) -> Iterator[Control]:
 
 
 @pytest.mark.usefixtures("listening")
-def test_only_its_owner_can_ask_and_only_for_what_there_is(tmp_path: Path, requests: list[Request]) -> None:
+def test_the_pipe_is_private_and_unknown_requests_are_ignored(
+    tmp_path: Path, requests: list[Request]
+) -> None:
     pipe = tmp_path / "control"
     assert stat.S_IMODE(pipe.stat().st_mode) == 0o600
     pipe.write_text("rm -rf\n\xff\nkill\n")
-    control.ask(tmp_path, Request.KILL_DATABASE)
-    control.ask(tmp_path, Request.START_DATABASE)
+    control.send(tmp_path, Request.KILL_DATABASE)
+    control.send(tmp_path, Request.START_DATABASE)
     eventually(lambda: len(requests) == 2)
     assert requests == [Request.KILL_DATABASE, Request.START_DATABASE]
 
 
-def test_nobody_is_asked_where_no_stack_runs(tmp_path: Path) -> None:
+def test_a_request_without_a_running_stack_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(LocalError, match="No local stack runs"):
-        control.ask(tmp_path, Request.KILL_DATABASE)
-    # What a killed stack leaves behind: a pipe that nobody reads.
+        control.send(tmp_path, Request.KILL_DATABASE)
+    # A killed stack leaves a pipe without a reader.
     os.mkfifo(tmp_path / "control")
     with pytest.raises(LocalError, match="No local stack runs"):
-        control.ask(tmp_path, Request.KILL_DATABASE)
+        control.send(tmp_path, Request.KILL_DATABASE)
 
 
-def test_a_closed_control_leaves_no_thread(tmp_path: Path) -> None:
+def test_closing_ends_the_thread(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     Control(tmp_path, lambda _: None).close()
     assert set(threading.enumerate()) <= before
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Callable[[str], Run]]:
-    runs: list[Run] = []
+def run(tmp_path: Path) -> Iterator[Callable[[str], StackProcess]]:
+    runs: list[StackProcess] = []
 
-    def start(text: str) -> Run:
-        runs.append(Run(tmp_path / "run", write_program(tmp_path / "program", text)))
+    def start(text: str) -> StackProcess:
+        runs.append(StackProcess(tmp_path / "run", write_program(tmp_path / "program", text)))
         runs[-1].wait_for(READY)
         return runs[-1]
 
@@ -110,24 +112,24 @@ def run(tmp_path: Path) -> Iterator[Callable[[str], Run]]:
         started.close()
 
 
-def test_a_database_killed_on_purpose_comes_back_with_its_data_and_parameters(
-    run: Callable[[str], Run], tmp_path: Path
+def test_a_database_killed_by_request_restarts_with_its_data_and_parameters(
+    run: Callable[[str], StackProcess], tmp_path: Path
 ) -> None:
     started = run(WITH_DATABASE)
     directory = tmp_path / "run"
     with connect(directory) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE kept (id INT PRIMARY KEY)")
         cursor.execute("INSERT INTO kept VALUES (7)")
-    for request, answers in ((Request.KILL_DATABASE, False), (Request.START_DATABASE, True)) * 2:
-        control.ask(directory, request)
-        control.ask(directory, request)  # Once more changes nothing.
-        eventually(lambda answers=answers: is_open(directory) is answers)  # type: ignore[misc]
+    for request, listens in ((Request.KILL_DATABASE, False), (Request.START_DATABASE, True)) * 2:
+        control.send(directory, request)
+        control.send(directory, request)  # The second request changes nothing.
+        eventually(lambda listens=listens: is_open(directory) is listens)  # type: ignore[misc]
     assert started.process.poll() is None
     with connect(directory) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT id, @@GLOBAL.require_secure_transport, @@GLOBAL.max_allowed_packet FROM kept")
         assert cursor.fetchall() == ((7, 1, 2048),)
-    # Any other death still ends the stack, and nothing is left.
-    for process in children(directory / "database", "--datadir"):
+    # If it dies otherwise, the stack ends and leaves nothing.
+    for process in processes_in(directory / "database", "--datadir"):
         process.kill()
     assert started.wait() == 1
     server = database_engine.chosen().installed().name
@@ -136,15 +138,15 @@ def test_a_database_killed_on_purpose_comes_back_with_its_data_and_parameters(
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["stopped", "killed"])
-def test_a_stack_without_its_database_ends_like_any_other(
-    run: Callable[[str], Run], tmp_path: Path, killed: bool
+def test_a_stack_whose_database_was_killed_ends_like_any_other(
+    run: Callable[[str], StackProcess], tmp_path: Path, killed: bool
 ) -> None:
     started = run(PROGRAM)
     directory = tmp_path / "run"
-    control.ask(directory, Request.KILL_DATABASE)
-    eventually(lambda: not list(children(directory / "database", "--datadir")))
-    control.ask(directory, Request.START_DATABASE)
-    control.ask(directory, Request.KILL_DATABASE)
+    control.send(directory, Request.KILL_DATABASE)
+    eventually(lambda: not list(processes_in(directory / "database", "--datadir")))
+    control.send(directory, Request.START_DATABASE)
+    control.send(directory, Request.KILL_DATABASE)
     if killed:
         started.process.kill()
         started.wait()

@@ -1,4 +1,4 @@
-"""Compressed bodies on their way to the API."""
+"""Compressed request bodies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from local.emulator.decoding import LARGEST, NotInFormatError, TooLargeError, de
 
 PATH = "/_aws/execute-api/0a1b2c3d/prod/orders"
 ORDER = b'{"item": "Latte", "quantity": 1}'
-# Without the time of day, which would be in the tests' names and differ between processes.
+# Without the time, which would differ between processes in the tests' names.
 compress = functools.partial(gzip.compress, mtime=0)
 
 
@@ -31,7 +31,7 @@ def bomb() -> bytes:
 
 
 class Api:
-    """What is behind: remembers what reached it."""
+    """The application behind the middleware; records the request."""
 
     def __init__(self) -> None:
         self.headers: dict[bytes, bytes] = {}
@@ -50,7 +50,7 @@ class Api:
 def post(
     body: bytes, *codings: str, path: str = PATH, parts: int = 1, api: Api | None = None
 ) -> tuple[int, Any, Api]:
-    """Send a request; return the status, the answer and what the API saw."""
+    """Send a request; return the status, the response and the API."""
     api = api or Api()
     step = max(1, -(-len(body) // parts))
     pieces = [body[start : start + step] for start in range(0, len(body), step)] or [b""]
@@ -71,9 +71,9 @@ def post(
     scope = {"type": "http", "path": path, "headers": headers}
     application: Any = decoding.decoding(api)
     asyncio.run(application(scope, receive, send))
-    answer = json.loads(sent[1]["body"]) if len(sent) > 1 else None
+    response = json.loads(sent[1]["body"]) if len(sent) > 1 else None
     assert not incoming, "the body was not read to its end"
-    return sent[0]["status"], answer, api
+    return sent[0]["status"], response, api
 
 
 @pytest.mark.parametrize("parts", [1, 7])
@@ -87,9 +87,9 @@ def post(
         (ORDER, "identity"),
         (ORDER, ""),
     ],
-    ids=["gzip", "spelt otherwise", "two members", "deflate", "identity", "none"],
+    ids=["gzip", "other case and spaces", "two members", "deflate", "identity", "none"],
 )
-def test_a_compressed_order_reaches_the_api_as_it_was(body: bytes, coding: str, parts: int) -> None:
+def test_a_compressed_order_reaches_the_api_decoded(body: bytes, coding: str, parts: int) -> None:
     status, _, api = post(body, coding, parts=parts)
 
     assert (status, api.body) == (202, ORDER)
@@ -118,12 +118,10 @@ def test_a_compressed_order_reaches_the_api_as_it_was(body: bytes, coding: str, 
     ],
     ids=itertools.count(),
 )
-def test_what_is_not_in_a_supported_coding_is_answered_as_api_gateway_does(
-    body: bytes, codings: list[str]
-) -> None:
-    status, answer, api = post(body, *codings)
+def test_an_unsupported_coding_gets_api_gateways_response(body: bytes, codings: list[str]) -> None:
+    status, response, api = post(body, *codings)
 
-    assert (status, answer) == (415, {"message": "Unsupported Media Type"})
+    assert (status, response) == (415, {"message": "Unsupported Media Type"})
     assert api.body is None
 
 
@@ -139,14 +137,14 @@ def test_what_is_not_in_a_supported_coding_is_answered_as_api_gateway_does(
     ],
     ids=["at the limit", "one beyond", "many members", "empty members", "twice the limit", "compressed"],
 )
-def test_a_body_is_at_most_ten_megabytes_as_it_comes_and_decoded(
+def test_a_body_is_at_most_ten_megabytes_compressed_and_decoded(
     body: Callable[[], bytes], coding: str, status: int
 ) -> None:
-    # Made here and not above: every process of a test run reads the list of all tests.
-    found, answer, _ = post(body(), coding, parts=3)
+    # Created here: every process of a test run collects all parameters.
+    found, response, _ = post(body(), coding, parts=3)
 
     assert found == status
-    assert status == 202 or answer == {"message": "Request Too Long"}
+    assert status == 202 or response == {"message": "Request Too Long"}
 
 
 def test_other_paths_keep_their_bodies() -> None:

@@ -1,4 +1,4 @@
-"""The deployer accepts nothing that it does not understand, and says what that was."""
+"""The deployer refuses unsupported types and inputs, and names them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Register = Callable[..., None]
 
 @pytest.fixture
 def cloud(tmp_path: Path) -> Cloud:
-    """Nothing listens on its ports: the handlers of these tests do not call it."""
+    """A cloud without services: the handlers of these tests do not call it."""
     authority = tmp_path / "ca.pem"
     database = Database(port=1, administrator=Administrator(), authority=authority)
     names = Naming(pattern="${name}-${stack}", project="shop", stack="local")
@@ -54,14 +54,12 @@ def deployer(cloud: Cloud, events: list[Event]) -> Deployer:
 
 @pytest.fixture
 def register(monkeypatch: pytest.MonkeyPatch) -> Register:
-    """Put a handler in place of the real one."""
+    """Return a function that replaces a handler."""
 
     def put(
-        type_token: str, handler: Callable[[Inputs], Result], without_meaning: Mapping[str, str] | None = None
+        type_token: str, handler: Callable[[Inputs], Result], ignored: Mapping[str, str] | None = None
     ) -> None:
-        kind = ResourceType(
-            create=lambda cloud, name, inputs: handler(inputs), without_meaning=without_meaning or {}
-        )
+        kind = ResourceType(create=lambda cloud, name, inputs: handler(inputs), ignored=ignored or {})
         monkeypatch.setitem(RESOURCES, type_token, kind)
 
     return put
@@ -75,7 +73,7 @@ def _resource(
     )
 
 
-# What is unknown
+# Unsupported types and inputs
 
 
 def test_a_resource_of_an_unknown_type_is_refused(deployer: Deployer) -> None:
@@ -83,25 +81,25 @@ def test_a_resource_of_an_unknown_type_is_refused(deployer: Deployer) -> None:
         deployer.new_resource(_resource("aws:sqs/lane:Lane"))
 
 
-def test_an_input_that_nobody_reads_is_refused_by_its_path(deployer: Deployer, register: Register) -> None:
+def test_an_unread_input_is_refused_with_its_path(deployer: Deployer, register: Register) -> None:
     def create(inputs: Inputs) -> Result:
         inputs.section("vpcConfig").texts("subnetIds")
         return "id", {}
 
     register(QUEUE, create)
     inputs = {"vpcConfig": {"subnetIds": ["a"], "dualStack": True}, "fifo": True}
-    with pytest.raises(DeployError, match=r"'thing': has inputs .* understand: fifo, vpcConfig\.dualStack$"):
+    with pytest.raises(DeployError, match=r"'thing': has inputs .* support: fifo, vpcConfig\.dualStack$"):
         deployer.new_resource(_resource(QUEUE, inputs=inputs))
 
 
-def test_an_input_without_meaning_has_to_be_listed(deployer: Deployer, register: Register) -> None:
+def test_an_ignored_input_must_be_listed(deployer: Deployer, register: Register) -> None:
     register(QUEUE, lambda inputs: ("id", {}), {"backup": "nothing is kept"})
     deployer.new_resource(_resource(QUEUE, inputs={"backup": {"days": 7}, "tags": {"a": "b"}}))
     with pytest.raises(DeployError, match="backups"):
         deployer.new_resource(_resource(QUEUE, "other", inputs={"backups": 7}))
 
 
-def test_a_budget_is_accepted_and_said_to_do_nothing(deployer: Deployer, cloud: Cloud) -> None:
+def test_a_budget_is_accepted_and_noted_as_ineffective(deployer: Deployer, cloud: Cloud) -> None:
     inputs = {"budgetType": "COST", "limitAmount": "30", "notifications": [{"threshold": 80}]}
     deployer.new_resource(_resource("aws:budgets/budget:Budget", inputs=inputs))
     assert any(sentence.startswith("A budget sends no e-mails") for sentence in cloud.deviations.sentences)
@@ -119,17 +117,17 @@ def test_a_permissions_boundary_is_accepted_and_noted_as_missing(
 
 def test_an_unknown_invoke_is_refused(deployer: Deployer) -> None:
     with pytest.raises(
-        DeployError, match="aws:ec2/getAmi:getAmi: is an invoke that local mode does not know"
+        DeployError, match="aws:ec2/getAmi:getAmi: is an invoke that local mode does not support"
     ):
         deployer.call(mocks.MockCallArgs("aws:ec2/getAmi:getAmi", {}, ""))
 
 
-def test_an_invokes_unknown_input_is_refused(deployer: Deployer) -> None:
-    with pytest.raises(DeployError, match=r"getRegion: has an input .* understand: owner$"):
+def test_an_unknown_input_of_an_invoke_is_refused(deployer: Deployer) -> None:
+    with pytest.raises(DeployError, match=r"getRegion: has an input .* support: owner$"):
         deployer.call(mocks.MockCallArgs(REGION, {"owner": "me"}, ""))
 
 
-def test_a_resource_that_would_have_to_exist_is_refused(deployer: Deployer) -> None:
+def test_a_lookup_of_a_resource_is_refused(deployer: Deployer) -> None:
     with pytest.raises(DeployError, match="looked up or imported"):
         deployer.new_resource(_resource(QUEUE, resource_id="https://queue"))
 
@@ -141,7 +139,7 @@ def test_a_resource_declared_twice_is_refused(deployer: Deployer, register: Regi
         deployer.new_resource(_resource(QUEUE))
 
 
-# What is missing
+# Missing values
 
 
 def test_an_empty_id_is_refused(deployer: Deployer, register: Register) -> None:
@@ -163,13 +161,13 @@ def test_an_empty_output_of_an_invoke_is_refused(deployer: Deployer, monkeypatch
         deployer.call(mocks.MockCallArgs(REGION, {}, ""))
 
 
-def test_a_missing_input_is_named(deployer: Deployer, register: Register) -> None:
+def test_a_missing_input_is_refused_with_its_path(deployer: Deployer, register: Register) -> None:
     register(QUEUE, lambda inputs: (inputs.section("redrive").text("target"), {}))
     with pytest.raises(DeployError, match=r"Queue 'thing': needs the input redrive\.target"):
         deployer.new_resource(_resource(QUEUE))
 
 
-# How errors come out
+# Errors
 
 
 def test_an_error_of_any_kind_names_the_resource(deployer: Deployer, register: Register) -> None:
@@ -189,10 +187,10 @@ def test_the_first_failure_is_reported_and_kept(deployer: Deployer, events: list
     assert events == [Failed(message=str(deployer.failure))]
 
 
-# Values on the wire
+# Values
 
 
-def test_numbers_and_secrets_are_plain_for_handlers_and_go_back_as_they_came(
+def test_handlers_get_plain_numbers_and_secrets_and_the_state_keeps_secrets(
     deployer: Deployer, register: Register
 ) -> None:
     seen: list[object] = []
@@ -209,12 +207,12 @@ def test_numbers_and_secrets_are_plain_for_handlers_and_go_back_as_they_came(
     assert rpc.is_rpc_secret(state["password"])
 
 
-def test_numbers_with_a_fraction_stay_as_they_are() -> None:
+def test_fractions_stay_floats() -> None:
     assert plain({"a": [0.5, 2.0], "b": True}) == {"a": [0.5, 2], "b": True}
 
 
-def test_a_text_is_not_taken_for_a_structure() -> None:
-    with pytest.raises(InputError, match="structures as logging"):
+def test_a_string_is_not_accepted_as_an_object() -> None:
+    with pytest.raises(InputError, match="objects as logging"):
         Inputs({"logging": "on"}).section("logging")
 
 
@@ -231,18 +229,18 @@ def test_components_are_passed_through(deployer: Deployer, events: list[Event]) 
 
 @pytest.fixture
 def run(tmp_path: Path, deployer: Deployer, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """Run the text of a program; Pulumi keeps its state in the context, of which each run has a copy."""
+    """Return a function that runs a program in a copy of the context, which holds Pulumi's state."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", sys.path.copy())
     loops: list[asyncio.AbstractEventLoop] = []
     new_event_loop = asyncio.new_event_loop
 
-    def remembered() -> asyncio.AbstractEventLoop:
+    def recorded_loop() -> asyncio.AbstractEventLoop:
         loops.append(new_event_loop())
         return loops[-1]
 
-    # Pulumi's mocks give each thread a loop that nobody closes.
-    monkeypatch.setattr(asyncio, "new_event_loop", remembered)
+    # Pulumi's mocks leave an open event loop in each thread.
+    monkeypatch.setattr(asyncio, "new_event_loop", recorded_loop)
 
     def run_text(text: str) -> Any:
         (tmp_path / "__main__.py").write_text(f"import pulumi\nimport pulumi_aws as aws\n{text}")
@@ -253,14 +251,14 @@ def run(tmp_path: Path, deployer: Deployer, monkeypatch: pytest.MonkeyPatch) -> 
         finally:
             for loop in loops:
                 loop.close()
-            # What a failed program left waiting goes now, and not at some other test's cost.
+            # Collect a failed program's pending tasks now, not in some other test.
             SETTINGS.outputs.clear()
             gc.collect()
 
     return run_text
 
 
-def test_a_program_runs_with_its_settings_and_gives_its_outputs(
+def test_a_program_runs_with_its_settings_and_returns_its_outputs(
     run: Callable[[str], Any], register: Register, events: list[Event]
 ) -> None:
     register(QUEUE, lambda inputs: (f"id-{inputs.require('visibilityTimeoutSeconds')}", {"arn": "arn:queue"}))
@@ -275,7 +273,7 @@ def test_a_program_runs_with_its_settings_and_gives_its_outputs(
     assert [event.name for event in events if isinstance(event, Created)] == ["orders"]
 
 
-def test_reading_an_output_that_no_handler_gives_names_both_ends(
+def test_reading_an_output_that_is_not_set_names_output_and_reader(
     run: Callable[[str], Any], register: Register
 ) -> None:
     register(QUEUE, lambda inputs: ("id", {}))
@@ -290,7 +288,7 @@ def test_reading_an_output_that_no_handler_gives_names_both_ends(
         )
 
 
-def test_exporting_an_output_that_no_handler_gives_is_an_error(
+def test_exporting_an_output_that_is_not_set_is_an_error(
     run: Callable[[str], Any], register: Register
 ) -> None:
     register(QUEUE, lambda inputs: ("id", {}))
@@ -303,11 +301,11 @@ def test_an_empty_stack_output_is_an_error(run: Callable[[str], Any]) -> None:
         run("pulumi.export('page_url', '')\n")
 
 
-def test_the_first_failure_is_what_a_program_ends_with(run: Callable[[str], Any]) -> None:
+def test_a_program_ends_with_the_first_failure(run: Callable[[str], Any]) -> None:
     with pytest.raises(DeployError, match="getQueue"):
         run("queue = aws.sqs.get_queue(name='orders')\n")
 
 
-def test_an_error_of_the_program_stays_its_own(run: Callable[[str], Any]) -> None:
+def test_an_error_of_the_program_is_raised_unchanged(run: Callable[[str], Any]) -> None:
     with pytest.raises(ZeroDivisionError):
         run("1 / 0\n")

@@ -1,4 +1,4 @@
-"""What differs from AWS, and that it is said."""
+"""Differences from AWS, and the sentences about them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REFUSES_HTTP = {
     "Resource": "arn",
     "Condition": {"Bool": {"aws:SecureTransport": "false"}},
 }
-LETS_IN = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+ALLOWS_SNS = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
 
 
 @pytest.fixture
@@ -26,56 +26,56 @@ def deviations(tmp_path: Path) -> Deviations:
     return Deviations(gateway_port=4600, authority=authority, python="3.12")
 
 
-def _said(deviations: Deviations) -> list[str]:
+def _noted(deviations: Deviations) -> list[str]:
     return [sentence for sentence in deviations.sentences if sentence not in ALWAYS]
 
 
-def test_nothing_is_said_about_what_stays_as_it_is(deviations: Deviations) -> None:
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [LETS_IN]})
+def test_unchanged_values_are_not_noted(deviations: Deviations) -> None:
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [ALLOWS_SNS]})
     assert deviations.batch_size(10) == 10
     assert deviations.viewer_protocol_policy("allow-all") == "allow-all"
     assert deviations.api_origin("example.com", "") is None
     assert json.loads(deviations.resource_policy(policy)) == json.loads(policy)
-    assert _said(deviations) == []
+    assert _noted(deviations) == []
 
 
-def test_a_difference_is_said_once(deviations: Deviations) -> None:
+def test_a_difference_is_noted_once(deviations: Deviations) -> None:
     for _ in range(2):
         assert deviations.batch_size(500) == 10
-    assert len(_said(deviations)) == 1
+    assert len(_noted(deviations)) == 1
 
 
 def test_the_page_is_served_over_http(deviations: Deviations) -> None:
     assert deviations.viewer_protocol_policy("redirect-to-https") == "allow-all"
     assert deviations.viewer_protocol_policy("https-only") == "allow-all"
-    assert len(_said(deviations)) == 1
+    assert len(_noted(deviations)) == 1
 
 
-def test_the_api_becomes_an_origin_on_this_machine(deviations: Deviations) -> None:
+def test_the_apis_origin_is_on_this_machine(deviations: Deviations) -> None:
     origin = deviations.api_origin("abc123.execute-api.us-east-1.amazonaws.com", "/prod")
     assert origin is not None
     assert origin["DomainName"] == "localhost"
     assert origin["OriginPath"] == "/_aws/execute-api/abc123/prod"
     assert origin["CustomOriginConfig"]["HTTPPort"] == 4600
-    assert len(_said(deviations)) == 1
+    assert len(_noted(deviations)) == 1
 
 
-def test_a_policy_loses_its_refusal_of_plain_http_and_nothing_else(deviations: Deviations) -> None:
+def test_only_the_refusal_of_plain_http_is_removed_from_a_policy(deviations: Deviations) -> None:
     kept = deviations.resource_policy(
-        json.dumps({"Version": "2012-10-17", "Statement": [LETS_IN, REFUSES_HTTP]})
+        json.dumps({"Version": "2012-10-17", "Statement": [ALLOWS_SNS, REFUSES_HTTP]})
     )
-    assert json.loads(kept) == {"Version": "2012-10-17", "Statement": [LETS_IN]}
-    assert len(_said(deviations)) == 1
+    assert json.loads(kept) == {"Version": "2012-10-17", "Statement": [ALLOWS_SNS]}
+    assert len(_noted(deviations)) == 1
 
 
-def test_another_python_than_the_functions_name_is_said(deviations: Deviations) -> None:
+def test_another_python_version_is_noted(deviations: Deviations) -> None:
     assert deviations.runtime("python3.12") == "python3.12"
-    assert _said(deviations) == []
+    assert _noted(deviations) == []
     assert deviations.runtime("python3.13") == "python3.13"
-    assert _said(deviations) == ["Functions run on Python 3.12, not on Lambda's runtime python3.13."]
+    assert _noted(deviations) == ["Functions run on Python 3.12, not on Lambda's runtime python3.13."]
 
 
-def test_functions_know_the_pages_local_address(deviations: Deviations) -> None:
+def test_functions_get_the_pages_local_address(deviations: Deviations) -> None:
     found = deviations.environment({"PAGE_ORIGIN": "https://d1a.cloudfront.net", "OPEN_HOURS": "6"})
     assert found == {"PAGE_ORIGIN": "http://d1a.cloudfront.localhost:4600", "OPEN_HOURS": "6"}
 
@@ -83,8 +83,8 @@ def test_functions_know_the_pages_local_address(deviations: Deviations) -> None:
 def test_the_database_and_its_authority_are_local(deviations: Deviations) -> None:
     assert deviations.database_address("MySQL 9.7.4", "127.0.0.1", 3410) == ("127.0.0.1", 3410)
     assert deviations.archive_replacements() == {"rds-ca.pem": b"ours"}
-    assert len(_said(deviations)) == 2
-    assert "The database is MySQL 9.7.4 at 127.0.0.1:3410, not MySQL 8.4 on RDS." in _said(deviations)
+    assert len(_noted(deviations)) == 2
+    assert "The database is MySQL 9.7.4 at 127.0.0.1:3410, not MySQL 8.4 on RDS." in _noted(deviations)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_urls_are_the_local_ones(deviations: Deviations, value: object, expected
     assert deviations.addresses(value) == expected
 
 
-def test_a_role_may_do_in_batches_what_it_may_do_to_one_message(deviations: Deviations) -> None:
+def test_a_role_gets_the_batch_variants_of_its_sqs_actions(deviations: Deviations) -> None:
     alone = {"Effect": "Allow", "Action": "sns:Publish", "Resource": "t"}
     sweeping = {"Effect": "Allow", "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage"], "Resource": "q"}
     unchanged = deviations.role_policy(json.dumps({"Statement": [alone]}))
@@ -122,7 +122,7 @@ def test_a_role_may_do_in_batches_what_it_may_do_to_one_message(deviations: Devi
     assert len(deviations.sentences) == len(ALWAYS) + 1
 
 
-def test_a_role_that_updates_items_with_partiql_may_send_statements_in_a_batch(
+def test_a_role_with_partiql_updates_may_send_batches_of_statements(
     deviations: Deviations,
 ) -> None:
     update = {"Effect": "Allow", "Action": ["dynamodb:PartiQLUpdate"], "Resource": ["t"]}

@@ -1,4 +1,4 @@
-"""What a page of somebody else's reaches in a local stack, in a real browser: nothing."""
+"""A foreign page in a real browser cannot reach a local stack."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tests.local_stack import LocalStack
 
 ORIGINS = [f"http://{foreign_page.SITE}", "http://127.0.0.1", "http://evil.cloudfront.localhost"]
 
-# Every host, and every address that the stack's own pages call. What a browser sends depends on the page's
-# site and on the host, not on path or query, so the other targets are tried from the first origin alone.
+# Every host, and every URL that the stack's own pages call. A browser's headers depend on the page's site and
+# the host, not on path or query, so the other targets are tried from the first origin only.
 FROM_EVERY_ORIGIN = (
     "a call",
     "a call to an unknown distribution",
@@ -37,7 +37,7 @@ FROM_EVERY_ORIGIN = (
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """What the emulator has."""
+    """Resources that an attack would change."""
 
     queues: list[str]
     functions: list[str]
@@ -48,9 +48,9 @@ class State:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start Chromium with two public names that lead to this machine, as a site's own DNS server can say."""
+    """Start Chromium with a public name that resolves to this machine, as in DNS rebinding."""
     rules = f"--host-resolver-rules=MAP {foreign_page.SITE} 127.0.0.1"
-    # A process for each of hundreds of frames costs much, and changes no request.
+    # One process for hundreds of frames: cheaper, with the same requests.
     one_process = "--disable-site-isolation-trials"
     with sync_playwright() as playwright, launch(playwright, rules, one_process) as chromium:
         yield chromium
@@ -76,7 +76,7 @@ def cafe(local_stack: LocalStack) -> Iterator[Cafe]:
 
 @pytest.fixture
 def responses(context: BrowserContext, local_stack: LocalStack) -> list[Response]:
-    """All that the gateway answers to the browser."""
+    """All responses of the gateway to the browser."""
     port = urlsplit(local_stack.endpoint).port
     found: list[Response] = []
 
@@ -89,7 +89,7 @@ def responses(context: BrowserContext, local_stack: LocalStack) -> list[Response
 
 
 def state(cafe: Cafe, marker: str) -> State:
-    """Look at everything that an attack would have changed."""
+    """Return the current resources."""
     client = cafe.stack.client
     return State(
         queues=client("sqs").list_queues().get("QueueUrls", []),
@@ -101,7 +101,7 @@ def state(cafe: Cafe, marker: str) -> State:
 
 
 def targets(stack: LocalStack, marker: str) -> dict[str, Any]:
-    """Return what a page would ask for: AWS's services, hosts of CloudFront, the API and the sign-in."""
+    """Return targets of an attack: AWS services, CloudFront hosts, the API and the sign-in."""
     port = urlsplit(stack.endpoint).port
     origin = stack.outputs["page_url"].removesuffix("/order-status")
     query = urlencode({"Action": "CreateQueue", "QueueName": marker, "Version": "2012-11-05"})
@@ -165,14 +165,14 @@ def targets(stack: LocalStack, marker: str) -> dict[str, Any]:
 
 
 def refused(response: Response) -> bool:
-    """Tell that nothing was served but what a person may open."""
+    """Return whether the request was refused without CORS headers."""
     names = [name for name in response.headers if name.startswith("access-control-")]
     return response.status == 403 and not names
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("origin", ORIGINS)
-def test_a_foreign_page_reaches_nothing_by_any_means(
+def test_every_request_of_a_foreign_page_is_refused(
     cafe: Cafe, context: BrowserContext, responses: list[Response], foreign_port: int, origin: str
 ) -> None:
     marker = f"stolen-{uuid.uuid4()}"
@@ -190,7 +190,7 @@ def test_a_foreign_page_reaches_nothing_by_any_means(
 
 
 @pytest.mark.timeout(300)
-def test_a_sandboxed_page_whose_origin_is_null_reaches_nothing(
+def test_every_request_of_a_sandboxed_page_with_a_null_origin_is_refused(
     cafe: Cafe, context: BrowserContext, responses: list[Response], foreign_port: int
 ) -> None:
     marker = f"stolen-{uuid.uuid4()}"
@@ -207,8 +207,8 @@ def test_a_sandboxed_page_whose_origin_is_null_reaches_nothing(
     assert state(cafe, marker) == before
 
 
-# The ways in which a page has its tab show another address.
-LEAVE = """([url, enctype]) => {
+# Navigation to a URL, by link or form.
+NAVIGATE = """([url, enctype]) => {
   if (enctype === "") {
     location.href = url;
   } else {
@@ -217,26 +217,26 @@ LEAVE = """([url, enctype]) => {
     form.submit();
   }
 }"""
-LEFT_FOR = ("a presigned call", "a function at an unknown distribution", "an order", "the status")
+NAVIGATION_TARGETS = ("a presigned call", "a function at an unknown distribution", "an order", "the status")
 
 
 @pytest.mark.parametrize("origin", ORIGINS)
-def test_a_foreign_page_that_leaves_for_the_stack_reaches_nothing(
+def test_a_navigation_from_a_foreign_page_is_refused(
     cafe: Cafe, context: BrowserContext, foreign_port: int, origin: str
 ) -> None:
     marker = f"stolen-{uuid.uuid4()}"
     before = state(cafe, marker)
     page = context.new_page()
     known = targets(cafe.stack, marker)
-    for name, encoding in itertools.product(LEFT_FOR, ("", "text/plain")):
+    for name, encoding in itertools.product(NAVIGATION_TARGETS, ("", "text/plain")):
         page.goto(f"{origin}:{foreign_port}/page")
         with page.expect_navigation() as left:
-            page.evaluate(LEAVE, [known[name]["url"], encoding])
+            page.evaluate(NAVIGATE, [known[name]["url"], encoding])
         assert refused(left.value), name
     assert state(cafe, marker) == before
 
 
-def test_a_window_that_a_foreign_page_opens_shows_pages_and_nothing_else(
+def test_a_window_opened_by_a_foreign_page_can_show_pages_only(
     cafe: Cafe, context: BrowserContext, foreign_port: int
 ) -> None:
     marker = f"stolen-{uuid.uuid4()}"
@@ -246,16 +246,16 @@ def test_a_window_that_a_foreign_page_opens_shows_pages_and_nothing_else(
     known = targets(cafe.stack, marker)
     with page.expect_popup() as opened:
         page.evaluate("(url) => { window.open(url); }", cafe.outputs["page_url"])
-    expect(opened.value).to_have_title(re.compile("Cafe orders$"))  # with a figure before it, soon
-    opened.value.close()  # This stack's own page reads the status every second, and may.
-    for name in LEFT_FOR:
+    expect(opened.value).to_have_title(re.compile("Cafe orders$"))  # preceded by a number
+    opened.value.close()  # It may read the status every second.
+    for name in NAVIGATION_TARGETS:
         with context.expect_event("response", lambda r, name=name: r.url == known[name]["url"]) as answered:
             page.evaluate("(url) => { window.open(url, '_blank', 'noreferrer'); }", known[name]["url"])
         assert refused(answered.value), name
     assert state(cafe, marker) == before
 
 
-def test_a_typed_address_is_no_proof(cafe: Cafe, context: BrowserContext) -> None:
+def test_an_address_typed_by_the_user_is_refused(cafe: Cafe, context: BrowserContext) -> None:
     marker = f"stolen-{uuid.uuid4()}"
     before = state(cafe, marker)
     page = context.new_page()

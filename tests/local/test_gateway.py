@@ -1,4 +1,4 @@
-"""Which requests the gateway passes on, for every way to send one."""
+"""Requests that the gateway admits or refuses."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SAME_ORIGIN = {**AGENT, "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8"}
 BEARER = {"Authorization": "Bearer eyJhbGciOi.eyJzdWIi.c2ln-_A"}
-# Pages of other sites: of another origin, of another port, of another name below the page's site, of none.
+# Other sites, ports, names and schemes, a null and an empty origin.
 FOREIGN_ORIGINS = [
     "https://evil.example",
     "http://127.0.0.1:8000",
@@ -59,7 +59,7 @@ FOREIGN_ORIGINS = [
     "null",
     "",
 ]
-# Everything that is served, with the origin of the page that uses it.
+# Every endpoint of the stack's own pages.
 OWN = [
     (PAGE, "GET", "/", {}),
     (PAGE, "GET", "/order-status", {}),
@@ -92,7 +92,7 @@ NAVIGABLE = [
 
 @dataclass
 class Response:
-    """What a client gets, and whether MiniStack saw the request."""
+    """A response, and whether the request reached MiniStack."""
 
     reached: bool = False
     status: int = 0
@@ -101,7 +101,7 @@ class Response:
 
 
 class Sender:
-    """Sends requests to a gateway in front of an application that, like MiniStack, allows every origin."""
+    """Sends requests to a gateway before an application that, like MiniStack, allows every origin."""
 
     def __init__(self, directory: Path, served: Served | None = SERVED) -> None:
         self.file = directory / "served.json"
@@ -111,7 +111,7 @@ class Sender:
         self.gateway = Gateway(self._emulator, self.file)
 
     def write(self, served: Served) -> None:
-        """Write what the deployer recorded."""
+        """Write what the stack serves."""
         self.file.write_text(json.dumps(dataclasses.asdict(served)))
 
     async def _emulator(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
@@ -129,7 +129,7 @@ class Sender:
         kind: str = "http",
         version: str = "1.1",
     ) -> Response:
-        """Send one request as the server would hand it over, and return what comes back."""
+        """Send one request as the ASGI server would, and return the response."""
         path, _, query = target.partition("?")
         pairs = list(headers.items()) if isinstance(headers, Mapping) else headers
         scope = {
@@ -166,7 +166,7 @@ def sender(tmp_path: Path) -> Sender:
 
 
 def refused(response: Response) -> bool:
-    """Tell that MiniStack saw nothing, and that the client gets a sentence and no CORS header."""
+    """Assert that the request did not reach MiniStack, and got a message without CORS headers."""
     assert not response.reached
     if response.status:
         assert response.status == 403
@@ -191,7 +191,7 @@ def refused(response: Response) -> bool:
     ],
 )
 @pytest.mark.parametrize("proof", [SIGNED, {"X-Amz-Target": "AmazonSQS.ListQueues"}])
-def test_a_signed_call_of_a_program_passes(sender: Sender, host: str, proof: dict[str, str]) -> None:
+def test_a_signed_call_of_a_program_is_admitted(sender: Sender, host: str, proof: dict[str, str]) -> None:
     agent = {"User-Agent": "Boto3/1.43 md/Botocore#1.43 ua/2.1"}
     for method, target in (("POST", "/"), ("PUT", "/b/a%2520b%25"), ("GET", "/b?prefix=a%2525&list-type=2")):
         assert sender.send(method, target, {"Host": host, **agent, **proof}).reached
@@ -211,7 +211,7 @@ def test_a_signed_call_of_a_program_passes(sender: Sender, host: str, proof: dic
     ],
 )
 @pytest.mark.parametrize("host", [GATEWAY, "localhost", "evil.cloudfront.localhost:4566"])
-def test_a_call_without_proof_is_refused(sender: Sender, host: str, proof: dict[str, str]) -> None:
+def test_an_unsigned_call_is_refused(sender: Sender, host: str, proof: dict[str, str]) -> None:
     for method, target in (
         ("GET", "/?Action=CreateQueue&QueueName=stolen"),
         ("POST", "/"),
@@ -248,7 +248,7 @@ def test_a_call_without_proof_is_refused(sender: Sender, host: str, proof: dict[
 )
 @pytest.mark.parametrize("proof", [SIGNED, {"X-Amz-Target": "AmazonSQS.ListQueues"}, {**SIGNED, **JSON}])
 @pytest.mark.parametrize("host", [GATEWAY, PAGE, "bucket.localhost:4566"])
-def test_a_browser_is_never_a_caller_of_aws(
+def test_an_aws_call_with_a_browsers_header_is_refused(
     sender: Sender, host: str, proof: dict[str, str], sign: dict[str, str]
 ) -> None:
     for method in ("GET", "POST", "OPTIONS"):
@@ -272,7 +272,7 @@ def test_a_browser_is_never_a_caller_of_aws(
     ],
 )
 @pytest.mark.parametrize("value", ["=test%2F20261122%2Fus-east-1%2Fsqs%2Faws4_request", "=", ""])
-def test_credentials_in_the_query_are_refused_however_they_are_spelt(
+def test_credentials_in_the_query_are_refused_in_every_spelling(
     sender: Sender, name: str, value: str
 ) -> None:
     for query in (f"{name}{value}", f"a=b&{name}{value}&c"):
@@ -283,7 +283,7 @@ def test_credentials_in_the_query_are_refused_however_they_are_spelt(
 
 
 @pytest.mark.parametrize("name", ["X%252DAmz%252DCredential", "a%2541", "%2541"])
-def test_a_name_in_the_query_that_decodes_twice_is_refused(sender: Sender, name: str) -> None:
+def test_a_doubly_encoded_name_in_the_query_is_refused(sender: Sender, name: str) -> None:
     for host, headers in ((GATEWAY, SIGNED), (PAGE, {}), (PAGE, NAVIGATION)):
         assert refused(sender.send("GET", f"/?{name}=1", {"Host": host, **headers}))
 
@@ -324,7 +324,7 @@ def test_a_name_in_the_query_that_decodes_twice_is_refused(sender: Sender, name:
         "bücket.localhost",
     ],
 )
-def test_a_name_of_a_site_that_leads_here_is_refused(sender: Sender, host: str) -> None:
+def test_dns_rebinding_is_refused(sender: Sender, host: str) -> None:
     for headers in (SIGNED, SAME_ORIGIN, NAVIGATION, {}):
         for target in ("/", "/order-status", f"{API}/menu", "/_ministack/health"):
             assert refused(sender.send("GET", target, {"Host": host, **headers}))
@@ -365,7 +365,7 @@ def test_each_path_is_served_at_its_own_host_only(sender: Sender, host: str, tar
 
 
 @pytest.mark.parametrize(("host", "method", "target", "headers"), [*OWN, LOGIN])
-def test_this_stacks_own_page_may_use_all_that_it_uses(
+def test_this_stacks_own_page_may_call_all_its_endpoints(
     sender: Sender, host: str, method: str, target: str, headers: dict[str, str]
 ) -> None:
     own = f"http://{GATEWAY if target == '/login' else PAGE}"
@@ -376,7 +376,7 @@ def test_this_stacks_own_page_may_use_all_that_it_uses(
 
 
 @pytest.mark.parametrize(("host", "method", "target", "headers"), [*OWN, LOGIN])
-def test_a_program_without_signs_of_a_browser_may_use_it_too(
+def test_a_program_may_call_them_too(
     sender: Sender, host: str, method: str, target: str, headers: dict[str, str]
 ) -> None:
     for agent in ({}, {"User-Agent": "curl/8.14.1", "Accept": "*/*"}):
@@ -385,7 +385,7 @@ def test_a_program_without_signs_of_a_browser_may_use_it_too(
 
 @pytest.mark.parametrize("origin", FOREIGN_ORIGINS)
 @pytest.mark.parametrize(("host", "method", "target", "headers"), [*OWN, LOGIN])
-def test_a_foreign_origin_is_refused_whatever_else_it_sends(
+def test_a_foreign_origin_is_refused_with_any_headers(
     sender: Sender, host: str, method: str, target: str, headers: dict[str, str], origin: str
 ) -> None:
     for more in ({}, AGENT, SAME_ORIGIN, {**NAVIGATION, "Sec-Fetch-Site": "none"}, SIGNED):
@@ -396,7 +396,7 @@ def test_a_foreign_origin_is_refused_whatever_else_it_sends(
 @pytest.mark.parametrize(
     "site", ["same-site", "cross-site", "none", "SAME-ORIGIN", "same-origin, same-origin", ""]
 )
-def test_any_other_sign_of_a_browser_is_refused(
+def test_any_other_header_of_a_browser_is_refused(
     sender: Sender, host: str, method: str, target: str, headers: dict[str, str], site: str
 ) -> None:
     for sign in ({"Sec-Fetch-Site": site}, {**AGENT, "Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"}):
@@ -418,16 +418,14 @@ def test_any_other_sign_of_a_browser_is_refused(
     ],
 )
 @pytest.mark.parametrize("target", ["/prod/orders", "/prod/order-status"])
-def test_a_browser_that_sends_nothing_but_its_name_is_refused(
-    sender: Sender, agent: str, target: str
-) -> None:
+def test_a_browser_that_sends_only_its_user_agent_is_refused(sender: Sender, agent: str, target: str) -> None:
     for method, headers in (("GET", {}), ("POST", {"Content-Type": "text/plain"}), ("POST", JSON)):
         assert refused(sender.send(method, target, {"Host": PAGE, "User-Agent": agent, **headers}))
 
 
 @pytest.mark.parametrize("site", ["none", "cross-site", "same-site"])
 @pytest.mark.parametrize(("host", "target"), NAVIGABLE)
-def test_a_person_may_open_a_page_and_the_sign_in(sender: Sender, host: str, target: str, site: str) -> None:
+def test_a_user_may_open_a_page_and_the_sign_in(sender: Sender, host: str, target: str, site: str) -> None:
     opening = {"Host": host, **NAVIGATION, "Sec-Fetch-Site": site}
     assert sender.send("GET", f"{target}?a=b%2525", opening).reached
     for change in (
@@ -459,7 +457,7 @@ def test_a_person_may_open_a_page_and_the_sign_in(sender: Sender, host: str, tar
         "/_ministack/health",
     ],
 )
-def test_nothing_else_is_opened_in_a_tab(sender: Sender, host: str, target: str) -> None:
+def test_other_paths_cannot_be_opened_in_a_tab(sender: Sender, host: str, target: str) -> None:
     for site in ("none", "cross-site"):
         assert refused(sender.send("GET", target, {"Host": host, **NAVIGATION, "Sec-Fetch-Site": site}))
 
@@ -505,7 +503,7 @@ def test_nothing_else_is_opened_in_a_tab(sender: Sender, host: str, target: str)
         (GATEWAY, "POST", "/login", {"Content-Type": "text/plain"}),
     ],
 )
-def test_the_own_page_too_may_do_only_what_it_does(
+def test_this_stacks_own_page_may_send_listed_requests_only(
     sender: Sender, host: str, method: str, target: str, headers: dict[str, str]
 ) -> None:
     for own in (SAME_ORIGIN, {**AGENT, "Origin": f"http://{PAGE}"}):
@@ -543,19 +541,19 @@ def test_another_spelling_of_a_path_is_refused_from_browsers(sender: Sender, tar
     "path",
     ["/", "/..", "/.", "/%2e%2e", "/a/b", "/a%2Fb", "/{id}", "/%7Bid%7D", "/a b", "/é", "/" + "a" * 65, ""],
 )
-def test_only_an_orders_id_stands_for_one_in_a_path(sender: Sender, path: str) -> None:
+def test_only_a_valid_order_id_matches_in_a_path(sender: Sender, path: str) -> None:
     own = {"Host": PAGE, **JSON, **BEARER, **SAME_ORIGIN}
     assert refused(sender.send("PATCH", f"/prod/orders{path}", own))
     assert refused(sender.send("GET", "/prod/orders/7f4df1a3", own))
 
 
 @pytest.mark.parametrize("target", ["/prod/m%65nu", "/prod%2Fmenu", "/%70rod/menu", "/order%2dstatus"])
-def test_a_path_is_decoded_once_and_then_compared(sender: Sender, target: str) -> None:
+def test_a_path_is_decoded_once_before_comparison(sender: Sender, target: str) -> None:
     assert sender.send("GET", target, {"Host": PAGE, **SAME_ORIGIN}).reached
 
 
 @pytest.mark.parametrize("path", ["/admin", "/orders/", "//menu", "/menu/../orders", "/"])
-def test_a_program_may_ask_the_api_for_paths_that_it_does_not_have(sender: Sender, path: str) -> None:
+def test_a_program_may_request_unknown_paths_of_the_api(sender: Sender, path: str) -> None:
     for host, stage in ((GATEWAY, API), (PAGE, "/prod"), ("localhost", API)):
         for method in ("GET", "POST", "DELETE"):
             form = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -567,7 +565,7 @@ def test_a_program_may_ask_the_api_for_paths_that_it_does_not_have(sender: Sende
     assert refused(sender.send("GET", f"/_aws/execute-api/ffffffff/prod{path}", {"Host": GATEWAY}))
 
 
-def test_programs_read_the_health_and_the_pools_public_keys(sender: Sender) -> None:
+def test_programs_may_read_the_health_and_the_pools_public_keys(sender: Sender) -> None:
     assert sender.send("GET", "/_ministack/health", {"Host": GATEWAY}).reached
     assert sender.send("GET", KEYS, {"Host": "localhost:4566"}).reached
     for headers in (AGENT, {"Sec-Fetch-Site": "none"}, {"Origin": f"http://{PAGE}"}):
@@ -577,14 +575,14 @@ def test_programs_read_the_health_and_the_pools_public_keys(sender: Sender) -> N
         assert refused(sender.send("GET", target, {"Host": GATEWAY}))
 
 
-def test_there_is_no_sign_in_where_nobody_signs_in(tmp_path: Path) -> None:
+def test_without_a_user_pool_the_sign_in_is_refused(tmp_path: Path) -> None:
     sender = Sender(tmp_path, dataclasses.replace(SERVED, user_pool=""))
     for method, target in (("GET", "/oauth2/authorize"), ("POST", "/login"), ("POST", "/oauth2/token")):
         assert refused(sender.send(method, target, {"Host": GATEWAY, **FORM, "Origin": f"http://{PAGE}"}))
         assert refused(sender.send(method, target, {"Host": GATEWAY, **FORM}))
 
 
-def test_only_aws_calls_and_the_health_pass_until_the_stack_is_there(tmp_path: Path) -> None:
+def test_only_aws_calls_and_the_health_are_admitted_until_the_stack_is_deployed(tmp_path: Path) -> None:
     sender = Sender(tmp_path, served=None)
     for host, method, target, headers in (*OWN, LOGIN):
         for more in ({}, SAME_ORIGIN, NAVIGATION, {"Origin": f"http://{PAGE}"}):
@@ -595,7 +593,7 @@ def test_only_aws_calls_and_the_health_pass_until_the_stack_is_there(tmp_path: P
     assert sender.send("GET", "/order-status", {"Host": PAGE}).reached
 
 
-def test_the_port_of_http_may_be_left_out(tmp_path: Path) -> None:
+def test_port_80_may_be_omitted(tmp_path: Path) -> None:
     sender = Sender(
         tmp_path, dataclasses.replace(SERVED, gateway="127.0.0.1", page="d1a.cloudfront.localhost")
     )
@@ -644,7 +642,7 @@ def test_web_sockets_are_refused(sender: Sender, target: str, headers: dict[str,
 # CORS
 
 
-def test_only_this_stacks_page_reads_across_origins_and_only_its_tokens(sender: Sender) -> None:
+def test_only_this_stacks_page_gets_cors_headers_and_only_for_tokens(sender: Sender) -> None:
     own = {**AGENT, "Origin": f"http://{PAGE}"}
     for host, method, target, headers in OWN:
         response = sender.send(method, target, {"Host": host, **headers, **own})
@@ -661,7 +659,7 @@ def test_only_this_stacks_page_reads_across_origins_and_only_its_tokens(sender: 
     assert set(call.headers) == {"x-kept"}
 
 
-# Whatever a foreign page sends
+# Any request of a foreign page
 
 _sites = st.sampled_from(["cross-site", "same-site", "none"])
 _words = st.sampled_from(
@@ -689,7 +687,7 @@ _more = st.dictionaries(
     destination=_words,
     more=_more,
 )
-def test_a_foreign_page_opens_pages_and_reaches_nothing_else(
+def test_a_foreign_page_can_only_open_pages(
     tmp_path_factory: pytest.TempPathFactory,
     host: str,
     method: str,

@@ -1,4 +1,4 @@
-"""The gateway of a running stack, byte by byte: what no HTTP client would send."""
+"""Raw requests to the gateway of a running stack, such as no HTTP client sends."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ UPGRADE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Wire:
-    """Connections to the gateway, and the names of this stack."""
+    """Connections to the gateway."""
 
     port: int
     page: str
     api: str
 
     def send(self, text: str) -> str:
-        """Send a text as it is, and return what comes back until the connection is closed."""
+        """Send a text unchanged; return all data until the connection is closed."""
         text = text.format(port=self.port, page=self.page, api=self.api, signed=SIGNED, form=FORM)
         with socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT) as connection:
             connection.sendall(text.encode("latin-1"))
@@ -47,26 +47,26 @@ def wire(local_stack: LocalStack) -> Wire:
 
 
 def statuses(response: str) -> list[str]:
-    """Return the status of each response in what came back."""
+    """Return the status of each response in the data."""
     return [line.split(" ")[1] for line in response.split("\r\n") if line.startswith("HTTP/1.1 ")]
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        # The server's parser refuses some of them, the gateway the rest.
+        # Some are refused by the server's parser, the others by the gateway.
         "POST / HTTP/1.0\r\n{signed}\r\n\r\n",
         "POST / HTTP/1.1\r\n{signed}\r\nConnection: close\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nHost: evil.example\r\n{signed}\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: evil.example\r\nHost: 127.0.0.1:{port}\r\n{signed}\r\n\r\n",
         "POST / HTTP/1.1\r\nHost : 127.0.0.1:{port}\r\n{signed}\r\nConnection: close\r\n\r\n",
-        # The target names a host of its own.
+        # Absolute targets.
         "POST http://127.0.0.1:{port}/ HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{signed}\r\n\r\n",
         "GET http://{page}/order-status HTTP/1.1\r\nHost: evil.example\r\n\r\n",
         "GET http://{page}/order-status HTTP/1.1\r\nHost: {page}\r\n\r\n",
         "OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{signed}\r\n\r\n",
         "CONNECT 127.0.0.1:{port} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{signed}\r\n\r\n",
-        # Another version.
+        # Unsupported versions.
         "POST / HTTP/3.0\r\nHost: 127.0.0.1:{port}\r\n{signed}\r\n\r\n",
         # Names in any case, values on the next line.
         "post / HTTP/1.1\r\nhost: LOCALHOST:{port}\r\n{signed}\r\noRIGIN: null\r\n\r\n",
@@ -84,7 +84,7 @@ def statuses(response: str) -> list[str]:
         "GET /order-status HTTP/1.1\r\nHost: {page}.\r\n\r\n",
     ],
 )
-def test_a_request_that_no_client_sends_is_refused(wire: Wire, text: str) -> None:
+def test_a_malformed_request_is_refused(wire: Wire, text: str) -> None:
     response = wire.send(text)
     assert statuses(response) in (["403"], ["400"]), response
     assert "access-control" not in response.lower()
@@ -99,7 +99,7 @@ def test_a_request_that_no_client_sends_is_refused(wire: Wire, text: str) -> Non
         "Expect: 100-continue\r\nContent-Length: {length}\r\n\r\n{body}",
     ],
 )
-def test_a_refused_body_is_read_and_does_nothing(wire: Wire, local_stack: LocalStack, framing: str) -> None:
+def test_a_refused_body_is_read_and_has_no_effect(wire: Wire, local_stack: LocalStack, framing: str) -> None:
     framed = framing.replace("{body}", CREATE).replace("{length}", str(len(CREATE)))
     framed = framed.replace("{size:x}", f"{len(CREATE):x}")
     response = wire.send(
@@ -113,7 +113,7 @@ def test_a_refused_body_is_read_and_does_nothing(wire: Wire, local_stack: LocalS
     "framing",
     ["Content-Length: 0\r\n\r\n", "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
 )
-def test_nothing_that_follows_a_refused_request_is_taken_for_another(
+def test_data_after_a_refused_request_is_not_parsed_as_another(
     wire: Wire, local_stack: LocalStack, framing: str
 ) -> None:
     call = f"{{signed}}\r\n{{form}}\r\nContent-Length: {len(CREATE)}\r\n\r\n{CREATE}"
@@ -123,7 +123,7 @@ def test_nothing_that_follows_a_refused_request_is_taken_for_another(
     assert not queues(local_stack)
 
 
-def test_a_body_that_looks_like_a_request_is_none(wire: Wire, local_stack: LocalStack) -> None:
+def test_a_body_that_looks_like_a_request_is_not_parsed_as_one(wire: Wire, local_stack: LocalStack) -> None:
     inner = f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{wire.port}\r\n{SIGNED}\r\n{FORM}\r\n"
     inner += f"Content-Length: {len(CREATE)}\r\n\r\n{CREATE}"
     head = "POST / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: null\r\nContent-Type: text/plain\r\n"
@@ -138,7 +138,7 @@ def test_web_sockets_are_refused(wire: Wire, host: str, target: str) -> None:
         assert statuses(wire.send(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n\r\n")) == ["403"]
 
 
-def test_an_upgrade_to_http_2_leads_nowhere(wire: Wire, local_stack: LocalStack) -> None:
+def test_an_upgrade_to_http_2_is_refused(wire: Wire, local_stack: LocalStack) -> None:
     upgrade = "Connection: close, Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__"
     with socket.create_connection(("127.0.0.1", wire.port), timeout=TIMEOUT) as connection:
         request = f"GET /?{CREATE} HTTP/1.1\r\nHost: 127.0.0.1:{wire.port}\r\n{SIGNED}\r\n{upgrade}\r\n\r\n"
@@ -151,7 +151,7 @@ def test_an_upgrade_to_http_2_leads_nowhere(wire: Wire, local_stack: LocalStack)
     assert not queues(local_stack)
 
 
-def test_the_page_with_the_query_of_a_call_is_the_page(wire: Wire, local_stack: LocalStack) -> None:
+def test_a_page_with_the_query_of_a_call_is_served_as_the_page(wire: Wire, local_stack: LocalStack) -> None:
     response = wire.send(f"GET /?{CREATE} HTTP/1.1\r\nHost: {{page}}\r\nConnection: close\r\n\r\n")
     assert statuses(response) == ["200"]
     assert "<title>Cafe orders" in response
@@ -168,11 +168,11 @@ def test_the_page_with_the_query_of_a_call_is_the_page(wire: Wire, local_stack: 
         "Action=ListQueues&Version=2012-11-05",
     ],
 )
-def test_what_is_served_is_served_in_any_case_and_by_http_1_0(wire: Wire, text: str) -> None:
+def test_header_names_in_any_case_and_http_1_0_are_accepted(wire: Wire, text: str) -> None:
     assert statuses(wire.send(text)) == ["200"]
 
 
 def queues(stack: LocalStack) -> list[str]:
-    """Return the URLs of queues that a call of these tests has made."""
+    """Return the URLs of queues that these tests' calls created."""
     found: list[str] = stack.client("sqs").list_queues(QueueNamePrefix=QUEUE).get("QueueUrls", [])
     return found

@@ -1,7 +1,7 @@
-"""What local mode takes from Pulumi beyond its documented interface, and what it implements of the provider.
+"""Undocumented functions of Pulumi that local mode uses, and its coverage of the provider's types.
 
-When one of the first tests fails after an update of Pulumi, `local/program.py`, `local/deployer/mocks.py` or
-`local/deployer/outputs.py` has to follow.
+If one of the first tests fails after an update of Pulumi, adapt `local/program.py` and `mocks.py` and
+`outputs.py` in `local/deployer/`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def test_pulumi_is_pinned_to_the_version_that_these_tests_ran_with(package: str)
     assert f"\n{package}=={version(package)} " in (ROOT / "requirements.txt").read_text()
 
 
-def test_the_waiting_for_all_resources_is_there() -> None:
+def test_pulumi_can_wait_for_all_resources() -> None:
     assert inspect.iscoroutinefunction(wait_for_rpcs)
     assert list(inspect.signature(runtime.get_root_resource).parameters) == []
 
@@ -60,9 +60,9 @@ def _program() -> str:
     return "".join(path.read_text() for path in [ROOT / "__main__.py", *(ROOT / "infra").glob("*.py")])
 
 
-# The provider warns of its own old modules when one is imported.
+# The provider warns about its own deprecated modules.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_local_mode_knows_the_types_that_the_program_declares_and_no_others() -> None:
+def test_local_mode_supports_exactly_the_types_that_the_program_declares() -> None:
     program = _program()
     declared = {
         getattr(getattr(aws, module), name)
@@ -72,12 +72,12 @@ def test_local_mode_knows_the_types_that_the_program_declares_and_no_others() ->
     assert {get_type_token(item) for item in declared} == set(RESOURCES)
 
 
-def test_local_mode_knows_the_invokes_that_the_program_calls_and_no_others() -> None:
+def test_local_mode_supports_exactly_the_invokes_that_the_program_calls() -> None:
     called = set(re.findall(r"\baws\.get_(\w+)\(", _program()))
     known = {re.sub(r"(?<!^)(?=[A-Z])", "_", token.rpartition(":get")[2]).lower() for token in INVOKES}
     assert called == known
 
 
-def test_every_input_without_meaning_has_a_reason() -> None:
+def test_every_ignored_input_has_a_reason() -> None:
     for kind in RESOURCES.values():
-        assert all(len(reason) > 10 for reason in kind.without_meaning.values())
+        assert all(len(reason) > 10 for reason in kind.ignored.values())

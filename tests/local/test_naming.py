@@ -1,4 +1,4 @@
-"""Physical names."""
+"""Generated names."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ def test_s3_and_rds_get_lower_case_letters_digits_and_hyphens() -> None:
     assert _naming("${name}-${stack}").lower_case_name("My Page_1") == "my-page-1-local"
 
 
-def test_an_unknown_part_of_the_pattern_is_named() -> None:
+def test_an_unknown_part_of_the_pattern_is_refused() -> None:
     with pytest.raises(LocalError, match=re.escape("${organization}")):
         _naming("${organization}-${name}").physical_name("page")

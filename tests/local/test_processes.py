@@ -1,4 +1,4 @@
-"""However a local stack ends, it says why in a sentence and leaves nothing running."""
+"""However a local stack ends, it reports the reason and leaves no process."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 
 from local import stack
 from tests import database_engine
-from tests.local.stack_process import PROGRAM, Run, children, leftovers, write_program
+from tests.local.stack_process import PROGRAM, StackProcess, leftovers, processes_in, write_program
 from tests.odd import ODD, ODD_FOR_PYTHON
 from tests.waiting import eventually
 
 READY = "The cafe is open"
-Start = Callable[..., Run]
+Start = Callable[..., StackProcess]
 
 
 @pytest.fixture
@@ -27,12 +27,12 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(directory: Path, tmp_path: Path) -> Iterator[Start]:
-    """Start runs of a small program, or of the given one."""
-    runs: list[Run] = []
+    """Return a function that starts a stack of a small program, or of another."""
+    runs: list[StackProcess] = []
 
-    def run(text: str = PROGRAM, *, port: int = 0) -> Run:
+    def run(text: str = PROGRAM, *, port: int = 0) -> StackProcess:
         program = tmp_path / f"program-{len(runs)}"
-        runs.append(Run(directory, write_program(program, text), port=port))
+        runs.append(StackProcess(directory, write_program(program, text), port=port))
         return runs[-1]
 
     yield run
@@ -45,9 +45,7 @@ def _assert_gone(directory: Path) -> None:
     assert not directory.exists()
 
 
-def test_ctrl_c_stops_a_running_stack_and_a_second_start_says_where_it_is(
-    start: Start, directory: Path
-) -> None:
+def test_ctrl_c_stops_a_running_stack_and_a_second_start_reports_it(start: Start, directory: Path) -> None:
     first = start()
     first.wait_for(READY)
     second = start()
@@ -62,23 +60,21 @@ def test_ctrl_c_stops_a_running_stack_and_a_second_start_says_where_it_is(
 
 @pytest.mark.parametrize(
     ("number", "moment"),
-    [(signal.SIGINT, "Starting"), (signal.SIGTERM, "MiniStack answers"), (signal.SIGHUP, "Starting")],
+    [(signal.SIGINT, "Starting"), (signal.SIGTERM, "MiniStack is ready"), (signal.SIGHUP, "Starting")],
 )
 def test_a_signal_during_the_start_leaves_nothing(
     start: Start, directory: Path, number: int, moment: str
 ) -> None:
-    run = start("import threading\nthreading.Event().wait()")  # so that it is never too late for the signal
+    run = start("import threading\nthreading.Event().wait()")  # so that the signal is never too late
     run.wait_for(moment)
     assert run.end(number) == 128 + number
     assert "Traceback" not in run.output
     _assert_gone(directory)
 
 
-def test_a_killed_stack_leaves_nothing_and_the_next_start_waits_for_that(
-    start: Start, directory: Path
-) -> None:
+def test_the_next_start_waits_until_a_killed_stack_is_cleaned_up(start: Start, directory: Path) -> None:
     run = start()
-    run.wait_for("MiniStack answers")
+    run.wait_for("MiniStack is ready")
     run.process.kill()
     run.wait()
     again = start()
@@ -89,7 +85,7 @@ def test_a_killed_stack_leaves_nothing_and_the_next_start_waits_for_that(
 
 
 @pytest.mark.parametrize("variables", [{}, ODD_FOR_PYTHON])
-def test_a_stack_killed_alone_is_cleaned_up_without_anybody(
+def test_a_killed_stack_is_cleaned_up(
     start: Start, directory: Path, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in variables.items():
@@ -102,10 +98,10 @@ def test_a_stack_killed_alone_is_cleaned_up_without_anybody(
     eventually(lambda: not directory.exists())
 
 
-def test_a_service_that_dies_ends_the_stack_with_its_last_words(start: Start, directory: Path) -> None:
+def test_a_service_that_dies_ends_the_stack_with_the_reason(start: Start, directory: Path) -> None:
     run = start()
     run.wait_for(READY)
-    for process in children(directory / "database", "--datadir"):
+    for process in processes_in(directory / "database", "--datadir"):
         process.kill()
     assert run.wait() == 1
     log = directory / "logs" / f"{database_engine.chosen()}.log"
@@ -114,7 +110,7 @@ def test_a_service_that_dies_ends_the_stack_with_its_last_words(start: Start, di
     assert last.endswith(f"(log: {log})")
     assert log.stat().st_size > 0
     assert leftovers(directory) == []
-    # Logs alone stay, and the sign that the directory is ours: the next start takes it.
+    # Logs stay, with the lock file, which marks the directory as local mode's.
     assert sorted(path.name for path in directory.iterdir()) == ["cafe-local.lock", "logs"]
 
 
@@ -123,7 +119,7 @@ def test_a_service_that_dies_ends_the_stack_with_its_last_words(start: Start, di
     [
         (
             "import pulumi_aws as aws\naws.sqs.Queue('orders', fifo_queue=True)",
-            "Error: aws:sqs/queue:Queue 'orders': has an input that local mode does not understand",
+            "Error: aws:sqs/queue:Queue 'orders': has an input that local mode does not support",
         ),
         ("1 / 0", "Error: The program failed with ZeroDivisionError: division by zero"),
         (
@@ -132,9 +128,7 @@ def test_a_service_that_dies_ends_the_stack_with_its_last_words(start: Start, di
         ),
     ],
 )
-def test_a_program_that_fails_is_explained_in_a_sentence(
-    start: Start, directory: Path, text: str, sentence: str
-) -> None:
+def test_the_error_of_a_program_is_reported(start: Start, directory: Path, text: str, sentence: str) -> None:
     run = start(text)
     assert run.wait() == 1
     assert sentence in run.output
@@ -143,7 +137,7 @@ def test_a_program_that_fails_is_explained_in_a_sentence(
     assert leftovers(directory) == []
 
 
-def test_a_port_in_use_is_named_with_the_option_for_another(start: Start, directory: Path) -> None:
+def test_a_port_in_use_is_reported_with_the_option_for_another(start: Start, directory: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         run = start(port=port)

@@ -1,4 +1,4 @@
-"""What the Pulumi CLI would tell the program."""
+"""Configuration of the Pulumi program."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ config:
 """
 
 
-def test_defaults_and_overrides_become_text(tmp_path: Path) -> None:
+def test_defaults_and_overrides_become_strings(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text(PULUMI_YAML)
     declared = project.load(tmp_path)
     assert declared.name == "shop"
@@ -40,18 +40,18 @@ def test_defaults_and_overrides_become_text(tmp_path: Path) -> None:
     }
 
 
-def test_what_a_person_chose_stands_above_both(tmp_path: Path) -> None:
+def test_chosen_settings_take_precedence(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text(PULUMI_YAML)
     chosen = {"plain": "other", "deletionProtection": "true", "aws:region": "eu-west-1", "unknown": "1"}
     configuration = project.load(tmp_path, chosen).configuration
     assert configuration["shop:plain"] == "other"
     assert configuration["shop:deletionProtection"] == "true"
     assert configuration["aws:region"] == "eu-west-1"
-    # The program says that there is no such setting.
+    # The program refuses an unknown setting.
     assert configuration["shop:unknown"] == "1"
 
 
-def test_a_project_without_settings_can_be_run(tmp_path: Path) -> None:
+def test_a_project_needs_no_settings(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: shop\n")
     declared = project.load(tmp_path)
     assert declared.configuration == {"aws:region": project.REGION}

@@ -1,4 +1,4 @@
-"""What local mode finds on a machine before it starts anything."""
+"""Checks before a start: run directory, installed servers, ports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from local.errors import AlreadyRunningError, LocalError
 # The run directory
 
 
-def test_a_new_directory_is_private_and_gone_after_its_release(tmp_path: Path) -> None:
+def test_a_new_directory_is_private_and_removed_on_release(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path / "a" / "run")
     assert not directory.hold()
     assert directory.path.stat().st_mode & 0o777 == 0o700
@@ -38,7 +38,7 @@ def test_an_empty_directory_that_others_can_read_becomes_private(tmp_path: Path)
     directory.release(keep_logs=False)
 
 
-def test_logs_can_stay_and_the_next_run_removes_them(tmp_path: Path) -> None:
+def test_logs_can_be_kept_until_the_next_run(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path / "run")
     directory.hold()
     (directory.logs / "mariadb.log").write_text("why")
@@ -51,7 +51,7 @@ def test_logs_can_stay_and_the_next_run_removes_them(tmp_path: Path) -> None:
     directory.release(keep_logs=False)
 
 
-def test_what_a_crashed_run_left_is_removed(tmp_path: Path) -> None:
+def test_files_of_a_crashed_run_are_removed(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path)
     (tmp_path / LOCK).touch()
     (tmp_path / "database").mkdir()
@@ -60,14 +60,14 @@ def test_what_a_crashed_run_left_is_removed(tmp_path: Path) -> None:
     directory.release(keep_logs=False)
 
 
-def test_a_directory_with_other_files_is_left_alone(tmp_path: Path) -> None:
+def test_a_directory_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
-    with pytest.raises(LocalError, match="files that local mode did not make; choose an empty --directory"):
+    with pytest.raises(LocalError, match="files that local mode did not create; choose an empty --directory"):
         RunDirectory(tmp_path).hold()
     assert (tmp_path / "logs").exists()
 
 
-def test_files_of_others_in_our_directory_survive(tmp_path: Path) -> None:
+def test_other_files_in_the_run_directory_are_kept(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path / "run")
     directory.hold()
     (directory.path / "notes.txt").write_text("mine")
@@ -75,14 +75,14 @@ def test_files_of_others_in_our_directory_survive(tmp_path: Path) -> None:
     assert [path.name for path in directory.path.iterdir()] == ["notes.txt"]
 
 
-def test_a_path_that_cannot_be_a_directory_is_explained(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_a_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(LocalError, match="cannot be used: Not a directory"):
         RunDirectory(tmp_path / "file" / "run").hold()
 
 
 @pytest.mark.parametrize("path", ["/proc/x", "/proc/x/y", "/proc/self/x"])
-def test_a_path_where_nothing_can_be_made_is_explained_and_not_waited_for(
+def test_a_path_where_nothing_can_be_created_is_refused_at_once(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_directory, "CLEAN_UP_TIMEOUT", 0.0)
@@ -92,7 +92,7 @@ def test_a_path_where_nothing_can_be_made_is_explained_and_not_waited_for(
         RunDirectory(Path(path)).hold()
 
 
-def test_a_held_directory_is_refused_and_names_its_holder(tmp_path: Path) -> None:
+def test_a_held_directory_is_refused_and_has_its_holders_process_id(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path / "run")
     assert directory.holder() is None
     directory.hold()
@@ -102,7 +102,7 @@ def test_a_held_directory_is_refused_and_names_its_holder(tmp_path: Path) -> Non
     directory.release(keep_logs=False)
 
 
-def test_a_lock_on_a_file_that_is_gone_holds_nothing(tmp_path: Path) -> None:
+def test_a_lock_on_a_removed_file_is_ignored(tmp_path: Path) -> None:
     with (tmp_path / LOCK).open("w") as removed:
         fcntl.flock(removed, fcntl.LOCK_EX)
         (tmp_path / LOCK).unlink()
@@ -111,10 +111,10 @@ def test_a_lock_on_a_file_that_is_gone_holds_nothing(tmp_path: Path) -> None:
         directory.release(keep_logs=False)
 
 
-# What has to be installed
+# Installed servers
 
 
-def test_a_missing_mariadb_is_said_with_the_way_to_get_it(
+def test_a_missing_mariadb_is_reported_with_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -125,12 +125,12 @@ def test_a_missing_mariadb_is_said_with_the_way_to_get_it(
         mariadb.find()
 
 
-def test_a_mariadb_without_its_sql_files_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_mariadb_without_its_sql_files_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     server = tmp_path / "mariadbd"
     server.touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(mariadb, "_SYSTEM_TABLES", (("no_such_file.sql",),))
-    with pytest.raises(LocalError, match="not the SQL files that belong to it"):
+    with pytest.raises(LocalError, match="is installed without its SQL files"):
         mariadb.find()
 
 
@@ -145,7 +145,7 @@ def test_a_missing_mysql_is_reported_with_how_to_install_it(
 
 
 def write_server(directory: Path, script: str) -> Path:
-    """Write a program `mysqld` that does what the script says."""
+    """Write a script `mysqld`."""
     directory.mkdir()
     program = directory / "mysqld"
     program.write_text(f"#!/bin/sh\n{script}\n")
@@ -167,12 +167,12 @@ def test_mysql_is_found_behind_a_mysqld_of_mariadb(
     assert mysql.find().program == [str(program), *options]
 
 
-def test_a_missing_ministack_is_said_with_the_way_to_get_it(tmp_path: Path) -> None:
+def test_a_missing_ministack_is_reported_with_how_to_install_it(tmp_path: Path) -> None:
     with pytest.raises(LocalError, match="`scripts/setup ministack`"):
         ministack.command(tmp_path)
 
 
-def test_ministack_sees_nothing_of_the_developers_environment(
+def test_ministack_does_not_inherit_the_developers_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "work")
@@ -185,7 +185,7 @@ def test_ministack_sees_nothing_of_the_developers_environment(
     assert Path(environment["TMPDIR"]).parent == tmp_path
 
 
-def test_the_program_sees_nothing_of_the_developers_aws_account(
+def test_the_program_does_not_inherit_the_developers_aws_account(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "work")
@@ -200,12 +200,12 @@ def test_the_program_sees_nothing_of_the_developers_aws_account(
 # Ports and logs
 
 
-def test_any_free_port_is_one_that_can_be_listened_on() -> None:
+def test_a_chosen_port_is_free() -> None:
     with socket.create_server(("127.0.0.1", ports.choose(0, "--port"))):
         pass
 
 
-def test_a_taken_port_is_refused_with_the_option_that_chooses_another() -> None:
+def test_a_port_in_use_is_refused_with_the_option_for_another() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(LocalError, match=f"Port {port} is in use; choose another with --database-port"):
@@ -215,7 +215,7 @@ def test_a_taken_port_is_refused_with_the_option_that_chooses_another() -> None:
 @pytest.mark.parametrize(
     ("log", "sentence"),
     [
-        ("", "it wrote nothing to its log"),
+        ("", "its log is empty"),
         ("started\nlast words\n\n", "last words"),
         (
             "[ERROR] Can't start server: Bind on TCP/IP port\nbye\n[ERROR] Aborting\n",
@@ -223,7 +223,7 @@ def test_a_taken_port_is_refused_with_the_option_that_chooses_another() -> None:
         ),
     ],
 )
-def test_a_log_is_summed_up_by_its_last_error(tmp_path: Path, log: str, sentence: str) -> None:
+def test_a_log_is_summarized_by_its_last_error(tmp_path: Path, log: str, sentence: str) -> None:
     path = tmp_path / "service.log"
     path.write_text(log)
     assert supervisor.summary(path) == sentence
