@@ -15,7 +15,7 @@ QUEUES, WRITERS, STORES, READERS, PAGES = 90, 310, 530, 750, 966
 STYLE = """\
 svg { --paper: #f6f0e6; --card: #fffdf9; --ink: #2b1f17; --soft: #6b5c50; --edge: #8d7c6d; --accent: #8f4a1c }
 @media (prefers-color-scheme: dark) {
-  svg { --paper: #16110d; --card: #201913; --ink: #f5ebdf; --soft: #b9a99a; --edge: #8b7a6b; --accent: #e8ab73 }
+svg { --paper: #16110d; --card: #201913; --ink: #f5ebdf; --soft: #b9a99a; --edge: #8b7a6b; --accent: #e8ab73 }
 }
 text { fill: var(--ink); font: 600 14.5px system-ui, "Segoe UI", Helvetica, Arial, sans-serif }
 .note { fill: var(--soft); font-size: 12.5px; font-weight: 400 }
@@ -139,7 +139,9 @@ EDGES = (
     Edge(path="M926,451 H966"),
 )
 
-CAPTION = "Boxes with a thick edge are Lambda functions. Pages and API share one origin: CloudFront in front of S3 and API Gateway."
+CAPTION = (
+    "Thick boxes are Lambda functions. Pages and API share one origin: CloudFront, before S3 and API Gateway."
+)
 
 
 def svg() -> str:
@@ -168,7 +170,8 @@ def _node(node: Node) -> list[str]:
     middle = node.x + node.width // 2
     radius = node.height // 2 if node.kind == "page" else 8
     lines = [
-        f'<rect class="{node.kind}" x="{node.x}" y="{node.y}" width="{node.width}" height="{node.height}" rx="{radius}"/>',
+        f'<rect class="{node.kind}" x="{node.x}" y="{node.y}"'
+        f' width="{node.width}" height="{node.height}" rx="{radius}"/>',
         _text(node.name, middle, node.y + 23, "name", anchor="middle"),
     ]
     if node.note:
