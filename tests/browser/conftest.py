@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from infra.site import WEB
-from tests.browser.answers import NOON, answer
-from tests.browser.site import API_PATH, MENU_PATH, ORDERS_PATH, PAGES, SCREEN_PATHS, Site, serve
+from tests.browser.fake_site import API_PATH, MENU_PATH, ORDERS_PATH, PAGES, SCREEN_PATHS, Site, serve
+from tests.browser.responses import NOON, answer
 from tests.waiting import LIMIT
 
 if TYPE_CHECKING:

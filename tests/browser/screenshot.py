@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 from playwright.sync_api import sync_playwright
 
-from tests.browser import answers
-from tests.browser.shop import busy_shop
-from tests.browser.site import Site, serve
+from tests.browser import responses
+from tests.browser.fake_order_api import busy_shop
+from tests.browser.fake_site import Site, serve
 from tests.chromium import launch
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ PICTURES = {
 
 def prepare(site: Site) -> None:
     """Let a site show made-up orders: a good morning."""
-    site.answer = answers.busy_morning()
+    site.answer = responses.busy_morning()
     site.shop = busy_shop()
     site.shop.ready = ["K47", "K46", "K44"]
     site.shop.preparing = ["K48", "K49", "K50"]
-    now = answers.NOON.isoformat()
+    now = responses.NOON.isoformat()
     site.shop.track = {"now": now, "number": "K50", "state": "preparing", "state_at": now, "ready_at": None}
     site.shop.track |= {"orders_before": 2, "usual_seconds": 240}
 
@@ -96,7 +96,7 @@ def screenshots(directory: Path, origin: str | None = None, *, dark: bool = Fals
                 timezone_id="Europe/London",
             )
             if origin is None:
-                page.clock.install(time=answers.NOON)
+                page.clock.install(time=responses.NOON)
             take(page, f"{origin or site.url}{picture.path}", picture, directory / f"{name}.png")
             page.close()
 

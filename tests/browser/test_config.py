@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.answers import answer, order
-from tests.browser.site import SETTINGS
+from tests.browser.fake_site import SETTINGS
+from tests.browser.responses import answer, order
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Board

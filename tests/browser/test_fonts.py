@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import expect
 
 from infra.site import WEB
-from tests.browser.answers import EXTREME_MENU, busy_morning, extremes, order
+from tests.browser.fake_order_api import busy_shop
+from tests.browser.fake_site import PAGES
 from tests.browser.layout import faults, zoom_text
-from tests.browser.shop import busy_shop
-from tests.browser.site import PAGES
+from tests.browser.responses import EXTREME_MENU, busy_morning, extremes, order
 from tests.browser.test_screens import SHOWN as SCREENS
 from tests.browser.test_screens import progress
 

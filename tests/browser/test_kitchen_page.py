@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.answers import NOON
+from tests.browser.responses import NOON
 from tests.browser.test_order_status_page import HOSTILE
 from tests.waiting import eventually
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
     from tests.browser.conftest import Board
-    from tests.browser.shop import Shop
+    from tests.browser.fake_order_api import Shop
 
 POLL = 2_000  # milliseconds between two questions while an order is open
 HOLD = 1_500  # milliseconds after a touch in which no card moves

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.answers import answer, hourly, order
+from tests.browser.responses import answer, hourly, order
 
 POLL = 1_000  # milliseconds between two questions
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from playwright.sync_api import expect
 
 from infra.site import WEB
-from tests.browser.answers import LONG_ITEM, LONG_NAME, answer, order
+from tests.browser.fake_order_api import Shop, busy_shop
+from tests.browser.fake_site import PAGES
 from tests.browser.layout import faults, zoom_text
-from tests.browser.shop import Shop, busy_shop
-from tests.browser.site import PAGES
+from tests.browser.responses import LONG_ITEM, LONG_NAME, answer, order
+from tests.browser.test_appearance import LARGEST, LARGEST_WITH_FONTS, everything_wrong
 from tests.browser.test_kitchen_page import SETUP
-from tests.browser.test_looks import LARGEST, LARGEST_WITH_FONTS, everything_wrong
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Board

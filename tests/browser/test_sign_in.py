@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.answers import answer, order
+from tests.browser.responses import answer, order
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Board
-    from tests.browser.site import UserPool
+    from tests.browser.fake_site import UserPool
 
 STORED = "JSON.stringify({ ...sessionStorage, ...localStorage })"
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlencode
 
 from infra.site import CONTENT_SECURITY_POLICY, CONTENT_TYPES, WEB, cache_control
-from tests.browser.shop import Shop
+from tests.browser.fake_order_api import Shop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.answers import answer, busy_morning, order, unknown
+from tests.browser.responses import answer, busy_morning, order, unknown
 from tests.waiting import eventually
 
 if TYPE_CHECKING:

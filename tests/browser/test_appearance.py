@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import expect
 
 from infra.site import WEB
-from tests.browser.answers import answer, busy_morning, order, sync, unknown
-from tests.browser.site import PAGES
+from tests.browser.fake_site import PAGES
+from tests.browser.responses import answer, busy_morning, order, sync, unknown
 from tests.browser.test_order_status_page import HOSTILE, hostile_answer
 
 if TYPE_CHECKING:

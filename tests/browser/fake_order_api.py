@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from tests.browser.answers import NOON, Answer
+from tests.browser.responses import NOON, Answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

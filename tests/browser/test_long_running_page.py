@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
 
-from tests.browser.answers import answer, busy_morning, hourly, order
 from tests.browser.conftest import PICTURES
+from tests.browser.responses import answer, busy_morning, hourly, order
 
 if TYPE_CHECKING:
     from playwright.sync_api import CDPSession
 
     from tests.browser.conftest import Board
-    from tests.browser.site import Site
+    from tests.browser.fake_site import Site
 
 WARM = 100  # updates until everything that is made once is made
 UPDATES = 500

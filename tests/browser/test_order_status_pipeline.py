@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.answers import answer, order, sync
+from tests.browser.responses import answer, order, sync
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Board

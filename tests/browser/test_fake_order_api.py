@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests import openapi
-from tests.browser.shop import busy_shop
+from tests.browser.fake_order_api import busy_shop
 from tests.browser.test_screens import progress
 
 SCHEMAS = openapi.read()["components"]["schemas"]
