@@ -60,14 +60,14 @@ fonts: ## Make the pages' fonts again (needs npm)
 
 settings: ## Write docs/settings.md from the settings
 	@scripts/setup python
-	@.venv/bin/python -m infra.settings_page
+	@.venv/bin/python -m infra.generated_docs
 
 actionlint: ## Check the workflows by actionlint (needs Go)
 	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 diff: ## Show what this checkout changes in the program, without an account (BASE=origin/main)
 	@scripts/setup python
-	@.venv/bin/python -m infra.difference $(BASE)
+	@.venv/bin/python -m infra.program_diff $(BASE)
 
 preview: ## Show what a deploy would change on AWS (STACK=dev)
 	@scripts/setup python

@@ -8,16 +8,16 @@ from infra.access import Access, AccessArgs
 from infra.alarms import Alarms, AlarmsArgs
 from infra.api import Api, ApiArgs
 from infra.backup import Backup, BackupArgs
-from infra.boundary import limit_roles
 from infra.database import Database, DatabaseArgs
+from infra.database_migration import Schema, SchemaArgs
+from infra.dynamodb_tables import Tables, TablesArgs
 from infra.messaging import Messaging, MessagingArgs
 from infra.network import Network, NetworkArgs, available_zones
 from infra.page import Page, PageArgs
+from infra.permissions_boundary import limit_roles
 from infra.protection import Protection
-from infra.schema import Schema, SchemaArgs
-from infra.tables import Tables, TablesArgs
 from infra.tags import tag_everything
-from infra.tracking import TrackingKeys, TrackingKeysArgs
+from infra.tracking_keys import TrackingKeys, TrackingKeysArgs
 
 cafe = settings.load()
 tag_everything(pulumi.get_project(), pulumi.get_stack())

@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import changes
+from infra import setting_changes
 from infra.database import ENGINE_VERSION, MASTER_USER
 from infra.settings import Settings
 
@@ -43,7 +43,7 @@ class Deploy:
 
     def sets(self, key: str) -> bool:
         """Return whether a setting takes effect by this deploy: in a new stack, or as a changed one."""
-        return not self.outputs or key in changes.changes(self.before, self.wanted)
+        return not self.outputs or key in setting_changes.changes(self.before, self.wanted)
 
 
 def clients(configuration: Mapping[str, str], outputs: Mapping[str, Any]) -> Client | None:

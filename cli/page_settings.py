@@ -31,15 +31,15 @@ def _is_minutes(value: Any) -> bool:
 
 
 def _is_time_zone(value: Any) -> bool:
-    from infra import intl  # what only two commands need is imported when one of them runs
+    from infra import locales  # what only two commands need is imported when one of them runs
 
-    return value in intl.time_zones()
+    return value in locales.time_zones()
 
 
 def _is_locale(value: Any) -> bool:
-    from infra import intl
+    from infra import locales
 
-    return intl.is_locale(value)
+    return locales.is_locale(value)
 
 
 # The checks of web/settings.js; an exception means unusable.

@@ -17,7 +17,7 @@ import yaml
 from cli import account
 from cli.account import Finding
 from cli.stack import REPOSITORY
-from infra import changes, settings
+from infra import setting_changes, settings
 
 # `-c key=value`, `--config key=value` or `--config=key=value`
 CONFIG_OPTION = re.compile(r"(?:-c|--config)(?:=(.*))?", re.DOTALL)
@@ -70,7 +70,7 @@ def findings(
     except settings.SettingsError:
         return []  # The program names each wrong setting.
     before = json.loads(outputs.get("deployed_settings", "{}"))
-    found = [Finding(sentence) for sentence in changes.refusals(before, wanted)]
+    found = [Finding(sentence) for sentence in setting_changes.refusals(before, wanted)]
     deployed_in = outputs.get("topic_arn", f":::{region}").split(":")[3]
     if region and region != deployed_in:
         found.append(

@@ -32,13 +32,13 @@ class Role(StrEnum):
 
 def _email(value: str) -> str:
     """Check an address, and write it as the user pool compares it."""
-    from infra import values
+    from infra import setting_parsers
 
     address = (text(value) or "").strip().lower()
     try:
         if not address:
             raise ValueError("must be an e-mail address such as ada@example.com")
-        return values.email(address)
+        return setting_parsers.email(address)
     except ValueError as error:
         raise typer.BadParameter(f"It {error}.") from None
 

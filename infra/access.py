@@ -18,10 +18,10 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
-from infra import site
+from infra import web_files
 from infra.settings import Settings
 
-GUARD = Path(__file__).parent / "guard.js"
+GUARD = Path(__file__).parent / "cloudfront_guard.js"
 # What CloudFront adds to each request for the API, so that the function knows that it came that way.
 ORIGIN_HEADER = "x-origin-secret"
 # Scopes of access tokens: what a page may do. A person's rights are the groups; changing an order needs both.
@@ -141,7 +141,7 @@ class Access(pulumi.ComponentResource):
         staff = self._client(
             "staff",
             pool,
-            pages=[pulumi.Output.concat(origin, f"/{site.KITCHEN}")],
+            pages=[pulumi.Output.concat(origin, f"/{web_files.KITCHEN}")],
             scopes=["openid", READ_STATUS, WORK_ON_ORDERS],
             refresh_days=STAFF_REFRESH_DAYS,
             after=resource_server,
@@ -153,7 +153,7 @@ class Access(pulumi.ComponentResource):
         readers = self._client(
             "page",
             pool,
-            pages=[pulumi.Output.concat(origin, path) for path in (f"/{site.INDEX}", "/")],
+            pages=[pulumi.Output.concat(origin, path) for path in (f"/{web_files.INDEX}", "/")],
             scopes=["openid", READ_STATUS],
             refresh_days=STATUS_REFRESH_DAYS,
             after=resource_server,
@@ -263,7 +263,9 @@ class Access(pulumi.ComponentResource):
 
 def invitation(origin: str) -> str:
     """Write the e-mail to who may sign in; Cognito fills in what is in braces, and wants both."""
-    links = [f'<a href="{origin}/{page}">{origin}/{page}</a>' for page in (site.INDEX, site.KITCHEN)]
+    links = [
+        f'<a href="{origin}/{page}">{origin}/{page}</a>' for page in (web_files.INDEX, web_files.KITCHEN)
+    ]
     return (
         f"<p>You may sign in to the cafe's pages: {links[0]} (the order status) or, if you work in the "
         f"kitchen, {links[1]}</p>"
@@ -278,7 +280,7 @@ def open_paths(stage: str) -> list[str]:
 
     Whole paths: what begins like an open one, such as an order of `/orders`, is not open.
     """
-    pages = [f"/{key}" for key in [*site.files(), site.SETTINGS] if key not in site.GUARDED]
+    pages = [f"/{key}" for key in [*web_files.files(), web_files.SETTINGS] if key not in web_files.GUARDED]
     return [*(f"/{stage}/{path}" for path in ("orders", "menu", "ready", "track")), *pages]
 
 

@@ -15,8 +15,8 @@ from infra import iam
 from infra.api import Api
 from infra.budget import monthly_budget
 from infra.database import Database
-from infra.function import Function
 from infra.functions import Surroundings
+from infra.lambda_function import Function
 from infra.messaging import Messaging
 
 MINUTE = 60  # seconds

@@ -11,9 +11,10 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from infra import contract, iam
+from infra import iam
 from infra.access import READ_STATUS, WORK_ON_ORDERS, Access
-from infra.function import Function
+from infra.lambda_function import Function
+from infra.order_model import order_model
 from infra.settings import Settings
 
 SIGN_IN = "This is for people who have signed in: sign in on the order-status page or the kitchen's."
@@ -156,7 +157,7 @@ class Api(pulumi.ComponentResource):
 
     def _body(self) -> dict[str, Any]:
         """Check that the body is an order's shape before the function is called."""
-        schema = contract.order_model()
+        schema = order_model()
         model = aws.apigateway.Model(
             "Order",
             rest_api=self.rest_api.id,

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra import iam, packages
+from infra import archives, iam
 from infra.access import Access
 from infra.api import Api
 from infra.backup import Backup
 from infra.database import Database
-from infra.function import Function, FunctionArgs, FunctionDefaults
+from infra.database_migration import Schema
+from infra.dynamodb_tables import MENU_INDEX, Tables
+from infra.lambda_function import Function, FunctionArgs, FunctionDefaults
 from infra.messaging import Messaging
 from infra.network import Network
 from infra.page import Page
-from infra.schema import Schema
 from infra.settings import Settings
-from infra.tables import MENU_INDEX, Tables
-from infra.tracking import TrackingKeys
+from infra.tracking_keys import TrackingKeys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,12 +77,12 @@ class Surroundings:
         secret = self.access.origin_secret_hash
         return {"ORIGIN_SECRET_SHA256": secret} if secret else {}
 
-    def files(self, handler: str) -> packages.Files:
+    def files(self, handler: str) -> archives.Files:
         """Collect the archive of a function that talks to the database and counts days."""
         return {
-            **packages.code(handler),
-            **packages.database_certificate(self.region),
-            **packages.time_zone(self.settings.time_zone),
+            **archives.code(handler),
+            **archives.database_certificate(self.region),
+            **archives.time_zone(self.settings.time_zone),
         }
 
 
@@ -94,7 +94,7 @@ def place_order(given: Surroundings, api: Api, page: Page) -> Function:
         "PlaceOrder",
         FunctionArgs(
             handler="place_order",
-            files=packages.code("place_order"),
+            files=archives.code("place_order"),
             defaults=given.defaults,
             environment={
                 "TOPIC_ARN": given.messaging.topic.arn,
@@ -188,7 +188,7 @@ def get_menu(given: Surroundings) -> Function:
         "GetMenu",
         FunctionArgs(
             handler="get_menu",
-            files=packages.code("get_menu"),
+            files=archives.code("get_menu"),
             defaults=given.defaults,
             environment={"MENU_TABLE": menu.name, "MENU_INDEX": MENU_INDEX},
             statements=[iam.scan_index(menu, MENU_INDEX)],
@@ -203,7 +203,7 @@ def staff_orders(given: Surroundings, schema: Schema) -> Function:
         "StaffOrders",
         FunctionArgs(
             handler="staff_orders",
-            files={**packages.code("staff_orders"), **packages.database_certificate(given.region)},
+            files={**archives.code("staff_orders"), **archives.database_certificate(given.region)},
             defaults=given.defaults,
             environment={
                 "DATABASE_SECRET": given.database.secret.arn,
@@ -226,7 +226,7 @@ def public_orders(given: Surroundings, schema: Schema) -> Function:
         "PublicOrders",
         FunctionArgs(
             handler="public_orders",
-            files={**packages.code("public_orders"), **packages.database_certificate(given.region)},
+            files={**archives.code("public_orders"), **archives.database_certificate(given.region)},
             defaults=given.defaults,
             environment={
                 "DATABASE_SECRET": secret,
@@ -285,7 +285,7 @@ def backup_orders(given: Surroundings, schema: Schema) -> Function:
         "BackupOrders",
         FunctionArgs(
             handler="backup_orders",
-            files={**packages.code("backup_orders"), **packages.database_certificate(given.region)},
+            files={**archives.code("backup_orders"), **archives.database_certificate(given.region)},
             defaults=given.defaults,
             environment={
                 "DATABASE_SECRET": secret,
@@ -310,7 +310,7 @@ def migrate_database(given: Surroundings) -> Function:
         "MigrateDatabase",
         FunctionArgs(
             handler="migrate_database",
-            files={**given.files("migrate_database"), **packages.migrations()},
+            files={**given.files("migrate_database"), **archives.migrations()},
             defaults=given.defaults,
             environment={
                 **given.names,

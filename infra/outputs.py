@@ -7,11 +7,11 @@ from pathlib import Path
 import pulumi
 import pulumi_aws as aws
 
-from infra import changes
+from infra import setting_changes
 from infra.alarms import Alarms
 from infra.api import Api
-from infra.function import Function
 from infra.functions import Surroundings
+from infra.lambda_function import Function
 from infra.page import Page
 
 # Pulumi Cloud shows it on the stack's page, with the outputs that it names.
@@ -61,7 +61,7 @@ def export(
         "migrate_function": migrator.function.name,
         "alarm_topic_arn": alarms.topic.arn,
         "database_identifier": given.database.instance.identifier,
-        "deployed_settings": changes.deployed(given.settings),
+        "deployed_settings": setting_changes.deployed(given.settings),
         "readme": README.read_text(encoding="utf-8"),
     }
     if api.orders_key is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from infra import iam, site
+from infra import iam, web_files
 from infra.access import ORIGIN_HEADER, Access
 from infra.api import Api
 from infra.settings import Settings
@@ -89,7 +89,7 @@ class Page(pulumi.ComponentResource):
         )
         distribution = self._distribution(bucket, args)
         self.origin = pulumi.Output.concat("https://", distribution.domain_name)
-        self.url = pulumi.Output.concat(self.origin, f"/{site.INDEX}")
+        self.url = pulumi.Output.concat(self.origin, f"/{web_files.INDEX}")
         self._upload(bucket, args)
         objects = pulumi.Output.concat(bucket.arn, "/*")
         aws.s3.BucketPolicy(
@@ -111,7 +111,7 @@ class Page(pulumi.ComponentResource):
     def _upload(self, bucket: aws.s3.Bucket, args: PageArgs) -> None:
         uploaded = [
             self._object(bucket, key, path.suffix, source=pulumi.FileAsset(str(path)))
-            for key, path in site.files().items()
+            for key, path in web_files.files().items()
         ]
         sign_in, staff_sign_in = args.access.invite(self.origin)
         settings = pulumi.Output.json_dumps(
@@ -125,12 +125,12 @@ class Page(pulumi.ComponentResource):
                 "ordersApiKey": args.orders_api_key,
                 "warnMinutes": args.warn_minutes,
                 "overdueMinutes": args.overdue_minutes,
-                "version": site.version(),
+                "version": web_files.version(),
             }
         )
         script = pulumi.Output.concat("export const settings = ", settings, ";\n")
         # The last one: open pages load themselves anew when it changes, and want the other files, too.
-        self._object(bucket, site.SETTINGS, ".js", after=uploaded, content=script)
+        self._object(bucket, web_files.SETTINGS, ".js", after=uploaded, content=script)
 
     def _object(
         self,
@@ -144,8 +144,8 @@ class Page(pulumi.ComponentResource):
             key,
             bucket=bucket.id,
             key=key,
-            content_type=site.CONTENT_TYPES[suffix],
-            cache_control=site.cache_control(suffix),
+            content_type=web_files.CONTENT_TYPES[suffix],
+            cache_control=web_files.cache_control(suffix),
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
             **content,
         )
@@ -164,7 +164,7 @@ class Page(pulumi.ComponentResource):
             "page",
             enabled=True,
             comment=f"{pulumi.get_project()} {pulumi.get_stack()}",
-            default_root_object=site.INDEX,
+            default_root_object=web_files.INDEX,
             http_version="http2and3",
             is_ipv6_enabled=True,
             price_class="PriceClass_100",
@@ -261,7 +261,7 @@ class Page(pulumi.ComponentResource):
             "page",
             security_headers_config={
                 "content_security_policy": {
-                    "content_security_policy": access.sign_in_url.apply(site.asking),
+                    "content_security_policy": access.sign_in_url.apply(web_files.asking),
                     "override": True,
                 },
                 "content_type_options": {"override": True},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.function import Function
+from infra.lambda_function import Function
 
 # Seconds, the least that Lambda allows: a run that could not start by then is left to the next one.
 MAX_EVENT_AGE = 60

@@ -1,6 +1,6 @@
 """The stack's settings: typed, checked all at once, with every wrong key named in one message.
 
-Defaults and descriptions live in `Pulumi.yaml`, parsers in `values`. A test holds the two together.
+Defaults and descriptions live in `Pulumi.yaml`, parsers in `setting_parsers`. A test holds the two together.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import pulumi
 from pulumi.runtime import config
 
-from infra import values
+from infra import setting_parsers as parsers
 
 # More batch size than this needs a batching window, says Lambda.
 MAX_BATCH_SIZE_WITHOUT_WINDOW = 10
@@ -46,68 +46,68 @@ class Settings:
     """
 
     # The cafe
-    time_zone: Annotated[str, values.time_zone, Effect.IN_PLACE]
-    menu: Annotated[Mapping[str, Decimal], values.menu, Effect.IN_PLACE]
+    time_zone: Annotated[str, parsers.time_zone, Effect.IN_PLACE]
+    menu: Annotated[Mapping[str, Decimal], parsers.menu, Effect.IN_PLACE]
 
     # Access
     dashboard_access: Annotated[
-        Literal["public", "cidrs", "login"], values.one_of("public", "cidrs", "login"), Effect.IN_PLACE
+        Literal["public", "cidrs", "login"], parsers.one_of("public", "cidrs", "login"), Effect.IN_PLACE
     ]
-    dashboard_cidrs: Annotated[list[str], values.viewers, Effect.IN_PLACE]
-    dashboard_users: Annotated[list[str], values.users, Effect.IN_PLACE]
-    dashboard_second_factor: Annotated[bool, values.boolean, Effect.IN_PLACE]
+    dashboard_cidrs: Annotated[list[str], parsers.viewers, Effect.IN_PLACE]
+    dashboard_users: Annotated[list[str], parsers.users, Effect.IN_PLACE]
+    dashboard_second_factor: Annotated[bool, parsers.boolean, Effect.IN_PLACE]
     customer_names: Annotated[
-        Literal["full", "initial", "none"], values.one_of("full", "initial", "none"), Effect.IN_PLACE
+        Literal["full", "initial", "none"], parsers.one_of("full", "initial", "none"), Effect.IN_PLACE
     ]
-    orders_api_key: Annotated[bool, values.boolean, Effect.IN_PLACE]
-    locale: Annotated[str, values.locale, Effect.IN_PLACE]
+    orders_api_key: Annotated[bool, parsers.boolean, Effect.IN_PLACE]
+    locale: Annotated[str, parsers.locale, Effect.IN_PLACE]
 
     # The kitchen
-    open_hours: Annotated[int, values.Whole(1, 24), Effect.IN_PLACE]
-    warn_minutes: Annotated[int, values.Whole(1, 120), Effect.IN_PLACE]
-    overdue_minutes: Annotated[int, values.Whole(2, 240), Effect.IN_PLACE]
-    waiting_alarm_minutes: Annotated[int, values.Whole(0, 240), Effect.IN_PLACE]
-    tracking_key: Annotated[int, values.Whole(1, 9999), Effect.IN_PLACE]
+    open_hours: Annotated[int, parsers.Whole(1, 24), Effect.IN_PLACE]
+    warn_minutes: Annotated[int, parsers.Whole(1, 120), Effect.IN_PLACE]
+    overdue_minutes: Annotated[int, parsers.Whole(2, 240), Effect.IN_PLACE]
+    waiting_alarm_minutes: Annotated[int, parsers.Whole(0, 240), Effect.IN_PLACE]
+    tracking_key: Annotated[int, parsers.Whole(1, 9999), Effect.IN_PLACE]
 
     # The pipeline
-    batch_size: Annotated[int, values.Whole(1, 10_000), Effect.IN_PLACE]
-    batch_window: Annotated[int, values.Whole(0, 300), Effect.IN_PLACE]
-    worker_concurrency: Annotated[int, values.Whole(2, 1000), Effect.IN_PLACE]
-    worker_timeout: Annotated[int, values.Whole(15, 900), Effect.IN_PLACE]
-    queue_senders: Annotated[list[str], values.senders, Effect.IN_PLACE]
+    batch_size: Annotated[int, parsers.Whole(1, 10_000), Effect.IN_PLACE]
+    batch_window: Annotated[int, parsers.Whole(0, 300), Effect.IN_PLACE]
+    worker_concurrency: Annotated[int, parsers.Whole(2, 1000), Effect.IN_PLACE]
+    worker_timeout: Annotated[int, parsers.Whole(15, 900), Effect.IN_PLACE]
+    queue_senders: Annotated[list[str], parsers.senders, Effect.IN_PLACE]
 
     # The functions
     python_runtime: Annotated[
-        str, values.one_of("python3.11", "python3.12", "python3.13", "python3.14"), Effect.IN_PLACE
+        str, parsers.one_of("python3.11", "python3.12", "python3.13", "python3.14"), Effect.IN_PLACE
     ]
-    memory_size: Annotated[int, values.Whole(128, 10_240), Effect.IN_PLACE]
-    log_retention_days: Annotated[int, values.one_of(*values.LOG_RETENTION_DAYS), Effect.IN_PLACE]
-    alarm_email: Annotated[str, values.email, Effect.IN_PLACE]
+    memory_size: Annotated[int, parsers.Whole(128, 10_240), Effect.IN_PLACE]
+    log_retention_days: Annotated[int, parsers.one_of(*parsers.LOG_RETENTION_DAYS), Effect.IN_PLACE]
+    alarm_email: Annotated[str, parsers.email, Effect.IN_PLACE]
 
     # Costs
-    monthly_budget: Annotated[int, values.Whole(0, 1_000_000), Effect.IN_PLACE]
-    budget_by_tag: Annotated[bool, values.boolean, Effect.IN_PLACE]
+    monthly_budget: Annotated[int, parsers.Whole(0, 1_000_000), Effect.IN_PLACE]
+    budget_by_tag: Annotated[bool, parsers.boolean, Effect.IN_PLACE]
 
     # The API
-    api_stage: Annotated[str, values.stage, Effect.NEW_ADDRESS]
-    api_rate_limit: Annotated[int, values.Whole(1, 10_000), Effect.IN_PLACE]
-    api_burst_limit: Annotated[int, values.Whole(1, 5_000), Effect.IN_PLACE]
-    manage_api_gateway_account: Annotated[bool, values.boolean, Effect.IN_PLACE]
+    api_stage: Annotated[str, parsers.stage, Effect.NEW_ADDRESS]
+    api_rate_limit: Annotated[int, parsers.Whole(1, 10_000), Effect.IN_PLACE]
+    api_burst_limit: Annotated[int, parsers.Whole(1, 5_000), Effect.IN_PLACE]
+    manage_api_gateway_account: Annotated[bool, parsers.boolean, Effect.IN_PLACE]
 
     # The database
-    database_instance_class: Annotated[str, values.instance_class, Effect.SHORT_OUTAGE]
-    database_storage: Annotated[int, values.Whole(20, 65_536), Effect.IN_PLACE]
-    database_multi_az: Annotated[bool, values.boolean, Effect.IN_PLACE]
-    database_backup_days: Annotated[int, values.Whole(1, 35), Effect.IN_PLACE]
-    orders_backup_days: Annotated[int, values.Whole(7, 3_650), Effect.IN_PLACE]
-    database_snapshot: Annotated[str, values.snapshot, Effect.NEW_DATABASE]
-    database_final_snapshot: Annotated[bool, values.boolean, Effect.IN_PLACE]
-    network_cidr: Annotated[str, values.network, Effect.NEW_DATABASE]
-    private_endpoints: Annotated[bool, values.boolean, Effect.IN_PLACE]
+    database_instance_class: Annotated[str, parsers.instance_class, Effect.SHORT_OUTAGE]
+    database_storage: Annotated[int, parsers.Whole(20, 65_536), Effect.IN_PLACE]
+    database_multi_az: Annotated[bool, parsers.boolean, Effect.IN_PLACE]
+    database_backup_days: Annotated[int, parsers.Whole(1, 35), Effect.IN_PLACE]
+    orders_backup_days: Annotated[int, parsers.Whole(7, 3_650), Effect.IN_PLACE]
+    database_snapshot: Annotated[str, parsers.snapshot, Effect.NEW_DATABASE]
+    database_final_snapshot: Annotated[bool, parsers.boolean, Effect.IN_PLACE]
+    network_cidr: Annotated[str, parsers.network, Effect.NEW_DATABASE]
+    private_endpoints: Annotated[bool, parsers.boolean, Effect.IN_PLACE]
 
     # Care
-    deletion_protection: Annotated[bool, values.boolean, Effect.IN_PLACE]
-    permissions_boundary: Annotated[str, values.policy, Effect.IN_PLACE]
+    deletion_protection: Annotated[bool, parsers.boolean, Effect.IN_PLACE]
+    permissions_boundary: Annotated[str, parsers.policy, Effect.IN_PLACE]
 
     @property
     def keeps_backups(self) -> bool:
@@ -178,7 +178,7 @@ def parse(stack: str, configuration: Mapping[str, str], region: str | None = Non
             continue
         try:
             parsed[key] = parser(configuration[key])
-        except values.EntriesError as error:
+        except parsers.EntriesError as error:
             wrong += [f"{key}[{place}]: {rule}, not {_shown(entry)}" for place, rule, entry in error.wrong]
         except ValueError as error:
             wrong.append(f"{key}: {error}, not {_shown(configuration[key])}")

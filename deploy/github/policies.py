@@ -12,7 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.github.actions import APIS, CHANGE_NETWORK, CREATE_NETWORK, LOG_ACTIONS, NETWORK, PREVIEW, REFRESH
+from deploy.github.iam_actions import (
+    APIS,
+    CHANGE_NETWORK,
+    CREATE_NETWORK,
+    LOG_ACTIONS,
+    NETWORK,
+    PREVIEW,
+    REFRESH,
+)
 
 PROJECT = "cafe-orders"
 ISSUER = "token.actions.githubusercontent.com"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from infra.site import WEB
+from infra.web_files import WEB
 from tests.browser.fake_site import API_PATH, MENU_PATH, ORDERS_PATH, PAGES, SCREEN_PATHS, Site, serve
 from tests.browser.responses import NOON, answer
 from tests.waiting import LIMIT

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlencode
 
-from infra.site import CONTENT_SECURITY_POLICY, CONTENT_TYPES, WEB, cache_control
+from infra.web_files import CONTENT_SECURITY_POLICY, CONTENT_TYPES, WEB, cache_control
 from tests.browser.fake_order_api import Shop
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 from playwright.sync_api import expect
 
-from infra.site import WEB
+from infra.web_files import WEB
 from tests.browser.fake_site import PAGES
 from tests.browser.responses import answer, busy_morning, order, sync, unknown
 from tests.browser.test_order_status_page import HOSTILE, hostile_answer

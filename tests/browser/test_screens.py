@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
 
-from infra.site import WEB
+from infra.web_files import WEB
 from tests.browser.fake_order_api import Shop, busy_shop
 from tests.browser.fake_site import PAGES
 from tests.browser.layout import faults, zoom_text

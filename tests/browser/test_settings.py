@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra import intl
+from infra import locales
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -149,32 +149,32 @@ def page(browser: Browser) -> Iterator[Page]:
 
 def test_a_language_tag_is_right_where_intl_takes_it_and_nowhere_else(page: Page) -> None:
     all_tags = list(tags())
-    taken = [tag for tag in all_tags if intl.is_locale(tag)]
+    taken = [tag for tag in all_tags if locales.is_locale(tag)]
     assert 2_000 < len(taken) < len(all_tags) / 2
     assert [tag for tag, by in zip(taken, page.evaluate(TAKEN, taken), strict=True) if not by] == []
     others = sorted(set(all_tags) - set(taken))
     by_chromium_alone = [
         tag
         for tag, by in zip(others, page.evaluate(TAKEN, others), strict=True)
-        if by and len(tag) <= intl.MAX_TAG
+        if by and len(tag) <= locales.MAX_TAG
     ]
     # Chromium does not check what follows a repeated keyword, nor `art-lojban-lojban`; the standard does.
     assert len(by_chromium_alone) < len(others) / 1000, by_chromium_alone
 
 
 def test_the_longest_language_tags_are_taken_as_well(page: Page) -> None:
-    room = intl.MAX_TAG - len("de-DE-u-attribut")
+    room = locales.MAX_TAG - len("de-DE-u-attribut")
     longest = [
         "de-" + "-".join(f"{number:04}" for number in range(1000, 1015)),
         "de-DE-u-attribut" + ("-" + "a" * 7) * (room // 8),
         "de-x" + "-a" * 38,
     ]
-    assert all(intl.is_locale(tag) and len(tag) > intl.MAX_TAG - 8 for tag in longest)
+    assert all(locales.is_locale(tag) and len(tag) > locales.MAX_TAG - 8 for tag in longest)
     assert page.evaluate(TAKEN, longest) == [True] * len(longest)
 
 
 def test_every_time_zone_of_the_archives_is_one_of_intl(page: Page) -> None:
-    names = sorted(intl.time_zones())
+    names = sorted(locales.time_zones())
     refused = page.evaluate(
         """(names) => names.filter((timeZone) => {
           try { new Intl.DateTimeFormat("en", { timeStyle: "short", timeZone }).format(0); return false; }

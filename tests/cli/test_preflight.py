@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cli import account, preflight
-from infra import changes
+from infra import setting_changes
 from infra.recording import configuration
 from tests.program.test_settings import parse
 
@@ -26,7 +26,7 @@ SNAPSHOT = {
 OUTPUTS = {
     "topic_arn": "arn:aws:sns:us-east-1:123456789012:OrderTopic",
     "database_identifier": "cafe-db-dev-1234567",
-    "deployed_settings": changes.deployed(parse(deletionProtection="false")),
+    "deployed_settings": setting_changes.deployed(parse(deletionProtection="false")),
 }
 
 

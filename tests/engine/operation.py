@@ -14,7 +14,7 @@ from pulumi import automation
 from pulumi.automation import EngineEvent
 
 from infra.recording import PROJECT
-from tests.engine.stand_in import StandIn, serving
+from tests.engine.fake_provider import StandIn, serving
 
 COLOUR = re.compile(r"<\{%.*?%\}>")
 

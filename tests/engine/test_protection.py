@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.engine.conftest import Life
 from tests.engine.stack import lost, plain_secrets
-from tests.program.test_effects import OTHERS
+from tests.program.test_setting_effects import OTHERS
 
 # Settings that differ from those of `prod`.
 OTHERS_THAN_IN_PROD = {**OTHERS, "databaseMultiAz": "false", "privateEndpoints": "false"}

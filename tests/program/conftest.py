@@ -64,7 +64,7 @@ class Program:
 
 # Each run is forked from a process that has imported what takes the longest.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["infra.recording", "tests.program.services"])
+FORKS.set_forkserver_preload(["infra.recording", "tests.program.preload"])
 
 
 # What a cafe sets for itself, as the README tells it to: its tests pass all the same.

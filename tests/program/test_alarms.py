@@ -13,7 +13,7 @@ import log
 from infra import alarms
 from orders import backoff
 from tests.program.conftest import Program
-from tests.program.test_effects import OTHERS
+from tests.program.test_setting_effects import OTHERS
 
 ALARMS = {
     "DeadLetters": ("CafeOrders", {"FunctionName": "Function.ReconcileOrders"}),

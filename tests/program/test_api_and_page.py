@@ -13,7 +13,7 @@ import pytest
 import yaml
 from pulumi import RunError
 
-from infra import api, site
+from infra import api, web_files
 from infra.api import PUBLIC_BURSTS
 from infra.recording import ROOT, record
 from stores.mysql import users
@@ -259,26 +259,26 @@ def test_the_page_is_told_the_stacks_settings(limited: Program) -> None:
         "ordersApiKey": True,
         "warnMinutes": 3,
         "overdueMinutes": 6,
-        "version": site.version(),
+        "version": web_files.version(),
     }
 
 
 def test_open_pages_hear_of_a_deploy_when_all_its_files_are_there(program: Program) -> None:
     settings = program.one("s3/bucketObjectv2:BucketObjectv2", "config.js")
-    files = [program.one("s3/bucketObjectv2:BucketObjectv2", name).urn for name in site.files()]
+    files = [program.one("s3/bucketObjectv2:BucketObjectv2", name).urn for name in web_files.files()]
     assert set(files) <= set(settings.depends_on)
 
 
 def test_a_file_of_an_unknown_type_stops_the_deploy(tmp_path: Path) -> None:
     (tmp_path / "photo.heic").touch()
     with pytest.raises(RunError, match=r"web/photo\.heic: its type is not known"):
-        site.files(tmp_path)
+        web_files.files(tmp_path)
 
 
 def test_every_page_is_at_its_name_and_every_other_file_at_its_own(tmp_path: Path) -> None:
     for name in ("order.html", "order-status.html", "order.js"):
         (tmp_path / name).touch()
-    assert set(site.files(tmp_path)) == {"order", "order-status", "order.js"}
+    assert set(web_files.files(tmp_path)) == {"order", "order-status", "order.js"}
 
 
 def test_one_origin_serves_the_page_and_the_api(with_settings: Callable[..., Program]) -> None:

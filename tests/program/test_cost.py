@@ -9,7 +9,7 @@ import pytest
 
 from infra import cost, prices
 from infra.recording import ROOT
-from infra.site import WEB
+from infra.web_files import WEB
 from tests.program.conftest import Program
 
 PRICES = prices.read()

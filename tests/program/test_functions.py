@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from infra import packages
+from infra import archives
 from tests.program.conftest import Program, Resource, recorded
 
 FUNCTIONS = {
@@ -269,7 +269,7 @@ def modules(archive: Iterable[str]) -> set[str]:
     ],
 )
 def test_an_archive_has_what_its_handler_imports_and_nothing_else(tmp_path: Path, handler: str) -> None:
-    archive = packages.code(handler)
+    archive = archives.code(handler)
     for name, source in archive.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(source.read_bytes())
@@ -405,7 +405,7 @@ OURS = {
 
 @pytest.mark.parametrize("handler", OURS)
 def test_a_function_for_which_somebody_waits_imports_little(handler: str) -> None:
-    assert modules(packages.code(handler)) == OURS[handler]
+    assert modules(archives.code(handler)) == OURS[handler]
 
 
 def test_the_worker_finds_its_stores_and_the_cafes_time_zone(with_settings: Callable[..., Program]) -> None:

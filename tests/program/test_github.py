@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from deploy.github import actions, policies
+from deploy.github import iam_actions, policies
 from infra.recording import PROJECT, ROOT, record
 from tests.ci.test_workflows import ACTIONS, ENVIRONMENTS, steps
 from tests.program.conftest import FORKS, Program
-from tests.program.test_effects import OTHERS
+from tests.program.test_setting_effects import OTHERS
 
 REPOSITORY = "ada@123456/cafe@456789"
 ACCOUNT = policies.Account(
@@ -161,7 +161,7 @@ def test_a_deploy_reaches_the_named_resources_of_its_own_stack_alone() -> None:
 def test_a_deploy_changes_everything_nowhere_without_a_condition() -> None:
     for action, resource, conditions in statements(policies.deploy(ACCOUNT, "dev")):
         if resource == "*" and not conditions:
-            assert action in {*actions.REFRESH, "kms:DescribeKey"}, action
+            assert action in {*iam_actions.REFRESH, "kms:DescribeKey"}, action
         assert action.split(":")[0] not in {"*", "iam*", "sts", "organizations"}
 
 
@@ -183,7 +183,7 @@ def test_a_role_that_a_deploy_makes_is_limited_and_cannot_be_freed() -> None:
         if action in widens:
             seen.add(action)
             assert conditions["StringEquals"] == {"iam:PermissionsBoundary": bounded}
-        if action.startswith("iam:") and action not in actions.REFRESH:
+        if action.startswith("iam:") and action not in iam_actions.REFRESH:
             assert "-dev-???????" in resource or "aws-service-role" in resource
     assert seen == widens
     for action in ("iam:DeleteRolePermissionsBoundary", "iam:CreatePolicyVersion", "iam:CreateUser"):
@@ -207,7 +207,7 @@ def test_the_boundary_allows_what_the_functions_do(prod: Program, invited: Progr
         for action in statement["Action"]
     }
     assert len(used) > 10
-    assert used == {action for action, *_ in statements(limit)} - set(actions.LOG_ACTIONS) | {
+    assert used == {action for action, *_ in statements(limit)} - set(iam_actions.LOG_ACTIONS) | {
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     }

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from pulumi import RunError
 
-from infra import settings, settings_page, values
+from infra import generated_docs, setting_parsers, settings
 from infra.recording import PROJECT, ROOT, configuration
 from tests.program.conftest import recorded
 
@@ -56,7 +56,7 @@ def test_every_setting_is_declared_with_its_type_default_and_description() -> No
 
 def test_a_description_has_the_range() -> None:
     for key, parser in settings.PARSERS.items():
-        if isinstance(parser, values.Whole):
+        if isinstance(parser, setting_parsers.Whole):
             assert f"{parser.least} to {parser.most}" in DECLARED[key]["description"]
 
 
@@ -222,7 +222,7 @@ def test_every_setting_says_what_a_change_does_to_a_running_stack() -> None:
 
 
 def test_the_page_of_all_settings_is_current() -> None:
-    assert settings_page.PAGE.read_text(encoding="utf-8") == settings_page.page(), "type `make settings`"
+    assert generated_docs.PAGE.read_text(encoding="utf-8") == generated_docs.page(), "type `make settings`"
 
 
 def test_the_required_cli_is_not_newer_than_the_sdk_that_is_installed() -> None:
@@ -305,10 +305,10 @@ def test_a_wrong_setting_stops_the_program_with_a_sentence() -> None:
 
 
 def test_a_region_without_a_root_certificate_stops_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    from infra import packages
+    from infra import archives
 
     with pytest.raises(RunError, match="mars-north-1"):
-        packages.database_certificate("mars-north-1")
+        archives.database_certificate("mars-north-1")
 
 
 def test_the_certificates_are_amazons_roots() -> None:

@@ -9,8 +9,8 @@ import pulumi
 import pytest
 
 from infra.database import managed_secret, storage_limit
+from infra.database_migration import fingerprint
 from infra.recording import PROJECT
-from infra.schema import fingerprint
 from tests.program.conftest import Program, Resource
 
 TABLES = {

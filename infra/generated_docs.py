@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
+from infra.setting_parsers import Whole
 from infra.settings import EFFECTS, PARSERS, Effect
-from infra.values import Whole
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "settings.md"

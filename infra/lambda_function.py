@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra import iam, packages
+from infra import archives, iam
 from infra.network import Network
 
 
@@ -27,7 +27,7 @@ class FunctionArgs:
 
     # Code
     handler: str  # module in `functions/` that holds `handler`
-    files: packages.Files  # what the archive holds, by its path there
+    files: archives.Files  # what the archive holds, by its path there
     defaults: FunctionDefaults
 
     # Surroundings
@@ -66,7 +66,7 @@ class Function(pulumi.ComponentResource):
             runtime=args.defaults.runtime,
             architectures=["arm64"],
             handler=f"{args.handler}.handler",
-            code=packages.archive(args.files),
+            code=archives.archive(args.files),
             role=role.arn,
             timeout=args.timeout,
             memory_size=args.defaults.memory_size,

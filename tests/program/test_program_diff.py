@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from infra import difference
+from infra import program_diff
 
 QUEUE = {
     "urn": "urn:pulumi:dev::cafe::aws:sqs/queue:Queue::OrderQueue",
@@ -34,7 +34,7 @@ def program(*resources: dict[str, Any], outputs: tuple[str, ...] = ()) -> dict[s
 
 
 def lines(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    return list(difference.report("dev", before, after))
+    return list(program_diff.report("dev", before, after))
 
 
 def test_the_same_program_has_no_difference() -> None:
@@ -92,12 +92,12 @@ def test_a_changed_file_is_shown_by_a_few_digits_of_its_hash() -> None:
 
 
 def test_the_base_is_checked_out_beside_this_checkout(tmp_path: Path) -> None:
-    difference.check_out("HEAD", tmp_path)
+    program_diff.check_out("HEAD", tmp_path)
     assert (tmp_path / "__main__.py").is_file()
     with pytest.raises(subprocess.CalledProcessError):
-        difference.check_out("--output=elsewhere", tmp_path)
+        program_diff.check_out("--output=elsewhere", tmp_path)
 
 
 def test_a_commit_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert difference.main(["no-such-commit"]) == 2
+    assert program_diff.main(["no-such-commit"]) == 2
     assert "Cannot read commit 'no-such-commit'" in capsys.readouterr().err

@@ -9,7 +9,8 @@ import pkgutil
 import pulumi_aws
 
 import infra
-from infra import contract, packages
+from infra import archives
+from infra.order_model import order_model
 
 # Collecting garbage takes as long as importing all this. The runs, which are short, do without it, too.
 gc.disable()
@@ -35,6 +36,6 @@ for service in (
 
 for module in pkgutil.iter_modules(infra.__path__):
     importlib.import_module(f"infra.{module.name}")
-for source in packages.FUNCTIONS.rglob("*.py"):
-    packages._imports(source)
-contract.order_model()
+for source in archives.FUNCTIONS.rglob("*.py"):
+    archives._imports(source)
+order_model()

@@ -1,6 +1,6 @@
 """Compare what the program registers in this checkout with what another commit's registers, without AWS.
 
-`python -m infra.difference [COMMIT]`, `origin/main` by default. Both run under mocks, with this checkout's
+`python -m infra.program_diff [COMMIT]`, `origin/main` by default. Both run under mocks, with this checkout's
 packages. What AWS assigns is made up, and what the provider would replace is not known: a preview knows more.
 """
 

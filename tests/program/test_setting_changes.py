@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from infra import changes
+from infra import setting_changes
 from tests.program.conftest import Program
 from tests.program.test_settings import parse
 
-PROTECTED = json.loads(changes.deployed(parse()))
+PROTECTED = json.loads(setting_changes.deployed(parse()))
 UNPROTECTED = {**PROTECTED, "deletionProtection": False}
 
 
@@ -28,7 +28,7 @@ def test_a_stack_exports_what_the_next_deploy_is_compared_with(dev: Program, pro
 
 @pytest.mark.parametrize("before", [{}, PROTECTED, UNPROTECTED])
 def test_what_is_deployed_can_be_deployed_again(before: dict[str, object]) -> None:
-    assert list(changes.refusals(before, parse())) == []
+    assert list(setting_changes.refusals(before, parse())) == []
 
 
 @pytest.mark.parametrize(
@@ -45,30 +45,32 @@ def test_what_replaces_something_protected_takes_two_deploys(
 ) -> None:
     """Also where this deploy takes the protection off: AWS's own is on until it has."""
     wanted = parse(**{key: value, "deletionProtection": protection})
-    (sentence,) = changes.refusals(PROTECTED, wanted)
+    (sentence,) = setting_changes.refusals(PROTECTED, wanted)
     assert sentence.startswith(f"{key}: a change makes a {effect}")
     assert "First set deletionProtection to false and deploy" in sentence
-    assert list(changes.refusals(UNPROTECTED, wanted)) == []
+    assert list(setting_changes.refusals(UNPROTECTED, wanted)) == []
 
 
 def test_the_storage_of_a_database_does_not_shrink() -> None:
     before = {**UNPROTECTED, "databaseStorage": 30}
-    (sentence,) = changes.refusals(before, parse(databaseStorage="29"))
+    (sentence,) = setting_changes.refusals(before, parse(databaseStorage="29"))
     assert sentence == "databaseStorage: cannot shrink, and is 30: set it to at least that."
     for storage in ("30", "31"):
-        assert list(changes.refusals(before, parse(databaseStorage=storage))) == []
+        assert list(setting_changes.refusals(before, parse(databaseStorage=storage))) == []
 
 
 def test_another_database_may_have_less_storage() -> None:
     before = {**UNPROTECTED, "databaseStorage": 30}
-    assert list(changes.refusals(before, parse(databaseStorage="20", databaseSnapshot="cafe"))) == []
+    assert list(setting_changes.refusals(before, parse(databaseStorage="20", databaseSnapshot="cafe"))) == []
 
 
 def test_a_snapshot_that_is_named_no_more_changes_nothing() -> None:
     before = {**PROTECTED, "databaseSnapshot": "cafe"}
-    assert list(changes.refusals(before, parse())) == []
-    assert changes.changes(before, parse()) == []
+    assert list(setting_changes.refusals(before, parse())) == []
+    assert setting_changes.changes(before, parse()) == []
 
 
 def test_a_stack_of_an_earlier_release_exports_nothing_to_compare() -> None:
-    assert list(changes.refusals({}, parse(databaseSnapshot="cafe", networkCidr="10.41.0.0/16"))) == []
+    assert (
+        list(setting_changes.refusals({}, parse(databaseSnapshot="cafe", networkCidr="10.41.0.0/16"))) == []
+    )

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
-from infra import intl, packages, settings, values
+from infra import archives, locales, setting_parsers, settings
 from orders.order import OrderFields
 from stores.dynamodb.projection import Projection
 from tests.program.conftest import Program
@@ -95,7 +95,7 @@ def texts(key: str) -> st.SearchStrategy[str]:
     """Make texts for a setting: any, any JSON, numbers in every notation, right ones with changes."""
     parser = settings.PARSERS[key]
     right = list(RIGHT.get(key, ["true", "false"]))
-    if isinstance(parser, values.Whole):
+    if isinstance(parser, setting_parsers.Whole):
         right = [str(number + by) for number in (parser.least, parser.most) for by in (-1, 0, 1)]
     some = st.text(st.characters(), max_size=40) | st.text("\ud800\u200b\u2800\x00\u202e=1.-/:@", max_size=8)
     pieces = [piece for text in right for piece in re.split(r"(\W)", text) if piece]
@@ -232,7 +232,9 @@ def kinds() -> list[list[str]]:
     """Return the settings, those with the same parser together."""
     found: dict[object, list[str]] = {}
     for key, parser in settings.PARSERS.items():
-        found.setdefault(values.Whole if isinstance(parser, values.Whole) else parser, []).append(key)
+        found.setdefault(
+            setting_parsers.Whole if isinstance(parser, setting_parsers.Whole) else parser, []
+        ).append(key)
     return list(found.values())
 
 
@@ -276,11 +278,11 @@ def test_what_is_right_is_taken(key: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", [key for key, parser in settings.PARSERS.items() if isinstance(parser, values.Whole)]
+    "key", [key for key, parser in settings.PARSERS.items() if isinstance(parser, setting_parsers.Whole)]
 )
 def test_a_number_is_taken_at_its_limits_and_refused_one_beyond(key: str) -> None:
     limits = settings.PARSERS[key]
-    assert isinstance(limits, values.Whole)
+    assert isinstance(limits, setting_parsers.Whole)
     others = {
         "batchSize": {"batchWindow": "1"},
         "monthlyBudget": {"alarmEmail": "ops@example.org"},
@@ -306,8 +308,8 @@ def test_all_wrong_settings_are_in_one_message(wrong: dict[str, str]) -> None:
 
 
 def test_an_archive_has_every_time_zone_that_can_be_set() -> None:
-    for name in intl.time_zones():
-        assert all(path.is_file() for path in packages.time_zone(name).values()), name
+    for name in locales.time_zones():
+        assert all(path.is_file() for path in archives.time_zone(name).values()), name
 
 
 def test_a_menu_at_its_limits_gets_into_the_table(projection: Projection, dynamodb: Any) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
-from infra import intl
+from infra import locales
 from orders.names import parse_name
 
 T = TypeVar("T")
@@ -151,7 +151,7 @@ def _each_once(found: list[str]) -> list[str]:
 
 def time_zone(name: str) -> str:
     """Check a time zone."""
-    if name not in intl.time_zones():
+    if name not in locales.time_zones():
         raise ValueError(
             "must be an IANA time zone as the package tzdata writes it, such as UTC or Europe/Berlin"
         )
@@ -160,7 +160,7 @@ def time_zone(name: str) -> str:
 
 def locale(tag: str) -> str:
     """Check a language tag."""
-    if not intl.is_locale(tag):
+    if not locales.is_locale(tag):
         raise ValueError("must be a language tag (BCP 47) that browsers accept, such as en-US or de-DE")
     return tag
 

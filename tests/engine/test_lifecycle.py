@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from tests.engine.conftest import Life
+from tests.engine.fake_provider import NAMED
 from tests.engine.stack import plain_secrets
-from tests.engine.stand_in import NAMED
 
 # They have names of their own, each inside another resource.
 INSIDE = {"Model", "ResourceServer", "UserGroup"}

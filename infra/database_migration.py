@@ -11,10 +11,10 @@ from decimal import Decimal
 import pulumi
 import pulumi_aws as aws
 
-from infra import packages
+from infra import archives
+from infra.archives import Files
 from infra.database import Database
-from infra.function import Function
-from infra.packages import Files
+from infra.lambda_function import Function
 from infra.settings import Settings
 
 
@@ -33,7 +33,7 @@ class SchemaArgs:
         """Take the menu from the stack's settings, and the migrations from their directory."""
         return cls(
             migrate=migrate,
-            migrations=packages.migrations(),
+            migrations=archives.migrations(),
             menu=settings.menu,
             time_zone=settings.time_zone,
             database=database,
