@@ -21,7 +21,7 @@ from orders.errors import StoreUnavailableError
 from orders.times import iso
 from stores.mysql.connection import MySql
 from stores.mysql.copies import OrderTable
-from stores.mysql.secret import LoginSecret
+from stores.mysql.login import LoginSecret
 from stores.s3 import Files
 
 RESERVE = 30.0  # seconds before the function's timeout, left for an orderly end

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import environment
-from http_answers import HttpAnswer, answer, cached_answer
+from http_responses import HttpAnswer, answer, cached_answer
 from log import log
 from orders.errors import StoreUnavailableError
 from stores.dynamodb.menu import Menu

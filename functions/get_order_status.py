@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import environment
-from http_answers import HttpAnswer, answer, cached_answer, came_through_cloudfront
+from http_responses import HttpAnswer, answer, cached_answer, came_through_cloudfront
 from log import log
 from orders.names import CustomerNames
 from orders.status import NothingKnownError, order_status
@@ -19,7 +19,7 @@ from stores import aws
 from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.metrics import Metrics
 from stores.mysql.connection import MySql
-from stores.mysql.secret import LoginSecret
+from stores.mysql.login import LoginSecret
 from stores.mysql.status import StatusDatabase
 from stores.sqs import OrderQueues
 

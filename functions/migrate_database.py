@@ -24,8 +24,8 @@ from stores.dynamodb.projection import Projection
 from stores.mysql import migrations, users, widening
 from stores.mysql.audit import AuditStore
 from stores.mysql.connection import MySql
-from stores.mysql.rows import OrderRows
-from stores.mysql.secret import Login, LoginSecret, await_access
+from stores.mysql.login import Login, LoginSecret, await_access
+from stores.mysql.reconciliation import OrderRows
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, TypedDict
 
 import environment
-from failures import FailureLog
+from failure_log import FailureLog
 from log import log_each
 from orders.ledger import Ledger
 from orders.message import parse_batch
@@ -17,8 +17,8 @@ from redelivery import back_off
 from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.projection import Projection
 from stores.mysql.connection import MySql
+from stores.mysql.login import LoginSecret
 from stores.mysql.orders import OrdersDatabase
-from stores.mysql.secret import LoginSecret
 from stores.sqs import OrderQueue
 
 

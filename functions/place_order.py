@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import environment
-from http_answers import HttpAnswer, answer, body_text, has_secret, header
+from http_responses import HttpAnswer, answer, body_text, has_secret, header
 from log import log
 from orders.errors import StoreUnavailableError
 from orders.order import InvalidOrderError

@@ -7,15 +7,15 @@ from functools import cache
 from typing import Any
 
 import environment
-from http_answers import HttpAnswer, answer, cached_answer, header
+from http_responses import HttpAnswer, answer, cached_answer, header
 from log import log
 from orders import screens
 from orders.errors import StoreUnavailableError
 from orders.screens import Since
 from orders.tokens import verify
 from stores.mysql.connection import MySql
+from stores.mysql.login import LoginSecret
 from stores.mysql.screens import Screens
-from stores.mysql.secret import LoginSecret
 from stores.tracking_keys import TrackingKeys
 
 TIMEOUT = 4.0  # seconds

@@ -18,12 +18,12 @@ from log import log, metrics
 from orders import counters
 from orders.audit import OutOfTimeError, audit
 from orders.errors import StoreUnavailableError, place_of
-from orders.findings import DeadLetterCounts, RdsOrders
 from orders.ledger import Ledger
 from orders.reconciliation import Clock, Outcome, Reconciler
 from orders.replay import replay
 from orders.screens import Since
 from orders.sweep import Swept, sweep
+from orders.sync import DeadLetterCounts, RdsOrders
 from orders.times import MAX_AHEAD, iso
 from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.metrics import Metrics
@@ -31,10 +31,10 @@ from stores.dynamodb.projection import Projection
 from stores.mysql import widening
 from stores.mysql.audit import AuditStore
 from stores.mysql.connection import MySql
+from stores.mysql.login import LoginSecret
 from stores.mysql.orders import OrdersDatabase
-from stores.mysql.rows import OrderRows
+from stores.mysql.reconciliation import OrderRows
 from stores.mysql.screens import Screens
-from stores.mysql.secret import LoginSecret
 from stores.sqs import DeadLetters
 
 SCHEDULED = 45.0  # seconds; the next scheduled run starts a minute after this one

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import environment
-from http_answers import HttpAnswer, answer, body_text, cached_answer, came_through_cloudfront, header
+from http_responses import HttpAnswer, answer, body_text, cached_answer, came_through_cloudfront, header
 from log import log
 from orders import change, screens
 from orders.errors import OrderRefusedError, StoreUnavailableError, place_of
@@ -25,8 +25,8 @@ from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.order_items import OrderItems
 from stores.mysql.changes import OrderChanges
 from stores.mysql.connection import MySql
+from stores.mysql.login import LoginSecret
 from stores.mysql.screens import Screens
-from stores.mysql.secret import LoginSecret
 
 TIMEOUT = 4.0  # seconds; of a database that hangs the screen has to learn while it still waits
 ORDER_ID = re.compile(r"[!-~]{1,64}")

@@ -30,8 +30,8 @@ from stores.dynamodb.client import DynamoDb, TableNames
 from stores.dynamodb.projection import Projection
 from stores.mysql import migrations, users
 from stores.mysql.connection import MySql
+from stores.mysql.login import Login
 from stores.mysql.orders import OrdersDatabase
-from stores.mysql.secret import Login
 from tests import database_engine, partiql
 from tests.made_once import once
 from tests.waiting import LIMIT

@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 
 from orders import counters
 from orders.counters import TOTAL_ORDERS, Counted
-from orders.findings import RdsOrders
 from orders.ledger import Written
 from orders.order import Order
 from orders.states import Progress
+from orders.sync import RdsOrders
 
 PAGE = 1000  # rows
 # What a worker may take from the commit to the projection before the order counts as missing.
@@ -53,7 +53,7 @@ class Behind:
 
 
 class Database(Protocol):
-    """The source of truth (`stores.mysql.rows.OrderRows`)."""
+    """The source of truth (`stores.mysql.reconciliation.OrderRows`)."""
 
     def count_uncounted(self) -> Rows: ...
     def recorded(self, since: datetime, until: datetime, after: Place, limit: int) -> Rows: ...

@@ -24,7 +24,7 @@ class Row:
 
 
 class Rows(Protocol):
-    """Orders by their times (`stores.mysql.rows.OrderRows`)."""
+    """Orders by their times (`stores.mysql.reconciliation.OrderRows`)."""
 
     def period(self, start: datetime, end: datetime, after: int, limit: int) -> Sequence[Row]: ...
 

@@ -8,9 +8,9 @@ from typing import Any, Protocol, TypeVar
 
 from orders import counters
 from orders.errors import StoreUnavailableError
-from orders.findings import DeadLetterCounts, Depths, RdsOrders
 from orders.names import CustomerNames
 from orders.screens import Since
+from orders.sync import DeadLetterCounts, Depths, RdsOrders
 from orders.times import MAX_AHEAD, iso
 
 T = TypeVar("T")

@@ -10,9 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 import environment
 from orders.errors import StoreUnavailableError
-from orders.findings import Depths
+from orders.sync import Depths
 from stores import aws
-from stores.at_once import call_at_once
+from stores.parallel import call_at_once
 
 MAX_BATCH = 10  # messages of one call
 PARALLEL = 8  # calls at once

@@ -25,7 +25,7 @@ from orders.errors import Conflict
 from orders.exact_json import decode, encode
 from orders.states import pickup_number
 from stores.dynamodb.client import Item
-from stores.mysql.secret import Login
+from stores.mysql.login import Login
 from tests.faults.faults import Boundary, Fault, Place
 from tests.faults.messages import Kept, Said, envelope, with_identity
 from tests.faults.queue import MAX_RECEIVES, Message, Queue

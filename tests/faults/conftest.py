@@ -10,7 +10,7 @@ import pymysql
 import pytest
 from pymysql.constants import CLIENT
 
-import failures
+import failure_log
 import order_processor
 import orders.audit
 import orders.ledger
@@ -18,10 +18,10 @@ import stores.dynamodb.client
 import stores.dynamodb.projection
 import stores.mysql.connection
 import stores.mysql.orders
-import stores.mysql.rows
+import stores.mysql.reconciliation
 from stores.mysql import migrations, users
 from stores.mysql.connection import MySql
-from stores.mysql.secret import Login
+from stores.mysql.login import Login
 from tests.faults import worker
 from tests.faults.cafe import Cafe, Street
 from tests.faults.tables import Tables
@@ -70,12 +70,12 @@ def street(server: Server, login: Login, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setattr(stores.dynamodb.projection, "MAX_PUTS", 2)
     monkeypatch.setattr(stores.mysql.orders, "datetime", street)
     monkeypatch.setattr(stores.mysql.orders, "time", SimpleNamespace(time=street.timestamp))
-    monkeypatch.setattr(stores.mysql.rows, "datetime", street)
+    monkeypatch.setattr(stores.mysql.reconciliation, "datetime", street)
     monkeypatch.setattr(orders.ledger, "datetime", street)
     monkeypatch.setattr(orders.audit, "datetime", street)
     monkeypatch.setattr(order_processor, "ledger", worker.current_ledger)
     monkeypatch.setattr(order_processor, "log_each", lambda *_: None)
-    monkeypatch.setattr(failures, "log", worker.log)
+    monkeypatch.setattr(failure_log, "log", worker.log)
     # The model decides when a message comes again: at any time.
     monkeypatch.setattr(order_processor, "back_off", lambda *_, **__: None)
     monkeypatch.setattr(pymysql, "connect", worker.connect(pymysql.connect))

@@ -16,8 +16,8 @@ from orders.exact_json import decode
 from orders.order import Order
 from stores.mysql import counters
 from stores.mysql.connection import MySql
+from stores.mysql.login import Login
 from stores.mysql.orders import OrdersDatabase
-from stores.mysql.secret import Login
 
 add = counters.add
 

@@ -19,8 +19,8 @@ from orders.ledger import Ledger
 from orders.order import Order
 from stores.dynamodb.projection import Projection
 from stores.mysql.connection import MySql
+from stores.mysql.login import LoginSecret
 from stores.mysql.orders import OrdersDatabase
-from stores.mysql.secret import LoginSecret
 from tests.faults import worker
 from tests.faults.cafe import Cafe, Street
 from tests.faults.faults import THROTTLES, Fault, Place, after, before

@@ -21,16 +21,16 @@ from pymysql.cursors import Cursor
 import order_processor
 from orders.audit import audit
 from orders.errors import StoreUnavailableError
-from orders.findings import RdsOrders
 from orders.ledger import Ledger
 from orders.reconciliation import Clock, Outcome, Reconciler
+from orders.sync import RdsOrders
 from stores.dynamodb.client import DynamoDb, Item, TableNames
 from stores.dynamodb.projection import Projection
 from stores.mysql.audit import AuditStore
 from stores.mysql.connection import MySql
+from stores.mysql.login import Login, LoginSecret
 from stores.mysql.orders import OrdersDatabase
-from stores.mysql.rows import OrderRows
-from stores.mysql.secret import Login, LoginSecret
+from stores.mysql.reconciliation import OrderRows
 from tests.faults import tables
 from tests.faults.faults import LOST, Boundary, Fault, Place, after, before
 from tests.faults.queue import Message

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-import failures
+import failure_log
 import log
 from infra import alarms
 from orders import backoff
@@ -166,13 +166,13 @@ def test_a_budget_counts_the_stack_alone_where_its_tag_is_activated(
 
 def test_the_namespace_and_the_names_are_those_that_the_functions_publish(program: Program) -> None:
     assert alarms.NAMESPACE == log.NAMESPACE
-    assert program.one(ALARM, "FailedOrders").inputs["metricName"] == failures.FAILED_ORDERS
+    assert program.one(ALARM, "FailedOrders").inputs["metricName"] == failure_log.FAILED_ORDERS
 
 
 def test_failures_are_counted_with_the_visibility_that_the_queue_has(program: Program) -> None:
     queue = program.one("sqs/queue:Queue", "OrderQueue").inputs
     worker = program.one("lambda/function:Function", "OrderProcessor").inputs
-    assert queue["visibilityTimeoutSeconds"] >= failures.VISIBILITY_PER_TIMEOUT * worker["timeout"]
+    assert queue["visibilityTimeoutSeconds"] >= failure_log.VISIBILITY_PER_TIMEOUT * worker["timeout"]
 
 
 def test_orders_that_fail_in_two_minutes_of_five_are_an_alarm_and_no_data_is_none(program: Program) -> None:

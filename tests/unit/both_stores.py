@@ -7,17 +7,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orders.audit import Findings, audit
-from orders.findings import RdsOrders
 from orders.ledger import Ledger
 from orders.order import Order
 from orders.reconciliation import GRACE, Clock, Outcome, Reconciler
+from orders.sync import RdsOrders
 from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.metrics import Metrics
 from stores.dynamodb.projection import Projection
 from stores.mysql.audit import AuditStore
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
-from stores.mysql.rows import OrderRows
+from stores.mysql.reconciliation import OrderRows
 from tests.stores import BERLIN, NAMES
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from stores.mysql import users
 from stores.mysql.connection import MySql
-from stores.mysql.secret import Login
+from stores.mysql.login import Login
 from tests.stores import FixedLogin, Server
 from tests.unit.api import Api
 from tests.unit.both_stores import BothStores

@@ -21,8 +21,8 @@ from stores import s3
 from stores.mysql import events
 from stores.mysql.connection import MySql
 from stores.mysql.copies import OrderTable
+from stores.mysql.login import Login
 from stores.mysql.orders import NUMBER_BITS, OrdersDatabase
-from stores.mysql.secret import Login
 from stores.s3 import Files
 from tests.stores import BERLIN, FixedLogin
 from tests.unit.test_copies import original, read

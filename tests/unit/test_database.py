@@ -19,8 +19,8 @@ from orders.ledger import Ledger
 from orders.order import Order
 from stores.mysql import widening
 from stores.mysql.connection import MySql
+from stores.mysql.login import Login
 from stores.mysql.orders import OrdersDatabase, first_number
-from stores.mysql.secret import Login
 from tests.stores import BERLIN, FixedLogin, Server, number_of
 
 NOW = datetime(2026, 11, 22, 14, 5, 6, 789000, UTC)

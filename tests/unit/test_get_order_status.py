@@ -15,12 +15,12 @@ import pytest
 from pymysql.cursors import Cursor
 
 import get_order_status
-from orders.findings import RdsOrders
 from orders.order import Order
 from orders.status import NothingKnownError
+from orders.sync import RdsOrders
 from stores import aws
 from stores.mysql.connection import MySql
-from stores.mysql.secret import Login
+from stores.mysql.login import Login
 from tests import openapi
 from tests.stores import BERLIN, NAMES, FixedLogin, moto_client
 from tests.unit.both_stores import BothStores, orders

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 import migrate_database
-from stores.mysql.secret import LoginSecret
+from stores.mysql.login import LoginSecret
 from stores.secret import SecretRefusedError
 
 

@@ -20,8 +20,8 @@ from orders.order import Order
 from stores.mysql import migrations, users, widening
 from stores.mysql.audit import AuditStore
 from stores.mysql.connection import MySql
+from stores.mysql.login import Login
 from stores.mysql.orders import OrdersDatabase
-from stores.mysql.secret import Login
 from stores.mysql.status import StatusDatabase
 from tests.stores import MIGRATIONS, FixedLogin, Server, number_of
 

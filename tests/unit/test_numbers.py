@@ -26,7 +26,7 @@ from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.projection import Projection
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
-from stores.mysql.rows import OrderRows
+from stores.mysql.reconciliation import OrderRows
 from tests.json_numbers import JSON_NUMBERS
 from tests.stores import BERLIN, NAMES
 from tests.unit.api import TrackingKeys

@@ -14,12 +14,12 @@ import environment
 import reconcile_orders
 from orders.counters import Counted
 from orders.errors import StoreUnavailableError
-from orders.findings import RdsOrders
 from orders.ledger import Ledger, Written
 from orders.reconciliation import Clock
+from orders.sync import RdsOrders
 from stores.mysql.connection import MySql
+from stores.mysql.login import Login
 from stores.mysql.orders import OrdersDatabase
-from stores.mysql.secret import Login
 from stores.sqs import DeadLetters
 from tests.stores import BERLIN, FixedLogin, Server
 from tests.unit.both_stores import BothStores, orders

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from orders.counters import Counted, day_name, hour_name, item_name
-from orders.findings import DeadLetterCounts, RdsOrders
 from orders.order import Order
 from orders.reconciliation import Outcome
-from stores.mysql import rows, widening
+from orders.sync import DeadLetterCounts, RdsOrders
+from stores.mysql import reconciliation, widening
 from stores.mysql.connection import MySql
 from stores.mysql.status import StatusDatabase
 from tests.stores import BERLIN, NAMES
@@ -120,7 +120,7 @@ def test_rows_that_nobody_has_counted_are_named_counted_and_shown(both: BothStor
 def test_many_uncounted_rows_are_counted_in_several_transactions(
     both: BothStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows, "AT_ONCE", 2)
+    monkeypatch.setattr(reconciliation, "AT_ONCE", 2)
     for number in range(5):
         both.sql("INSERT INTO orders (order_id, item, quantity) VALUES (%s, 'Tea', 1)", f"x{number}")
     assert both.recent().counted == 5
@@ -243,7 +243,7 @@ def test_an_order_that_dynamodb_refuses_is_named_and_its_neighbours_are_written(
 
 
 def test_large_orders_are_read_a_few_at_a_time(both: BothStores, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "MOST_BYTES", 120)
+    monkeypatch.setattr(reconciliation, "MOST_BYTES", 120)
     both.insert(orders(1, 2, 3, 4, 5, attributes={"note": "x" * 40}))
     sizes = [len(page.orders) for page in both.rows.orders({"o1", "o2", "o3", "o4", "o5", "gone"})]
     assert sizes == [2, 2, 1]
@@ -252,8 +252,8 @@ def test_large_orders_are_read_a_few_at_a_time(both: BothStores, monkeypatch: py
 
 def test_four_megabytes_are_read_at_once_and_a_larger_order_alone() -> None:
     most = 4 * 1024 * 1024
-    assert list(rows._chunks([(1, most), (2, None), (3, 1)])) == [[1, 2], [3]]
-    assert list(rows._chunks([(1, most + 1), (2, 1)])) == [[1], [2]]
+    assert list(reconciliation._chunks([(1, most), (2, None), (3, 1)])) == [[1, 2], [3]]
+    assert list(reconciliation._chunks([(1, most + 1), (2, 1)])) == [[1], [2]]
 
 
 def test_everything_is_written_again_and_continued_after_a_break(

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from orders.counters import Counted
-from orders.findings import RdsOrders
 from orders.order import Order
 from orders.reconciliation import Behind, Outcome
 from orders.states import Progress, State, pickup_number
+from orders.sync import RdsOrders
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from tests.stores import BERLIN, NAMES

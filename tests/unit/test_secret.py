@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from orders.errors import StoreUnavailableError
-from stores.mysql.secret import PROPAGATION, Login, LoginSecret, await_access
+from stores.mysql.login import PROPAGATION, Login, LoginSecret, await_access
 from stores.secret import SecretRefusedError
 
 LOGIN = {"host": "db", "username": "cafe_user", "password": "a password", "dbname": "cafe_db"}

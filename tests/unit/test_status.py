@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from orders.errors import StoreUnavailableError
-from orders.findings import DeadLetterCounts, Depths, RdsOrders
 from orders.names import CustomerNames
 from orders.screens import Since
 from orders.status import NOT_COMPARED_LATELY, NothingKnownError, order_status
+from orders.sync import DeadLetterCounts, Depths, RdsOrders
 
 NOW = datetime(2026, 11, 22, 23, 40, tzinfo=UTC)  # 0:40 on the 23rd in Berlin
 BERLIN = ZoneInfo("Europe/Berlin")

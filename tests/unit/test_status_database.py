@@ -13,8 +13,8 @@ from orders import counters
 from orders.order import Order
 from stores.mysql import status as mysql_status
 from stores.mysql.connection import MySql
+from stores.mysql.login import Login
 from stores.mysql.orders import OrdersDatabase
-from stores.mysql.secret import Login
 from stores.mysql.status import StatusDatabase
 from tests.stores import BERLIN, FixedLogin, Server
 

@@ -14,7 +14,7 @@ from orders.order import Order
 from stores.mysql import migrations
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
-from stores.mysql.rows import OrderRows
+from stores.mysql.reconciliation import OrderRows
 from tests.stores import MIGRATIONS, Server
 
 ALL = migrations.read(MIGRATIONS)

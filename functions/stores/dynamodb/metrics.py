@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from orders.counters import DEAD_LETTERS, RDS_ORDERS
-from orders.findings import DeadLetterCounts, RdsOrders
+from orders.sync import DeadLetterCounts, RdsOrders
 from stores.dynamodb.client import DynamoDb, Item, integer
 
 

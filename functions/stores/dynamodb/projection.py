@@ -19,7 +19,6 @@ from orders.errors import OrderRefusedError, Refused, StoreUnavailableError, Unf
 from orders.ledger import Written
 from orders.order import Order
 from orders.states import Progress
-from stores.at_once import call_at_once
 from stores.aws import CONNECTIONS
 from stores.dynamodb.client import (
     MAX_PUTS,
@@ -31,6 +30,7 @@ from stores.dynamodb.client import (
     integer,
 )
 from stores.dynamodb.order_items import OrderItems, is_late, is_moved
+from stores.parallel import call_at_once
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ from pymysql.constants import CR, ER
 from pymysql.cursors import Cursor
 
 from orders.errors import OrderRefusedError, StoreUnavailableError
-from stores.mysql.secret import Login
+from stores.mysql.login import Login
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from pymysql.constants import ER
 from pymysql.cursors import Cursor
 
 from orders.errors import SchemaError, StoreUnavailableError
-from stores.mysql import takeover
+from stores.mysql import schema_checks
 from stores.mysql.connection import MySql
 
 T = TypeVar("T")
@@ -84,7 +84,7 @@ def _migrate(cursor: Cursor, migrations: Sequence[Migration]) -> list[str]:
     applied = _applied(cursor)
     missing = [migration for migration in migrations if migration.number not in applied]
     if missing:
-        takeover.check(
+        schema_checks.check(
             cursor,
             lambda: _run_all(cursor, "\n".join(migration.sql for migration in missing)),
             is_new=TAKEN_OVER_BY not in applied,

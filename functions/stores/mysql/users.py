@@ -8,7 +8,7 @@ from __future__ import annotations
 from pymysql.cursors import Cursor
 
 from stores.mysql.connection import MySql
-from stores.mysql.secret import Login
+from stores.mysql.login import Login
 
 # Of the 60 that the smallest instance has: however many read the page, the worker can connect.
 STATUS_CONNECTIONS = 20
