@@ -15,7 +15,7 @@ from cli.database import connect
 from cli.messages import Message
 from cli.stack import Database, Stack
 from cli.traffic.audit import EXAMPLES, ZERO, Found, growth, growth_checks, read_counters
-from orders.counters import ITEM_HOUR, QUARTER, Counted, is_shown
+from orders.counters import ITEM_HOUR, QUARTER, Counted, is_projected
 
 PAGE = 2000  # rows read at once
 READ_TIMEOUT = 60  # seconds for a page
@@ -154,7 +154,7 @@ def _same_counters(
     """Compare MySQL's counters with DynamoDB's, and those that only MySQL has with the rows."""
     wrong = [
         f"{name}: {counted.get(name)} in MySQL, {projected.get(name)} in DynamoDB"
-        for name in sorted({*filter(is_shown, counted), *projected})
+        for name in sorted({*filter(is_projected, counted), *projected})
         # An item of the menu that nobody has ordered has no counter.
         if counted.get(name, ZERO) != projected.get(name, ZERO)
     ]

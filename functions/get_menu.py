@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import environment
-from http_responses import HttpAnswer, answer, cached_answer
+from http_responses import HttpResponse, answer, cached_response
 from log import log
 from orders.errors import StoreUnavailableError
 from stores.dynamodb.menu import Menu
@@ -19,7 +19,7 @@ def menu() -> Menu:
     return Menu(environment.menu_table(), environment.menu_index())
 
 
-def handler(event: dict[str, Any], context: object) -> HttpAnswer:
+def handler(event: dict[str, Any], context: object) -> HttpResponse:
     """Return the items and their prices, sorted by item; `503` if the table is not available."""
     try:
         prices = menu().prices()
@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], context: object) -> HttpAnswer:
         log("ERROR", "Menu not read", reason=str(error))
         return answer(503, {"message": "The menu is not available just now; please try again."})
     items = [{"item": item, "price": _number(price)} for item, price in prices.items()]
-    return cached_answer(event, {"menu": items})
+    return cached_response(event, {"menu": items})
 
 
 def _number(price: Decimal) -> int | Decimal:

@@ -11,10 +11,10 @@ from functools import cache
 from typing import Any
 
 import environment
-from http_responses import HttpAnswer, answer, cached_answer, came_through_cloudfront
+from http_responses import HttpResponse, answer, cached_response, came_through_cloudfront
 from log import log
 from orders.names import CustomerNames
-from orders.status import NothingKnownError, order_status
+from orders.status import AllUnavailableError, order_status
 from stores import aws
 from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.metrics import Metrics
@@ -40,19 +40,19 @@ def read_status() -> Callable[[], tuple[dict[str, Any], dict[str, str]]]:
     return lambda: order_status(StatusDatabase(mysql), metrics, queues, zone, names, datetime.now(UTC), hours)
 
 
-def handler(event: dict[str, Any], context: object) -> HttpAnswer:
+def handler(event: dict[str, Any], context: object) -> HttpResponse:
     """Return the status as far as it is known; `503` only if no source is available."""
     if not _is_allowed(event):
         message = "The order status is not available at this address: open the order-status page."
         return answer(403, {"message": message})
     try:
         status, unavailable = read_status()()
-    except NothingKnownError as error:
+    except AllUnavailableError as error:
         log("ERROR", "No source available", reasons=error.reasons)
         return answer(503, {"message": "The order status is not available just now; please try again."})
     for source, reason in unavailable.items():
         log("ERROR", "Source not available", source=source, reason=reason)
-    return cached_answer(event, status, passing="generated_at")
+    return cached_response(event, status, passing="generated_at")
 
 
 def _is_allowed(event: dict[str, Any]) -> bool:

@@ -17,7 +17,7 @@ FOR_A_SECOND = "public, max-age=1"
 TAG = re.compile(r'"([^"]*)"')
 
 
-class HttpAnswer(TypedDict):
+class HttpResponse(TypedDict):
     """What Lambda's proxy integration turns into an HTTP response."""
 
     statusCode: int
@@ -30,7 +30,7 @@ def answer(
     body: dict[str, Any],
     cache_control: str = "no-store",
     headers: Mapping[str, str] | None = None,
-) -> HttpAnswer:
+) -> HttpResponse:
     """Answer with a JSON document."""
     return {
         "statusCode": status,
@@ -39,9 +39,9 @@ def answer(
     }
 
 
-def cached_answer(
+def cached_response(
     event: Mapping[str, Any], body: dict[str, Any], passing: str = "", cache_control: str = FOR_A_SECOND
-) -> HttpAnswer:
+) -> HttpResponse:
     """Respond to a request with a JSON document, or with `304` to whoever has it already.
 
     The field `passing` changes on every response, so it is excluded from the ETag.

@@ -22,10 +22,10 @@ from orders.names import parse_name
 from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.projection import Projection
 from stores.mysql import migrations, users, widening
-from stores.mysql.audit import AuditStore
+from stores.mysql.audit import AuditDatabase
 from stores.mysql.connection import MySql
 from stores.mysql.login import Login, LoginSecret, await_access
-from stores.mysql.reconciliation import OrderRows
+from stores.mysql.reconciliation import ReconciliationDatabase
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -101,7 +101,7 @@ def _bring_up_to_date(
 
 def _widen_small(cursor: Cursor) -> list[str]:
     """Widen a table where orders wait for moments only, and return what is still narrow."""
-    table = widening.look(cursor)
+    table = widening.inspect(cursor)
     try:
         if not table.is_small:
             return list(table.narrow)
@@ -116,7 +116,7 @@ def _widen_small(cursor: Cursor) -> list[str]:
 def _look(mysql: MySql) -> dict[str, Any]:
     """Return what widening the table would be."""
     try:
-        table = mysql.read(widening.look)
+        table = mysql.read(widening.inspect)
     finally:
         mysql.close()
     return _described(table, table.seconds)
@@ -124,7 +124,7 @@ def _look(mysql: MySql) -> dict[str, Any]:
 
 def _widen(cursor: Cursor) -> dict[str, Any]:
     """Widen a table of any size, and return what that was."""
-    table = widening.look(cursor)
+    table = widening.inspect(cursor)
     started = time.monotonic()
     if table.narrow:
         widening.widen(cursor, table)
@@ -145,11 +145,11 @@ def _count(mysql: MySql, projection: Projection, zone: ZoneInfo, context: Any) -
 
     Orders keep coming meanwhile. Later deploys leave this to the hourly audit.
     """
-    rows = OrderRows(mysql, zone)
+    rows = ReconciliationDatabase(mysql, zone)
     if time_zone_marker(zone) in rows.names():
         return
     rows.begin([counters.TOTAL_ORDERS])
-    audit(AuditStore(mysql), zone, lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE)
+    audit(AuditDatabase(mysql), zone, lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE)
     now = datetime.now(UTC)
-    shown = [n for n in rows.names() if counters.is_shown(n) and not counters.is_expired(n, zone, now)]
+    shown = [n for n in rows.names() if counters.is_projected(n) and not counters.is_expired(n, zone, now)]
     projection.write([], rows.counted(shown))

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import environment
-from http_responses import HttpAnswer, answer, body_text, has_secret, header
+from http_responses import HttpResponse, answer, body_text, has_secret, header
 from log import log
 from orders.errors import StoreUnavailableError
 from orders.order import InvalidOrderError
@@ -35,7 +35,7 @@ def tracking_keys() -> TrackingKeys:
     return TrackingKeys(environment.tracking_secret())
 
 
-def handler(event: dict[str, Any], context: object) -> HttpAnswer:
+def handler(event: dict[str, Any], context: object) -> HttpResponse:
     """Accept an order with `202`, or say in a `4xx` what is wrong with it."""
     order_id = None
     try:

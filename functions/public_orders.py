@@ -7,11 +7,11 @@ from functools import cache
 from typing import Any
 
 import environment
-from http_responses import HttpAnswer, answer, cached_answer, header
+from http_responses import HttpResponse, answer, cached_response, header
 from log import log
 from orders import screens
 from orders.errors import StoreUnavailableError
-from orders.screens import Since
+from orders.screens import Cutoffs
 from orders.tokens import verify
 from stores.mysql.connection import MySql
 from stores.mysql.login import LoginSecret
@@ -40,12 +40,12 @@ def tracking_keys() -> TrackingKeys:
     return TrackingKeys(environment.tracking_secret())
 
 
-def handler(event: dict[str, Any], context: object) -> HttpAnswer:
+def handler(event: dict[str, Any], context: object) -> HttpResponse:
     """Show the numbers, or the order of a token."""
-    since = Since.of(datetime.now(UTC), environment.open_hours())
+    since = Cutoffs.of(datetime.now(UTC), environment.open_hours())
     try:
         if event["resource"] == "/ready":
-            return cached_answer(event, screens.ready(database().numbers(since), since), passing="now")
+            return cached_response(event, screens.ready(database().numbers(since), since), passing="now")
         order_id = verify(header(event, "track-token") or "", tracking_keys().get)
         if order_id is None:
             return answer(401, {"message": BAD_LINK})
@@ -55,7 +55,7 @@ def handler(event: dict[str, Any], context: object) -> HttpAnswer:
     except StoreUnavailableError as error:
         log("ERROR", "Orders not available", reason=str(error))
         return answer(503, {"message": AWAY})
-    return cached_answer(event, document, passing="now", cache_control="no-store")
+    return cached_response(event, document, passing="now", cache_control="no-store")
 
 
 if environment.function_name():

@@ -17,23 +17,23 @@ import environment
 from log import log, metrics
 from orders import counters
 from orders.audit import OutOfTimeError, audit
-from orders.errors import StoreUnavailableError, place_of
+from orders.errors import StoreUnavailableError, location_of
 from orders.ledger import Ledger
 from orders.reconciliation import Clock, Outcome, Reconciler
 from orders.replay import replay
-from orders.screens import Since
-from orders.sweep import Swept, sweep
+from orders.screens import Cutoffs
+from orders.sweep import SweepResult, sweep
 from orders.sync import DeadLetterCounts, RdsOrders
 from orders.times import MAX_AHEAD, iso
 from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.metrics import Metrics
 from stores.dynamodb.projection import Projection
 from stores.mysql import widening
-from stores.mysql.audit import AuditStore
+from stores.mysql.audit import AuditDatabase
 from stores.mysql.connection import MySql
 from stores.mysql.login import LoginSecret
 from stores.mysql.orders import OrdersDatabase
-from stores.mysql.reconciliation import OrderRows
+from stores.mysql.reconciliation import ReconciliationDatabase
 from stores.mysql.screens import Screens
 from stores.sqs import DeadLetters
 
@@ -63,7 +63,7 @@ def projection() -> Projection:
 
 
 @cache
-def found_last() -> Metrics:
+def findings() -> Metrics:
     """Return where findings are kept."""
     return Metrics(dynamodb(), environment.table_names().metrics)
 
@@ -96,10 +96,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         case "check":
             return check()
         case "read":
-            return replay(OrderRows(mysql(), environment.time_zone()), event)
+            return replay(ReconciliationDatabase(mysql(), environment.time_zone()), event)
         case "behind":
             versions = {str(order_id): int(version) for order_id, version in event["versions"].items()}
-            return asdict(OrderRows(mysql(), environment.time_zone()).behind(versions))
+            return asdict(ReconciliationDatabase(mysql(), environment.time_zone()).behind(versions))
         case other:
             raise ValueError(f"Unknown command {other!r}: must be full, rebuild, check, read or behind.")
 
@@ -112,14 +112,14 @@ def check() -> dict[str, Any]:
 def _check_database() -> dict[str, Any]:
     login = LoginSecret(environment.database_secret())
     impatient = MySql(login, timeout=CHECK_TIMEOUT, patience=CHECK_TIMEOUT)
-    rows = OrderRows(impatient, environment.time_zone())
+    rows = ReconciliationDatabase(impatient, environment.time_zone())
     schema = last_order_at = future_orders = reason = refusal = narrow_for = None
     until = datetime.now(UTC) + MAX_AHEAD
     try:
         schema = rows.schema()
         if schema:
             last_order_at, future_orders = rows.last_order_at(until), rows.count_after(until)
-            table = impatient.read(widening.look)
+            table = impatient.read(widening.inspect)
             narrow_for = round(table.seconds, 1) if table.narrow else None
     except StoreUnavailableError as error:
         reason = str(error)
@@ -140,7 +140,7 @@ def _check_database() -> dict[str, Any]:
 
 def _check_dynamodb() -> dict[str, Any]:
     try:
-        found, reason = found_last().rds_orders(), None
+        found, reason = findings().rds_orders(), None
     except StoreUnavailableError as error:
         log("ERROR", "Figures not read", reason=str(error))
         found, reason = RdsOrders(), str(error)
@@ -161,18 +161,20 @@ def _run(work: Work, left: Callable[[], float], asked_by: str) -> dict[str, Any]
     """Compare, sweep the dead letters whatever that found, and keep what was found."""
     outcome = Outcome()
     zone = environment.time_zone()
-    reconciler = Reconciler(OrderRows(mysql(), zone), projection(), zone, Clock(left=lambda: left() - SWEEP))
+    reconciler = Reconciler(
+        ReconciliationDatabase(mysql(), zone), projection(), zone, Clock(left=lambda: left() - SWEEP)
+    )
     try:
         work(reconciler, left, outcome)
     except (StoreUnavailableError, OutOfTimeError) as error:
         outcome.unchecked = str(error)
     # A defect that a row brings to light must not keep good orders in the dead-letter queue.
     except Exception as error:  # noqa: BLE001
-        outcome.unchecked = place_of(error)
+        outcome.unchecked = location_of(error)
     _keep(outcome)
     if environment.publishes_oldest_waiting():
         _publish_oldest_waiting()
-    swept = Swept()
+    swept = SweepResult()
     # The scheduled audit runs beside the run of every minute: of two sweeps at once each counts a part.
     if outcome.next is None and not (work is _audit and asked_by == SCHEDULE):
         # Even if a store failed: between two outages there may be no time to compare everything.
@@ -196,20 +198,20 @@ def _run(work: Work, left: Callable[[], float], asked_by: str) -> dict[str, Any]
 
 
 def _recent(reconciler: Reconciler, left: Callable[[], float], outcome: Outcome) -> None:
-    reconciler.recent(found_last().rds_orders(), outcome)
+    reconciler.recent(findings().rds_orders(), outcome)
 
 
 def _audit(reconciler: Reconciler, left: Callable[[], float], outcome: Outcome) -> None:
     """Correct every counter in MySQL by its rows, and show every counter in DynamoDB as MySQL has it."""
     _recent(reconciler, left, outcome)
-    found = audit(AuditStore(mysql()), environment.time_zone(), left)
+    found = audit(AuditDatabase(mysql()), environment.time_zone(), left)
     outcome.checked = found.rows
     outcome.corrected = dict(found.corrected)
     outcome.drift = max(outcome.drift, found.drift)
     outcome.bad_rows |= dict.fromkeys(found.bad_rows, "no item, or no quantity")
     # First, so that what was corrected a moment ago is no drift of DynamoDB's.
-    shown = [name for name in found.corrected if counters.is_shown(name)]
-    projection().write([], OrderRows(mysql(), environment.time_zone()).counted(shown))
+    shown = [name for name in found.corrected if counters.is_projected(name)]
+    projection().write([], ReconciliationDatabase(mysql(), environment.time_zone()).counted(shown))
     reconciler.compare_all_counters(outcome)
 
 
@@ -227,11 +229,11 @@ def _keep(outcome: Outcome) -> None:
         log("ERROR", "Row holds no order", row=row_id, reason=why)
     now = datetime.now(UTC)
     try:
-        last = found_last().rds_orders()
+        last = findings().rds_orders()
         if outcome.unchecked is not None:
-            found_last().save_unknown(outcome.unchecked, now, outcome.compared_until)
+            findings().save_unknown(outcome.unchecked, now, outcome.compared_until)
         elif outcome.rds_orders is not None:  # else it only went on with a rebuild
-            found_last().save(
+            findings().save(
                 RdsOrders(
                     count=outcome.rds_orders,
                     as_of=now,
@@ -250,12 +252,12 @@ def _by_table(corrected: dict[str, int]) -> dict[str, dict[str, int]]:
     for name, value in corrected.items():
         if item := counters.item_of(name):
             tables["menu"][item] = value
-        elif counters.is_shown(name):
+        elif counters.is_projected(name):
             tables["metrics"][name] = value
     return tables
 
 
-def _sweep(left: Callable[[], float]) -> Swept:
+def _sweep(left: Callable[[], float]) -> SweepResult:
     """Sweep as long as there is time, and leave for the order-status page what stays."""
     swept = sweep(dead_letters(), ledger(), _until(max(SWEEP, left())))
     for order_id in swept.recorded:
@@ -275,7 +277,7 @@ def _sweep(left: Callable[[], float]) -> Swept:
         waitingReason=swept.waiting_reason,
     )
     try:
-        found_last().save_dead_letters(
+        findings().save_dead_letters(
             DeadLetterCounts(swept.rejected, swept.conflicting, swept.waiting, datetime.now(UTC))
         )
     except StoreUnavailableError as error:
@@ -300,7 +302,7 @@ def _publish_oldest_waiting() -> None:
     """Write how long the oldest order has waited that nobody has made ready, in seconds, also 0."""
     now = datetime.now(UTC)
     try:
-        sent_at = Screens(mysql()).oldest_waiting(Since.of(now, environment.open_hours()))
+        sent_at = Screens(mysql()).oldest_waiting(Cutoffs.of(now, environment.open_hours()))
     except StoreUnavailableError as error:
         log("ERROR", "Oldest waiting order not read", reason=str(error))
         return

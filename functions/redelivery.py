@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from log import log
 from orders.backoff import visibility
-from orders.errors import is_final, place_of
+from orders.errors import is_final, location_of
 
 if TYPE_CHECKING:
     from stores.sqs import OrderQueue
@@ -35,7 +35,7 @@ def back_off(
     try:
         problem = _set(queue(), failed, reasons, received, _time_left(context))
     except Exception as error:  # noqa: BLE001  # the batch's other messages are recorded, and must stay so
-        problem = place_of(error)
+        problem = location_of(error)
     if problem:
         log("ERROR", "Visibility not set", reason=problem)
 

@@ -13,12 +13,12 @@ from typing import Any
 from urllib.parse import unquote
 
 import environment
-from http_responses import HttpAnswer, answer, body_text, cached_answer, came_through_cloudfront, header
+from http_responses import HttpResponse, answer, body_text, cached_response, came_through_cloudfront, header
 from log import log
 from orders import change, screens
-from orders.errors import OrderRefusedError, StoreUnavailableError, place_of
+from orders.errors import OrderRefusedError, StoreUnavailableError, location_of
 from orders.order import Order
-from orders.screens import Since
+from orders.screens import Cutoffs
 from orders.states import Role
 from stores import aws
 from stores.dynamodb.client import DynamoDb
@@ -60,7 +60,7 @@ def items() -> OrderItems:
     return OrderItems(DynamoDb(aws.BEST_EFFORT), environment.orders_table())
 
 
-def handler(event: dict[str, Any], context: object) -> HttpAnswer:
+def handler(event: dict[str, Any], context: object) -> HttpResponse:
     """Show the kitchen or an order, or move an order, if the caller may."""
     who = caller(event)
     if who is None:
@@ -99,13 +99,13 @@ def caller(event: dict[str, Any]) -> Caller | None:
     return Caller(str(claims["username"]), max(GROUPS.get(name, Role.NONE) for name in groups))
 
 
-def _kitchen(event: dict[str, Any]) -> HttpAnswer:
-    since = Since.of(datetime.now(UTC), environment.open_hours())
+def _kitchen(event: dict[str, Any]) -> HttpResponse:
+    since = Cutoffs.of(datetime.now(UTC), environment.open_hours())
     document = screens.kitchen(*Screens(mysql()).kitchen(since), since)
-    return cached_answer(event, document, passing="now", cache_control="no-store")
+    return cached_response(event, document, passing="now", cache_control="no-store")
 
 
-def _order(event: dict[str, Any]) -> HttpAnswer:
+def _order(event: dict[str, Any]) -> HttpResponse:
     found = change.find(OrderChanges(mysql()), _order_id(event))
     return _shown(found.document | {"history": screens.history(found.changes)})
 
@@ -119,7 +119,7 @@ def _order_id(event: dict[str, Any]) -> str:
     return order_id
 
 
-def _change(event: dict[str, Any], who: Caller) -> HttpAnswer:
+def _change(event: dict[str, Any], who: Caller) -> HttpResponse:
     try:
         body = body_text(event)
     except ValueError:
@@ -142,10 +142,10 @@ def _show(order: Order) -> None:
         log("ERROR", "Order not shown in DynamoDB", orderId=order.order_id, reason=str(error))
     # The order has moved, so the response must not be an error.
     except Exception as error:  # noqa: BLE001
-        log("ERROR", "Order not shown in DynamoDB", orderId=order.order_id, reason=place_of(error))
+        log("ERROR", "Order not shown in DynamoDB", orderId=order.order_id, reason=location_of(error))
 
 
-def _shown(order: dict[str, Any]) -> HttpAnswer:
+def _shown(order: dict[str, Any]) -> HttpResponse:
     return answer(200, order, headers={"ETag": f'"{order["version"]}"'})
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli import aws, plurals
 from cli.checks import Check
-from orders.counters import TOTAL_ORDERS, Counted, is_shown, item_name, item_of
+from orders.counters import TOTAL_ORDERS, Counted, is_projected, item_name, item_of
 
 if TYPE_CHECKING:
     from cli.aws import Clients
@@ -100,7 +100,7 @@ def read_counters(stack: Stack, clients: Clients) -> dict[str, Counted]:
 
     found = {item["metric"]["S"]: counted(item, "count") for item in scan("metrics_table")}
     found |= {item_name(item["item"]["S"]): counted(item, "orders") for item in scan("menu_table")}
-    return {name: counter for name, counter in found.items() if is_shown(name)}
+    return {name: counter for name, counter in found.items() if is_projected(name)}
 
 
 def read_values(stack: Stack, clients: Clients, names: Iterable[str]) -> dict[str, int]:

@@ -52,7 +52,7 @@ Tally = Callable[[Iterable[Group]], Mapping[str, int]]
 
 
 class Store(Protocol):
-    """The source of truth (`stores.mysql.audit.AuditStore`)."""
+    """The source of truth (`stores.mysql.audit.AuditDatabase`)."""
 
     def snapshot(self, tally: Tally, since: datetime, left: Callable[[], float]) -> Snapshot: ...
     def correct(self, differences: Collection[Difference]) -> None: ...
@@ -61,7 +61,7 @@ class Store(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class AuditResult:
     """Result of an audit."""
 
     rows: int  # that were summed up
@@ -80,7 +80,7 @@ class Findings:
         return max(wrong, default=0)
 
 
-def audit(store: Store, zone: ZoneInfo, left: Callable[[], float]) -> Findings:
+def audit(store: Store, zone: ZoneInfo, left: Callable[[], float]) -> AuditResult:
     """Make every counter what the rows add up to, while orders keep coming.
 
     Orders that are counted after the snapshot change neither a difference nor its correction. What was
@@ -99,7 +99,7 @@ def audit(store: Store, zone: ZoneInfo, left: Callable[[], float]) -> Findings:
     # A day later than DynamoDB: whoever counts and compares by a clock that is behind finds them still.
     day_ago = now - timedelta(days=1)
     store.delete([name for name in snapshot.counters if counters.is_expired(name, zone, day_ago)])
-    return Findings(
+    return AuditResult(
         rows=snapshot.rows,
         corrected={each.name: each.value for each in found},
         recounted=marker is None or now.timestamp() - marker.value < CHANGE_LASTS.total_seconds(),

@@ -14,7 +14,7 @@ from orders import states
 from orders.errors import StoreUnavailableError
 from orders.exact_json import decode
 from orders.names import INVISIBLE, is_unicode
-from orders.order import LONGEST_PLACE, Order
+from orders.order import MAX_PATH, Order
 from orders.request import BAD_KEY, KEY, MAX_BODY
 from orders.screens import staff_order
 from orders.states import Change, Progress, Role, State
@@ -207,7 +207,7 @@ def _fields(body: str, errors: dict[str, str]) -> tuple[State | None, str | None
         errors["body"] = NO_OBJECT
         return None, None
     for name in fields.keys() - {"state", "reason"}:
-        short = name[:LONGEST_PLACE].encode(errors="replace").decode()
+        short = name[:MAX_PATH].encode(errors="replace").decode()
         errors[short] = f"{short} is not a field of a change: send state and reason."
     target = None
     try:

@@ -128,7 +128,7 @@ def item_of(name: str) -> str | None:
     return name[len(ITEM) :] if name.startswith(ITEM) else None
 
 
-def is_shown(name: str) -> bool:
+def is_projected(name: str) -> bool:
     """Return whether DynamoDB has the counter, too."""
     return name.startswith(ITEM) or METRIC.fullmatch(name) is not None
 

@@ -30,7 +30,7 @@ class Conflict(Refused):
     __slots__ = ()
 
 
-class Unforeseen(Refused):
+class Defect(Refused):
     """Place where our code failed on one order: a defect, which the next release may not have."""
 
     __slots__ = ()
@@ -38,10 +38,10 @@ class Unforeseen(Refused):
 
 def is_final(reason: str) -> bool:
     """Return whether trying again is useless until a person changes something: no store is at fault."""
-    return isinstance(reason, Refused) and not isinstance(reason, Unforeseen)
+    return isinstance(reason, Refused) and not isinstance(reason, Defect)
 
 
-def place_of(error: Exception) -> str:
+def location_of(error: Exception) -> str:
     """Return what failed and where, without the error's text: it may hold a customer's name."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {PurePath(frame.filename).name}, line {frame.lineno}"

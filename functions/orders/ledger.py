@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
-from orders.counters import Counted, is_shown, tally
-from orders.errors import Conflict, OrderRefusedError, Refused, StoreUnavailableError, Unforeseen, place_of
+from orders.counters import Counted, is_projected, tally
+from orders.errors import Conflict, Defect, OrderRefusedError, Refused, StoreUnavailableError, location_of
 from orders.order import CONTENTS, Order
 from orders.states import Progress
 
@@ -92,7 +92,7 @@ class Ledger:
             reason = Refused(str(error))
         # A defect of ours that one order brings to light must not take its neighbours along.
         except Exception as error:  # noqa: BLE001
-            reason = Unforeseen(place_of(error))
+            reason = Defect(location_of(error))
         if len(orders) == 1:
             return {}, {orders[0].order_id: reason}
         middle = len(orders) // 2
@@ -108,7 +108,7 @@ class Ledger:
         if not orders:
             return {}
         try:
-            names = filter(is_shown, tally(orders, self._zone, datetime.now(UTC)))
+            names = filter(is_projected, tally(orders, self._zone, datetime.now(UTC)))
             written = self._projection.write(orders, self._database.counted(list(names)))
             if written.newer:
                 self._database.adopt(written.newer)
@@ -116,7 +116,7 @@ class Ledger:
         except StoreUnavailableError as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001
-            reason = Unforeseen(place_of(error))
+            reason = Defect(location_of(error))
         return {order.order_id: reason for order in orders}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orders import exact_json
-from orders.errors import Refused, Unforeseen, place_of
+from orders.errors import Defect, Refused, location_of
 from orders.exact_json import exact
 from orders.order import ORDER_ID, InvalidOrderError, Order, OrderFields
 from orders.times import OrderTime, TimeError, order_time
@@ -48,7 +48,7 @@ def parse_batch(records: Iterable[Mapping[str, Any]]) -> tuple[list[Received], l
             rejected.append(Rejected(message_id, Refused(error)))
         # A defect that one message brings to light must not take its neighbours to the dead-letter queue.
         except Exception as error:  # noqa: BLE001
-            rejected.append(Rejected(message_id, Unforeseen(place_of(error))))
+            rejected.append(Rejected(message_id, Defect(location_of(error))))
     return received, rejected
 
 

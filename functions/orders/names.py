@@ -50,7 +50,7 @@ class CustomerNames(StrEnum):
     INITIAL = "initial"
     NONE = "none"
 
-    def told(self, name: str | None) -> str | None:
+    def shorten(self, name: str | None) -> str | None:
         """Shorten a name: `Ada Lovelace` to `Ada L.` or to nothing; None, in rows of before, has no name."""
         match self:
             case CustomerNames.FULL:

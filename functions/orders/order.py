@@ -22,8 +22,8 @@ MAX_STORED = 390 * 1024
 CONTAINER = 3
 MAX_DEPTH = 16  # levels of nested attributes; DynamoDB takes 32, of which the item is one
 # Limits of an error's text, which goes to logs and terminals: an order may have thousands of wrong fields.
-MOST_SENTENCES = 5
-LONGEST_PLACE = 60  # characters
+MAX_SENTENCES = 5
+MAX_PATH = 60  # characters
 NUMBERS = (
     f"must be a number of at most {MAX_DIGITS} significant digits, "
     f"from 1E{MIN_EXPONENT} to 9.99E+{MAX_EXPONENT}, or 0."
@@ -42,8 +42,8 @@ class InvalidOrderError(ValueError):
 
     def __init__(self, errors: Mapping[str, str]) -> None:
         sentences = list(errors.values())
-        if len(sentences) > MOST_SENTENCES:
-            sentences[MOST_SENTENCES:] = [f"{len(sentences) - MOST_SENTENCES} more fields are wrong."]
+        if len(sentences) > MAX_SENTENCES:
+            sentences[MAX_SENTENCES:] = [f"{len(sentences) - MAX_SENTENCES} more fields are wrong."]
         super().__init__(" ".join(sentences))
         self.errors = dict(errors)
 
@@ -159,7 +159,7 @@ def _check_attributes(attributes: dict[str, Any], errors: dict[str, str]) -> Non
         elif problem := _problem(value):
             path, reason = problem
             place = name + path
-            errors[name] = f"{place[:LONGEST_PLACE]}{'…' if place[LONGEST_PLACE:] else ''} {reason}"
+            errors[name] = f"{place[:MAX_PATH]}{'…' if place[MAX_PATH:] else ''} {reason}"
     if errors or not attributes:
         return
     size = len(encode(attributes, ensure_ascii=False).encode())

@@ -53,7 +53,7 @@ class Behind:
 
 
 class Database(Protocol):
-    """The source of truth (`stores.mysql.reconciliation.OrderRows`)."""
+    """The source of truth (`stores.mysql.reconciliation.ReconciliationDatabase`)."""
 
     def count_uncounted(self) -> Rows: ...
     def recorded(self, since: datetime, until: datetime, after: Place, limit: int) -> Rows: ...
@@ -74,7 +74,7 @@ class Projection(Protocol):
     def read(self, names: Iterable[str]) -> dict[str, Counted]: ...
     def names(self) -> set[str]: ...
     def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Written: ...
-    def show(self, name: str, counted: Counted, read: Counted | None = None) -> bool: ...
+    def set_counter(self, name: str, counted: Counted, read: Counted | None = None) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -152,7 +152,9 @@ class Reconciler:
     def compare_counters(self, names: Iterable[str], outcome: Outcome) -> None:
         """Compare counters by their versions, and set those that are wrong."""
         soon = self._clock.now() + timedelta(minutes=1)
-        names = [n for n in names if counters.is_shown(n) and not counters.is_expired(n, self._zone, soon)]
+        names = [
+            n for n in names if counters.is_projected(n) and not counters.is_expired(n, self._zone, soon)
+        ]
         before = self._database.counted(names)
         shown = self._projection.read(before)
         if late := [name for name, counted in before.items() if _is_late(shown.get(name), counted)]:
@@ -162,9 +164,9 @@ class Reconciler:
         for name, counted in after.items():
             seen = shown.get(name)
             if _is_late(seen, before[name]):
-                self._projection.show(name, counted)
+                self._projection.set_counter(name, counted)
             elif seen and _is_wrong(seen, before[name], counted):
-                self._projection.show(name, counted, seen)
+                self._projection.set_counter(name, counted, seen)
             else:
                 continue
             difference = abs(counted.value - (seen.value if seen else 0))
@@ -192,7 +194,7 @@ class Reconciler:
             rows = self._database.count_uncounted()
             outcome.bad_rows |= rows.bad
             outcome.counted += len(rows.orders)
-            names = filter(counters.is_shown, counters.tally(rows.orders, self._zone, self._clock.now()))
+            names = filter(counters.is_projected, counters.tally(rows.orders, self._zone, self._clock.now()))
             self._write(rows.orders, outcome, self._database.counted(list(names)))
             if rows.after is None:
                 return

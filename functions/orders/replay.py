@@ -24,7 +24,7 @@ class Row:
 
 
 class Rows(Protocol):
-    """Orders by their times (`stores.mysql.reconciliation.OrderRows`)."""
+    """Orders by their times (`stores.mysql.reconciliation.ReconciliationDatabase`)."""
 
     def period(self, start: datetime, end: datetime, after: int, limit: int) -> Sequence[Row]: ...
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from orders.exact_json import canonical, encode
 from orders.message import decode
-from orders.order import LONGEST_PLACE, InvalidOrderError, OrderFields
+from orders.order import MAX_PATH, InvalidOrderError, OrderFields
 
 # Limits for callers without the API key, who may be anybody: what an order needs. They bound what one sender
 # can cost in a day, and how fast the database grows (infra/README.md has both figures).
@@ -130,7 +130,7 @@ def _needs_api_key(fields: OrderFields) -> Iterator[tuple[str, str]]:
         yield "body", TOO_MANY_FIELDS
     for name, value in fields.attributes.items():
         if _levels(value) > MAX_LEVELS:
-            yield name, f"{name[:LONGEST_PLACE]} is nested too deeply: a field may have {MAX_LEVELS} levels."
+            yield name, f"{name[:MAX_PATH]} is nested too deeply: a field may have {MAX_LEVELS} levels."
 
 
 def _levels(value: object) -> int:

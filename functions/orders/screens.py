@@ -27,7 +27,7 @@ class GoneError(LookupError):
 
 
 @dataclass(frozen=True, slots=True)
-class Since:
+class Cutoffs:
     """Moments: what is older than one of them is on no screen."""
 
     now: datetime
@@ -36,7 +36,7 @@ class Since:
     recent: datetime
 
     @classmethod
-    def of(cls, now: datetime, open_hours: int) -> Since:
+    def of(cls, now: datetime, open_hours: int) -> Cutoffs:
         """Return the moments of a time by the setting `openHours`."""
         return cls(now, now - timedelta(hours=open_hours), now - READY_FOR, now - RECENT_FOR)
 
@@ -58,7 +58,9 @@ class Tracked:
     seconds: Sequence[int]
 
 
-def kitchen(lists: Mapping[str, Sequence[Listed]], totals: Mapping[str, int], since: Since) -> dict[str, Any]:
+def kitchen(
+    lists: Mapping[str, Sequence[Listed]], totals: Mapping[str, int], since: Cutoffs
+) -> dict[str, Any]:
     """Return the response to `GET /kitchen`, of the lists `open`, `delayed` and `recent` in any order."""
 
     def documents(listed: Iterable[Listed]) -> list[dict[str, Any]]:
@@ -84,7 +86,7 @@ def _moved_at(listed: Listed) -> tuple[datetime, int]:
     return (order.progress and order.progress.at) or EPOCH, order.row_id or 0
 
 
-def ready(numbers: Mapping[State, Sequence[tuple[int, datetime]]], since: Since) -> dict[str, Any]:
+def ready(numbers: Mapping[State, Sequence[tuple[int, datetime]]], since: Cutoffs) -> dict[str, Any]:
     """Return the response to `GET /ready`, of the rows' ids and times by state."""
     return {
         "now": iso(since.now),
@@ -93,7 +95,7 @@ def ready(numbers: Mapping[State, Sequence[tuple[int, datetime]]], since: Since)
     }
 
 
-def track(tracked: Tracked | None, since: Since) -> dict[str, Any]:
+def track(tracked: Tracked | None, since: Cutoffs) -> dict[str, Any]:
     """Return the response to `GET /track`; raise GoneError if the order is over.
 
     None stands for an order that was accepted and is not recorded yet. One that the previous release has just

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from orders import counters
 from orders.errors import StoreUnavailableError
 from orders.names import CustomerNames
-from orders.screens import Since
+from orders.screens import Cutoffs
 from orders.sync import DeadLetterCounts, Depths, RdsOrders
 from orders.times import MAX_AHEAD, iso
 
@@ -19,10 +19,10 @@ RECENT_ORDERS = 20
 TOP_ITEMS = 5
 # ReconcileOrders runs every minute; older findings may not be true any more.
 LATELY = timedelta(minutes=5)
-NOT_COMPARED_LATELY = "ReconcileOrders has reported nothing since then"
+NOT_COMPARED_RECENTLY = "ReconcileOrders has reported nothing since then"
 
 
-class NothingKnownError(Exception):
+class AllUnavailableError(Exception):
     """No source is available; `reasons` has the reason of each."""
 
     def __init__(self, reasons: dict[str, str]) -> None:
@@ -36,7 +36,7 @@ class Database(Protocol):
     def recent(self, until: datetime, limit: int) -> list[dict[str, Any]]: ...
     def top_items(self, now: datetime, limit: int) -> list[dict[str, Any]]: ...
     def values(self, names: Collection[str]) -> dict[str, int]: ...
-    def open_orders(self, since: Since) -> dict[str, int]: ...
+    def open_orders(self, since: Cutoffs) -> dict[str, int]: ...
 
 
 class Metrics(Protocol):
@@ -63,7 +63,7 @@ def order_status(
     """Read every source, and return the status as far as it is known.
 
     What an unavailable source has is null, or an empty list where pages expect a list. The second result
-    has the reason by each unavailable source: `rds`, `dynamodb`, `sqs`. Raises NothingKnownError if all are.
+    names each unavailable source: `rds`, `dynamodb`, `sqs`. Raises AllUnavailableError if all are.
     An order that nobody closed is an open one for `open_hours`.
     """
     unavailable: dict[str, str] = {}
@@ -86,7 +86,7 @@ def order_status(
     counted, reconciled, dead_letters = found or (None, RdsOrders(), None)
     depths = read("sqs", queues.depths)
     if len(unavailable) == 3:
-        raise NothingKnownError(unavailable)
+        raise AllUnavailableError(unavailable)
     total = counted[counters.TOTAL_ORDERS] if counted else None
     count_today = counted[today] if counted else None
     status = {
@@ -123,7 +123,7 @@ def _recorded(
     shares = counters.same_time_yesterday(now, zone)
     values = database.values(shares)
     return {
-        "open_orders": database.open_orders(Since.of(now, open_hours)),
+        "open_orders": database.open_orders(Cutoffs.of(now, open_hours)),
         "recent_orders": [_shown(order, names) for order in recent],
         "top_items": database.top_items(now, TOP_ITEMS),
         "same_time_yesterday": round(sum(values.get(name, 0) * share for name, share in shares.items())),
@@ -134,7 +134,7 @@ def _comparison(found: RdsOrders, now: datetime) -> dict[str, Any]:
     """Return what was found last. A drift stays until a comparison finds none; unknown is not in sync."""
     since, reason = found.unknown_since, found.unknown_reason
     if found.as_of and not since and now - found.as_of > LATELY:
-        since, reason = found.as_of, NOT_COMPARED_LATELY
+        since, reason = found.as_of, NOT_COMPARED_RECENTLY
     compared = found.as_of is not None
     in_sync = True if compared and not since else None
     return {
@@ -162,6 +162,6 @@ def _dead_letters(found: DeadLetterCounts | None, now: datetime) -> dict[str, An
 def _shown(order: dict[str, Any], names: CustomerNames) -> dict[str, Any]:
     return {
         **order,
-        "customer_name": names.told(order["customer_name"]),
+        "customer_name": names.shorten(order["customer_name"]),
         "created_at": iso(order["created_at"]),
     }

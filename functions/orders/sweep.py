@@ -14,13 +14,13 @@ from orders.message import parse_batch
 class DeadLetters(Protocol):
     """Messages in `OrderDLQ` (`stores.sqs.DeadLetters`)."""
 
-    def take(self) -> Sequence[Mapping[str, Any]]: ...
+    def receive(self) -> Sequence[Mapping[str, Any]]: ...
     def delete(self, message_ids: Sequence[str]) -> None: ...
-    def put_back(self, message_ids: Sequence[str]) -> None: ...
+    def release(self, message_ids: Sequence[str]) -> None: ...
 
 
 @dataclass(slots=True)
-class Swept:
+class SweepResult:
     """Result of a sweep; of several reasons of a kind, the latest."""
 
     recorded: list[str] = field(default_factory=list)  # ids of the orders that both stores have now
@@ -50,20 +50,20 @@ class Swept:
             self.waiting_reason = reason
 
 
-def sweep(dead_letters: DeadLetters, ledger: Ledger, left: Callable[[], float]) -> Swept:
+def sweep(dead_letters: DeadLetters, ledger: Ledger, left: Callable[[], float]) -> SweepResult:
     """Record every order among the dead letters in the time that is `left`, and leave the rest where it is.
 
     A message keeps its id and its time of sending when SQS moves it to the dead-letter queue, so it is the
     same order that it was. Once a store is unavailable, the rest is only read and counted. A conflict is
     tried each time, since the order that has its id may be deleted: it costs one lookup in the database.
     """
-    swept, staying = Swept(), set[str]()
+    swept, staying = SweepResult(), set[str]()
     is_away: str | None = None
     try:
         while left() > 0:
             # A message that becomes visible again during the sweep was counted already.
             messages = {
-                str(m["messageId"]): m for m in dead_letters.take() if str(m["messageId"]) not in staying
+                str(m["messageId"]): m for m in dead_letters.receive() if str(m["messageId"]) not in staying
             }
             if not messages:
                 break
@@ -80,7 +80,7 @@ def sweep(dead_letters: DeadLetters, ledger: Ledger, left: Callable[[], float]) 
     except StoreUnavailableError as error:
         swept.reason = str(error)
     try:
-        dead_letters.put_back(sorted(staying))
+        dead_letters.release(sorted(staying))
     except StoreUnavailableError as error:
         swept.reason = str(error)
     return swept

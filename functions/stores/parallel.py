@@ -10,7 +10,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def call_at_once(threads: Executor, call: Callable[[T], R], arguments: Iterable[T]) -> list[R]:
+def call_in_parallel(threads: Executor, call: Callable[[T], R], arguments: Iterable[T]) -> list[R]:
     """Make a call with each argument, several at once, and return the results in order.
 
     Once a call fails no other begins, and its error is raised when none is running: what still ran would go

@@ -12,7 +12,7 @@ import environment
 from orders.errors import StoreUnavailableError
 from orders.sync import Depths
 from stores import aws
-from stores.parallel import call_at_once
+from stores.parallel import call_in_parallel
 
 MAX_BATCH = 10  # messages of one call
 PARALLEL = 8  # calls at once
@@ -101,12 +101,12 @@ class DeadLetters:
         self._receipts: dict[str, str] = {}
         self._threads = ThreadPoolExecutor(PARALLEL)
 
-    def take(self) -> list[dict[str, Any]]:
+    def receive(self) -> list[dict[str, Any]]:
         """Take some messages, as records of an SQS event, by several receives at once.
 
         None means that there are no more, as a rule: SQS looks at a few of its servers for each receive.
         """
-        found = call_at_once(self._threads, self._receive, range(PARALLEL))
+        found = call_in_parallel(self._threads, self._receive, range(PARALLEL))
         messages = [message for received in found for message in received]
         self._receipts |= {message["MessageId"]: message["ReceiptHandle"] for message in messages}
         return [
@@ -118,7 +118,7 @@ class DeadLetters:
         """Delete messages that were taken; one that could not be deleted is seen again, and comes again."""
         self._call_in_batches("delete_message_batch", message_ids)
 
-    def put_back(self, message_ids: Sequence[str]) -> None:
+    def release(self, message_ids: Sequence[str]) -> None:
         """Let everybody see messages that were taken."""
         self._call_in_batches("change_message_visibility_batch", message_ids, VisibilityTimeout=0)
 
@@ -138,7 +138,7 @@ class DeadLetters:
             for number, message_id in enumerate(message_ids)
         ]
         groups = [entries[start : start + MAX_BATCH] for start in range(0, len(entries), MAX_BATCH)]
-        call_at_once(self._threads, lambda group: self._call(operation, Entries=group), groups)
+        call_in_parallel(self._threads, lambda group: self._call(operation, Entries=group), groups)
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
         try:

@@ -20,7 +20,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 from pymysql.cursors import Cursor
 
-from orders.counters import Counted, is_expired, is_shown
+from orders.counters import Counted, is_expired, is_projected
 from orders.errors import Conflict
 from orders.exact_json import decode, encode
 from orders.states import pickup_number
@@ -550,7 +550,7 @@ class Cafe:
         for order_id, said in self.said.items():
             assert rows[order_id] in said, "this is not what was said"
         counted = self._check_counters(tables, rows)
-        shown = {name: counter for name, counter in counted.items() if is_shown(name)}
+        shown = {name: counter for name, counter in counted.items() if is_projected(name)}
         assert self._unexpired(self._read_shown()) == shown, "DynamoDB does not show what MySQL has"
         assert not self.queue.messages
         left = {
@@ -579,7 +579,7 @@ class Cafe:
                 f"{message.message_id} passes for done, and DynamoDB does not have it"
             )
             for name, version in self._unexpired(self._counted_at[kept.order_id]).items():
-                assert not is_shown(name) or shown[name].version >= version, (
+                assert not is_projected(name) or shown[name].version >= version, (
                     f"{message.message_id} passes for done, and DynamoDB's {name} does not have it"
                 )
         for message_id, reason in run.reasons.items():

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pymysql
 import pytest
 
-from orders.counters import is_shown, tally
+from orders.counters import is_projected, tally
 from orders.errors import Conflict
 from orders.ledger import Ledger
 from orders.order import Order
@@ -93,7 +93,7 @@ def test_workers_that_record_the_same_orders_at_once_count_each_once(
         for (table, key), item in tables.items.items()
         if table != NAMES.orders
     }
-    assert shown == {name: counter for name, counter in counted.items() if is_shown(name)}
+    assert shown == {name: counter for name, counter in counted.items() if is_projected(name)}
     in_dynamodb = {key: item for (table, key), item in tables.items.items() if table == NAMES.orders}
     assert {key: item["item"]["S"] for key, item in in_dynamodb.items()} == {
         order.order_id: order.item for order in orders

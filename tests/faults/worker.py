@@ -26,11 +26,11 @@ from orders.reconciliation import Clock, Outcome, Reconciler
 from orders.sync import RdsOrders
 from stores.dynamodb.client import DynamoDb, Item, TableNames
 from stores.dynamodb.projection import Projection
-from stores.mysql.audit import AuditStore
+from stores.mysql.audit import AuditDatabase
 from stores.mysql.connection import MySql
 from stores.mysql.login import Login, LoginSecret
 from stores.mysql.orders import OrdersDatabase
-from stores.mysql.reconciliation import OrderRows
+from stores.mysql.reconciliation import ReconciliationDatabase
 from tests.faults import tables
 from tests.faults.faults import LOST, Boundary, Fault, Place, after, before
 from tests.faults.queue import Message
@@ -96,7 +96,7 @@ class Process:
         self.ledger = Ledger(OrdersDatabase(mysql, environment.zone), projection, environment.zone)
         # By its clock, what is under way already counts as late.
         clock = Clock(now=lambda: environment.now + timedelta(minutes=1), sleep=lambda _: None)
-        rows = OrderRows(mysql, environment.zone)
+        rows = ReconciliationDatabase(mysql, environment.zone)
         self.reconciler = Reconciler(rows, projection, environment.zone, clock)
 
     def end(self) -> None:
@@ -266,7 +266,7 @@ class Audit(Run):
     def handle(self) -> None:
         """Correct every counter that is wrong."""
         try:
-            audit(AuditStore(self.process.mysql), self.environment.zone, lambda: 1.0)
+            audit(AuditDatabase(self.process.mysql), self.environment.zone, lambda: 1.0)
         except StoreUnavailableError as error:
             self.environment.note(f"{self.name}: {error}")
 

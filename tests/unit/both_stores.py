@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from orders.audit import Findings, audit
+from orders.audit import AuditResult, audit
 from orders.ledger import Ledger
 from orders.order import Order
 from orders.reconciliation import GRACE, Clock, Outcome, Reconciler
@@ -14,10 +14,10 @@ from orders.sync import RdsOrders
 from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.metrics import Metrics
 from stores.dynamodb.projection import Projection
-from stores.mysql.audit import AuditStore
+from stores.mysql.audit import AuditDatabase
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
-from stores.mysql.reconciliation import OrderRows
+from stores.mysql.reconciliation import ReconciliationDatabase
 from tests.stores import BERLIN, NAMES
 
 
@@ -31,7 +31,7 @@ class BothStores:
         self.database = OrdersDatabase(mysql, BERLIN)
         self.projection = Projection(client, NAMES, BERLIN)
         self.ledger = Ledger(self.database, self.projection, BERLIN)
-        self.rows = OrderRows(mysql, BERLIN)
+        self.rows = ReconciliationDatabase(mysql, BERLIN)
         self.metrics = Metrics(client, NAMES.metrics)
         self.slept = timedelta(0)
         self.left = float("inf")
@@ -60,9 +60,9 @@ class BothStores:
         self.reconciler.recent(last or RdsOrders(), outcome)
         return outcome
 
-    def audit(self) -> Findings:
+    def audit(self) -> AuditResult:
         """Compare the counters in MySQL with the rows."""
-        return audit(AuditStore(self.mysql), BERLIN, lambda: self.left)
+        return audit(AuditDatabase(self.mysql), BERLIN, lambda: self.left)
 
     def compare_all_counters(self) -> Outcome:
         """Compare every counter in DynamoDB with MySQL's."""

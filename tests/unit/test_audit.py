@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymysql.cursors import Cursor
 
-from orders.audit import Findings, OutOfTimeError, Snapshot, State, audit, differences
+from orders.audit import AuditResult, OutOfTimeError, Snapshot, State, audit, differences
 from orders.counters import QUARTER, day_name, hour_name, item_name, quarter_name, tally
 from orders.order import Order
 from stores.mysql import audit as mysql_audit
-from stores.mysql.audit import AuditStore
+from stores.mysql.audit import AuditDatabase
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from tests.stores import BERLIN
@@ -123,7 +123,7 @@ def test_an_audit_without_the_time_for_it_changes_nothing_and_says_what_fits(
     both.sql("UPDATE counters SET value = 9 WHERE name = 'TOTAL_ORDERS'")
     time = iter([1, 0])
     with pytest.raises(OutOfTimeError, match="after 2 rows"):
-        audit(AuditStore(both.mysql), BERLIN, time.__next__)
+        audit(AuditDatabase(both.mysql), BERLIN, time.__next__)
     assert both.counters["TOTAL_ORDERS"] == 9
 
 
@@ -141,7 +141,7 @@ def test_orders_that_come_in_during_the_audit_are_counted_once(
     both.sql("UPDATE counters SET value = value + 7")
     database = OrdersDatabase(new_mysql(), BERLIN)
 
-    class Busy(AuditStore):
+    class Busy(AuditDatabase):
         def snapshot(self, *arguments: Any) -> Snapshot:
             found = super().snapshot(*arguments)
             database.record(orders(4, 5))
@@ -162,7 +162,7 @@ def test_the_snapshot_does_not_see_what_is_committed_while_it_reads(
         database.record(orders(next(numbers)))
         return 99
 
-    assert audit(AuditStore(both.mysql), BERLIN, left).corrected == {}
+    assert audit(AuditDatabase(both.mysql), BERLIN, left).corrected == {}
 
 
 def test_two_audits_at_once_correct_once(both: BothStores, new_mysql: Callable[[], MySql]) -> None:
@@ -170,7 +170,7 @@ def test_two_audits_at_once_correct_once(both: BothStores, new_mysql: Callable[[
     both.sql("UPDATE counters SET value = value + 7")
     meeting = threading.Barrier(2)
 
-    class Meeting(AuditStore):
+    class Meeting(AuditDatabase):
         def snapshot(self, *arguments: Any) -> Snapshot:
             found = super().snapshot(*arguments)
             meeting.wait(60)
@@ -191,7 +191,7 @@ def test_a_correction_whose_answer_was_lost_is_made_once(both: BothStores) -> No
     both.record(orders(1, 2, 3))
     both.sql("DELETE FROM counters WHERE name = 'ITEM#Latte'")
     both.sql("UPDATE counters SET value = value + 7")
-    store = AuditStore(both.mysql)
+    store = AuditDatabase(both.mysql)
     now = datetime.now(UTC)
     found = differences(
         store.snapshot(lambda groups: mysql_tally(groups), now - timedelta(days=1), lambda: 99), BERLIN, now
@@ -222,20 +222,20 @@ def test_another_time_zone_recounts_the_days_and_is_no_drift(both: BothStores) -
     both.record(orders(1, sent_at=sent_at))
     forget_time_zone(both)
     tokyo = ZoneInfo("Asia/Tokyo")
-    found = audit(AuditStore(both.mysql), tokyo, lambda: 99)
+    found = audit(AuditDatabase(both.mysql), tokyo, lambda: 99)
     assert found.drift == 0
     assert found.recounted
     assert both.counters[day_name(sent_at, tokyo)] == 1
     assert day_name(sent_at, ZoneInfo("UTC")) not in both.counters
     both.sql("UPDATE counters SET value = 0 WHERE name LIKE 'TIME_ZONE%%'")
-    assert not audit(AuditStore(both.mysql), tokyo, lambda: 99).recounted
+    assert not audit(AuditDatabase(both.mysql), tokyo, lambda: 99).recounted
     # There and back: each change recounts.
     assert both.audit().recounted
-    assert audit(AuditStore(both.mysql), tokyo, lambda: 99).recounted
+    assert audit(AuditDatabase(both.mysql), tokyo, lambda: 99).recounted
 
 
 def test_a_wrong_total_is_drift_even_when_the_time_zone_has_changed() -> None:
-    assert Findings(1, {"TOTAL_ORDERS": -3, "ORDERS#2026-01-01": 9}, recounted=True).drift == 3
+    assert AuditResult(1, {"TOTAL_ORDERS": -3, "ORDERS#2026-01-01": 9}, recounted=True).drift == 3
 
 
 def test_expired_hours_are_neither_counted_nor_compared_and_deleted_a_day_later(both: BothStores) -> None:

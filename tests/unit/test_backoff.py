@@ -18,7 +18,7 @@ import reconcile_orders
 import redelivery
 from orders import backoff
 from orders.backoff import visibility
-from orders.errors import Conflict, Refused, Unforeseen
+from orders.errors import Conflict, Defect, Refused
 from orders.ledger import Failures
 from orders.order import Order
 from stores.sqs import PARALLEL, OrderQueue
@@ -28,7 +28,7 @@ from tests.waiting import LIMIT
 UNAVAILABLE = "MySQL error 2003"
 MALFORMED = Refused("The order must be a JSON object; this is not JSON.")
 CONFLICT = Conflict("orderId o1 belongs to another order, with another item")
-DEFECT = Unforeseen("KeyError in tables.py, line 7")
+DEFECT = Defect("KeyError in tables.py, line 7")
 VISIBILITY = 180  # seconds; of the queue in `dev` and `prod`
 
 

@@ -113,7 +113,7 @@ def test_an_order_of_an_expired_hour_counts_in_no_hour(age: timedelta, names: in
 
 
 @pytest.mark.parametrize(
-    ("name", "is_shown"),
+    ("name", "is_projected"),
     [
         ("TOTAL_ORDERS", True),
         ("ORDERS#2026-11-22", True),
@@ -125,8 +125,8 @@ def test_an_order_of_an_expired_hour_counts_in_no_hour(age: timedelta, names: in
         ("TIME_ZONE#UTC", False),
     ],
 )
-def test_dynamodb_has_no_counters_of_quarters_and_of_items_by_hour(name: str, *, is_shown: bool) -> None:
-    assert counters.is_shown(name) == is_shown
+def test_dynamodb_has_no_counters_of_quarters_and_of_items_by_hour(name: str, *, is_projected: bool) -> None:
+    assert counters.is_projected(name) == is_projected
 
 
 @given(now=MOMENTS)

@@ -16,7 +16,7 @@ from pymysql.cursors import Cursor
 
 import get_order_status
 from orders.order import Order
-from orders.status import NothingKnownError
+from orders.status import AllUnavailableError
 from orders.sync import RdsOrders
 from stores import aws
 from stores.mysql.connection import MySql
@@ -182,7 +182,7 @@ def test_without_any_source_the_log_has_the_reasons_and_the_response_has_none(
     reasons = {"rds": "MySQL error 2003", "dynamodb": "secret", "sqs": "secret"}
 
     def fail() -> Any:
-        raise NothingKnownError(reasons)
+        raise AllUnavailableError(reasons)
 
     monkeypatch.setattr(get_order_status, "read_status", lambda: fail)
     assert "secret" not in ask()["body"]

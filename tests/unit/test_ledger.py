@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from orders.counters import Counted
-from orders.errors import Conflict, OrderRefusedError, Refused, StoreUnavailableError, Unforeseen
+from orders.errors import Conflict, Defect, OrderRefusedError, Refused, StoreUnavailableError
 from orders.ledger import Failures, Ledger, Written
 from orders.order import Order
 from orders.states import Progress, State
@@ -181,7 +181,7 @@ def test_a_defect_that_one_order_brings_to_light_does_not_take_its_neighbours_wi
     database.defective_item = "item 2"
     failures = ledger.record(orders(5))
     assert set(failures) == {"m2"}
-    assert isinstance(failures["m2"], Unforeseen)
+    assert isinstance(failures["m2"], Defect)
     assert failures["m2"].startswith("KeyError in test_ledger.py, line ")
     assert set(projection.orders) == {"o0", "o1", "o3", "o4"}
 
@@ -192,7 +192,7 @@ def test_a_defect_in_the_projection_is_reported_without_what_an_order_says(
     projection.defective_item = "item 0"
     failures = ledger.record(orders(1))
     assert failures["m0"].startswith("KeyError in test_ledger.py, line ")
-    assert isinstance(failures["m0"], Unforeseen)
+    assert isinstance(failures["m0"], Defect)
 
 
 def test_an_order_that_is_there_twice_in_a_batch_is_written_once(

@@ -72,15 +72,15 @@ def test_a_table_that_hangs_leaves_the_function_time_to_say_so(monkeypatch: pyte
 
 def test_what_was_only_ordered_is_not_on_it(menu: Menu, projection: Projection) -> None:
     projection.set_up({"Latte": Decimal(5)})
-    projection.show(item_name("Water"), Counted(1, 1))
-    projection.show(item_name("Latte"), Counted(1, 1))
+    projection.set_counter(item_name("Water"), Counted(1, 1))
+    projection.set_counter(item_name("Latte"), Counted(1, 1))
     assert menu.prices() == {"Latte": 5}
 
 
 def test_an_order_does_not_change_it(menu: Menu, projection: Projection) -> None:
     projection.set_up({"Latte": Decimal(5)})
     tag = ask()["headers"]["ETag"]
-    projection.show(item_name("Latte"), Counted(1, 1))
+    projection.set_counter(item_name("Latte"), Counted(1, 1))
     assert ask(**{"if-none-match": tag})["statusCode"] == 304
     projection.set_up({"Latte": Decimal(6)})
     assert ask(**{"if-none-match": tag})["statusCode"] == 200

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from orders.errors import Unforeseen, is_final
+from orders.errors import Defect, is_final
 from orders.message import decode, parse_batch, parse_record
 from orders.order import InvalidOrderError, Order, OrderFields
 from orders.times import MAX_AHEAD
@@ -204,6 +204,6 @@ def test_a_message_on_which_the_parser_fails_is_rejected_alone_and_not_for_good(
     received, (rejected,) = parse_batch([record(BARE), defect])
     assert [message.message_id for message in received] == [MESSAGE_ID]
     assert rejected.message_id == "defect"
-    assert isinstance(rejected.reason, Unforeseen)
+    assert isinstance(rejected.reason, Defect)
     assert not is_final(rejected.reason)
     assert rejected.reason.startswith("KeyError in test_message.py, line ")

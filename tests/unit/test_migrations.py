@@ -18,7 +18,7 @@ from orders.audit import audit
 from orders.errors import SchemaError, StoreUnavailableError
 from orders.order import Order
 from stores.mysql import migrations, users, widening
-from stores.mysql.audit import AuditStore
+from stores.mysql.audit import AuditDatabase
 from stores.mysql.connection import MySql
 from stores.mysql.login import Login
 from stores.mysql.orders import OrdersDatabase
@@ -189,7 +189,7 @@ def test_a_row_that_comes_during_the_migration_is_counted_once(master: MySql, em
     older_worker.start()
     try:
         migrations.migrate(master, ALL)
-        audit(AuditStore(master), UTC_ZONE, lambda: 60)
+        audit(AuditDatabase(master), UTC_ZONE, lambda: 60)
     finally:
         done.set()
         older_worker.join()

@@ -26,7 +26,7 @@ from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.projection import Projection
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
-from stores.mysql.reconciliation import OrderRows
+from stores.mysql.reconciliation import ReconciliationDatabase
 from tests.json_numbers import JSON_NUMBERS
 from tests.stores import BERLIN, NAMES
 from tests.unit.api import TrackingKeys
@@ -71,7 +71,7 @@ class Cafe:
     def __init__(self, mysql: MySql, dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         self.topic = Topic()
         self.dynamodb = dynamodb
-        self.rows = OrderRows(mysql, BERLIN)
+        self.rows = ReconciliationDatabase(mysql, BERLIN)
         projection = Projection(DynamoDb(client=dynamodb), NAMES, BERLIN)
         self.ledger = Ledger(OrdersDatabase(mysql, BERLIN), projection, BERLIN)
         monkeypatch.setattr(place_order, "topic", lambda: self.topic)

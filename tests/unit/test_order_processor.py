@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import order_processor
-from orders.errors import Conflict, Refused, Unforeseen
+from orders.errors import Conflict, Defect, Refused
 from orders.ledger import Failures
 from orders.order import Order
 
@@ -86,7 +86,7 @@ def test_an_order_that_a_store_refuses_for_good_is_logged_as_such(
 ) -> None:
     failures = {
         "o1": Refused("DynamoDB: ValidationException"),
-        "o2": Unforeseen("KeyError"),
+        "o2": Defect("KeyError"),
         "o3": "away",
         "o4": Conflict("orderId o4 belongs to another order, with another item"),
     }

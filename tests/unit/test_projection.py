@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from orders.counters import Counted, item_name
-from orders.errors import Refused, StoreUnavailableError, Unforeseen, is_final
+from orders.errors import Defect, Refused, StoreUnavailableError, is_final
 from orders.ledger import Written
 from orders.order import OWN_ATTRIBUTES, Order
 from orders.states import Progress, State
@@ -215,7 +215,7 @@ def test_a_defect_that_one_order_brings_to_light_leaves_the_others_alone(
     bad = dataclasses.replace(orders(1)[0], order_id="bad", attributes={"set": {1, 2}})
     reasons = projection.write([*orders(3), bad], {}).refused
     assert list(reasons) == ["bad"]
-    assert isinstance(reasons["bad"], Unforeseen)
+    assert isinstance(reasons["bad"], Defect)
     assert not is_final(reasons["bad"])
     assert "TypeError in client.py" in reasons["bad"]
     assert items(dynamodb) == {"o0", "o1", "o2"}
@@ -244,14 +244,14 @@ def test_orders_that_are_missing_or_have_an_older_version_are_found(projection: 
 def test_a_counter_is_where_pages_look_for_it(
     projection: Projection, dynamodb: Any, name: str, table: str, key: Any, attribute: str
 ) -> None:
-    assert projection.show(name, Counted(7, 100))
+    assert projection.set_counter(name, Counted(7, 100))
     item = dynamodb.get_item(TableName=table, Key=key)["Item"]
     assert item == {**key, attribute: {"N": "7"}, "version": {"N": "100"}}
     assert projection.read([name]) == {name: Counted(7, 100)}
 
 
 def test_an_hours_counter_expires(projection: Projection, dynamodb: Any) -> None:
-    projection.show("ORDERS#2026-11-23T00", Counted(1, 1))
+    projection.set_counter("ORDERS#2026-11-23T00", Counted(1, 1))
     key = {"metric": {"S": "ORDERS#2026-11-23T00"}}
     item = dynamodb.get_item(TableName=NAMES.metrics, Key=key)["Item"]
     assert datetime.fromtimestamp(int(item["expires_at"]["N"]), UTC) == datetime(2026, 12, 6, 23, tzinfo=UTC)
@@ -261,8 +261,8 @@ def test_an_hours_counter_expires(projection: Projection, dynamodb: Any) -> None
 def test_a_counter_is_set_over_an_older_version_alone(
     projection: Projection, version: int, *, is_set: bool
 ) -> None:
-    projection.show(ITEM, Counted(7, 100))
-    assert projection.show(ITEM, Counted(8, version)) == is_set
+    projection.set_counter(ITEM, Counted(7, 100))
+    assert projection.set_counter(ITEM, Counted(8, version)) == is_set
     assert projection.read([ITEM])[ITEM] == (Counted(8, version) if is_set else Counted(7, 100))
 
 
@@ -271,7 +271,7 @@ def test_a_counter_of_the_previous_release_has_no_version_and_is_the_oldest(
 ) -> None:
     dynamodb.put_item(TableName=NAMES.metrics, Item={"metric": {"S": "TOTAL_ORDERS"}, "count": {"N": "9"}})
     assert projection.read(["TOTAL_ORDERS"]) == {"TOTAL_ORDERS": Counted(9, 0)}
-    assert projection.show("TOTAL_ORDERS", Counted(7, 1))
+    assert projection.set_counter("TOTAL_ORDERS", Counted(7, 1))
     assert projection.read(["TOTAL_ORDERS"]) == {"TOTAL_ORDERS": Counted(7, 1)}
 
 
@@ -315,7 +315,7 @@ def test_a_new_counter_is_made_by_a_call_of_its_own(projection: Projection, watc
 def test_a_counter_that_somebody_has_shown_already_takes_no_further_call(
     projection: Projection, watched: Watched, version: int
 ) -> None:
-    projection.show(ITEM, Counted(9, version))
+    projection.set_counter(ITEM, Counted(9, version))
     watched.calls.clear()
     projection.write([], {ITEM: Counted(8, 100)})
     assert watched.calls == ["batch_execute_statement"]
@@ -354,14 +354,14 @@ def test_as_many_counters_are_set_at_once_as_dynamodb_takes(
 
 
 def test_a_counter_that_is_wrong_is_set_if_it_still_is_as_it_was_read(projection: Projection) -> None:
-    projection.show(ITEM, Counted(99, 100))
-    assert projection.show(ITEM, Counted(7, 100), Counted(99, 100))
+    projection.set_counter(ITEM, Counted(99, 100))
+    assert projection.set_counter(ITEM, Counted(7, 100), Counted(99, 100))
     assert projection.read([ITEM]) == {ITEM: Counted(7, 100)}
 
 
 def test_a_counter_that_has_changed_since_it_was_read_stays(projection: Projection) -> None:
-    projection.show(ITEM, Counted(99, 100))
-    assert not projection.show(ITEM, Counted(7, 50), Counted(98, 99))
+    projection.set_counter(ITEM, Counted(99, 100))
+    assert not projection.set_counter(ITEM, Counted(7, 50), Counted(98, 99))
     assert projection.read([ITEM]) == {ITEM: Counted(99, 100)}
 
 

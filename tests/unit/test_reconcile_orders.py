@@ -41,7 +41,7 @@ def use(monkeypatch: pytest.MonkeyPatch, both: BothStores, mysql: MySql, queue: 
     parts: dict[str, Any] = {
         "mysql": mysql,
         "projection": both.projection,
-        "found_last": both.metrics,
+        "findings": both.metrics,
         "ledger": Ledger(OrdersDatabase(mysql, BERLIN), both.projection, BERLIN),
         "dead_letters": DeadLetters(queue.url, client=queue.client),
     }
@@ -337,7 +337,7 @@ def test_a_check_tells_the_last_order_from_orders_dated_in_the_future(function: 
 def test_an_audit_returns_what_it_corrected(function: BothStores, command: str) -> None:
     function.record(orders(1))
     function.sql("UPDATE counters SET value = 9 WHERE name IN ('TOTAL_ORDERS', 'ITEM#Latte')")
-    function.projection.show("ITEM#Ghost", Counted(2, 0))
+    function.projection.set_counter("ITEM#Ghost", Counted(2, 0))
     answer = call(command=command)
     assert answer["corrected"] == {"metrics": {"TOTAL_ORDERS": -8}, "menu": {"Latte": -7}}
     assert (answer["drift"], answer["rds_orders"]) == (8, 1)

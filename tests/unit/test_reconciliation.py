@@ -78,7 +78,7 @@ def test_a_counter_with_another_value_under_the_same_version_is_set(both: BothSt
 
 def test_a_counter_with_a_later_version_than_mysql_ever_had_is_set(both: BothStores) -> None:
     both.record(orders(1))
-    both.projection.show("TOTAL_ORDERS", Counted(9, 2**60))
+    both.projection.set_counter("TOTAL_ORDERS", Counted(9, 2**60))
     assert both.recent().drift == 8
     assert both.shown["TOTAL_ORDERS"] == 1
 
@@ -99,7 +99,7 @@ def test_a_wrong_counter_is_not_set_over_one_that_has_changed_since_it_was_read(
     both.record(orders(1))
     seen = both.projection.read(["TOTAL_ORDERS"])["TOTAL_ORDERS"]
     both.record(orders(2))
-    assert not both.projection.show("TOTAL_ORDERS", Counted(1, seen.version), seen)
+    assert not both.projection.set_counter("TOTAL_ORDERS", Counted(1, seen.version), seen)
     assert both.shown["TOTAL_ORDERS"] == 2
 
 
@@ -272,7 +272,7 @@ def test_everything_is_written_again_and_continued_after_a_break(
 
 
 def test_a_counter_that_mysql_lacks_is_shown_as_0(both: BothStores) -> None:
-    both.projection.show(item_name("Ghost"), Counted(3, 0))
+    both.projection.set_counter(item_name("Ghost"), Counted(3, 0))
     both.dynamodb.update_item(
         TableName=NAMES.menu,
         Key={"item": {"S": "Ghost"}},
@@ -315,7 +315,7 @@ def test_a_number_of_somebody_elses_in_dynamodb_stops_no_comparison(
 def test_an_hour_that_has_expired_is_not_compared(both: BothStores) -> None:
     long_ago = datetime.now(UTC) - timedelta(days=14, hours=2)
     both.record(orders(1, sent_at=long_ago))
-    both.projection.show(hour_name(long_ago, BERLIN), Counted(9, 1))
+    both.projection.set_counter(hour_name(long_ago, BERLIN), Counted(9, 1))
     assert both.compare_all_counters().drift == 0
     assert hour_name(long_ago, BERLIN) not in both.rows.names()
 

@@ -11,7 +11,7 @@ import pytest
 import public_orders
 from orders.errors import StoreUnavailableError
 from orders.order import Order
-from orders.screens import Since
+from orders.screens import Cutoffs
 from orders.states import State
 from orders.tokens import sign, verify
 from stores.mysql.orders import first_number
@@ -172,7 +172,7 @@ def test_the_order_status_counts_what_the_kitchen_sees(api: Api, add: Add) -> No
     add("late", sent=31 * MINUTE)
     add("p1", "preparing")
     add("d1", "ready", since=11 * MINUTE)
-    found = StatusDatabase(api.both.mysql).open_orders(Since.of(datetime.now(UTC), OPEN_HOURS))
+    found = StatusDatabase(api.both.mysql).open_orders(Cutoffs.of(datetime.now(UTC), OPEN_HOURS))
     assert found == {"received": 1, "preparing": 1, "ready": 0}
 
 
@@ -278,7 +278,7 @@ def test_no_screen_reads_more_rows_of_a_larger_table(api: Api, add: Add) -> None
 
     def costs() -> list[int]:
         """Count the rows that each screen reads."""
-        since = Since.of(datetime.now(UTC), OPEN_HOURS)
+        since = Cutoffs.of(datetime.now(UTC), OPEN_HOURS)
         order_id = verify(token, TrackingKeys().get) or ""
         return [
             rows_read(api.both, lambda: database.kitchen(since)),

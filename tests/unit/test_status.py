@@ -12,8 +12,8 @@ import pytest
 
 from orders.errors import StoreUnavailableError
 from orders.names import CustomerNames
-from orders.screens import Since
-from orders.status import NOT_COMPARED_LATELY, NothingKnownError, order_status
+from orders.screens import Cutoffs
+from orders.status import NOT_COMPARED_RECENTLY, AllUnavailableError, order_status
 from orders.sync import DeadLetterCounts, Depths, RdsOrders
 
 NOW = datetime(2026, 11, 22, 23, 40, tzinfo=UTC)  # 0:40 on the 23rd in Berlin
@@ -71,7 +71,7 @@ class Sources:
         counted = {name: value for name, value in QUARTERS.items() if name in names}
         return self._return("rds", counted)  # type: ignore[no-any-return]
 
-    def open_orders(self, since: Since) -> dict[str, int]:
+    def open_orders(self, since: Cutoffs) -> dict[str, int]:
         assert since.open == NOW - timedelta(hours=6)
         return self._return("rds", OPEN_ORDERS)  # type: ignore[no-any-return]
 
@@ -214,7 +214,7 @@ def test_a_comparison_of_more_than_five_minutes_ago_says_nothing_of_now(
     age: int, in_sync: bool | None
 ) -> None:
     as_of = NOW - timedelta(seconds=age)
-    since, reason = ("2026-11-22T23:34:59.000Z", NOT_COMPARED_LATELY) if in_sync is None else (None, None)
+    since, reason = ("2026-11-22T23:34:59.000Z", NOT_COMPARED_RECENTLY) if in_sync is None else (None, None)
     assert comparison(as_of=as_of) == (in_sync, 0, since, reason)
 
 
@@ -243,5 +243,5 @@ def test_an_unavailable_source_is_named_and_the_rest_is_there(down: str, unknown
 
 
 def test_without_any_source_there_is_no_status() -> None:
-    with pytest.raises(NothingKnownError, match="sqs is down"):
+    with pytest.raises(AllUnavailableError, match="sqs is down"):
         status("rds", "dynamodb", "sqs")

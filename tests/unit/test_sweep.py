@@ -14,10 +14,10 @@ from pymysql.cursors import Cursor
 
 from orders import message
 from orders.counters import Counted
-from orders.errors import Conflict, Refused, StoreUnavailableError, Unforeseen
+from orders.errors import Conflict, Defect, Refused, StoreUnavailableError
 from orders.ledger import Failures, Ledger, Written
 from orders.order import Order
-from orders.sweep import Swept, sweep
+from orders.sweep import SweepResult, sweep
 from stores.dynamodb.projection import Projection
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
@@ -82,7 +82,7 @@ def order(order_id: str | None = None, **fields: Any) -> dict[str, Any]:
     return {**named, "item": "Tea", "quantity": 1, **fields}
 
 
-def run(dead_letters: DeadLetters, ledger: Ledger, left: Callable[[], float] = lambda: 1.0) -> Swept:
+def run(dead_letters: DeadLetters, ledger: Ledger, left: Callable[[], float] = lambda: 1.0) -> SweepResult:
     return sweep(dead_letters, ledger, left)
 
 
@@ -242,7 +242,7 @@ def test_an_order_on_which_our_code_fails_waits_for_the_next_release(
     queue: Queue, dead_letters: DeadLetters
 ) -> None:
     queue.send(order("o1"), order("o2"))
-    found = run(dead_letters, LedgerStandIn(o1=Unforeseen("KeyError in tables.py, line 7")))
+    found = run(dead_letters, LedgerStandIn(o1=Defect("KeyError in tables.py, line 7")))
     assert (found.recorded, found.rejected, found.waiting) == (["o2"], 0, 1)
     assert found.waiting_reason == "KeyError in tables.py, line 7"
 
@@ -343,10 +343,10 @@ def test_messages_are_received_deleted_and_put_back_several_calls_at_once() -> N
             return lambda **_: together.wait()
 
     letters = DeadLetters("url", client=Slow())
-    assert len(letters.take()) == PARALLEL
+    assert len(letters.receive()) == PARALLEL
     letters._receipts = {str(number): "r" for number in range(20 * PARALLEL)}
     letters.delete([str(number) for number in range(10 * PARALLEL)])
-    letters.put_back([str(number) for number in range(10 * PARALLEL, 20 * PARALLEL)])
+    letters.release([str(number) for number in range(10 * PARALLEL, 20 * PARALLEL)])
 
 
 def test_once_a_call_fails_no_more_begin_and_none_is_left_running() -> None:
@@ -384,13 +384,13 @@ def test_what_comes_round_again_ends_the_sweep_and_is_counted_once() -> None:
 
         back: Sequence[str] = ()
 
-        def take(self) -> Sequence[Mapping[str, Any]]:
+        def receive(self) -> Sequence[Mapping[str, Any]]:
             return [{"messageId": "m1", "body": "poison", "attributes": {}}]
 
         def delete(self, message_ids: Sequence[str]) -> None:
             assert not message_ids
 
-        def put_back(self, message_ids: Sequence[str]) -> None:
+        def release(self, message_ids: Sequence[str]) -> None:
             self.back = message_ids
 
     impatient = Impatient()
@@ -417,7 +417,7 @@ def test_what_was_recorded_before_the_queue_failed_is_reported() -> None:
             }
         ]
 
-        def take(self) -> Sequence[Mapping[str, Any]]:
+        def receive(self) -> Sequence[Mapping[str, Any]]:
             if not self.messages:
                 raise StoreUnavailableError("SQS: throttled")
             taken, self.messages = self.messages, []
@@ -426,7 +426,7 @@ def test_what_was_recorded_before_the_queue_failed_is_reported() -> None:
         def delete(self, message_ids: Sequence[str]) -> None:
             assert message_ids == ["m1"]
 
-        def put_back(self, message_ids: Sequence[str]) -> None:
+        def release(self, message_ids: Sequence[str]) -> None:
             raise StoreUnavailableError("SQS: throttled")
 
     found = sweep(Failing(), LedgerStandIn(), lambda: 1.0)

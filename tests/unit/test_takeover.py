@@ -14,7 +14,7 @@ from orders.order import Order
 from stores.mysql import migrations
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
-from stores.mysql.reconciliation import OrderRows
+from stores.mysql.reconciliation import ReconciliationDatabase
 from tests.stores import MIGRATIONS, Server
 
 ALL = migrations.read(MIGRATIONS)
@@ -232,7 +232,7 @@ def test_a_table_is_taken_over_and_takes_orders(
     )
     if "ENUM" not in statements[0]:
         assert database.record([order]) == {order.order_id: order}
-    OrderRows(master, UTC_ZONE).try_to_write()
+    ReconciliationDatabase(master, UTC_ZONE).try_to_write()
     rows = master.read(
         lambda cursor: (cursor.execute("SELECT item, quantity FROM orders"), cursor.fetchall())[1]
     )

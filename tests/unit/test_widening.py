@@ -69,11 +69,11 @@ def test_a_row_without_a_time_gets_that_of_utc_in_any_session(narrow: MySql, emp
 
 def test_a_table_is_widened_once(narrow: MySql) -> None:
     at_deploy(narrow)
-    assert narrow.read(widening.look) == widening.Table((), 0, 0)
+    assert narrow.read(widening.inspect) == widening.Table((), 0, 0)
 
 
 def test_a_large_table_is_left_as_it_is_and_works(narrow: MySql, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(widening, "look", lambda _cursor: HUGE)
+    monkeypatch.setattr(widening, "inspect", lambda _cursor: HUGE)
     assert at_deploy(narrow) == ["id", "created_at"]
     order = Order("o3", datetime(2026, 11, 22, tzinfo=UTC), "Tea", 1)
     assert OrdersDatabase(narrow, UTC).record([order]) == {"o3": order}
@@ -129,7 +129,7 @@ def test_a_lock_that_does_not_end_says_what_to_do_and_another_error_is_raised_as
 
 
 def test_a_table_is_looked_at_by_its_columns_its_counter_its_size_and_its_foreign_keys(narrow: MySql) -> None:
-    found = narrow.read(widening.look)
+    found = narrow.read(widening.inspect)
     assert (found.narrow, found.rows, found.referring) == (("id", "created_at"), 0, None)
     assert 0 < found.bytes < 1_000_000
     rows(narrow, "INSERT INTO counters (name, value, version) VALUES ('TOTAL_ORDERS', 7, 1)")
@@ -139,7 +139,7 @@ def test_a_table_is_looked_at_by_its_columns_its_counter_its_size_and_its_foreig
         "CREATE TABLE cups (id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin,"
         " FOREIGN KEY (id) REFERENCES orders (order_id))",
     )
-    found = narrow.read(widening.look)
+    found = narrow.read(widening.inspect)
     assert (found.rows, found.referring) == (7, None)
 
 
@@ -151,7 +151,7 @@ def test_one_narrow_column_is_enough_however_the_columns_are_spelt(
     narrow: MySql, change: str, narrow_columns: tuple[str, ...]
 ) -> None:
     rows(narrow, f"ALTER TABLE orders CHANGE {change.split()[0].lower()} {change}")
-    assert narrow.read(widening.look).narrow == narrow_columns
+    assert narrow.read(widening.inspect).narrow == narrow_columns
     assert at_deploy(narrow) == []
 
 

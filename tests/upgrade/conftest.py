@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from orders.counters import is_shown
+from orders.counters import is_projected
 from tests.stores import NAMES, Server, moto_client
 from tests.upgrade.releases import CURRENT, PREVIOUS, WITHOUT_STATES, Release
 
@@ -34,7 +34,7 @@ class Stores:
     def counted(self) -> dict[str, int]:
         """Return what MySQL counts of all that DynamoDB shows, too."""
         found = {bytes(name).decode(): value for name, value in self.sql("SELECT name, value FROM counters")}
-        return {name: value for name, value in found.items() if value and is_shown(name)}
+        return {name: value for name, value in found.items() if value and is_projected(name)}
 
     @property
     def shown(self) -> dict[str, int]:

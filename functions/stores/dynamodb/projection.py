@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from orders import counters
 from orders.counters import Counted
-from orders.errors import OrderRefusedError, Refused, StoreUnavailableError, Unforeseen, place_of
+from orders.errors import Defect, OrderRefusedError, Refused, StoreUnavailableError, location_of
 from orders.ledger import Written
 from orders.order import Order
 from orders.states import Progress
@@ -30,7 +30,7 @@ from stores.dynamodb.client import (
     integer,
 )
 from stores.dynamodb.order_items import OrderItems, is_late, is_moved
-from stores.parallel import call_at_once
+from stores.parallel import call_in_parallel
 
 T = TypeVar("T")
 
@@ -70,10 +70,10 @@ class Projection:
                 *(partial(self._show_together, some, not_set) for some in _groups(numbers, MAX_STATEMENTS)),
             ]
         )
-        self._all_at_once(partial(self.show, name, number) for name, number in not_set.items())
+        self._all_at_once(partial(self.set_counter, name, number) for name, number in not_set.items())
         return Written(refused, newer)
 
-    def show(self, name: str, counted: Counted, read: Counted | None = None) -> bool:
+    def set_counter(self, name: str, counted: Counted, read: Counted | None = None) -> bool:
         """Set one counter if DynamoDB has an older version of it; return whether it was set.
 
         Where what was `read` in DynamoDB is wrong, the counter is set if it still has that version.
@@ -139,7 +139,7 @@ class Projection:
         )
         # There may be metrics of somebody else's.
         found = dict(map(_counted, items))
-        return {name for name, counted in found.items() if counted.value and counters.is_shown(name)}
+        return {name for name, counted in found.items() if counted.value and counters.is_projected(name)}
 
     def behind(self, versions: Mapping[str, int]) -> set[str]:
         """Return which orders, of those with these versions, are not there or have an older one."""
@@ -182,7 +182,7 @@ class Projection:
             reason = Refused(str(error))
         # A defect of ours that one order brings to light must not take its neighbours along.
         except Exception as error:  # noqa: BLE001
-            reason = Unforeseen(place_of(error))
+            reason = Defect(location_of(error))
         if len(orders) == 1:
             refused[orders[0].order_id] = reason
             return
@@ -199,7 +199,7 @@ class Projection:
         except OrderRefusedError as error:
             refused[order.order_id] = Refused(str(error))
         except Exception as error:  # noqa: BLE001
-            refused[order.order_id] = Unforeseen(place_of(error))
+            refused[order.order_id] = Defect(location_of(error))
         else:
             if found:
                 newer[order.order_id] = found
@@ -212,7 +212,7 @@ class Projection:
 
     def _all_at_once(self, jobs: Iterable[Callable[[], object]]) -> None:
         """Run jobs; once DynamoDB is away, none starts that would wait for it again."""
-        call_at_once(self._threads, lambda job: job(), jobs)
+        call_in_parallel(self._threads, lambda job: job(), jobs)
 
 
 def _groups(some: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -26,7 +26,7 @@ STEP = 100_000  # rows that are summed up in one statement
 MOST_BAD_ROWS = 5  # that are named
 
 
-class AuditStore:
+class AuditDatabase:
     """The tables `counters` and `orders`, for the audit.
 
     Every method raises StoreUnavailableError if the database does not answer.

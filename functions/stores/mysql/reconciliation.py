@@ -33,7 +33,7 @@ KNOWS_NO_STATES = "state IS NULL AND state_version = 1"
 MOST_BYTES = 4 * 1024 * 1024  # of attributes that are read at once, unless one order has more
 
 
-class OrderRows:
+class ReconciliationDatabase:
     """Rows of the table, for comparing and replaying; days are those of the cafe's time zone.
 
     Every method raises StoreUnavailableError if the database does not answer.

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pymysql.cursors import Cursor
 
 from orders.order import Order
-from orders.screens import DELAYED_AFTER, MEDIAN_OF, MOST, Listed, Since, Tracked
+from orders.screens import DELAYED_AFTER, MEDIAN_OF, MOST, Cutoffs, Listed, Tracked
 from orders.states import CLOSED, OPEN, State
 from stores.mysql.connection import MySql, naive
 from stores.mysql.events import CHANGE, change_of
@@ -34,22 +34,22 @@ class Screens:
     def __init__(self, mysql: MySql) -> None:
         self._mysql = mysql
 
-    def kitchen(self, since: Since) -> tuple[dict[str, list[Listed]], dict[str, int]]:
+    def kitchen(self, since: Cutoffs) -> tuple[dict[str, list[Listed]], dict[str, int]]:
         """Read the lists `open`, `delayed` and `recent`, each in any order, and the totals.
 
         Of each state the oldest open orders, of `recent` the latest.
         """
         return self._mysql.read(lambda cursor: (_lists(cursor, since), totals(cursor, since)))
 
-    def totals(self, since: Since) -> dict[str, int]:
+    def totals(self, since: Cutoffs) -> dict[str, int]:
         """Count open orders, and those of them apart that are delayed."""
         return self._mysql.read(lambda cursor: totals(cursor, since))
 
-    def oldest_waiting(self, since: Since) -> datetime | None:
+    def oldest_waiting(self, since: Cutoffs) -> datetime | None:
         """Return when the oldest order that waits or is being prepared was sent; None without one."""
         return self._mysql.read(lambda cursor: _oldest_waiting(cursor, since))
 
-    def numbers(self, since: Since) -> dict[State, list[tuple[int, datetime]]]:
+    def numbers(self, since: Cutoffs) -> dict[State, list[tuple[int, datetime]]]:
         """Read the rows' ids and times of the orders that are prepared and ready."""
 
         def select(cursor: Cursor) -> dict[State, list[tuple[int, datetime]]]:
@@ -68,7 +68,7 @@ class Screens:
 
         return self._mysql.read(select)
 
-    def track(self, order_id: str, since: Since) -> Tracked | None:
+    def track(self, order_id: str, since: Cutoffs) -> Tracked | None:
         """Read a customer's order, how many are before it, and how long the latest ones took."""
 
         def select(cursor: Cursor) -> Tracked | None:
@@ -82,7 +82,7 @@ class Screens:
         return self._mysql.read(select)
 
 
-def totals(cursor: Cursor, since: Since) -> dict[str, int]:
+def totals(cursor: Cursor, since: Cutoffs) -> dict[str, int]:
     """Count open orders, and those of them apart that are delayed, from the index alone."""
     cursor.execute(
         f"SELECT IF({IS_DELAYED}, 'delayed', state) AS list, COUNT(*) FROM {ORDERS}"  # noqa: S608
@@ -94,7 +94,7 @@ def totals(cursor: Cursor, since: Since) -> dict[str, int]:
     return {name: found.get(name, 0) for name in (*OPEN, "delayed")}
 
 
-def _oldest_waiting(cursor: Cursor, since: Since) -> datetime | None:
+def _oldest_waiting(cursor: Cursor, since: Cutoffs) -> datetime | None:
     cursor.execute(
         f"SELECT MIN(created_at) FROM {ORDERS} WHERE state IN ('received', 'preparing')"  # noqa: S608
         f" AND state_at > %s AND NOT {IS_DELAYED}",
@@ -104,7 +104,7 @@ def _oldest_waiting(cursor: Cursor, since: Since) -> datetime | None:
     return sent_at.replace(tzinfo=UTC) if sent_at else None
 
 
-def _lists(cursor: Cursor, since: Since) -> dict[str, list[Listed]]:
+def _lists(cursor: Cursor, since: Cutoffs) -> dict[str, list[Listed]]:
     places = _places(cursor, since)
     lists: dict[str, list[Listed]] = {"open": [], "delayed": [], "recent": []}
     for order, latest in _listed(cursor, sorted({row_id for row_id, _ in places})):
@@ -116,7 +116,7 @@ def _lists(cursor: Cursor, since: Since) -> dict[str, list[Listed]]:
     return lists
 
 
-def _places(cursor: Cursor, since: Since) -> set[tuple[int, str]]:
+def _places(cursor: Cursor, since: Cutoffs) -> set[tuple[int, str]]:
     """Read which rows are in which lists, from the index alone."""
     parts: list[tuple[str, str, State, datetime, str]] = [
         ("open", f"NOT {IS_DELAYED}", State.RECEIVED, since.open, "ASC"),
@@ -153,7 +153,7 @@ def _listed(cursor: Cursor, ids: Sequence[int]) -> list[Listed]:
     ]
 
 
-def _before(cursor: Cursor, order: Order, since: Since) -> int | None:
+def _before(cursor: Cursor, order: Order, since: Cutoffs) -> int | None:
     """Count the orders that wait or are prepared and were sent before an order; None if nobody moves any."""
     cursor.execute(
         f"SELECT EXISTS (SELECT 1 FROM {ORDERS} WHERE state IN (%s, %s, %s, %s) AND state_at > %s)",  # noqa: S608
@@ -170,7 +170,7 @@ def _before(cursor: Cursor, order: Order, since: Since) -> int | None:
     return int(count)
 
 
-def _seconds_to_ready(cursor: Cursor, since: Since) -> list[int]:
+def _seconds_to_ready(cursor: Cursor, since: Cutoffs) -> list[int]:
     """Read how long the orders took that became ready last, without those that were delayed."""
     latest = (
         f"(SELECT TIMESTAMPDIFF(SECOND, created_at, ready_at) AS seconds, ready_at FROM {ORDERS}"  # noqa: S608

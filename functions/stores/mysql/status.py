@@ -10,7 +10,7 @@ from pymysql.cursors import Cursor
 
 from orders.counters import ITEM_HOUR, item_hours
 from orders.names import MAX_NAME
-from orders.screens import Since
+from orders.screens import Cutoffs
 from orders.states import OPEN
 from stores.mysql import counters
 from stores.mysql.connection import MySql, naive
@@ -87,7 +87,7 @@ class StatusDatabase:
         found = self._mysql.read(lambda cursor: counters.read(cursor, names))
         return {name: counted.value for name, counted in found.items()}
 
-    def open_orders(self, since: Since) -> dict[str, int]:
+    def open_orders(self, since: Cutoffs) -> dict[str, int]:
         """Count the orders that wait, are prepared and are ready, as the kitchen sees them."""
         found = Screens(self._mysql).totals(since)
         return {str(state): found[state] for state in OPEN}

@@ -48,7 +48,7 @@ class Table:
         return bool(self.narrow) and self.referring is None and self.seconds <= AT_DEPLOY
 
 
-def look(cursor: Cursor) -> Table:
+def inspect(cursor: Cursor) -> Table:
     """Return what there is to widen; how many rows there are, by the counter, which takes no time."""
     here = "table_schema = DATABASE() AND table_name = 'orders'"
     cursor.execute(f"SELECT column_name, data_type FROM information_schema.columns WHERE {here}")  # noqa: S608
