@@ -27,7 +27,7 @@ test: ## Run all tests (ARGS="-k parser": some of them)
 
 # The kinds that run in seconds, but for the tests that need a database server.
 quick: lint ## Run lint and the tests that need no stack, no database and no browser, in a minute
-	@.venv/bin/python -m pytest -m "not database" tests/unit tests/program tests/cli tests/ci $(ARGS)
+	@.venv/bin/python -m pytest -m "not database" tests/unit tests/program tests/cli tests/docs tests/scripts tests/ci $(ARGS)
 
 engine: ## Run the program through Pulumi's engine, with stand-ins for AWS (needs the Pulumi CLI)
 	@scripts/setup python

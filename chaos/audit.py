@@ -11,7 +11,7 @@ from typing import Any
 from chaos.plan import Plan
 from cli import aws, plurals, queues
 from cli.checks import Check
-from cli.database import connect
+from cli.local_database import connect
 from cli.messages import Message
 from cli.stack import Database, Stack
 from cli.traffic.audit import EXAMPLES, ZERO, Found, growth, growth_checks, read_counters

@@ -8,7 +8,7 @@ from time import monotonic, sleep
 import pymysql
 from pymysql.cursors import Cursor
 
-from cli.database import connect
+from cli.local_database import connect
 from cli.stack import Database
 from local import control
 from local.errors import LocalError

@@ -20,7 +20,7 @@ from chaos.states import audit_states
 from cli import aws, http, queues
 from cli.checks import Check
 from cli.errors import AnswerError
-from cli.kitchen.client import Kitchen
+from cli.kitchen import Kitchen
 from cli.reconciler import Outcome, Reconciler
 from cli.stack import Stack
 from cli.traffic.client import RefusedError

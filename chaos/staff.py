@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from chaos.figures import Figures
 from cli.errors import AnswerError
-from cli.kitchen.client import Kitchen, Order, RefusedError
+from cli.kitchen import Kitchen, Order, RefusedError
 from orders.states import State
 
 WORKERS = 2  # people

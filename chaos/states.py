@@ -8,7 +8,7 @@ from chaos.audit import READ_TIMEOUT
 from chaos.plan import Plan
 from cli import aws, plurals
 from cli.checks import Check
-from cli.database import connect
+from cli.local_database import connect
 from cli.stack import Stack
 from cli.traffic.audit import EXAMPLES
 

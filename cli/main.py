@@ -14,11 +14,11 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from cli import backup, cost, local, operate, stack, staff, widening, worker
-from cli.dlq import commands as dlq
+from cli import operate, stack, worker
+from cli.commands import backup, cost, database, load, local, restore, staff
+from cli.commands import orders as kitchen
+from cli.commands.dlq import commands as dlq
 from cli.errors import AnswerError, SetUpError
-from cli.kitchen import commands as kitchen
-from cli.load import command as loading
 from cli.options import (
     DAY,
     DEFAULT_STACK,
@@ -34,7 +34,6 @@ from cli.options import (
 )
 from cli.plurals import counted, orders, were
 from cli.progress import sending
-from cli.restore import command as restoring
 from cli.terminal import is_live, note, out, plain, plain_lines, print_json, say, width
 
 # boto3, httpx and others take longer to import than most commands run, so each command imports its own.
@@ -65,12 +64,12 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(worker.app, name="worker")
 app.add_typer(kitchen.app, name="orders")
 app.add_typer(staff.app, name="staff")
-app.add_typer(widening.app, name="database")
+app.add_typer(database.app, name="database")
 app.add_typer(backup.app, name="backup")
 app.add_typer(operate.app)
 app.add_typer(cost.app)
-app.add_typer(restoring.app)
-app.add_typer(loading.app)
+app.add_typer(restore.app)
+app.add_typer(load.app)
 
 
 @app.callback()

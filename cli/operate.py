@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import stack, times
+from cli.error_codes import explained
 from cli.errors import CafeError
 from cli.options import (
     DEFAULT_STACK,
@@ -26,7 +27,6 @@ from cli.options import (
 )
 from cli.plurals import are, orders, were
 from cli.progress import counting, waiting
-from cli.reasons import explained
 from cli.terminal import confirm, note, plain, print_json, say
 
 if TYPE_CHECKING:

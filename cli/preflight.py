@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from cli import account
-from cli.account import Finding
+from cli import account_checks
+from cli.account_checks import Finding
 from cli.stack import REPOSITORY
 from infra import setting_changes, settings
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"Warning: nothing was checked beforehand, because {error}", file=sys.stderr)
         return 0
     configuration |= chosen(options)
-    found = findings(stack, configuration, outputs, account.clients(configuration, outputs))
+    found = findings(stack, configuration, outputs, account_checks.clients(configuration, outputs))
     for finding in found:
         if not finding.refuses:
             print(f"Warning: {finding.sentence}", file=sys.stderr)
@@ -51,7 +51,7 @@ def findings(
     stack: str,
     configuration: Mapping[str, str],
     outputs: Mapping[str, Any],
-    client: account.Client | None,
+    client: account_checks.Client | None,
 ) -> list[Finding]:
     """Return the reasons against a deploy, and warnings.
 
@@ -79,7 +79,9 @@ def findings(
     elif client is None:
         found.append(Finding(NO_CREDENTIALS, refuses=False))
     else:
-        found += account.findings(account.Deploy(wanted=wanted, before=before, outputs=outputs), client)
+        found += account_checks.findings(
+            account_checks.Deploy(wanted=wanted, before=before, outputs=outputs), client
+        )
     return found
 
 

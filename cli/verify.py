@@ -17,11 +17,11 @@ from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_
 
 from cli import aws, http, page_settings, queues, status, worker_log
 from cli.checks import Check
-from cli.database import connect
+from cli.error_codes import explained
 from cli.errors import CafeError
-from cli.kitchen.client import Kitchen
+from cli.kitchen import Kitchen
+from cli.local_database import connect
 from cli.plurals import messages
-from cli.reasons import explained
 from cli.stack import NETWORKS, Database, Stack
 from cli.traffic.audit import read_values
 from cli.traffic.client import Order, OrderClient, Receipt

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cli import texts
+from cli import text_files
 from cli.errors import AnswerError, SetUpError
 
 USUAL = ("sensible-editor", "nano", "vi")
@@ -41,7 +41,7 @@ def edit(text: str, suffix: str = ".json") -> str:
         if run.returncode != 0:
             raise AnswerError(f"{words[0]} ended with {run.returncode}: nothing was done.")
         try:
-            return texts.read(path)
+            return text_files.read(path)
         except SetUpError as error:
             raise AnswerError(f"What {words[0]} left is not UTF-8 text: nothing was done.") from error
 

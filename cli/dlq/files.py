@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli import queues, texts, times
+from cli import queues, text_files, times
 from cli.errors import SetUpError
 from cli.messages import Message
 from cli.queues import Outgoing
@@ -105,7 +105,7 @@ def read(path: Path) -> Contents:
         It cannot be read.
     """
     contents = Contents(messages={}, bad={})
-    for number, line in enumerate(texts.lines(path), start=1):
+    for number, line in enumerate(text_files.lines(path), start=1):
         if not line.strip():
             continue
         try:

@@ -9,9 +9,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from cli import worker_log
+from cli.error_codes import explained
 from cli.errors import AnswerError
 from cli.plurals import orders
-from cli.reasons import explained
 from orders.ledger import conflict
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from cli import aws, queues
 from cli.dlq.dead_letters import DeadLetters
 from cli.dlq.states import State as LetterState
 from cli.dlq.states import states
+from cli.error_codes import DENIED, LOCKED, SCHEMA, meaning_of
 from cli.errors import CafeError
-from cli.reasons import DENIED, LOCKED, SCHEMA, meaning_of
 from cli.reconciler import CheckResponse, Reconciler
 from cli.restore.record import Record, Records
 from cli.stack import LOCAL, Stack

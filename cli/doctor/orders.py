@@ -6,7 +6,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import aws, copies, times
 from cli.doctor.context import Context, State, Verdict
-from cli.kitchen.client import Kitchen
+from cli.kitchen import Kitchen
 from cli.plurals import orders
 from cli.stack import Stack
 from orders.states import TO_MAKE

@@ -2,8 +2,8 @@
 
 from cli import times
 from cli.doctor.context import SILENT, Context, State, Verdict
+from cli.error_codes import explained
 from cli.plurals import orders
-from cli.reasons import explained
 from cli.stack import REPOSITORY
 
 

@@ -7,8 +7,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import queues, times, worker_log
 from cli.doctor.context import Context, State, Verdict
+from cli.error_codes import DENIED, explained, meaning_of
 from cli.plurals import are, orders
-from cli.reasons import DENIED, explained, meaning_of
 from cli.schedule import Schedule
 
 OLD, TOO_OLD = timedelta(minutes=1), timedelta(minutes=10)  # an order that waits for the worker

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 
 from cli.errors import AnswerError
-from cli.kitchen.client import Board, Kitchen, Order
+from cli.kitchen import Board, Kitchen, Order
 from orders.states import State
 
 BARISTAS = 4  # each makes one order at a time

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cli import account, preflight, stack
+from cli import account_checks, preflight, stack
 from cli.errors import AnswerError, CafeError
 from cli.restore.backups import Snapshot
 from cli.stack import REPOSITORY, Stack
@@ -71,7 +71,7 @@ class Deploys:
         outputs = {**self.stack.outputs, "deployed_settings": unprotected}
         project = preflight.project()
         wanted = configuration | {f"{project}:{key}": value for key, value in changed.items()}
-        client = account.clients(configuration, outputs)
+        client = account_checks.clients(configuration, outputs)
         found = preflight.findings(self.stack.name, wanted, outputs, client)
         for finding in found:
             if not finding.refuses:

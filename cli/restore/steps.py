@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cli import times, worker
+from cli.error_codes import explained
 from cli.errors import AnswerError, CafeError
 from cli.plurals import counted, orders
 from cli.progress import counting, waiting
-from cli.reasons import explained
 from cli.reconciler import Reconciler
 from cli.restore.backups import Backups
 from cli.restore.deploys import PROTECTION, SNAPSHOT, STORAGE, Deploys, changes

@@ -21,7 +21,7 @@ from cli.stack import REPOSITORY
 from local import control
 from local.directory import CHAOS_FILE
 from tests.cafe import Cafe
-from tests.end_to_end.test_failures import master
+from tests.end_to_end.operations import master
 from tests.waiting import eventually
 
 FAULTS = (

@@ -10,7 +10,7 @@ import pulumi
 import pytest
 import yaml
 
-from cli import cost
+from cli.commands import cost
 from infra import recording
 from tests.cli.conftest import Cafe
 

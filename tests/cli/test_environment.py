@@ -14,8 +14,8 @@ import pytest
 
 from cli import http, stack
 from cli.aws import Clients
-from cli.database import connect
 from cli.errors import SetUpError
+from cli.local_database import connect
 from local import clients
 from tests.cli.conftest import Cafe, Pulumi
 from tests.cli.stand_in import REGION, FakeApi

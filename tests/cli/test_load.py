@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis.strategies import floats, integers
 
 from cli import progress
-from cli.kitchen.client import Board, Kitchen
+from cli.kitchen import Board, Kitchen
 from cli.load import kitchen as load_kitchen
 from cli.load import run as load
 from cli.load.kitchen import BARISTAS, due, orders_of, playing

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cli import account, preflight
+from cli import account_checks, preflight
 from infra import setting_changes
 from infra.recording import configuration
 from tests.program.test_settings import parse
@@ -75,8 +75,8 @@ def aws() -> Account:
 
 
 def found(
-    aws: account.Client | None, outputs: dict[str, str] = OUTPUTS, **changed: str
-) -> list[account.Finding]:
+    aws: account_checks.Client | None, outputs: dict[str, str] = OUTPUTS, **changed: str
+) -> list[account_checks.Finding]:
     ours = {f"{preflight.project()}:{key}": value for key, value in changed.items()}
     return preflight.findings("dev", {**configuration("dev"), **ours}, outputs, aws)
 
@@ -205,11 +205,11 @@ def test_settings_among_the_options_are_those_of_the_deploy(options: list[str]) 
 
 @pytest.mark.parametrize("key", ["aws:assumeRole", "aws:accessKey"])
 def test_another_account_of_pulumis_own_is_not_mistaken_for_ours(key: str) -> None:
-    assert account.clients({key: "something", "aws:region": "us-east-1"}, {}) is None
+    assert account_checks.clients({key: "something", "aws:region": "us-east-1"}, {}) is None
 
 
 def test_a_profile_that_only_pulumi_knows_is_not_an_error() -> None:
-    assert account.clients({"aws:profile": "no-such-profile", "aws:region": "us-east-1"}, {}) is None
+    assert account_checks.clients({"aws:profile": "no-such-profile", "aws:region": "us-east-1"}, {}) is None
 
 
 def pulumi(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +231,7 @@ def test_a_refused_deploy_ends_with_exit_code_2_and_names_each_reason(
         f'if [ "$2" = config ]; then n=config; else n=output; fi; /bin/cat {tmp_path}/$n.json',
         monkeypatch,
     )
-    monkeypatch.setattr(account, "clients", lambda *_: aws)
+    monkeypatch.setattr(account_checks, "clients", lambda *_: aws)
     aws.concurrency = 10
 
     assert preflight.main(["dev"]) == 2

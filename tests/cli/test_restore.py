@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cli import account, preflight, stack
+from cli import account_checks, preflight, stack
 from cli.doctor.context import State
 from cli.errors import AnswerError
 from cli.restore import backups, deploys, lost, steps
@@ -132,7 +132,7 @@ def shop(
     """A shop with four orders in DynamoDB, of which the restored database lacks one and another's state."""
     found = Shop(dev, functions, pulumi)
     monkeypatch.setattr(Deploys, "deploy", lambda self, changed: found.deploy(self, changed))
-    monkeypatch.setattr(account, "clients", lambda *_: None)
+    monkeypatch.setattr(account_checks, "clients", lambda *_: None)
     monkeypatch.setattr(Deploys, "put_back", lambda _self, keys: found.put_back.extend(keys))
     monkeypatch.setattr(
         preflight,
@@ -418,7 +418,7 @@ def test_what_cannot_be_restored_is_refused_before_anything_is_changed(
 def test_what_could_not_be_checked_is_a_warning(
     restore: Cafe, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unchecked = account.Finding("snapshot was not checked: AccessDenied.", refuses=False)
+    unchecked = account_checks.Finding("snapshot was not checked: AccessDenied.", refuses=False)
     monkeypatch.setattr(preflight, "findings", lambda *_: [unchecked])
     result = restore("--to", TO)
     assert result.exit_code == 0
@@ -428,7 +428,7 @@ def test_what_could_not_be_checked_is_a_warning(
 def test_what_a_deploy_would_refuse_is_refused_before_anything_is_changed(
     restore: Cafe, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finding = account.Finding("databaseSnapshot: it is not encrypted: copy it with encryption.")
+    finding = account_checks.Finding("databaseSnapshot: it is not encrypted: copy it with encryption.")
     monkeypatch.setattr(preflight, "findings", lambda *_: [finding])
     result = restore("--snapshot", "cafe-2026-11-01")
     assert result.exit_code == 1

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from cli import main, terminal
-from cli.dlq import shown
+from cli.dlq import render
 from cli.dlq.states import Kind as StateKind
 from cli.dlq.states import State
 from cli.main import app
@@ -93,7 +93,7 @@ def test_the_list_of_dead_letters_has_all_its_columns_at_any_width(width: int) -
 
     states = {message.message_id: State(kind=StateKind.INVALID, reason=message.reason)}
 
-    text = "".join(printed(shown.table([message], width, states), width).split())
+    text = "".join(printed(render.table([message], width, states), width).split())
 
     assert all(word in text for word in ("Message", "Age", "Receives", "8f14e45f"))
     assert width >= 60 or "quantitymustbeanintegerfrom1to1000." in text

@@ -14,7 +14,7 @@ from cli import http, page_settings, stack, terminal, verify
 from cli.aws import Clients
 from cli.checks import Check
 from cli.errors import SetUpError
-from cli.kitchen.client import Kitchen
+from cli.kitchen import Kitchen
 from cli.verify import Verification
 from tests.cli.conftest import Cafe, Pulumi
 from tests.cli.kitchen import Staff, order

@@ -13,7 +13,7 @@ from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, 
 from cli.terminal import confirm, out, plain, print_json, say
 
 if TYPE_CHECKING:
-    from cli.people import People
+    from cli.users import People
 
 app = typer.Typer(
     cls=SentenceGroup,
@@ -93,9 +93,9 @@ def add_command(
     sends another invitation. A local stack sends no e-mails: it prints the password. A tablet on the wall is
     best a user of its own. Who is in the setting dashboardUsers is managed by Pulumi, and refused.
     """
-    from cli import people
+    from cli import users
 
-    was, password = _people(stack_name, directory).add(email, people.Role(role))
+    was, password = _people(stack_name, directory).add(email, users.Role(role))
     if as_json:
         print_json({"email": email, "role": role, "is_new": was is None, "password": password})
         return
@@ -133,7 +133,7 @@ def remove_command(
 
 def _people(stack_name: str, directory: Path | None) -> "People":
     from cli import aws
-    from cli.people import People
+    from cli.users import People
 
     target = stack.load(stack_name, directory)
     return People(target, aws.Clients(target))

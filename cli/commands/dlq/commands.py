@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import plurals, stack, texts
-from cli.dlq import file_commands, shown
-from cli.dlq.options import MessageId, QueueName, Rate, WhichQueue, opened
+from cli import plurals, stack, text_files
+from cli.commands.dlq import files as file_commands
+from cli.commands.dlq.options import MessageId, QueueName, Rate, WhichQueue, opened
+from cli.dlq import render
 from cli.errors import AnswerError
 from cli.options import DEFAULT_STACK, MOST, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples
 from cli.progress import counting
@@ -63,11 +64,11 @@ def list_command(
                 "queue": queue.value,
                 "messages_in_queue": depth.total,
                 "complete": listing.complete,
-                "messages": [shown.document(m, found[m.message_id]) for m in listing.messages],
+                "messages": [render.document(m, found[m.message_id]) for m in listing.messages],
             }
         )
     elif listing.messages:
-        out.print(shown.table(listing.messages, out.width, found))
+        out.print(render.table(listing.messages, out.width, found))
     if stopped:
         note(f"Stopped: {plurals.messages(len(listing.messages))} read, and all are visible again.")
         raise typer.Exit(130)
@@ -78,7 +79,7 @@ def list_command(
 def _say_what_is_missing(listing: "Listing", total: int, queue: QueueName) -> None:
     seen = len(listing.messages)
     if listing.held_by_others:
-        note(shown.held_by_others(listing.held_by_others, "not listed"), style="yellow")
+        note(render.held_by_others(listing.held_by_others, "not listed"), style="yellow")
     if not listing.complete:
         say(f"These are {seen} of about {max(total, seen)}: `--limit` shows more.")
     elif seen:
@@ -108,9 +109,9 @@ def show_command(
     logged = workers_reason(clients.logs, target.output("worker_log_group"), message)
     state = states(target, clients, [message])[message.message_id]
     if as_json:
-        print_json(shown.document(message, state) | {"logged": logged})
+        print_json(render.document(message, state) | {"logged": logged})
         return
-    for name, value in shown.facts(message, state, logged):
+    for name, value in render.facts(message, state, logged):
         say(f"{name + ':':<12} {plain(value)}")
     say("")
     say(plain_lines(message.editable().rstrip("\n")))
@@ -168,9 +169,9 @@ def redrive_command(
             )
     held = moved.held_by_others
     if as_json:
-        print_json(shown.moved_document(moved) | {"held_by_others": held})
+        print_json(render.moved_document(moved) | {"held_by_others": held})
     if held:
-        note(shown.held_by_others(held, "not sent, unless they came back meanwhile"), style="yellow")
+        note(render.held_by_others(held, "not sent, unless they came back meanwhile"), style="yellow")
     _end(moved, quiet=as_json, chosen=message_id is not None)
 
 
@@ -218,7 +219,7 @@ def edit_command(
     correction = Correction(message=message, state=state, recorded=partial(recorded, target, clients))
     before = message.editable()
     if file is not None or order_id is not None:
-        corrected = _corrected(correction, texts.read(file) if file else before, order_id)
+        corrected = _corrected(correction, text_files.read(file) if file else before, order_id)
     else:
         note(f"Message {message.message_id}: {plain(state.sentence)}")
         offered, text = before, editor.edit(before)
@@ -232,12 +233,12 @@ def edit_command(
         raise AnswerError(f"{corrected} Nothing was sent.")
     order = corrected.order
     assert order is not None  # noqa: S101 - `corrected` has one
-    note(plain_lines("\n".join(shown.before_sending(message, corrected))))
+    note(plain_lines("\n".join(render.before_sending(message, corrected))))
     confirm("Send it to the worker, and delete the message here?", yes=yes)
     with opened(stack_name, directory, queue) as letters:
         moved = letters.replace(message.message_id, corrected)
     if as_json:
-        print_json({"order_id": order.order_id} | shown.moved_document(moved))
+        print_json({"order_id": order.order_id} | render.moved_document(moved))
     elif moved.sent:
         say(f"Sent: order {order.order_id}.")
     if moved.undeleted or moved.failures:
@@ -248,7 +249,7 @@ def _end(moved: "Moved", *, quiet: bool, chosen: bool) -> None:
     """Say what was done and what not, and choose the exit code."""
     if not quiet and not moved.interrupted:
         say(f"{plurals.messages(moved.sent)} sent again, in {moved.seconds:.1f} s.")
-    for sentence, style in shown.troubles(moved):
+    for sentence, style in render.troubles(moved):
         note(plain(sentence), style=style)
     if moved.interrupted:
         raise typer.Exit(130)
@@ -309,9 +310,9 @@ def purge_command(
         clashes = conflicts(target, aws.Clients(target), found) if conflicting else {}
         chosen = [m for m in found if (invalid and m.order is None) or m.message_id in clashes]
     if held:
-        note(shown.held_by_others(held, "not deleted"), style="yellow")
+        note(render.held_by_others(held, "not deleted"), style="yellow")
     if chosen:
-        confirm(shown.purge_question(chosen, queue.value), yes=yes)
+        confirm(render.purge_question(chosen, queue.value), yes=yes)
     with opened(stack_name, directory, queue) as letters, counting("Deleted", len(chosen)) as advance:
         purged = letters.purge({message.message_id for message in chosen}, advance=advance)
     if as_json:
@@ -328,6 +329,6 @@ def _end_purge(purged: "Purged", chosen: int, *, quiet: bool) -> None:
     if missed := chosen - purged.deleted - len(purged.failures):
         note(f"{plurals.messages(missed)} not met again: held by somebody else, or gone.", style="yellow")
     if purged.failures:
-        reason = plain(shown.first(purged.failures))
+        reason = plain(render.first(purged.failures))
         note(f"{plurals.messages(len(purged.failures))} not deleted: {reason}", style="red")
         raise typer.Exit(1)

@@ -16,7 +16,7 @@ from cli.times import duration, spoken
 
 # boto3 takes longer to import than most commands run, so each command imports its own.
 if TYPE_CHECKING:
-    from cli.kitchen.client import Kitchen, Order
+    from cli.kitchen import Kitchen, Order
 
 app = typer.Typer(
     cls=SentenceGroup,
@@ -82,8 +82,8 @@ def show_command(
 ) -> None:
     """Show an order with all that its publisher said, and who moved it when."""
     from cli import aws
-    from cli.kitchen.client import Kitchen
-    from cli.people import People
+    from cli.kitchen import Kitchen
+    from cli.users import People
 
     target = stack.load(stack_name, directory)
     clients = aws.Clients(target)
@@ -173,7 +173,7 @@ def recall_command(
 
 def _kitchen(stack_name: str, directory: Path | None) -> "Kitchen":
     from cli import aws
-    from cli.kitchen.client import Kitchen
+    from cli.kitchen import Kitchen
 
     target = stack.load(stack_name, directory)
     return Kitchen.of(target, aws.Clients(target))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import plurals, stack
-from cli.dlq import shown
-from cli.dlq.options import QueueName, Rate, WhichQueue, opened
+from cli.commands.dlq.options import QueueName, Rate, WhichQueue, opened
+from cli.dlq import render
 from cli.errors import CafeError
 from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples
 from cli.progress import counting
@@ -61,7 +61,7 @@ def export_command(
     else:
         say(f"{plurals.messages(len(listing.messages))} written to {plain(file)}.")
     if listing.held_by_others:
-        note(shown.held_by_others(listing.held_by_others, "not in the file"), style="yellow")
+        note(render.held_by_others(listing.held_by_others, "not in the file"), style="yellow")
 
 
 @app.command(
@@ -103,7 +103,7 @@ def import_command(
             print_json({"sent": 0, "bad_lines": contents.bad})
         raise typer.Exit(1)
     for line, ignored in list(contents.ignored_times.items())[:BAD_LINES]:
-        note(f"Line {line}: {plain(shown.ignored(ignored, contents.messages[line]))}", style="yellow")
+        note(f"Line {line}: {plain(render.ignored(ignored, contents.messages[line]))}", style="yellow")
     if len(contents.ignored_times) > BAD_LINES:
         note(f"and {plurals.lines(len(contents.ignored_times) - BAD_LINES)} more with a time in the future.")
     count = len(contents.messages)

@@ -107,7 +107,7 @@ def load_command(
     Exit code 1: a check failed.
     """
     from cli import aws, http
-    from cli.kitchen.client import Kitchen
+    from cli.kitchen import Kitchen
     from cli.load.audit import Audit, Tally
     from cli.load.kitchen import playing
     from cli.load.plan import Plan

@@ -1,0 +1,1 @@
+"""The commands of `cafe`, one file each; `cli.main` registers them."""

@@ -1,1 +1,0 @@
-"""Orders in the kitchen, as an operator sees and moves them."""
