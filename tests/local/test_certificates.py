@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import socket
 import ssl
 import threading
 from pathlib import Path
 
 import pytest
-from cryptography import x509
 
 from local.database import certificates
 
@@ -63,22 +60,6 @@ def test_only_the_owner_can_read_the_key(made: certificates.Certificates) -> Non
     assert made.server_key.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_authoritys_key_is_not_written_and_it_has_no_intermediates(
-    made: certificates.Certificates,
-) -> None:
-    assert sorted(path.name for path in made.authority.parent.iterdir()) == [
-        "ca.pem",
-        "server-key.pem",
-        "server.pem",
-    ]
-    authority = x509.load_pem_x509_certificate(made.authority.read_bytes())
-    constraints = authority.extensions.get_extension_for_class(x509.BasicConstraints)
-    assert constraints.value == x509.BasicConstraints(ca=True, path_length=0)
-
-
-def test_the_server_certificate_is_for_this_machine_and_valid_now(made: certificates.Certificates) -> None:
-    server = x509.load_pem_x509_certificate(made.server.read_bytes())
-    names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert names.get_values_for_type(x509.DNSName) == ["localhost"]
-    assert names.get_values_for_type(x509.IPAddress) == [ipaddress.IPv4Address("127.0.0.1")]
-    assert server.not_valid_before_utc < datetime.datetime.now(datetime.UTC) < server.not_valid_after_utc
+def test_the_authoritys_key_is_not_written(made: certificates.Certificates) -> None:
+    files = ["ca.pem", "server-key.pem", "server.pem"]
+    assert sorted(path.name for path in made.authority.parent.iterdir()) == files
