@@ -56,6 +56,18 @@ class Options:
     program: Path = ROOT  # directory of the Pulumi project
     settings: Mapping[str, str] = field(default_factory=dict)  # as `pulumi up --config` sets them
 
+    def encode(self) -> str:
+        """Return the options as JSON, an argument of a process in UTF-8 mode."""
+        fields = dataclasses.asdict(self)
+        return json.dumps(fields, default=lambda path: os.fsencode(path).decode(errors="surrogateescape"))
+
+    @classmethod
+    def decode(cls, text: str) -> Options:
+        """Return the options in a text from `encode`."""
+        types = {"directory": Path, "program": Path, "database_server": Engine}
+        fields = json.loads(text)
+        return cls(**fields | {name: convert(fields[name]) for name, convert in types.items()})
+
 
 def run(options: Options, display: Display, *, on_ready: Callable[[], None], how_to_stop: str) -> int:
     """Run a local stack in this process until a signal ends it, and return the exit code.
@@ -152,23 +164,12 @@ def detach(options: Options) -> int:
         0 if it is running, else the exit code of the failed start.
     """
     reader, writer = os.pipe()
-    words = [
-        *("--directory", str(options.directory.absolute())),
-        *("--port", str(options.port)),
-        *("--database-port", str(options.database_port)),
-        *("--database-server", options.database_server),
-        *("--program", str(options.program.absolute())),
-        # The child reads UTF-8 in any locale; a path keeps its bytes.
-        *(
-            word
-            for key, value in options.settings.items()
-            for word in ("--config", f"{key}={value}".encode())
-        ),
-        *("--ready-descriptor", str(writer)),
-    ]
+    absolute = dataclasses.replace(
+        options, directory=options.directory.absolute(), program=options.program.absolute()
+    )
     process = subprocess.Popen(
         # -E: ignore PYTHONINSPECT, PYTHONSAFEPATH and their like.
-        [sys.executable, "-E", "-X", "utf8", "-m", "local", *words],
+        [sys.executable, "-E", "-X", "utf8", "-m", "local", absolute.encode(), str(writer)],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         pass_fds=[writer],

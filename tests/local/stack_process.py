@@ -40,12 +40,11 @@ class StackProcess:
 
     def __init__(self, directory: Path, program: Path, *, port: int = 0) -> None:
         self.directory = directory
+        options = stack.Options(
+            directory=directory, port=port, database_server=database_engine.chosen(), program=program
+        )
         self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "local", "--port", str(port)),
-                *("--database-server", database_engine.chosen()),
-                *("--directory", str(directory), "--program", str(program)),
-            ],
+            [sys.executable, "-m", "local", options.encode()],
             cwd=stack.ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
