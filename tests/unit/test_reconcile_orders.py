@@ -23,7 +23,7 @@ from stores.mysql.orders import OrdersDatabase
 from stores.sqs import DeadLetters
 from tests.stores import BERLIN, FixedLogin, Server
 from tests.unit.both_stores import BothStores, orders
-from tests.unit.test_sweep import Queue, order, queue
+from tests.unit.orders.test_sweep import Queue, order, queue
 
 __all__ = ["queue"]  # a fixture
 

@@ -26,9 +26,9 @@ from tests.cli.fake_rds import RUNNING, FakeRds
 from tests.stores import NAMES, TABLES, moto_client
 from tests.unit.api import Api
 from tests.unit.both_stores import orders
+from tests.unit.orders.test_reconciling_states import rows, states
+from tests.unit.orders.test_sweep import Queue, queue
 from tests.unit.test_reconcile_orders import call, use
-from tests.unit.test_reconciling_states import rows, states
-from tests.unit.test_sweep import Queue, queue
 
 __all__ = ["queue"]  # a fixture
 

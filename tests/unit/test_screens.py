@@ -18,7 +18,7 @@ from stores.mysql.orders import first_number
 from stores.mysql.screens import Screens
 from stores.mysql.status import StatusDatabase
 from tests.unit.api import OPEN_HOURS, Api, TrackingKeys
-from tests.unit.test_reconciliation import rows_read
+from tests.unit.orders.test_reconciliation import rows_read
 
 MINUTE = timedelta(minutes=1)
 Add = Callable[..., str]

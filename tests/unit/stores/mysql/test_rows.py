@@ -13,7 +13,7 @@ from orders import replay
 from orders.exact_json import decode
 from orders.order import Order
 from tests.unit.both_stores import BothStores, orders
-from tests.unit.test_reconciliation import rows_read
+from tests.unit.orders.test_reconciliation import rows_read
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

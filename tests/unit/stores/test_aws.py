@@ -83,7 +83,7 @@ def described() -> dict[str, str]:
 
 
 def test_services_are_described_as_by_the_pinned_sdk_if_not_run_scripts_models_py() -> None:
-    script = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "models.py"))
+    script = runpy.run_path(str(Path(__file__).parents[3] / "scripts" / "models.py"))
     assert described() == script["contents"]()
 
 

@@ -22,7 +22,7 @@ from orders.copies import Day, Known
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TODAY = NOON.date()
-RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
+RUNBOOK = Path(__file__).parents[3] / "docs" / "runbook.md"
 MARKED = re.compile(r"((?:\A|[;\t\r\n])(?:\x22|[^\S\t\r\n])*)'(?=['=+\-@＝＋－＠])")
 ANY_TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 HOSTILE = st.text(st.sampled_from("=+-@'＝;,\t\r\n \"\\a1é☕\x00\u2028"), max_size=12)
