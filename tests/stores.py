@@ -33,7 +33,7 @@ from stores.mysql.connection import MySql
 from stores.mysql.login import Login
 from stores.mysql.orders import OrdersDatabase
 from tests import database_engine, partiql
-from tests.made_once import once
+from tests.moto_state import make_or_copy
 from tests.waiting import LIMIT
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -82,7 +82,7 @@ def dynamodb_in_process() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        once(_make_tables, "us-east-1", "dynamodb")
+        make_or_copy(_make_tables, "us-east-1", "dynamodb")
         # moto's own updates items on other conditions than DynamoDB, and does not read every statement.
         patch.setattr(DynamoDBBackend, "batch_execute_statement", staticmethod(partial(_execute, client)))
         yield client

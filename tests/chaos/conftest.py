@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from cli.http import client as http_client
-from tests.cafe import Cafe
 from tests.local_stack import started
+from tests.system import System
 
 
 @pytest.fixture(scope="session")
-def cafe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cafe]:
+def cafe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with (
         started(tmp_path_factory.mktemp("chaos") / "local-stack") as stack,
         http_client(stack.endpoint) as http,
     ):
-        yield Cafe(stack, http)
+        yield System(stack, http)

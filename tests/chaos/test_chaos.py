@@ -20,8 +20,8 @@ from chaos.schedule import schedule
 from cli.stack import REPOSITORY
 from local import control
 from local.directory import CHAOS_FILE
-from tests.cafe import Cafe
 from tests.end_to_end.operations import master
+from tests.system import System
 from tests.waiting import eventually
 
 FAULTS = (
@@ -36,7 +36,7 @@ FAULTS = (
 )
 
 
-def start(cafe: Cafe, *words: str) -> subprocess.Popen[str]:
+def start(cafe: System, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "chaos", *words, "--directory", str(cafe.stack.directory)],
         cwd=REPOSITORY,
@@ -47,7 +47,7 @@ def start(cafe: Cafe, *words: str) -> subprocess.Popen[str]:
     )
 
 
-def chaos(cafe: Cafe, *words: str) -> dict[str, Any]:
+def chaos(cafe: System, *words: str) -> dict[str, Any]:
     process = start(cafe, *words, "--json")
     out, error = process.communicate()
     assert process.returncode == 0, out + error
@@ -56,7 +56,7 @@ def chaos(cafe: Cafe, *words: str) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def as_it_was(cafe: Cafe) -> Iterator[None]:
+def as_it_was(cafe: System) -> Iterator[None]:
     """Whatever was broken is repaired: the visibility timeout, the functions' DynamoDB, the database."""
     before = state(cafe)
     yield
@@ -64,7 +64,7 @@ def as_it_was(cafe: Cafe) -> Iterator[None]:
     assert not (cafe.stack.directory / CHAOS_FILE).exists()
 
 
-def state(cafe: Cafe) -> list[Any]:
+def state(cafe: System) -> list[Any]:
     queue = cafe.sqs.get_queue_attributes(
         QueueUrl=cafe.outputs["queue_url"], AttributeNames=["VisibilityTimeout"]
     )
@@ -74,7 +74,7 @@ def state(cafe: Cafe) -> list[Any]:
     return [queue["Attributes"], environments, database]
 
 
-def test_nothing_is_lost_or_counted_twice_while_everything_breaks(cafe: Cafe) -> None:
+def test_nothing_is_lost_or_counted_twice_while_everything_breaks(cafe: System) -> None:
     before = cafe.depth("dead_letter_queue_url")
     report = chaos(cafe, "--orders", "200", "--seed", "1")
     assert report["ok"] is True
@@ -93,7 +93,7 @@ def test_nothing_is_lost_or_counted_twice_while_everything_breaks(cafe: Cafe) ->
     assert cafe.depth("dead_letter_queue_url") == before
 
 
-def test_after_an_outage_that_dead_letters_every_order_none_needs_a_human(cafe: Cafe) -> None:
+def test_after_an_outage_that_dead_letters_every_order_none_needs_a_human(cafe: System) -> None:
     report = chaos(cafe, "--orders", "100", "--outage", "--seed", "2")
     assert report["ok"] is True
     figures = report["figures"]
@@ -103,7 +103,7 @@ def test_after_an_outage_that_dead_letters_every_order_none_needs_a_human(cafe: 
     assert figures["databases_killed"] == 1
 
 
-def test_what_a_killed_run_left_broken_is_repaired_on_request(cafe: Cafe) -> None:
+def test_what_a_killed_run_left_broken_is_repaired_on_request(cafe: System) -> None:
     process = start(cafe, "--orders", "100", "--seed", quick_seed())
     wait_for(process, "is killed (SIGKILL)")
     process.kill()
@@ -112,7 +112,7 @@ def test_what_a_killed_run_left_broken_is_repaired_on_request(cafe: Cafe) -> Non
     assert chaos(cafe, "--mend") == {"mended": False}
 
 
-def test_what_somebody_broke_by_hand_is_repaired_on_request(cafe: Cafe) -> None:
+def test_what_somebody_broke_by_hand_is_repaired_on_request(cafe: System) -> None:
     control.send(cafe.stack.directory, control.Request.KILL_DATABASE)
     eventually(lambda: not responds(cafe))
     assert chaos(cafe, "--mend") == {"mended": True}
@@ -128,7 +128,7 @@ def test_what_somebody_broke_by_hand_is_repaired_on_request(cafe: Cafe) -> None:
     eventually(lambda: cafe.is_recorded(order_id))
 
 
-def responds(cafe: Cafe) -> bool:
+def responds(cafe: System) -> bool:
     try:
         return cafe.rows("SELECT 1") == [(1,)]
     except pymysql.OperationalError:
@@ -136,7 +136,7 @@ def responds(cafe: Cafe) -> bool:
 
 
 @pytest.mark.timeout(600)
-def test_what_is_broken_is_repaired_at_ctrl_c(cafe: Cafe) -> None:
+def test_what_is_broken_is_repaired_at_ctrl_c(cafe: System) -> None:
     eventually(lambda: cafe.depth() == 0, limit=500)
     reconcile(cafe)  # An order of an earlier run may still be among the dead letters.
     before = cafe.depth("dead_letter_queue_url")
@@ -172,12 +172,12 @@ def wait_for(process: subprocess.Popen[str], sentence: str) -> None:
     pytest.fail(f"it never wrote: {sentence}")
 
 
-def reconcile(cafe: Cafe) -> None:
+def reconcile(cafe: System) -> None:
     function = cafe.outputs["reconcile_function"]
     cafe.stack.client("lambda").invoke(FunctionName=function, Payload=b"{}")
 
 
-def settled(cafe: Cafe, dead: int) -> bool:
+def settled(cafe: System, dead: int) -> bool:
     """Have the reconciler bring good orders back, until both stores agree."""
     reconcile(cafe)
     ((rows,),) = cafe.rows("SELECT COUNT(*) FROM orders")

@@ -18,7 +18,7 @@ from cli.aws import Clients
 from cli.stack import Stack
 from orders.order import InvalidOrderError
 from orders.request import parse
-from tests.made_once import once
+from tests.moto_state import make_or_copy
 
 REGION = "eu-central-1"
 BUCKET = "orders-backup-dev-0a1b2c3"
@@ -232,7 +232,7 @@ class FakeAws:
             clients.sns,
         )
         self.events = clients.events
-        self.queue_url, self.dead_letter_queue_url, self.undelivered_url, self.subscription = once(
+        self.queue_url, self.dead_letter_queue_url, self.undelivered_url, self.subscription = make_or_copy(
             self._make, REGION, "dynamodb", "events", "logs", "sns", "sqs"
         )
         api.on_order = self.work

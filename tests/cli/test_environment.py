@@ -17,10 +17,10 @@ from cli.aws import Clients
 from cli.errors import SetUpError
 from cli.local_database import connect
 from local import clients
+from tests.broken_environment import BROKEN
 from tests.cli.conftest import Cafe, Pulumi
 from tests.cli.stand_in import REGION, FakeApi
 from tests.local_stack import LocalStack
-from tests.odd import ODD
 
 BROKEN_CONFIGURATIONS = {
     "no_section": "region = eu-central-1\n[[[",
@@ -55,7 +55,7 @@ def odd(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pat
         (home / ".netrc").write_text("machine")
         monkeypatch.setenv("HOME", str(home))
         return
-    for variable, value in ODD.items() if name == "everything" else [(name, ODD[name])]:
+    for variable, value in BROKEN.items() if name == "everything" else [(name, BROKEN[name])]:
         monkeypatch.setenv(variable, value)
 
 
@@ -110,7 +110,7 @@ def test_the_local_stack_is_called_by_its_administrator_in_any_environment(emula
 
 
 def test_every_client_is_of_the_local_stack_in_any_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ODD.items():
+    for name, value in BROKEN.items():
         monkeypatch.setenv(name, value)
     endpoint = "http://127.0.0.1:4566"
     local = Clients(stack.Stack(name="local", outputs={}, region=REGION, endpoint=endpoint))
@@ -126,7 +126,7 @@ def test_every_client_is_of_the_local_stack_in_any_environment(monkeypatch: pyte
 def test_the_local_database_is_looked_into_in_any_environment(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(name, ODD[name])
+    monkeypatch.setenv(name, BROKEN[name])
     roots = str(stack.REPOSITORY / "functions" / "rds_roots" / "us-east-1.pem")
     away = stack.Database(host="127.0.0.1", port=9, user="u", password="p", name="cafe_db", ca=roots)
 

@@ -12,22 +12,22 @@ from typer.testing import CliRunner
 from cli import queues
 from cli.http import client as http_client
 from cli.main import app
-from tests.cafe import Cafe
 from tests.end_to_end.operations import Operator
 from tests.local_stack import LocalStack
+from tests.system import System
 from tests.waiting import eventually
 
 NO_PROGRESS_TIMEOUT = 20.0  # seconds; a cold start on a busy machine takes several
 
 
 @pytest.fixture(scope="session")
-def cafe(local_stack: LocalStack) -> Iterator[Cafe]:
+def cafe(local_stack: LocalStack) -> Iterator[System]:
     with http_client(local_stack.endpoint, connections=8) as http:
-        yield Cafe(local_stack, http)
+        yield System(local_stack, http)
 
 
 @pytest.fixture(autouse=True)
-def earlier_orders_are_processed(cafe: Cafe) -> None:
+def earlier_orders_are_processed(cafe: System) -> None:
     """Wait for the orders of earlier tests: tests check by how much counters grow."""
     progress = [time.monotonic(), cafe.total()]
 
@@ -47,7 +47,7 @@ def new_id() -> Callable[[], str]:
 
 
 @pytest.fixture
-def operator(cafe: Cafe, monkeypatch: pytest.MonkeyPatch) -> Operator:
+def operator(cafe: System, monkeypatch: pytest.MonkeyPatch) -> Operator:
     """Return a function that runs `cafe` on the stack in this process."""
     monkeypatch.setattr(queues, "LONG_POLL", 0)  # local queues respond at once
     monkeypatch.setenv("CAFE_LOCAL_DIRECTORY", str(cafe.stack.directory))

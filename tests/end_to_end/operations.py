@@ -18,7 +18,7 @@ from pymysql.constants import ER
 from pymysql.cursors import Cursor
 from typer.testing import Result
 
-from tests.cafe import Cafe
+from tests.system import System
 from tests.waiting import eventually
 
 NewId = Callable[[], str]
@@ -26,7 +26,7 @@ Operator = Callable[..., Result]
 CAFE_COMMAND = Path(sys.executable).parent / "cafe"
 
 
-def master(cafe: Cafe) -> dict[str, str]:
+def master(cafe: System) -> dict[str, str]:
     """Return the master user's login from the secret that RDS created."""
     secrets = cafe.stack.client("secretsmanager")
     (name,) = (s["Name"] for s in secrets.list_secrets()["SecretList"] if s["Name"].startswith("rds!"))
@@ -46,7 +46,7 @@ def close_connections(cursor: Cursor, *users: str) -> None:
 
 
 @contextmanager
-def database_outage(cafe: Cafe) -> Iterator[None]:
+def database_outage(cafe: System) -> Iterator[None]:
     """Lock the functions' database users and close their connections."""
     login = master(cafe)
     users = "cafe_user@'%', cafe_status@'%'"
@@ -60,7 +60,7 @@ def database_outage(cafe: Cafe) -> Iterator[None]:
             cursor.execute(f"ALTER USER {users} ACCOUNT UNLOCK")
 
 
-def logged(cafe: Cafe, order_id: str, message: str) -> bool:
+def logged(cafe: System, order_id: str, message: str) -> bool:
     """Return whether the worker logged a message about an order."""
     events = cafe.stack.client("logs").filter_log_events(
         logGroupName=cafe.outputs["worker_log_group"], filterPattern=f'"{order_id}"'
@@ -68,7 +68,7 @@ def logged(cafe: Cafe, order_id: str, message: str) -> bool:
     return any(message in event["message"] for event in events)
 
 
-def wait_for_log(cafe: Cafe, order: dict[str, Any], message: str) -> None:
+def wait_for_log(cafe: System, order: dict[str, Any], message: str) -> None:
     """Wait until the worker has logged a message about an order.
 
     On a busy machine MiniStack may deliver a line only with the worker's next invocation, so the same order
@@ -84,7 +84,7 @@ def wait_for_log(cafe: Cafe, order: dict[str, Any], message: str) -> None:
     eventually(is_logged)
 
 
-def reconcile(cafe: Cafe, **event: Any) -> dict[str, Any]:
+def reconcile(cafe: System, **event: Any) -> dict[str, Any]:
     """Invoke ReconcileOrders, and return its response."""
     response = cafe.stack.client("lambda").invoke(
         FunctionName=cafe.outputs["reconcile_function"], Payload=json.dumps(event)
@@ -94,13 +94,13 @@ def reconcile(cafe: Cafe, **event: Any) -> dict[str, Any]:
     return report
 
 
-def created_at(cafe: Cafe, order_id: str) -> datetime:
+def created_at(cafe: System, order_id: str) -> datetime:
     """Return when an order was created, by its row."""
     ((moment,),) = cafe.rows("SELECT created_at FROM orders WHERE order_id = %s", order_id)
     return moment.replace(tzinfo=UTC)  # type: ignore[no-any-return]
 
 
-def run_command(cafe: Cafe, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_command(cafe: System, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the installed command, with `variables` added to the environment."""
     return subprocess.run(
         [str(CAFE_COMMAND), *words, "--directory", str(cafe.stack.directory)],

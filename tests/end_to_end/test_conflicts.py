@@ -6,7 +6,6 @@ import json
 from datetime import datetime
 from typing import Any
 
-from tests.cafe import Cafe
 from tests.end_to_end.operations import (
     NewId,
     Operator,
@@ -18,11 +17,12 @@ from tests.end_to_end.operations import (
     reconcile,
     wait_for_log,
 )
+from tests.system import System
 from tests.waiting import eventually
 
 
 def test_an_order_under_a_used_id_is_reported_and_recorded_once_it_has_another_id(
-    cafe: Cafe, operator: Operator, new_id: NewId
+    cafe: System, operator: Operator, new_id: NewId
 ) -> None:
     order_id, taken_id, free_id, item = new_id(), new_id(), new_id(), new_id()
     first: dict[str, Any] = {"orderId": order_id, "item": item, "quantity": 1}

@@ -12,12 +12,12 @@ from botocore.exceptions import ClientError
 
 from local import clients
 from tests import openapi
-from tests.cafe import Cafe
 from tests.end_to_end.operations import NewId, database_outage, reconcile, wait_for_log
+from tests.system import System
 from tests.waiting import eventually
 
 
-def test_a_database_outage_degrades_the_status_and_loses_no_order(cafe: Cafe, new_id: NewId) -> None:
+def test_a_database_outage_degrades_the_status_and_loses_no_order(cafe: System, new_id: NewId) -> None:
     order_id = new_id()
     order = {"orderId": order_id, "item": "Tea", "quantity": 1}
     with database_outage(cafe):
@@ -33,7 +33,7 @@ def test_a_database_outage_degrades_the_status_and_loses_no_order(cafe: Cafe, ne
 
 
 def test_orders_dead_lettered_by_an_outage_are_counted_apart_from_malformed_ones_and_recovered(
-    cafe: Cafe, new_id: NewId
+    cafe: System, new_id: NewId
 ) -> None:
     order_id, dead_letters = new_id(), cafe.outputs["dead_letter_queue_url"]
     cafe.send(f"poison {order_id}")
@@ -51,7 +51,7 @@ def test_orders_dead_lettered_by_an_outage_are_counted_apart_from_malformed_ones
     purge(cafe, dead_letters, f"poison {order_id}")
 
 
-def purge(cafe: Cafe, url: str, body: str) -> None:
+def purge(cafe: System, url: str, body: str) -> None:
     """Delete the message with this body."""
 
     def deleted() -> bool:
@@ -67,7 +67,7 @@ def purge(cafe: Cafe, url: str, body: str) -> None:
 
 
 @pytest.mark.parametrize("service", ["dynamodb", "sqs"])
-def test_without_one_source_the_status_has_the_data_of_the_others(cafe: Cafe, service: str) -> None:
+def test_without_one_source_the_status_has_the_data_of_the_others(cafe: System, service: str) -> None:
     order_id = cafe.post({"item": "Tea", "quantity": 1}).json()["orderId"]
     eventually(lambda: cafe.is_recorded(order_id))
     with unreachable(cafe, service):
@@ -83,7 +83,7 @@ def test_without_one_source_the_status_has_the_data_of_the_others(cafe: Cafe, se
 
 
 @contextmanager
-def unreachable(cafe: Cafe, service: str) -> Iterator[None]:
+def unreachable(cafe: System, service: str) -> Iterator[None]:
     """Point `GetOrderStatus` to a closed port in place of a service."""
     functions = cafe.stack.client("lambda")
     name = function(functions, "GetOrderStatus")
@@ -96,7 +96,7 @@ def unreachable(cafe: Cafe, service: str) -> Iterator[None]:
         yield
 
 
-def redrive(cafe: Cafe, order_id: str) -> bool:
+def redrive(cafe: System, order_id: str) -> bool:
     """Return an order from the dead-letter queue, as an operator would; always return False."""
     url = cafe.outputs["dead_letter_queue_url"]
     for message in cafe.sqs.receive_message(QueueUrl=url).get("Messages", []):
@@ -106,7 +106,7 @@ def redrive(cafe: Cafe, order_id: str) -> bool:
     return False
 
 
-def test_a_function_without_a_permission_fails_and_returns_no_details(cafe: Cafe) -> None:
+def test_a_function_without_a_permission_fails_and_returns_no_details(cafe: System) -> None:
     iam, functions = cafe.stack.client("iam"), cafe.stack.client("lambda")
     role = next(r["RoleName"] for r in iam.list_roles()["Roles"] if r["RoleName"].startswith("PlaceOrder"))
     (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
@@ -150,7 +150,7 @@ def function(functions: Any, kind: str) -> str:
     return next(name for name in names if kind in name)
 
 
-def test_a_repeated_deploy_keeps_counters(cafe: Cafe, new_id: NewId) -> None:
+def test_a_repeated_deploy_keeps_counters(cafe: System, new_id: NewId) -> None:
     item = new_id()
     order_id = cafe.post({"item": item, "quantity": 4}).json()["orderId"]
     eventually(lambda: cafe.is_recorded(order_id) and cafe.ordered(item))
@@ -161,7 +161,7 @@ def test_a_repeated_deploy_keeps_counters(cafe: Cafe, new_id: NewId) -> None:
     assert (cafe.item("menu_table", item=item) or {})["price"] == "9.75"
 
 
-def migrate(cafe: Cafe, menu: dict[str, str]) -> Any:
+def migrate(cafe: System, menu: dict[str, str]) -> Any:
     functions = cafe.stack.client("lambda")
     name = function(functions, "MigrateDatabase")
     response = functions.invoke(FunctionName=name, Payload=json.dumps({"menu": menu}))
@@ -169,7 +169,7 @@ def migrate(cafe: Cafe, menu: dict[str, str]) -> Any:
     return json.loads(response["Payload"].read())
 
 
-def test_the_worker_logs_an_order_without_the_customers_name(cafe: Cafe, new_id: NewId) -> None:
+def test_the_worker_logs_an_order_without_the_customers_name(cafe: System, new_id: NewId) -> None:
     order_id, customer = new_id(), new_id()
     order = {"orderId": order_id, "item": "Tea", "quantity": 1, "customer_name": customer}
     cafe.publish(json.dumps(order))
@@ -181,7 +181,7 @@ def test_the_worker_logs_an_order_without_the_customers_name(cafe: Cafe, new_id:
 
 
 @pytest.mark.parametrize("key", ["wrong", "AKIAUNKNOWN"])
-def test_publishing_requires_valid_credentials(cafe: Cafe, key: str) -> None:
+def test_publishing_requires_valid_credentials(cafe: System, key: str) -> None:
     stranger = clients.session(cafe.stack.region, access_key=key, secret_key="wrong").client(
         "sns", endpoint_url=cafe.stack.endpoint
     )

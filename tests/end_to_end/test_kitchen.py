@@ -13,33 +13,33 @@ from typer.testing import CliRunner
 
 from cli.main import app as command
 from tests.access import cognito
-from tests.cafe import Cafe
+from tests.system import System
 from tests.waiting import eventually
 
 JSON = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def staff(cafe: Cafe) -> dict[str, str]:
+def staff(cafe: System) -> dict[str, str]:
     """Headers of the user that `make local` prints."""
     token = cognito.sign_in(cafe.stack, cafe.http, cognito.staff_app(cafe.stack))["access_token"]
     return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.fixture
-def api(cafe: Cafe) -> str:
+def api(cafe: System) -> str:
     """The API at the page's address."""
     return cafe.outputs["page_url"].removesuffix("/order-status") + "/prod"
 
 
-def placed(cafe: Cafe, **more: object) -> JSON:
+def placed(cafe: System, **more: object) -> JSON:
     """Place an order, and wait until it is recorded."""
     order: JSON = cafe.post({"item": "Latte", "quantity": 2, "customer_name": "Ada", **more}).json()
     eventually(lambda: cafe.is_recorded(order["orderId"]))
     return order
 
 
-def cafe_command(cafe: Cafe, *words: str) -> JSON:
+def cafe_command(cafe: System, *words: str) -> JSON:
     """Run a command, and return its JSON document."""
     where = ["--json", "--directory", str(cafe.stack.directory)]
     result = CliRunner().invoke(command, [*words, *where])
@@ -49,7 +49,7 @@ def cafe_command(cafe: Cafe, *words: str) -> JSON:
 
 
 def test_staff_prepare_an_order_and_its_customer_sees_each_state(
-    cafe: Cafe, api: str, staff: dict[str, str]
+    cafe: System, api: str, staff: dict[str, str]
 ) -> None:
     order = placed(cafe, note="oat milk")
     page, _, token = order["track_url"].partition("#")
@@ -85,7 +85,7 @@ def test_staff_prepare_an_order_and_its_customer_sees_each_state(
     assert (item["order_state"], item["state_version"]) == ("ready", str(version))
 
 
-def test_a_barista_signs_in_and_the_customers_page_shows_a_tap(cafe: Cafe, browser: Browser) -> None:
+def test_a_barista_signs_in_and_the_customers_page_shows_a_tap(cafe: System, browser: Browser) -> None:
     assert cafe.stack.sign_in is not None
     order = placed(cafe, customer_name="Barista test")
     with browser.new_context() as context:
@@ -110,7 +110,7 @@ def test_a_barista_signs_in_and_the_customers_page_shows_a_tap(cafe: Cafe, brows
 
 
 def test_a_change_of_an_old_version_is_refused_and_so_is_everybody_but_staff(
-    cafe: Cafe, api: str, staff: dict[str, str]
+    cafe: System, api: str, staff: dict[str, str]
 ) -> None:
     order_id = placed(cafe)["orderId"]
     for base in (api, cafe.outputs["api_url"]):
@@ -124,7 +124,7 @@ def test_a_change_of_an_old_version_is_refused_and_so_is_everybody_but_staff(
     assert (outdated.status_code, outdated.json()["order"]["state"]) == (412, "received")
 
 
-def test_the_operator_changes_states_without_a_sign_in(cafe: Cafe) -> None:
+def test_the_operator_changes_states_without_a_sign_in(cafe: System) -> None:
     order_id = placed(cafe)["orderId"]
     number = cafe_command(cafe, "orders", "show", order_id)["number"]
     assert cafe_command(cafe, "orders", "ready", number)["state"] == "ready"
@@ -134,7 +134,7 @@ def test_the_operator_changes_states_without_a_sign_in(cafe: Cafe) -> None:
     assert (cancelled["from"], cancelled["to"], cancelled["actor"]) == ("received", "cancelled", "root")
 
 
-def test_a_user_added_by_the_command_signs_in_with_the_given_role(cafe: Cafe, api: str) -> None:
+def test_a_user_added_by_the_command_signs_in_with_the_given_role(cafe: System, api: str) -> None:
     email = f"{uuid.uuid4()}@cafe.example"
     added = cafe_command(cafe, "staff", "add", email, "--role", "manager")
     login = {"user": email, "password": added["password"]}

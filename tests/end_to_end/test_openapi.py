@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import openapi
-from tests.cafe import Cafe
+from tests.system import System
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def test_responses_are_as_documented_and_accepted_orders_are_recorded(
-    cafe: Cafe, subtests: pytest.Subtests
+    cafe: System, subtests: pytest.Subtests
 ) -> None:
     from schemathesis.checks import not_a_server_error
     from schemathesis.specs.openapi import checks
@@ -38,7 +38,7 @@ def test_responses_are_as_documented_and_accepted_orders_are_recorded(
 
 
 @pytest.mark.parametrize("path", ["order-status", "menu"])
-def test_an_unchanged_response_is_304_at_the_pages_origin(cafe: Cafe, path: str) -> None:
+def test_an_unchanged_response_is_304_at_the_pages_origin(cafe: System, path: str) -> None:
     url = f"{cafe.outputs['page_url'].removesuffix('/order-status')}/prod/{path}"
 
     # Repeated, since the reconciler may change the response once a minute.

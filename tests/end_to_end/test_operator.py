@@ -11,24 +11,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.cafe import Cafe
+from tests.broken_environment import BROKEN
 from tests.end_to_end.operations import NewId, Operator, created_at, findings, json_of, listed, master
-from tests.odd import ODD
+from tests.system import System
 from tests.waiting import eventually
 
 
-def dead_letter(cafe: Cafe, body: str, queue: str = "dead_letter_queue_url") -> str:
+def dead_letter(cafe: System, body: str, queue: str = "dead_letter_queue_url") -> str:
     """Send a message to a dead-letter queue, and return its id."""
     return str(cafe.sqs.send_message(QueueUrl=cafe.outputs[queue], MessageBody=body)["MessageId"])
 
 
-def undelivered(cafe: Cafe, body: str) -> str:
+def undelivered(cafe: System, body: str) -> str:
     """Send a message to the subscription's dead-letter queue, which only operators read."""
     return dead_letter(cafe, body, "subscription_dead_letter_queue_url")
 
 
 def test_an_edited_dead_letter_is_recorded_with_its_original_id_and_time(
-    cafe: Cafe, operator: Operator, new_id: NewId, tmp_path: Path
+    cafe: System, operator: Operator, new_id: NewId, tmp_path: Path
 ) -> None:
     order_id = new_id()
     message_id = dead_letter(cafe, json.dumps({"orderId": order_id, "item": "Tea", "quantity": 0}))
@@ -46,7 +46,7 @@ def test_an_edited_dead_letter_is_recorded_with_its_original_id_and_time(
 
 
 def test_a_redrive_records_missing_orders_and_counts_none_twice(
-    cafe: Cafe, operator: Operator, new_id: NewId
+    cafe: System, operator: Operator, new_id: NewId
 ) -> None:
     known, item = new_id(), new_id()
     order = {"orderId": known, "item": item, "quantity": 3}
@@ -67,7 +67,7 @@ def test_a_redrive_records_missing_orders_and_counts_none_twice(
 
 
 def test_exported_and_purged_messages_are_restored_by_an_import(
-    cafe: Cafe, operator: Operator, new_id: NewId, tmp_path: Path
+    cafe: System, operator: Operator, new_id: NewId, tmp_path: Path
 ) -> None:
     item, file = new_id(), tmp_path / "letters.jsonl"
     bare = undelivered(cafe, json.dumps({"item": item, "quantity": 5}))
@@ -86,7 +86,7 @@ def test_exported_and_purged_messages_are_restored_by_an_import(
     assert cafe.ordered(item) == 5
 
 
-def change_counter(cafe: Cafe, table: str, key: dict[str, str], attribute: str, number: int) -> None:
+def change_counter(cafe: System, table: str, key: dict[str, str], attribute: str, number: int) -> None:
     """Change a counter in DynamoDB."""
     cafe.dynamodb.update_item(
         TableName=cafe.outputs[table],
@@ -97,7 +97,7 @@ def change_counter(cafe: Cafe, table: str, key: dict[str, str], attribute: str, 
     )
 
 
-def test_counters_changed_in_dynamodb_are_corrected(cafe: Cafe, operator: Operator, new_id: NewId) -> None:
+def test_counters_changed_in_dynamodb_are_corrected(cafe: System, operator: Operator, new_id: NewId) -> None:
     item = new_id()
     order_id = cafe.post({"item": item, "quantity": 6}).json()["orderId"]
     eventually(lambda: cafe.is_recorded(order_id) and cafe.depth() == 0)
@@ -112,7 +112,7 @@ def test_counters_changed_in_dynamodb_are_corrected(cafe: Cafe, operator: Operat
     assert (cafe.total(), cafe.ordered(item)) == (before, 6)
 
 
-def test_a_replay_counts_no_order_twice(cafe: Cafe, operator: Operator, new_id: NewId) -> None:
+def test_a_replay_counts_no_order_twice(cafe: System, operator: Operator, new_id: NewId) -> None:
     item = new_id()
     order_id = cafe.post({"item": item, "quantity": 2, "table_number": 4}).json()["orderId"]
     eventually(lambda: cafe.is_recorded(order_id) and cafe.depth() == 0)
@@ -126,7 +126,7 @@ def test_a_replay_counts_no_order_twice(cafe: Cafe, operator: Operator, new_id: 
 
 
 def test_a_deleted_row_is_restored_from_dynamodb_and_counted_once(
-    cafe: Cafe, operator: Operator, new_id: NewId
+    cafe: System, operator: Operator, new_id: NewId
 ) -> None:
     item = new_id()
     order_id = cafe.post({"item": item, "quantity": 2, "table_number": 4}).json()["orderId"]
@@ -150,7 +150,7 @@ def test_a_deleted_row_is_restored_from_dynamodb_and_counted_once(
 @pytest.mark.parametrize(
     "words", [("--malformed", "5", "--rate", "20"), ("--through", "topic", "--rate", "200")]
 )
-def test_a_load_is_counted_exactly(cafe: Cafe, operator: Operator, words: tuple[str, ...]) -> None:
+def test_a_load_is_counted_exactly(cafe: System, operator: Operator, words: tuple[str, ...]) -> None:
     eventually(lambda: cafe.depth() == 0)
 
     document = json_of(operator("load", "--orders", "40", "--duplicates", "10", *words, "--json"))
@@ -160,7 +160,7 @@ def test_a_load_is_counted_exactly(cafe: Cafe, operator: Operator, words: tuple[
     assert names >= {"taken", "recorded", "menu", "rows", "total", "today", "hours"}
 
 
-def test_the_doctor_finds_a_paused_worker_and_names_the_command(cafe: Cafe, operator: Operator) -> None:
+def test_the_doctor_finds_a_paused_worker_and_names_the_command(cafe: System, operator: Operator) -> None:
     before = cafe.post({"item": "Tea", "quantity": 1}).json()["orderId"]
     eventually(lambda: cafe.is_recorded(before))
     assert json_of(operator("reconcile", "--json"))["ok"]
@@ -185,7 +185,7 @@ def test_the_doctor_finds_a_paused_worker_and_names_the_command(cafe: Cafe, oper
     eventually(lambda: cafe.is_recorded(order_id))
 
 
-def test_orders_are_copied_to_csv_files(cafe: Cafe, operator: Operator, new_id: NewId) -> None:
+def test_orders_are_copied_to_csv_files(cafe: System, operator: Operator, new_id: NewId) -> None:
     item = new_id()
     order_id = cafe.post({"item": item, "quantity": 2, "customer_name": "=Zoë", "tip": 0.25}).json()[
         "orderId"
@@ -228,7 +228,7 @@ COMMANDS = [
 def test_every_command_works_in_any_environment(
     operator: Operator, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in ODD.items():
+    for name, value in BROKEN.items():
         monkeypatch.setenv(name, value)
 
     result = operator(*words.split())
@@ -239,7 +239,7 @@ def test_every_command_works_in_any_environment(
     assert "Unexpected" not in result.output
 
 
-def test_a_read_only_database_is_reported_by_doctor_and_verify(cafe: Cafe, operator: Operator) -> None:
+def test_a_read_only_database_is_reported_by_doctor_and_verify(cafe: System, operator: Operator) -> None:
     login = master(cafe)
     with cafe.database(login["username"], login["password"]) as cursor, cafe.quick_redelivery():
         cursor.execute("SET GLOBAL read_only = 1")
@@ -258,7 +258,7 @@ def test_a_read_only_database_is_reported_by_doctor_and_verify(cafe: Cafe, opera
     eventually(lambda: operator("reconcile") and cafe.is_recorded(document["order_id"]))
 
 
-def test_an_order_with_a_future_time_gets_the_queues_time(cafe: Cafe, new_id: NewId) -> None:
+def test_an_order_with_a_future_time_gets_the_queues_time(cafe: System, new_id: NewId) -> None:
     order_id = new_id()
     order = json.dumps({"orderId": order_id, "item": "Tea", "quantity": 1})
     future = {"Type": "Notification", "MessageId": "m", "Timestamp": "2036-01-01T00:00:00Z", "Message": order}

@@ -14,12 +14,12 @@ import httpx
 import pytest
 
 from tests import openapi
-from tests.cafe import Cafe
 from tests.end_to_end.operations import NewId
+from tests.system import System
 from tests.waiting import LIMIT, eventually
 
 
-def test_an_order_by_http_reaches_both_stores_and_the_status(cafe: Cafe) -> None:
+def test_an_order_by_http_reaches_both_stores_and_the_status(cafe: System) -> None:
     response = cafe.post({"item": "Latte", "quantity": 2, "customer_name": "Zoë", "table_number": 4})
     assert response.status_code == 202
     order_id = response.json()["orderId"]
@@ -36,7 +36,7 @@ def test_an_order_by_http_reaches_both_stores_and_the_status(cafe: Cafe) -> None
     assert order["created_at"].endswith("Z")
 
 
-def test_every_counter_grows_by_what_was_ordered(cafe: Cafe, new_id: NewId) -> None:
+def test_every_counter_grows_by_what_was_ordered(cafe: System, new_id: NewId) -> None:
     item = new_id()
     before = cafe.total()
     order_id = cafe.post({"item": item, "quantity": 7}).json()["orderId"]
@@ -67,7 +67,7 @@ def forms(order: dict[str, Any]) -> dict[str, str]:
 @pytest.mark.parametrize("form", ["bare", "twice", "legacy"])
 @pytest.mark.parametrize("entrance", ["publish", "send"])
 def test_every_form_is_recorded_from_topic_and_queue(
-    cafe: Cafe, new_id: NewId, form: str, entrance: str
+    cafe: System, new_id: NewId, form: str, entrance: str
 ) -> None:
     order_id = new_id()
     message = forms({"orderId": order_id, "item": "Tea", "quantity": 1})[form]
@@ -75,12 +75,12 @@ def test_every_form_is_recorded_from_topic_and_queue(
     eventually(lambda: cafe.is_recorded(order_id))
 
 
-def test_a_message_of_the_earlier_system_is_an_order(cafe: Cafe) -> None:
+def test_a_message_of_the_earlier_system_is_an_order(cafe: System) -> None:
     order_id = cafe.send('{"customer_name": "ApiTestUser", "item": "Latte", "quantity": 1}')
     eventually(lambda: cafe.is_recorded(order_id))
 
 
-def test_duplicates_from_topic_and_queue_are_counted_once(cafe: Cafe, new_id: NewId) -> None:
+def test_duplicates_from_topic_and_queue_are_counted_once(cafe: System, new_id: NewId) -> None:
     order_id, item, before = new_id(), new_id(), cafe.total()
     message = json.dumps({"orderId": order_id, "item": item, "quantity": 3})
     for _ in range(5):
@@ -92,7 +92,7 @@ def test_duplicates_from_topic_and_queue_are_counted_once(cafe: Cafe, new_id: Ne
     assert cafe.total() == before + 2
 
 
-def test_a_repeated_request_is_one_order(cafe: Cafe, new_id: NewId) -> None:
+def test_a_repeated_request_is_one_order(cafe: System, new_id: NewId) -> None:
     key, item = new_id(), new_id()
     order = {"item": item, "quantity": 2}
     with ThreadPoolExecutor(4) as pool:
@@ -102,7 +102,7 @@ def test_a_repeated_request_is_one_order(cafe: Cafe, new_id: NewId) -> None:
     assert cafe.ordered(item) == 2
 
 
-def test_the_api_gives_an_order_its_id(cafe: Cafe, new_id: NewId) -> None:
+def test_the_api_gives_an_order_its_id(cafe: System, new_id: NewId) -> None:
     order = {"orderId": new_id(), "item": "Tea", "quantity": 1}
     response = cafe.post(order)
     assert (response.status_code, list(response.json()["errors"])) == (400, ["orderId"])
@@ -110,7 +110,7 @@ def test_the_api_gives_an_order_its_id(cafe: Cafe, new_id: NewId) -> None:
 
 
 def test_a_key_with_another_order_is_refused_and_after_24_hours_it_is_a_new_order(
-    cafe: Cafe, new_id: NewId
+    cafe: System, new_id: NewId
 ) -> None:
     key, item = {"Idempotency-Key": new_id()}, new_id()
     first = cafe.post({"item": item, "quantity": 2}, **key)
@@ -134,14 +134,14 @@ def test_a_key_with_another_order_is_refused_and_after_24_hours_it_is_a_new_orde
 
 
 @pytest.mark.parametrize("key", ["x" * 256, "schlüssel".encode()])
-def test_a_malformed_key_is_a_bad_request(cafe: Cafe, key: Any) -> None:
+def test_a_malformed_key_is_a_bad_request(cafe: System, key: Any) -> None:
     response = cafe.post({"item": "Tea", "quantity": 1}, **{"Idempotency-Key": key})
     openapi.check("post", "/orders", response.status_code, response.headers, response.text)
     assert (response.status_code, list(response.json()["errors"])) == (400, ["Idempotency-Key"])
 
 
 def test_a_malformed_message_is_dead_lettered_at_once_and_its_neighbours_are_not_delayed(
-    cafe: Cafe, new_id: NewId
+    cafe: System, new_id: NewId
 ) -> None:
     queue, name = cafe.outputs["queue_url"], "VisibilityTimeout"
     setting = cafe.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name]
@@ -160,7 +160,7 @@ def test_a_malformed_message_is_dead_lettered_at_once_and_its_neighbours_are_not
     )
 
 
-def _dead_letter(cafe: Cafe, marker: str) -> Any:
+def _dead_letter(cafe: System, marker: str) -> Any:
     messages = cafe.sqs.receive_message(
         QueueUrl=cafe.outputs["dead_letter_queue_url"],
         AttributeNames=["ApproximateReceiveCount"],
@@ -179,7 +179,7 @@ def _dead_letter(cafe: Cafe, marker: str) -> Any:
         ('{"item": "Tea", "quantity": 1, "orderId": "a b"}', {"orderId"}),
     ],
 )
-def test_a_bad_request_gets_a_message_per_field(cafe: Cafe, body: str, errors: set[str]) -> None:
+def test_a_bad_request_gets_a_message_per_field(cafe: System, body: str, errors: set[str]) -> None:
     response = cafe.post(text=body)
     assert response.status_code == 400
     assert set(response.json()["errors"]) == errors
@@ -187,23 +187,23 @@ def test_a_bad_request_gets_a_message_per_field(cafe: Cafe, body: str, errors: s
 
 
 @pytest.mark.parametrize("body", ["", "hello", "[]", "null", '"Latte"', "{", "\ufeff{}"])
-def test_a_body_that_is_not_an_object_gets_a_message(cafe: Cafe, body: str) -> None:
+def test_a_body_that_is_not_an_object_gets_a_message(cafe: System, body: str) -> None:
     response = cafe.post(text=body)
     assert response.status_code == 400
     assert "JSON object" in response.json()["message"]
 
 
-def test_another_content_type_is_a_bad_request(cafe: Cafe) -> None:
+def test_another_content_type_is_a_bad_request(cafe: System) -> None:
     response = cafe.post(text="item=Latte", **{"Content-Type": "application/x-www-form-urlencoded"})
     assert response.status_code == 400
 
 
-def test_a_body_larger_than_any_order_is_refused(cafe: Cafe) -> None:
+def test_a_body_larger_than_any_order_is_refused(cafe: System) -> None:
     assert cafe.post({"item": "Tea", "quantity": 1, "note": "x" * 4096}).status_code == 413
 
 
 @pytest.mark.parametrize("origin", ["page", "api"])
-def test_an_order_may_be_compressed(cafe: Cafe, origin: str, new_id: NewId) -> None:
+def test_an_order_may_be_compressed(cafe: System, origin: str, new_id: NewId) -> None:
     page = cafe.outputs["page_url"].removesuffix("/order-status")
     url = f"{page}/prod/orders" if origin == "page" else cafe.outputs["orders_url"]
     order = json.dumps({"item": new_id(), "quantity": 3}).encode()
@@ -225,13 +225,13 @@ def test_an_order_may_be_compressed(cafe: Cafe, origin: str, new_id: NewId) -> N
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/orders"), ("POST", "/order-status"), ("GET", "/admin")]
 )
-def test_other_methods_and_paths_are_not_found(cafe: Cafe, method: str, path: str) -> None:
+def test_other_methods_and_paths_are_not_found(cafe: System, method: str, path: str) -> None:
     response = cafe.http.request(method, cafe.outputs["api_url"] + path)
     assert response.status_code == 404
     assert response.json()["message"].endswith(".")
 
 
-def test_many_orders_at_once_are_all_counted_once(cafe: Cafe, new_id: NewId) -> None:
+def test_many_orders_at_once_are_all_counted_once(cafe: System, new_id: NewId) -> None:
     item, before = new_id(), cafe.total()
     with ThreadPoolExecutor(8) as pool:
         responses = list(pool.map(lambda _: cafe.post({"item": item, "quantity": 2}), range(60)))
@@ -242,7 +242,7 @@ def test_many_orders_at_once_are_all_counted_once(cafe: Cafe, new_id: NewId) -> 
     assert cafe.rows("SELECT COUNT(*), SUM(quantity) FROM orders WHERE item = %s", item) == [(60, 120)]
 
 
-def test_rows_items_and_counters_agree(cafe: Cafe) -> None:
+def test_rows_items_and_counters_agree(cafe: System) -> None:
     eventually(lambda: cafe.depth() == 0)
     ((rows, distinct),) = cafe.rows("SELECT COUNT(*), COUNT(DISTINCT order_id) FROM orders")
     orders = cafe.dynamodb.scan(TableName=cafe.outputs["orders_table"], Select="COUNT")["Count"]
@@ -261,18 +261,18 @@ def test_rows_items_and_counters_agree(cafe: Cafe) -> None:
     assert {item: number for item, number in menu.items() if number} == ordered
 
 
-def test_a_new_menu_has_the_default_items_and_prices(cafe: Cafe) -> None:
+def test_a_new_menu_has_the_default_items_and_prices(cafe: System) -> None:
     prices = {
         item: (cafe.item("menu_table", item=item) or {})["price"] for item in ("Coffee", "Latte", "Tea")
     }
     assert prices == {"Coffee": "3", "Latte": "5", "Tea": "2"}
 
 
-def test_a_base64_body_is_validated(cafe: Cafe) -> None:
+def test_a_base64_body_is_validated(cafe: System) -> None:
     assert cafe.post(text=base64.b64encode(b'{"item": "Tea", "quantity": 1}').decode()).status_code == 400
 
 
-def test_numbers_are_exact_in_both_stores(cafe: Cafe) -> None:
+def test_numbers_are_exact_in_both_stores(cafe: System) -> None:
     numbers = ["0.1234567890123456712345678901", "3.4028235e38", "1E-130", "1.10", "9" * 38 + "e88"]
 
     response = cafe.post(text=f'{{"item": "Tea", "quantity": 1.0, "n": [{", ".join(numbers)}]}}')
@@ -287,7 +287,7 @@ def test_numbers_are_exact_in_both_stores(cafe: Cafe) -> None:
     assert [Decimal(number["N"]) for number in item["n"]] == exact
 
 
-def test_a_number_that_cannot_be_stored_is_refused_with_its_path(cafe: Cafe) -> None:
+def test_a_number_that_cannot_be_stored_is_refused_with_its_path(cafe: System) -> None:
     response = cafe.post(text='{"item": "Tea", "quantity": 1, "n": {"deep": [1e999999999]}}')
 
     assert (response.status_code, list(response.json()["errors"])) == (400, ["n"])

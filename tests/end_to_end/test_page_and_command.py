@@ -7,20 +7,20 @@ import json
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.cafe import Cafe
+from tests.broken_environment import BROKEN
 from tests.end_to_end.operations import NewId, run_command
 from tests.local_stack import UNSIGNED
-from tests.odd import ODD
+from tests.system import System
 from tests.waiting import eventually
 
 
 @pytest.fixture
-def origin(cafe: Cafe) -> str:
+def origin(cafe: System) -> str:
     return cafe.outputs["page_url"].removesuffix("/order-status")
 
 
 @pytest.mark.parametrize("path", ["/", "/order-status"])
-def test_the_page_is_served_with_its_policy(cafe: Cafe, origin: str, path: str) -> None:
+def test_the_page_is_served_with_its_policy(cafe: System, origin: str, path: str) -> None:
     response = cafe.http.get(origin + path)
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -28,7 +28,7 @@ def test_the_page_is_served_with_its_policy(cafe: Cafe, origin: str, path: str) 
     assert response.headers["Cache-Control"] == "no-cache"
 
 
-def test_the_pages_origin_serves_the_api(cafe: Cafe, origin: str) -> None:
+def test_the_pages_origin_serves_the_api(cafe: System, origin: str) -> None:
     placed = cafe.http.post(f"{origin}/prod/orders", json={"item": "Tea", "quantity": 1})
     assert placed.status_code == 202
     order_id = placed.json()["orderId"]
@@ -38,7 +38,7 @@ def test_the_pages_origin_serves_the_api(cafe: Cafe, origin: str) -> None:
     assert "Access-Control-Allow-Origin" not in response.headers
 
 
-def test_buckets_refuse_unsigned_requests(cafe: Cafe) -> None:
+def test_buckets_refuse_unsigned_requests(cafe: System) -> None:
     page, copies = sorted(found["Name"] for found in cafe.stack.client("s3").list_buckets()["Buckets"])
     keys = {page: ("", "order-status", "config.js"), copies: ("", "orders/x")}
     for path in [f"{bucket}/{key}" for bucket, names in keys.items() for key in names]:
@@ -48,7 +48,7 @@ def test_buckets_refuse_unsigned_requests(cafe: Cafe) -> None:
 
 
 def test_orders_appear_on_the_page_without_a_reload_and_are_not_parsed_as_html(
-    cafe: Cafe, browser: Browser, new_id: NewId
+    cafe: System, browser: Browser, new_id: NewId
 ) -> None:
     hostile = f"<img src=x onerror=alert(1)> {new_id()[:12]}"
     with browser.new_page() as page:
@@ -64,13 +64,13 @@ def test_orders_appear_on_the_page_without_a_reload_and_are_not_parsed_as_html(
 
 
 @pytest.mark.parametrize("words", ["verify", "dlq list"])
-def test_the_installed_command_works_in_any_environment(cafe: Cafe, words: str) -> None:
-    process = run_command(cafe, *words.split(), **ODD)
+def test_the_installed_command_works_in_any_environment(cafe: System, words: str) -> None:
+    process = run_command(cafe, *words.split(), **BROKEN)
     assert process.returncode == 0, process.stdout + process.stderr
     assert "nowhere" not in process.stdout + process.stderr
 
 
-def test_cafe_verify_passes(cafe: Cafe) -> None:
+def test_cafe_verify_passes(cafe: System) -> None:
     process = run_command(cafe, "verify")
     assert process.returncode == 0, process.stdout + process.stderr
     assert "✗" not in process.stdout
@@ -81,7 +81,7 @@ def test_cafe_verify_passes(cafe: Cafe) -> None:
     assert lines[8].startswith(("All 8 checks passed", "7 of 8 checks passed, 1 not seen yet"))
 
 
-def test_every_order_of_cafe_order_is_counted(cafe: Cafe, new_id: NewId) -> None:
+def test_every_order_of_cafe_order_is_counted(cafe: System, new_id: NewId) -> None:
     item, before = new_id(), cafe.total()
     process = run_command(cafe, "order", item, "--count", "40", "--json")
     assert process.returncode == 0, process.stderr
@@ -90,7 +90,7 @@ def test_every_order_of_cafe_order_is_counted(cafe: Cafe, new_id: NewId) -> None
     assert cafe.total() == before + 40
 
 
-def test_cafe_status_returns_the_current_total(cafe: Cafe) -> None:
+def test_cafe_status_returns_the_current_total(cafe: System) -> None:
     eventually(lambda: cafe.depth() == 0)
     process = run_command(cafe, "status", "--json")
     assert process.returncode == 0, process.stderr

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.cafe import Cafe
 from tests.end_to_end.operations import (
     NewId,
     close_connections,
@@ -17,10 +16,11 @@ from tests.end_to_end.operations import (
     run_command,
     wait_for_log,
 )
+from tests.system import System
 from tests.waiting import eventually
 
 
-def run_json(cafe: Cafe, *words: str) -> dict[str, Any]:
+def run_json(cafe: System, *words: str) -> dict[str, Any]:
     process = run_command(cafe, *words, "--json")
     document: dict[str, Any] = json.loads(process.stdout)
     assert "error" not in document, document
@@ -28,7 +28,7 @@ def run_json(cafe: Cafe, *words: str) -> dict[str, Any]:
 
 
 def test_the_doctor_reports_a_database_outage_which_needs_no_repair_afterwards(
-    cafe: Cafe, new_id: NewId
+    cafe: System, new_id: NewId
 ) -> None:
     order_id = new_id()
     with cafe.quick_redelivery():
@@ -42,7 +42,7 @@ def test_the_doctor_reports_a_database_outage_which_needs_no_repair_afterwards(
         eventually(lambda: run_json(cafe, "reconcile")["exit_code"] == 0 and cafe.is_recorded(order_id))
 
 
-def test_a_rotated_secret_needs_no_repair(cafe: Cafe, new_id: NewId) -> None:
+def test_a_rotated_secret_needs_no_repair(cafe: System, new_id: NewId) -> None:
     between = new_id()
     with cafe.quick_redelivery(), rotated(cafe) as put_secret:
         order = {"orderId": between, "item": "Tea", "quantity": 1}
@@ -55,7 +55,7 @@ def test_a_rotated_secret_needs_no_repair(cafe: Cafe, new_id: NewId) -> None:
 
 
 @contextmanager
-def rotated(cafe: Cafe) -> Iterator[Callable[[], None]]:
+def rotated(cafe: System) -> Iterator[Callable[[], None]]:
     """Change the password in the database; the yielded function changes it in the secret, too."""
     client = cafe.stack.client("secretsmanager")
     name = next(s["Name"] for s in client.list_secrets()["SecretList"] if s["Name"].startswith("CafeDev"))

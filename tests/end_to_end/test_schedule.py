@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from tests.cafe import Cafe
+from tests.system import System
 from tests.waiting import LIMIT, eventually
 
 
-def test_the_schedule_runs_the_reconciler(cafe: Cafe) -> None:
+def test_the_schedule_runs_the_reconciler(cafe: System) -> None:
     logs = cafe.stack.client("logs")
     (group,) = logs.describe_log_groups(logGroupNamePrefix="ReconcileOrders")["logGroups"]
 

@@ -15,10 +15,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Response, expect, sync_playwright
 
 from cli.http import client as http_client
-from tests.cafe import Cafe
 from tests.chromium import launch
 from tests.local import foreign_page
 from tests.local_stack import LocalStack
+from tests.system import System
 
 ORIGINS = [f"http://{foreign_page.SITE}", "http://127.0.0.1", "http://evil.cloudfront.localhost"]
 
@@ -69,9 +69,9 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def cafe(local_stack: LocalStack) -> Iterator[Cafe]:
+def cafe(local_stack: LocalStack) -> Iterator[System]:
     with http_client(local_stack.endpoint) as http:
-        yield Cafe(local_stack, http)
+        yield System(local_stack, http)
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def responses(context: BrowserContext, local_stack: LocalStack) -> list[Response
     return found
 
 
-def state(cafe: Cafe, marker: str) -> State:
+def state(cafe: System, marker: str) -> State:
     """Return the current resources."""
     client = cafe.stack.client
     return State(
@@ -173,7 +173,7 @@ def refused(response: Response) -> bool:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("origin", ORIGINS)
 def test_every_request_of_a_foreign_page_is_refused(
-    cafe: Cafe, context: BrowserContext, responses: list[Response], foreign_port: int, origin: str
+    cafe: System, context: BrowserContext, responses: list[Response], foreign_port: int, origin: str
 ) -> None:
     marker = f"stolen-{uuid.uuid4()}"
     before = state(cafe, marker)
@@ -191,7 +191,7 @@ def test_every_request_of_a_foreign_page_is_refused(
 
 @pytest.mark.timeout(300)
 def test_every_request_of_a_sandboxed_page_with_a_null_origin_is_refused(
-    cafe: Cafe, context: BrowserContext, responses: list[Response], foreign_port: int
+    cafe: System, context: BrowserContext, responses: list[Response], foreign_port: int
 ) -> None:
     marker = f"stolen-{uuid.uuid4()}"
     before = state(cafe, marker)
@@ -222,7 +222,7 @@ NAVIGATION_TARGETS = ("a presigned call", "a function at an unknown distribution
 
 @pytest.mark.parametrize("origin", ORIGINS)
 def test_a_navigation_from_a_foreign_page_is_refused(
-    cafe: Cafe, context: BrowserContext, foreign_port: int, origin: str
+    cafe: System, context: BrowserContext, foreign_port: int, origin: str
 ) -> None:
     marker = f"stolen-{uuid.uuid4()}"
     before = state(cafe, marker)
@@ -237,7 +237,7 @@ def test_a_navigation_from_a_foreign_page_is_refused(
 
 
 def test_a_window_opened_by_a_foreign_page_can_show_pages_only(
-    cafe: Cafe, context: BrowserContext, foreign_port: int
+    cafe: System, context: BrowserContext, foreign_port: int
 ) -> None:
     marker = f"stolen-{uuid.uuid4()}"
     before = state(cafe, marker)
@@ -246,7 +246,7 @@ def test_a_window_opened_by_a_foreign_page_can_show_pages_only(
     known = targets(cafe.stack, marker)
     with page.expect_popup() as opened:
         page.evaluate("(url) => { window.open(url); }", cafe.outputs["page_url"])
-    expect(opened.value).to_have_title(re.compile("Cafe orders$"))  # preceded by a number
+    expect(opened.value).to_have_title(re.compile("System orders$"))  # preceded by a number
     opened.value.close()  # It may read the status every second.
     for name in NAVIGATION_TARGETS:
         with context.expect_event("response", lambda r, name=name: r.url == known[name]["url"]) as answered:
@@ -255,7 +255,7 @@ def test_a_window_opened_by_a_foreign_page_can_show_pages_only(
     assert state(cafe, marker) == before
 
 
-def test_an_address_typed_by_the_user_is_refused(cafe: Cafe, context: BrowserContext) -> None:
+def test_an_address_typed_by_the_user_is_refused(cafe: System, context: BrowserContext) -> None:
     marker = f"stolen-{uuid.uuid4()}"
     before = state(cafe, marker)
     page = context.new_page()
@@ -266,7 +266,7 @@ def test_an_address_typed_by_the_user_is_refused(cafe: Cafe, context: BrowserCon
     assert state(cafe, marker) == before
 
 
-def test_a_customer_orders_on_this_stacks_own_page(cafe: Cafe, context: BrowserContext) -> None:
+def test_a_customer_orders_on_this_stacks_own_page(cafe: System, context: BrowserContext) -> None:
     page: Page = context.new_page()
     page.goto(cafe.outputs["page_url"].removesuffix("order-status") + "order")
     page.get_by_text("Latte").click()

@@ -12,8 +12,8 @@ import pytest
 
 from local import stack
 from tests import database_engine
+from tests.broken_environment import BROKEN, BROKEN_FOR_PYTHON
 from tests.local.stack_process import PROGRAM, StackProcess, leftovers, processes_in, write_program
-from tests.odd import ODD, ODD_FOR_PYTHON
 from tests.waiting import eventually
 
 READY = "The cafe is open"
@@ -84,7 +84,7 @@ def test_the_next_start_waits_until_a_killed_stack_is_cleaned_up(start: Start, d
     _assert_gone(directory)
 
 
-@pytest.mark.parametrize("variables", [{}, ODD_FOR_PYTHON])
+@pytest.mark.parametrize("variables", [{}, BROKEN_FOR_PYTHON])
 def test_a_killed_stack_is_cleaned_up(
     start: Start, directory: Path, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,7 +147,7 @@ def test_a_port_in_use_is_reported_with_the_option_for_another(start: Start, dir
     _assert_gone(directory)
 
 
-@pytest.mark.parametrize("variables", [{}, ODD | ODD_FOR_PYTHON], ids=["plain", "odd"])
+@pytest.mark.parametrize("variables", [{}, BROKEN | BROKEN_FOR_PYTHON], ids=["plain", "odd"])
 def test_a_detached_stack_runs_until_it_is_stopped_in_any_environment(
     directory: Path,
     tmp_path: Path,

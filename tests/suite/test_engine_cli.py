@@ -17,12 +17,12 @@ def install(folder: Path, version: str) -> Path:
 
 
 @pytest.mark.parametrize("version", ["v3.272.0", "v3.1000.0-alpha.1", "v4.0.0"])
-def test_a_cli_that_the_project_allows_is_used(tmp_path: Path, version: str) -> None:
+def test_a_supported_cli_is_used(tmp_path: Path, version: str) -> None:
     program = install(tmp_path, version)
     assert find(str(tmp_path)) == program
 
 
-def test_an_older_cli_is_named_with_the_version_that_is_required(tmp_path: Path) -> None:
+def test_an_older_cli_is_reported_with_the_required_version(tmp_path: Path) -> None:
     program = install(tmp_path, "v3.271.9")
     with pytest.raises(NoCliError, match=rf"^{program} is v3.271.9: update it to 3.272.0 or newer"):
         find(str(tmp_path))

@@ -97,7 +97,7 @@ def run(
     return [json.loads(line) for line in (directory / "seen").read_text().splitlines()]
 
 
-def test_a_test_and_its_processes_see_the_same_whatever_was_inherited(tmp_path: Path) -> None:
+def test_a_test_and_its_processes_see_the_same_environment_whatever_they_inherit(tmp_path: Path) -> None:
     plain = run(tmp_path / "plain", {}, None)
     odd = run(tmp_path / "odd", ODD, inherit_odd_state)
 

@@ -119,7 +119,7 @@ def test_a_test_that_waits_for_a_thread_fails_once_and_the_next_runs(run: Run, t
     eventually(lambda: process_is_gone(tmp_path))
 
 
-def test_a_clean_up_that_waits_ends_too(run: Run, tmp_path: Path) -> None:
+def test_a_teardown_that_waits_ends_too(run: Run, tmp_path: Path) -> None:
     output = run(CLEAN_UP_WAITS)
 
     assert "test_it.py::test_one has not ended 1 s after its time limit" in output

@@ -32,7 +32,7 @@ class TrackingKeys:
 
 @dataclasses.dataclass(frozen=True)
 class Response:
-    """A response that is as docs/openapi.yaml says."""
+    """A response that conforms to docs/openapi.yaml."""
 
     status: int
     headers: Mapping[str, str]
@@ -44,7 +44,7 @@ class Response:
 
 
 class Api:
-    """What staff and customers ask for; every response is checked against what is documented."""
+    """The requests of staff and customers; every response is checked against docs/openapi.yaml."""
 
     def __init__(self, both: BothStores, monkeypatch: Any, status: MySql, master: MySql) -> None:
         self.both = both
@@ -76,7 +76,7 @@ class Api:
         reason: str | None = None,
         key: str | None = None,
     ) -> Response:
-        """Move an order from the version that it has, unless another one is given."""
+        """Move an order from its current version, or from `version`."""
         if version is None:
             version = self.order(order_id).body["version"]
         headers = {"If-Match": f'"{version}"'} | ({"Idempotency-Key": key} if key else {})
@@ -103,8 +103,8 @@ class Api:
         Parameters
         ----------
         who
-            The groups of the person who signed in, or the claims of the token; None: nobody; `IAM`: who calls
-            the function itself.
+            The groups of the user who signed in, or the claims of the token; None without sign-in; `IAM` for
+            an operator who invokes the function.
         """
         event: dict[str, Any] = {
             "httpMethod": verb,
@@ -118,9 +118,10 @@ class Api:
             del event["requestContext"]
             event["actor"] = "operator"
         function = public_orders if path in ("/ready", "/track") else staff_orders
-        answer = function.handler(event, None)
-        openapi.check(verb.lower(), path, answer["statusCode"], answer["headers"], answer["body"])
-        return Response(answer["statusCode"], answer["headers"], json.loads(answer["body"] or "null"))
+        response = function.handler(event, None)
+        status, headers = response["statusCode"], response["headers"]
+        openapi.check(verb.lower(), path, status, headers, response["body"])
+        return Response(status, headers, json.loads(response["body"] or "null"))
 
 
 def _authorizer(who: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Both stores for tests of what compares them: MySQL for real, DynamoDB in the process, and a clock."""
+"""Both stores for tests that compare them: MySQL for real, DynamoDB in the process, and a clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.stores import BERLIN, NAMES
 
 
 class BothStores:
-    """Both stores, and what compares and repairs them."""
+    """Both stores, and the code that compares and repairs them."""
 
     def __init__(self, mysql: MySql, dynamodb: Any) -> None:
         self.mysql = mysql
@@ -39,7 +39,7 @@ class BothStores:
         self.reconciler = Reconciler(self.rows, self.projection, BERLIN, self.clock)
 
     def now(self) -> datetime:
-        """Return the time in which what was recorded until now is old enough to be compared."""
+        """Return a time at which orders recorded until now are old enough to be compared."""
         return datetime.now(UTC) + GRACE + timedelta(seconds=1) + self.slept
 
     def sleep(self, seconds: float) -> None:
@@ -55,7 +55,7 @@ class BothStores:
         self.database.record(sorted(orders, key=lambda order: order.order_id))
 
     def recent(self, last: RdsOrders | None = None) -> Outcome:
-        """Compare what was recorded lately."""
+        """Compare recent orders."""
         outcome = Outcome()
         self.reconciler.recent(last or RdsOrders(), outcome)
         return outcome
@@ -86,7 +86,7 @@ class BothStores:
         return {bytes(name).decode(): int(value) for name, value in found}
 
     @property
-    def shown(self) -> dict[str, int]:
+    def projected(self) -> dict[str, int]:
         """The counters in DynamoDB that are not 0."""
         found = self.projection.read(self.projection.names())
         return {name: counted.value for name, counted in found.items()}

@@ -1,4 +1,4 @@
-"""Fixtures of the unit tests that need both stores, or the status's own user of the database."""
+"""Fixtures: both stores, and the database user of the order status."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.unit.both_stores import BothStores
 
 @pytest.fixture
 def both(mysql: MySql, dynamodb: Any) -> BothStores:
-    """Both stores, empty, and what compares and repairs them."""
+    """Both stores, empty, and the code that compares and repairs them."""
     return BothStores(mysql, dynamodb)
 
 
 @pytest.fixture
 def status_login(mysql: MySql, administrator: MySql, server: Server) -> Login:
-    """The login of the status's user, to a schema that is up to date."""
+    """The login of the order status's user, to a schema that is up to date."""
     login = dataclasses.replace(server.login, username="cafe_status", password="another password")
     users.set_up_status(administrator, login)
     return login

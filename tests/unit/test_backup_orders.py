@@ -124,7 +124,7 @@ def test_a_file_has_all_columns_of_every_row_of_its_day_by_the_user_that_only_re
     assert about["ContentType"] == "application/gzip"
 
 
-def test_every_order_is_in_the_file_of_its_day_in_utc_from_the_first_moment_to_the_last(
+def test_every_order_is_in_the_file_of_its_day_in_utc(
     backup: Backup,
 ) -> None:
     start = datetime(YESTERDAY.year, YESTERDAY.month, YESTERDAY.day, tzinfo=UTC)
@@ -142,13 +142,13 @@ def test_every_order_is_in_the_file_of_its_day_in_utc_from_the_first_moment_to_t
     assert found == [["o0"], ["o1", "o2"], ["o3"], ["none"]]
 
 
-def test_a_day_without_orders_between_others_has_a_file_that_says_so(backup: Backup) -> None:
+def test_a_day_without_orders_between_others_has_an_empty_file(backup: Backup) -> None:
     backup.insert(order("o1", TODAY - timedelta(days=2)))
     assert backup.written() == files(TODAY, YESTERDAY, TODAY - timedelta(days=2))
     assert backup.rows(YESTERDAY) == []
 
 
-def test_nothing_is_written_again_while_nothing_changes(backup: Backup) -> None:
+def test_unchanged_files_are_not_written_again(backup: Backup) -> None:
     backup.insert(order("o1", YESTERDAY), order("o2"))
     backup.pass_time()
     assert backup.written() == files(TODAY, YESTERDAY)
@@ -179,7 +179,7 @@ def moved_order(backup: Backup) -> None:
 
 
 @pytest.mark.parametrize("change", [late_order, uncounted_order, moved_order])
-def test_a_day_is_written_again_when_an_order_of_it_comes_late_or_is_moved(
+def test_the_file_of_a_day_is_written_again_when_an_order_arrives_late_or_is_moved(
     backup: Backup, change: Callable[[Backup], None]
 ) -> None:
     backup.insert(order("o1", YESTERDAY), order("o2"))
@@ -191,7 +191,7 @@ def test_a_day_is_written_again_when_an_order_of_it_comes_late_or_is_moved(
     assert len(rows) == 2 or rows[0]["state"] == "cancelled"
 
 
-def test_an_order_that_was_committed_after_a_file_was_read_is_in_the_next_one(backup: Backup) -> None:
+def test_an_order_committed_after_a_file_was_read_is_in_the_next_one(backup: Backup) -> None:
     """Its number is from before the file: the transaction waited."""
     backup.insert(order("o1"))
     backup.run()
@@ -201,7 +201,7 @@ def test_an_order_that_was_committed_after_a_file_was_read_is_in_the_next_one(ba
     assert len(backup.rows(TODAY)) == 2
 
 
-def test_a_file_that_somebody_deleted_comes_back(backup: Backup) -> None:
+def test_a_deleted_file_is_written_again(backup: Backup) -> None:
     backup.insert(order("o1", YESTERDAY))
     backup.pass_time()
     backup.run()
@@ -209,7 +209,7 @@ def test_a_file_that_somebody_deleted_comes_back(backup: Backup) -> None:
     assert backup.written() == files(YESTERDAY)
 
 
-def test_days_that_are_older_than_their_copies_may_be_have_none(
+def test_days_beyond_the_retention_of_copies_have_no_file(
     backup: Backup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BACKUP_DAYS", "2")
@@ -217,14 +217,14 @@ def test_days_that_are_older_than_their_copies_may_be_have_none(
     assert backup.written() == files(TODAY, YESTERDAY, None)
 
 
-def test_orders_that_are_dated_in_the_future_have_files_of_their_days(backup: Backup) -> None:
+def test_orders_dated_in_the_future_have_files_for_their_days(backup: Backup) -> None:
     future = date(2037, 12, 31)
     backup.insert(order("o1", future))
     assert backup.written() == files(future)
     assert backup.run()["left"] == []
 
 
-def test_rows_without_a_valid_time_are_in_the_file_of_those_without_any(backup: Backup) -> None:
+def test_rows_with_an_invalid_time_are_in_the_undated_file(backup: Backup) -> None:
     backup.insert(order("o1"), order("o2"))
     backup.sql("SET SESSION sql_mode = ''")
     backup.sql("UPDATE orders SET created_at = IF(order_id = 'o1', 0, '1970-01-01 00:00:01')")
@@ -233,7 +233,7 @@ def test_rows_without_a_valid_time_are_in_the_file_of_those_without_any(backup: 
     assert found == ["0000-00-00 00:00:00.000", "1970-01-01T00:00:01.000Z"]
 
 
-def test_no_query_reads_the_whole_table_where_nothing_changed(backup: Backup) -> None:
+def test_no_query_reads_the_whole_table_when_nothing_changed(backup: Backup) -> None:
     backup.insert(*(order(f"o{number}", YESTERDAY) for number in range(200)))
     backup.pass_time()
     backup.run()
@@ -257,7 +257,7 @@ def test_columns_of_an_earlier_system_are_copied_too(backup: Backup, administrat
     assert (row["table_number"], row["paid"], row["code"]) == ("7", "0.1000", "3d00")
 
 
-def test_an_operator_has_all_files_written_again(backup: Backup) -> None:
+def test_an_operator_can_have_all_files_written_again(backup: Backup) -> None:
     """After rows were edited or deleted by SQL, which leaves no trace."""
     backup.insert(order("o1", YESTERDAY), order("o2"))
     backup.pass_time()
@@ -270,7 +270,7 @@ def test_an_operator_has_all_files_written_again(backup: Backup) -> None:
     assert [row["item"] for row in backup.rows(YESTERDAY)] == ["Mocha"]
 
 
-def test_what_is_left_when_time_is_up_is_written_by_the_next_run(backup: Backup) -> None:
+def test_files_left_when_time_is_up_are_written_by_the_next_run(backup: Backup) -> None:
     backup.insert(order("o1", YESTERDAY), order("o2"))
     backup.pass_time()
     # One look at the run's time, one before a file, and one for its only piece.
@@ -289,7 +289,7 @@ class Ending(Context):
         return {1: 900_000, 2: 900_000, 3: 800_000, 4: 100_000}.get(int(self.looks), 0)
 
 
-def test_a_file_that_is_begun_too_late_in_a_run_is_written_by_the_next_run(backup: Backup) -> None:
+def test_a_file_begun_too_late_is_written_by_the_next_run(backup: Backup) -> None:
     backup.insert(order("o1", YESTERDAY), order("o2"))
     backup.pass_time()
     first = backup.run(Ending(looks=0))
@@ -328,7 +328,7 @@ def handler_reads(backup: Backup) -> int:
 # Failures
 
 
-def test_without_a_bucket_the_run_fails_and_says_why(
+def test_without_a_bucket_the_run_fails_with_the_reason(
     backup: Backup, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(backup_orders, "files", lambda: Files(BUCKET, Breaking(None, "list_objects_v2")))
@@ -339,7 +339,7 @@ def test_without_a_bucket_the_run_fails_and_says_why(
     assert line["reason"] == "S3: SlowDown"
 
 
-def test_without_a_database_the_run_fails_and_the_last_copy_is_not_a_new_one(
+def test_without_a_database_the_run_fails_and_writes_nothing(
     backup: Backup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = MySql(FixedLogin(Login("127.0.0.1", 1, "cafe_status", "a password", "cafe_db")))
@@ -349,7 +349,7 @@ def test_without_a_database_the_run_fails_and_the_last_copy_is_not_a_new_one(
     assert backup.names() == []
 
 
-def test_a_file_that_cannot_be_written_leaves_the_one_before(
+def test_a_file_that_cannot_be_written_leaves_the_previous_one(
     backup: Backup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backup.insert(order("o1"))
@@ -378,7 +378,7 @@ class Meanwhile:
         return getattr(self._client, name)
 
 
-def test_of_two_runs_at_once_the_one_that_read_earlier_and_wrote_later_is_made_up_for(
+def test_a_file_that_a_concurrent_run_overwrote_with_older_rows_is_written_again(
     backup: Backup, status_login: Login, bucket: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backup.insert(order("o1"))
@@ -401,7 +401,7 @@ def test_of_two_runs_at_once_the_one_that_read_earlier_and_wrote_later_is_made_u
     assert len(backup.rows(TODAY)) == 2
 
 
-def test_a_run_that_has_no_time_for_a_large_day_leaves_nothing_of_it(
+def test_a_large_day_without_enough_time_leaves_no_partial_file(
     backup: Backup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(copies, "PIECE", 1)

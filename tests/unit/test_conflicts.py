@@ -1,4 +1,4 @@
-"""One id, one order: what comes later under a used id is the same order, or is reported."""
+"""One id, one order: a later order under a used id is the same order, or is reported."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def order(order_id: str = "17", item: str = "Tea", quantity: object = 1, **field
 
 
 class Sqs:
-    """A client that remembers the visibility that it was asked to set, by message."""
+    """A client that records the visibility timeouts that it sets, by message."""
 
     def __init__(self) -> None:
         self.visibility: dict[str, int] = {}
@@ -57,7 +57,7 @@ def sqs(monkeypatch: pytest.MonkeyPatch) -> Sqs:
 
 @pytest.fixture
 def worker(monkeypatch: pytest.MonkeyPatch, ledger: Ledger, sqs: Sqs) -> Worker:
-    """Process a batch of orders by message id with both stores; return which messages failed."""
+    """Return a function that processes orders by message id and returns the failed messages."""
     monkeypatch.setattr(order_processor, "ledger", lambda: ledger)
 
     def process(batch: Mapping[str, Body]) -> set[str]:
@@ -66,8 +66,8 @@ def worker(monkeypatch: pytest.MonkeyPatch, ledger: Ledger, sqs: Sqs) -> Worker:
             {"messageId": name, "receiptHandle": name, "body": json.dumps(body), "attributes": attributes}
             for name, body in batch.items()
         ]
-        answer = order_processor.handler({"Records": records}, Context())
-        return {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        response = order_processor.handler({"Records": records}, Context())
+        return {failure["itemIdentifier"] for failure in response["batchItemFailures"]}
 
     return process
 
@@ -79,7 +79,7 @@ def log(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]
 
 @pytest.fixture
 def rows(server: Server) -> Callable[[], dict[str, tuple[str, int, str]]]:
-    """Read the orders in the database by their ids."""
+    """Return a function that reads the orders in the database by id."""
 
     def read() -> dict[str, tuple[str, int, str]]:
         with server.connect("cafe_db") as connection, connection.cursor() as cursor:
@@ -99,7 +99,7 @@ def rows(server: Server) -> Callable[[], dict[str, tuple[str, int, str]]]:
         order(item="Te\u0301a"),
     ],
 )
-def test_an_id_that_is_used_again_for_something_else_is_a_conflict(
+def test_another_order_under_a_used_id_is_a_conflict(
     worker: Worker, rows: Any, log: Any, sqs: Sqs, later: Body
 ) -> None:
     assert worker({"m1": order()}) == set()
@@ -118,7 +118,7 @@ def test_an_id_that_is_used_again_for_something_else_is_a_conflict(
     "later",
     [order(), order(quantity="1"), order(customer_name="Guest"), order(table_number=4), order(item=" Tea ")],
 )
-def test_an_id_that_is_used_again_for_the_same_is_the_same_order(
+def test_the_same_order_under_a_used_id_is_the_same_order(
     worker: Worker, projection: Projection, later: Any
 ) -> None:
     assert worker({"m1": order()}) == set()
@@ -143,7 +143,7 @@ def test_a_conflict_names_what_differs_and_no_customer(worker: Worker, log: Any)
         (["Tea", "Latte", "Latte", "Mocha", "Tea"], {1, 2, 3}),
     ],
 )
-def test_a_conflict_inside_a_batch_fails_the_messages_of_the_later_orders_alone(
+def test_a_conflict_inside_a_batch_fails_only_the_later_messages(
     worker: Worker, rows: Any, items: list[str], failed: set[int]
 ) -> None:
     batch = {f"m{number}": order(item=item) for number, item in enumerate(items)}
@@ -151,25 +151,23 @@ def test_a_conflict_inside_a_batch_fails_the_messages_of_the_later_orders_alone(
     assert rows() == {"17": ("Tea", 1, "Guest"), "18": ("Tea", 1, "Guest")}
 
 
-def test_both_messages_keep_their_result_when_they_come_again(worker: Worker, rows: Any) -> None:
+def test_both_messages_keep_their_result_when_delivered_again(worker: Worker, rows: Any) -> None:
     batch = {"m1": order(), "m2": order(item="Latte")}
     for again in (batch, {"m2": batch["m2"]}, {"m1": batch["m1"]}, dict(reversed(batch.items()))):
         assert worker(again) == again.keys() & {"m2"}
     assert rows() == {"17": ("Tea", 1, "Guest")}
 
 
-def test_an_order_of_the_earlier_system_without_a_name_is_a_guests(
-    worker: Worker, mysql: MySql, server: Server
-) -> None:
+def test_a_legacy_order_without_a_name_is_a_guests(worker: Worker, mysql: MySql, server: Server) -> None:
     with server.connect("cafe_db") as connection, connection.cursor() as cursor:
         cursor.execute("INSERT INTO orders (order_id, item, quantity) VALUES ('17', 'Tea', 1)")
     assert worker({"m1": order(), "m2": order(customer_name="Ada")}) == {"m2"}
 
 
-def test_an_id_with_spaces_behind_it_in_an_earlier_row_is_the_same_id(
+def test_an_id_with_trailing_spaces_in_a_legacy_row_is_the_same_id(
     worker: Worker, mysql: MySql, server: Server
 ) -> None:
-    """The unique index takes it for the same, too."""
+    """The unique index ignores trailing spaces, too."""
     with server.connect("cafe_db") as connection, connection.cursor() as cursor:
         cursor.execute("INSERT INTO orders (order_id, item, quantity) VALUES ('17  ', 'Tea', 1)")
     batch = {"m1": order(), "m2": order(item="Latte"), "m3": order("18")}
@@ -190,7 +188,7 @@ def test_an_id_of_a_row_with_broken_attributes_is_a_conflict(
     assert isinstance(failures["m1"], Conflict)
 
 
-def test_of_workers_that_record_different_orders_under_one_id_at_once_one_succeeds(
+def test_one_of_several_concurrent_orders_under_one_id_is_recorded(
     mysql: MySql, projection: Projection, rows: Any
 ) -> None:
     def record(item: str) -> str | None:
@@ -214,12 +212,12 @@ def test_of_workers_that_record_different_orders_under_one_id_at_once_one_succee
 
 @dataclasses.dataclass
 class Expected:
-    """What has to be recorded: the first order of each id."""
+    """The expected orders: the first one of each id."""
 
     recorded: dict[str, Body] = dataclasses.field(default_factory=dict)
 
     def failed(self, batch: Mapping[str, Body]) -> Iterator[str]:
-        """Record a batch, and yield the messages that are to be reported."""
+        """Record a batch, and yield the messages that must be reported."""
         for name, body in batch.items():
             if self.recorded.setdefault(body["orderId"], body) != body:
                 yield name
@@ -238,7 +236,7 @@ ORDERS = st.builds(
 @given(
     batches=st.lists(st.lists(ORDERS, min_size=1, max_size=6), min_size=1, max_size=4), again=st.booleans()
 )
-def test_every_id_has_one_order_and_every_other_one_is_reported(
+def test_every_id_has_one_order_and_all_others_are_reported(
     worker: Worker,
     capsys: pytest.CaptureFixture[str],
     rows: Any,
@@ -254,7 +252,7 @@ def test_every_id_has_one_order_and_every_other_one_is_reported(
     named = [{f"m{n}-{place}": body for place, body in enumerate(batch)} for n, batch in enumerate(batches)]
     for batch in named * (2 if again else 1):
         assert worker(batch) == set(expected.failed(batch))
-        # Each message has its line: recorded, or not and why.
+        # Each message has its log line.
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         assert sorted(line["messageId"] for line in lines) == sorted(batch)
         reported = {line["messageId"] for line in lines if line["message"] == "Order not processed"}

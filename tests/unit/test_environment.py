@@ -94,7 +94,7 @@ def test_a_variable_that_may_be_missing_has_a_default(
 
 
 @pytest.mark.parametrize("read", [environment.queue_url, environment.table_names, environment.time_zone])
-def test_a_variable_that_is_needed_has_no_default(
+def test_a_required_variable_has_no_default(
     monkeypatch: pytest.MonkeyPatch, read: Callable[[], object]
 ) -> None:
     for name in ("QUEUE_URL", "ORDERS_TABLE", "TIME_ZONE"):
@@ -107,7 +107,7 @@ def test_a_variable_that_is_needed_has_no_default(
     ("read", "variable"),
     [(environment.signed_in_only, "SIGNED_IN_ONLY"), (environment.sqs_has_ipv6, "SQS_DUALSTACK")],
 )
-def test_a_switch_is_on_where_its_variable_is_set_whatever_it_holds(
+def test_a_switch_is_on_when_its_variable_is_set_to_any_value(
     monkeypatch: pytest.MonkeyPatch, read: Callable[[], bool], variable: str
 ) -> None:
     monkeypatch.delenv(variable, raising=False)
@@ -116,18 +116,18 @@ def test_a_switch_is_on_where_its_variable_is_set_whatever_it_holds(
     assert read()
 
 
-def test_each_table_has_a_variable_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_table_has_its_own_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ORDERS_TABLE", "MENU_TABLE", "METRICS_TABLE"):
         monkeypatch.setenv(name, name)
     assert environment.table_names() == TableNames("ORDERS_TABLE", "MENU_TABLE", "METRICS_TABLE")
 
 
-def test_the_time_zone_is_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_zone_is_read_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIME_ZONE", "Europe/Berlin")
     assert environment.time_zone().key == "Europe/Berlin"
 
 
-# Imports a handler in a new process; prints all modules, and how many results each cached function holds.
+# Import a handler in a new process; print all modules, and the number of results in each function's cache.
 SCRIPT = """
 import json, sys
 sys.path.insert(0, {path!r})
@@ -140,7 +140,7 @@ print(json.dumps([list(sys.modules), results]))
 
 @functools.cache
 def started(handler: str, **variables: str) -> tuple[set[str], dict[str, int]]:
-    """Return the modules, and how many results each cached function holds, after the import of a handler."""
+    """Import a handler; return all modules, and the number of results in each function's cache."""
     script = SCRIPT.format(path=str(FUNCTIONS), handler=handler)
     environment = {"PATH": os.environ["PATH"], **VARIABLES, **variables}
     ran = subprocess.run(

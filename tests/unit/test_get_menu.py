@@ -1,4 +1,4 @@
-"""`GET /menu`: what has a price, and nothing that was only ordered."""
+"""`GET /menu`: the items with a price, and no others."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def menu(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Menu:
     return menu
 
 
-def ask(**headers: str) -> Any:
+def get(**headers: str) -> Any:
     return get_menu.handler({"headers": headers}, None)
 
 
 def test_the_menu_has_items_and_prices_by_name(menu: Menu, projection: Projection) -> None:
     projection.set_up({"Tea": Decimal(2), "Latte": Decimal("5.50"), "Café crème ☕": Decimal("4.00")})
-    answer = ask()
-    assert answer["statusCode"] == 200
-    assert answer["headers"]["Cache-Control"] == "public, max-age=1"
-    # As a person writes them: 4, not 4.0.
-    assert '"price": 4}' in answer["body"]
-    assert json.loads(answer["body"]) == {
+    response = get()
+    assert response["statusCode"] == 200
+    assert response["headers"]["Cache-Control"] == "public, max-age=1"
+    # Without trailing zeros: 4, not 4.0.
+    assert '"price": 4}' in response["body"]
+    assert json.loads(response["body"]) == {
         "menu": [
             {"item": "Café crème ☕", "price": 4},
             {"item": "Latte", "price": 5.5},
@@ -44,7 +44,7 @@ def test_the_menu_has_items_and_prices_by_name(menu: Menu, projection: Projectio
 
 
 @pytest.mark.parametrize(
-    ("kept", "told"),
+    ("stored", "shown"),
     [
         ("2.50", "2.50"),
         ("0.12345678901234567890123456789012345678", "0.12345678901234567890123456789012345678"),
@@ -53,12 +53,12 @@ def test_the_menu_has_items_and_prices_by_name(menu: Menu, projection: Projectio
         ("1E-7", "1E-7"),
     ],
 )
-def test_a_price_is_exact(menu: Menu, projection: Projection, kept: str, told: str) -> None:
-    projection.set_up({"Latte": Decimal(kept)})
-    assert ask()["body"] == f'{{"menu": [{{"item": "Latte", "price": {told}}}]}}'
+def test_a_price_is_exact(menu: Menu, projection: Projection, stored: str, shown: str) -> None:
+    projection.set_up({"Latte": Decimal(stored)})
+    assert get()["body"] == f'{{"menu": [{{"item": "Latte", "price": {shown}}}]}}'
 
 
-def test_a_table_that_hangs_leaves_the_function_time_to_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_hangs_leaves_the_function_time_to_respond(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
 
     def watch(service: str, config: aws.ClientConfig) -> object:
@@ -70,27 +70,27 @@ def test_a_table_that_hangs_leaves_the_function_time_to_say_so(monkeypatch: pyte
     assert 2 * waits.pop() < 10  # seconds, of the function
 
 
-def test_what_was_only_ordered_is_not_on_it(menu: Menu, projection: Projection) -> None:
+def test_an_item_without_a_price_is_not_on_the_menu(menu: Menu, projection: Projection) -> None:
     projection.set_up({"Latte": Decimal(5)})
     projection.set_counter(item_name("Water"), Counted(1, 1))
     projection.set_counter(item_name("Latte"), Counted(1, 1))
     assert menu.prices() == {"Latte": 5}
 
 
-def test_an_order_does_not_change_it(menu: Menu, projection: Projection) -> None:
+def test_an_order_does_not_change_the_menu(menu: Menu, projection: Projection) -> None:
     projection.set_up({"Latte": Decimal(5)})
-    tag = ask()["headers"]["ETag"]
+    tag = get()["headers"]["ETag"]
     projection.set_counter(item_name("Latte"), Counted(1, 1))
-    assert ask(**{"if-none-match": tag})["statusCode"] == 304
+    assert get(**{"if-none-match": tag})["statusCode"] == 304
     projection.set_up({"Latte": Decimal(6)})
-    assert ask(**{"if-none-match": tag})["statusCode"] == 200
+    assert get(**{"if-none-match": tag})["statusCode"] == 200
 
 
-def test_an_empty_menu_is_a_response(menu: Menu) -> None:
-    assert json.loads(ask()["body"]) == {"menu": []}
+def test_an_empty_menu_is_valid(menu: Menu) -> None:
+    assert json.loads(get()["body"]) == {"menu": []}
 
 
-def test_a_menu_of_many_pages_is_read_to_its_end() -> None:
+def test_a_menu_of_many_pages_is_read_completely() -> None:
     class InPages:
         def scan(self, **request: Any) -> Any:
             page = int(request.get("ExclusiveStartKey", {}).get("item", {"S": "0"})["S"])
@@ -101,12 +101,12 @@ def test_a_menu_of_many_pages_is_read_to_its_end() -> None:
     assert list(Menu("CafeMenu", "menu", InPages()).prices()) == ["item 0", "item 1", "item 2"]
 
 
-def test_a_menu_that_cannot_be_read_is_503_and_nothing_internal_is_shown(
+def test_a_menu_that_cannot_be_read_is_503_without_internal_details(
     menu: Menu, dynamodb: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dynamodb.delete_table(TableName=NAMES.menu)
-    answer = ask()
-    assert answer["statusCode"] == 503
-    assert "DynamoDB" not in answer["body"]
-    assert answer["headers"]["Cache-Control"] == "no-store"
+    response = get()
+    assert response["statusCode"] == 503
+    assert "DynamoDB" not in response["body"]
+    assert response["headers"]["Cache-Control"] == "no-store"
     assert "ResourceNotFoundException" in json.loads(capsys.readouterr().out)["reason"]

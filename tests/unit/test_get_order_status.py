@@ -1,4 +1,4 @@
-"""`GET /order-status` as clients meet it: with every source, with each taken away, and asked again."""
+"""`GET /order-status` over HTTP: with all sources, without each of them, and with conditional requests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SOURCES = ("rds", "dynamodb", "sqs")
 
 @dataclasses.dataclass
 class Sources:
-    """The sources that the function reads, each of which can be taken away."""
+    """The sources that the function reads, each of which can be made unavailable."""
 
     both: BothStores
     sqs: Any
@@ -41,8 +41,8 @@ class Sources:
     login: dict[str, Any]
     queue_url: str
 
-    def take_away(self, source: str) -> None:
-        """Let the database listen elsewhere, as far as the function can see; or delete a table or a queue."""
+    def disable(self, source: str) -> None:
+        """Point the secret to another port, or delete a table or the queue."""
         match source:
             case "rds":
                 self.secrets.put_secret_value(
@@ -56,7 +56,7 @@ class Sources:
 
 @pytest.fixture
 def sources(both: BothStores, status_login: Login, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sources]:
-    """The function as it is on AWS, with an order that all sources have."""
+    """The function's sources, with one order."""
     secrets, sqs = moto_client("secretsmanager"), moto_client("sqs")
     login = dataclasses.asdict(status_login)
     login["dbname"] = login.pop("database")
@@ -82,7 +82,7 @@ def sources(both: BothStores, status_login: Login, monkeypatch: pytest.MonkeyPat
     get_order_status.read_status.cache_clear()
 
 
-def test_a_source_that_hangs_leaves_time_to_return_what_the_others_have(
+def test_a_source_that_hangs_leaves_time_to_return_the_others(
     sources: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create = aws.client
@@ -101,8 +101,8 @@ def test_a_source_that_hangs_leaves_time_to_return_what_the_others_have(
     assert 2 * max(waits.values()) < int(limit[1]) / 1000
 
 
-def ask(**headers: str) -> Any:
-    """Ask over HTTP, and check the response against what is documented."""
+def get(**headers: str) -> Any:
+    """Send a request, and check the response against docs/openapi.yaml."""
     event = {"httpMethod": "GET", "requestContext": {"stage": "prod"}, "headers": headers or None}
     response = get_order_status.handler(event, None)
     openapi.check("get", "/order-status", response["statusCode"], response["headers"], response["body"])
@@ -114,8 +114,8 @@ def body(response: Any) -> Any:
 
 
 @pytest.mark.usefixtures("sources")
-def test_everything_is_there_as_documented() -> None:
-    response = ask()
+def test_a_full_response_is_as_documented() -> None:
+    response = get()
     assert response["statusCode"] == 200
     assert response["headers"]["Cache-Control"] == "public, max-age=1"
     status = body(response)
@@ -126,15 +126,15 @@ def test_everything_is_there_as_documented() -> None:
     assert status["top_items"] == [{"item": "Latte", "quantity": 2}]
 
 
-def test_why_the_stores_could_not_be_compared_is_there_as_documented(sources: Sources) -> None:
+def test_the_reason_of_a_failed_comparison_is_as_documented(sources: Sources) -> None:
     sources.both.metrics.save_unknown("MySQL error 2003", datetime(2026, 11, 22, 14, tzinfo=UTC))
-    sync = body(ask())["sync"]
+    sync = body(get())["sync"]
     assert (sync["in_sync"], sync["drift"]) == (None, 0)
     assert sync["unknown_since"] == "2026-11-22T14:00:00.000Z"
     assert sync["unknown_reason"] == "MySQL error 2003"
 
 
-def test_of_yesterdays_begun_quarter_the_share_counts_that_has_passed(
+def test_the_current_quarter_of_yesterday_counts_by_its_elapsed_share(
     sources: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = datetime.now(BERLIN).replace(hour=13, minute=34, second=0, microsecond=0)
@@ -143,35 +143,35 @@ def test_of_yesterdays_begun_quarter_the_share_counts_that_has_passed(
     begun = [Order(f"b{n}", (yesterday + timedelta(minutes=n)).astimezone(UTC), "Tea", 1) for n in range(15)]
     before = Order("a", (yesterday - timedelta(minutes=1)).astimezone(UTC), "Tea", 1)
     sources.both.record([before, *begun])
-    assert body(ask())["today"]["same_time_yesterday"] == 1 + 4
+    assert body(get())["today"]["same_time_yesterday"] == 1 + 4
 
 
 @pytest.mark.parametrize(
-    "away",
+    "disabled",
     [{"rds"}, {"dynamodb"}, {"sqs"}, {"rds", "dynamodb"}, {"rds", "sqs"}, {"dynamodb", "sqs"}],
     ids=sorted,
 )
-def test_whatever_is_taken_away_the_rest_is_told(sources: Sources, away: set[str]) -> None:
-    full = ask()["headers"]["ETag"]
+def test_without_any_of_the_sources_the_rest_is_returned(sources: Sources, disabled: set[str]) -> None:
+    full = get()["headers"]["ETag"]
     get_order_status.read_status.cache_clear()
-    for source in away:
-        sources.take_away(source)
-    answer = ask(**{"If-None-Match": full})
-    assert answer["statusCode"] == 200, "a degraded answer is another one"
-    status = body(answer)
-    assert set(status["degraded"]) == away
-    knows = {
+    for source in disabled:
+        sources.disable(source)
+    response = get(**{"If-None-Match": full})
+    assert response["statusCode"] == 200, "a degraded response has another ETag"
+    status = body(response)
+    assert set(status["degraded"]) == disabled
+    available = {
         "rds": status["recent_orders"] != [] and status["top_items"] != [],
         "dynamodb": status["metrics"][0]["count"] == 1 and status["sync"]["drift"] == 0,
         "sqs": status["sync"]["waiting"] == 0,
     }
-    assert {source for source in SOURCES if not knows[source]} == away
+    assert {source for source in SOURCES if not available[source]} == disabled
 
 
-def test_when_all_is_taken_away_it_is_503_and_nothing_internal_is_shown(sources: Sources) -> None:
+def test_without_all_sources_the_response_is_503_without_internal_details(sources: Sources) -> None:
     for source in SOURCES:
-        sources.take_away(source)
-    response = ask()
+        sources.disable(source)
+    response = get()
     assert (response["statusCode"], response["headers"]["Cache-Control"]) == (503, "no-store")
     assert "SQS" not in response["body"]
 
@@ -185,20 +185,20 @@ def test_without_any_source_the_log_has_the_reasons_and_the_response_has_none(
         raise AllUnavailableError(reasons)
 
     monkeypatch.setattr(get_order_status, "read_status", lambda: fail)
-    assert "secret" not in ask()["body"]
+    assert "secret" not in get()["body"]
     assert json.loads(capsys.readouterr().out)["reasons"] == reasons
 
 
-def test_a_source_that_comes_back_is_asked_again(sources: Sources) -> None:
-    sources.take_away("rds")
-    assert body(ask())["degraded"] == ["rds"]
+def test_a_source_that_is_available_again_is_read_again(sources: Sources) -> None:
+    sources.disable("rds")
+    assert body(get())["degraded"] == ["rds"]
     sources.secrets.put_secret_value(SecretId="CafeDevDBSM", SecretString=json.dumps(sources.login))
     get_order_status.read_status.cache_clear()  # as a fresh process does
-    assert body(ask())["degraded"] == []
+    assert body(get())["degraded"] == []
 
 
 def held_connections(login: Login, number: int, idle: int) -> list[MySql]:
-    """Open sessions and leave them idle, as processes that are frozen or gone do."""
+    """Open idle sessions, as frozen or killed processes leave them."""
     held = [MySql(FixedLogin(login), idle=idle) for _ in range(number)]
     for mysql in held:
         mysql.read(lambda cursor: cursor.execute("SELECT 1"))
@@ -212,20 +212,20 @@ def two_connections(sources: Sources, administrator: MySql) -> None:
 
 
 @pytest.mark.usefixtures("two_connections")
-def test_where_all_connections_are_taken_the_rest_is_there(status_login: Login) -> None:
+def test_when_all_connections_are_in_use_the_rest_is_returned(status_login: Login) -> None:
     held = held_connections(status_login, 2, idle=60)
-    status = body(ask())
+    status = body(get())
     assert status["degraded"] == ["rds"]
     assert status["metrics"][0] == {"metric": "TOTAL_ORDERS", "count": 1}
     held[0].close()
-    eventually(lambda: body(ask())["degraded"] == [])
+    eventually(lambda: body(get())["degraded"] == [])
 
 
 @pytest.mark.usefixtures("two_connections")
 def test_the_server_ends_the_connections_of_processes_that_are_gone(status_login: Login) -> None:
     held = held_connections(status_login, 2, idle=1)
-    eventually(lambda: body(ask())["degraded"] == [])
-    assert all(mysql._connection is not None for mysql in held), "none has closed its own"
+    eventually(lambda: body(get())["degraded"] == [])
+    assert all(mysql._connection is not None for mysql in held), "no client closed its connection"
 
 
 @pytest.mark.usefixtures("sources")
@@ -241,26 +241,24 @@ def test_the_server_ends_a_connection_that_is_idle_for_a_minute(monkeypatch: pyt
         return cursor.fetchone()
 
     monkeypatch.setattr(get_order_status, "MySql", watch)
-    ask()
+    get()
     assert [mysql.read(timeout) for mysql in opened] == [(60,)]
 
 
 @pytest.mark.parametrize(("setting", "name"), [(None, "Ann L."), ("full", "Ann Lee"), ("none", "")])
 @pytest.mark.usefixtures("sources")
-def test_names_are_shown_as_the_setting_says(
-    monkeypatch: pytest.MonkeyPatch, setting: str | None, name: str
-) -> None:
+def test_names_follow_the_setting(monkeypatch: pytest.MonkeyPatch, setting: str | None, name: str) -> None:
     if setting:
         monkeypatch.setenv("CUSTOMER_NAMES", setting)
-    assert body(ask())["recent_orders"][0]["customer_name"] == name
+    assert body(get())["recent_orders"][0]["customer_name"] == name
 
 
-# Asked again: nothing of this takes a source.
+# Conditional requests and access, without sources.
 
 
 @pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What is known at the moment, to change."""
+def current(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The current status, which a test may change."""
     status = {
         "metrics": [],
         "today": {"count": 1, "same_time_yesterday": None},
@@ -290,19 +288,19 @@ def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return status
 
 
-def test_who_has_the_answer_already_gets_none(known: dict[str, Any]) -> None:
-    first = ask()
-    known["generated_at"] = "2026-11-22T14:00:07.000Z"
-    again = ask(**{"If-None-Match": first["headers"]["ETag"]})
+def test_a_client_with_the_current_response_gets_304(current: dict[str, Any]) -> None:
+    first = get()
+    current["generated_at"] = "2026-11-22T14:00:07.000Z"
+    again = get(**{"If-None-Match": first["headers"]["ETag"]})
     assert again == {
         "statusCode": 304,
         "headers": {"ETag": first["headers"]["ETag"], "Cache-Control": "public, max-age=1"},
         "body": "",
     }
-    # Whoever has nothing gets the time of this answer.
-    assert body(ask())["generated_at"] == "2026-11-22T14:00:07.000Z"
-    known["degraded"] = []
-    assert ask(**{"If-None-Match": first["headers"]["ETag"]})["statusCode"] == 200
+    # A client without an ETag gets the new time.
+    assert body(get())["generated_at"] == "2026-11-22T14:00:07.000Z"
+    current["degraded"] = []
+    assert get(**{"If-None-Match": first["headers"]["ETag"]})["statusCode"] == 200
 
 
 @pytest.mark.parametrize("name", ["If-None-Match", "if-none-match", "IF-NONE-MATCH"])
@@ -323,45 +321,45 @@ def test_who_has_the_answer_already_gets_none(known: dict[str, Any]) -> None:
         ('W/""', 200),
     ],
 )
-@pytest.mark.usefixtures("known")
-def test_every_way_to_say_what_one_has_is_understood(name: str, form: str, status: int) -> None:
-    tag = ask()["headers"]["ETag"]
-    said = form.format(tag=tag, opaque=tag.removeprefix("W/").strip('"'))
-    assert ask(**{name: said})["statusCode"] == status
+@pytest.mark.usefixtures("current")
+def test_every_form_of_if_none_match_is_understood(name: str, form: str, status: int) -> None:
+    tag = get()["headers"]["ETag"]
+    value = form.format(tag=tag, opaque=tag.removeprefix("W/").strip('"'))
+    assert get(**{name: value})["statusCode"] == status
 
 
 @pytest.fixture
-def through_cloudfront_alone(known: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def through_cloudfront_alone(current: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORIGIN_SECRET_SHA256", hashlib.sha256(SECRET.encode()).hexdigest())
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-origin-secret": ""}, {"x-origin-secret": SECRET[:-1]}])
 @pytest.mark.usefixtures("through_cloudfront_alone")
-def test_without_cloudfronts_secret_nothing_is_told(headers: dict[str, str]) -> None:
-    answer = ask(**headers, **{"If-None-Match": "*"})
-    assert answer["statusCode"] == 403
-    assert answer["headers"]["Cache-Control"] == "no-store"
-    assert "today" not in answer["body"]
+def test_without_cloudfronts_secret_nothing_is_returned(headers: dict[str, str]) -> None:
+    response = get(**headers, **{"If-None-Match": "*"})
+    assert response["statusCode"] == 403
+    assert response["headers"]["Cache-Control"] == "no-store"
+    assert "today" not in response["body"]
 
 
-@pytest.mark.parametrize("said", ["\u00e9", "\ud800"])
+@pytest.mark.parametrize("secret", ["\u00e9", "\ud800"])
 @pytest.mark.usefixtures("through_cloudfront_alone")
-def test_a_secret_of_any_text_is_no_error(said: str) -> None:
-    assert ask(**{"x-origin-secret": said})["statusCode"] == 403
+def test_a_secret_of_any_text_causes_no_error(secret: str) -> None:
+    assert get(**{"x-origin-secret": secret})["statusCode"] == 403
 
 
 @pytest.mark.parametrize("name", ["x-origin-secret", "X-Origin-Secret"])
 @pytest.mark.usefixtures("through_cloudfront_alone")
-def test_with_cloudfronts_secret_all_is_told(name: str) -> None:
-    assert ask(**{name: SECRET})["statusCode"] == 200
+def test_with_cloudfronts_secret_the_status_is_returned(name: str) -> None:
+    assert get(**{name: SECRET})["statusCode"] == 200
 
 
 @pytest.mark.parametrize(
     ("context", "status"),
     [({}, 403), ({"authorizer": None}, 403), ({"authorizer": {"claims": {"sub": "ada"}}}, 200)],
 )
-@pytest.mark.usefixtures("known")
-def test_where_people_sign_in_only_who_did_is_told(
+@pytest.mark.usefixtures("current")
+def test_with_sign_in_only_signed_in_users_get_the_status(
     context: dict[str, Any], status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SIGNED_IN_ONLY", "true")
@@ -371,10 +369,10 @@ def test_where_people_sign_in_only_who_did_is_told(
 
 
 @pytest.mark.usefixtures("through_cloudfront_alone")
-def test_an_operator_who_calls_the_function_itself_needs_no_secret() -> None:
+def test_an_operator_who_invokes_the_function_needs_no_secret() -> None:
     assert get_order_status.handler({}, None)["statusCode"] == 200
 
 
-@pytest.mark.usefixtures("known")
-def test_without_a_secret_anybody_may_ask() -> None:
-    assert ask()["statusCode"] == 200
+@pytest.mark.usefixtures("current")
+def test_without_a_secret_setting_anyone_gets_the_status() -> None:
+    assert get()["statusCode"] == 200

@@ -1,6 +1,6 @@
 """Changes of one order in any interleaving, with crashes at each boundary, on both stores.
 
-Reads commute, so that one action inside another's gap stands for every order of their steps.
+Reads commute, so running one action between two steps of another covers every order of their steps.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ numbers = count(1)
 
 
 class CrashError(BaseException):
-    """Ends an action at once; no code catches it."""
+    """Ends an action; no code catches it."""
 
 
 @dataclass(frozen=True)
 class Action:
-    """Something that somebody does with the order, and at which boundary it crashes, if it does."""
+    """An action on the order, and the boundary at which it crashes, if any."""
 
     kind: str
     target: State = State.READY
@@ -59,7 +59,7 @@ ACTIONS = st.lists(
 
 
 class Interleaving:
-    """One order, what is done with it, and when one action runs in the gap of another."""
+    """One order, the actions on it, and the boundaries at which another action runs."""
 
     def __init__(self, api: Api, actions: list[Action], nested: list[bool]) -> None:
         self.api = api
@@ -70,12 +70,12 @@ class Interleaving:
         (recorded,) = self.both.database.record([self.order]).values()
         assert recorded is not None
         self.recorded = recorded
-        # So long ago that only its changes lead the reconciler to it.
+        # So long ago that the reconciler finds it by its changes only.
         self.both.sql("UPDATE orders SET recorded_in = 1")
         self.commits = 0
 
     def run(self) -> None:
-        """Do everything, and compare once more at the end."""
+        """Run all actions, and compare once more at the end."""
         self.both.projection.write([self.recorded], {})
         while self.pending:
             self._start(self.pending.pop())
@@ -85,7 +85,7 @@ class Interleaving:
         boundaries = count(1)
 
         def boundary() -> None:
-            """Let another action run here, or crash."""
+            """Run another action here, or crash."""
             is_nested = next(self.nested, False)
             if self.pending and is_nested:
                 self._start(self.pending.pop())
@@ -119,7 +119,7 @@ class Interleaving:
         self.both.projection.write([order for order in kept.values() if order], {})
 
     def _late_put(self, action: Action, boundary: Callable[[], None]) -> None:
-        """Put the first version, as a worker does that was frozen since it recorded the order."""
+        """Put the first version, as a worker that froze after it recorded the order."""
         boundary()
         self.both.projection.write([self.recorded], {})
 
@@ -146,12 +146,14 @@ class _Database:
         if is_changed:
             self._run.commits += 1
             assert found.order.progress is not None
-            assert request.version == found.order.progress.version, "nobody overwrites what they did not see"
+            assert request.version == found.order.progress.version, (
+                "no change overwrites a version that it has not read"
+            )
         self._boundary()
         return is_changed
 
 
-def shown(both: BothStores, order_id: str) -> tuple[str, int]:
+def projected(both: BothStores, order_id: str) -> tuple[str, int]:
     found: dict[str, Any] = both.dynamodb.get_item(TableName=NAMES.orders, Key={"orderId": {"S": order_id}})
     return found["Item"]["order_state"]["S"], int(found["Item"]["state_version"]["N"])
 
@@ -163,7 +165,7 @@ def shown(both: BothStores, order_id: str) -> tuple[str, int]:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(actions=ACTIONS, nested=st.lists(st.booleans(), max_size=30))
-def test_whatever_happens_at_once_each_change_is_made_once_and_shown_in_the_end(
+def test_in_any_interleaving_each_change_is_made_once_and_finally_projected(
     api: Api, actions: list[Action], nested: list[bool]
 ) -> None:
     run = Interleaving(api, actions, nested)
@@ -177,7 +179,7 @@ def test_whatever_happens_at_once_each_change_is_made_once_and_shown_in_the_end(
     for (_, before, first, _), (came_from, to, second, _) in pairwise(chain):
         assert before == came_from != to
         assert first < second
-    assert tuple(row) == chain[-1][1:3] == shown(both, order_id)
+    assert tuple(row) == chain[-1][1:3] == projected(both, order_id)
     keys = [key for *_, key in events if key]
     assert len(keys) == len(set(keys))
     assert both.audit().corrected == {}

@@ -12,12 +12,12 @@ from stores.secret import SecretRefusedError
 
 
 @pytest.mark.parametrize("item", ["", "\u200b", "\u2800", "x" * 101, "\ud83d"])
-def test_a_menu_with_an_item_that_nobody_can_order_fails_the_deploy(item: str) -> None:
+def test_a_menu_with_an_invalid_item_fails_the_deploy(item: str) -> None:
     with pytest.raises(ValueError, match=r"^must be text"):
         migrate_database.handler({"menu": {"Latte": "5", item: "1"}}, None)
 
 
-def test_every_secret_of_a_migration_is_read_before_the_database_is_touched(
+def test_every_secret_is_read_before_the_database_is_changed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")

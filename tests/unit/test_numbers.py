@@ -1,4 +1,4 @@
-"""A number keeps its exact value on all the ways of an order, or it is refused by its field's name."""
+"""A number keeps its exact value on all paths of an order, or is refused with the name of its field."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ STORABLE = JSON_NUMBERS.filter(is_storable)
 UNSTORABLE = JSON_NUMBERS.filter(lambda text: not is_storable(text)) | st.sampled_from(
     ["1e999999999", "-1e-999999999", "1e9999999999999999999", "9" * 3900, f"1e{'9' * 3900}"]
 )
-# More digits than Python makes an integer of, and than a request may have.
+# More digits than Python parses as an integer, and than a request may have.
 LONG = ["9" * 5000, f"1e{'9' * 5000}"]
-# Where a number may stand in a field `n`, and the path to it.
+# JSON with a number in a field `n`, by the path of the number.
 PLACES = {
     "n": "{}",
     "n[1]": "[0, {}]",
@@ -56,7 +56,7 @@ PLACES = {
 
 
 class Topic:
-    """Keeps what is published."""
+    """A topic that keeps its messages."""
 
     def __init__(self) -> None:
         self.messages: list[str] = []
@@ -65,8 +65,8 @@ class Topic:
         self.messages.append(message)
 
 
-class Cafe:
-    """All functions on the way of an order, and both stores."""
+class Pipeline:
+    """The functions that an order passes, and both stores."""
 
     def __init__(self, mysql: MySql, dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         self.topic = Topic()
@@ -80,12 +80,12 @@ class Cafe:
         self._numbers = itertools.count(1)
 
     def place(self, fields: str) -> tuple[int, Any]:
-        """Order with further fields; return the status and the document of the answer."""
-        answer = place_order.handler({"body": f'{{"item": "Tea", "quantity": 1, {fields}}}'}, None)
-        return answer["statusCode"], json.loads(answer["body"])
+        """Place an order with further fields; return the response's status and body."""
+        response = place_order.handler({"body": f'{{"item": "Tea", "quantity": 1, {fields}}}'}, None)
+        return response["statusCode"], json.loads(response["body"])
 
     def notification(self) -> dict[str, Any]:
-        """Deliver what was published last, as SNS does to the queue."""
+        """Return the last published message as SNS delivers it to the queue."""
         body = {
             "Type": "Notification",
             "MessageId": f"n-{next(self._numbers)}",
@@ -110,8 +110,8 @@ def record(body: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def cafe(mysql: MySql, dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Cafe:
-    return Cafe(mysql, dynamodb, monkeypatch)
+def pipeline(mysql: MySql, dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    return Pipeline(mysql, dynamodb, monkeypatch)
 
 
 def values(order_fields: Any) -> list[Fraction]:
@@ -123,20 +123,20 @@ def values(order_fields: Any) -> list[Fraction]:
 @given(st.lists(STORABLE, min_size=1, max_size=20))
 @example(["0.1234567890123456712345678901", "3.4028235e38", "1e40", "1.10", "-0", "0e9999999999"])
 @example(["9" * 38 + "e88", "1e-130", "9" * 38 + "e-167", "1" + "0" * 125, "0.1", "1e125"])
-def test_a_number_that_dynamodb_can_hold_stays_what_it_is(cafe: Cafe, numbers: list[str]) -> None:
+def test_a_number_that_dynamodb_can_hold_stays_exact(pipeline: Pipeline, numbers: list[str]) -> None:
     sent = [Fraction(0 if "e9999" in number else number) for number in numbers]
 
-    status, answer = cafe.place(f'"n": {{"list": [{", ".join(numbers)}]}}')
+    status, body = pipeline.place(f'"n": {{"list": [{", ".join(numbers)}]}}')
     assert status == 202
-    order_id = answer["orderId"]
-    notification = cafe.notification()
+    order_id = body["orderId"]
+    notification = pipeline.notification()
     assert order_processor.handler({"Records": [notification]}, None) == {"batchItemFailures": []}
 
     # Both stores.
-    found = [row.order for row in cafe.rows.period(*PERIOD, 0, 500)]
+    found = [row.order for row in pipeline.rows.period(*PERIOD, 0, 500)]
     (order,) = [order for order in found if isinstance(order, Order) and order.order_id == order_id]
     assert values(order.attributes) == sent
-    item = cafe.dynamodb.get_item(TableName=NAMES.orders, Key={"orderId": {"S": order_id}})["Item"]
+    item = pipeline.dynamodb.get_item(TableName=NAMES.orders, Key={"orderId": {"S": order_id}})["Item"]
     in_dynamodb = [number["N"] for number in item["n"]["M"]["list"]["L"]]
     assert [Fraction(number) for number in in_dynamodb] == sent
     assert all(len(Decimal(number).as_tuple().digits) <= 38 for number in in_dynamodb)
@@ -148,7 +148,7 @@ def test_a_number_that_dynamodb_can_hold_stays_what_it_is(cafe: Cafe, numbers: l
         "edited": letter.corrected(letter.editable()).body,
         "redriven": letter.carried(),
         "bare, redriven": bare.carried(),
-        **cafe.replayed(order_id),
+        **pipeline.replayed(order_id),
     }
     for how, body in again.items():
         order = parse_record(record(body))
@@ -156,20 +156,20 @@ def test_a_number_that_dynamodb_can_hold_stays_what_it_is(cafe: Cafe, numbers: l
 
 
 @given(UNSTORABLE, st.sampled_from(list(PLACES)))
-def test_any_other_number_is_refused_with_its_fields_name(number: str, path: str) -> None:
+def test_any_other_number_is_refused_with_the_name_of_its_field(number: str, path: str) -> None:
     fields = f'"item": "Tea", "quantity": 1, "n": {PLACES[path].format(number)}'
     sentence = f"{path} must be a number of at most 38 significant digits, from 1E-130 to 9.99E+125, or 0."
 
-    answer = place_order.handler({"body": f"{{{fields}}}"}, None)
+    response = place_order.handler({"body": f"{{{fields}}}"}, None)
 
-    assert answer["statusCode"] == 400
-    assert json.loads(answer["body"]) == {"message": sentence, "errors": {"n": sentence}}
+    assert response["statusCode"] == 400
+    assert json.loads(response["body"]) == {"message": sentence, "errors": {"n": sentence}}
     received, (rejected,) = parse_batch([record(f"{{{fields}}}")])
     assert (received, rejected.reason) == ([], sentence)
 
 
 @pytest.mark.parametrize("number", LONG, ids=["digits", "exponent"])
-def test_a_number_longer_than_any_request_is_refused_with_its_fields_name(number: str) -> None:
+def test_a_number_longer_than_any_request_is_refused_with_the_name_of_its_field(number: str) -> None:
     received, (rejected,) = parse_batch([record(f'{{"item": "Tea", "quantity": 1, "n": {number}}}')])
     assert received == []
     assert rejected.reason.startswith("n must be a number of at most 38 significant digits")

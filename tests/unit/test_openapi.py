@@ -37,7 +37,7 @@ def examples() -> Iterator[Any]:
                 yield pytest.param(value, found["schema"], id=json.dumps(value)[:40])
 
 
-def test_the_document_is_an_openapi_document() -> None:
+def test_docs_openapi_yaml_is_a_valid_openapi_document() -> None:
     import schemathesis  # takes as long to import as all other tests of this file take
 
     schema = schemathesis.openapi.from_path(str(openapi.DOCUMENT))
@@ -46,11 +46,11 @@ def test_the_document_is_an_openapi_document() -> None:
 
 
 @pytest.mark.parametrize(("value", "schema"), [*examples()])
-def test_examples_are_as_their_schemas_say(value: object, schema: dict[str, Any]) -> None:
+def test_examples_match_their_schemas(value: object, schema: dict[str, Any]) -> None:
     openapi.check_schema(value, schema)
 
 
-def test_what_is_not_documented_is_noticed() -> None:
+def test_undocumented_fields_are_detected() -> None:
     menu = {"menu": [{"item": "Tea", "price": 2, "secret": 1}]}
     openapi.check_schema(menu, SCHEMAS["Menu"])
     with pytest.raises(jsonschema_rs.ValidationError, match="secret"):
@@ -113,14 +113,14 @@ def test_the_schema_and_the_code_agree_on_what_an_order_is(order: dict[str, Any]
         is_order = True
     except InvalidOrderError:
         is_order = False
-    # Where they differ on purpose: null stands for nothing said, white space around a text is no part of it.
-    said = {name: value.strip() if isinstance(value, str) else value for name, value in order.items()}
-    said = {name: value for name, value in said.items() if value is not None}
+    # They differ on purpose: null means missing, and white space around a text is ignored.
+    stripped = {name: value.strip() if isinstance(value, str) else value for name, value in order.items()}
+    present = {name: value for name, value in stripped.items() if value is not None}
     if isinstance(order["quantity"], str):
-        said["quantity"] = order["quantity"]
+        present["quantity"] = order["quantity"]
     if "orderId" in order:
-        said["orderId"] = order["orderId"]
-    assert is_order == _is_valid(said), order
+        present["orderId"] = order["orderId"]
+    assert is_order == _is_valid(present), order
 
 
 def _is_valid(order: dict[str, Any]) -> bool:

@@ -23,7 +23,7 @@ def api(api: Api) -> Api:
     return api
 
 
-def test_whatever_is_asked_responses_are_as_documented(api: Api, subtests: pytest.Subtests) -> None:
+def test_all_responses_are_as_documented(api: Api, subtests: pytest.Subtests) -> None:
     def send(case: Case[Any]) -> None:
         if case.method.lower() not in openapi.read()["paths"][case.path]:
             return  # API Gateway refuses such a method.
@@ -33,7 +33,7 @@ def test_whatever_is_asked_responses_are_as_documented(api: Api, subtests: pytes
             body = json.dumps(case.body)
         ids = {str((case.path_parameters or {}).get("id")), "o1"} if "{id}" in case.path else {None}
         for order_id in ids:
-            # What a client that knows the order would send, too; `Api` checks each response.
+            # Valid requests, too; `Api` checks each response.
             known = {"If-Match": '"1"', "Track-Token": sign("o1", *TrackingKeys().current())}
             for sent in (headers, headers | known):
                 response = api.call(case.method, case.path, "staff", order_id, body, sent)

@@ -1,4 +1,4 @@
-"""What the worker reports: which messages stay on the queue, a line for each order, and metrics."""
+"""The worker's response, its log line for each order, and its metrics."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ def log_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_a_message_that_is_wrong_all_over_has_a_line_of_the_log_and_not_a_page(
+def test_the_log_line_of_a_message_with_many_errors_is_short(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(order_processor, "ledger", lambda: LedgerStandIn({}))
-    said = {"item": "Tea", "quantity": 1, **{f"field {n}": {"": 1} for n in range(9999)}}
-    order_processor.handler({"Records": [record("m1", json.dumps(said))]}, None)
+    malformed = {"item": "Tea", "quantity": 1, **{f"field {n}": {"": 1} for n in range(9999)}}
+    order_processor.handler({"Records": [record("m1", json.dumps(malformed))]}, None)
     (line,) = log_lines(capsys)
     assert line["message"] == "Message rejected"
     assert len(json.dumps(line)) < 2000
 
 
-def test_only_the_messages_that_failed_stay_on_the_queue(
+def test_only_failed_messages_stay_on_the_queue(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(order_processor, "ledger", lambda: LedgerStandIn({"o2": "MySQL error 2003"}))
@@ -81,7 +81,7 @@ def test_only_the_messages_that_failed_stay_on_the_queue(
     assert "Ann" not in json.dumps(lines)
 
 
-def test_an_order_that_a_store_refuses_for_good_is_logged_as_such(
+def test_an_order_that_a_store_refuses_permanently_is_logged_as_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     failures = {
@@ -92,14 +92,14 @@ def test_an_order_that_a_store_refuses_for_good_is_logged_as_such(
     }
     monkeypatch.setattr(order_processor, "ledger", lambda: LedgerStandIn(failures))
     order_processor.handler({"Records": [record(name, order(name)) for name in failures]}, None)
-    said = {
+    logged = {
         line["orderId"]: (line.get("refused", False), line.get("conflict", False))
         for line in log_lines(capsys)
     }
-    assert said == {"o1": (True, False), "o2": (False, False), "o3": (False, False), "o4": (True, True)}
+    assert logged == {"o1": (True, False), "o2": (False, False), "o3": (False, False), "o4": (True, True)}
 
 
-def test_an_order_that_failed_without_words_stays_on_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_order_that_failed_without_a_reason_stays_on_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(order_processor, "ledger", lambda: LedgerStandIn({"o1": ""}))
     response = order_processor.handler({"Records": [record("m1", order("o1"))]}, None)
     assert response == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
@@ -158,7 +158,7 @@ def test_an_order_that_fails_in_all_its_receives_is_one_failed_order(counted: An
     assert found == {"FailedOrders": 1}
 
 
-def test_an_order_that_comes_twice_in_a_batch_is_one_failed_order(counted: Any) -> None:
+def test_an_order_that_is_twice_in_a_batch_is_one_failed_order(counted: Any) -> None:
     batch = [receive("m1", order("o1")), receive("m2", order("o1")), receive("m3", order("o2"))]
     assert counted(batch) == {"FailedOrders": 2}
 
@@ -175,22 +175,22 @@ def test_an_order_that_was_counted_before_a_crash_is_not_counted_again(counted: 
     assert counted([receive("m1", order("o1"), 3, since)])["FailedOrders"] == 0
 
 
-def test_a_malformed_message_is_counted_apart_and_once(counted: Any) -> None:
+def test_a_malformed_message_is_counted_separately_and_once(counted: Any) -> None:
     found = counted(*([receive("m1", "poison", count)] for count in (1, 2, 3)))
     assert found == {"MalformedMessages": 1}
 
 
-def test_a_conflict_is_counted_apart_and_at_its_first_receive(counted: Any) -> None:
+def test_a_conflict_is_counted_separately_and_at_its_first_receive(counted: Any) -> None:
     found = counted(*([receive("m1", order("c1"), count, count - 1)] for count in (1, 2, 3)))
     assert found == {"ConflictingOrders": 1}
 
 
-def test_a_batch_counts_each_conflicting_order_once_and_failed_orders_apart(counted: Any) -> None:
+def test_a_batch_counts_each_conflicting_order_once_and_separately_from_failed_orders(counted: Any) -> None:
     first, other = order("c1"), json.dumps({"orderId": "c1", "item": "Latte", "quantity": 1})
     bodies = [first, first, other, order("c2"), order("o1"), "poison"]
     found = counted([receive(f"m{number}", body) for number, body in enumerate(bodies)])
     assert found == {"ConflictingOrders": 3, "FailedOrders": 1, "MalformedMessages": 1}
 
 
-def test_an_order_that_is_recorded_counts_as_no_failure(counted: Any) -> None:
+def test_a_recorded_order_is_not_counted_as_a_failure(counted: Any) -> None:
     assert counted([receive("m1", order("fine"))]) == {}

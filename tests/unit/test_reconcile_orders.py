@@ -1,4 +1,4 @@
-"""What `ReconcileOrders` answers, to the schedule and to an operator."""
+"""The results of `ReconcileOrders`, for the schedule and for an operator."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def use(monkeypatch: pytest.MonkeyPatch, both: BothStores, mysql: MySql, queue: 
     }
     for name, part in parts.items():
         monkeypatch.setattr(reconcile_orders, name, lambda part=part: part)
-    # What was recorded just now is old enough to be compared.
+    # Orders recorded just now are old enough to be compared.
     monkeypatch.setattr(reconcile_orders, "Clock", lambda left: Clock(both.now, both.sleep, left))
     monkeypatch.setattr(reconcile_orders, "LoginSecret", lambda _: mysql._login)
     monkeypatch.setattr(environment, "time_zone", lambda: BERLIN)
@@ -57,16 +57,16 @@ def use(monkeypatch: pytest.MonkeyPatch, both: BothStores, mysql: MySql, queue: 
 
 @pytest.fixture
 def function(monkeypatch: pytest.MonkeyPatch, both: BothStores, queue: Queue) -> BothStores:
-    """The function, with stores of the test's."""
+    """The function, on the test's stores."""
     use(monkeypatch, both, both.mysql, queue)
     return both
 
 
 @pytest.fixture
 def without_database(monkeypatch: pytest.MonkeyPatch, both: BothStores, queue: Queue) -> BothStores:
-    """The function, while the database is away."""
-    away = MySql(FixedLogin(Login("127.0.0.1", 1, "cafe_user", "a password", "cafe_db")))
-    use(monkeypatch, both, away, queue)
+    """The function, while the database is unreachable."""
+    unreachable = MySql(FixedLogin(Login("127.0.0.1", 1, "cafe_user", "a password", "cafe_db")))
+    use(monkeypatch, both, unreachable, queue)
     return both
 
 
@@ -75,7 +75,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Any:
     return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_the_schedule_compares_sweeps_and_publishes_the_drift(
+def test_the_scheduled_run_compares_sweeps_and_publishes_the_drift(
     function: BothStores, queue: Queue, lines: Any
 ) -> None:
     function.insert(orders(1))
@@ -118,13 +118,13 @@ def test_the_schedule_compares_sweeps_and_publishes_the_drift(
         "WaitingDeadLetters": 0,
     }
     assert function.items == {"o1", "o2"}
-    assert function.shown["TOTAL_ORDERS"] == 2
+    assert function.projected["TOTAL_ORDERS"] == 2
     _, _, noted = function.metrics.read([])
     assert noted is not None
     assert (noted.rejected, noted.conflicting, noted.waiting) == (1, 1, 0)
 
 
-def test_the_metrics_of_dead_letters_are_published_when_there_are_none_too(
+def test_the_metrics_of_dead_letters_are_published_even_when_there_are_none(
     function: BothStores, lines: Any
 ) -> None:
     call()
@@ -159,7 +159,7 @@ def test_conflicts_are_published_although_other_orders_wait(
     assert (swept["ConflictingDeadLetters"], swept["WaitingDeadLetters"]) == (1, 1)
 
 
-def test_a_dead_letter_queue_that_does_not_answer_leaves_what_was_known_of_it(
+def test_an_unavailable_dead_letter_queue_keeps_its_last_known_figures(
     function: BothStores, queue: Queue, lines: Any
 ) -> None:
     queue.client.delete_queue(QueueUrl=queue.url)
@@ -169,7 +169,7 @@ def test_a_dead_letter_queue_that_does_not_answer_leaves_what_was_known_of_it(
     assert function.metrics.read([])[2] is None
 
 
-def test_a_sweep_that_fails_for_an_unforeseen_reason_makes_the_reconciler_silent(
+def test_an_unforeseen_failure_of_a_sweep_publishes_no_metrics(
     function: BothStores, lines: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def crash(*_: object) -> None:
@@ -181,7 +181,7 @@ def test_a_sweep_that_fails_for_an_unforeseen_reason_makes_the_reconciler_silent
     assert not any("_aws" in line for line in lines())
 
 
-def test_what_cannot_be_noted_for_the_page_is_published_all_the_same(
+def test_metrics_are_published_even_if_the_page_cannot_be_updated(
     function: BothStores, queue: Queue, lines: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def throttled(found: object) -> None:
@@ -193,18 +193,18 @@ def test_what_cannot_be_noted_for_the_page_is_published_all_the_same(
     assert [line["message"] for line in lines()] == ["Swept", "Dead letters not noted", "Reconciled"]
 
 
-def test_dead_letters_are_swept_although_too_much_came_in_to_compare_it_all(
+def test_dead_letters_are_swept_when_there_are_too_many_orders_to_compare(
     function: BothStores, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconcile_orders, "SCHEDULED", reconcile_orders.SWEEP)  # no time but for the sweep
     function.insert(orders(1))
     queue.send(order("o2"))
-    answer = call()
-    assert (answer["checked"], answer["swept"]) == (0, 1)
-    assert answer["reason"] == "Time was up; the next run goes on."
+    found = call()
+    assert (found["checked"], found["swept"]) == (0, 1)
+    assert found["reason"] == "Time was up; the next run goes on."
 
 
-def test_dead_letters_are_swept_between_outages_that_leave_no_time_to_compare_it_all(
+def test_dead_letters_are_swept_between_outages_too_short_for_a_comparison(
     function: BothStores, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def throttled(order_ids: Sequence[str]) -> set[str]:
@@ -213,26 +213,26 @@ def test_dead_letters_are_swept_between_outages_that_leave_no_time_to_compare_it
     monkeypatch.setattr(function.projection, "behind", throttled)
     function.insert(orders(1))
     queue.send(order("o2"))
-    answer = call()
-    assert (answer["swept"], answer["reason"]) == (1, "DynamoDB: throttled")
+    found = call()
+    assert (found["swept"], found["reason"]) == (1, "DynamoDB: throttled")
 
 
 @pytest.mark.parametrize("command", [None, "full", "rebuild"])
-def test_while_the_database_is_away_it_says_so_and_claims_nothing(
+def test_while_the_database_is_unavailable_the_run_says_so_and_claims_nothing(
     without_database: BothStores, queue: Queue, lines: Any, command: str | None
 ) -> None:
     queue.send(order("o1"))
-    answer = call(command=command)
-    assert answer["reason"] == answer["waiting_reason"] == "MySQL error 2003"
-    assert (answer["rejected"], answer["waiting"], answer["left"]) == (0, 1, 1)
-    assert (answer["checked"], answer["rds_orders"], answer["next"]) == (0, None, None)
+    found = call(command=command)
+    assert found["reason"] == found["waiting_reason"] == "MySQL error 2003"
+    assert (found["rejected"], found["waiting"], found["left"]) == (0, 1, 1)
+    assert (found["checked"], found["rds_orders"], found["next"]) == (0, None, None)
     swept, failed = lines()
     assert (swept["message"], swept["WaitingDeadLetters"]) == ("Swept", 1)
     assert failed["message"] == "Not all was reconciled"
     assert queue.visible() == 1
 
 
-def test_a_check_tells_the_state_of_the_database_and_the_last_figures(function: BothStores) -> None:
+def test_a_check_returns_the_state_of_the_database_and_the_last_figures(function: BothStores) -> None:
     assert call(command="check") == {
         "database": {
             "reachable": True,
@@ -252,13 +252,13 @@ def test_a_check_tells_the_state_of_the_database_and_the_last_figures(function: 
     }
     function.record(orders(1, 2, 3))
     call()
-    answer = call(command="check")
-    assert (answer["rds_orders"], answer["drift"]) == (3, 0)
-    assert answer["as_of"].endswith("Z")
-    assert answer["last_order_at"].endswith("Z")
+    found = call(command="check")
+    assert (found["rds_orders"], found["drift"]) == (3, 0)
+    assert found["as_of"].endswith("Z")
+    assert found["last_order_at"].endswith("Z")
 
 
-def test_a_check_of_a_database_that_is_away_has_its_reason(without_database: BothStores) -> None:
+def test_a_check_of_an_unavailable_database_has_its_reason(without_database: BothStores) -> None:
     assert call(command="check")["database"] == {
         "reachable": False,
         "reason": "MySQL error 2003",
@@ -325,12 +325,12 @@ def test_a_check_without_dynamodb_says_so(function: BothStores, monkeypatch: pyt
     assert call(command="check")["dynamodb"] == {"reachable": False, "reason": "DynamoDB: throttled"}
 
 
-def test_a_check_tells_the_last_order_from_orders_dated_in_the_future(function: BothStores) -> None:
+def test_a_check_separates_the_last_order_from_orders_dated_in_the_future(function: BothStores) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     function.insert([*orders(1, sent_at=now), *orders(2, sent_at=now + timedelta(days=3650))])
-    answer = call(command="check")
-    assert datetime.fromisoformat(answer["last_order_at"]) == now
-    assert answer["future_orders"] == 1
+    found = call(command="check")
+    assert datetime.fromisoformat(found["last_order_at"]) == now
+    assert found["future_orders"] == 1
 
 
 @pytest.mark.parametrize("command", ["full", "rebuild"])
@@ -338,15 +338,15 @@ def test_an_audit_returns_what_it_corrected(function: BothStores, command: str) 
     function.record(orders(1))
     function.sql("UPDATE counters SET value = 9 WHERE name IN ('TOTAL_ORDERS', 'ITEM#Latte')")
     function.projection.set_counter("ITEM#Ghost", Counted(2, 0))
-    answer = call(command=command)
-    assert answer["corrected"] == {"metrics": {"TOTAL_ORDERS": -8}, "menu": {"Latte": -7}}
-    assert (answer["drift"], answer["rds_orders"]) == (8, 1)
-    assert (function.shown["TOTAL_ORDERS"], function.shown["ITEM#Latte"]) == (1, 2)
-    assert "ITEM#Ghost" not in function.shown
+    found = call(command=command)
+    assert found["corrected"] == {"metrics": {"TOTAL_ORDERS": -8}, "menu": {"Latte": -7}}
+    assert (found["drift"], found["rds_orders"]) == (8, 1)
+    assert (function.projected["TOTAL_ORDERS"], function.projected["ITEM#Latte"]) == (1, 2)
+    assert "ITEM#Ghost" not in function.projected
     assert call(command=command)["drift"] == 0
 
 
-def test_what_an_audit_corrected_is_returned_although_dynamodb_is_away(
+def test_corrections_of_an_audit_are_returned_without_dynamodb(
     function: BothStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     function.record(orders(1))
@@ -360,17 +360,15 @@ def test_what_an_audit_corrected_is_returned_although_dynamodb_is_away(
 
     with monkeypatch.context() as patch:
         patch.setattr(function.projection, "write", write)
-        answer = call(command="full")
-    assert (answer["compared"], answer["drift"]) == (False, 7)
-    assert answer["corrected"]["menu"] == {"Latte": -7}
+        found = call(command="full")
+    assert (found["compared"], found["drift"]) == (False, 7)
+    assert found["corrected"]["menu"] == {"Latte": -7}
 
 
-def test_the_scheduled_audit_leaves_the_sweep_to_the_run_beside_it(
-    function: BothStores, queue: Queue, lines: Any
-) -> None:
+def test_the_scheduled_audit_does_not_sweep(function: BothStores, queue: Queue, lines: Any) -> None:
     queue.send("poison")
-    answer = call(command="full", source="aws.events")
-    assert (answer["compared"], answer["left"]) == (True, 0)
+    found = call(command="full", source="aws.events")
+    assert (found["compared"], found["left"]) == (True, 0)
     published = {metric for line in lines() for metric in line if metric.endswith("DeadLetters")}
     assert published == set()
     assert call(command="full")["rejected"] == 1
@@ -379,12 +377,12 @@ def test_the_scheduled_audit_leaves_the_sweep_to_the_run_beside_it(
 def test_a_rebuild_writes_every_order_again(function: BothStores) -> None:
     function.insert(orders(1, 2))
     function.sql("UPDATE orders SET recorded_in = 0")
-    answer = call(command="rebuild")
-    assert (answer["checked"], answer["next"]) == (2, None)
+    found = call(command="rebuild")
+    assert (found["checked"], found["next"]) == (2, None)
     assert function.items == {"o1", "o2"}
 
 
-def test_a_comparison_that_was_not_possible_clears_no_drift_and_publishes_none(
+def test_a_failed_comparison_neither_clears_nor_publishes_drift(
     function: BothStores, lines: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     function.insert(orders(1))
@@ -397,8 +395,8 @@ def test_a_comparison_that_was_not_possible_clears_no_drift_and_publishes_none(
 
     with monkeypatch.context() as patch:
         patch.setattr(function.projection, "read", throttled)
-        answer = call()
-    assert (answer["compared"], answer["unchecked"]) == (False, "DynamoDB: throttled")
+        found = call()
+    assert (found["compared"], found["unchecked"]) == (False, "DynamoDB: throttled")
     assert not any("Drift" in line for line in lines())
     unknown = function.metrics.rds_orders()
     assert (unknown.drift, unknown.drift_since, unknown.as_of) == (2, found.drift_since, found.as_of)
@@ -410,19 +408,19 @@ def test_a_comparison_that_was_not_possible_clears_no_drift_and_publishes_none(
     assert (known.drift, known.drift_since, known.unknown_since) == (0, None, None)
 
 
-def test_a_comparison_whose_result_cannot_be_kept_is_none(
+def test_a_comparison_whose_result_cannot_be_stored_counts_as_failed(
     function: BothStores, lines: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def throttled(found: object) -> None:
         raise StoreUnavailableError("DynamoDB: throttled")
 
     monkeypatch.setattr(function.metrics, "save", throttled)
-    answer = call()
-    assert (answer["compared"], answer["unchecked"]) == (False, "DynamoDB: throttled")
+    found = call()
+    assert (found["compared"], found["unchecked"]) == (False, "DynamoDB: throttled")
     assert not any("Drift" in line for line in lines())
 
 
-def test_dead_letters_are_swept_although_the_comparison_fails_for_an_unforeseen_reason(
+def test_dead_letters_are_swept_after_an_unforeseen_failure_of_the_comparison(
     function: BothStores, queue: Queue, lines: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def crash(names: object) -> None:
@@ -430,13 +428,13 @@ def test_dead_letters_are_swept_although_the_comparison_fails_for_an_unforeseen_
 
     monkeypatch.setattr(function.projection, "read", crash)
     queue.send(order("o1"))
-    answer = call()
-    assert (answer["compared"], answer["swept"]) == (False, 1)
-    assert answer["unchecked"].startswith("KeyError in test_reconcile_orders.py, line ")
+    found = call()
+    assert (found["compared"], found["swept"]) == (False, 1)
+    assert found["unchecked"].startswith("KeyError in test_reconcile_orders.py, line ")
     assert not any("Drift" in line for line in lines())
 
 
-def test_a_drift_is_reported_since_the_first_of_the_runs_that_found_it(function: BothStores) -> None:
+def test_a_drift_is_reported_since_the_first_run_that_found_it(function: BothStores) -> None:
     function.insert(orders(1))
     call()
     first = function.metrics.rds_orders().drift_since
@@ -450,15 +448,15 @@ def test_a_drift_is_reported_since_the_first_of_the_runs_that_found_it(function:
 def test_an_audit_that_is_out_of_time_says_so(function: BothStores, monkeypatch: pytest.MonkeyPatch) -> None:
     function.record(orders(1))
     monkeypatch.setattr(reconcile_orders, "RESERVE", 900.0)
-    answer = call(command="full")
-    assert not answer["compared"]
-    assert "Time was up" in answer["unchecked"]
+    found = call(command="full")
+    assert not found["compared"]
+    assert "Time was up" in found["unchecked"]
 
 
 def test_orders_of_a_period_are_read(function: BothStores) -> None:
     function.record(orders(1))
-    answer = call(command="read", **{"from": "2020-01-01", "to": "2035-01-01", "after": 0, "limit": 5})
-    assert [json.loads(found)["orderId"] for found in answer["orders"]] == ["o1"]
+    found = call(command="read", **{"from": "2020-01-01", "to": "2035-01-01", "after": 0, "limit": 5})
+    assert [json.loads(found)["orderId"] for found in found["orders"]] == ["o1"]
 
 
 def test_orders_that_the_database_lacks_are_found(function: BothStores) -> None:
@@ -467,12 +465,12 @@ def test_orders_that_the_database_lacks_are_found(function: BothStores) -> None:
     assert call(command="behind", versions=versions) == {"missing": ["o3"], "older": ["o2"]}
 
 
-def test_a_command_that_there_is_not_is_refused() -> None:
+def test_an_unknown_command_is_refused() -> None:
     with pytest.raises(ValueError, match="full, rebuild, check, read or behind"):
         call(command="everything")
 
 
-def test_how_long_the_oldest_order_waits_is_published_where_an_alarm_watches_it(
+def test_the_age_of_the_oldest_order_is_published_where_an_alarm_watches_it(
     function: BothStores, monkeypatch: pytest.MonkeyPatch, lines: Any
 ) -> None:
     def published() -> list[int]:

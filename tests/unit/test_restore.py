@@ -1,4 +1,4 @@
-"""A rehearsal of `cafe restore`: the database as of a copy, and what came after it back from DynamoDB."""
+"""`cafe restore` on both stores: the database as of a copy, later orders and states from DynamoDB."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ RULE = "ReconcileOrders"
 
 
 class Shop(Deploys):
-    """A stack in this process, whose deploy makes the database from the copy."""
+    """A stack in this process, whose deploy restores the database from the copy."""
 
     def __init__(self, api: Api) -> None:
         outputs = {
@@ -71,7 +71,7 @@ class Shop(Deploys):
         outputs = {**self.stack.outputs, "deployed_settings": deployed}
         self.stack = Stack(name="dev", outputs=outputs, region="us-east-1")
         self.work()
-        self.shown_while_paused.append(self.both.shown["TOTAL_ORDERS"])
+        self.shown_while_paused.append(self.both.projected["TOTAL_ORDERS"])
 
     # Lambda
 
@@ -130,7 +130,7 @@ def shop(api: Api, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sh
     api.master("DROP DATABASE backup")
 
 
-def test_nothing_that_dynamodb_has_is_lost(shop: Shop, api: Api, dynamodb: Any) -> None:
+def test_no_item_of_dynamodb_is_lost(shop: Shop, api: Api, dynamodb: Any) -> None:
     both = shop.both
     before = states(both)
     shop.messages = [json.dumps({"orderId": "waiting", "item": "Latte", "quantity": 1})]
@@ -157,13 +157,13 @@ def test_nothing_that_dynamodb_has_is_lost(shop: Shop, api: Api, dynamodb: Any) 
     assert (record.lost, record.orders, record.states) == ([], 5, 2)
     assert len(before) == 13
     assert rows(both) == states(both) == before | {"waiting": ("received", 1)}
-    assert shop.shown_while_paused == [13]  # nothing compared the two meanwhile
+    assert shop.shown_while_paused == [13]  # nothing compared the stores meanwhile
     assert both.counters["TOTAL_ORDERS"] == 14
-    assert both.shown == {name: both.counters[name] for name in both.shown}
+    assert both.projected == {name: both.counters[name] for name in both.projected}
     assert both.audit().corrected == {}
     assert both.recent().drift == both.compare_all_counters().drift == 0
-    shown = {each["order_id"]: each["state"] for each in api.kitchen().body["orders"]}
-    assert (shown["o2"], shown["o3"], "o9" in shown) == ("preparing", "ready", False)
+    listed = {each["order_id"]: each["state"] for each in api.kitchen().body["orders"]}
+    assert (listed["o2"], listed["o3"], "o9" in listed) == ("preparing", "ready", False)
     assert (shop.state, events.describe_rule(Name=RULE)["State"]) == (worker.ENABLED, "ENABLED")
     assert records.load() is None
     assert said[-1] == "The database has 14 orders; 0 counters corrected in it."

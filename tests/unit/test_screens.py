@@ -1,4 +1,4 @@
-"""`GET /kitchen`, `/ready` and `/track`: what is on which screen, and for how long."""
+"""`GET /kitchen`, `/ready` and `/track`: the orders on each screen, and for how long they stay."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Add = Callable[..., str]
 
 @pytest.fixture
 def add(api: Api) -> Add:
-    """Records an order that was sent and recorded some time ago, in a state since some time."""
+    """Return a function that records an order with given times and state, and returns its token."""
 
     def add(
         order_id: str,
@@ -55,7 +55,7 @@ def ids(orders: list[dict[str, Any]]) -> list[str]:
     return [order["order_id"] for order in orders]
 
 
-def test_the_kitchen_has_the_open_orders_the_oldest_first(api: Api, add: Add) -> None:
+def test_the_kitchen_lists_open_orders_oldest_first(api: Api, add: Add) -> None:
     add("young", sent=MINUTE)
     add("old", sent=9 * MINUTE)
     add("made", "preparing", sent=5 * MINUTE, attributes={"note": "hot"})
@@ -73,7 +73,7 @@ def test_the_kitchen_has_the_open_orders_the_oldest_first(api: Api, add: Add) ->
 @pytest.mark.parametrize(
     ("state", "limit"), [("received", OPEN_HOURS * 60), ("preparing", OPEN_HOURS * 60), ("ready", 10)]
 )
-def test_an_order_that_nobody_closes_leaves_the_screens(api: Api, add: Add, state: str, limit: int) -> None:
+def test_an_order_that_is_never_closed_leaves_the_screens(api: Api, add: Add, state: str, limit: int) -> None:
     for name, age in (("there", limit - 1), ("gone", limit + 1)):
         add(name, state, sent=age * MINUTE, since=age * MINUTE, recorded=age * MINUTE)
     kitchen = api.kitchen().body
@@ -85,7 +85,7 @@ def test_an_order_that_nobody_closes_leaves_the_screens(api: Api, add: Add, stat
         assert [each["number"] for each in api.ready().body["ready"]] == ["A01"]
 
 
-def test_what_was_moved_in_the_last_half_hour_is_recent_the_latest_first(api: Api, add: Add) -> None:
+def test_orders_moved_in_the_last_half_hour_are_recent_latest_first(api: Api, add: Add) -> None:
     add("gone", "collected", since=31 * MINUTE)
     add("old", "cancelled", since=29 * MINUTE)
     add("new", "collected", since=MINUTE)
@@ -93,7 +93,7 @@ def test_what_was_moved_in_the_last_half_hour_is_recent_the_latest_first(api: Ap
     assert ids(api.kitchen().body["recent"]) == ["new", "old"]
 
 
-def test_an_order_that_is_recorded_late_is_checked_first_and_moved_like_any_other(api: Api, add: Add) -> None:
+def test_an_order_recorded_late_is_delayed_until_it_is_moved(api: Api, add: Add) -> None:
     add("in time", sent=31 * MINUTE, recorded=MINUTE * 31 - 1790 * timedelta(seconds=1))
     add("late", sent=31 * MINUTE)
     add("too late", sent=timedelta(hours=OPEN_HOURS) + MINUTE)
@@ -119,7 +119,7 @@ def test_after_a_long_outage_no_order_floods_the_screens(api: Api) -> None:
     assert len(kitchen["orders"]) == kitchen["totals"]["received"] < 16
 
 
-def test_a_list_is_cut_at_200_of_each_state_and_the_totals_say_so(api: Api) -> None:
+def test_a_list_is_cut_at_200_orders_of_each_state_and_totals_count_all(api: Api) -> None:
     now = datetime.now(UTC)
     api.both.record([Order(f"o{n}", now - timedelta(seconds=n), "Latte", 1) for n in range(205)])
     api.both.sql("UPDATE orders SET state = 'preparing', state_version = 2 LIMIT 3")
@@ -135,7 +135,7 @@ def test_large_attributes_are_left_out_of_lists(api: Api, add: Add) -> None:
     assert len(api.order("o1").body["attributes"]["note"]) == 3000
 
 
-def test_a_spoiled_row_takes_no_other_order_off_the_screen(api: Api, add: Add) -> None:
+def test_an_invalid_row_hides_no_other_order(api: Api, add: Add) -> None:
     for name, attributes in (("o1", "{"), ("o2", "[1]"), ("o3", None)):
         add(name)
         api.both.sql("UPDATE orders SET attributes = %s WHERE order_id = %s", attributes, name)
@@ -144,7 +144,7 @@ def test_a_spoiled_row_takes_no_other_order_off_the_screen(api: Api, add: Add) -
     assert ids(api.kitchen().body["orders"]) == ["o3"]
 
 
-def test_the_kitchen_that_has_changed_nothing_is_not_sent_again(api: Api, add: Add) -> None:
+def test_an_unchanged_kitchen_is_not_sent_again(api: Api, add: Add) -> None:
     add("o1")
     first = api.kitchen()
     assert first.headers["Cache-Control"] == "no-store"
@@ -153,7 +153,7 @@ def test_the_kitchen_that_has_changed_nothing_is_not_sent_again(api: Api, add: A
     assert api.kitchen(**{"If-None-Match": first.tag}).status == 200
 
 
-def test_the_counters_screen_has_numbers_and_nothing_else(api: Api, add: Add) -> None:
+def test_the_ready_screen_has_numbers_only(api: Api, add: Add) -> None:
     add("r1")
     add("p1", "preparing", since=2 * MINUTE)
     add("p2", "preparing", since=3 * MINUTE)
@@ -166,7 +166,7 @@ def test_the_counters_screen_has_numbers_and_nothing_else(api: Api, add: Add) ->
     assert set(response.body["ready"][0]) == {"number", "since"}
 
 
-def test_the_order_status_counts_what_the_kitchen_sees(api: Api, add: Add) -> None:
+def test_the_order_status_counts_the_orders_that_the_kitchen_lists(api: Api, add: Add) -> None:
 
     add("r1")
     add("late", sent=31 * MINUTE)
@@ -179,25 +179,26 @@ def test_the_order_status_counts_what_the_kitchen_sees(api: Api, add: Add) -> No
 # A customer's page.
 
 
-def test_a_customer_sees_the_own_order_and_who_is_before_it(api: Api, add: Add) -> None:
+def test_a_customer_sees_their_own_order_and_the_number_of_orders_ahead_of_it(api: Api, add: Add) -> None:
     token = add("mine", sent=3 * MINUTE)
-    assert api.track(token).body["orders_before"] is None, "nobody uses the kitchen's screen"
+    assert api.track(token).body["orders_before"] is None, "the kitchen's screen is not used"
     add("before", sent=4 * MINUTE)
     add("made", "preparing", sent=5 * MINUTE, since=MINUTE)
     add("done", "ready", sent=6 * MINUTE)
     add("after", sent=2 * MINUTE)
     add("delayed", sent=40 * MINUTE)
-    shown = api.track(token).body
-    assert (shown["number"], shown["state"], shown["orders_before"]) == ("A01", "received", 2)
+    tracked = api.track(token).body
+    assert (tracked["number"], tracked["state"], tracked["orders_before"]) == ("A01", "received", 2)
     api.move("mine", "preparing")
     assert api.track(token).body["orders_before"] == 2
     api.move("mine", "ready")
-    shown = api.track(token).body
-    assert (shown["state"], shown["orders_before"], shown["ready_at"]) == ("ready", None, shown["state_at"])
-    assert not {"mine", "Guest"} & set(map(str, shown.values()))
+    tracked = api.track(token).body
+    assert (tracked["state"], tracked["orders_before"]) == ("ready", None)
+    assert tracked["ready_at"] == tracked["state_at"]
+    assert not {"mine", "Guest"} & set(map(str, tracked.values()))
 
 
-def test_the_usual_time_is_the_median_of_the_last_20_and_none_below_5(api: Api, add: Add) -> None:
+def test_the_usual_time_is_the_median_of_the_last_20_orders_and_needs_5(api: Api, add: Add) -> None:
     token = add("mine")
     for minutes in range(1, 5):
         add(f"o{minutes}", "collected", sent=minutes * MINUTE)
@@ -218,15 +219,15 @@ def test_delayed_orders_do_not_count_for_the_usual_time(api: Api, add: Add) -> N
     assert api.track(token).body["usual_seconds"] == 2 * 60
 
 
-def test_an_order_that_is_not_recorded_yet_is_received_and_has_no_number(api: Api, add: Add) -> None:
-    shown = api.track(sign("on its way", *TrackingKeys().current())).body
-    assert (shown["state"], shown["number"], shown["state_at"]) == ("received", None, None)
+def test_an_order_that_is_not_recorded_yet_is_received_without_a_number(api: Api, add: Add) -> None:
+    tracked = api.track(sign("not recorded", *TrackingKeys().current())).body
+    assert (tracked["state"], tracked["number"], tracked["state_at"]) == ("received", None, None)
     token = add("previous release's")
     api.both.sql("UPDATE orders SET state = NULL, state_at = NULL")
     assert api.track(token).body["number"] == "A01"
 
 
-def test_a_wrong_token_or_none_shows_nothing(api: Api, add: Add) -> None:
+def test_a_wrong_or_missing_token_shows_nothing(api: Api, add: Add) -> None:
     token = add("o1")
     for wrong in (None, "", "o1", token[:-2], token.replace("o1", "o2")):
         assert api.track(wrong).status == 401
@@ -243,14 +244,12 @@ def test_a_wrong_token_or_none_shows_nothing(api: Api, add: Add) -> None:
         ("received", OPEN_HOURS * 60 + 1, 410),
     ],
 )
-def test_an_order_that_is_closed_for_long_is_gone(
-    api: Api, add: Add, state: str, age: int, status: int
-) -> None:
+def test_an_order_closed_long_ago_is_gone(api: Api, add: Add, state: str, age: int, status: int) -> None:
     token = add("o1", state, sent=age * MINUTE, since=age * MINUTE)
     assert api.track(token).status == status
 
 
-def test_a_customer_who_has_the_answer_gets_none(api: Api, add: Add) -> None:
+def test_a_customer_with_the_current_response_gets_304(api: Api, add: Add) -> None:
     token = add("o1")
     first = api.track(token)
     assert first.headers["Cache-Control"] == "no-store"

@@ -1,4 +1,4 @@
-"""`GET` and `PATCH /orders/{id}`: how staff move orders, whatever is sent and whatever fails."""
+"""`GET` and `PATCH /orders/{id}`: staff move orders, with any request and any failure."""
 
 from __future__ import annotations
 
@@ -64,27 +64,27 @@ def test_an_order_is_moved_in_both_stores(api: Api) -> None:
     assert (moved.status, moved.body["state"], moved.tag) == (200, "ready", f'"{moved.body["version"]}"')
     assert moved.body["ready_at"] == moved.body["state_at"] > first.body["created_at"]
     again = api.order("o1")
-    made = {
+    event = {
         "version": moved.body["version"],
         "from": "received",
         "to": "ready",
         "actor": "ada",
         "reason": None,
     }
-    assert again.body == {**moved.body, "history": [{**made, "at": moved.body["state_at"]}]}
-    shown = item(api.both)
-    assert (shown["order_state"], shown["state_version"]) == ("ready", str(moved.body["version"]))
-    assert (shown["pickup_number"], shown["table_number"]) == ("A01", "4")
+    assert again.body == {**moved.body, "history": [{**event, "at": moved.body["state_at"]}]}
+    projected = item(api.both)
+    assert (projected["order_state"], projected["state_version"]) == ("ready", str(moved.body["version"]))
+    assert (projected["pickup_number"], projected["table_number"]) == ("A01", "4")
 
 
-def test_another_target_with_an_old_version_is_refused_with_the_order(api: Api) -> None:
+def test_another_target_with_an_old_version_is_refused_and_returns_the_order(api: Api) -> None:
     current = api.move("o1", "preparing", 1).body
     late = api.move("o1", "collected", 1)
     assert (late.status, late.body["order"]) == (412, current)
     assert events(api.both) == [("received", "preparing")]
 
 
-def test_an_order_in_the_target_is_returned_as_it_is_whatever_version_was_sent(api: Api) -> None:
+def test_an_order_already_in_the_target_state_is_returned_unchanged_for_any_version(api: Api) -> None:
     current = api.move("o1", "preparing", 1).body
     for version in (1, current["version"], 9_999_999_999_999_999):
         again = api.move("o1", "preparing", version)
@@ -104,14 +104,14 @@ def test_the_same_key_gets_the_first_response_again_and_another_change_is_refuse
     assert api.move("o2", "ready", 1, key="k1").status == 200
 
 
-def test_a_move_that_is_not_allowed_is_refused_with_what_is(api: Api) -> None:
+def test_a_refused_move_lists_the_allowed_ones(api: Api) -> None:
     api.move("o1", "collected", 1)
     api.both.sql("UPDATE order_events SET at = at - INTERVAL 31 MINUTE")
     late = api.move("o1", "preparing")
     assert (late.status, late.body["allowed"], late.body["order"]["state"]) == (409, [], "collected")
 
 
-def test_a_recall_is_a_new_version_with_an_event_of_its_own(api: Api) -> None:
+def test_a_recall_is_a_new_version_with_its_own_event(api: Api) -> None:
     api.move("o1", "collected", 1)
     recalled = api.move("o1", "received")
     assert (recalled.status, recalled.body["state"]) == (200, "received")
@@ -119,7 +119,7 @@ def test_a_recall_is_a_new_version_with_an_event_of_its_own(api: Api) -> None:
     assert item(api.both)["state_version"] == str(recalled.body["version"])
 
 
-def test_a_cancel_keeps_its_reason_and_a_ready_order_is_the_managers(api: Api) -> None:
+def test_a_cancellation_keeps_its_reason_and_only_a_manager_cancels_a_ready_order(api: Api) -> None:
     api.move("o1", "ready", 1)
     assert api.move("o1", "cancelled", reason="not picked up").status == 403
     without = api.move("o1", "cancelled", who="manager")
@@ -131,19 +131,19 @@ def test_a_cancel_keeps_its_reason_and_a_ready_order_is_the_managers(api: Api) -
 
 
 def test_counts_stay_when_an_order_is_cancelled(api: Api) -> None:
-    before = api.both.counters, api.both.shown
+    before = api.both.counters, api.both.projected
     api.move("o1", "cancelled", 1)
-    assert (api.both.counters, api.both.shown) == before
+    assert (api.both.counters, api.both.projected) == before
     assert api.both.audit().corrected == {}
 
 
-def test_a_message_that_comes_again_changes_no_state(api: Api) -> None:
+def test_a_message_delivered_again_changes_no_state(api: Api) -> None:
     api.move("o1", "ready", 1)
     (before,) = api.both.sql("SELECT * FROM orders")
-    shown = item(api.both)
+    before_item = item(api.both)
     api.both.record(orders(1, customer_name="Ann Lee", attributes={"table_number": 4, "state": "received"}))
     assert api.both.sql("SELECT * FROM orders") == [before]
-    assert item(api.both) == shown
+    assert item(api.both) == before_item
 
 
 @pytest.mark.parametrize(
@@ -157,14 +157,14 @@ def test_a_message_that_comes_again_changes_no_state(api: Api) -> None:
         ({"If-Match": '"1"'}, " " * 20_000, 413),
     ],
 )
-def test_what_is_wrong_with_a_request_is_told_before_anything_is_changed(
+def test_an_invalid_request_is_refused_before_anything_changes(
     api: Api, headers: dict[str, str], body: str | None, status: int
 ) -> None:
     assert api.call("PATCH", "/orders/{id}", "staff", "o1", body, headers).status == status
     assert events(api.both) == []
 
 
-def test_a_body_that_is_no_text_is_refused(api: Api) -> None:
+def test_a_body_that_is_not_text_is_refused(api: Api) -> None:
     event = {
         "httpMethod": "PATCH",
         "resource": "/orders/{id}",
@@ -177,13 +177,13 @@ def test_a_body_that_is_no_text_is_refused(api: Api) -> None:
 
 
 @pytest.mark.parametrize("order_id", ["o9", "é", "x" * 65, "a b", "%", "bad"])
-def test_an_order_that_is_not_recorded_is_not_found_and_may_be_in_a_second(api: Api, order_id: str) -> None:
+def test_an_unknown_order_is_not_found_and_may_be_retried_in_a_second(api: Api, order_id: str) -> None:
     api.both.sql("INSERT INTO orders (order_id, item, quantity, recorded_in) VALUES ('bad', '', 1, 1)")
     for response in (api.order(order_id), api.move(order_id, "ready", 1)):
         assert (response.status, response.headers["Retry-After"]) == (404, "1")
 
 
-def test_an_id_is_read_as_the_browser_escapes_it(api: Api) -> None:
+def test_an_id_is_decoded_as_browsers_encode_it(api: Api) -> None:
     api.both.record([Order("A:1", datetime.now(UTC), "Tea", 1)])
     assert api.order("A%3A1").body["order_id"] == "A:1"
 
@@ -196,7 +196,7 @@ def test_an_id_that_a_browser_would_remove_from_the_path_is_escaped_twice(api: A
         assert api.order(escaped).body["order_id"] == order_id
 
 
-def test_an_order_says_where_a_recall_leads(api: Api) -> None:
+def test_an_order_names_the_target_of_its_recall(api: Api) -> None:
     api.move("o1", "ready", 1)
     assert api.move("o1", "collected").body["recall_to"] == "ready"
     assert api.kitchen().body["recent"][0]["recall_to"] == "ready"
@@ -207,7 +207,7 @@ def test_an_order_says_where_a_recall_leads(api: Api) -> None:
     assert api.order("o1").body["recall_to"] is None
 
 
-def test_a_row_from_before_there_were_states_stays_as_it_is(api: Api) -> None:
+def test_a_row_without_a_state_stays_unchanged(api: Api) -> None:
     api.both.sql("UPDATE orders SET state = NULL, state_version = 0, state_at = NULL")
     assert api.order("o1").body["state"] is None
     refused = api.move("o1", "ready", 0)
@@ -215,7 +215,7 @@ def test_a_row_from_before_there_were_states_stays_as_it_is(api: Api) -> None:
     assert events(api.both) == []
 
 
-# Who may.
+# Permissions.
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_a_row_from_before_there_were_states_stays_as_it_is(api: Api) -> None:
         ("IAM", 200),
     ],
 )
-def test_staff_see_and_move_orders_and_nobody_else(api: Api, who: Any, status: int) -> None:
+def test_only_staff_see_and_move_orders(api: Api, who: Any, status: int) -> None:
     responses = [api.kitchen(who), api.order("o1", who), api.move("o1", "preparing", 1, who=who)]
     assert {response.status for response in responses} == {status}
     assert len(events(api.both)) == (status == 200)
@@ -243,30 +243,28 @@ def test_staff_see_and_move_orders_and_nobody_else(api: Api, who: Any, status: i
 @pytest.mark.parametrize(
     ("groups", "status"), [("staff", 403), ("staff,manager", 200), ("[staff manager]", 200)]
 )
-def test_the_highest_of_somebodys_groups_counts(api: Api, groups: str, status: int) -> None:
+def test_the_highest_group_of_a_user_counts(api: Api, groups: str, status: int) -> None:
     api.move("o1", "ready", 1)
     assert api.move("o1", "cancelled", who=groups, reason="not picked up").status == status
 
 
-def test_who_moved_an_order_is_in_its_history(api: Api) -> None:
+def test_the_history_names_the_user_who_moved_an_order(api: Api) -> None:
     api.move("o1", "preparing", 1, who={"cognito:groups": "staff", "username": "bob"})
     api.move("o1", "ready", who="IAM")
     assert [each["actor"] for each in api.order("o1").body["history"]] == ["bob", "operator"]
 
 
-def test_where_requests_come_through_cloudfront_alone_others_are_refused(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_requests_that_bypass_cloudfront_are_refused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORIGIN_SECRET_SHA256", hashlib.sha256(b"secret").hexdigest())
     assert api.kitchen().status == 403
     assert api.kitchen(**{"x-origin-secret": "secret"}).status == 200
     assert api.kitchen("IAM").status == 200
 
 
-# What fails.
+# Failures.
 
 
-def test_without_the_database_nothing_is_changed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_database_nothing_changes(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> Any:
         raise pymysql.OperationalError(2003, "no")
 
@@ -275,7 +273,7 @@ def test_without_the_database_nothing_is_changed(api: Api, monkeypatch: pytest.M
     assert {api.kitchen().status, api.order("o1").status, api.move("o1", "ready", 1).status} == {503}
 
 
-def test_a_change_that_the_database_refuses_is_told_and_changes_nothing(api: Api) -> None:
+def test_a_change_that_the_database_refuses_is_reported_and_changes_nothing(api: Api) -> None:
     # A table that was taken over may have triggers.
     refuse = "SIGNAL SQLSTATE '45000'"
     api.master(f"CREATE TRIGGER refusing BEFORE UPDATE ON orders FOR EACH ROW {refuse}")
@@ -287,14 +285,16 @@ def test_a_change_that_the_database_refuses_is_told_and_changes_nothing(api: Api
     assert api.move("o1", "ready", 1).status == 200
 
 
-def test_only_who_moved_an_order_is_logged_as_who_did(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_the_user_who_moved_an_order_is_logged_as_its_mover(
+    api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
     for who in ("ada", "bob"):
         for key in ("k1", None):
             api.move("o1", "ready", 1, who={"cognito:groups": "staff", "username": who}, key=key)
     assert [json.loads(line)["actor"] for line in capsys.readouterr().out.splitlines()] == ["ada"]
 
 
-def test_a_change_stands_though_dynamodb_is_away_and_is_shown_later(
+def test_a_change_without_dynamodb_is_kept_and_projected_later(
     api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Away:
@@ -313,8 +313,8 @@ def test_a_change_stands_though_dynamodb_is_away_and_is_shown_later(
 
 
 @pytest.fixture
-def lose_confirmation(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Let the next commit be done and its confirmation lost."""
+def lose_response(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return a function that makes the next commit succeed and lose its response."""
     commit = Connection.commit
 
     def lose() -> None:
@@ -330,10 +330,10 @@ def lose_confirmation(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("key", [None, "k1"])
-def test_a_lost_confirmation_is_no_second_change(
-    api: Api, lose_confirmation: Callable[[], None], key: str | None
+def test_a_lost_response_causes_no_second_change(
+    api: Api, lose_response: Callable[[], None], key: str | None
 ) -> None:
-    lose_confirmation()
+    lose_response()
     moved = api.move("o1", "ready", 1, key=key)
     assert (moved.status, moved.body["state"]) == (200, "ready")
     assert api.move("o1", "ready", 1, key=key).body == moved.body
@@ -341,7 +341,7 @@ def test_a_lost_confirmation_is_no_second_change(
     assert item(api.both)["order_state"] == "ready"
 
 
-def test_many_at_once_move_each_order_once(api: Api, new_mysql: Callable[[], MySql]) -> None:
+def test_concurrent_requests_move_each_order_once(api: Api, new_mysql: Callable[[], MySql]) -> None:
     from stores.mysql.changes import OrderChanges
 
     api.both.record(orders(*range(2, 21)))
@@ -363,10 +363,10 @@ def test_many_at_once_move_each_order_once(api: Api, new_mysql: Callable[[], MyS
     with ThreadPoolExecutor(4) as pool:
         moved = list(pool.map(move_all, callers))
     assert len(events(api.both)) == 20
-    assert sum(moved) == 2 * 20, "of two targets one gets through, for both who asked for it"
+    assert sum(moved) == 2 * 20, "one of the two targets succeeds, for both callers that requested it"
 
 
-def test_a_test_order_is_moved_like_any_other_and_is_on_no_screen(api: Api) -> None:
+def test_a_test_order_is_moved_like_any_other_and_appears_on_no_screen(api: Api) -> None:
     at = datetime.now(UTC) - timedelta(seconds=1)
     api.both.record([Order("t1", at, "Tea", 1, attributes={"test_order": True})])
     api.move("o1", "collected", 1)

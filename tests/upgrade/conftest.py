@@ -18,13 +18,13 @@ from tests.upgrade.releases import CURRENT, PREVIOUS, WITHOUT_STATES, Release
 
 @dataclass(frozen=True)
 class Stores:
-    """What the stack holds."""
+    """The stack's stores."""
 
     server: Server
     dynamodb: Any
 
     def sql(self, statement: str) -> list[tuple[Any, ...]]:
-        """Run a statement as a person does."""
+        """Run a statement as the administrator."""
         with self.server.connect("cafe_db") as connection, connection.cursor() as cursor:
             cursor.execute("SET time_zone = '+00:00'")
             cursor.execute(statement)
@@ -32,18 +32,18 @@ class Stores:
 
     @property
     def counted(self) -> dict[str, int]:
-        """Return what MySQL counts of all that DynamoDB shows, too."""
+        """Return MySQL's counters that DynamoDB has, too."""
         found = {bytes(name).decode(): value for name, value in self.sql("SELECT name, value FROM counters")}
         return {name: value for name, value in found.items() if value and is_projected(name)}
 
     @property
-    def shown(self) -> dict[str, int]:
-        """Return what DynamoDB shows."""
-        shown = {f"ITEM#{item['item']['S']}": item.get("orders") for item in self._scan(NAMES.menu)}
-        shown |= {item["metric"]["S"]: item.get("count") for item in self._scan(NAMES.metrics)}
+    def projected(self) -> dict[str, int]:
+        """Return DynamoDB's counters."""
+        counters = {f"ITEM#{item['item']['S']}": item.get("orders") for item in self._scan(NAMES.menu)}
+        counters |= {item["metric"]["S"]: item.get("count") for item in self._scan(NAMES.metrics)}
         return {
             name: int(value["N"])
-            for name, value in shown.items()
+            for name, value in counters.items()
             if value and value["N"] != "0" and name not in {"RDS_ORDERS", "DEAD_LETTERS"}
         }
 
@@ -59,19 +59,19 @@ class Stores:
         return {item["orderId"]["S"]: item["order_state"]["S"] for item in items}
 
     def let_seconds_pass(self) -> None:
-        """Let what was recorded be old enough to be compared."""
+        """Make recorded orders old enough to be compared."""
         self.sql("UPDATE orders SET recorded_in = recorded_in - (2 << 31) WHERE recorded_in > 0")
 
     @property
     def rows(self) -> dict[str, int]:
-        """Return what the rows of the table add up to, in total and by item."""
+        """Return the totals of the table's rows, in all and by item."""
         found = self.sql("SELECT item, COUNT(*), SUM(quantity) FROM orders GROUP BY item")
         total = Counter({f"ITEM#{item}": int(quantity) for item, _, quantity in found})
         total["TOTAL_ORDERS"] = sum(orders for _, orders, _ in found)
         return dict(total)
 
     def add(self, table: str, key: str, name: str, attribute: str, number: int) -> None:
-        """Change a counter by hand."""
+        """Add a number to a counter in DynamoDB."""
         self.dynamodb.update_item(
             TableName=table,
             Key={key: {"S": name}},
@@ -91,7 +91,7 @@ class Stores:
         ]
         timed = self.sql("SELECT COUNT(*) FROM orders WHERE created_at IS NOT NULL")
         assert [(sum(days),)] == timed
-        assert self.shown == self.counted
+        assert self.projected == self.counted
 
     def _scan(self, table: str) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = self.dynamodb.scan(TableName=table)["Items"]

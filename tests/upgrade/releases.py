@@ -21,17 +21,17 @@ HANDLERS = ("migrate_database", "order_processor", "reconcile_orders", "get_orde
 
 
 class Context:
-    """What Lambda tells a function of its invocation."""
+    """Lambda's context of an invocation."""
 
     aws_request_id = "request"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return that there is time enough."""
+        """Return enough time."""
         return 300_000
 
 
 class Release:
-    """The functions of one release, in processes of their own, as it were.
+    """The functions of one release, with modules of their own.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Release:
         for module in self._modules.values():
             if hasattr(module, "CERTIFICATE_AUTHORITY"):
                 module.CERTIFICATE_AUTHORITY = authority  # type: ignore[attr-defined]
-            # What it waits for a worker that is between the two stores: here there is none.
+            # No worker is between the two stores, so nothing waits for one.
             if hasattr(module, "GRACE"):
                 module.GRACE = timedelta(0)  # type: ignore[attr-defined]
 
@@ -55,7 +55,7 @@ class Release:
         return self._call("migrate_database", {"menu": {"Latte": "5"}})
 
     def work(self, orders: Iterable[dict[str, Any]]) -> None:
-        """Process messages as its worker does, each of which has to succeed."""
+        """Process messages by its worker; each must succeed."""
         records = [_record(order) for order in orders]
         assert self._call("order_processor", {"Records": records}) == {"batchItemFailures": []}
 
@@ -64,10 +64,10 @@ class Release:
         return self._call("reconcile_orders", {"command": command} if command else {})
 
     def status(self) -> dict[str, Any]:
-        """Return what its page shows."""
-        answer = self._call("get_order_status", {})
-        assert answer["statusCode"] == 200
-        status: dict[str, Any] = json.loads(answer["body"])
+        """Return the status that its page shows."""
+        response = self._call("get_order_status", {})
+        assert response["statusCode"] == 200
+        status: dict[str, Any] = json.loads(response["body"])
         return status
 
     def move(self, order_id: str, state: str, version: int = 1) -> int:
@@ -92,8 +92,8 @@ class Release:
         (database.insert if hasattr(database, "insert") else database.record)(parsed)
 
     def _call(self, handler: str, event: dict[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = self._modules[handler].handler(event, Context())
-        return answer
+        response: dict[str, Any] = self._modules[handler].handler(event, Context())
+        return response
 
 
 def _load(source: Path) -> dict[str, ModuleType]:

@@ -1,4 +1,4 @@
-"""From the previous release to this one, both at once, and back: every order is counted once."""
+"""Upgrades from previous releases, both releases side by side, and rollbacks: every order is counted once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_nothing_is_lost_or_counted_twice_by_the_upgrade(
     stores.assert_exact()
 
 
-def test_counters_that_were_wrong_are_corrected(stores: Stores, previous: Release, current: Release) -> None:
+def test_wrong_counters_are_corrected(stores: Stores, previous: Release, current: Release) -> None:
     previous.work(orders(1, 2, 3))
     stores.add(NAMES.metrics, "metric", "TOTAL_ORDERS", "count", 7)
     stores.add(NAMES.menu, "item", "Latte", "orders", -2)
@@ -50,7 +50,7 @@ def test_counters_that_were_wrong_are_corrected(stores: Stores, previous: Releas
     stores.assert_exact()
 
 
-def test_both_releases_record_next_to_each_other(
+def test_both_releases_record_side_by_side(
     stores: Stores, previous: Release, current: Release, size: None
 ) -> None:
     previous.work(orders(1, 2))
@@ -67,7 +67,7 @@ def test_both_releases_record_next_to_each_other(
     stores.assert_exact()
 
 
-def test_what_an_earlier_systems_worker_inserts_is_named_and_counted_once(
+def test_rows_of_an_earlier_systems_worker_get_an_id_and_are_counted_once(
     stores: Stores, previous: Release, current: Release
 ) -> None:
     current.deploy()
@@ -89,8 +89,8 @@ def test_the_previous_release_works_after_a_rollback_and_nothing_is_miscounted(
     previous.work(orders(3, 4, 5))
     found = previous.reconcile()
     assert (found["reason"], found["drift"]) == (None, 0)
-    assert stores.shown["TOTAL_ORDERS"] == stores.rows["TOTAL_ORDERS"] == 5
-    assert stores.shown["ITEM#Latte"] == stores.rows["ITEM#Latte"]
+    assert stores.projected["TOTAL_ORDERS"] == stores.rows["TOTAL_ORDERS"] == 5
+    assert stores.projected["ITEM#Latte"] == stores.rows["ITEM#Latte"]
     current.deploy()
     current.work(orders(5, 6))
     current.reconcile()
@@ -99,7 +99,7 @@ def test_the_previous_release_works_after_a_rollback_and_nothing_is_miscounted(
     stores.assert_exact()
 
 
-def test_a_crash_of_this_release_before_a_rollback_is_repaired_by_the_previous_one(
+def test_a_crash_before_a_rollback_is_repaired_by_the_previous_release(
     stores: Stores, previous: Release, current: Release
 ) -> None:
     current.deploy()
@@ -115,7 +115,7 @@ def test_a_crash_of_this_release_before_a_rollback_is_repaired_by_the_previous_o
 
 
 @pytest.mark.parametrize("command", [None, "full", "rebuild"])
-def test_the_previous_releases_reconciler_harms_nothing_while_this_one_works(
+def test_the_previous_releases_reconciler_causes_no_errors_beside_this_release(
     stores: Stores, previous: Release, current: Release, command: str | None
 ) -> None:
     current.deploy()
@@ -155,7 +155,7 @@ def test_the_status_of_this_release_is_complete_right_after_the_upgrade(
     assert status["top_items"] == [{"item": "Latte", "quantity": 6}]
 
 
-def test_a_release_that_knows_no_states_works_on_the_new_schema_and_its_orders_get_one(
+def test_a_release_without_states_works_on_the_new_schema_and_its_orders_get_one(
     stores: Stores, without_states: Release, current: Release
 ) -> None:
     without_states.work(orders(1))
@@ -175,7 +175,7 @@ def test_a_release_that_knows_no_states_works_on_the_new_schema_and_its_orders_g
     stores.assert_exact()
 
 
-def test_after_a_rollback_to_a_release_that_knows_no_states_all_of_them_come_back(
+def test_states_return_after_a_rollback_to_a_release_without_states(
     stores: Stores, without_states: Release, current: Release
 ) -> None:
     current.deploy()

@@ -28,13 +28,13 @@ def expected(found: list[Order]) -> Mapping[str, int]:
     return tally(found, BERLIN, datetime.now(UTC))
 
 
-def test_counters_that_are_right_are_left_alone(both: BothStores) -> None:
+def test_correct_counters_are_not_changed(both: BothStores) -> None:
     both.record(orders(1, 2, 3))
     found = both.audit()
     assert (found.rows, found.drift, found.corrected) == (3, 0, {})
 
 
-def test_rows_of_before_are_counted_by_the_first_audit(both: BothStores) -> None:
+def test_existing_rows_are_counted_by_the_first_audit(both: BothStores) -> None:
     made = [*orders(1, 2), *orders(3, item="Tea")]
     both.insert(made)
     both.sql("DELETE FROM counters")
@@ -64,7 +64,7 @@ def forget_time_zone(both: BothStores) -> None:
     both.sql("UPDATE counters SET value = 0 WHERE name LIKE 'TIME_ZONE%%'")
 
 
-def test_rows_that_were_deleted_or_changed_by_hand_are_counted_as_they_are(both: BothStores) -> None:
+def test_rows_edited_or_deleted_by_sql_are_counted_as_they_are(both: BothStores) -> None:
     both.record(orders(1, 2, 3))
     both.sql("UPDATE orders SET item = 'Tea', quantity = 5 WHERE order_id = 'o1'")
     both.insert(orders(4))
@@ -75,20 +75,20 @@ def test_rows_that_were_deleted_or_changed_by_hand_are_counted_as_they_are(both:
     assert both.audit().corrected == {}
 
 
-def test_rows_that_nobody_has_counted_yet_are_no_difference(both: BothStores) -> None:
+def test_uncounted_rows_are_not_a_difference(both: BothStores) -> None:
     both.record(orders(1))
     both.sql("INSERT INTO orders (order_id, item, quantity) VALUES ('x', 'Tea', 1)")
     assert both.audit().corrected == {}
 
 
-def test_items_that_differ_in_spaces_at_the_end_are_two(both: BothStores) -> None:
+def test_items_that_differ_in_trailing_spaces_are_two(both: BothStores) -> None:
     made = [*orders(1, item="Tea"), *orders(2, item="Tea ")]
     both.record(made)
     assert both.audit().corrected == {}
     assert both.counters == expected(made)
 
 
-def test_the_first_five_rows_that_hold_no_order_are_named(both: BothStores) -> None:
+def test_the_first_five_invalid_rows_are_named(both: BothStores) -> None:
     both.record(orders(*range(7)))
     both.sql("UPDATE orders SET quantity = NULL WHERE id > 1")
     found = both.audit()
@@ -96,7 +96,7 @@ def test_the_first_five_rows_that_hold_no_order_are_named(both: BothStores) -> N
     assert both.counters["TOTAL_ORDERS"] == 1
 
 
-def test_no_statement_of_an_audit_reads_more_than_a_part_of_the_table(
+def test_no_statement_of_an_audit_reads_the_whole_table(
     both: BothStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a large table it would take longer than a statement may."""
@@ -115,7 +115,7 @@ def test_no_statement_of_an_audit_reads_more_than_a_part_of_the_table(
     assert all("id > %s" in each for each in reads)
 
 
-def test_an_audit_without_the_time_for_it_changes_nothing_and_says_what_fits(
+def test_an_audit_without_enough_time_changes_nothing_and_reports_its_progress(
     both: BothStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mysql_audit, "STEP", 2)
@@ -127,14 +127,14 @@ def test_an_audit_without_the_time_for_it_changes_nothing_and_says_what_fits(
     assert both.counters["TOTAL_ORDERS"] == 9
 
 
-def test_gaps_in_the_ids_cost_nothing(both: BothStores, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gaps_in_the_ids_are_skipped(both: BothStores, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mysql_audit, "STEP", 2)
     both.record(orders(1, 2, 3))
     both.sql("UPDATE orders SET id = id + 2000000000 WHERE order_id = 'o3'")
     assert both.audit().rows == 3
 
 
-def test_orders_that_come_in_during_the_audit_are_counted_once(
+def test_orders_recorded_during_the_audit_are_counted_once(
     both: BothStores, new_mysql: Callable[[], MySql]
 ) -> None:
     both.record(orders(1, 2, 3))
@@ -151,7 +151,7 @@ def test_orders_that_come_in_during_the_audit_are_counted_once(
     assert both.counters == expected(orders(1, 2, 3, 4, 5))
 
 
-def test_the_snapshot_does_not_see_what_is_committed_while_it_reads(
+def test_the_snapshot_does_not_see_later_commits(
     both: BothStores, new_mysql: Callable[[], MySql], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mysql_audit, "STEP", 1)
@@ -165,7 +165,7 @@ def test_the_snapshot_does_not_see_what_is_committed_while_it_reads(
     assert audit(AuditDatabase(both.mysql), BERLIN, left).corrected == {}
 
 
-def test_two_audits_at_once_correct_once(both: BothStores, new_mysql: Callable[[], MySql]) -> None:
+def test_two_concurrent_audits_correct_once(both: BothStores, new_mysql: Callable[[], MySql]) -> None:
     both.record(orders(1, 2, 3))
     both.sql("UPDATE counters SET value = value + 7")
     meeting = threading.Barrier(2)
@@ -187,7 +187,7 @@ def test_two_audits_at_once_correct_once(both: BothStores, new_mysql: Callable[[
     assert both.counters == expected(orders(1, 2, 3))
 
 
-def test_a_correction_whose_answer_was_lost_is_made_once(both: BothStores) -> None:
+def test_a_correction_whose_response_was_lost_is_made_once(both: BothStores) -> None:
     both.record(orders(1, 2, 3))
     both.sql("DELETE FROM counters WHERE name = 'ITEM#Latte'")
     both.sql("UPDATE counters SET value = value + 7")
@@ -214,10 +214,10 @@ def test_a_corrected_counter_has_a_later_version(both: BothStores) -> None:
     both.audit()
     assert both.rows.counted(["TOTAL_ORDERS"])["TOTAL_ORDERS"].version > before
     both.compare_all_counters()
-    assert both.shown["TOTAL_ORDERS"] == 1
+    assert both.projected["TOTAL_ORDERS"] == 1
 
 
-def test_another_time_zone_recounts_the_days_and_is_no_drift(both: BothStores) -> None:
+def test_another_time_zone_recounts_the_days_and_is_not_drift(both: BothStores) -> None:
     sent_at = datetime.now(UTC).replace(hour=23, minute=30) - timedelta(days=2)
     both.record(orders(1, sent_at=sent_at))
     forget_time_zone(both)
@@ -260,7 +260,7 @@ def test_expired_hours_are_neither_counted_nor_compared_and_deleted_a_day_later(
     st.dictionaries(st.sampled_from(["TOTAL_ORDERS", "ITEM#a", "ITEM#b"]), st.integers(-9, 9)),
     st.dictionaries(st.sampled_from(["TOTAL_ORDERS", "ITEM#a", "ITEM#b"]), st.integers(1, 9)),
 )
-def test_differences_make_counters_what_is_expected(have: dict[str, int], want: dict[str, int]) -> None:
+def test_differences_turn_counters_into_the_expected_ones(have: dict[str, int], want: dict[str, int]) -> None:
     snapshot = Snapshot({name: State(value, 2) for name, value in have.items()}, want, 1)
     found = differences(snapshot, BERLIN, datetime.now(UTC))
     for each in found:

@@ -1,4 +1,4 @@
-"""When a message that failed comes again: the rule, the calls that apply it, and what an outage costs."""
+"""The delay until a failed message is received again: the rule, the calls that apply it, and outages."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def jitter(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         (DEFECT, 4, 48, 72),
     ],
 )
-def test_a_message_that_failed_comes_again_when_it_is_useful(
+def test_a_failed_message_is_received_again_after_its_delay(
     jitter: Callable[[float], None], reason: str, receives: int, shortest: int, longest: int
 ) -> None:
     found = []
@@ -74,14 +74,14 @@ def test_a_message_that_failed_comes_again_when_it_is_useful(
 
 
 @pytest.mark.parametrize(("queue", "seconds"), [(1, 1), (9, 9), (11, 11), (12, 12), (13, 12)])
-def test_no_message_waits_longer_than_the_queue_says(
+def test_no_delay_exceeds_the_visibility_timeout_of_the_queue(
     jitter: Callable[[float], None], queue: int, seconds: int
 ) -> None:
     jitter(1)
     assert visibility(UNAVAILABLE, 1, elapsed=0, queue=queue) == seconds
 
 
-def test_the_delay_counts_from_the_receive_and_not_from_the_failure(jitter: Callable[[float], None]) -> None:
+def test_the_delay_counts_from_the_receive(jitter: Callable[[float], None]) -> None:
     jitter(0)
     assert visibility(UNAVAILABLE, 1, elapsed=8, queue=VISIBILITY) == 2
     assert visibility(UNAVAILABLE, 1, elapsed=16, queue=VISIBILITY) == 1
@@ -92,22 +92,22 @@ def test_the_delay_counts_from_the_receive_and_not_from_the_failure(jitter: Call
     elapsed=st.floats(0, 900),
     queue=st.integers(1, 43_200),
 )
-def test_what_nobody_foresaw_never_comes_again_at_once(receives: int, elapsed: float, queue: int) -> None:
+def test_an_unforeseen_failure_is_never_retried_at_once(receives: int, elapsed: float, queue: int) -> None:
     assert 1 <= visibility(DEFECT, receives, elapsed=elapsed, queue=queue) <= min(72, queue)
 
 
-# What an outage costs, by a clock that a test moves
+# The delay of orders by an outage, by a simulated clock
 
 
 def recorded_at(sent: float, outage: float, slow: float, sweeps: float) -> float:
-    """Follow one order through an outage that begins at 0, and return when it is recorded.
+    """Simulate one order in an outage that begins at 0, and return when it is recorded.
 
     Parameters
     ----------
     slow
-        Seconds until the worker learns that a store is unavailable.
+        Seconds until the worker finds a store unavailable.
     sweeps
-        When the first of the reconciler's runs begins; one follows every minute.
+        When the reconciler's first run begins; another follows every minute.
     """
     now = sent
     for receives in range(1, backoff.MAX_RECEIVES + 1):
@@ -141,7 +141,7 @@ def test_after_an_outage_of_ten_minutes_every_order_is_recorded_within_two(
 
 
 class Context:
-    """An invocation with as much time left as a test says."""
+    """An invocation with some time left."""
 
     def __init__(self, milliseconds: int) -> None:
         self.left = milliseconds
@@ -154,7 +154,7 @@ PLENTY = 30_000
 
 
 class Sqs:
-    """A client that remembers what it was asked to set, by receipt handle."""
+    """A client that records the visibility timeouts that it sets, by receipt handle."""
 
     def __init__(self) -> None:
         self.set: dict[str, int] = {}
@@ -200,7 +200,7 @@ Handle = Callable[..., list[str]]
 
 @pytest.fixture
 def handle(monkeypatch: pytest.MonkeyPatch, jitter: Callable[[float], None]) -> Handle:
-    """Have the worker handle a batch, and return the ids of the messages that stay."""
+    """Return a function that handles a batch and returns the ids of the failed messages."""
     jitter(0)
 
     def call(sqs: Any, records: Sequence[Any], failures: Failures, context: Any = None) -> list[str]:
@@ -217,7 +217,7 @@ def problems(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [line["reason"] for line in lines if line["message"] == "Visibility not set"]
 
 
-def test_the_worker_sets_the_visibility_of_what_failed_and_of_nothing_else(handle: Handle) -> None:
+def test_the_worker_sets_the_visibility_of_failed_messages_only(handle: Handle) -> None:
     sqs = Sqs()
     records = [
         record("recorded", order("o1")),
@@ -247,12 +247,12 @@ def test_the_worker_sets_the_visibility_of_what_failed_and_of_nothing_else(handl
     }
 
 
-def test_a_batch_without_a_failure_calls_nobody(handle: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_without_a_failure_makes_no_call(handle: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redelivery, "_set", lambda *_: pytest.fail("called"))
     assert handle(Sqs(), [record("m1", order("o1"))], {}) == []
 
 
-def test_malformed_messages_need_no_look_at_the_queue(handle: Handle) -> None:
+def test_malformed_messages_need_no_attributes_of_the_queue(handle: Handle) -> None:
     sqs = Sqs()
     handle(sqs, [record("m1", "poison")], {})
     assert sqs.attributes_read == 0
@@ -262,7 +262,7 @@ def test_ten_thousand_messages_are_set_by_a_thousand_calls_several_at_once(handl
     together = threading.Barrier(PARALLEL, timeout=LIMIT)
 
     class Slow(Sqs):
-        """Answers nobody before as many have asked as may at once."""
+        """Responds once as many calls wait as may run at once."""
 
         def change_message_visibility_batch(self, **request: Any) -> Any:
             together.wait()
@@ -291,7 +291,7 @@ def test_orders_come_before_malformed_messages_and_those_that_waited_longest_fir
     assert order_of_calls == ["third", "second", "first", "poison"]
 
 
-def test_the_calls_end_in_time_and_the_rest_keeps_the_queues_visibility(
+def test_the_calls_end_in_time_and_the_rest_keeps_its_visibility_timeout(
     handle: Handle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("stores.sqs.PARALLEL", 1)
@@ -312,7 +312,7 @@ def test_the_calls_end_in_time_and_the_rest_keeps_the_queues_visibility(
     assert problems(capsys) == ["no time is left, 20 messages"]
 
 
-def test_an_invocation_without_time_left_calls_nobody(
+def test_an_invocation_without_time_left_makes_no_call(
     handle: Handle, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sqs = Sqs()
@@ -331,21 +331,21 @@ class Refusing(Sqs):
 
 
 class Unreachable(Sqs):
-    """Is not there."""
+    """Cannot be reached."""
 
     def get_queue_attributes(self, **_: Any) -> Any:
         raise EndpointConnectionError(endpoint_url="https://sqs")
 
 
 class Strange(Sqs):
-    """Answers what nobody expects."""
+    """Returns an unexpected response."""
 
     def get_queue_attributes(self, **_: Any) -> Any:
         return {}
 
 
 class Partial(Sqs):
-    """Knows one receipt no more."""
+    """Has forgotten one receipt."""
 
     def change_message_visibility_batch(self, **_: Any) -> Any:
         return {"Successful": [], "Failed": [{"Id": "0", "Code": "ReceiptHandleIsInvalid"}]}
@@ -360,7 +360,7 @@ class Partial(Sqs):
         (Partial(), "SQS: ReceiptHandleIsInvalid, 1 messages"),
     ],
 )
-def test_a_call_that_fails_is_logged_and_harms_nobody(
+def test_a_failed_call_is_only_logged(
     handle: Handle, capsys: pytest.CaptureFixture[str], sqs: Sqs, reason: str
 ) -> None:
     records = [record("m1", order("o1")), record("m2", order("o2"))]
@@ -369,7 +369,7 @@ def test_a_call_that_fails_is_logged_and_harms_nobody(
     assert reason in problem
 
 
-def test_a_worker_without_its_queues_address_records_all_the_same(
+def test_a_worker_without_the_address_of_its_queue_still_records(
     handle: Handle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     open_queue = order_processor.order_queue
@@ -381,7 +381,9 @@ def test_a_worker_without_its_queues_address_records_all_the_same(
     assert len(problems(capsys)) == 1
 
 
-def test_the_queue_is_told_after_both_stores(handle: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_visibility_is_set_after_both_stores_are_written(
+    handle: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     happened = []
 
     class Ledger:
@@ -395,7 +397,7 @@ def test_the_queue_is_told_after_both_stores(handle: Handle, monkeypatch: pytest
     assert happened == ["stores", "queue"]
 
 
-def test_a_crash_keeps_the_queues_visibility(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_keeps_the_visibility_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     class Ledger:
         def record(self, orders: Mapping[str, Order]) -> Failures:
             raise MemoryError
@@ -410,7 +412,7 @@ def test_a_crash_keeps_the_queues_visibility(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def queue() -> Iterator[tuple[Any, str]]:
-    """A real queue of moto's, with its dead-letter queue."""
+    """A queue of moto."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
@@ -419,7 +421,7 @@ def queue() -> Iterator[tuple[Any, str]]:
         yield client, url
 
 
-def test_the_queue_takes_the_calls_as_they_are(queue: tuple[Any, str]) -> None:
+def test_sqs_accepts_the_calls(queue: tuple[Any, str]) -> None:
     client, url = queue
     for number in range(12):
         client.send_message(QueueUrl=url, MessageBody=str(number))

@@ -32,19 +32,19 @@ def test_a_version_is_an_etag_that_a_cache_may_have_weakened() -> None:
     assert {parse(if_match=tag).version for tag in ('"7"', 'W/"7"', ' "7" ')} == {7}
 
 
-def test_another_version_is_refused() -> None:
+def test_an_invalid_version_is_refused() -> None:
     long = '"' + "1" * 17 + '"'
     for tag in ("", "7", "*", '"7', '"a"', '"-7"', '"7", "8"', 'w/"7"', long, '"٣"'):
         assert list(errors(if_match=tag)) == ["If-Match"]
 
 
-def test_a_request_says_which_version_it_saw() -> None:
+def test_a_request_without_a_version_is_refused() -> None:
     with pytest.raises(RefusedError, match="If-Match") as caught:
         parse(if_match=None)
     assert caught.value.status == 428
 
 
-def test_a_state_is_a_target_and_nothing_else() -> None:
+def test_a_target_is_a_state() -> None:
     assert [parse({"state": state}).target for state in State] == list(State)
     for other in (None, "", "Ready", "done", 1, True, ["ready"], {"ready": 1}):
         assert (
@@ -52,24 +52,24 @@ def test_a_state_is_a_target_and_nothing_else() -> None:
         )
 
 
-def test_unknown_fields_are_refused_by_their_names() -> None:
+def test_unknown_fields_are_refused_by_name() -> None:
     found = errors({"state": "ready", "note": 1, "status": "new"})
     assert sorted(found) == ["note", "status"]
     assert "note is not a field of a change" in found["note"]
 
 
-def test_an_unknown_field_of_any_name_is_no_error_of_ours() -> None:
+def test_an_unknown_field_with_any_name_is_refused() -> None:
     for name in ("x" * 3_000, "\ud800", "", "☕"):
         (text,) = errors({"state": "ready", name: 1}).values()
         assert len(text.encode()) < 400
 
 
-def test_what_is_no_object_is_refused() -> None:
+def test_a_body_that_is_not_an_object_is_refused() -> None:
     for body in ("", "{", "[]", "null", '"ready"', "NaN", "[" * 4000):
         assert errors(body) == {"body": "The change must be a JSON object."}
 
 
-def test_a_reason_is_text_that_somebody_can_read() -> None:
+def test_a_reason_is_visible_text() -> None:
     longest = "☕" * 200
     said: list[tuple[object, object]] = [("  out of milk ", "out of milk"), (longest, longest), (None, None)]
     for reason, kept in said:
@@ -79,7 +79,7 @@ def test_a_reason_is_text_that_somebody_can_read() -> None:
         assert list(errors({"state": "cancelled", "reason": other})) == ["reason"]
 
 
-def test_an_idempotency_key_is_as_that_of_an_order() -> None:
+def test_an_idempotency_key_has_the_format_of_an_orders_key() -> None:
     for key in ("", " a", "a" * 256, "é"):
         assert list(errors(key=key)) == ["Idempotency-Key"]
     assert parse(key="a" * 255).key == "a" * 255

@@ -1,4 +1,4 @@
-"""The files of copies: what is in them, read by any program, and when they are written again."""
+"""The files of copies: their contents for any CSV reader, and when they are written again."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ def written(columns: Sequence[str], *rows: Sequence[Any]) -> list[list[str]]:
 
 
 def original(cell: str) -> str | None:
-    """Read a text back, as docs/runbook.md says."""
+    """Return the text of a cell, as docs/runbook.md describes."""
     if cell == "":
         return None
     return "" if cell == "'" else MARKED.sub(r"\1", cell)
 
 
 @given(st.lists(st.tuples(ANY_TEXT | HOSTILE | st.none(), HOSTILE | st.none()), max_size=5))
-def test_any_text_and_null_are_read_back_as_they_were(rows: list[tuple[str | None, str | None]]) -> None:
+def test_any_text_and_null_are_read_back_unchanged(rows: list[tuple[str | None, str | None]]) -> None:
     head, *found = written(["item", "customer_name"], *rows)
     assert head == ["item", "customer_name"]
     assert [tuple(map(original, row)) for row in found] == rows
 
 
-def test_the_lines_of_the_runbook_read_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_in_the_runbook_reads_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = re.findall(r"^```python\n(.*?)^```", RUNBOOK.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     assert MARKED.pattern in lines[0]
     attributes = {"note": "; =1+1", "long": "x" * 200_000}
@@ -80,8 +80,8 @@ def test_the_lines_of_the_runbook_read_a_file(tmp_path: Path, monkeypatch: pytes
 @example(';"=1+1;')
 @example('\n"=1+1\n')
 @example('; ""\u2028"@SUM(A1)')
-def test_no_text_begins_a_formula_in_any_cell_that_a_spreadsheet_makes_of_it(text: str) -> None:
-    """Spreadsheets of many countries separate cells by semicolons, and see other quotes then."""
+def test_no_text_begins_a_formula_in_any_cell_of_a_spreadsheet(text: str) -> None:
+    """Spreadsheets in many locales separate cells by semicolons, and then parse quotes differently."""
     file = gzip.decompress(b"".join(copies.compressed(["id", "item"], [[5, text]]))).decode()
     parts = re.split("[;\t\r\n]", copies.field(text))
     for delimiter in ",;\t":
@@ -104,7 +104,7 @@ def test_no_text_begins_a_formula_in_any_cell_that_a_spreadsheet_makes_of_it(tex
         ('{"note": "; -5", "tip": 0.10}', '{"note": "; \'-5", "tip": 0.10}'),
     ],
 )
-def test_what_is_no_formula_stays_as_it_is(text: str, cell: str) -> None:
+def test_only_formulas_are_escaped(text: str, cell: str) -> None:
     assert copies.field(text) == cell
     assert original(cell) == text
 
@@ -133,7 +133,7 @@ def test_numbers_are_exact_and_times_are_in_utc(value: object, cell: str) -> Non
     assert written(["x", "y"], [value, 0])[1] == [cell, "0"]
 
 
-def test_a_long_file_comes_in_pieces_and_the_same_rows_make_the_same_file() -> None:
+def test_a_long_file_is_compressed_in_pieces_and_deterministically() -> None:
     rows = [[number, f"item {number}" * 20] for number in range(2000)]
     pieces = list(copies.compressed(["id", "item"], rows))
     assert len(pieces) > 3
@@ -154,7 +154,7 @@ def due(
     return copies.due(Known(days, changed), {copies.key(d): at for d, at in written.items()}, rewrite)
 
 
-def test_a_day_without_a_file_is_due_the_latest_first() -> None:
+def test_days_without_a_file_are_due_latest_first() -> None:
     first, second = TODAY - timedelta(2), TODAY - timedelta(1)
     assert due([first, second, TODAY, None], {}, {second: ago(days=9)}) == [TODAY, first, None]
 
@@ -168,10 +168,10 @@ def test_a_day_is_due_again_when_its_rows_changed_after_the_file_or_shortly_befo
     assert due([None], {None: ago(hours=3)}, {None: ago(hours=4)}) == [None]
 
 
-def test_a_change_of_a_day_whose_copy_has_expired_is_nothing_to_write() -> None:
+def test_a_change_of_a_day_whose_copy_has_expired_is_ignored() -> None:
     assert due([TODAY], {date(2020, 1, 1): NOON}, {TODAY: NOON}) == []
 
 
-def test_all_files_from_before_a_moment_can_be_written_again() -> None:
+def test_all_files_older_than_a_time_can_be_written_again() -> None:
     assert due([TODAY], {}, {TODAY: ago(hours=1)}, rewrite=NOON) == [TODAY]
     assert due([TODAY], {}, {TODAY: NOON}, rewrite=NOON) == []

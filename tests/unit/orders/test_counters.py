@@ -1,4 +1,4 @@
-"""Names of counters, what orders add to them, and the counters that make up a time."""
+"""Names of counters, what orders add to them, and the counters of a period."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_an_order_counts_under_each_of_its_names() -> None:
     }
 
 
-def test_a_legacy_row_without_a_time_counts_at_no_time() -> None:
+def test_a_legacy_row_without_a_time_counts_in_no_period() -> None:
     assert tally([order(None, quantity=3)], BERLIN, NOW) == {"TOTAL_ORDERS": 1, "ITEM#Latte": 3}
 
 
@@ -65,7 +65,7 @@ def test_every_kind_of_counter_adds_up(orders: list[Order]) -> None:
 
 
 @given(orders=ORDERS, size=st.integers(1, 20))
-def test_orders_count_the_same_together_in_parts_and_in_groups(orders: list[Order], size: int) -> None:
+def test_orders_count_the_same_as_a_whole_in_parts_and_in_groups(orders: list[Order], size: int) -> None:
     whole = tally(orders, BERLIN, NOW)
     parts = [tally(orders[start : start + size], BERLIN, NOW) for start in range(0, len(orders), size)]
     names = {name for part in parts for name in part}
@@ -74,7 +74,7 @@ def test_orders_count_the_same_together_in_parts_and_in_groups(orders: list[Orde
     assert tally_groups(groups, BERLIN, NOW) == whole
 
 
-def test_the_hour_that_winter_time_repeats_is_one_hour() -> None:
+def test_the_hour_repeated_at_the_end_of_daylight_saving_time_is_one_hour() -> None:
     before = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)  # 02:30 in summer time
     counted = tally([order(before), order(before + timedelta(hours=1))], BERLIN, before)
     assert counted["ORDERS#2026-10-25T02"] == 2
@@ -130,7 +130,7 @@ def test_dynamodb_has_no_counters_of_quarters_and_of_items_by_hour(name: str, *,
 
 
 @given(now=MOMENTS)
-def test_the_last_hours_are_in_order_and_each_is_there_once(now: datetime) -> None:
+def test_the_last_hours_are_sorted_and_distinct(now: datetime) -> None:
     hours = counters.last_hours(now, BERLIN)
     assert hours == sorted(set(hours))
     assert 23 <= len(hours) <= 24
@@ -138,18 +138,18 @@ def test_the_last_hours_are_in_order_and_each_is_there_once(now: datetime) -> No
 
 
 @given(now=MOMENTS, ago=st.integers(-2, 26))
-def test_the_counters_of_items_are_those_of_24_hours(now: datetime, ago: int) -> None:
+def test_the_counters_of_items_cover_24_hours(now: datetime, ago: int) -> None:
     first, end = counters.item_hours(now)
     start = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=ago)
     (name,) = (n for n in tally([order(start)], UTC, start) if n.startswith(counters.ITEM_HOUR))
     assert (first.encode() <= name.encode() < end.encode()) == (0 <= ago < 24)
 
 
-# Yesterday until this time of the day.
+# Yesterday until the same time.
 
 
 def yesterday(*local: int, zone: str = "Europe/Berlin", fold: int = 0) -> dict[str, float]:
-    """Return the quarters that count, by day and time in UTC."""
+    """Return the shares of the quarters that count, by day and time in UTC."""
     now = datetime(*local, tzinfo=ZoneInfo(zone), fold=fold)  # type: ignore[misc,arg-type]
     shares = counters.same_time_yesterday(now, ZoneInfo(zone))
     return {name[len("QUARTER#2026-11-") :].replace("T", " "): share for name, share in shares.items()}
@@ -165,21 +165,21 @@ def test_yesterday_ends_at_the_same_time_of_the_day() -> None:
 @pytest.mark.parametrize(
     ("now", "zone", "last"),
     [
-        # Put forward from 2:00 to 3:00 yesterday: there was no 2:30.
+        # Daylight saving time began yesterday at 2:00: 2:30 did not exist.
         ((2026, 3, 30, 2, 30), "Europe/Berlin", {"29T00:45": 1}),
         ((2026, 3, 30, 3, 30), "Europe/Berlin", {"29T01:15": 1}),
-        # Put back from 3:00 to 2:00 yesterday: it was 2:20 twice.
+        # Daylight saving time ended yesterday at 3:00: 2:20 occurred twice.
         ((2026, 10, 26, 2, 20), "Europe/Berlin", {"25T00:15": 1 / 3, "25T01:15": 1 / 3}),
         ((2026, 10, 26, 3, 20), "Europe/Berlin", {"25T02:15": 1 / 3}),
-        # Put forward, and back, by half an hour.
+        # Daylight saving time of half an hour.
         ((2026, 10, 5, 2, 45), "Australia/Lord_Howe", {"03T15:30": 1}),
         ((2026, 4, 6, 1, 40), "Australia/Lord_Howe", {"04T14:30": 2 / 3, "04T15:00": 2 / 3}),
-        # Put forward at midnight.
+        # Daylight saving time began at midnight.
         ((2026, 3, 9, 0, 30), "America/Havana", {}),
         ((2026, 11, 22, 9, 50), "Asia/Kathmandu", {"21T04:00": 1 / 3}),
     ],
 )
-def test_yesterday_is_what_the_clock_on_the_wall_showed(
+def test_yesterday_ends_at_the_local_time_of_day(
     now: tuple[int, ...], zone: str, last: dict[str, float]
 ) -> None:
     shares = counters.same_time_yesterday(datetime(*now, tzinfo=ZoneInfo(zone)), ZoneInfo(zone))  # type: ignore[misc,arg-type]
@@ -188,7 +188,7 @@ def test_yesterday_is_what_the_clock_on_the_wall_showed(
     assert max(shares, default="") == max(expected, default="")
 
 
-def test_the_hour_that_comes_twice_today_is_compared_with_yesterdays_twice() -> None:
+def test_both_passes_of_a_repeated_hour_are_compared_with_the_same_hour_of_yesterday() -> None:
     first, second = yesterday(2026, 10, 25, 2, 20), yesterday(2026, 10, 25, 2, 20, fold=1)
     assert first == second
     assert sum(first.values()) == pytest.approx(2 * 4 + 4 / 3)
@@ -222,7 +222,7 @@ def test_every_quarter_of_yesterday_until_this_time_counts_once(
     end = now.astimezone(zone).replace(tzinfo=None) - timedelta(days=1)
     for ago in range(0, 52 * 60, 15):
         quarter = counters.start_of_quarter(now - timedelta(minutes=ago))
-        shown = quarter.astimezone(zone).replace(tzinfo=None)
-        passed = min(1, (end - shown) / timedelta(minutes=15)) if shown.date() == end.date() else 0
-        assert shares.pop(counters.quarter_name(quarter), 0) == pytest.approx(max(0, passed)), quarter
+        local = quarter.astimezone(zone).replace(tzinfo=None)
+        share = min(1, (end - local) / timedelta(minutes=15)) if local.date() == end.date() else 0
+        assert shares.pop(counters.quarter_name(quarter), 0) == pytest.approx(max(0, share)), quarter
     assert shares == {}

@@ -1,4 +1,4 @@
-"""JSON numbers keep their exact value; what DynamoDB cannot hold stays text, and nothing is expanded."""
+"""JSON numbers keep their exact value; those beyond DynamoDB's range stay text, and none is expanded."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def test_a_number_has_its_exact_value_or_is_refused(text: str) -> None:
         (f"1{'0' * (LONGEST_EXPONENT - 1)}e-{'0' * 9}8", Decimal(1), "1"),
     ],
 )
-def test_what_dynamodb_can_hold(text: str, number: int | Decimal, in_dynamodb: str) -> None:
+def test_numbers_in_the_range_of_dynamodb_are_exact(
+    text: str, number: int | Decimal, in_dynamodb: str
+) -> None:
     found = exact(text)
     assert isinstance(found, int | Decimal)
     assert (found, shortest(found)) == (number, in_dynamodb)
@@ -77,13 +79,13 @@ def test_what_dynamodb_can_hold(text: str, number: int | Decimal, in_dynamodb: s
     ],
 )
 @pytest.mark.parametrize("sign", ["", "-"])
-def test_what_dynamodb_cannot_hold_stays_text(text: str, sign: str) -> None:
+def test_numbers_out_of_the_range_of_dynamodb_stay_text(text: str, sign: str) -> None:
     assert decode(f"[{sign}{text}]") == [NumberText(f"{sign}{text}")]
     assert encode(decode(sign + text)) == sign + text
 
 
 @given(JSON_NUMBERS)
-def test_what_is_written_reads_the_same(text: str) -> None:
+def test_a_written_number_reads_the_same(text: str) -> None:
     number = decode(text)
     assert decode(encode(number)) == number
     assert encode(decode(text, NumberText)) == text
@@ -102,7 +104,7 @@ VALUES: Any = st.recursive(
 
 
 @given(VALUES, st.booleans(), st.booleans(), st.sampled_from([None, 2]))
-def test_anything_else_is_written_as_json_writes_it(
+def test_any_other_value_is_written_as_by_json(
     value: object, ensure_ascii: bool, sort_keys: bool, indent: int | None
 ) -> None:
     options: Any = {"ensure_ascii": ensure_ascii, "sort_keys": sort_keys, "indent": indent}
@@ -112,6 +114,6 @@ def test_anything_else_is_written_as_json_writes_it(
 @pytest.mark.parametrize(
     "text", ["NaN", "Infinity", "-Infinity", "01", "1.", ".5", "+1", "1e", "0x1", "1_000", "٣"]
 )
-def test_what_is_no_json_number_is_refused(text: str) -> None:
+def test_an_invalid_json_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         decode(text)

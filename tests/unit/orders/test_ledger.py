@@ -1,4 +1,4 @@
-"""Both stores, in their order, whatever one of them does."""
+"""Recording in both stores, one after the other, with any failure of either."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_state_that_only_the_projection_has_is_taken_over(
     assert database.adopted == projection.newer
 
 
-def test_no_orders_take_no_call(ledger: Ledger, database: Database, projection: Projection) -> None:
+def test_no_orders_need_no_call(ledger: Ledger, database: Database, projection: Projection) -> None:
     assert ledger.record({}) == {}
     assert database.calls == projection.calls == []
 
@@ -118,7 +118,7 @@ def test_orders_are_inserted_in_the_order_of_their_ids(ledger: Ledger, database:
     assert database.calls == [["o0", "o1", "o2", "o3", "o4"]]
 
 
-def test_what_dynamodb_has_of_the_counters_is_shown(
+def test_only_the_counters_that_dynamodb_has_are_projected(
     ledger: Ledger, database: Database, projection: Projection
 ) -> None:
     now = datetime.now(UTC)
@@ -132,7 +132,7 @@ def test_what_dynamodb_has_of_the_counters_is_shown(
     assert database.names == projection.counters  # what MySQL alone has is not even read
 
 
-def test_nothing_is_shown_while_the_database_is_down(
+def test_nothing_is_projected_while_the_database_is_down(
     ledger: Ledger, database: Database, projection: Projection
 ) -> None:
     database.down = True
@@ -141,7 +141,7 @@ def test_nothing_is_shown_while_the_database_is_down(
     assert len(database.calls) == 1
 
 
-def test_orders_that_are_not_shown_are_reported(ledger: Ledger, projection: Projection) -> None:
+def test_orders_that_are_not_projected_are_reported(ledger: Ledger, projection: Projection) -> None:
     projection.down = True
     assert ledger.record(orders(3)) == dict.fromkeys(["m0", "m1", "m2"], "down")
 
@@ -156,7 +156,7 @@ def test_counters_that_cannot_be_read_fail_the_orders(
     assert ledger.record(orders(2)) == dict.fromkeys(["m0", "m1"], "gone")
 
 
-def test_an_order_that_the_database_refuses_does_not_take_its_neighbours_with_it(
+def test_only_the_order_that_the_database_refuses_fails(
     ledger: Ledger, database: Database, projection: Projection
 ) -> None:
     database.refused_item = "item 5"
@@ -175,7 +175,7 @@ def test_an_order_that_dynamodb_refuses_is_counted_and_reported(
     assert "ITEM#item 1" in projection.counters
 
 
-def test_a_defect_that_one_order_brings_to_light_does_not_take_its_neighbours_with_it(
+def test_only_the_order_that_reveals_a_defect_fails(
     ledger: Ledger, database: Database, projection: Projection
 ) -> None:
     database.defective_item = "item 2"
@@ -186,7 +186,7 @@ def test_a_defect_that_one_order_brings_to_light_does_not_take_its_neighbours_wi
     assert set(projection.orders) == {"o0", "o1", "o3", "o4"}
 
 
-def test_a_defect_in_the_projection_is_reported_without_what_an_order_says(
+def test_a_defect_in_the_projection_is_reported_without_the_contents_of_an_order(
     ledger: Ledger, projection: Projection
 ) -> None:
     projection.defective_item = "item 0"
@@ -195,7 +195,7 @@ def test_a_defect_in_the_projection_is_reported_without_what_an_order_says(
     assert isinstance(failures["m0"], Defect)
 
 
-def test_an_order_that_is_there_twice_in_a_batch_is_written_once(
+def test_an_order_that_is_in_a_batch_twice_is_written_once(
     ledger: Ledger, database: Database, projection: Projection
 ) -> None:
     same = orders(1)["m0"]
@@ -213,7 +213,7 @@ def test_an_order_that_is_there_twice_in_a_batch_is_written_once(
     ],
 )
 @pytest.mark.parametrize("in_one_batch", [True, False])
-def test_an_id_that_is_used_again_for_something_else_is_a_conflict_of_the_later_message(
+def test_another_order_under_a_used_id_is_a_conflict_of_the_later_message(
     ledger: Ledger, projection: Projection, other: Order, differing: str, in_one_batch: bool
 ) -> None:
     first = Order("o1", NOW, "Latte", 1, "Ann")
@@ -227,7 +227,7 @@ def test_an_id_that_is_used_again_for_something_else_is_a_conflict_of_the_later_
     assert projection.orders == {"o1": first}
 
 
-def test_an_order_that_differs_in_time_and_further_fields_alone_is_the_same(
+def test_an_order_that_differs_only_in_time_and_further_fields_is_the_same(
     ledger: Ledger, projection: Projection
 ) -> None:
     first = Order("o1", NOW, "Latte", 1, "Ann", {"table_number": 4})
@@ -237,7 +237,7 @@ def test_an_order_that_differs_in_time_and_further_fields_alone_is_the_same(
     assert projection.orders == {"o1": first}
 
 
-def test_an_id_of_a_row_that_holds_no_order_is_a_conflict(
+def test_an_order_with_the_id_of_an_invalid_row_is_a_conflict(
     ledger: Ledger, database: Database, projection: Projection
 ) -> None:
     database.rows_without_order.add("o1")

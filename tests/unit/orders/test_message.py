@@ -1,4 +1,4 @@
-"""Every form in which an order comes, and no input that makes the parser crash."""
+"""Messages in every form, and inputs that must not crash the parser."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def test_every_form_gives_the_same_order(body: str) -> None:
     assert (order.item, order.quantity, order.customer_name) == ("Latte", 2, "Ann")
 
 
-def test_an_order_of_its_own_name_keeps_it_in_every_form() -> None:
+def test_an_order_keeps_its_own_id_in_every_form() -> None:
     named = json.dumps({**ORDER, "orderId": "O1"})
     assert parse_record(record(named)).order_id == "O1"
     assert parse_record(record(envelope(named))).order_id == "O1"
 
 
-def test_an_order_without_a_name_takes_the_notifications_and_its_time() -> None:
+def test_an_order_without_an_id_takes_the_id_and_time_of_its_notification() -> None:
     order = parse_record(record(envelope(BARE)))
     assert order.order_id == NOTIFICATION_ID
     assert order.created_at == datetime(2026, 11, 21, 23, 59, 59, 999000, UTC)
@@ -85,7 +85,7 @@ def test_a_time_in_the_future_is_not_the_time_of_the_order(timestamp: str) -> No
 
 
 @pytest.mark.parametrize("timestamp", ["2026-11-22T14:10:06.789Z", "2026-11-22T14:05:00Z"])
-def test_a_clock_that_is_a_few_minutes_ahead_is_believed(timestamp: str) -> None:
+def test_a_time_a_few_minutes_ahead_is_accepted(timestamp: str) -> None:
     (received,), _ = parse_batch([record(envelope(BARE, Timestamp=timestamp))])
     assert received.order.created_at == datetime.fromisoformat(timestamp)
     assert received.order.ignored_time is None
@@ -106,13 +106,13 @@ def test_every_receive_of_a_message_gives_the_order_the_same_time(ahead: timedel
     assert order.created_at <= SENT + MAX_AHEAD
 
 
-def test_an_order_straight_on_the_queue_takes_sqss_message_id_and_time() -> None:
+def test_a_bare_order_takes_the_message_id_and_time_of_sqs() -> None:
     assert parse_record(record(BARE)) == Order(MESSAGE_ID, SENT, "Latte", 2, "Ann")
 
 
-def test_an_order_that_talks_of_a_message_is_no_envelope() -> None:
-    said = {**ORDER, "Message": "happy birthday"}
-    assert parse_record(record(json.dumps(said))).attributes == {"Message": "happy birthday"}
+def test_an_order_with_a_field_named_message_is_not_an_envelope() -> None:
+    order = {**ORDER, "Message": "happy birthday"}
+    assert parse_record(record(json.dumps(order))).attributes == {"Message": "happy birthday"}
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_an_order_that_talks_of_a_message_is_no_envelope() -> None:
         (envelope(BARE, Timestamp="0001-01-01T00:00:00+23:59"), "Timestamp"),
     ],
 )
-def test_a_message_without_an_order_says_why(body: str, field: str) -> None:
+def test_an_invalid_message_has_a_reason(body: str, field: str) -> None:
     with pytest.raises(InvalidOrderError) as caught:
         parse_record(record(body))
     assert set(caught.value.errors) == {field}
@@ -174,7 +174,7 @@ def test_no_json_makes_the_parser_crash(body: object) -> None:
     assert len(received) + len(rejected) == 1
 
 
-def test_a_bad_message_does_not_touch_its_neighbours() -> None:
+def test_an_invalid_message_does_not_affect_the_others() -> None:
     batch = [record(BARE) | {"messageId": str(number)} for number in range(3)]
     batch[1]["body"] = "poison"
     received, rejected = parse_batch(batch)
@@ -184,13 +184,13 @@ def test_a_bad_message_does_not_touch_its_neighbours() -> None:
     ]
 
 
-def test_decoding_tells_json_from_what_only_python_takes() -> None:
+def test_decoding_accepts_only_valid_json() -> None:
     assert decode('{"a": 1}') == {"a": 1}
     with pytest.raises(InvalidOrderError):
         decode("Infinity")
 
 
-def test_a_message_on_which_the_parser_fails_is_rejected_alone_and_not_for_good(
+def test_a_message_on_which_the_parser_fails_is_rejected_alone_and_can_be_retried(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail_on_tea(message: object) -> OrderFields:

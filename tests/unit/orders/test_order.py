@@ -1,4 +1,4 @@
-"""What a valid order is."""
+"""Validation of an order."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_any_text_and_a_quantity_in_range_make_an_order(item: str, customer: str
 
 
 @given(message=JSON_VALUES | st.fixed_dictionaries({"item": JSON_VALUES, "quantity": JSON_VALUES}))
-def test_any_value_is_an_order_or_is_told_what_is_wrong(message: object) -> None:
+def test_any_value_is_an_order_or_has_its_errors_listed(message: object) -> None:
     try:
         fields = OrderFields.of(message)
     except InvalidOrderError as error:
@@ -80,7 +80,7 @@ def test_a_quantity_may_be_a_number_or_its_text(said: str, meant: int) -> None:
     [
         *("0", "1001", "-1", "2.5", "true", "null", '""', '"two"', '"1e2"', '"٣"', "[1]", f'"{"9" * 5000}"'),
         *("1e400", "1E400", "1e-400", "1e999999999", "1e-999999999", f"1e{'9' * 5000}", "9" * 5000, "-0"),
-        # What a float rounds to an integer.
+        # A float rounds these to an integer.
         *("0.99999999999999999999", "1000.00000000000000000001", f"1.{'0' * 5000}1"),
     ],
 )
@@ -91,13 +91,13 @@ def test_any_other_quantity_is_refused(said: str) -> None:
 
 
 @pytest.mark.parametrize("said", ["", "   ", "x" * 101, 7, None, ["Latte"], "\u200b", " \u2800\t"])
-def test_an_item_is_text_of_1_to_100_characters_that_shows_something(said: object) -> None:
+def test_an_item_is_visible_text_of_1_to_100_characters(said: object) -> None:
     sentence = "item must be text of 1 to 100 characters that are not all invisible."
     assert errors(item=said, quantity=1) == {"item": sentence}
 
 
 @pytest.mark.parametrize("said", ["\ud83d", "Latte \ud83d", "\udc00" * 101])
-def test_half_a_surrogate_pair_in_a_name_has_its_own_sentence(said: str) -> None:
+def test_half_a_surrogate_pair_in_a_name_has_its_own_message(said: str) -> None:
     sentence = "must be text that can be written as UTF-8."
     assert errors(item=said, quantity=1, customer_name=said) == {
         "item": f"item {sentence}",
@@ -105,7 +105,7 @@ def test_half_a_surrogate_pair_in_a_name_has_its_own_sentence(said: str) -> None
     }
 
 
-def test_a_customer_whose_name_shows_nothing_is_refused_like_one_without_a_name() -> None:
+def test_a_customer_with_an_invisible_name_is_refused_like_one_without_a_name() -> None:
     for name in ("", "\u200b", "\u2800", "\u3164\ufe0f", "\x00"):
         assert set(errors(item="Tea", quantity=1, customer_name=name)) == {"customer_name"}
 
@@ -114,7 +114,7 @@ def test_a_missing_customer_is_a_guest() -> None:
     assert OrderFields.of({"item": "Latte", "quantity": 1}).customer_name == "Guest"
 
 
-def test_every_wrong_field_has_its_sentence() -> None:
+def test_every_invalid_field_has_its_message() -> None:
     assert set(errors(item="", quantity=0, customer_name=5, orderId="a b")) == {
         "item",
         "quantity",
@@ -128,7 +128,7 @@ def test_an_order_id_is_1_to_64_plain_characters(said: object) -> None:
     assert set(errors(item="Latte", quantity=1, orderId=said)) == {"orderId"}
 
 
-def test_the_second_documents_names_are_understood_and_kept() -> None:
+def test_legacy_field_names_are_understood_and_kept() -> None:
     message = {
         "orderId": "O1234",
         "userId": "U123",
@@ -147,7 +147,7 @@ def test_the_second_documents_names_are_understood_and_kept() -> None:
     }
 
 
-def test_further_fields_are_kept_as_they_are() -> None:
+def test_further_fields_are_kept_unchanged() -> None:
     extra = {"table_number": 4, "notes": {"milk": ["oat", None, True, Decimal("0.5")]}}
     assert OrderFields.of({"item": "Tea", "quantity": 1, **extra}).attributes == extra
 
@@ -178,7 +178,7 @@ def test_a_further_field_that_a_store_could_not_keep_is_refused_by_name(value: s
     [{f"f{number}": NumberText("1e400") for number in range(9)}, {"n": {"k" * 99_999: NumberText("1e400")}}],
     ids=["many wrong fields", "a long name"],
 )
-def test_the_text_of_an_error_is_short(fields: dict[str, Any]) -> None:
+def test_an_error_message_is_short(fields: dict[str, Any]) -> None:
     with pytest.raises(InvalidOrderError) as caught:
         OrderFields.of({"item": "Tea", "quantity": 1, **fields})
 
@@ -186,19 +186,19 @@ def test_the_text_of_an_error_is_short(fields: dict[str, Any]) -> None:
     assert list(caught.value.errors) == list(fields)
 
 
-def test_the_text_of_an_error_counts_the_fields_that_it_leaves_out() -> None:
+def test_an_error_message_counts_the_fields_that_it_leaves_out() -> None:
     error = InvalidOrderError({str(number): f"{number} is wrong." for number in range(8)})
 
     assert str(error).endswith(" 4 is wrong. 3 more fields are wrong.")
 
 
-def test_a_further_field_may_have_some_levels() -> None:
+def test_a_further_field_may_be_nested_to_a_limit() -> None:
     nested = "[" * MAX_DEPTH + "]" * MAX_DEPTH
     assert "extra" in fields_of(f'{{"item": "Tea", "quantity": 1, "extra": {nested}}}').attributes
 
 
 @pytest.mark.parametrize("value", [0.5, float("nan"), {1}])
-def test_what_is_no_exact_json_is_refused(value: object) -> None:
+def test_invalid_json_is_refused(value: object) -> None:
     assert errors(item="Tea", quantity=1, extra=value) == {"extra": "extra cannot be stored."}
 
 
@@ -222,7 +222,7 @@ def stored_size(value: object) -> int:
     "element",
     ["[" * 14 + "]" * 14, "[" * 14 + "-1" + "]" * 14, "[1]", "[]", "{}", '{"a": [1]}', "-1", '""', "0.1"],
 )
-def test_what_is_accepted_fits_into_an_item_of_dynamodb(element: str) -> None:
+def test_an_accepted_order_fits_into_an_item_of_dynamodb(element: str) -> None:
     as_many_as_json_may_have = (MAX_ATTRIBUTES - 20) // (len(element) + 2)
     half, whole = ([decode(element)] * (as_many_as_json_may_have // part) for part in (2, 1))
 

@@ -1,4 +1,4 @@
-"""The projection against MySQL: what is found, what is repaired, and what a run costs."""
+"""The projection compared with MySQL: findings, repairs and the reads of a run."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def test_an_order_that_dynamodb_lacks_is_written_with_its_counters(both: BothSto
     found = both.recent()
     assert (found.drift, found.repaired, found.rds_orders) == (4, 2, 3)  # two orders of two Lattes
     assert both.items == {"o1", "o2", "o3"}
-    assert both.shown["TOTAL_ORDERS"] == 3
-    assert both.shown["ITEM#Latte"] == 6
+    assert both.projected["TOTAL_ORDERS"] == 3
+    assert both.projected["ITEM#Latte"] == 6
     assert both.recent().drift == 0
 
 
-def test_an_order_between_the_two_stores_is_no_drift(both: BothStores) -> None:
+def test_an_order_between_the_two_stores_is_not_drift(both: BothStores) -> None:
     both.insert(orders(1))
 
     def arrive(seconds: float) -> None:
@@ -62,7 +62,9 @@ def test_an_order_that_was_deleted_in_dynamodb_is_written_again(both: BothStores
 
 
 @pytest.mark.parametrize("wrong", [-5, 0, 7])
-def test_a_counter_with_another_value_under_the_same_version_is_set(both: BothStores, wrong: int) -> None:
+def test_a_counter_with_another_value_under_the_same_version_is_corrected(
+    both: BothStores, wrong: int
+) -> None:
     both.record(orders(1))
     both.dynamodb.update_item(
         TableName=NAMES.metrics,
@@ -72,18 +74,18 @@ def test_a_counter_with_another_value_under_the_same_version_is_set(both: BothSt
         ExpressionAttributeValues={":wrong": {"N": str(wrong)}},
     )
     assert both.recent().drift == abs(1 - wrong)
-    assert both.shown["TOTAL_ORDERS"] == 1
+    assert both.projected["TOTAL_ORDERS"] == 1
     assert both.recent().drift == 0
 
 
-def test_a_counter_with_a_later_version_than_mysql_ever_had_is_set(both: BothStores) -> None:
+def test_a_counter_with_a_later_version_than_mysql_ever_had_is_corrected(both: BothStores) -> None:
     both.record(orders(1))
     both.projection.set_counter("TOTAL_ORDERS", Counted(9, 2**60))
     assert both.recent().drift == 8
-    assert both.shown["TOTAL_ORDERS"] == 1
+    assert both.projected["TOTAL_ORDERS"] == 1
 
 
-def test_a_counter_that_grows_while_it_is_compared_is_no_drift(both: BothStores) -> None:
+def test_a_counter_that_grows_while_it_is_compared_is_not_drift(both: BothStores) -> None:
     both.record(orders(1))
     read = both.projection.read
 
@@ -95,23 +97,25 @@ def test_a_counter_that_grows_while_it_is_compared_is_no_drift(both: BothStores)
     assert both.recent().drift == 0
 
 
-def test_a_wrong_counter_is_not_set_over_one_that_has_changed_since_it_was_read(both: BothStores) -> None:
+def test_a_correction_does_not_overwrite_a_counter_that_has_changed_since_it_was_read(
+    both: BothStores,
+) -> None:
     both.record(orders(1))
     seen = both.projection.read(["TOTAL_ORDERS"])["TOTAL_ORDERS"]
     both.record(orders(2))
     assert not both.projection.set_counter("TOTAL_ORDERS", Counted(1, seen.version), seen)
-    assert both.shown["TOTAL_ORDERS"] == 2
+    assert both.projected["TOTAL_ORDERS"] == 2
 
 
-def test_rows_that_nobody_has_counted_are_named_counted_and_shown(both: BothStores) -> None:
+def test_uncounted_rows_get_an_id_are_counted_and_projected(both: BothStores) -> None:
     both.sql("INSERT INTO orders (customer_name, item, quantity) VALUES ('Ann', 'Tea', 3), (NULL, 'Tea', 1)")
     both.sql("INSERT INTO orders (order_id, item, quantity, created_at) VALUES ('x', 'Tea', 1, NOW(3))")
     found = both.recent()
     assert (found.counted, found.drift, found.rds_orders) == (3, 0, 3)
     assert both.items == {"row-1", "row-2", "x"}
-    assert both.shown["TOTAL_ORDERS"] == 3
-    assert both.shown["ITEM#Tea"] == 5
-    assert both.shown[day_name(datetime.now(UTC), BERLIN)] == 3
+    assert both.projected["TOTAL_ORDERS"] == 3
+    assert both.projected["ITEM#Tea"] == 5
+    assert both.projected[day_name(datetime.now(UTC), BERLIN)] == 3
     again = both.recent()
     assert (again.counted, again.drift) == (0, 0)
     assert both.counters["TOTAL_ORDERS"] == 3
@@ -127,7 +131,7 @@ def test_many_uncounted_rows_are_counted_in_several_transactions(
     assert both.counters["TOTAL_ORDERS"] == 5
 
 
-def test_a_row_whose_name_a_publisher_took_gets_another(both: BothStores) -> None:
+def test_a_row_whose_id_a_publisher_took_gets_another(both: BothStores) -> None:
     both.record([Order("row-2", None, "Tea", 1)])
     both.sql("INSERT INTO orders (id, item, quantity) VALUES (2, 'Latte', 1)")
     both.recent()
@@ -148,21 +152,21 @@ def test_a_row_whose_name_a_publisher_took_gets_another(both: BothStores) -> Non
         ("order_id = ''", "no order_id"),
     ],
 )
-def test_a_bad_row_is_named_and_stops_nothing_else(both: BothStores, columns: str, reason: str) -> None:
+def test_an_invalid_row_is_named_and_stops_nothing_else(both: BothStores, columns: str, reason: str) -> None:
     both.insert(orders(1, 3))
     both.sql("INSERT INTO orders (order_id, item, quantity) VALUES ('o2', 'Tea', 1)")
     both.sql(f"UPDATE orders SET {columns} WHERE order_id = 'o2'")  # noqa: S608
     assert both.recent().bad_rows == {3: reason}
     assert both.items == {"o1", "o3"}
     assert both.recent().unchecked is None
-    # Both decide alike whether it counts.
+    # The audit decides alike whether the row counts.
     assert both.audit().drift == 0
 
 
 @pytest.mark.parametrize(
     "moment", ["0000-00-00", "0001-01-01", "1969-12-31 23:59", "9999-12-31 23:59:59.999"]
 )
-def test_a_row_dated_at_a_time_that_cannot_be_counted_counts_on_no_day(
+def test_a_row_with_an_invalid_time_counts_on_no_day(
     both: BothStores, administrator: MySql, moment: str
 ) -> None:
     administrator.read(lambda cursor: cursor.execute(widening.WIDEN))
@@ -176,7 +180,7 @@ def test_a_row_dated_at_a_time_that_cannot_be_counted_counts_on_no_day(
     assert found["created_at"] is None or found["created_at"].year < 1970
 
 
-def test_findings_are_where_every_release_looks_for_them(both: BothStores) -> None:
+def test_findings_are_stored_where_every_release_reads_them(both: BothStores) -> None:
     both.metrics.save(RdsOrders(count=3, as_of=NOW))
     both.metrics.save_dead_letters(DeadLetterCounts(1, 2, 4, NOW))
     found = {item["metric"]["S"]: item for item in both.dynamodb.scan(TableName=NAMES.metrics)["Items"]}
@@ -185,29 +189,29 @@ def test_findings_are_where_every_release_looks_for_them(both: BothStores) -> No
     assert found["DEAD_LETTERS"]["waiting"] == {"N": "4"}
 
 
-def test_how_far_a_comparison_came_is_kept_with_the_reason_for_its_end(both: BothStores) -> None:
+def test_the_progress_of_a_comparison_is_stored_with_the_reason_for_its_end(both: BothStores) -> None:
     both.metrics.save_unknown("time was up", NOW, NOW - timedelta(minutes=3))
-    both.metrics.save_unknown("no answer", NOW)
+    both.metrics.save_unknown("no response", NOW)
     found = both.metrics.rds_orders()
     assert found.compared_until == NOW - timedelta(minutes=3)
-    assert (found.unknown_since, found.unknown_reason) == (NOW, "no answer")
+    assert (found.unknown_since, found.unknown_reason) == (NOW, "no response")
 
 
-def test_what_was_compared_before_is_not_compared_again(both: BothStores) -> None:
+def test_orders_compared_before_are_not_compared_again(both: BothStores) -> None:
     both.record(orders(1, 2))
     both.sql("UPDATE orders SET recorded_in = recorded_in - (3600 << 31) WHERE order_id = 'o1'")
     found = both.recent(RdsOrders(compared_until=both.now() - timedelta(minutes=1)))
     assert found.checked == 1
 
 
-def test_what_was_recorded_just_before_the_last_run_is_compared_again(both: BothStores) -> None:
+def test_orders_recorded_just_before_the_last_run_are_compared_again(both: BothStores) -> None:
     """Its transaction may have committed after that run."""
     both.insert(orders(1))
     both.sql("UPDATE orders SET recorded_in = recorded_in - (100 << 31)")
     assert both.recent(RdsOrders(compared_until=both.now())).repaired == 1
 
 
-def test_a_run_that_is_out_of_time_says_so_and_the_next_goes_on(
+def test_a_run_that_is_out_of_time_says_so_and_the_next_one_continues(
     both: BothStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orders.reconciliation.PAGE", 2)
@@ -233,7 +237,7 @@ def test_a_run_that_is_out_of_time_says_so_and_the_next_goes_on(
     assert rest.checked < 5
 
 
-def test_an_order_that_dynamodb_refuses_is_named_and_its_neighbours_are_written(both: BothStores) -> None:
+def test_only_the_order_that_dynamodb_refuses_fails_and_is_named(both: BothStores) -> None:
     both.insert(orders(1, 2, 3))
     both.sql("UPDATE orders SET attributes = '{\"n\": 1e999}' WHERE order_id = 'o2'")
     found = both.recent()
@@ -242,7 +246,7 @@ def test_an_order_that_dynamodb_refuses_is_named_and_its_neighbours_are_written(
     assert found.reason.startswith("Order o2: ")
 
 
-def test_large_orders_are_read_a_few_at_a_time(both: BothStores, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_orders_are_read_in_small_pages(both: BothStores, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconciliation, "MOST_BYTES", 120)
     both.insert(orders(1, 2, 3, 4, 5, attributes={"note": "x" * 40}))
     sizes = [len(page.orders) for page in both.rows.orders({"o1", "o2", "o3", "o4", "o5", "gone"})]
@@ -250,13 +254,13 @@ def test_large_orders_are_read_a_few_at_a_time(both: BothStores, monkeypatch: py
     assert len(both.rows.by_id(0, 10).orders) == 2
 
 
-def test_four_megabytes_are_read_at_once_and_a_larger_order_alone() -> None:
+def test_a_page_has_four_megabytes_or_one_larger_order() -> None:
     most = 4 * 1024 * 1024
     assert list(reconciliation._chunks([(1, most), (2, None), (3, 1)])) == [[1, 2], [3]]
     assert list(reconciliation._chunks([(1, most + 1), (2, 1)])) == [[1], [2]]
 
 
-def test_everything_is_written_again_and_continued_after_a_break(
+def test_a_rebuild_writes_everything_again_and_continues_after_an_interruption(
     both: BothStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orders.reconciliation.PAGE", 2)
@@ -279,11 +283,11 @@ def test_a_counter_that_mysql_lacks_is_shown_as_0(both: BothStores) -> None:
         UpdateExpression="REMOVE version",
     )
     assert both.compare_all_counters().drift == 3
-    assert item_name("Ghost") not in both.shown
+    assert item_name("Ghost") not in both.projected
     assert both.compare_all_counters().drift == 0
 
 
-def test_a_counter_that_begins_while_all_are_compared_is_no_drift(both: BothStores) -> None:
+def test_a_counter_created_during_the_comparison_is_not_drift(both: BothStores) -> None:
     read = both.rows.names
 
     def read_before_another_order() -> set[str]:
@@ -296,9 +300,7 @@ def test_a_counter_that_begins_while_all_are_compared_is_no_drift(both: BothStor
 
 
 @pytest.mark.parametrize("number", [{"N": "1.5"}, {"S": "many"}, {"NULL": True}])
-def test_a_number_of_somebody_elses_in_dynamodb_stops_no_comparison(
-    both: BothStores, number: dict[str, Any]
-) -> None:
+def test_a_foreign_number_in_dynamodb_stops_no_comparison(both: BothStores, number: dict[str, Any]) -> None:
     both.record(orders(1))
     both.dynamodb.put_item(TableName=NAMES.metrics, Item={"metric": {"S": "AVERAGE"}, "count": number})
     both.dynamodb.update_item(
@@ -308,7 +310,7 @@ def test_a_number_of_somebody_elses_in_dynamodb_stops_no_comparison(
         ExpressionAttributeValues={":number": number},
     )
     assert both.compare_all_counters().drift == 2
-    assert both.shown["ITEM#Latte"] == 2
+    assert both.projected["ITEM#Latte"] == 2
     assert both.compare_all_counters().drift == 0
 
 
@@ -320,7 +322,7 @@ def test_an_hour_that_has_expired_is_not_compared(both: BothStores) -> None:
     assert hour_name(long_ago, BERLIN) not in both.rows.names()
 
 
-def test_the_cost_of_a_run_does_not_grow_with_the_table(both: BothStores) -> None:
+def test_the_reads_of_a_run_do_not_grow_with_the_table(both: BothStores) -> None:
     def cost(number: int) -> int:
         """Count the rows that are read for one new order."""
         both.record(orders(number))

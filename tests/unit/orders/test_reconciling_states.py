@@ -1,4 +1,4 @@
-"""States in DynamoDB against MySQL's: what a crash, a late batch, another release or a restore left."""
+"""States in DynamoDB compared with MySQL's, after crashes, late writes, other releases and restores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def states(both: BothStores) -> dict[str, tuple[str, int]]:
-    """The state and the version of each order in DynamoDB."""
+    """Return the state and the version of each order in DynamoDB."""
     found = both.dynamodb.scan(TableName=NAMES.orders)["Items"]
     return {
         item["orderId"]["S"]: (item["order_state"]["S"], int(item["state_version"]["N"]))
@@ -34,19 +34,19 @@ def states(both: BothStores) -> dict[str, tuple[str, int]]:
 
 
 def rows(both: BothStores) -> dict[str, tuple[str, int]]:
-    """The state and the version of each order in MySQL."""
+    """Return the state and the version of each order in MySQL."""
     found = both.sql("SELECT order_id, state, state_version FROM orders WHERE state IS NOT NULL")
     return {order_id: (state, version) for order_id, state, version in found}
 
 
 def put_first_version(both: BothStores, order_id: str) -> None:
-    """Put what a worker that was frozen since it recorded an order puts."""
+    """Put the first version, as a worker that froze after it recorded the order."""
     sent_at = datetime.now(UTC)
     progress = Progress(State.RECEIVED, 1, sent_at)
     both.projection.write([Order(order_id, sent_at, "Latte", 2, row_id=1, progress=progress)], {})
 
 
-def test_a_first_version_that_comes_late_is_repaired(api: Api) -> None:
+def test_a_late_write_of_the_first_version_is_repaired(api: Api) -> None:
     both = api.both
     both.record(orders(1))
     api.move("o1", "ready")
@@ -57,7 +57,7 @@ def test_a_first_version_that_comes_late_is_repaired(api: Api) -> None:
     assert both.recent().drift == 0
 
 
-def test_a_change_is_found_behind_the_mark_however_old_the_order_is(api: Api) -> None:
+def test_a_change_is_found_after_the_mark_for_an_order_of_any_age(api: Api) -> None:
     both = api.both
     both.record(orders(1))
     api.move("o1", "ready")
@@ -70,7 +70,7 @@ def test_a_change_is_found_behind_the_mark_however_old_the_order_is(api: Api) ->
     assert states(both) == rows(both)
 
 
-def test_without_time_for_the_changes_the_mark_stays(both: BothStores) -> None:
+def test_the_mark_stays_if_the_changes_were_not_all_compared(both: BothStores) -> None:
     both.left = 0
     found = both.recent()
     assert found.compared_until is None
@@ -81,7 +81,7 @@ def test_a_row_that_the_previous_release_recorded_gets_its_state(api: Api) -> No
     both = api.both
     sent_at = datetime.now(UTC).replace(microsecond=0) - MINUTE
     both.record(orders(1, 2, sent_at=sent_at))
-    # As a release leaves them that knows no states; one was there before there were states.
+    # As a release without states leaves them; o2 is from before the migration.
     both.sql("UPDATE orders SET state = NULL, state_at = NULL, state_version = IF(order_id = 'o1', 1, 0)")
     for order_id in ("o1", "o2"):
         both.dynamodb.put_item(TableName=NAMES.orders, Item={"orderId": {"S": order_id}})
@@ -93,7 +93,7 @@ def test_a_row_that_the_previous_release_recorded_gets_its_state(api: Api) -> No
     assert both.recent().drift == 0
 
 
-def test_a_row_that_nobody_has_counted_gets_its_state_when_it_is_counted(api: Api) -> None:
+def test_an_uncounted_row_gets_its_state_when_it_is_counted(api: Api) -> None:
     both = api.both
     insert = "INSERT INTO orders (item, quantity, attributes, created_at) VALUES "
     both.sql(insert + "('Tea', 2, NULL, UTC_TIMESTAMP(3)), ('Tea', 2, '{\"test_order\": true}', NULL)")
@@ -129,8 +129,8 @@ def test_a_rebuild_takes_over_the_states_that_a_restored_database_lost(restored:
     assert len(restored.sql("SELECT 1 FROM order_events")) == 2
 
 
-def test_states_come_back_to_a_database_from_before_there_were_states(restored: BothStores) -> None:
-    """They are restored with the migration still to come, which gives its rows no state."""
+def test_states_return_to_a_database_restored_from_before_states_existed(restored: BothStores) -> None:
+    """The migration follows the restore, and gives existing rows no state."""
     restored.record(orders(3, sent_at=datetime.now(UTC).replace(microsecond=0) - 20 * MINUTE))
     before = states(restored)
     restored.sql("UPDATE orders SET state = NULL, state_version = 0, state_at = NULL")
@@ -141,9 +141,7 @@ def test_states_come_back_to_a_database_from_before_there_were_states(restored: 
     assert events == [("received", "collected", "restored"), ("received", "preparing", "restored")]
 
 
-def test_the_orders_that_a_restored_database_lacks_are_found_with_those_that_are_older(
-    restored: BothStores, api: Api
-) -> None:
+def test_orders_that_a_restored_database_lacks_are_found_however_old(restored: BothStores, api: Api) -> None:
     restored.record(orders(3))
     api.master("DELETE FROM orders WHERE order_id = 'o1'")
     versions = {order_id: version for order_id, (_, version) in states(restored).items()}
@@ -162,16 +160,16 @@ def test_counters_of_a_restored_database_replace_later_versions_in_dynamodb(
     api.master("DELETE FROM counters")
     for name, value, version in counters:
         both.sql("INSERT INTO counters (name, value, version) VALUES (%s, %s, %s)", name, value, version)
-    assert both.shown["TOTAL_ORDERS"] == 2
+    assert both.projected["TOTAL_ORDERS"] == 2
     both.compare_all_counters()
-    assert both.shown["TOTAL_ORDERS"] == 1
-    assert both.shown == {name: value for name, value in both.counters.items() if name in both.shown}
-    assert "ITEM#Tea" not in both.shown
+    assert both.projected["TOTAL_ORDERS"] == 1
+    assert both.projected == {name: value for name, value in both.counters.items() if name in both.projected}
+    assert "ITEM#Tea" not in both.projected
     both.record(orders(3))
-    assert both.shown["TOTAL_ORDERS"] == 2
+    assert both.projected["TOTAL_ORDERS"] == 2
 
 
-def test_after_a_restore_and_a_replay_nothing_is_received(restored: BothStores, api: Api) -> None:
+def test_after_a_restore_and_a_replay_no_order_is_received_again(restored: BothStores, api: Api) -> None:
     before = states(restored)
     (first, second) = orders(1, 2, sent_at=datetime.now(UTC).replace(microsecond=0) - 20 * MINUTE)
     api.master("DELETE FROM orders WHERE order_id = 'o1'")
@@ -182,7 +180,7 @@ def test_after_a_restore_and_a_replay_nothing_is_received(restored: BothStores, 
     assert kitchen["delayed"] == []
 
 
-def test_a_state_that_was_moved_since_is_not_taken_over(restored: BothStores, api: Api) -> None:
+def test_a_state_that_changed_since_is_not_taken_over(restored: BothStores, api: Api) -> None:
     newer = api.move("o1", "ready").body["version"]
     restored.reconciler.write_all(0, Outcome())
     assert rows(restored)["o1"] == states(restored)["o1"] == ("ready", newer)
@@ -190,7 +188,7 @@ def test_a_state_that_was_moved_since_is_not_taken_over(restored: BothStores, ap
     assert rows(restored)["o1"] == ("ready", newer)
 
 
-def test_the_number_in_dynamodb_is_the_rows_also_while_others_record(
+def test_the_pickup_number_in_dynamodb_is_that_of_the_row_also_with_concurrent_inserts(
     both: BothStores, new_mysql: Callable[[], MySql]
 ) -> None:
     databases = [OrdersDatabase(new_mysql(), BERLIN) for _ in range(4)]
@@ -200,7 +198,7 @@ def test_the_number_in_dynamodb_is_the_rows_also_while_others_record(
         kept: list[Order] = []
         for batch in range(6):
             mine = [f"w{number}-{batch}-{n}" for n in range(7)]
-            # What others record, too, breaks up the row of ids.
+            # An order that others record, too, leaves a gap in the ids.
             ids = sorted([*mine, f"all-{batch}"] if batch % 2 else mine)
             now = datetime.now(UTC)
             found = database.record([Order(order_id, now, "Tea", 1) for order_id in ids])

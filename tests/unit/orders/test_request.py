@@ -46,7 +46,7 @@ def order_with(**attributes: Any) -> str:
     return json.dumps({"item": "Tea", "quantity": 1, **attributes})
 
 
-def test_every_order_gets_an_id_of_its_own_without_a_look_at_the_keys() -> None:
+def test_every_order_without_a_key_gets_its_own_id_and_reads_no_keys() -> None:
     def unreachable() -> Keys:
         raise AssertionError
 
@@ -102,7 +102,7 @@ def reversed_members(value: Any) -> Any:
 
 
 @given(note=JSON)
-def test_the_same_order_written_down_by_another_library_is_the_same_order(note: object) -> None:
+def test_the_same_order_encoded_by_another_library_is_the_same_order(note: object) -> None:
     order = {"item": "Latte", "quantity": 2, "note": note}
     other = json.dumps(reversed_members(order), ensure_ascii=False, indent=1)
     other = re.sub(r'"quantity": 2\b', '"quantity": "2", "customer_name": null', other)
@@ -113,7 +113,7 @@ def test_the_same_order_written_down_by_another_library_is_the_same_order(note: 
 @pytest.mark.parametrize(
     ("number", "same"), [("1.10", "1.1"), ("1.0", "1"), ("100", "1e2"), ("-0", "0"), ("0.5", "5E-1")]
 )
-def test_a_number_in_another_spelling_is_the_same_order(number: str, same: str) -> None:
+def test_a_number_in_another_notation_is_the_same_order(number: str, same: str) -> None:
     first, second = (
         request(f'{{"item": "Tea", "quantity": 1, "n": [{text}]}}', "key") for text in (number, same)
     )
@@ -127,7 +127,7 @@ def test_different_orders_have_different_fingerprints(first: object, second: obj
     assert len(fingerprints) == len({json.dumps(n, sort_keys=True) for n in (first, second)})
 
 
-def test_while_the_keys_cannot_be_read_no_order_has_an_id() -> None:
+def test_while_the_keys_cannot_be_read_no_order_gets_an_id() -> None:
     class Away(Keys):
         def claim(self, key: str, claim: Claim) -> Claim:
             raise StoreUnavailableError("DynamoDB: throttled")
@@ -136,13 +136,13 @@ def test_while_the_keys_cannot_be_read_no_order_has_an_id() -> None:
         request(key="key").identify(Away())
 
 
-def test_an_order_may_bring_its_id_with_the_api_key() -> None:
+def test_an_order_may_set_its_id_with_the_api_key() -> None:
     order = request('{"item": "Latte", "quantity": 1, "orderId": "O1"}', with_api_key=True)
     assert order.identify(Keys()) == "O1"
     assert json.loads(order.message("O1"))["orderId"] == "O1"
 
 
-def test_without_the_api_key_nobody_takes_an_id() -> None:
+def test_without_the_api_key_no_order_may_set_its_id() -> None:
     with pytest.raises(InvalidOrderError, match="only with the API key") as refusal:
         request('{"item": "Latte", "quantity": 1, "orderId": "O1"}')
     assert list(refusal.value.errors) == ["orderId"]
@@ -160,7 +160,7 @@ def test_a_key_holds_for_one_own_id() -> None:
         second.identify(keys)
 
 
-def test_who_has_the_api_key_and_who_has_not_do_not_meet_each_others_keys() -> None:
+def test_callers_with_and_without_the_api_key_have_separate_keys() -> None:
     keys = Keys()
     assert request(key="key").identify(keys) != request(key="key", with_api_key=True).identify(keys)
 
@@ -176,14 +176,14 @@ def test_no_request_makes_it_crash(body: str, key: str | None) -> None:
 
 
 @given(item=st.text(max_size=99).map("☕{}".format), note=st.text(max_size=50))
-def test_the_worker_reads_what_was_ordered(item: str, note: str) -> None:
+def test_the_worker_reads_the_order_that_was_placed(item: str, note: str) -> None:
     order = request(json.dumps({"item": item, "quantity": 1, "note": note}))
     fields = OrderFields.of(json.loads(order.message("id")))
     assert (fields.item, fields.order_id, fields.attributes) == (item.strip(), "id", {"note": note})
 
 
 @pytest.mark.parametrize(("with_api_key", "limit"), [(False, MAX_BODY), (True, MAX_BODY_WITH_API_KEY)])
-def test_a_body_larger_than_an_order_needs_is_refused(with_api_key: bool, limit: int) -> None:
+def test_a_body_over_the_limit_is_refused(with_api_key: bool, limit: int) -> None:
     request(LATTE.ljust(limit), with_api_key=with_api_key)
     with pytest.raises(TooLargeError, match=f"larger than {limit} bytes"):
         request(LATTE.ljust(limit + 1), with_api_key=with_api_key)
@@ -217,7 +217,7 @@ def nested(levels: int) -> Any:
         ({"x" * 100: 1}, {"x" * 100: nested(MAX_LEVELS + 1)}, "x" * 100),
     ],
 )
-def test_over_open_http_an_order_has_few_and_shallow_fields(
+def test_over_open_http_an_order_has_few_and_flat_fields(
     largest: dict[str, Any], beyond: dict[str, Any], field: str
 ) -> None:
     assert request(order_with(**largest)).fields.attributes == largest

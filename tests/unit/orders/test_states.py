@@ -54,7 +54,7 @@ def check(state: State, target: State, role: Role = Role.STAFF, reason: str | No
     states.check(*at(state), target, role, reason, NOW)
 
 
-def test_staff_move_an_order_forward_and_leave_states_out() -> None:
+def test_staff_move_an_order_forward_and_may_skip_states() -> None:
     for state, target in itertools.product(State, State):
         if target in FORWARD[state]:
             check(state, target)
@@ -63,17 +63,17 @@ def test_staff_move_an_order_forward_and_leave_states_out() -> None:
                 check(state, target)
 
 
-def test_what_nobody_prepares_yet_is_cancelled_without_a_reason() -> None:
+def test_a_received_order_is_cancelled_without_a_reason() -> None:
     check(RECEIVED, CANCELLED)
 
 
-def test_what_is_prepared_is_cancelled_with_a_reason() -> None:
+def test_an_order_being_prepared_is_cancelled_with_a_reason() -> None:
     check(PREPARING, CANCELLED, reason="out of milk")
     with pytest.raises(ReasonNeededError):
         check(PREPARING, CANCELLED)
 
 
-def test_what_is_ready_is_cancelled_by_a_manager_with_a_reason() -> None:
+def test_a_ready_order_is_cancelled_by_a_manager_with_a_reason() -> None:
     check(READY, CANCELLED, Role.MANAGER, "not picked up")
     with pytest.raises(ManagerNeededError):
         check(READY, CANCELLED, Role.STAFF, "not picked up")
@@ -81,13 +81,13 @@ def test_what_is_ready_is_cancelled_by_a_manager_with_a_reason() -> None:
         check(READY, CANCELLED, Role.MANAGER)
 
 
-def test_what_is_closed_is_not_cancelled() -> None:
+def test_a_closed_order_is_not_cancelled() -> None:
     for state in CLOSED:
         with pytest.raises(NotAllowedError):
             check(state, CANCELLED, Role.MANAGER, "why not")
 
 
-def test_a_recall_leads_to_where_the_latest_change_came_from_for_half_an_hour() -> None:
+def test_a_recall_returns_to_the_previous_state_for_half_an_hour() -> None:
     for came_from in OPEN:
         for to in (*FORWARD[came_from], CANCELLED):
             in_time = at(to, change(came_from, to, timedelta(minutes=30)))
@@ -105,13 +105,13 @@ def test_a_recall_of_a_recall_never_closes_an_order() -> None:
         states.check(*at(PREPARING, change(CANCELLED, PREPARING)), CANCELLED, Role.STAFF, None, NOW)
 
 
-def test_what_came_back_after_the_database_was_restored_is_not_recalled() -> None:
+def test_a_state_adopted_after_a_restore_is_not_recalled() -> None:
     restored = at(READY, change(RECEIVED, READY, actor=RESTORED))
     with pytest.raises(NotAllowedError):
         states.check(*restored, RECEIVED, Role.STAFF, None, NOW)
 
 
-def test_where_somebody_may_move_an_order_is_told() -> None:
+def test_the_allowed_targets_are_listed() -> None:
     def targets(state: State, role: Role) -> list[State]:
         return states.targets(*at(state), role, NOW)
 
@@ -121,7 +121,7 @@ def test_where_somebody_may_move_an_order_is_told() -> None:
     assert targets(COLLECTED, Role.MANAGER) == []
 
 
-def test_a_version_is_the_time_in_microseconds_and_never_goes_backwards() -> None:
+def test_a_version_is_the_time_in_microseconds_and_never_decreases() -> None:
     micros = 1_795_701_600_123_456
     assert moved(Progress(RECEIVED, 1, NOW), READY, NOW).version == micros
     assert moved(Progress(RECEIVED, micros, NOW), READY, NOW).version == micros + 1
@@ -151,7 +151,7 @@ def test_a_test_order_stays_one() -> None:
 
 
 @given(st.lists(st.sampled_from(State), max_size=8), st.sampled_from(Role))
-def test_whatever_is_asked_for_changes_lead_from_one_to_the_next(targets: list[State], role: Role) -> None:
+def test_any_accepted_changes_form_a_chain(targets: list[State], role: Role) -> None:
     progress, changes = states.first(NOW), list[Change]()
     for target in targets:
         try:
@@ -167,7 +167,7 @@ def test_whatever_is_asked_for_changes_lead_from_one_to_the_next(targets: list[S
     assert not any(each.came_from is COLLECTED and each.to is CANCELLED for each in changes)
 
 
-def test_pickup_numbers_are_a_letter_and_two_digits_and_2400_in_a_row_differ() -> None:
+def test_pickup_numbers_are_a_letter_and_two_digits_and_2400_consecutive_ones_differ() -> None:
     assert [pickup_number(row_id) for row_id in (1, 42, 100, 942, 2399, 2400)] == [
         "A01",
         "A42",

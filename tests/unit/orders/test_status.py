@@ -88,7 +88,7 @@ def status(*down: str, names: CustomerNames = CustomerNames.FULL, **findings: An
     return order_status(sources, sources, sources, BERLIN, names, NOW, 6)[0]
 
 
-def test_the_earlier_systems_page_finds_what_it_reads() -> None:
+def test_the_response_has_the_fields_that_the_page_of_the_earlier_system_reads() -> None:
     response = status()
     assert response["metrics"] == [
         {"metric": "TOTAL_ORDERS", "count": 7},
@@ -103,7 +103,7 @@ def test_the_earlier_systems_page_finds_what_it_reads() -> None:
     }
 
 
-def test_how_many_orders_are_open_is_there_and_null_without_the_database() -> None:
+def test_the_number_of_open_orders_is_null_without_the_database() -> None:
     assert status()["open_orders"] == OPEN_ORDERS
     assert status("rds")["open_orders"] is None
 
@@ -112,7 +112,7 @@ def test_a_legacy_row_without_a_time_has_none() -> None:
     assert status()["recent_orders"][1]["created_at"] is None
 
 
-def test_the_hops_show_where_orders_are() -> None:
+def test_the_hops_count_the_orders_on_their_way() -> None:
     assert status()["sync"] == {
         "waiting": 3,
         "in_flight": 2,
@@ -134,21 +134,19 @@ def test_the_hops_show_where_orders_are() -> None:
 
 
 @pytest.mark.parametrize(("age", "is_known"), [(0, True), (300, True), (301, False)])
-def test_what_is_in_the_dead_letter_queue_is_unknown_without_a_sweep_for_five_minutes(
-    age: int, is_known: bool
-) -> None:
+def test_dead_letters_are_unknown_without_a_sweep_for_five_minutes(age: int, is_known: bool) -> None:
     found = DeadLetterCounts(rejected=1, conflicting=0, waiting=0, as_of=NOW - timedelta(seconds=age))
     assert (status(dead_letters=found)["sync"]["dead_letters"] is not None) == is_known
 
 
 @pytest.mark.parametrize("response", [status(dead_letters=None), status("dynamodb")])
-def test_what_is_in_the_dead_letter_queue_is_unknown_before_the_first_sweep_and_without_dynamodb(
+def test_dead_letters_are_unknown_before_the_first_sweep_and_without_dynamodb(
     response: dict[str, Any],
 ) -> None:
     assert response["sync"]["dead_letters"] is None
 
 
-def test_today_is_compared_with_yesterday_until_this_time() -> None:
+def test_today_is_compared_with_yesterday_until_the_same_time() -> None:
     assert status()["today"] == {"count": 2, "same_time_yesterday": 5 + 7 + 9 * 10 // 15}
 
 
@@ -162,7 +160,7 @@ def test_today_comes_from_dynamodb_and_yesterday_from_the_database(
 
 
 @pytest.mark.parametrize(("names", "shown"), [("full", "Ann Lee"), ("initial", "Ann L."), ("none", "")])
-def test_customers_names_are_shown_as_the_setting_says(names: str, shown: str) -> None:
+def test_customers_names_follow_the_setting(names: str, shown: str) -> None:
     response = status(names=CustomerNames(names))
     assert response["recent_orders"][0]["customer_name"] == shown
     assert names == "full" or "Lee" not in json.dumps(response)
@@ -188,7 +186,7 @@ def test_before_the_first_comparison_nothing_is_known() -> None:
     assert status(found=RdsOrders())["sync"]["rds_orders"] is None
 
 
-def test_a_drift_is_not_in_sync_and_says_since_when() -> None:
+def test_a_drift_is_out_of_sync_and_has_its_start() -> None:
     found = RdsOrders(count=6, as_of=NOW, drift=1, drift_since=NOW - timedelta(minutes=3))
     sync = status(found=found)["sync"]
     assert (sync["in_sync"], sync["drift"]) == (False, 1)
@@ -196,7 +194,7 @@ def test_a_drift_is_not_in_sync_and_says_since_when() -> None:
 
 
 @pytest.mark.parametrize("as_of", [None, COMPARED_AT])
-def test_where_no_comparison_is_possible_it_is_unknown_whether_the_stores_are_in_sync(
+def test_without_a_comparison_in_sync_is_unknown(
     as_of: datetime | None,
 ) -> None:
     unknown = {"unknown_since": COMPARED_AT, "unknown_reason": "MySQL error 2003"}
@@ -210,9 +208,7 @@ def test_where_no_comparison_is_possible_it_is_unknown_whether_the_stores_are_in
 
 
 @pytest.mark.parametrize(("age", "in_sync"), [(300, True), (301, None)])
-def test_a_comparison_of_more_than_five_minutes_ago_says_nothing_of_now(
-    age: int, in_sync: bool | None
-) -> None:
+def test_a_comparison_older_than_five_minutes_is_ignored(age: int, in_sync: bool | None) -> None:
     as_of = NOW - timedelta(seconds=age)
     since, reason = ("2026-11-22T23:34:59.000Z", NOT_COMPARED_RECENTLY) if in_sync is None else (None, None)
     assert comparison(as_of=as_of) == (in_sync, 0, since, reason)
@@ -235,7 +231,7 @@ def test_the_last_24_hours_end_with_the_cafes_current_hour() -> None:
     ("down", "unknown"),
     [("dynamodb", "rds_orders"), ("dynamodb", "dynamodb_orders"), ("sqs", "waiting")],
 )
-def test_an_unavailable_source_is_named_and_the_rest_is_there(down: str, unknown: str) -> None:
+def test_an_unavailable_source_is_named_and_the_rest_is_complete(down: str, unknown: str) -> None:
     response = status(down)
     assert response["degraded"] == [down]
     assert response["sync"][unknown] is None

@@ -1,4 +1,4 @@
-"""Orders among the dead letters are recorded, and what holds none stays for a person."""
+"""Orders among the dead letters are recorded, and invalid messages stay for an operator."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.waiting import LIMIT
 
 
 class OneAtATime:
-    """A client of moto's, which is not made for threads."""
+    """A client of moto, which is not thread-safe."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -44,7 +44,7 @@ class OneAtATime:
 
 
 class Queue:
-    """A queue that a test fills and watches."""
+    """A queue that a test fills and reads."""
 
     def __init__(self, client: Any) -> None:
         self.client = OneAtATime(client)
@@ -63,8 +63,8 @@ class Queue:
 
     def visible(self) -> int:
         names = ["ApproximateNumberOfMessages"]
-        answer = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
-        return int(answer["Attributes"][names[0]])
+        found = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
+        return int(found["Attributes"][names[0]])
 
 
 @pytest.fixture
@@ -111,13 +111,13 @@ def test_orders_are_recorded_and_invalid_messages_stay(
     assert total(projection) == 16
     item = dynamodb.get_item(TableName="Orders", Key={"orderId": {"S": "sns-1"}})["Item"]
     assert item["created_at"] == {"S": "2026-11-22T12:00:00.000+00:00"}
-    # What stays is looked at again each time, and is there for everybody in between.
+    # The messages that stay are read again by each sweep, and visible in between.
     again = run(dead_letters, ledger)
     assert (again.recorded, again.rejected) == ([], 2)
     assert queue.visible() == 2
 
 
-def test_an_order_that_is_recorded_already_is_deleted_and_not_counted_again(
+def test_a_recorded_order_is_deleted_and_not_counted_again(
     queue: Queue, dead_letters: DeadLetters, ledger: Ledger, projection: Projection
 ) -> None:
     queue.send(order("o1"), order("o1"))
@@ -127,7 +127,7 @@ def test_an_order_that_is_recorded_already_is_deleted_and_not_counted_again(
     assert (total(projection), queue.visible()) == (1, 0)
 
 
-def test_an_order_with_the_id_of_another_one_stays_in_a_state_of_its_own(
+def test_an_order_with_the_id_of_another_one_stays_as_a_conflict(
     queue: Queue, dead_letters: DeadLetters, ledger: Ledger, projection: Projection
 ) -> None:
     queue.send(order("o1"))
@@ -141,7 +141,7 @@ def test_an_order_with_the_id_of_another_one_stays_in_a_state_of_its_own(
     assert (total(projection), queue.visible()) == (2, 2)
 
 
-def test_of_two_orders_with_one_id_one_is_recorded_and_the_other_stays(
+def test_one_of_two_orders_with_one_id_is_recorded_and_the_other_stays(
     queue: Queue, dead_letters: DeadLetters, ledger: Ledger, projection: Projection
 ) -> None:
     queue.send(order("o1"), order("o1", quantity=2))
@@ -150,7 +150,7 @@ def test_of_two_orders_with_one_id_one_is_recorded_and_the_other_stays(
     assert (total(projection), queue.visible()) == (1, 1)
 
 
-def test_a_conflict_is_over_once_the_order_that_has_its_id_is_deleted(
+def test_a_conflict_ends_when_the_order_that_has_its_id_is_deleted(
     queue: Queue, dead_letters: DeadLetters, ledger: Ledger, server: Server
 ) -> None:
     queue.send(order("o1"))
@@ -163,11 +163,11 @@ def test_a_conflict_is_over_once_the_order_that_has_its_id_is_deleted(
     assert (found.recorded, found.conflicting, queue.visible()) == (["o1"], 0, 0)
 
 
-def test_a_conflict_that_stays_costs_two_statements_for_all_and_writes_nothing(
+def test_lasting_conflicts_cost_two_statements_together_and_write_nothing(
     queue: Queue, dead_letters: DeadLetters, mysql: MySql
 ) -> None:
     class Unused:
-        """A projection that nobody is to call."""
+        """A projection that must not be called."""
 
         def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Written:
             raise AssertionError(orders)
@@ -190,7 +190,7 @@ def test_a_conflict_that_stays_costs_two_statements_for_all_and_writes_nothing(
 
 
 class LedgerStandIn(Ledger):
-    """A ledger that gives reasons by order id, or one for all."""
+    """A ledger whose orders fail for reasons by order id, or for one reason."""
 
     def __init__(self, **reasons: str) -> None:
         self.reasons = reasons
@@ -213,12 +213,12 @@ def test_while_a_store_is_unavailable_orders_wait_and_only_invalid_messages_are_
     assert (found.recorded, found.waiting, found.rejected, found.left) == ([], 95, 1, 96)
     assert (found.waiting_reason, found.reason) == ("MySQL error 2003", None)
     assert found.rejected_reason == "The order must be a JSON object; this is not JSON."
-    # The store is not tried again for the rest, and everybody sees the messages again.
+    # The store is not called again for the rest, and the messages are visible again.
     assert unavailable.calls == 1
     assert queue.visible() == 96
 
 
-def test_an_order_that_a_store_refuses_stays_and_holds_nobody_up(
+def test_an_order_that_a_store_refuses_stays_and_blocks_no_other(
     queue: Queue, dead_letters: DeadLetters
 ) -> None:
     queue.send(*(order(f"o{n}") for n in range(15)))
@@ -228,7 +228,7 @@ def test_an_order_that_a_store_refuses_stays_and_holds_nobody_up(
     assert queue.visible() == 1
 
 
-def test_conflicts_do_not_end_the_sweep_as_a_store_that_is_unavailable_does(
+def test_conflicts_do_not_end_the_sweep_but_an_unavailable_store_does(
     queue: Queue, dead_letters: DeadLetters
 ) -> None:
     queue.send(*(order(f"o{n}") for n in range(95)))
@@ -238,7 +238,7 @@ def test_conflicts_do_not_end_the_sweep_as_a_store_that_is_unavailable_does(
     assert ledger.calls > 1
 
 
-def test_an_order_on_which_our_code_fails_waits_for_the_next_release(
+def test_an_order_that_triggers_a_defect_waits_for_the_next_release(
     queue: Queue, dead_letters: DeadLetters
 ) -> None:
     queue.send(order("o1"), order("o2"))
@@ -247,7 +247,7 @@ def test_an_order_on_which_our_code_fails_waits_for_the_next_release(
     assert found.waiting_reason == "KeyError in tables.py, line 7"
 
 
-def test_a_message_on_which_the_parser_fails_waits_and_holds_nobody_up(
+def test_a_message_on_which_the_parser_fails_waits_and_blocks_no_other(
     queue: Queue, dead_letters: DeadLetters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parse = message.parse_record
@@ -265,9 +265,7 @@ def test_a_message_on_which_the_parser_fails_waits_and_holds_nobody_up(
     assert found.waiting_reason.startswith("ZeroDivisionError in test_sweep.py")
 
 
-def test_the_reason_of_a_message_that_is_wrong_all_over_is_short(
-    queue: Queue, dead_letters: DeadLetters
-) -> None:
+def test_the_reason_of_a_message_with_many_errors_is_short(queue: Queue, dead_letters: DeadLetters) -> None:
     queue.send({"item": "Tea", "quantity": 1, **{f"field {n}": {"": 1} for n in range(999)}})
     assert len(run(dead_letters, LedgerStandIn()).rejected_reason or "") < 1000
 
@@ -329,11 +327,11 @@ def test_ten_thousand_orders_cost_a_round_of_calls_for_every_eighty_messages(poi
     assert sqs.calls["put back"] == poison // 10
 
 
-def test_messages_are_received_deleted_and_put_back_several_calls_at_once() -> None:
+def test_messages_are_received_deleted_and_put_back_in_concurrent_calls() -> None:
     together = threading.Barrier(PARALLEL, timeout=LIMIT)
 
     class Slow:
-        """A queue that answers nobody before everybody has asked."""
+        """A queue that responds once all calls are waiting."""
 
         def receive_message(self, **_: Any) -> Any:
             number = together.wait()
@@ -349,13 +347,13 @@ def test_messages_are_received_deleted_and_put_back_several_calls_at_once() -> N
     letters.release([str(number) for number in range(10 * PARALLEL, 20 * PARALLEL)])
 
 
-def test_once_a_call_fails_no_more_begin_and_none_is_left_running() -> None:
+def test_after_a_failed_call_no_further_one_begins_and_none_stays_running() -> None:
     another, reported = threading.Event(), threading.Event()
     begun: list[str] = []
     ended: list[str] = []
 
     class OneFails:
-        """A queue that refuses the first call once it has another, and takes its time for the others."""
+        """A queue that refuses the first call once a second one runs, and is slow for the others."""
 
         def delete_message_batch(self, *, Entries: Sequence[Any], **_: Any) -> Any:  # noqa: N803 - boto3's name
             if Entries[0]["ReceiptHandle"] == "0":
@@ -378,9 +376,9 @@ def test_once_a_call_fails_no_more_begin_and_none_is_left_running() -> None:
     assert len(begun) < len(names) // 10 - 1  # ten go together
 
 
-def test_what_comes_round_again_ends_the_sweep_and_is_counted_once() -> None:
-    class Impatient:
-        """A queue that shows a message again at once."""
+def test_a_message_received_again_ends_the_sweep_and_is_counted_once() -> None:
+    class WithoutVisibilityTimeout:
+        """A queue that delivers a message again at once."""
 
         back: Sequence[str] = ()
 
@@ -393,9 +391,9 @@ def test_what_comes_round_again_ends_the_sweep_and_is_counted_once() -> None:
         def release(self, message_ids: Sequence[str]) -> None:
             self.back = message_ids
 
-    impatient = Impatient()
-    assert sweep(impatient, LedgerStandIn(), lambda: 1.0).rejected == 1
-    assert impatient.back == ["m1"]
+    queue = WithoutVisibilityTimeout()
+    assert sweep(queue, LedgerStandIn(), lambda: 1.0).rejected == 1
+    assert queue.back == ["m1"]
 
 
 def test_a_queue_that_is_unavailable_is_reported(queue: Queue, dead_letters: DeadLetters) -> None:
@@ -405,9 +403,9 @@ def test_a_queue_that_is_unavailable_is_reported(queue: Queue, dead_letters: Dea
     assert found.reason.startswith("SQS: ")
 
 
-def test_what_was_recorded_before_the_queue_failed_is_reported() -> None:
+def test_orders_recorded_before_the_queue_failed_are_reported() -> None:
     class Failing:
-        """A queue that hands one order out and then fails."""
+        """A queue that delivers one order and then fails."""
 
         messages: Sequence[Mapping[str, Any]] = [
             {

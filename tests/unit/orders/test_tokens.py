@@ -17,20 +17,20 @@ ORDER_ID = "7f4df1a3-0c2b-4a53-8c7b-1d0d4b8f6c11"
 KEYS = {"2": "two", "1": "one"}
 
 
-def test_a_token_opens_the_order_that_it_was_made_for() -> None:
+def test_a_token_verifies_as_the_order_that_it_was_signed_for() -> None:
     for order_id in (ORDER_ID, "a.b.c", "A:1_2-3", "x" * 64):
         token = sign(order_id, "2", "two")
         assert verify(token, KEYS.get) == order_id
         assert len(token.rpartition(".")[2]) == 22, "128 bits"
 
 
-def test_a_token_of_the_previous_key_is_good_and_one_of_the_key_before_is_not() -> None:
+def test_a_token_of_the_previous_key_is_valid_and_one_of_an_older_key_is_not() -> None:
     token = sign(ORDER_ID, "1", "one")
     assert verify(token, KEYS.get) == ORDER_ID
     assert verify(token, {"3": "three", "2": "two"}.get) is None
 
 
-def test_no_change_of_a_token_is_good() -> None:
+def test_no_changed_token_is_valid() -> None:
     token = sign(ORDER_ID, "2", "two")
     _, _, mac = token.rpartition(".")
     for place in range(len(token)):
@@ -76,7 +76,7 @@ def test_keys_are_read_once(secret: Secret) -> None:
     assert secret.reads == 1
 
 
-def test_a_new_key_is_found_and_made_up_ones_are_looked_for_once_a_minute(secret: Secret) -> None:
+def test_a_new_key_is_found_and_unknown_ones_are_looked_up_once_a_minute(secret: Secret) -> None:
     secret.put({"current": "1", "keys": {"1": "one"}})
     keys = secret.keys
     keys.current()
@@ -89,7 +89,7 @@ def test_a_new_key_is_found_and_made_up_ones_are_looked_for_once_a_minute(secret
 
 
 @pytest.mark.parametrize("value", [[], {"current": "1", "keys": {}}, {"current": "1", "keys": {"1": None}}])
-def test_a_spoiled_secret_is_named_and_not_read_again_for_a_minute(secret: Secret, value: object) -> None:
+def test_an_invalid_secret_is_logged_and_not_read_again_for_a_minute(secret: Secret, value: object) -> None:
     secret.put(value)
     keys = secret.keys
     with pytest.raises(StoreUnavailableError, match="lacks the current key"):

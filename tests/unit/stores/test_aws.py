@@ -35,23 +35,23 @@ def test_a_call_takes_no_longer_than_its_purpose_allows(
     assert options.retries == {"mode": "standard", "total_max_attempts": attempts}
 
 
-def test_as_many_calls_of_a_batch_have_a_connection_as_run_at_once() -> None:
+def test_a_batch_has_a_connection_for_each_of_its_concurrent_calls() -> None:
     assert aws.client("dynamodb", FOR_BATCHES).meta.config.max_pool_connections == aws.CONNECTIONS
 
 
 @pytest.mark.parametrize(
     ("dual_stack", "name"), [(False, "sqs.eu-central-1.amazonaws.com"), (True, "sqs.eu-central-1.api.aws")]
 )
-def test_a_client_calls_its_service_by_one_of_its_names(name: str, *, dual_stack: bool) -> None:
+def test_a_client_calls_its_service_at_its_endpoint(name: str, *, dual_stack: bool) -> None:
     client = aws.client("sqs", FOR_REQUESTS, dual_stack=dual_stack)
     assert client.meta.endpoint_url == f"https://{name}"
     called: list[str] = []
 
-    def answer(request: AWSPreparedRequest, **_: object) -> None:
+    def refuse(request: AWSPreparedRequest, **_: object) -> None:
         called.append(request.url)
         raise ConnectTimeoutError(endpoint_url=request.url)
 
-    client.meta.events.register("before-send", answer)
+    client.meta.events.register("before-send", refuse)
     with pytest.raises(ConnectTimeoutError):
         client.receive_message(QueueUrl=f"https://{name}/1/OrderQueue")
     assert set(called) == {f"https://{name}/"}
@@ -62,7 +62,7 @@ def test_each_service_has_a_client(service: str) -> None:
     assert aws.client(service, FOR_REQUESTS).meta.service_model.service_name == service
 
 
-def test_no_directory_of_other_services_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_directory_of_another_service_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     list_directory = os.listdir
 

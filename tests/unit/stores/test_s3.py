@@ -50,7 +50,7 @@ class Breaking:
         return fail
 
 
-def test_a_large_file_is_sent_in_parts_and_is_there_as_a_whole(bucket: Any) -> None:
+def test_a_large_file_is_uploaded_in_parts_and_appears_as_a_whole(bucket: Any) -> None:
     assert Files(BUCKET, bucket).write("x", PARTS, "text/plain", {"rows": "3"}) == 2 * PART + 1001
     stored = bucket.get_object(Bucket=BUCKET, Key="x")
     assert stored["Body"].read() == b"".join(PARTS)
@@ -59,14 +59,14 @@ def test_a_large_file_is_sent_in_parts_and_is_there_as_a_whole(bucket: Any) -> N
 
 
 @pytest.mark.parametrize("broken", ["upload_part", "complete_multipart_upload"])
-def test_a_large_file_that_is_broken_off_leaves_nothing(bucket: Any, broken: str) -> None:
+def test_an_interrupted_large_upload_leaves_nothing(bucket: Any, broken: str) -> None:
     with pytest.raises(StoreUnavailableError):
         Files(BUCKET, Breaking(bucket, broken)).write("x", PARTS, "text/plain", {})
     assert "Contents" not in bucket.list_objects_v2(Bucket=BUCKET)
     assert "Uploads" not in bucket.list_multipart_uploads(Bucket=BUCKET)
 
 
-def test_an_endpoint_that_is_away_is_a_reason_too() -> None:
+def test_an_unreachable_endpoint_is_a_reason_too() -> None:
     class Away:
         def list_objects_v2(self, **_: Any) -> None:
             raise EndpointConnectionError(endpoint_url="https://s3")
@@ -75,7 +75,7 @@ def test_an_endpoint_that_is_away_is_a_reason_too() -> None:
         Files(BUCKET, Away()).written()
 
 
-def test_a_bucket_of_more_files_than_one_answer_has_is_read_to_its_end() -> None:
+def test_a_bucket_is_listed_over_several_pages() -> None:
     class Pages:
         def list_objects_v2(self, Bucket: str, ContinuationToken: str = "0") -> dict[str, Any]:  # noqa: N803
             number = int(ContinuationToken)

@@ -13,7 +13,7 @@ from tests.stores import moto_client
 
 
 @mock_aws
-def test_an_order_is_published_as_it_is() -> None:
+def test_an_order_is_published_unchanged() -> None:
     sns = moto_client("sns")
     sqs = moto_client("sqs")
     topic = sns.create_topic(Name="OrderTopic")["TopicArn"]
@@ -25,7 +25,7 @@ def test_an_order_is_published_as_it_is() -> None:
 
 
 @mock_aws
-def test_a_topic_that_takes_nothing_is_unavailable() -> None:
+def test_a_topic_that_refuses_a_message_is_unavailable() -> None:
     sns = moto_client("sns")
     with pytest.raises(StoreUnavailableError, match=r"SNS: .*NotFound"):
         OrderTopic("arn:aws:sns:us-east-1:123456789012:gone", sns).publish("{}")

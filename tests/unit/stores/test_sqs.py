@@ -1,4 +1,4 @@
-"""How functions find SQS."""
+"""The endpoint at which functions call SQS."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ def region(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
 
 
-def test_sqs_is_called_by_the_name_of_its_private_endpoint() -> None:
+def test_sqs_is_called_at_its_private_endpoint() -> None:
     assert sqs_client().meta.endpoint_url == "https://sqs.eu-central-1.amazonaws.com"
 
 
-def test_over_ipv6_sqs_is_called_by_its_dual_stack_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_over_ipv6_sqs_is_called_at_its_dual_stack_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SQS_DUALSTACK", "true")
     assert sqs_client().meta.endpoint_url == "https://sqs.eu-central-1.api.aws"
 
 
-def test_no_variable_of_the_sdk_changes_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_variable_of_the_sdk_changes_the_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_USE_DUALSTACK_ENDPOINT", "true")
     assert sqs_client().meta.endpoint_url == "https://sqs.eu-central-1.amazonaws.com"

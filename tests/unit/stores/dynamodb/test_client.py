@@ -1,4 +1,4 @@
-"""Calls of DynamoDB: what is tried again, what is not, and what each error means."""
+"""Calls of DynamoDB: retries, and the meaning of each error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def error(code: str) -> ClientError:
 
 
 class Scripted:
-    """A client whose calls return or raise one result after the other, and the last one again and again."""
+    """A client whose calls return or raise scripted results, and repeat the last one."""
 
     def __init__(self, *results: Any) -> None:
         self.results = list(results)
@@ -48,7 +48,7 @@ class Scripted:
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Pauses between attempts, which do not take time here; each is as long as it may be."""
+    """Pauses between attempts, which are not slept; each has its maximal length."""
     paused: list[float] = []
     monkeypatch.setattr("stores.dynamodb.client.time.sleep", paused.append)
     monkeypatch.setattr("stores.dynamodb.client.random.uniform", lambda _shortest, longest: longest)
@@ -56,14 +56,14 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.mark.parametrize("code", sorted(TRANSIENT))
-def test_an_error_that_passes_is_tried_again(code: str, pauses: list[float]) -> None:
+def test_a_transient_error_is_retried(code: str, pauses: list[float]) -> None:
     client = Scripted(error(code), error(code), {"Attributes": {}})
     assert DynamoDb(client=client).call("update_item", TableName="T") == {"Attributes": {}}
     assert client.requests == [{"TableName": "T"}] * 3
     assert pauses == [0.02, 0.04]
 
 
-def test_throttling_that_does_not_end_is_reported_after_the_last_attempt(pauses: list[float]) -> None:
+def test_lasting_throttling_is_reported_after_the_last_attempt(pauses: list[float]) -> None:
     client = Scripted(error(THROTTLED))
     with pytest.raises(StoreUnavailableError, match=THROTTLED):
         DynamoDb(client=client).call("update_item")
@@ -72,7 +72,7 @@ def test_throttling_that_does_not_end_is_reported_after_the_last_attempt(pauses:
     assert max(pauses) == LONGEST_PAUSE
 
 
-def test_throttling_that_does_not_end_leaves_a_worker_of_the_shortest_timeout_time_to_say_so() -> None:
+def test_lasting_throttling_is_reported_within_the_shortest_timeout_of_a_worker() -> None:
     # At the longest: botocore waits a second before its second attempt.
     botocores = sum(2**retry for retry in range(aws.FOR_BATCHES.attempts - 1))
     ours = sum(min(LONGEST_PAUSE, 0.02 * 2**attempt) for attempt in range(ATTEMPTS))
@@ -80,7 +80,7 @@ def test_throttling_that_does_not_end_leaves_a_worker_of_the_shortest_timeout_ti
 
 
 @pytest.mark.parametrize("problem", [error("AccessDeniedException"), error("ResourceNotFoundException")])
-def test_an_error_that_stays_is_reported_at_once(problem: ClientError) -> None:
+def test_a_permanent_error_is_reported_at_once(problem: ClientError) -> None:
     client = Scripted(problem)
     with pytest.raises(StoreUnavailableError) as caught:
         DynamoDb(client=client).call("update_item")
@@ -88,8 +88,8 @@ def test_an_error_that_stays_is_reported_at_once(problem: ClientError) -> None:
     assert "customer" not in str(caught.value)
 
 
-def test_a_call_without_an_answer_is_not_tried_again_here() -> None:
-    """Botocore has tried it again already; the message in the queue is tried again as a whole."""
+def test_a_call_without_a_response_is_not_retried_here() -> None:
+    """Botocore has retried it already, and the message is received again."""
     client = Scripted(ReadTimeoutError(endpoint_url="https://dynamodb"))
     with pytest.raises(StoreUnavailableError, match="https://dynamodb"):
         DynamoDb(client=client).call("update_item")
@@ -98,17 +98,17 @@ def test_a_call_without_an_answer_is_not_tried_again_here() -> None:
 
 @pytest.mark.parametrize("operation", ["batch_write_item", "put_item", "update_item"])
 @pytest.mark.parametrize("code", ["ValidationException", "ItemCollectionSizeLimitExceededException"])
-def test_a_write_that_dynamodb_does_not_take_is_refused(operation: str, code: str) -> None:
+def test_an_invalid_write_is_refused(operation: str, code: str) -> None:
     with pytest.raises(OrderRefusedError, match=code):
         DynamoDb(client=Scripted(error(code))).call(operation)
 
 
-def test_a_read_that_dynamodb_does_not_take_refuses_no_order() -> None:
+def test_an_invalid_read_refuses_no_order() -> None:
     with pytest.raises(StoreUnavailableError):
         DynamoDb(client=Scripted(error("ValidationException"))).call("batch_get_item")
 
 
-def test_a_condition_that_fails_is_an_answer() -> None:
+def test_a_failed_condition_is_a_result() -> None:
     client = Scripted(error("ConditionalCheckFailedException"))
     with pytest.raises(ConditionFailedError):
         DynamoDb(client=client).call("update_item")
@@ -127,7 +127,7 @@ def found(*numbers: int, unprocessed: Iterable[int] = ()) -> dict[str, Any]:
     return {"Responses": {"T": keys(numbers)}, "UnprocessedKeys": left}
 
 
-def test_keys_that_dynamodb_left_over_are_read_again_after_a_pause(pauses: list[float]) -> None:
+def test_unprocessed_keys_are_read_again_after_a_pause(pauses: list[float]) -> None:
     client = Scripted(found(1, unprocessed=[2, 3]), found(2, unprocessed=[3]), found(3))
     items = DynamoDb(client=client).get("T", keys([1, 2, 3]), consistent=True)
     assert list(items) == keys([1, 2, 3])
@@ -139,7 +139,7 @@ def test_keys_that_dynamodb_left_over_are_read_again_after_a_pause(pauses: list[
     assert pauses == [0.02, 0.04]
 
 
-def test_keys_that_dynamodb_keeps_leaving_over_are_reported() -> None:
+def test_keys_that_stay_unprocessed_are_reported() -> None:
     client = Scripted(found(unprocessed=[1]))
     with pytest.raises(StoreUnavailableError, match="throttled"):
         list(DynamoDb(client=client).get("T", keys([1]), consistent=True))
@@ -147,14 +147,14 @@ def test_keys_that_dynamodb_keeps_leaving_over_are_reported() -> None:
 
 
 @pytest.mark.parametrize(("number", "calls"), [(0, []), (MAX_KEYS, [100]), (MAX_KEYS + 1, [100, 1])])
-def test_as_many_keys_are_read_at_once_as_dynamodb_takes(number: int, calls: list[int]) -> None:
+def test_keys_are_read_in_batches_of_the_size_that_dynamodb_accepts(number: int, calls: list[int]) -> None:
     client = Scripted({"Responses": {}})
     assert list(DynamoDb(client=client).get("T", keys(range(number)), consistent=False)) == []
     assert [len(request["RequestItems"]["T"]["Keys"]) for request in client.requests] == calls
 
 
 @pytest.mark.parametrize("consistent", [True, False])
-def test_a_read_is_as_consistent_as_its_caller_wants(*, consistent: bool) -> None:
+def test_a_read_has_the_consistency_that_its_caller_requests(*, consistent: bool) -> None:
     client = Scripted({"Responses": {}})
     list(DynamoDb(client=client).get("T", keys([1]), consistent=consistent, attributes="a, b"))
     (request,) = client.requests
@@ -169,7 +169,7 @@ def puts(numbers: Iterable[int]) -> list[dict[str, Any]]:
     return [{"PutRequest": {"Item": item}} for item in keys(numbers)]
 
 
-def test_items_that_dynamodb_left_over_are_put_again_after_a_pause(pauses: list[float]) -> None:
+def test_unprocessed_items_are_put_again_after_a_pause(pauses: list[float]) -> None:
     client = Scripted({"UnprocessedItems": {"T": puts([2])}}, {"UnprocessedItems": {}})
     DynamoDb(client=client).put("T", keys([1, 2]))
     assert [request["RequestItems"] for request in client.requests] == [
@@ -179,7 +179,7 @@ def test_items_that_dynamodb_left_over_are_put_again_after_a_pause(pauses: list[
     assert pauses == [0.02]
 
 
-def test_items_that_dynamodb_keeps_leaving_over_are_reported() -> None:
+def test_items_that_stay_unprocessed_are_reported() -> None:
     client = Scripted({"UnprocessedItems": {"T": puts([1])}})
     with pytest.raises(StoreUnavailableError, match="throttled"):
         DynamoDb(client=client).put("T", keys([1]))
@@ -196,6 +196,6 @@ def test_a_table_of_many_pages_is_scanned_to_its_end() -> None:
     }
 
 
-def test_a_value_that_json_does_not_have_is_a_defect() -> None:
+def test_a_value_that_json_cannot_represent_is_a_defect() -> None:
     with pytest.raises(TypeError, match="float"):
         attribute([0.5])

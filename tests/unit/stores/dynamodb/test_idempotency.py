@@ -1,4 +1,4 @@
-"""Idempotency keys: what a key stands for, and for how long."""
+"""Idempotency keys: the order of each key, and how long a key holds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def create_table(dynamodb: Any) -> None:
 
 
 class Clock:
-    """Clock that a test moves."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = NOON
@@ -49,7 +49,7 @@ def keys(dynamodb: Any, clock: Clock) -> IdempotencyKeys:
     return IdempotencyKeys(TABLE, dynamodb, clock)
 
 
-def test_the_first_claim_of_a_key_holds_whatever_is_claimed_later(keys: IdempotencyKeys) -> None:
+def test_the_first_claim_of_a_key_holds_against_later_ones(keys: IdempotencyKeys) -> None:
     other = Claim("third", "another hash")
     assert [keys.claim("key", claim) for claim in (FIRST, SECOND, other)] == [FIRST] * 3
     assert keys.claim("another key", SECOND) == SECOND
@@ -83,7 +83,7 @@ def test_dynamodb_deletes_a_key_when_it_has_expired(keys: IdempotencyKeys, dynam
     }
 
 
-def test_of_claims_at_the_same_time_one_holds(keys: IdempotencyKeys) -> None:
+def test_one_of_several_concurrent_claims_holds(keys: IdempotencyKeys) -> None:
     claims = [Claim(f"order-{number}", "hash") for number in range(16)]
     with ThreadPoolExecutor(8) as pool:
         held = set(pool.map(lambda claim: keys.claim("key", claim), claims))
@@ -91,17 +91,17 @@ def test_of_claims_at_the_same_time_one_holds(keys: IdempotencyKeys) -> None:
     assert held <= set(claims)
 
 
-def test_a_claim_whose_answer_was_lost_is_found_again(
+def test_a_claim_whose_response_was_lost_is_found_again(
     keys: IdempotencyKeys, dynamodb: Any, clock: Clock
 ) -> None:
-    """As when botocore repeats the call by itself: the claim that is there is the caller's own."""
+    """Botocore repeats the call by itself, and the claim that it finds is the caller's own."""
 
-    class LosesTheAnswer:
+    class LosesTheResponse:
         def put_item(self, **request: Any) -> Any:
             dynamodb.put_item(**request)
             dynamodb.put_item(**request)
 
-    assert IdempotencyKeys(TABLE, LosesTheAnswer(), clock).claim("key", FIRST) == FIRST
+    assert IdempotencyKeys(TABLE, LosesTheResponse(), clock).claim("key", FIRST) == FIRST
     assert keys.claim("key", SECOND) == FIRST
 
 
@@ -114,13 +114,13 @@ def test_a_claim_whose_answer_was_lost_is_found_again(
         ReadTimeoutError(endpoint_url="https://dynamodb"),
     ],
 )
-def test_a_table_that_does_not_answer_is_an_unavailable_store(error: Exception) -> None:
-    class Away:
+def test_an_unreachable_table_is_an_unavailable_store(error: Exception) -> None:
+    class Unreachable:
         def put_item(self, **_: Any) -> Any:
             raise error
 
     with pytest.raises(StoreUnavailableError, match=r"^DynamoDB: "):
-        IdempotencyKeys(TABLE, Away()).claim("key", FIRST)
+        IdempotencyKeys(TABLE, Unreachable()).claim("key", FIRST)
 
 
 @given(
@@ -133,10 +133,10 @@ def test_a_table_that_does_not_answer_is_an_unavailable_store(error: Exception) 
     )
 )
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_claims_at_any_times_are_answered_as_by_a_dictionary_that_forgets(
+def test_claims_behave_as_in_a_dictionary_whose_keys_expire(
     keys: IdempotencyKeys, clock: Clock, steps: list[tuple[int, str, str]]
 ) -> None:
-    clock.now += 2 * KEY_LIFETIME  # after all that the last example claimed
+    clock.now += 2 * KEY_LIFETIME  # the claims of the last example have expired
     model: dict[str, tuple[float, Claim]] = {}
     for number, (seconds, key, fingerprint) in enumerate(steps):
         clock.now += seconds

@@ -75,7 +75,7 @@ def projection(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> Projection:
 # Orders.
 
 
-def test_an_order_is_kept_with_all_its_attributes(projection: Projection, dynamodb: Any) -> None:
+def test_an_order_is_stored_with_all_its_attributes(projection: Projection, dynamodb: Any) -> None:
     attributes = {"table_number": 4, "tip": Decimal("0.5"), "notes": [{"a": None, "b": True}]}
     assert projection.write(orders(1, attributes=attributes), {}) == Written()
     assert dynamodb.get_item(TableName="Orders", Key={"orderId": {"S": "o0"}})["Item"] == {
@@ -102,7 +102,7 @@ def test_attributes_never_replace_an_orders_own_fields(projection: Projection, d
     }
 
 
-def test_an_orders_state_version_and_number_stand_next_to_it(projection: Projection, dynamodb: Any) -> None:
+def test_an_orders_item_has_its_state_version_and_number(projection: Projection, dynamodb: Any) -> None:
     others = dict.fromkeys(OWN_ATTRIBUTES, "a publisher's")
     order = dataclasses.replace(moved(0, 7, row_id=442), attributes=others)
     assert projection.write([order], {}) == Written()
@@ -118,9 +118,7 @@ def test_an_orders_state_version_and_number_stand_next_to_it(projection: Project
 
 
 @pytest.mark.parametrize("name", OWN_ATTRIBUTES)
-def test_a_publishers_attribute_never_stands_for_a_state(
-    projection: Projection, dynamodb: Any, name: str
-) -> None:
+def test_a_publishers_attribute_never_sets_a_state(projection: Projection, dynamodb: Any, name: str) -> None:
     projection.write(orders(1, created_at=None, attributes={name: "ready", "status": "new"}), {})
     (item,) = dynamodb.scan(TableName="Orders")["Items"]
     assert name not in item
@@ -137,7 +135,7 @@ def test_no_older_version_replaces_a_newer_one(projection: Projection, dynamodb:
     assert written == Written(newer={"o0": newer} if first > 7 else {})
 
 
-def test_an_order_that_was_sent_long_ago_does_not_replace_one_that_was_moved(
+def test_an_order_sent_long_ago_does_not_replace_a_moved_one(
     projection: Projection, watched: Watched, dynamodb: Any
 ) -> None:
     now = datetime.now(UTC)
@@ -158,7 +156,7 @@ def test_an_order_that_was_sent_long_ago_does_not_replace_one_that_was_moved(
 
 
 @pytest.mark.parametrize("code", ["ValidationException", "KeyError"])
-def test_an_order_that_was_moved_and_is_refused_leaves_the_others_alone(
+def test_a_refused_order_that_was_moved_does_not_affect_the_others(
     projection: Projection, watched: Watched, dynamodb: Any, code: str
 ) -> None:
     def fail(operation: str, request: dict[str, Any]) -> str | None:
@@ -175,7 +173,7 @@ def test_an_order_that_was_moved_and_is_refused_leaves_the_others_alone(
 
 
 @pytest.mark.parametrize("number", [0, 1, 25, 26])
-def test_as_many_orders_are_put_at_once_as_dynamodb_takes(
+def test_orders_are_put_in_batches_of_the_size_that_dynamodb_accepts(
     projection: Projection, watched: Watched, dynamodb: Any, number: int
 ) -> None:
     assert projection.write(orders(number), {}) == Written()
@@ -191,15 +189,15 @@ def test_orders_may_be_written_again(projection: Projection, dynamodb: Any) -> N
 
 
 @pytest.mark.parametrize("refused", [{0}, {3}, {7}, {0, 7}, {2, 3, 4}, set(range(8))])
-def test_orders_that_dynamodb_refuses_are_reported_and_the_others_are_written(
+def test_only_the_orders_that_dynamodb_refuses_fail(
     projection: Projection, watched: Watched, dynamodb: Any, refused: set[int]
 ) -> None:
     ids = {f"o{number}" for number in refused}
 
     def fail(operation: str, request: dict[str, Any]) -> str | None:
         puts = request["RequestItems"][NAMES.orders] if operation == "batch_write_item" else []
-        asked = {put["PutRequest"]["Item"]["orderId"]["S"] for put in puts}
-        return "ValidationException" if asked & ids else None
+        requested = {put["PutRequest"]["Item"]["orderId"]["S"] for put in puts}
+        return "ValidationException" if requested & ids else None
 
     watched.fail = fail
     reasons = projection.write(orders(8), {"TOTAL_ORDERS": Counted(8, 1)}).refused
@@ -209,9 +207,7 @@ def test_orders_that_dynamodb_refuses_are_reported_and_the_others_are_written(
     assert projection.read(["TOTAL_ORDERS"]) == {"TOTAL_ORDERS": Counted(8, 1)}
 
 
-def test_a_defect_that_one_order_brings_to_light_leaves_the_others_alone(
-    projection: Projection, dynamodb: Any
-) -> None:
+def test_a_defect_in_one_order_does_not_affect_the_others(projection: Projection, dynamodb: Any) -> None:
     bad = dataclasses.replace(orders(1)[0], order_id="bad", attributes={"set": {1, 2}})
     reasons = projection.write([*orders(3), bad], {}).refused
     assert list(reasons) == ["bad"]
@@ -241,7 +237,7 @@ def test_orders_that_are_missing_or_have_an_older_version_are_found(projection: 
         (item_name("TOTAL_ORDERS"), NAMES.menu, {"item": {"S": "TOTAL_ORDERS"}}, "orders"),
     ],
 )
-def test_a_counter_is_where_pages_look_for_it(
+def test_a_counter_is_stored_in_the_item_that_the_pages_read(
     projection: Projection, dynamodb: Any, name: str, table: str, key: Any, attribute: str
 ) -> None:
     assert projection.set_counter(name, Counted(7, 100))
@@ -250,7 +246,7 @@ def test_a_counter_is_where_pages_look_for_it(
     assert projection.read([name]) == {name: Counted(7, 100)}
 
 
-def test_an_hours_counter_expires(projection: Projection, dynamodb: Any) -> None:
+def test_the_counter_of_an_hour_expires(projection: Projection, dynamodb: Any) -> None:
     projection.set_counter("ORDERS#2026-11-23T00", Counted(1, 1))
     key = {"metric": {"S": "ORDERS#2026-11-23T00"}}
     item = dynamodb.get_item(TableName=NAMES.metrics, Key=key)["Item"]
@@ -258,7 +254,7 @@ def test_an_hours_counter_expires(projection: Projection, dynamodb: Any) -> None
 
 
 @pytest.mark.parametrize(("version", "is_set"), [(99, False), (100, False), (101, True)])
-def test_a_counter_is_set_over_an_older_version_alone(
+def test_a_counter_replaces_only_an_older_version(
     projection: Projection, version: int, *, is_set: bool
 ) -> None:
     projection.set_counter(ITEM, Counted(7, 100))
@@ -276,7 +272,7 @@ def test_a_counter_of_the_previous_release_has_no_version_and_is_the_oldest(
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations([1, 2, 3])))
-def test_in_whatever_order_versions_are_written_the_last_stays(
+def test_the_latest_version_stays_in_any_order_of_writes(
     projection: Projection, order: tuple[int, ...]
 ) -> None:
     for version in order:
@@ -287,7 +283,7 @@ def test_in_whatever_order_versions_are_written_the_last_stays(
 # Counters of a batch of orders.
 
 
-def test_counters_that_are_there_are_set_in_one_call(projection: Projection, watched: Watched) -> None:
+def test_existing_counters_are_set_in_one_call(projection: Projection, watched: Watched) -> None:
     hour = "ORDERS#2026-11-23T00"
     projection.write([], dict.fromkeys(["TOTAL_ORDERS", ITEM, hour], Counted(1, 1)))
     watched.calls.clear()
@@ -297,7 +293,7 @@ def test_counters_that_are_there_are_set_in_one_call(projection: Projection, wat
     assert projection.read(later) == later
 
 
-def test_an_hours_counter_expires_whichever_call_sets_it(projection: Projection, dynamodb: Any) -> None:
+def test_the_counter_of_an_hour_expires_whichever_call_sets_it(projection: Projection, dynamodb: Any) -> None:
     hour = "ORDERS#2026-11-23T00"
     dynamodb.put_item(TableName=NAMES.metrics, Item={"metric": {"S": hour}, "version": {"N": "1"}})
     projection.write([], {hour: Counted(1, 2)})
@@ -305,14 +301,14 @@ def test_an_hours_counter_expires_whichever_call_sets_it(projection: Projection,
     assert datetime.fromtimestamp(int(item["expires_at"]["N"]), UTC) == datetime(2026, 12, 6, 23, tzinfo=UTC)
 
 
-def test_a_new_counter_is_made_by_a_call_of_its_own(projection: Projection, watched: Watched) -> None:
+def test_a_new_counter_is_created_by_its_own_call(projection: Projection, watched: Watched) -> None:
     projection.write([], {ITEM: Counted(1, 1)})
     assert watched.calls == ["batch_execute_statement", "update_item"]
     assert projection.read([ITEM]) == {ITEM: Counted(1, 1)}
 
 
 @pytest.mark.parametrize("version", [100, 101])
-def test_a_counter_that_somebody_has_shown_already_takes_no_further_call(
+def test_a_counter_that_is_already_projected_needs_no_further_call(
     projection: Projection, watched: Watched, version: int
 ) -> None:
     projection.set_counter(ITEM, Counted(9, version))
@@ -333,7 +329,7 @@ def test_a_counter_of_the_previous_release_is_set_with_the_others(
 @pytest.mark.parametrize(
     "code", ["ThrottlingError", "TransactionConflict", "AccessDenied", "ValidationError"]
 )
-def test_a_counter_whose_statement_fails_is_set_by_a_call_of_its_own(
+def test_a_counter_whose_statement_fails_is_set_by_its_own_call(
     projection: Projection, dynamodb: Any, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     projection.write([], {ITEM: Counted(1, 1)})
@@ -344,7 +340,7 @@ def test_a_counter_whose_statement_fails_is_set_by_a_call_of_its_own(
 
 
 @pytest.mark.parametrize("number", [25, 26])
-def test_as_many_counters_are_set_at_once_as_dynamodb_takes(
+def test_counters_are_set_in_batches_of_the_size_that_dynamodb_accepts(
     projection: Projection, watched: Watched, number: int
 ) -> None:
     counted = {item_name(str(n)): Counted(n, 1) for n in range(number)}
@@ -353,13 +349,13 @@ def test_as_many_counters_are_set_at_once_as_dynamodb_takes(
     assert watched.calls.count("batch_execute_statement") == -(-number // 25)
 
 
-def test_a_counter_that_is_wrong_is_set_if_it_still_is_as_it_was_read(projection: Projection) -> None:
+def test_a_wrong_counter_is_corrected_if_it_has_not_changed_since_it_was_read(projection: Projection) -> None:
     projection.set_counter(ITEM, Counted(99, 100))
     assert projection.set_counter(ITEM, Counted(7, 100), Counted(99, 100))
     assert projection.read([ITEM]) == {ITEM: Counted(7, 100)}
 
 
-def test_a_counter_that_has_changed_since_it_was_read_stays(projection: Projection) -> None:
+def test_a_counter_that_has_changed_since_it_was_read_is_kept(projection: Projection) -> None:
     projection.set_counter(ITEM, Counted(99, 100))
     assert not projection.set_counter(ITEM, Counted(7, 50), Counted(98, 99))
     assert projection.read([ITEM]) == {ITEM: Counted(99, 100)}
@@ -387,7 +383,7 @@ def test_the_names_of_all_counters_that_are_not_zero_are_found(projection: Proje
     assert projection.names() == {"ORDERS#2026-11-23", "ITEM#Tea"}
 
 
-def test_setting_up_puts_the_menu_in_and_sets_no_counter_back(projection: Projection, dynamodb: Any) -> None:
+def test_set_up_writes_the_menu_and_resets_no_counter(projection: Projection, dynamodb: Any) -> None:
     projection.set_up({"Latte": Decimal(5)})
     assert projection.read(["TOTAL_ORDERS", ITEM]) == {"TOTAL_ORDERS": Counted(0, 0), ITEM: Counted(0, 0)}
     projection.write([], {"TOTAL_ORDERS": Counted(1, 10), ITEM: Counted(2, 10)})
@@ -405,7 +401,9 @@ def test_setting_up_puts_the_menu_in_and_sets_no_counter_back(projection: Projec
 # While DynamoDB is away.
 
 
-def test_while_dynamodb_is_away_nothing_more_is_begun(projection: Projection, watched: Watched) -> None:
+def test_while_dynamodb_is_unavailable_no_further_call_begins(
+    projection: Projection, watched: Watched
+) -> None:
     watched.fail = lambda operation, request: "ThrottlingException"
     counted = {item_name(str(number)): Counted(1, 1) for number in range(500)}
     with pytest.raises(StoreUnavailableError, match="ThrottlingException"):
@@ -414,7 +412,9 @@ def test_while_dynamodb_is_away_nothing_more_is_begun(projection: Projection, wa
     assert len(watched.calls) <= CONNECTIONS * ATTEMPTS
 
 
-def test_after_an_outage_the_same_is_written(projection: Projection, watched: Watched, dynamodb: Any) -> None:
+def test_after_an_outage_the_same_items_are_written(
+    projection: Projection, watched: Watched, dynamodb: Any
+) -> None:
     attempts = itertools.count()
     watched.fail = lambda operation, request: "AccessDeniedException" if next(attempts) == 1 else None
     counted = {"TOTAL_ORDERS": Counted(60, 1), ITEM: Counted(120, 1)}

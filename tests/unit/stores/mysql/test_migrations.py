@@ -1,4 +1,4 @@
-"""The schema, from nothing and from every table that the documents' readers have."""
+"""The schema, from nothing and from the tables of earlier systems."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.stores import MIGRATIONS, FixedLogin, Server, number_of
 ALL = migrations.read(MIGRATIONS)
 UTC_ZONE = ZoneInfo("UTC")
 OLD_TABLES = {
-    "the first document's": "",
+    "plain": "",
     "with a time": ", created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP",
     "with a table number": ", table_number INT",
     "with an identity": ", order_id VARCHAR(100)",
@@ -68,7 +68,7 @@ def create_old_table(mysql: MySql, columns: str, charset: str = "latin1") -> Non
     )
 
 
-def test_a_schema_is_made_from_nothing(master: MySql) -> None:
+def test_a_schema_is_created_from_nothing(master: MySql) -> None:
     assert migrations.migrate(master, ALL) == [migration.name for migration in ALL]
     assert {name for name, *_ in shape(master)[0]} == {
         "id",
@@ -93,7 +93,7 @@ def test_a_second_run_changes_nothing(master: MySql) -> None:
     assert shape(master) == before
 
 
-def test_rows_that_no_earlier_migration_could_take_over_do_not_hold_up_a_later_one(master: MySql) -> None:
+def test_rows_that_an_earlier_migration_would_refuse_do_not_block_a_later_one(master: MySql) -> None:
     migrations.migrate(master, ALL)
     rows(master, widening.WIDEN)
     rows(
@@ -105,7 +105,7 @@ def test_rows_that_no_earlier_migration_could_take_over_do_not_hold_up_a_later_o
 
 
 @pytest.mark.parametrize("columns", OLD_TABLES.values(), ids=OLD_TABLES)
-def test_an_old_table_keeps_its_rows_and_takes_orders(master: MySql, columns: str) -> None:
+def test_an_old_table_keeps_its_rows_and_accepts_orders(master: MySql, columns: str) -> None:
     create_old_table(master, columns)
     migrations.migrate(master, ALL)
     assert rows(master, "SELECT order_id, customer_name, item, quantity FROM orders ORDER BY id") == [
@@ -117,7 +117,7 @@ def test_an_old_table_keeps_its_rows_and_takes_orders(master: MySql, columns: st
     assert number_of(database) == 3
 
 
-def test_rows_that_never_had_a_time_get_none(master: MySql) -> None:
+def test_rows_without_a_time_get_none(master: MySql) -> None:
     create_old_table(master, "")
     migrations.migrate(master, ALL)
     assert [row["created_at"] for row in StatusDatabase(master).recent(datetime.now(UTC), 5)] == [
@@ -126,7 +126,7 @@ def test_rows_that_never_had_a_time_get_none(master: MySql) -> None:
     ]
 
 
-def test_rows_keep_the_time_that_they_had(master: MySql) -> None:
+def test_rows_keep_their_time(master: MySql) -> None:
     create_old_table(master, ", created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP")
     rows(master, "UPDATE orders SET created_at = '2025-05-03 12:00:00'")
     migrations.migrate(master, ALL)
@@ -134,7 +134,7 @@ def test_rows_keep_the_time_that_they_had(master: MySql) -> None:
     assert times == [datetime(2025, 5, 3, 12, tzinfo=UTC)] * 2
 
 
-def test_an_older_worker_goes_on_inserting(master: MySql) -> None:
+def test_an_older_worker_continues_to_insert(master: MySql) -> None:
     create_old_table(master, "")
     migrations.migrate(master, ALL)
     rows(master, "INSERT INTO orders (customer_name, item, quantity) VALUES ('Bob', 'Tea', 1)")
@@ -142,7 +142,7 @@ def test_an_older_worker_goes_on_inserting(master: MySql) -> None:
 
 
 @pytest.mark.parametrize("columns", OLD_TABLES.values(), ids=OLD_TABLES)
-def test_a_migration_that_stopped_anywhere_is_finished_by_the_next(
+def test_an_interrupted_migration_is_finished_by_the_next_one(
     master: MySql, empty_database: Server, columns: str
 ) -> None:
     create_old_table(master, columns)
@@ -162,21 +162,21 @@ def test_a_migration_that_stopped_anywhere_is_finished_by_the_next(
     ]
 
 
-def test_rows_that_were_there_count_as_counted_and_later_ones_do_not(master: MySql) -> None:
+def test_existing_rows_count_as_counted_and_later_ones_do_not(master: MySql) -> None:
     create_old_table(master, "")
     migrations.migrate(master, ALL)
     rows(master, "INSERT INTO orders (customer_name, item, quantity) VALUES ('Bob', 'Tea', 1)")
     assert rows(master, "SELECT recorded_in FROM orders ORDER BY id") == [(0,), (0,), (None,)]
 
 
-def test_a_row_that_has_no_identity_yet_is_left_to_be_named_and_counted(master: MySql) -> None:
+def test_a_row_without_an_id_stays_without_an_id_and_uncounted(master: MySql) -> None:
     migrations.migrate(master, ALL[:2])
     rows(master, "INSERT INTO orders (customer_name, item, quantity) VALUES ('Bob', 'Tea', 1)")
     migrations.migrate(master, ALL)
     assert rows(master, "SELECT order_id, recorded_in FROM orders") == [(None, None)]
 
 
-def test_a_row_that_comes_during_the_migration_is_counted_once(master: MySql, empty_database: Server) -> None:
+def test_a_row_inserted_during_the_migration_is_counted_once(master: MySql, empty_database: Server) -> None:
     migrations.migrate(master, ALL[:2])
     done = threading.Event()
 
@@ -199,7 +199,7 @@ def test_a_row_that_comes_during_the_migration_is_counted_once(master: MySql, em
     assert rows(master, "SELECT COUNT(*) FROM orders") == [(uncounted[0][0] + total[0][0],)]
 
 
-def test_rows_of_before_have_no_state_and_whoever_inserts_later_leaves_it_to_be_begun(master: MySql) -> None:
+def test_earlier_rows_have_no_state_and_later_ones_are_without_their_first_one(master: MySql) -> None:
     migrations.migrate(master, ALL[:3])
     insert = "INSERT INTO orders (order_id, item, quantity) VALUES ('{}', 'Tea', 1)"
     rows(master, insert.format("before"))
@@ -211,7 +211,7 @@ def test_rows_of_before_have_no_state_and_whoever_inserts_later_leaves_it_to_be_
     ]
 
 
-def test_rows_that_come_while_the_migration_is_broken_off_get_their_first_state(
+def test_rows_inserted_while_the_migration_is_interrupted_get_their_first_state(
     master: MySql, empty_database: Server
 ) -> None:
     migrations.migrate(master, ALL[:3])
@@ -262,7 +262,7 @@ def test_concurrent_migrations_run_one_after_the_other(master: MySql, empty_data
     assert applied == [migration.name for migration in ALL]
 
 
-def test_a_migration_that_does_not_end_is_named(
+def test_the_error_names_a_migration_that_does_not_end(
     master: MySql, empty_database: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrations, "LOCK_WAIT", 0)
@@ -272,7 +272,7 @@ def test_a_migration_that_does_not_end_is_named(
             migrations.migrate(master, ALL)
 
 
-def test_the_pages_user_reads_alone_and_by_few_connections(master: MySql, empty_database: Server) -> None:
+def test_the_pages_user_can_only_read_and_has_few_connections(master: MySql, empty_database: Server) -> None:
     migrations.migrate(master, ALL)
     login = dataclasses.replace(empty_database.login, username="cafe_status", password="first")
     users.set_up_status(master, login)
@@ -303,7 +303,7 @@ def test_the_user_gets_a_new_password_and_rights_on_its_database_alone(
     assert number_of(OrdersDatabase(user, UTC)) == 0
 
 
-def test_rights_are_on_the_database_where_names_in_grants_are_taken_as_they_are() -> None:
+def test_rights_are_on_the_database_where_names_in_grants_are_literal() -> None:
     """As MySQL does with `partial_revokes`, which MariaDB lacks."""
     statements: list[str] = []
 
@@ -337,7 +337,7 @@ def test_a_wrongly_numbered_migration_is_refused(tmp_path: Path, names: list[str
         migrations.read(tmp_path)
 
 
-def test_migrations_use_no_word_that_only_one_of_mysql_and_mariadb_knows() -> None:
+def test_migrations_use_only_keywords_that_mysql_and_mariadb_share() -> None:
     only_one = re.compile(
         r"COLUMN IF NOT EXISTS|INDEX IF NOT EXISTS|RETURNING|CREATE OR REPLACE TABLE", re.IGNORECASE
     )

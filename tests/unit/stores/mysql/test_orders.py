@@ -31,7 +31,7 @@ def orders(*ids: str, item: str = "Latte") -> list[Order]:
 
 
 def kept(database: OrdersDatabase, order_id: str) -> Order | None:
-    """Return what the table has under an id."""
+    """Return the order that the table has under an id."""
     return database.record([Order(order_id, NOW, "another item", 1)])[order_id]
 
 
@@ -56,7 +56,7 @@ def versions(mysql: MySql) -> dict[str, int]:
 
 
 def statements(mysql: MySql, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list that gets the first word of each statement from now on."""
+    """Return a list to which the first word of each statement is added from now on."""
     connection: Any = mysql.read(lambda cursor: cursor.connection)
     sent: list[str] = []
     send = connection._execute_command
@@ -69,7 +69,7 @@ def statements(mysql: MySql, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return sent
 
 
-def test_an_order_is_kept_as_it_is(database: OrdersDatabase) -> None:
+def test_an_order_is_stored_unchanged(database: OrdersDatabase) -> None:
     attributes = {"table_number": 4, "n": Decimal("0.1"), "big": 10**30}
     order = Order("O:1", NOW, "Café crème ☕", 3, "Zoë 😀 <b>", attributes)
     assert database.record([order]) == {"O:1": order}
@@ -84,7 +84,7 @@ def test_a_batch_of_new_orders_is_two_statements_in_a_transaction(
     assert sent == ["START", "INSERT", "INSERT", "COMMIT"]
 
 
-def test_a_batch_in_which_nothing_is_new_locks_no_counter(
+def test_a_batch_without_a_new_order_locks_no_counter(
     database: OrdersDatabase, mysql: MySql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database.record(orders("o1"))
@@ -93,7 +93,7 @@ def test_a_batch_in_which_nothing_is_new_locks_no_counter(
     assert sent == ["START", "INSERT", "SELECT", "COMMIT"]
 
 
-def test_an_order_that_is_there_is_not_written_again(database: OrdersDatabase) -> None:
+def test_an_existing_order_is_not_written_again(database: OrdersDatabase) -> None:
     database.record(orders("o1", "o2"))
     found = database.record(orders("o2", "o3", item="Tea"))
     assert {order_id: order.item for order_id, order in found.items() if order} == {
@@ -103,7 +103,7 @@ def test_an_order_that_is_there_is_not_written_again(database: OrdersDatabase) -
     assert number_of(database) == 3
 
 
-def test_orders_know_their_rows_whatever_the_step_between_two_ids_is(
+def test_orders_know_their_row_ids_with_any_auto_increment_step(
     administrator: MySql, new_mysql: Callable[[], MySql]
 ) -> None:
     def step(number: int) -> None:
@@ -123,7 +123,7 @@ def test_orders_know_their_rows_whatever_the_step_between_two_ids_is(
     assert {order_id: order.row_id for order_id, order in found.items() if order} == mysql.read(rows)
 
 
-def test_only_what_is_new_is_counted(database: OrdersDatabase, mysql: MySql) -> None:
+def test_only_new_orders_are_counted(database: OrdersDatabase, mysql: MySql) -> None:
     in_this_hour = datetime.now(UTC)
     for batch in (["o1", "o2"], ["o2", "o3"], ["o1"]):
         database.record([Order(order_id, in_this_hour, "Café ☕", 2) for order_id in batch])
@@ -139,7 +139,7 @@ def test_only_what_is_new_is_counted(database: OrdersDatabase, mysql: MySql) -> 
     }
 
 
-def test_items_whose_names_differ_in_case_or_in_spaces_at_the_end_are_counted_apart(
+def test_items_that_differ_in_case_or_in_trailing_spaces_are_counted_separately(
     database: OrdersDatabase, mysql: MySql
 ) -> None:
     for number, item in enumerate(["Tea", "tea", "Tea "]):
@@ -157,10 +157,10 @@ def test_counters_are_read_by_name_with_their_versions(database: OrdersDatabase)
         assert abs(counter.version / 1_000_000 - time.time()) < 3600
 
 
-def test_a_version_grows_with_every_change_even_if_the_clock_does_not(
+def test_a_version_increases_with_every_change_even_if_the_clock_stops(
     database: OrdersDatabase, mysql: MySql
 ) -> None:
-    # As if both orders came in the same microsecond: the clock of this session stands.
+    # As if both orders arrived in the same microsecond: the clock of this session is stopped.
     mysql.read(lambda cursor: cursor.execute("SET @@timestamp = 1700000000"))
     database.record(orders("o1"))
     first = versions(mysql)["TOTAL_ORDERS"]
@@ -169,7 +169,7 @@ def test_a_version_grows_with_every_change_even_if_the_clock_does_not(
     assert first == 1_700_000_000_000_000
 
 
-def test_a_version_never_goes_back_when_the_clock_does(database: OrdersDatabase, mysql: MySql) -> None:
+def test_a_version_increases_when_the_clock_goes_back(database: OrdersDatabase, mysql: MySql) -> None:
     database.record(orders("o1"))
     first = versions(mysql)["TOTAL_ORDERS"]
     mysql.read(lambda cursor: cursor.execute("SET @@timestamp = 1700000000"))
@@ -194,7 +194,7 @@ def test_each_transaction_has_a_number_that_begins_with_the_second(
     assert first_number(1_800_000_000.9) == 1_800_000_000 << 31
 
 
-def test_a_row_that_nobody_has_counted_is_not_counted_with_its_message(
+def test_an_uncounted_row_is_not_counted_with_its_message(
     database: OrdersDatabase, mysql: MySql, server: Server
 ) -> None:
     # As the previous release's worker leaves it.
@@ -209,14 +209,12 @@ def test_a_row_that_nobody_has_counted_is_not_counted_with_its_message(
     assert counted(mysql)["TOTAL_ORDERS"] == 1
 
 
-def test_orders_that_differ_in_case_alone_are_two(database: OrdersDatabase) -> None:
+def test_ids_that_differ_only_in_case_are_two_orders(database: OrdersDatabase) -> None:
     database.record(orders("A1", "a1"))
     assert number_of(database) == 2
 
 
-def test_a_connection_that_was_cut_is_made_again(
-    database: OrdersDatabase, mysql: MySql, server: Server
-) -> None:
+def test_a_cut_connection_is_opened_again(database: OrdersDatabase, mysql: MySql, server: Server) -> None:
     def connection_id(cursor: Cursor) -> int:
         cursor.execute("SELECT CONNECTION_ID()")
         return int((cursor.fetchone() or (0,))[0])
@@ -228,7 +226,7 @@ def test_a_connection_that_was_cut_is_made_again(
     assert number_of(database) == 1
 
 
-def test_a_session_that_is_idle_ends_in_time_for_others_to_resume_within_thirty_seconds(mysql: MySql) -> None:
+def test_an_idle_session_ends_in_time_for_others_to_resume_within_thirty_seconds(mysql: MySql) -> None:
     def idle(cursor: Cursor) -> int:
         cursor.execute("SELECT @@SESSION.wait_timeout")
         return int((cursor.fetchone() or (0,))[0])
@@ -236,7 +234,7 @@ def test_a_session_that_is_idle_ends_in_time_for_others_to_resume_within_thirty_
     assert mysql.read(idle) == 25
 
 
-def test_a_session_that_may_have_ended_is_not_tried(mysql: MySql, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_that_may_have_ended_is_not_used(mysql: MySql, monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.monotonic()
     monkeypatch.setattr("stores.mysql.connection.time.monotonic", lambda: now)
     first = mysql.read(lambda cursor: cursor.connection)
@@ -246,7 +244,7 @@ def test_a_session_that_may_have_ended_is_not_tried(mysql: MySql, monkeypatch: p
     assert mysql.read(lambda cursor: cursor.connection) is not first
 
 
-def test_a_commit_whose_answer_got_lost_is_neither_written_nor_counted_twice(
+def test_a_commit_whose_response_was_lost_is_neither_written_nor_counted_twice(
     mysql: MySql, database: OrdersDatabase
 ) -> None:
     connection: Any = mysql.run(lambda cursor: cursor.connection)
@@ -264,15 +262,15 @@ def test_a_commit_whose_answer_got_lost_is_neither_written_nor_counted_twice(
 @pytest.mark.parametrize(
     "error",
     [
-        pymysql.OperationalError(ER.LOCK_DEADLOCK, "passing"),
-        pymysql.OperationalError(ER.LOCK_WAIT_TIMEOUT, "passing"),
-        pymysql.OperationalError(CR.CR_SERVER_GONE_ERROR, "passing"),
+        pymysql.OperationalError(ER.LOCK_DEADLOCK, "transient"),
+        pymysql.OperationalError(ER.LOCK_WAIT_TIMEOUT, "transient"),
+        pymysql.OperationalError(CR.CR_SERVER_GONE_ERROR, "transient"),
         # PyMySQL's own errors of a broken connection have no number.
         pymysql.InternalError("Packet sequence number wrong"),
         pymysql.InterfaceError(),
     ],
 )
-def test_what_passes_is_tried_again(mysql: MySql, error: pymysql.Error) -> None:
+def test_a_transient_error_is_retried(mysql: MySql, error: pymysql.Error) -> None:
     attempts: list[int] = []
 
     def work(cursor: Cursor) -> str:
@@ -284,7 +282,7 @@ def test_what_passes_is_tried_again(mysql: MySql, error: pymysql.Error) -> None:
     assert mysql.run(work) == "done"
 
 
-def test_a_deadlock_is_tried_again_on_the_same_connection_after_growing_pauses(
+def test_a_deadlock_is_retried_on_the_same_connection_after_growing_pauses(
     mysql: MySql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
@@ -302,7 +300,7 @@ def test_a_deadlock_is_tried_again_on_the_same_connection_after_growing_pauses(
     assert connections == [connections[0]] * 4
 
 
-def test_what_a_constraint_of_the_earlier_system_refuses_is_refused_alone(
+def test_only_the_order_that_a_constraint_of_the_earlier_system_refuses_fails(
     ledger: Ledger, administrator: MySql
 ) -> None:
     administrator.read(lambda cursor: cursor.execute("ALTER TABLE orders ADD CHECK (quantity < 500)"))
@@ -318,13 +316,13 @@ def test_a_table_whose_ids_are_used_up_refuses_new_orders_until_it_is_widened(
     batch = {order_id: Order(order_id, NOW, "Tea", 1) for order_id in ("1", "2", "3")}
     for order_id in ("1", "2"):
         assert ledger.record({order_id: batch[order_id]}) == {}
-    # MariaDB says 167 where it notices first.
+    # MariaDB may report 167.
     assert ledger.record({"3": batch["3"]})["3"] in {"MySQL error 1467", "MySQL error 167"}
     administrator.read(lambda cursor: cursor.execute(widening.WIDEN))
     assert ledger.record(batch) == {}
 
 
-def test_a_password_that_was_changed_is_fetched_again(server: Server, mysql: MySql) -> None:
+def test_a_changed_password_is_fetched_again(server: Server, mysql: MySql) -> None:
     class Rotated(FixedLogin):
         def get(self) -> Any:
             return (
@@ -338,7 +336,9 @@ def test_a_password_that_was_changed_is_fetched_again(server: Server, mysql: MyS
     assert login.forgotten == 1
 
 
-def test_a_password_that_is_wrong_when_it_was_fetched_again_is_an_error(server: Server, mysql: MySql) -> None:
+def test_a_password_that_is_wrong_after_it_was_fetched_again_is_an_error(
+    server: Server, mysql: MySql
+) -> None:
     login = FixedLogin(dataclasses.replace(server.login, password="another password"))
     with pytest.raises(StoreUnavailableError, match=str(ER.ACCESS_DENIED_ERROR)):
         number_of(OrdersDatabase(MySql(login), UTC))
@@ -356,14 +356,14 @@ def test_a_database_that_moved_is_found_by_the_next_batch(server: Server, mysql:
     assert number_of(database) == 0
 
 
-def test_a_database_that_is_away_is_reported_without_its_address(mysql: MySql, server: Server) -> None:
-    away = type(server.login)("127.0.0.1", 1, "cafe_user", "a password", "cafe_db")
+def test_an_unreachable_database_is_reported_without_its_address(mysql: MySql, server: Server) -> None:
+    unreachable = type(server.login)("127.0.0.1", 1, "cafe_user", "a password", "cafe_db")
     with pytest.raises(StoreUnavailableError) as caught:
-        number_of(OrdersDatabase(MySql(FixedLogin(away)), UTC))
+        number_of(OrdersDatabase(MySql(FixedLogin(unreachable)), UTC))
     assert str(caught.value) == f"MySQL error {CR.CR_CONN_HOST_ERROR}"
 
 
-def test_a_server_with_another_authoritys_certificate_is_not_trusted(
+def test_a_certificate_of_another_authority_is_not_trusted(
     mysql: MySql, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Any authority but the server's.
@@ -373,7 +373,7 @@ def test_a_server_with_another_authoritys_certificate_is_not_trusted(
         number_of(OrdersDatabase(MySql(FixedLogin(server.login)), UTC))
 
 
-def test_what_the_table_cannot_hold_is_refused(database: OrdersDatabase, mysql: MySql) -> None:
+def test_an_order_that_the_table_cannot_hold_is_refused(database: OrdersDatabase, mysql: MySql) -> None:
     with pytest.raises(OrderRefusedError):
         database.record([*orders("o1"), Order("o2", NOW, "x" * 101, 1)])
     assert number_of(database) == 0

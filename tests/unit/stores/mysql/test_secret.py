@@ -20,7 +20,7 @@ def secret(**value: Any) -> LoginSecret:
     return LoginSecret("CafeDevDBSM", client)
 
 
-def test_the_earlier_systems_keys_are_a_login() -> None:
+def test_a_secret_with_the_keys_of_the_earlier_system_is_a_login() -> None:
     assert secret(SecretString=json.dumps(LOGIN)).get() == Login(
         "db", 3306, "cafe_user", "a password", "cafe_db"
     )
@@ -36,7 +36,7 @@ def test_the_earlier_systems_keys_are_a_login() -> None:
         {"SecretString": '{"password": "a password"}'},
     ],
 )
-def test_a_secret_that_is_no_login_makes_the_database_unavailable_and_is_not_shown(
+def test_an_invalid_secret_makes_the_database_unavailable_and_is_not_logged(
     value: dict[str, Any],
 ) -> None:
     with pytest.raises(StoreUnavailableError) as caught:
@@ -46,7 +46,7 @@ def test_a_secret_that_is_no_login_makes_the_database_unavailable_and_is_not_sho
 
 
 @pytest.mark.parametrize("wrong", ["a password", "{}", "[]"])
-def test_a_secret_that_was_corrected_is_read_again(wrong: str) -> None:
+def test_a_corrected_secret_is_read_again(wrong: str) -> None:
     values = iter([wrong, json.dumps(LOGIN)])
     client = type("Corrected", (), {"get_secret_value": lambda *_, **__: {"SecretString": next(values)}})()
     login = LoginSecret("CafeDevDBSM", client)
@@ -55,7 +55,7 @@ def test_a_secret_that_was_corrected_is_read_again(wrong: str) -> None:
     assert login.get().password == "a password"
 
 
-def test_a_secret_is_read_once_and_again_when_it_is_forgotten() -> None:
+def test_a_secret_is_read_once_until_it_is_forgotten() -> None:
     values = iter([json.dumps(LOGIN), json.dumps({**LOGIN, "host": "other"})])
     client = type("Changed", (), {"get_secret_value": lambda *_, **__: {"SecretString": next(values)}})()
     login = LoginSecret("CafeDevDBSM", client)
@@ -64,7 +64,7 @@ def test_a_secret_is_read_once_and_again_when_it_is_forgotten() -> None:
     assert login.get().host == "other"
 
 
-def test_a_refusal_is_named_by_its_code_and_shows_no_arn() -> None:
+def test_a_refusal_has_its_code_and_no_arn() -> None:
     def refuse(*_: object, **__: object) -> None:
         error: Any = {"Code": "AccessDeniedException", "Message": "arn:aws:sts::123456789012:role may not"}
         raise ClientError({"Error": error}, "GetSecretValue")
@@ -107,7 +107,7 @@ def test_a_secret_that_iam_still_refuses_after_a_minute_fails_the_deploy() -> No
     assert PROPAGATION <= iam.now < 2 * PROPAGATION
 
 
-def test_what_will_not_heal_by_itself_is_not_waited_for() -> None:
+def test_a_permanent_error_is_not_waited_for() -> None:
     iam = Propagating(1, "ResourceNotFoundException")
     with pytest.raises(StoreUnavailableError, match="ResourceNotFoundException"):
         iam.await_access()

@@ -1,4 +1,4 @@
-"""Queries of the order status: the right figures, by the same number of reads whatever is there."""
+"""Queries of the order status: the right figures, with as many reads in a large table as in a small one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_latest_orders_come_first(status: StatusDatabase, database: OrdersDa
     ]
 
 
-def test_of_orders_of_one_time_the_last_inserted_comes_first(
+def test_of_orders_with_the_same_time_the_last_inserted_comes_first(
     status: StatusDatabase, database: OrdersDatabase
 ) -> None:
     for order_id in ("b", "c", "a"):
@@ -62,7 +62,7 @@ def test_of_orders_of_one_time_the_last_inserted_comes_first(
     assert ids(status, 2) == ["a", "c"]
 
 
-def test_orders_of_later_are_left_out_and_rows_without_a_time_come_last(
+def test_orders_in_the_future_are_left_out_and_rows_without_a_time_come_last(
     status: StatusDatabase, database: OrdersDatabase, mysql: MySql
 ) -> None:
     record(database, order("now"), order("later", -timedelta(milliseconds=1)), order("old", timedelta(9999)))
@@ -93,22 +93,20 @@ def test_the_top_items_are_those_of_the_current_hour_and_the_23_before(
     assert status.top_items(NOW, 1) == [{"item": "Tea", "quantity": 4}]
 
 
-def test_each_item_is_one_of_its_own_whatever_its_name(
-    status: StatusDatabase, database: OrdersDatabase
-) -> None:
+def test_items_are_distinct_by_their_exact_names(status: StatusDatabase, database: OrdersDatabase) -> None:
     items = ["Tea", "Tea ", "tea", "A#B", "%", "Café ☕", "\U0001f375" * 100]
     record(database, *(order(f"o{n}", item=item, quantity=9 - n) for n, item in enumerate(items)))
     assert [each["item"] for each in status.top_items(NOW, 9)] == items
 
 
-def test_items_of_which_as_many_were_ordered_are_in_the_order_of_their_names(
+def test_items_with_equal_quantities_are_sorted_by_name(
     status: StatusDatabase, database: OrdersDatabase
 ) -> None:
     record(database, *(order(f"o{n}", item=item) for n, item in enumerate(["C", "A", "B"])))
     assert [each["item"] for each in status.top_items(NOW, 2)] == ["A", "B"]
 
 
-def test_an_item_that_was_corrected_to_nothing_is_no_top_item(
+def test_an_item_corrected_to_zero_is_not_a_top_item(
     status: StatusDatabase, database: OrdersDatabase, mysql: MySql
 ) -> None:
     record(database, order("o1", item="Latte"), order("o2", item="Tea"))
@@ -116,7 +114,7 @@ def test_an_item_that_was_corrected_to_nothing_is_no_top_item(
     assert status.top_items(NOW, 5) == [{"item": "Latte", "quantity": 1}]
 
 
-def test_where_there_are_too_many_items_the_latest_hours_count(
+def test_with_too_many_items_the_latest_hours_count(
     status: StatusDatabase, database: OrdersDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mysql_status, "MAX_ITEM_HOURS", 3)
@@ -124,7 +122,7 @@ def test_where_there_are_too_many_items_the_latest_hours_count(
     assert [each["item"] for each in status.top_items(NOW, 5)] == ["Item 0", "Item 1", "Item 2"]
 
 
-def test_counters_are_read_by_their_names(status: StatusDatabase, database: OrdersDatabase) -> None:
+def test_counters_are_read_by_name(status: StatusDatabase, database: OrdersDatabase) -> None:
     record(database, order("o1"), order("o2", timedelta(minutes=5)), order("o3", timedelta(minutes=6)))
     quarter, before = counters.quarter_name(NOW), counters.quarter_name(NOW - timedelta(minutes=15))
     assert status.values([quarter, before, "QUARTER#2020-01-01T00:00"]) == {quarter: 2, before: 1}
@@ -137,13 +135,13 @@ def reads(mysql: MySql, work: Callable[[], object]) -> int:
         cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%%'")
         return sum(int(value) for _, value in cursor.fetchall())
 
-    work()  # what the first time reads of the table's definition does not count
+    work()  # the reads of the table's definition do not count
     before = mysql.read(count)
     work()
     return mysql.read(count) - before
 
 
-def test_a_thousand_times_the_orders_cost_no_more_reads(
+def test_a_thousand_times_as_many_orders_need_no_more_reads(
     status: StatusDatabase, status_mysql: MySql, database: OrdersDatabase, server: Server
 ) -> None:
     def everything() -> None:
@@ -158,7 +156,7 @@ def test_a_thousand_times_the_orders_cost_no_more_reads(
             for n in range(number)
         ]
         record(database, *some)
-        # The server plans by statistics, which it brings up to date sooner or later.
+        # The server plans by statistics, which it updates at any time.
         with server.connect("cafe_db") as connection, connection.cursor() as cursor:
             cursor.execute("ANALYZE TABLE orders, counters")
 

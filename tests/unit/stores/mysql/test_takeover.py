@@ -1,4 +1,4 @@
-"""A table `orders` that is there is taken over and takes orders, or is refused before anything is changed."""
+"""An existing table `orders` is taken over and accepts orders, or is refused before anything is changed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ INSERT = "INSERT INTO orders (customer_name, item, quantity) VALUES ('Zoë', 'La
 TEXT_IDS = [f"{PLAIN}, order_id VARCHAR(100) CHARACTER SET utf8mb4)"]
 
 TAKEN_OVER = {
-    "of the documents": [f"{PLAIN})", INSERT],
+    "of the earlier system": [f"{PLAIN})", INSERT],
     "with large and unsigned ids": [f"{PLAIN.replace('id INT', 'id BIGINT UNSIGNED')})", INSERT],
     "with names in capitals": [f"{PLAIN.replace('item', 'Item').replace('id INT', 'ID INT')})", INSERT],
     "with an ENUM of items": [f"{PLAIN.replace('VARCHAR(50)', 'ENUM(0x4c61747465) NOT NULL')})", INSERT],
@@ -221,7 +221,7 @@ def everything(server: Server) -> list[Any]:
 
 
 @pytest.mark.parametrize("statements", TAKEN_OVER.values(), ids=TAKEN_OVER)
-def test_a_table_is_taken_over_and_takes_orders(
+def test_a_table_is_taken_over_and_accepts_orders(
     master: MySql, empty_database: Server, statements: list[str]
 ) -> None:
     prepare(empty_database, statements)
@@ -240,7 +240,7 @@ def test_a_table_is_taken_over_and_takes_orders(
 
 
 @pytest.mark.parametrize(("statements", "sentence"), REFUSED.values(), ids=REFUSED)
-def test_a_table_is_refused_with_what_to_do_and_nothing_is_changed(
+def test_the_refusal_of_a_table_says_what_to_do_and_changes_nothing(
     master: MySql, empty_database: Server, statements: list[str], sentence: str
 ) -> None:
     before = prepare(empty_database, statements)
@@ -250,13 +250,15 @@ def test_a_table_is_refused_with_what_to_do_and_nothing_is_changed(
     assert everything(empty_database) == before
 
 
-def test_all_that_is_wrong_is_named_at_once(master: MySql, empty_database: Server) -> None:
+def test_all_problems_are_named_at_once(master: MySql, empty_database: Server) -> None:
     prepare(empty_database, [f"{PLAIN.replace('VARCHAR(50)', 'TEXT')}, price INT NOT NULL)"])
     with pytest.raises(SchemaError, match=r"`item` is of type TEXT.*`price` is NOT NULL"):
         migrations.migrate(master, ALL)
 
 
-def test_an_index_of_our_name_is_on_our_columns(master: MySql, empty_database: Server) -> None:
+def test_an_index_of_the_expected_name_has_the_expected_columns(
+    master: MySql, empty_database: Server
+) -> None:
     names = [f"orders_{name}" for name in ("order_id", "created_at", "item_by_time", "recorded_in", "open")]
     others = ", ".join(f"INDEX {name} (quantity)" for name in names)
     prepare(empty_database, [f"{PLAIN}, {others})"])
@@ -265,7 +267,7 @@ def test_an_index_of_our_name_is_on_our_columns(master: MySql, empty_database: S
     assert re.findall(r"Index `(\w+)` is on other columns", str(refusal.value)) == names
 
 
-def test_a_column_that_came_later_is_refused_before_the_next_migration(
+def test_a_column_that_was_added_later_is_refused_before_the_next_migration(
     master: MySql, empty_database: Server
 ) -> None:
     migrations.migrate(master, ALL[:2])

@@ -27,7 +27,7 @@ COLUMNS = (
 
 @pytest.fixture
 def narrow(master: MySql) -> MySql:
-    """A database whose table the previous release has made, with two orders."""
+    """A database with the previous release's table and two orders."""
     migrations.migrate(master, migrations.read(MIGRATIONS))
     insert = "INSERT INTO orders (order_id, created_at, item, quantity) VALUES"
     rows(master, f"{insert} ('o1', '2026-11-22 12:00', 'Tea', 1), ('o2', NULL, 'Tea', 1)")
@@ -72,7 +72,7 @@ def test_a_table_is_widened_once(narrow: MySql) -> None:
     assert narrow.read(widening.inspect) == widening.Table((), 0, 0)
 
 
-def test_a_large_table_is_left_as_it_is_and_works(narrow: MySql, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_table_is_not_widened_and_works(narrow: MySql, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(widening, "inspect", lambda _cursor: HUGE)
     assert at_deploy(narrow) == ["id", "created_at"]
     order = Order("o3", datetime(2026, 11, 22, tzinfo=UTC), "Tea", 1)
@@ -90,12 +90,12 @@ def test_a_large_table_is_left_as_it_is_and_works(narrow: MySql, monkeypatch: py
         (widening.Table(("id",), 0, 0, ("key", "cups")), False),
     ],
 )
-def test_a_deploy_widens_what_takes_two_seconds(table: widening.Table, is_small: bool) -> None:
+def test_a_deploy_widens_a_table_that_takes_two_seconds(table: widening.Table, is_small: bool) -> None:
     assert table.is_small is is_small
 
 
 class Cursor:
-    """A cursor that runs nothing, or fails with an error's number."""
+    """A cursor that only records its statements, or fails with an error number."""
 
     def __init__(self, error: int | None = None) -> None:
         self.error = error
@@ -108,9 +108,7 @@ class Cursor:
 
 
 @pytest.mark.parametrize(("rows", "size"), [(37_500_000, 0), (0, 3_750_000_000)])
-def test_what_takes_as_long_as_a_function_has_is_widened_and_a_row_more_is_refused(
-    rows: int, size: int
-) -> None:
+def test_a_table_is_widened_up_to_the_timeout_of_a_function(rows: int, size: int) -> None:
     cursor: Any = Cursor()
     widening.widen(cursor, widening.Table(("id",), rows, size))
     assert cursor.statements == [widening.WIDEN]
@@ -119,7 +117,7 @@ def test_what_takes_as_long_as_a_function_has_is_widened_and_a_row_more_is_refus
     assert cursor.statements == [widening.WIDEN]
 
 
-def test_a_lock_that_does_not_end_says_what_to_do_and_another_error_is_raised_as_it_is() -> None:
+def test_a_lasting_lock_is_explained_and_another_error_is_raised_unchanged() -> None:
     locked: Any = Cursor(ER.LOCK_WAIT_TIMEOUT)
     with pytest.raises(SchemaError, match="find it with SHOW PROCESSLIST"):
         widening.widen(locked, widening.Table(("id",), 0, 0))
@@ -128,12 +126,14 @@ def test_a_lock_that_does_not_end_says_what_to_do_and_another_error_is_raised_as
         widening.widen(full, widening.Table(("id",), 0, 0))
 
 
-def test_a_table_is_looked_at_by_its_columns_its_counter_its_size_and_its_foreign_keys(narrow: MySql) -> None:
+def test_a_look_at_a_table_reads_its_columns_its_auto_increment_its_size_and_its_foreign_keys(
+    narrow: MySql,
+) -> None:
     found = narrow.read(widening.inspect)
     assert (found.narrow, found.rows, found.referring) == (("id", "created_at"), 0, None)
     assert 0 < found.bytes < 1_000_000
     rows(narrow, "INSERT INTO counters (name, value, version) VALUES ('TOTAL_ORDERS', 7, 1)")
-    # A key on another column does not hinder.
+    # A key on another column does not matter.
     rows(
         narrow,
         "CREATE TABLE cups (id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin,"
@@ -147,7 +147,7 @@ def test_a_table_is_looked_at_by_its_columns_its_counter_its_size_and_its_foreig
     ("change", "narrow_columns"),
     [("Id BIGINT NOT NULL AUTO_INCREMENT", ("created_at",)), ("Created_At DATETIME(3) NULL", ("id",))],
 )
-def test_one_narrow_column_is_enough_however_the_columns_are_spelt(
+def test_one_narrow_column_is_enough_in_any_spelling_of_types(
     narrow: MySql, change: str, narrow_columns: tuple[str, ...]
 ) -> None:
     rows(narrow, f"ALTER TABLE orders CHANGE {change.split()[0].lower()} {change}")
@@ -155,7 +155,7 @@ def test_one_narrow_column_is_enough_however_the_columns_are_spelt(
     assert at_deploy(narrow) == []
 
 
-def test_a_foreign_key_is_named_and_a_deploy_goes_on(narrow: MySql) -> None:
+def test_a_foreign_key_is_named_and_the_deploy_continues(narrow: MySql) -> None:
     rows(
         narrow,
         "CREATE TABLE cups (order_id INT, CONSTRAINT of_order FOREIGN KEY (order_id) REFERENCES orders (id))",
@@ -165,7 +165,7 @@ def test_a_foreign_key_is_named_and_a_deploy_goes_on(narrow: MySql) -> None:
         narrow.read(lambda cursor: migrate_database._widen(cursor))
 
 
-def test_a_transaction_that_does_not_end_is_named_and_a_deploy_goes_on(
+def test_a_transaction_that_does_not_end_is_named_and_the_deploy_continues(
     narrow: MySql, empty_database: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrations, "TABLE_LOCK_WAIT", 1)
@@ -177,6 +177,6 @@ def test_a_transaction_that_does_not_end_is_named_and_a_deploy_goes_on(
 
 
 def test_a_dry_run_changes_nothing(narrow: MySql) -> None:
-    answer = migrate_database._look(narrow)
-    assert answer["columns"] == ("id", "created_at")
+    found = migrate_database._look(narrow)
+    assert found["columns"] == ("id", "created_at")
     assert rows(narrow, COLUMNS) == [("created_at", "timestamp"), ("id", "int")]

@@ -16,7 +16,7 @@ from tests.local_stack import LocalStack
 
 
 @dataclass
-class Cafe:
+class System:
     """A running system: what a customer does to it, and what an operator sees."""
 
     stack: LocalStack

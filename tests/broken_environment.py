@@ -1,7 +1,7 @@
 """Environments in which something is wrong that does not concern this machine."""
 
 # Each of these broke, or changed, a command that talks to this machine only.
-ODD = {
+BROKEN = {
     "ALL_PROXY": "socks5h://127.0.0.1:1",
     "HTTP_PROXY": "http://127.0.0.1:1",
     "HTTPS_PROXY": "http://[broken",
@@ -49,7 +49,7 @@ ODD = {
     "HOME": "/nowhere",
 }
 # What these mean for Python itself is not ours; the processes that a local stack consists of do without.
-ODD_FOR_PYTHON = {
+BROKEN_FOR_PYTHON = {
     "PYTHONSAFEPATH": "1",
     "PYTHONINSPECT": "1",
     "PYTHONOPTIMIZE": "2",

@@ -18,7 +18,7 @@ copyreg.pickle(threading.Condition, lambda _: (threading.Condition, ()))
 _made: dict[str, tuple[Any, list[Any], list[dict[str, Any]]]] = {}
 
 
-def once(make: Callable[[], T], region: str, *services: str) -> T:
+def make_or_copy(make: Callable[[], T], region: str, *services: str) -> T:
     """Make something in services of moto, which are empty; from then on, put a copy of it there.
 
     A call to moto takes milliseconds, and some hundred tests begin with the same ones.
