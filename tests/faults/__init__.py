@@ -1,1 +1,1 @@
-"""The worker's real code under every fault that we can produce; what holds then is called exactly once."""
+"""The worker's real code under every fault that can be simulated: each order is recorded exactly once."""

@@ -1,4 +1,4 @@
-"""Where a run of the worker can be hit, and by what."""
+"""The boundaries at which faults hit a run of the worker, and the faults."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pymysql.constants import CR, ER
 
 
 class Place(Enum):
-    """Something that comes into the process or leaves it."""
+    """A call that enters or leaves the process."""
 
     BATCH = "the batch"
     SECRET = "the secret"
@@ -29,7 +29,7 @@ class Place(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """The moment before something happens outside of the process, or after its answer came back."""
+    """The moment before a call has an effect outside the process, or after it had one."""
 
     place: Place
     after: bool = False
@@ -39,24 +39,24 @@ class Boundary:
 
 
 def before(place: Place) -> Boundary:
-    """Name the moment in which nothing has happened yet."""
+    """Return the moment before a call has had any effect."""
     return Boundary(place)
 
 
 def after(place: Place) -> Boundary:
-    """Name the moment in which it has happened, and the process does not know yet."""
+    """Return the moment after a call has had its effect, before the process has the response."""
     return Boundary(place, after=True)
 
 
 @unique
 class Fault(Enum):
-    """What can happen to a run."""
+    """A fault that can hit a run."""
 
     # Anywhere.
-    EXCEPTION = "an exception that nobody expects"
+    EXCEPTION = "an unexpected exception"
     PROCESS_GONE = "the process is gone"
     # Secrets Manager.
-    SECRET_AWAY = "Secrets Manager does not answer"
+    SECRET_UNREACHABLE = "Secrets Manager is unreachable"
     # MySQL, by the number of its error.
     TOO_MANY_CONNECTIONS = ER.CON_COUNT_ERROR
     LOGIN_REFUSED = ER.ACCESS_DENIED_ERROR
@@ -74,9 +74,9 @@ class Fault(Enum):
     REFUSED = "ValidationException"
     UNPROCESSED = "all items are returned as unprocessed, all statements as throttled"
     HALF_UNPROCESSED = "every other item is returned as unprocessed, every other statement as throttled"
-    NO_ANSWER = "no answer in time"
+    NO_RESPONSE = "no response in time"
     NO_ROUTE = "no connection to DynamoDB"
-    LATE = "no answer in time, and the write arrives later"
+    LATE = "no response in time, and the write arrives later"
     # SQS.
     HALF_DELETED = "only every other message is deleted"
 
@@ -87,11 +87,11 @@ class Fault(Enum):
 ANYWHERE = (Fault.EXCEPTION, Fault.PROCESS_GONE)
 LOST = (Fault.SERVER_GONE, Fault.SERVER_LOST)
 THROTTLES = (Fault.THROUGHPUT_EXCEEDED, Fault.THROTTLED, Fault.LIMIT_EXCEEDED)
-UNAVAILABLE = (Fault.NO_ANSWER, Fault.NO_ROUTE)
+UNAVAILABLE = (Fault.NO_RESPONSE, Fault.NO_ROUTE)
 
 POSSIBLE: dict[Boundary, tuple[Fault, ...]] = {
     before(Place.BATCH): ANYWHERE,
-    before(Place.SECRET): (Fault.SECRET_AWAY, *ANYWHERE),
+    before(Place.SECRET): (Fault.SECRET_UNREACHABLE, *ANYWHERE),
     before(Place.CONNECT): (
         Fault.UNREACHABLE,
         Fault.TOO_MANY_CONNECTIONS,
@@ -113,7 +113,7 @@ POSSIBLE: dict[Boundary, tuple[Fault, ...]] = {
         Fault.SERVER_ERROR,
         *ANYWHERE,
     ),
-    after(Place.READ): (Fault.NO_ANSWER, *ANYWHERE),
+    after(Place.READ): (Fault.NO_RESPONSE, *ANYWHERE),
     before(Place.PUT): (
         *THROTTLES,
         *UNAVAILABLE,
@@ -124,7 +124,7 @@ POSSIBLE: dict[Boundary, tuple[Fault, ...]] = {
         Fault.LATE,
         *ANYWHERE,
     ),
-    after(Place.PUT): (Fault.NO_ANSWER, Fault.SERVER_ERROR, *ANYWHERE),
+    after(Place.PUT): (Fault.NO_RESPONSE, Fault.SERVER_ERROR, *ANYWHERE),
     before(Place.UPDATE): (
         *THROTTLES,
         *UNAVAILABLE,
@@ -135,20 +135,20 @@ POSSIBLE: dict[Boundary, tuple[Fault, ...]] = {
         Fault.LATE,
         *ANYWHERE,
     ),
-    after(Place.UPDATE): (Fault.NO_ANSWER, Fault.SERVER_ERROR, *ANYWHERE),
+    after(Place.UPDATE): (Fault.NO_RESPONSE, Fault.SERVER_ERROR, *ANYWHERE),
     before(Place.RESPONSE): (Fault.HALF_DELETED, *ANYWHERE),
 }
-"""Which faults there are where: an error *after* a boundary is an answer that got lost."""
+"""The possible faults at each boundary: an error *after* a call is a lost response."""
 
 LASTING: dict[Place, tuple[Fault, ...]] = {
-    Place.SECRET: (Fault.SECRET_AWAY,),
+    Place.SECRET: (Fault.SECRET_UNREACHABLE,),
     Place.CONNECT: (Fault.UNREACHABLE, Fault.TOO_MANY_CONNECTIONS, Fault.LOGIN_REFUSED),
     Place.STATEMENT: (*LOST, Fault.DEADLOCK, Fault.LOCK_WAIT_TIMEOUT),
     Place.READ: (*THROTTLES, *UNAVAILABLE, Fault.UNPROCESSED),
     Place.PUT: (*THROTTLES, *UNAVAILABLE, Fault.UNPROCESSED),
     Place.UPDATE: (*THROTTLES, *UNAVAILABLE),
 }
-"""What may last longer than the worker tries."""
+"""Faults that may last longer than the worker retries."""
 
 
 def each() -> Iterator[tuple[Boundary, Fault]]:

@@ -1,4 +1,4 @@
-"""A worker's process that stops between its counters and COMMIT, until somebody lets it go on."""
+"""A worker's process that stops between its counters and COMMIT, until it gets SIGCONT."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from stores.mysql.orders import OrdersDatabase
 add = counters.add
 
 
-class GivenLogin:
+class FixedLogin:
     """The login on the command line."""
 
     def __init__(self, values: dict[str, object]) -> None:
@@ -37,7 +37,7 @@ class GivenLogin:
 
 
 def add_and_stop(cursor: Cursor, numbers: Mapping[str, int]) -> None:
-    """Add to the counters, whose rows are locked now, and stop, once."""
+    """Add to the counters, which locks their rows, and stop; only the first time."""
     add(cursor, numbers)
     counters.add = add
     os.kill(os.getpid(), signal.SIGSTOP)
@@ -49,7 +49,7 @@ def main(authority: str, login: str, idle: str, *order_ids: str) -> None:
     counters.add = add_and_stop
     values = decode(login)
     assert isinstance(values, dict)
-    mysql = MySql(GivenLogin(values), idle=int(idle))
+    mysql = MySql(FixedLogin(values), idle=int(idle))
     now = datetime.now(UTC)
     OrdersDatabase(mysql, UTC).record([Order(order_id, now, "Latte", 1) for order_id in order_ids])
 

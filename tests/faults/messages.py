@@ -1,4 +1,4 @@
-"""Messages in every form that publishers use, with the order that each stands for."""
+"""Messages in every form that publishers use, with the order in each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orders.exact_json import encode
 
 
 class Form(Enum):
-    """How an order is put into a message."""
+    """The form of a message with an order."""
 
     ENVELOPE = auto()  # as SNS delivers it
     ENVELOPE_TWICE = auto()  # JSON in a JSON string, in the envelope
@@ -26,13 +26,13 @@ class Form(Enum):
 
     @property
     def in_envelope(self) -> bool:
-        """Tell whether SNS brought it."""
+        """Return whether SNS delivers it."""
         return self in {Form.ENVELOPE, Form.ENVELOPE_TWICE}
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What a publisher says."""
+class NewOrder:
+    """An order as its publisher sends it."""
 
     order_id: str | None
     item: str = "Latte"
@@ -42,17 +42,17 @@ class Said:
     form: Form = Form.ENVELOPE
 
     def message(self) -> str:
-        """Write it down, without its envelope."""
-        said: dict[str, Any] = {**self.attributes, "item": self.item, "quantity": self.quantity}
-        said["customer_name"] = self.customer_name
+        """Return the message, without SNS's envelope."""
+        order: dict[str, Any] = {**self.attributes, "item": self.item, "quantity": self.quantity}
+        order["customer_name"] = self.customer_name
         if self.order_id is not None:
-            said["orderId"] = self.order_id
-        text = encode(said)
+            order["orderId"] = self.order_id
+        text = encode(order)
         return json.dumps(text) if self.form in {Form.ENVELOPE_TWICE, Form.BARE_TWICE} else text
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RecordedOrder:
     """An order as both stores should have it."""
 
     order_id: str
@@ -63,13 +63,13 @@ class Kept:
     attributes: str  # JSON with sorted names
 
     @classmethod
-    def of(cls, said: Said, order_id: str, created_at: datetime) -> Kept:
-        """Fill in what the message's way to the queue adds."""
-        attributes = encode(said.attributes, sort_keys=True)
-        return cls(order_id, created_at, said.item, said.quantity, said.customer_name, attributes)
+    def of(cls, order: NewOrder, order_id: str, created_at: datetime) -> RecordedOrder:
+        """Add the id and the time that SNS or SQS gives to an order."""
+        attributes = encode(order.attributes, sort_keys=True)
+        return cls(order_id, created_at, order.item, order.quantity, order.customer_name, attributes)
 
-    def is_same_order(self, other: Kept) -> bool:
-        """Return whether two orders with one id are one; if not, the later one is a conflict."""
+    def is_same_order(self, other: RecordedOrder) -> bool:
+        """Return whether two orders under one id are the same order; if not, the later one is a conflict."""
         return (self.item, self.quantity, self.customer_name) == (
             other.item,
             other.quantity,
@@ -91,11 +91,11 @@ def envelope(message: str, message_id: str, sent_at: datetime) -> str:
 
 
 def with_identity(body: str, message_id: str, sent_at: datetime) -> str:
-    """Write identity and time into a message that has neither, as `cafe dlq redrive` does."""
+    """Return a message with its id and time in the body, as `cafe dlq redrive` sends it."""
     return Message(message_id=message_id, body=body, sent_at=round(sent_at.timestamp() * 1000)).carried()
 
 
-POISON: dict[str, str] = {
+MALFORMED: dict[str, str] = {
     "no JSON": "{",
     "a list": "[1, 2]",
     "no item": '{"orderId": "p", "quantity": 1}',
@@ -104,6 +104,6 @@ POISON: dict[str, str] = {
     "endless nesting": "[" * 20_000,
     "a number that no store holds": '{"item": "Tea", "quantity": 1, "n": 1e400}',
     "no usable name": envelope('{"item": "Tea", "quantity": 1}', "", datetime(2026, 1, 1, tzinfo=UTC)),
-    "no time": json.dumps({"Type": "Notification", "MessageId": "p", "Message": Said(None).message()}),
+    "no time": json.dumps({"Type": "Notification", "MessageId": "p", "Message": NewOrder(None).message()}),
 }
-"""What holds no order, each by what is wrong with it."""
+"""Messages without a valid order, by what is wrong with them."""

@@ -12,16 +12,16 @@ MAX_RECEIVES = 3
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """A message on one of the two queues, or on none any more."""
+    """A message, also when it is deleted."""
 
     message_id: str
     body: str
     sent_at: datetime
     receives: int = 0
-    holder: object = None  # whose it is until its visibility time-out
+    holder: object = None  # the run that hides it until its visibility timeout
 
     def record(self) -> dict[str, Any]:
-        """Show it as Lambda does."""
+        """Return it as Lambda passes it to a function."""
         return {
             "messageId": self.message_id,
             "receiptHandle": f"{self.message_id}/{self.receives}",
@@ -35,7 +35,7 @@ class Message:
 
 
 class Queue:
-    """`OrderQueue` and `OrderDLQ`: at least once, in any order, dead after three receives."""
+    """`OrderQueue` and `OrderDLQ`: delivery at least once, in any order; dead after three receives."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
@@ -45,18 +45,18 @@ class Queue:
 
     @property
     def visible(self) -> list[Message]:
-        """What can be received now."""
+        """The messages that can be received now."""
         return [message for message in self.messages if message.holder is None]
 
     def send(self, body: str, sent_at: datetime) -> Message:
-        """Put a message on the queue, under a name of its own."""
+        """Put a message on the queue, with a new id."""
         self._sent += 1
         message = Message(f"sqs-{self._sent}", body, sent_at)
         self.messages.append(message)
         return message
 
     def receive(self, chosen: Sequence[Message]) -> list[Message]:
-        """Hand messages out; those that were handed out three times go to the dead-letter queue instead."""
+        """Receive messages; those that were received three times move to the dead-letter queue instead."""
         received = []
         for message in chosen:
             message.receives += 1
@@ -68,18 +68,18 @@ class Queue:
         return received
 
     def delete(self, message: Message) -> None:
-        """Forget a message: it was processed. An old receipt does it, too, and nothing reaches a dead one."""
+        """Delete a processed message, by an old receipt, too; a dead letter stays."""
         if message in self.messages:
             self.messages.remove(message)
             self.deleted.append(message)
 
     def release(self, holder: object) -> None:
-        """Let the visibility time-out of whatever someone holds run out."""
+        """End the visibility timeout of the messages that a run holds."""
         for message in self.messages:
             if message.holder is holder:
                 message.holder = None
 
-    def come_again(self, message: Message) -> None:
+    def reappear(self, message: Message) -> None:
         """Bring a deleted message back, as a standard queue may."""
         self.deleted.remove(message)
         message.holder = None

@@ -1,7 +1,7 @@
-"""Any messages, any faults, any order of things: when the dust has settled, every order is there once.
+"""Any messages, any faults, in any order: in the end, every order is recorded once.
 
-A `RuleBasedStateMachine`, because the faults and the workers' steps are a history that grows by what is
-possible next, and because its shrunk examples are programs: they become tests in `test_found.py` as they are.
+A `RuleBasedStateMachine`, because the next possible step depends on those before it, and because its shrunk
+examples are programs: they become tests in `test_regressions.py` as they are.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.faults.cafe import WORKERS, Cafe, Street
 from tests.faults.faults import LASTING, POSSIBLE, Boundary, Fault, Place, each
-from tests.faults.messages import POISON, Form, Said
+from tests.faults.messages import MALFORMED, Form, NewOrder
+from tests.faults.simulation import WORKERS, Simulation
+from tests.faults.simulations import Simulations
 
 # `FAULTS_EXAMPLES=5000 make test ARGS=tests/faults` looks deeper, and elsewhere each time.
 DEEP = int(os.environ.get("FAULTS_EXAMPLES", "0"))
@@ -43,13 +44,13 @@ PROFILE = settings(
 
 HALF_DONE = {Place.STATEMENT, Place.COMMIT, Place.READ, Place.PUT, Place.UPDATE, Place.RESPONSE}
 Until = tuple[Boundary, Fault | None] | None
-# Where others find work that is half done; the simplest is to go on to the end.
+# Boundaries at which others find half-done work; the simplest is to run to the end.
 pauses: list[Until] = [None, *((boundary, None) for boundary in POSSIBLE if boundary.place in HALF_DONE)]
 untils = st.one_of(st.sampled_from(pauses), st.sampled_from(list(each())))
 workers = st.integers(0, WORKERS - 1)
-# Few names, so that different orders come under the same one.
-saids = st.builds(
-    Said,
+# Few ids, so that different orders have the same one.
+new_orders = st.builds(
+    NewOrder,
     order_id=st.sampled_from([None, None, "A1", "a1", "O:2"]),
     item=st.sampled_from(["Latte", "Tea", "Café crème ☕"]),
     quantity=st.integers(1, 3),
@@ -67,7 +68,7 @@ saids = st.builds(
 
 @dataclass(frozen=True)
 class Batch:
-    """What of the visible messages a worker receives; others see what is shared at the same time."""
+    """Which of the visible messages a worker receives; shared ones stay visible."""
 
     first: int
     size: int
@@ -82,81 +83,81 @@ batches = st.builds(
 )
 
 
-class Trouble(Enum):
-    """What concerns everybody."""
+class Incident(Enum):
+    """An incident that concerns every worker."""
 
     RESTART = auto()
     ROTATION = auto()
-    HALF_A_ROTATION = auto()  # the secret lags behind
+    ROTATION_WITHOUT_SECRET = auto()  # the secret follows later
     REFUSAL = auto()  # of one order, by DynamoDB
-    ALL_IS_WELL_AGAIN = auto()
+    END_OF_FAULTS = auto()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}.{self.name}"
 
 
-troubles = st.one_of(
-    st.sampled_from(Trouble),
+incidents = st.one_of(
+    st.sampled_from(Incident),
     st.sampled_from([(place, fault) for place, faults in LASTING.items() for fault in faults]),
 )
 
 
 class Faults(RuleBasedStateMachine):
-    """A history of a cafe."""
+    """A simulation, step by step."""
 
-    def __init__(self, street: Street) -> None:
+    def __init__(self, simulations: Simulations) -> None:
         super().__init__()
-        self._opened = street.cafe()
-        self.cafe: Cafe = self._opened.__enter__()
+        self._context = simulations.start()
+        self.simulation: Simulation = self._context.__enter__()
 
-    @initialize(orders=st.lists(saids, min_size=1, max_size=5))
-    def open(self, orders: list[Said]) -> None:
-        for said in orders:
-            self.cafe.publish(said)
+    @initialize(orders=st.lists(new_orders, min_size=1, max_size=5))
+    def start(self, orders: list[NewOrder]) -> None:
+        for order in orders:
+            self.simulation.publish(order)
 
-    @rule(said=saids | st.sampled_from(list(POISON)))
-    def publish(self, said: Said | str) -> None:
-        if isinstance(said, Said):
-            self.cafe.publish(said)
+    @rule(order=new_orders | st.sampled_from(list(MALFORMED)))
+    def publish(self, order: NewOrder | str) -> None:
+        if isinstance(order, NewOrder):
+            self.simulation.publish(order)
         else:
-            self.cafe.publish_poison(POISON[said])
+            self.simulation.publish_malformed(MALFORMED[order])
 
-    @precondition(lambda self: self.cafe.queue.messages)
+    @precondition(lambda self: self.simulation.queue.messages)
     @rule(which=st.integers(0, 9))
     def deliver_again(self, which: int) -> None:
-        messages = self.cafe.queue.messages
-        self.cafe.deliver_again(messages[which % len(messages)])
+        messages = self.simulation.queue.messages
+        self.simulation.deliver_again(messages[which % len(messages)])
 
-    @precondition(lambda self: self.cafe.queue.deleted)
+    @precondition(lambda self: self.simulation.queue.deleted)
     @rule(which=st.integers(0, 9))
-    def come_again(self, which: int) -> None:
-        deleted = self.cafe.queue.deleted
-        self.cafe.queue.come_again(deleted[which % len(deleted)])
+    def reappear(self, which: int) -> None:
+        deleted = self.simulation.queue.deleted
+        self.simulation.queue.reappear(deleted[which % len(deleted)])
 
-    @precondition(lambda self: self.cafe.queue.dead)
+    @precondition(lambda self: self.simulation.queue.dead)
     @rule(which=st.integers(0, 9), interrupted=st.booleans())
     def redrive(self, which: int, interrupted: bool) -> None:
-        dead = self.cafe.queue.dead
-        self.cafe.redrive(dead[which % len(dead)], interrupted=interrupted)
+        dead = self.simulation.queue.dead
+        self.simulation.redrive(dead[which % len(dead)], interrupted=interrupted)
 
-    @precondition(lambda self: self.cafe.idle and self.cafe.queue.visible)
+    @precondition(lambda self: self.simulation.idle and self.simulation.queue.visible)
     @rule(batch=batches, until=untils)
     def receive(self, batch: Batch, until: Until) -> None:
         self._receive(batch, until)
 
-    @precondition(lambda self: len(self.cafe.idle) > 1 and self.cafe.queue.visible)
+    @precondition(lambda self: len(self.simulation.idle) > 1 and self.simulation.queue.visible)
     @rule(batch=batches, until=untils, other=batches, others_until=untils)
     def receive_both(self, batch: Batch, until: Until, other: Batch, others_until: Until) -> None:
         self._receive(batch, until)
-        if self.cafe.queue.visible:
+        if self.simulation.queue.visible:
             self._receive(other, others_until)
 
     def _receive(self, batch: Batch, until: Until) -> None:
-        visible = self.cafe.queue.visible
+        visible = self.simulation.queue.visible
         first = batch.first % len(visible)
         messages = (visible[first:] + visible[:first])[: batch.size]
-        worker = self.cafe.idle[batch.worker % len(self.cafe.idle)]
-        self.cafe.receive(
+        worker = self.simulation.idle[batch.worker % len(self.simulation.idle)]
+        self.simulation.receive(
             worker,
             messages[::-1] if batch.backwards else messages,
             *(until or (None, None)),
@@ -164,79 +165,79 @@ class Faults(RuleBasedStateMachine):
             counters_first=batch.counters_first,
         )
 
-    @precondition(lambda self: self.cafe.idle)
+    @precondition(lambda self: self.simulation.idle)
     @rule(worker=workers, until=untils, is_audit=st.booleans())
     def reconcile(self, worker: int, until: Until, is_audit: bool) -> None:
-        run = self.cafe.audit if is_audit else self.cafe.reconcile
-        run(self.cafe.idle[worker % len(self.cafe.idle)], *(until or (None, None)))
+        run = self.simulation.audit if is_audit else self.simulation.reconcile
+        run(self.simulation.idle[worker % len(self.simulation.idle)], *(until or (None, None)))
 
-    # While nobody holds a lock: the model itself would wait for it.
-    @precondition(lambda self: self.cafe.queue.messages and not self.cafe.runs)
+    # While no run holds a lock: the simulation itself would wait for it.
+    @precondition(lambda self: self.simulation.queue.messages and not self.simulation.runs)
     @rule(which=st.integers(0, 9))
     def record_as_previous_release(self, which: int) -> None:
-        messages = self.cafe.queue.messages
-        self.cafe.record_as_previous_release(messages[which % len(messages)])
+        messages = self.simulation.queue.messages
+        self.simulation.record_as_previous_release(messages[which % len(messages)])
 
-    @precondition(lambda self: self.cafe.standing)
+    @precondition(lambda self: self.simulation.paused)
     @rule(worker=workers, until=untils)
-    def work(self, worker: int, until: Until) -> None:
-        self._work(worker, until)
+    def resume(self, worker: int, until: Until) -> None:
+        self._resume(worker, until)
 
-    @precondition(lambda self: len(self.cafe.standing) > 1)
+    @precondition(lambda self: len(self.simulation.paused) > 1)
     @rule(worker=workers, until=untils, other=workers, others_until=untils)
-    def work_both(self, worker: int, until: Until, other: int, others_until: Until) -> None:
-        self._work(worker, until)
-        if self.cafe.standing:
-            self._work(other, others_until)
+    def resume_both(self, worker: int, until: Until, other: int, others_until: Until) -> None:
+        self._resume(worker, until)
+        if self.simulation.paused:
+            self._resume(other, others_until)
 
-    def _work(self, worker: int, until: Until) -> None:
-        standing = self.cafe.standing
-        self.cafe.work(standing[worker % len(standing)], *(until or (None, None)))
+    def _resume(self, worker: int, until: Until) -> None:
+        paused = self.simulation.paused
+        self.simulation.resume(paused[worker % len(paused)], *(until or (None, None)))
 
-    @precondition(lambda self: self.cafe.processes)
+    @precondition(lambda self: self.simulation.processes)
     @rule(worker=workers)
     def kill(self, worker: int) -> None:
-        processes = sorted(self.cafe.processes)
-        self.cafe.kill(processes[worker % len(processes)])
+        processes = sorted(self.simulation.processes)
+        self.simulation.kill(processes[worker % len(processes)])
 
-    @rule(trouble=troubles)
-    def meet(self, trouble: Trouble | tuple[Place, Fault]) -> None:
-        cafe = self.cafe
-        match trouble:
-            case Trouble.ALL_IS_WELL_AGAIN:
-                cafe.mend()
-            case Trouble.RESTART:
-                cafe.cut_connections()
-            case Trouble.ROTATION | Trouble.HALF_A_ROTATION:
-                cafe.rotate(secret_follows=trouble is Trouble.ROTATION)
-            case Trouble.REFUSAL:
-                cafe.refuse("A1")
+    @rule(incident=incidents)
+    def happen(self, incident: Incident | tuple[Place, Fault]) -> None:
+        simulation = self.simulation
+        match incident:
+            case Incident.END_OF_FAULTS:
+                simulation.end_faults()
+            case Incident.RESTART:
+                simulation.cut_connections()
+            case Incident.ROTATION | Incident.ROTATION_WITHOUT_SECRET:
+                simulation.rotate(update_secret=incident is Incident.ROTATION)
+            case Incident.REFUSAL:
+                simulation.refuse("A1")
             case place, fault:
-                cafe.break_down(place, fault)
+                simulation.inject(place, fault)
 
-    @precondition(lambda self: self.cafe.late)
+    @precondition(lambda self: self.simulation.late)
     @rule()
-    def let_arrive(self) -> None:
-        self.cafe.let_arrive()
+    def deliver_late_write(self) -> None:
+        self.simulation.deliver_late_write()
 
     def teardown(self) -> None:
         try:
             if sys.exc_info()[0] is None:  # nothing has failed yet
-                self.cafe.recover()
+                self.simulation.recover()
         finally:
-            note("\n".join(self.cafe.history))
-            self._opened.__exit__(None, None, None)
+            note("\n".join(self.simulation.history))
+            self._context.__exit__(None, None, None)
 
 
 @pytest.mark.timeout(0 if DEEP else 900)
-def test_every_order_is_recorded_once_whatever_happens(
-    street: Street, monkeypatch: pytest.MonkeyPatch
+def test_every_order_is_recorded_once_under_any_faults(
+    simulations: Simulations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Hypothesis would shrink for five minutes, and print nothing if it is stopped before.
     monkeypatch.setattr("hypothesis.internal.conjecture.engine.MAX_SHRINKING_SECONDS", SHRINKING)
 
     class FaultsHere(Faults):
         def __init__(self) -> None:
-            super().__init__(street)
+            super().__init__(simulations)
 
     run_state_machine_as_test(FaultsHere, settings=PROFILE)

@@ -13,16 +13,16 @@ from orders.ledger import Ledger
 from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.projection import Projection
 from stores.mysql.orders import OrdersDatabase
-from tests.faults.tables import Tables
+from tests.faults.dynamodb import DynamoDbTables
 from tests.stores import BERLIN, NAMES, number_of
 
 NOW = datetime.now(UTC)
 
 
 @pytest.fixture
-def tables(database: OrdersDatabase, monkeypatch: pytest.MonkeyPatch) -> Tables:
-    """DynamoDB, behind the worker's handler."""
-    tables = Tables()
+def tables(database: OrdersDatabase, monkeypatch: pytest.MonkeyPatch) -> DynamoDbTables:
+    """DynamoDB's tables, to which the worker's handler writes."""
+    tables = DynamoDbTables()
     ledger = Ledger(database, Projection(DynamoDb(client=tables), NAMES, BERLIN), BERLIN)
     monkeypatch.setattr(order_processor, "ledger", lambda: ledger)
     monkeypatch.setattr(order_processor, "log_each", lambda *_: None)
@@ -44,13 +44,13 @@ def event(first: int, count: int, **fields: object) -> dict[str, Any]:
     }
 
 
-def in_dynamodb(tables: Tables) -> int:
+def in_dynamodb(tables: DynamoDbTables) -> int:
     return sum(table == NAMES.orders for table, _ in tables.items)
 
 
 @pytest.mark.parametrize("count", [1, 2, 10, 25, 26, 1000, 10_000])
 def test_a_batch_of_any_size_is_recorded_and_counted_once(
-    database: OrdersDatabase, tables: Tables, count: int
+    database: OrdersDatabase, tables: DynamoDbTables, count: int
 ) -> None:
     # The second batch has half of the first one's orders, as a delivery after a crash may have.
     for first in (0, count // 2):
@@ -66,14 +66,14 @@ def test_a_batch_of_any_size_is_recorded_and_counted_once(
 
 @pytest.mark.parametrize(("count", "size"), [(4, 250_000), (400, 2500)])
 def test_a_batch_of_a_megabyte_is_recorded(
-    database: OrdersDatabase, tables: Tables, count: int, size: int
+    database: OrdersDatabase, tables: DynamoDbTables, count: int, size: int
 ) -> None:
     # Quotes and backslashes are escaped twice on their way to MySQL; half of the characters have two bytes.
     note = ("\"\\'é" * size)[: size // 2]
     assert order_processor.handler(event(0, count, note=note), None) == {"batchItemFailures": []}
     assert number_of(database) == in_dynamodb(tables) == count
     assert tables.items[NAMES.orders, "o0"]["note"] == {"S": note}
-    # As MySQL has it.
+    # The message lacks the note: the worker reads it from MySQL.
     tables.items.clear()
     assert order_processor.handler(event(0, 1), None) == {"batchItemFailures": []}
     assert tables.items[NAMES.orders, "o0"]["note"] == {"S": note}

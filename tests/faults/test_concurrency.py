@@ -1,4 +1,4 @@
-"""Workers at the same time on one database, as the server's own locks let them; nothing stands still."""
+"""Workers in threads on one database, ordered by the server's own locks alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.projection import Projection
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
-from tests.faults.tables import Tables
+from tests.faults.dynamodb import DynamoDbTables
 from tests.stores import BERLIN, NAMES, FixedLogin
 
 WORKERS = 4
@@ -39,7 +39,7 @@ def logins(mysql: MySql) -> Iterator[list[MySql]]:
 
 
 def batches(seed: int) -> list[list[Order]]:
-    """Return most of the same orders for each worker, in another order, and some under an id of another."""
+    """Return mostly the same orders for each worker, shuffled, and some under the id of another order."""
     choose = random.Random(seed)  # noqa: S311
     numbers = choose.sample(range(ORDERS), ORDERS * 9 // 10)
     sent = [_order(number) for number in numbers]
@@ -59,7 +59,7 @@ def _order(number: int, item: str = "") -> Order:
 def test_workers_that_record_the_same_orders_at_once_count_each_once(
     mysql: MySql, logins: Sequence[MySql]
 ) -> None:
-    tables = Tables()
+    tables = DynamoDbTables()
 
     def work(number: int) -> dict[str, str]:
         database = OrdersDatabase(logins[number], BERLIN)
@@ -86,14 +86,14 @@ def test_workers_that_record_the_same_orders_at_once_count_each_once(
     orders, counted = mysql.read(read)
     assert len({order.order_id for order in orders}) == len(orders)
     assert {name: value for name, (value, _) in counted.items()} == tally(orders, BERLIN, datetime.now(UTC))
-    shown = {
+    projected = {
         (f"ITEM#{key}" if table == NAMES.menu else key): tuple(
             int(item[name]["N"]) for name in ("orders" if table == NAMES.menu else "count", "version")
         )
         for (table, key), item in tables.items.items()
         if table != NAMES.orders
     }
-    assert shown == {name: counter for name, counter in counted.items() if is_projected(name)}
+    assert projected == {name: counter for name, counter in counted.items() if is_projected(name)}
     in_dynamodb = {key: item for (table, key), item in tables.items.items() if table == NAMES.orders}
     assert {key: item["item"]["S"] for key, item in in_dynamodb.items()} == {
         order.order_id: order.item for order in orders

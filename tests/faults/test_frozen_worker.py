@@ -39,7 +39,7 @@ def frozen(mysql: MySql, server: Server) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def test_a_frozen_worker_holds_up_the_others_no_longer_than_its_session_may_be_idle(
+def test_a_frozen_worker_blocks_others_no_longer_than_its_session_may_be_idle(
     frozen: subprocess.Popen[bytes], mysql: MySql
 ) -> None:
     other = OrdersDatabase(MySql(FixedLogin(mysql._login.get())), UTC)
@@ -51,6 +51,6 @@ def test_a_frozen_worker_holds_up_the_others_no_longer_than_its_session_may_be_i
 
     frozen.send_signal(signal.SIGCONT)
     assert frozen.wait(LIMIT) == 0
-    # Its first transaction is gone, and the second has found B1.
+    # Its first transaction was rolled back, and its second one found B1.
     assert number_of(other) == other.counted(["TOTAL_ORDERS"])["TOTAL_ORDERS"].value == 3
     assert other.counted(["ITEM#Latte"])["ITEM#Latte"].value == 3

@@ -1,4 +1,4 @@
-"""DynamoDB in memory: a client's requests, or moto's tables, would be most of the tests' time."""
+"""DynamoDB in memory: botocore's requests and moto's tables would be most of the tests' time."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from botocore.exceptions import ClientError
 from bench.expressions import Expressions
 from stores.dynamodb.client import Item
 from tests import partiql
-from tests.stores import KEYS, NAMES
+from tests.stores import KEYS
 
 
-class Tables:
+class DynamoDbTables:
     """The tables, with the operations that the worker calls, as botocore's client has them."""
 
     def __init__(self) -> None:
-        self.names = NAMES
         self.items: dict[tuple[str, str], Item] = {}
         """All items, by their table and key."""
         self._lock = threading.Lock()
@@ -32,29 +31,29 @@ class Tables:
         for table, requests in RequestItems.items():
             for request in requests:
                 item = request["PutRequest"]["Item"]
-                self.items[_place(table, item)] = item
+                self.items[_key(table, item)] = item
         return {}
 
     def batch_get_item(self, RequestItems: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N803
         """Read whole items."""
-        places = {
-            table: [_place(table, key) for key in request["Keys"]] for table, request in RequestItems.items()
+        keys = {
+            table: [_key(table, key) for key in request["Keys"]] for table, request in RequestItems.items()
         }
         return {
             "Responses": {
-                table: [self.items[place] for place in found if place in self.items]
-                for table, found in places.items()
+                table: [self.items[key] for key in found if key in self.items]
+                for table, found in keys.items()
             }
         }
 
     def update_item(self, **request: Any) -> dict[str, Any]:
         """Update an item if it meets the condition."""
-        place, expressions = _place(request["TableName"], request["Key"]), Expressions(request)
+        key, expressions = _key(request["TableName"], request["Key"]), Expressions(request)
         with self._lock:
-            item = self.items.get(place)
+            item = self.items.get(key)
             if not expressions.holds(request["ConditionExpression"], item):
                 raise error("ConditionalCheckFailedException", "UpdateItem", item)
-            self.items[place] = expressions.update(request["UpdateExpression"], item or request["Key"])
+            self.items[key] = expressions.update(request["UpdateExpression"], item or request["Key"])
         return {}
 
     def batch_execute_statement(self, Statements: Sequence[Any]) -> dict[str, Any]:  # noqa: N803
@@ -62,7 +61,7 @@ class Tables:
         return partiql.execute(self.update_item, Statements)
 
 
-def _place(table: str, item: Item) -> tuple[str, str]:
+def _key(table: str, item: Item) -> tuple[str, str]:
     return table, item[KEYS[table]]["S"]
 
 
