@@ -20,9 +20,9 @@ from orders.reconciliation import Clock, Reconciler
 from stores.dynamodb.client import DynamoDb, Item
 from stores.dynamodb.projection import Projection
 from stores.mysql.connection import MySql
+from stores.mysql.login import LoginSecret
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.reconciliation import ReconciliationDatabase
-from stores.mysql.login import LoginSecret
 from tests import database_engine
 from tests.faults import dynamodb
 from tests.faults.faults import LOST, Fault, Place, after, before

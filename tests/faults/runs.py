@@ -14,8 +14,8 @@ from greenlet import GreenletExit, getcurrent, greenlet  # type: ignore[import-u
 import order_processor
 from orders.audit import audit
 from orders.errors import StoreUnavailableError
-from orders.sync import RdsOrders
 from orders.reconciliation import Outcome
+from orders.sync import RdsOrders
 from stores.mysql.audit import AuditDatabase
 from tests.faults.faults import Boundary, Fault, Place, after, before
 from tests.faults.queue import Message

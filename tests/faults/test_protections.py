@@ -21,7 +21,6 @@ from stores.dynamodb.projection import Projection
 from stores.mysql.connection import MySql
 from stores.mysql.login import LoginSecret
 from stores.mysql.orders import OrdersDatabase
-from stores.mysql.login import LoginSecret
 from tests.faults import process
 from tests.faults.faults import THROTTLES, Fault, Place, after, before
 from tests.faults.messages import MALFORMED, Form, NewOrder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -90,6 +90,31 @@ class BothStores:
         """The counters in DynamoDB that are not 0."""
         found = self.projection.read(self.projection.names())
         return {name: counted.value for name, counted in found.items()}
+
+    @property
+    def states(self) -> dict[str, tuple[str, int]]:
+        """The state and the version of each order in DynamoDB."""
+        return {
+            item["orderId"]["S"]: (item["order_state"]["S"], int(item["state_version"]["N"]))
+            for item in self.dynamodb.scan(TableName=NAMES.orders)["Items"]
+            if "order_state" in item
+        }
+
+    @property
+    def states_in_mysql(self) -> dict[str, tuple[str, int]]:
+        """The state and the version of each order in MySQL."""
+        found = self.sql("SELECT order_id, state, state_version FROM orders WHERE state IS NOT NULL")
+        return {order_id: (state, version) for order_id, state, version in found}
+
+    def rows_read(self, work: Callable[[], object]) -> int:
+        """Return how many rows of any table the session reads during work."""
+
+        def read() -> int:
+            return sum(int(value) for _, value in self.sql("SHOW SESSION STATUS LIKE 'Handler_read%%'"))
+
+        before = read()
+        work()
+        return read() - before
 
     @property
     def items(self) -> set[str]:

@@ -11,9 +11,13 @@ import pytest
 from stores.mysql import users
 from stores.mysql.connection import MySql
 from stores.mysql.login import Login
-from tests.stores import FixedLogin, Server
+from tests.stores import FixedLogin, Server, moto_client
 from tests.unit.api import Api
 from tests.unit.both_stores import BothStores
+from tests.unit.buckets import bucket
+from tests.unit.dead_letter_queue import Queue
+
+__all__ = ["bucket"]
 
 
 @pytest.fixture
@@ -28,6 +32,12 @@ def status_login(mysql: MySql, administrator: MySql, server: Server) -> Login:
     login = dataclasses.replace(server.login, username="cafe_status", password="another password")
     users.set_up_status(administrator, login)
     return login
+
+
+@pytest.fixture
+def queue(dynamodb: Any) -> Queue:
+    """A dead-letter queue."""
+    return Queue(moto_client("sqs"))
 
 
 @pytest.fixture

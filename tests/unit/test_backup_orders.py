@@ -25,10 +25,8 @@ from stores.mysql.login import Login
 from stores.mysql.orders import NUMBER_BITS, OrdersDatabase
 from stores.s3 import Files
 from tests.stores import BERLIN, FixedLogin
-from tests.unit.orders.test_copies import original, read
-from tests.unit.stores.test_s3 import BUCKET, Breaking, bucket
-
-__all__ = ["bucket"]  # a fixture
+from tests.unit.buckets import BUCKET, Breaking
+from tests.unit.copied_files import original, read
 
 NOW = datetime.now(UTC)
 TODAY = NOW.date()

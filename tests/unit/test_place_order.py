@@ -17,7 +17,7 @@ from orders.errors import StoreUnavailableError
 from orders.tokens import verify
 from stores.dynamodb.idempotency import KEY_LIFETIME, IdempotencyKeys
 from tests import openapi
-from tests.unit.stores.dynamodb.test_idempotency import TABLE, Clock, create_table
+from tests.unit.idempotency_table import TABLE, Clock, create_table
 
 TEA = '{"item": "Tea", "quantity": "2"}'
 API_KEY = "k3y"

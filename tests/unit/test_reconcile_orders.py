@@ -10,49 +10,17 @@ from typing import Any
 
 import pytest
 
-import environment
 import reconcile_orders
 from orders.counters import Counted
 from orders.errors import StoreUnavailableError
-from orders.ledger import Ledger, Written
-from orders.reconciliation import Clock
+from orders.ledger import Written
 from orders.sync import RdsOrders
 from stores.mysql.connection import MySql
 from stores.mysql.login import Login
-from stores.mysql.orders import OrdersDatabase
-from stores.sqs import DeadLetters
-from tests.stores import BERLIN, FixedLogin, Server
+from tests.stores import FixedLogin, Server
 from tests.unit.both_stores import BothStores, orders
-from tests.unit.orders.test_sweep import Queue, order, queue
-
-__all__ = ["queue"]  # a fixture
-
-
-class Context:
-    def get_remaining_time_in_millis(self) -> int:
-        return 900_000
-
-
-def call(**event: Any) -> dict[str, Any]:
-    return reconcile_orders.handler(event, Context())
-
-
-def use(monkeypatch: pytest.MonkeyPatch, both: BothStores, mysql: MySql, queue: Queue) -> None:
-    parts: dict[str, Any] = {
-        "mysql": mysql,
-        "projection": both.projection,
-        "findings": both.metrics,
-        "ledger": Ledger(OrdersDatabase(mysql, BERLIN), both.projection, BERLIN),
-        "dead_letters": DeadLetters(queue.url, client=queue.client),
-    }
-    for name, part in parts.items():
-        monkeypatch.setattr(reconcile_orders, name, lambda part=part: part)
-    # Orders recorded just now are old enough to be compared.
-    monkeypatch.setattr(reconcile_orders, "Clock", lambda left: Clock(both.now, both.sleep, left))
-    monkeypatch.setattr(reconcile_orders, "LoginSecret", lambda _: mysql._login)
-    monkeypatch.setattr(environment, "time_zone", lambda: BERLIN)
-    monkeypatch.setenv("DATABASE_SECRET", "secret")
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "ReconcileOrders-dev")
+from tests.unit.dead_letter_queue import Queue, order
+from tests.unit.reconcile_function import call, use
 
 
 @pytest.fixture
@@ -395,8 +363,8 @@ def test_a_failed_comparison_neither_clears_nor_publishes_drift(
 
     with monkeypatch.context() as patch:
         patch.setattr(function.projection, "read", throttled)
-        found = call()
-    assert (found["compared"], found["unchecked"]) == (False, "DynamoDB: throttled")
+        failed = call()
+    assert (failed["compared"], failed["unchecked"]) == (False, "DynamoDB: throttled")
     assert not any("Drift" in line for line in lines())
     unknown = function.metrics.rds_orders()
     assert (unknown.drift, unknown.drift_since, unknown.as_of) == (2, found.drift_since, found.as_of)

@@ -26,11 +26,8 @@ from tests.cli.fake_rds import RUNNING, FakeRds
 from tests.stores import NAMES, TABLES, moto_client
 from tests.unit.api import Api
 from tests.unit.both_stores import orders
-from tests.unit.orders.test_reconciling_states import rows, states
-from tests.unit.orders.test_sweep import Queue, queue
-from tests.unit.test_reconcile_orders import call, use
-
-__all__ = ["queue"]  # a fixture
+from tests.unit.dead_letter_queue import Queue
+from tests.unit.reconcile_function import call, use
 
 SNAPSHOT = "cafe-2026-11-01"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:OrderTopic"
@@ -132,7 +129,7 @@ def shop(api: Api, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sh
 
 def test_no_item_of_dynamodb_is_lost(shop: Shop, api: Api, dynamodb: Any) -> None:
     both = shop.both
-    before = states(both)
+    before = both.states
     shop.messages = [json.dumps({"orderId": "waiting", "item": "Latte", "quantity": 1})]
     records, events = Records(dynamodb, shop.stack), moto_client("events")
     record = Record(snapshot=SNAPSHOT, source=RUNNING, protected=False, started_at=datetime.now(UTC))
@@ -156,7 +153,7 @@ def test_no_item_of_dynamodb_is_lost(shop: Shop, api: Api, dynamodb: Any) -> Non
     assert problem is None
     assert (record.lost, record.orders, record.states) == ([], 5, 2)
     assert len(before) == 13
-    assert rows(both) == states(both) == before | {"waiting": ("received", 1)}
+    assert both.states_in_mysql == both.states == before | {"waiting": ("received", 1)}
     assert shop.shown_while_paused == [13]  # nothing compared the stores meanwhile
     assert both.counters["TOTAL_ORDERS"] == 14
     assert both.projected == {name: both.counters[name] for name in both.projected}

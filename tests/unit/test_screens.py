@@ -18,7 +18,6 @@ from stores.mysql.orders import first_number
 from stores.mysql.screens import Screens
 from stores.mysql.status import StatusDatabase
 from tests.unit.api import OPEN_HOURS, Api, TrackingKeys
-from tests.unit.orders.test_reconciliation import rows_read
 
 MINUTE = timedelta(minutes=1)
 Add = Callable[..., str]
@@ -280,9 +279,9 @@ def test_no_screen_reads_more_rows_of_a_larger_table(api: Api, add: Add) -> None
         since = Cutoffs.of(datetime.now(UTC), OPEN_HOURS)
         order_id = verify(token, TrackingKeys().get) or ""
         return [
-            rows_read(api.both, lambda: database.kitchen(since)),
-            rows_read(api.both, lambda: database.numbers(since)),
-            rows_read(api.both, lambda: database.track(order_id, since)),
+            api.both.rows_read(lambda: database.kitchen(since)),
+            api.both.rows_read(lambda: database.numbers(since)),
+            api.both.rows_read(lambda: database.track(order_id, since)),
         ]
 
     before = costs()

@@ -19,29 +19,17 @@ from hypothesis import strategies as st
 
 from orders import copies
 from orders.copies import Day, Known
+from tests.unit.copied_files import MARKED, original, read
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TODAY = NOON.date()
 RUNBOOK = Path(__file__).parents[3] / "docs" / "runbook.md"
-MARKED = re.compile(r"((?:\A|[;\t\r\n])(?:\x22|[^\S\t\r\n])*)'(?=['=+\-@＝＋－＠])")
 ANY_TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 HOSTILE = st.text(st.sampled_from("=+-@'＝;,\t\r\n \"\\a1é☕\x00\u2028"), max_size=12)
 
 
-def read(content: bytes) -> list[list[str]]:
-    text = gzip.decompress(content).decode()
-    return list(csv.reader(io.StringIO(text, newline="")))
-
-
 def written(columns: Sequence[str], *rows: Sequence[Any]) -> list[list[str]]:
     return read(b"".join(copies.compressed(columns, rows)))
-
-
-def original(cell: str) -> str | None:
-    """Return the text of a cell, as docs/runbook.md describes."""
-    if cell == "":
-        return None
-    return "" if cell == "'" else MARKED.sub(r"\1", cell)
 
 
 @given(st.lists(st.tuples(ANY_TEXT | HOSTILE | st.none(), HOSTILE | st.none()), max_size=5))

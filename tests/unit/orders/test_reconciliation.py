@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -326,20 +325,9 @@ def test_the_reads_of_a_run_do_not_grow_with_the_table(both: BothStores) -> None
     def cost(number: int) -> int:
         """Count the rows that are read for one new order."""
         both.record(orders(number))
-        return rows_read(both, both.recent)
+        return both.rows_read(both.recent)
 
     first = cost(1)
     both.record(orders(*range(2, 60)))
     both.sql("UPDATE orders SET recorded_in = 0")
     assert cost(61) <= first < 50
-
-
-def rows_read(both: BothStores, work: Callable[[], object]) -> int:
-    """Count the rows that the session reads during work, of any table."""
-
-    def read() -> int:
-        return sum(int(value) for _, value in both.sql("SHOW SESSION STATUS LIKE 'Handler_read%%'"))
-
-    before = read()
-    work()
-    return read() - before

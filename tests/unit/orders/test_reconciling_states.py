@@ -23,22 +23,6 @@ from tests.unit.both_stores import BothStores, orders
 MINUTE = timedelta(minutes=1)
 
 
-def states(both: BothStores) -> dict[str, tuple[str, int]]:
-    """Return the state and the version of each order in DynamoDB."""
-    found = both.dynamodb.scan(TableName=NAMES.orders)["Items"]
-    return {
-        item["orderId"]["S"]: (item["order_state"]["S"], int(item["state_version"]["N"]))
-        for item in found
-        if "order_state" in item
-    }
-
-
-def rows(both: BothStores) -> dict[str, tuple[str, int]]:
-    """Return the state and the version of each order in MySQL."""
-    found = both.sql("SELECT order_id, state, state_version FROM orders WHERE state IS NOT NULL")
-    return {order_id: (state, version) for order_id, state, version in found}
-
-
 def put_first_version(both: BothStores, order_id: str) -> None:
     """Put the first version, as a worker that froze after it recorded the order."""
     sent_at = datetime.now(UTC)
@@ -51,9 +35,9 @@ def test_a_late_write_of_the_first_version_is_repaired(api: Api) -> None:
     both.record(orders(1))
     api.move("o1", "ready")
     put_first_version(both, "o1")
-    assert states(both)["o1"] == ("received", 1)
+    assert both.states["o1"] == ("received", 1)
     found = both.recent()
-    assert (found.repaired, found.drift, states(both)) == (1, 1, rows(both))
+    assert (found.repaired, found.drift, both.states) == (1, 1, both.states_in_mysql)
     assert both.recent().drift == 0
 
 
@@ -67,7 +51,7 @@ def test_a_change_is_found_after_the_mark_for_an_order_of_any_age(api: Api) -> N
     mark = both.now() + timedelta(minutes=16)
     assert both.recent(RdsOrders(compared_until=mark + MINUTE)).repaired == 0
     assert both.recent(RdsOrders(compared_until=mark - MINUTE)).repaired == 1
-    assert states(both) == rows(both)
+    assert both.states == both.states_in_mysql
 
 
 def test_the_mark_stays_if_the_changes_were_not_all_compared(both: BothStores) -> None:
@@ -87,7 +71,7 @@ def test_a_row_that_the_previous_release_recorded_gets_its_state(api: Api) -> No
         both.dynamodb.put_item(TableName=NAMES.orders, Item={"orderId": {"S": order_id}})
     found = both.recent()
     assert (found.drift, found.unchecked) == (0, None)
-    assert rows(both) == states(both) == {"o1": ("received", 1)}
+    assert both.states_in_mysql == both.states == {"o1": ("received", 1)}
     assert both.sql("SELECT state_at FROM orders WHERE order_id = 'o1'") == [(sent_at.replace(tzinfo=None),)]
     assert [each["order_id"] for each in api.kitchen().body["orders"]] == ["o1"]
     assert both.recent().drift == 0
@@ -99,7 +83,7 @@ def test_an_uncounted_row_gets_its_state_when_it_is_counted(api: Api) -> None:
     both.sql(insert + "('Tea', 2, NULL, UTC_TIMESTAMP(3)), ('Tea', 2, '{\"test_order\": true}', NULL)")
     both.sql("INSERT INTO orders (item) VALUES ('Tea')")
     both.recent()
-    assert rows(both) == states(both) == {"row-1": ("received", 1), "row-2": ("received", 1)}
+    assert both.states_in_mysql == both.states == {"row-1": ("received", 1), "row-2": ("received", 1)}
     assert [each["order_id"] for each in api.kitchen().body["orders"]] == ["row-1"]
 
 
@@ -113,16 +97,16 @@ def restored(api: Api) -> BothStores:
     both.sql(
         "UPDATE orders SET state = 'received', state_version = 1, state_at = created_at, ready_at = NULL"
     )
-    assert all(state == "received" for state, _ in rows(both).values())
+    assert all(state == "received" for state, _ in both.states_in_mysql.values())
     api.master("DELETE FROM order_events")
     return both
 
 
 def test_a_rebuild_takes_over_the_states_that_a_restored_database_lost(restored: BothStores) -> None:
-    before = states(restored)
+    before = restored.states
     outcome = Outcome()
     restored.reconciler.write_all(0, outcome)
-    assert rows(restored) == states(restored) == before
+    assert restored.states_in_mysql == restored.states == before
     events = restored.sql("SELECT from_state, to_state, actor FROM order_events ORDER BY order_row")
     assert events == [("received", "collected", "restored"), ("received", "preparing", "restored")]
     restored.reconciler.write_all(0, outcome)
@@ -132,10 +116,10 @@ def test_a_rebuild_takes_over_the_states_that_a_restored_database_lost(restored:
 def test_states_return_to_a_database_restored_from_before_states_existed(restored: BothStores) -> None:
     """The migration follows the restore, and gives existing rows no state."""
     restored.record(orders(3, sent_at=datetime.now(UTC).replace(microsecond=0) - 20 * MINUTE))
-    before = states(restored)
+    before = restored.states
     restored.sql("UPDATE orders SET state = NULL, state_version = 0, state_at = NULL")
     restored.reconciler.write_all(0, Outcome())
-    assert rows(restored) == states(restored) == before
+    assert restored.states_in_mysql == restored.states == before
     assert before["o3"] == ("received", 1)
     events = restored.sql("SELECT from_state, to_state, actor FROM order_events ORDER BY order_row")
     assert events == [("received", "collected", "restored"), ("received", "preparing", "restored")]
@@ -144,7 +128,7 @@ def test_states_return_to_a_database_restored_from_before_states_existed(restore
 def test_orders_that_a_restored_database_lacks_are_found_however_old(restored: BothStores, api: Api) -> None:
     restored.record(orders(3))
     api.master("DELETE FROM orders WHERE order_id = 'o1'")
-    versions = {order_id: version for order_id, (_, version) in states(restored).items()}
+    versions = {order_id: version for order_id, (_, version) in restored.states.items()}
     found = restored.rows.behind(versions | {"Käse": 0})
     assert (found.missing, found.older) == (["o1", "Käse"], ["o2"])
     assert restored.rows.behind({}) == Behind([], [])
@@ -170,11 +154,11 @@ def test_counters_of_a_restored_database_replace_later_versions_in_dynamodb(
 
 
 def test_after_a_restore_and_a_replay_no_order_is_received_again(restored: BothStores, api: Api) -> None:
-    before = states(restored)
+    before = restored.states
     (first, second) = orders(1, 2, sent_at=datetime.now(UTC).replace(microsecond=0) - 20 * MINUTE)
     api.master("DELETE FROM orders WHERE order_id = 'o1'")
     restored.record([first, second])
-    assert rows(restored) == states(restored) == before
+    assert restored.states_in_mysql == restored.states == before
     kitchen = api.kitchen().body
     assert {each["order_id"]: each["state"] for each in kitchen["orders"]} == {"o2": "preparing"}
     assert kitchen["delayed"] == []
@@ -183,9 +167,9 @@ def test_after_a_restore_and_a_replay_no_order_is_received_again(restored: BothS
 def test_a_state_that_changed_since_is_not_taken_over(restored: BothStores, api: Api) -> None:
     newer = api.move("o1", "ready").body["version"]
     restored.reconciler.write_all(0, Outcome())
-    assert rows(restored)["o1"] == states(restored)["o1"] == ("ready", newer)
+    assert restored.states_in_mysql["o1"] == restored.states["o1"] == ("ready", newer)
     restored.database.adopt({"o1": Progress(State.COLLECTED, newer - 1, datetime.now(UTC))})
-    assert rows(restored)["o1"] == ("ready", newer)
+    assert restored.states_in_mysql["o1"] == ("ready", newer)
 
 
 def test_the_pickup_number_in_dynamodb_is_that_of_the_row_also_with_concurrent_inserts(

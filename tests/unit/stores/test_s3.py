@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
-from moto import mock_aws
+from botocore.exceptions import EndpointConnectionError
 
 from orders.errors import StoreUnavailableError
 from stores.s3 import Files
-from tests.stores import moto_client
+from tests.unit.buckets import BUCKET, Breaking
 
-BUCKET = "orders-backup-dev"
 NOW = datetime.now(UTC)
 PART = 8 * 1024 * 1024
 PARTS = [b"a" * PART, b"b" * 1000, b"c" * PART, b"d"]
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    client = moto_client("s3")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with mock_aws():
-        client.create_bucket(Bucket=BUCKET)
-        client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        yield client
-
-
-class Breaking:
-    """A client of S3 whose calls of some names fail."""
-
-    def __init__(self, client: Any, *names: str) -> None:
-        self._client = client
-        self.names = set(names)
-        self.called: list[str] = []
-
-    def __getattr__(self, name: str) -> Any:
-        self.called.append(name)
-        if name not in self.names:
-            return getattr(self._client, name)
-
-        def fail(**_: Any) -> None:
-            raise ClientError({"Error": {"Code": "SlowDown", "Message": "id 17"}}, name)
-
-        return fail
 
 
 def test_a_large_file_is_uploaded_in_parts_and_appears_as_a_whole(bucket: Any) -> None:

@@ -13,29 +13,9 @@ from hypothesis import strategies as st
 from orders.errors import StoreUnavailableError
 from orders.request import Claim
 from stores.dynamodb.idempotency import KEY_LIFETIME, IdempotencyKeys
+from tests.unit.idempotency_table import NOON, TABLE, Clock, create_table
 
-TABLE = "IdempotencyKeys"
-NOON = 1_800_000_000.9
 FIRST, SECOND = Claim("first", "hash"), Claim("second", "hash")
-
-
-def create_table(dynamodb: Any) -> None:
-    dynamodb.create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": "key", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "key", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

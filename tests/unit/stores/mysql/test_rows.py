@@ -13,7 +13,6 @@ from orders import replay
 from orders.exact_json import decode
 from orders.order import Order
 from tests.unit.both_stores import BothStores, orders
-from tests.unit.orders.test_reconciliation import rows_read
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -95,7 +94,7 @@ def test_a_page_costs_only_the_reads_of_its_own_orders(both: BothStores) -> None
     both.insert(every_minute(3000))
     both.sql("ANALYZE TABLE orders")
     (row,) = both.rows.period(NOON, NOON + timedelta(days=9), 0, 1)
-    assert rows_read(both, lambda: both.rows.period(NOON, NOON + timedelta(days=9), row.id, 20)) < 60
+    assert both.rows_read(lambda: both.rows.period(NOON, NOON + timedelta(days=9), row.id, 20)) < 60
 
 
 def test_the_state_of_the_database_has_its_schema_and_its_latest_order(both: BothStores) -> None:
