@@ -50,8 +50,9 @@ bench: ## Measure what an order costs, and write docs/benchmarks.md (ARGS=--help
 	@scripts/setup python database
 	@.venv/bin/python -m bench $(ARGS)
 
-picture: ## Make the README's pictures of the pages (ARGS="--origin ADDRESS": of a running stack)
+picture: ## Make the README's pictures and diagram (ARGS="--origin ADDRESS": of a running stack)
 	@scripts/setup python browser
+	@.venv/bin/python -m docs.architecture
 	@.venv/bin/python -m tests.browser.screenshot docs $(ARGS)
 
 fonts: ## Make the pages' fonts again (needs npm)

@@ -7,18 +7,19 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 FILE = Path(__file__).with_suffix(".svg")
-WIDTH, HEIGHT = 1092, 622
-NODE_WIDTH, NODE_HEIGHT, PAGE_WIDTH, PAGE_HEIGHT = 176, 54, 116, 36
-# Left edges of the columns: queues, writing functions, stores, reading functions, pages.
-QUEUES, WRITERS, STORES, READERS, PAGES = 90, 310, 530, 750, 966
+WIDTH, HEIGHT = 1020, 622
+NODE_WIDTH, NODE_HEIGHT = 190, 54
+# Left edges of the columns: queues, writing functions, stores, reading functions.
+QUEUES, WRITERS, STORES, READERS = 84, 328, 572, 816
+GAP = WRITERS - QUEUES - NODE_WIDTH
 
 STYLE = """\
 svg { --paper: #f6f0e6; --card: #fffdf9; --ink: #2b1f17; --soft: #6b5c50; --edge: #8d7c6d; --accent: #8f4a1c }
 @media (prefers-color-scheme: dark) {
 svg { --paper: #16110d; --card: #201913; --ink: #f5ebdf; --soft: #b9a99a; --edge: #8b7a6b; --accent: #e8ab73 }
 }
-text { fill: var(--ink); font: 600 14.5px system-ui, "Segoe UI", Helvetica, Arial, sans-serif }
-.note { fill: var(--soft); font-size: 12.5px; font-weight: 400 }
+text { fill: var(--ink); font: 600 13.5px system-ui, "Segoe UI", Helvetica, Arial, sans-serif }
+.note { fill: var(--soft); font-size: 12px; font-weight: 400 }
 rect { fill: var(--card); stroke: var(--edge) }
 .paper { fill: var(--paper); stroke: none }
 .function { stroke: var(--accent); stroke-width: 2 }
@@ -35,31 +36,25 @@ class Node:
     note: str
     x: int
     y: int
-    kind: str = "function"  # or store, queue, page
-    width: int = NODE_WIDTH
+    kind: str = "function"  # or store, queue
     height: int = NODE_HEIGHT
     parts: tuple[tuple[str, str], ...] = ()  # resources inside a group, each with a line about it
 
 
-def _page(name: str, y: int, x: int = PAGES) -> Node:
-    return Node(name=name, note="", x=x, y=y, kind="page", width=PAGE_WIDTH, height=PAGE_HEIGHT)
-
-
 NODES = (
-    _page("/order", 22, QUEUES + (NODE_WIDTH - PAGE_WIDTH) // 2),
     Node(name="PlaceOrder", note="validates, publishes", x=QUEUES, y=100),
     Node(name="OrderTopic", note="SNS", x=QUEUES, y=192, kind="queue"),
     Node(name="OrderQueue", note="SQS", x=QUEUES, y=284, kind="queue"),
     Node(name="OrderDLQ", note="dead letters", x=QUEUES, y=392, kind="queue"),
     Node(name="OrderSubscriptionDLQ", note="what SNS cannot deliver", x=QUEUES, y=486, kind="queue"),
     Node(name="BackupOrders", note="every six hours", x=WRITERS, y=22),
-    Node(name="MigrateDatabase", note="at a deploy", x=WRITERS, y=140),
-    Node(name="OrderProcessor", note="the worker, batches of 10", x=WRITERS, y=284),
+    Node(name="MigrateDatabase", note="the schema, at a deploy", x=WRITERS, y=140),
+    Node(name="OrderProcessor", note="the worker", x=WRITERS, y=284),
     Node(name="ReconcileOrders", note="every minute", x=WRITERS, y=392),
     Node(name="orders-backup", note="S3, one CSV file a day", x=STORES, y=22, kind="store"),
     Node(
         name="cafe-db",
-        note="MySQL on RDS, counts",
+        note="MySQL on RDS",
         x=STORES,
         y=112,
         height=226,
@@ -79,20 +74,15 @@ NODES = (
         kind="store",
         parts=(
             ("Orders", "one item per order"),
-            ("CafeMenu", "counters and prices of items"),
+            ("CafeMenu", "items, prices, counters"),
             ("CafeOrderMetrics", "all other counters"),
-            ("IdempotencyKeys", "of POST /orders, for a day"),
+            ("IdempotencyKeys", "of POST /orders"),
         ),
     ),
-    Node(name="StaffOrders", note="moves orders", x=READERS, y=120),
-    Node(name="PublicOrders", note="pickup numbers", x=READERS, y=202),
-    Node(name="GetOrderStatusLambda", note="and the queues' depths", x=READERS, y=284),
-    Node(name="GetMenu", note="items and prices", x=READERS, y=424),
-    _page("/kitchen", 129),
-    _page("/ready", 190),
-    _page("/track", 234),
-    _page("/order-status", 293),
-    _page("/order", 433),
+    Node(name="StaffOrders", note="/kitchen: shows and moves", x=READERS, y=120),
+    Node(name="PublicOrders", note="/ready and /track", x=READERS, y=202),
+    Node(name="GetOrderStatusLambda", note="/order-status", x=READERS, y=284),
+    Node(name="GetMenu", note="menu of /order", x=READERS, y=424),
 )
 
 
@@ -111,37 +101,44 @@ def _down(top: int, bottom: int, label: str = "") -> Edge:
     return Edge(path=f"M{middle},{top} V{bottom}", label=label, at=(middle + 8, (top + bottom) // 2 + 4))
 
 
+def _across(column: int, y: int, label: str = "", *, both: bool = False) -> Edge:
+    """Return an edge from a node of a column to the next column."""
+    left = column + NODE_WIDTH
+    return Edge(path=f"M{left},{y} H{left + GAP}", label=label, at=(left + 6, y - 7), both=both)
+
+
+def _bent(column: int, y: int, bend: int, to: int, label: str = "", *, both: bool = False) -> Edge:
+    """Return an edge that changes its height on the way to the next column."""
+    left = column + NODE_WIDTH
+    return Edge(
+        path=f"M{left},{y} h{bend} V{to} H{left + GAP}", label=label, at=(left + bend + 4, y + 34), both=both
+    )
+
+
 EDGES = (
-    _down(58, 100, "POST /orders"),
+    Edge(path=f"M{QUEUES + NODE_WIDTH // 2},40 V100", label="POST /orders", at=(QUEUES + 103, 74)),
     _down(154, 192),
     _down(246, 284),
     _down(338, 392, "after 3 receives"),
-    Edge(path="M12,219 H90", label="publishers", at=(14, 210)),
-    Edge(path="M90,234 H52 V513 H90"),
-    Edge(path="M266,311 H310"),
-    Edge(path="M266,419 H310"),
-    Edge(path="M530,128 H398 V76"),
-    Edge(path="M486,49 H530"),
-    Edge(path="M486,167 H530", label="schema", at=(488, 160)),
-    Edge(path="M486,300 H530", label="first", at=(493, 293)),
-    Edge(path="M486,324 H514 V378 H530", label="then", at=(488, 356)),
-    Edge(path="M486,432 H530", both=True, label="repairs", at=(488, 450)),
-    Edge(path="M486,406 H502 V330 H530", both=True),
-    Edge(path="M706,147 H750", both=True),
-    Edge(path="M706,229 H750"),
-    Edge(path="M706,305 H750"),
-    Edge(path="M706,386 H728 V320 H750"),
-    Edge(path="M706,451 H750"),
-    Edge(path="M926,147 H966", both=True),
-    Edge(path="M926,222 H946 V208 H966"),
-    Edge(path="M926,236 H946 V252 H966"),
-    Edge(path="M926,311 H966"),
-    Edge(path="M926,451 H966"),
+    Edge(path=f"M12,219 H{QUEUES}", label="publishers", at=(10, 210)),
+    Edge(path=f"M{QUEUES},234 H48 V513 H{QUEUES}"),
+    _across(QUEUES, 311),
+    _across(QUEUES, 419),
+    Edge(path=f"M{STORES},128 H{WRITERS + NODE_WIDTH // 2} V76"),
+    _across(WRITERS, 49),
+    _across(WRITERS, 167),
+    _across(WRITERS, 300, "1."),
+    _bent(WRITERS, 324, 34, 378, "2."),
+    _across(WRITERS, 432, "repairs", both=True),
+    _bent(WRITERS, 406, 18, 330, both=True),
+    _across(STORES, 147, both=True),
+    _across(STORES, 229),
+    _across(STORES, 305),
+    _bent(STORES, 386, 27, 320),
+    _across(STORES, 451),
 )
 
-CAPTION = (
-    "Thick boxes are Lambda functions. Pages and API share one origin: CloudFront, before S3 and API Gateway."
-)
+CAPTION = "Thick boxes are Lambda functions; those with a path serve its page by CloudFront and API Gateway."
 
 
 def svg() -> str:
@@ -167,11 +164,10 @@ def _edge(edge: Edge) -> list[str]:
 
 
 def _node(node: Node) -> list[str]:
-    middle = node.x + node.width // 2
-    radius = node.height // 2 if node.kind == "page" else 8
+    middle = node.x + NODE_WIDTH // 2
     lines = [
         f'<rect class="{node.kind}" x="{node.x}" y="{node.y}"'
-        f' width="{node.width}" height="{node.height}" rx="{radius}"/>',
+        f' width="{NODE_WIDTH}" height="{node.height}" rx="8"/>',
         _text(node.name, middle, node.y + 23, "name", anchor="middle"),
     ]
     if node.note:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import base64
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.browser.fake_site import Site, serve
 from tests.chromium import launch
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,7 @@ class Picture:
 
 PICTURES = {
     "order-status": Picture(path="/order-status", width=1440, height=1085),
+    "order-status-dark": Picture(path="/order-status", width=1440, height=1085, dark=True),
     "kitchen": Picture(
         path="/kitchen",
         width=1180,
@@ -42,8 +44,16 @@ PICTURES = {
         tapped="section[data-column=preparing] li:nth-child(3)",
     ),
     "ready": Picture(path="/ready", width=1280, height=720, dark=True),
-    "track": Picture(path="/track#token", width=390, height=700),
 }
+TRACK = Picture(path="/track#token", width=330, height=510)
+# Responses of `GET /track` while an order is made.
+NOON = responses.NOON.isoformat()
+ORDER = {"now": NOON, "number": "K50", "state_at": NOON, "usual_seconds": 240}
+STEPS: tuple[dict[str, str | int | None], ...] = (
+    {**ORDER, "state": "received", "orders_before": 3, "ready_at": None},
+    {**ORDER, "state": "preparing", "orders_before": 0, "ready_at": None},
+    {**ORDER, "state": "ready", "orders_before": None, "ready_at": NOON},
+)
 
 
 def prepare(site: Site) -> None:
@@ -52,21 +62,37 @@ def prepare(site: Site) -> None:
     site.shop = busy_shop()
     site.shop.ready = ["K47", "K46", "K44"]
     site.shop.preparing = ["K48", "K49", "K50"]
-    now = responses.NOON.isoformat()
-    site.shop.track = {"now": now, "number": "K50", "state": "preparing", "state_at": now, "ready_at": None}
-    site.shop.track |= {"orders_before": 2, "usual_seconds": 240}
 
 
-def take(page: Page, url: str, picture: Picture, target: Path) -> None:
-    """Open a page and write its picture (PNG)."""
-    page.goto(url)
+def open_page(browser: Browser, url: str, picture: Picture, *, dark: bool, frozen: bool) -> Page:
+    """Open a page as a device shows it, with its clock at noon if it is `frozen`."""
+    scheme: Literal["light", "dark"] = "dark" if dark or picture.dark else "light"
+    page = browser.new_page(
+        viewport={"width": picture.width, "height": picture.height},
+        color_scheme=scheme,
+        reduced_motion="reduce",
+        locale="en-GB",
+        timezone_id="Europe/London",
+    )
+    if frozen:
+        page.clock.install(time=responses.NOON)
+    page.goto(f"{url}{picture.path}")
     page.locator(picture.shown).wait_for()
     page.wait_for_function("() => document.fonts.status === 'loaded'")
     if picture.tap:
         page.get_by_role("button", name=picture.tap).click()
         page.locator(picture.tapped).wait_for()
         page.mouse.move(0, 0)
-    page.screenshot(path=target)
+    return page
+
+
+def side_by_side(browser: Browser, pictures: list[bytes], target: Path) -> None:
+    """Write one picture (PNG) of several, from left to right."""
+    images = (f'<img src="data:image/png;base64,{base64.b64encode(each).decode()}">' for each in pictures)
+    page = browser.new_page()
+    page.set_content(f'<body style="display: inline-flex; gap: 16px; margin: 0">{"".join(images)}')
+    page.locator("body").screenshot(path=target, omit_background=True)
+    page.close()
 
 
 def screenshots(directory: Path, origin: str | None = None, *, dark: bool = False) -> None:
@@ -86,19 +112,20 @@ def screenshots(directory: Path, origin: str | None = None, *, dark: bool = Fals
         site = stack.enter_context(serve())
         prepare(site)
         browser = stack.enter_context(launch(stack.enter_context(sync_playwright())))
+
+        def show(picture: Picture) -> bytes:
+            url = origin or site.url
+            with open_page(browser, url, picture, dark=dark, frozen=origin is None) as page:
+                return page.screenshot()
+
         for name, picture in PICTURES.items():
-            scheme: Literal["light", "dark"] = "dark" if dark or picture.dark else "light"
-            page = browser.new_page(
-                viewport={"width": picture.width, "height": picture.height},
-                color_scheme=scheme,
-                reduced_motion="reduce",
-                locale="en-GB",
-                timezone_id="Europe/London",
-            )
-            if origin is None:
-                page.clock.install(time=responses.NOON)
-            take(page, f"{origin or site.url}{picture.path}", picture, directory / f"{name}.png")
-            page.close()
+            (directory / f"{name}.png").write_bytes(show(picture))
+        if origin is None:
+            steps = []
+            for step in STEPS:
+                site.shop.track = step
+                steps.append(show(TRACK))
+            side_by_side(browser, steps, directory / "track.png")
 
 
 def main() -> None:

@@ -1,0 +1,44 @@
+"""Pulumi's CLI accepts each command and option of Pulumi in the documentation."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.docs import markdown
+
+# What scripts/pulumi runs for these targets, and then the words of ARGS.
+MAKE = {"deploy": "up", "destroy": "destroy", "drift": "refresh", "preview": "preview"}
+
+
+def documented() -> Iterator[list[str]]:
+    for name in markdown.NAMES:
+        for program, *words in [*markdown.typed(name), *markdown.mentioned(name)]:
+            if program == "pulumi" and words:
+                yield words
+            elif program == "make" and words and words[0] in MAKE:
+                arguments = [word.removeprefix("ARGS=").split() for word in words if word.startswith("ARGS=")]
+                yield [MAKE[words[0]], "--stack", "prod", *(arguments[0] if arguments else [])]
+
+
+def test_every_command_of_pulumi_is_one_that_its_cli_accepts(pulumi: Path, tmp_path: Path) -> None:
+    # Only the command and its options matter: each combination once.
+    lines = {
+        tuple(word for word in words if re.match(r"-|[a-z][a-z-]*$", word)): words for words in documented()
+    }
+    assert len(lines) > 10
+    for words in lines.values():
+        # Options are parsed before help is printed, and nothing runs.
+        shown = subprocess.run(
+            [pulumi, *words, "--help"],
+            cwd=tmp_path,
+            env={"HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert shown.returncode == 0, shown.stderr
+        # A command that does not exist is taken for an argument of its group.
+        assert "[command]" not in shown.stdout, words
