@@ -48,8 +48,8 @@ PICTURES = {
 TRACK = Picture(path="/track#token", width=330, height=510)
 # Responses of `GET /track` while an order is made.
 NOON = responses.NOON.isoformat()
-ORDER = {"now": NOON, "number": "K50", "state_at": NOON, "usual_seconds": 240}
-STEPS: tuple[dict[str, str | int | None], ...] = (
+ORDER: responses.Answer = {"now": NOON, "number": "K50", "state_at": NOON, "usual_seconds": 240}
+STEPS: tuple[responses.Answer, ...] = (
     {**ORDER, "state": "received", "orders_before": 3, "ready_at": None},
     {**ORDER, "state": "preparing", "orders_before": 0, "ready_at": None},
     {**ORDER, "state": "ready", "orders_before": None, "ready_at": NOON},
