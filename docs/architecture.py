@@ -88,7 +88,7 @@ NODES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Edge:
-    """An arrow along the way of the data, with a label."""
+    """An arrow in the direction of the data, with a label."""
 
     path: str  # of SVG
     label: str = ""

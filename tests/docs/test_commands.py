@@ -9,6 +9,8 @@ import contextlib
 import io
 import re
 from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import botocore.session
 import pytest
@@ -65,9 +67,15 @@ def parse_with(app: typer.Typer, *first: str) -> Check:
     return lambda words, whole: parse(app, [*first, *words], whole)
 
 
+@cache
+def built(app: typer.Typer) -> Any:
+    """Return the command line of an application, which Typer takes a tenth of a second to build."""
+    return typer.main.get_command(app)
+
+
 def parse(app: typer.Typer, words: list[str], whole: bool) -> None:
     """Parse a command of ours as its own command line does."""
-    command = typer.main.get_command(app)
+    command = built(app)
     words = [VALUES.get(word, word) for word in words]
     while isinstance(command, TyperGroup) and words and not words[0].startswith("-"):
         name, *words = words
