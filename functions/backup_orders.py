@@ -1,7 +1,7 @@
-"""Copy the table `orders` to a bucket, each day of orders to a file of its own.
+"""Back up the table `orders` to a bucket, with a file for each day of orders.
 
-Scheduled every six hours: files of days whose orders changed are written again. An operator calls it for a
-copy at once, with `{"command": "all"}` to write every file again (functions/README.md).
+A schedule runs it every six hours, to write the files of days whose orders changed. An operator may invoke it
+at any time, with `{"command": "all"}` to write all files again (functions/README.md).
 """
 
 from __future__ import annotations
@@ -25,52 +25,44 @@ from stores.mysql.login import LoginSecret
 from stores.s3 import Files
 
 RESERVE = 30.0  # seconds before the function's timeout, left for an orderly end
-STATEMENT_TIMEOUT = 60  # seconds; the first run looks at the whole table
+STATEMENT_TIMEOUT = 60  # seconds; the first run reads the whole table
 
 
 def utc_now() -> datetime:
-    """Return the time of a run."""
+    """Return the current time; tests replace it."""
     return datetime.now(UTC)
 
 
 @cache
 def table() -> OrderTable:
-    """Connect once per process, as the user that only reads."""
+    """Return the table, opened once per process by the read-only user."""
     return OrderTable(MySql(LoginSecret(environment.database_secret()), timeout=STATEMENT_TIMEOUT))
 
 
 @cache
 def files() -> Files:
-    """Create the client once per process."""
+    """Return the bucket, opened once per process."""
     return Files(environment.backup_bucket())
 
 
 class TimeIsUpError(StoreUnavailableError):
-    """The time that was left of a run is too short for a file."""
+    """A run has too little time left for a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
     """Result of a run."""
 
-    as_of: datetime  # all changes until then are in the files, once none are left
+    as_of: datetime  # the files have all changes until then, if none are left
     rows: dict[str, int] = field(default_factory=dict)  # by the file's name
-    left: list[str] = field(default_factory=list)  # names of files that are still to be written
+    left: list[str] = field(default_factory=list)  # names of files that are not written yet
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-    """Write the files that are due; another run writes what is left when time is up.
+    """Write the files that are due; return `as_of`, `rows` of each written file, `left` and `rewrite`.
 
-    Returns
-    -------
-    dict[str, Any]
-        `as_of`, `rows` (how many each file has that was written), `left`, and `rewrite`: with `all`, what the
-        next call passes for what is left.
-
-    Raises
-    ------
-    StoreUnavailableError
-        If the database or the bucket is unavailable; files that were written by then stay.
+    When time is up, files are `left` for the next run; with `all`, the next call passes `rewrite` to
+    continue. Raises StoreUnavailableError if a store is unavailable; files that are written by then stay.
     """
     now = utc_now()
     match event.get("command"):
@@ -94,7 +86,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
 def _copy(copied: Copied, left: Callable[[], float], rewrite: datetime | None) -> None:
     written = files().written()
     today = copied.as_of.date()
-    # Before the last complete run nothing changed that is not in its files.
+    # The last complete run has all earlier changes in its files.
     since = written.get(LAST_COPY) or min(written.values(), default=copied.as_of)
     first = today - timedelta(days=environment.backup_days() - 1)
     due = copies.due(table().known(first, today, since - MARGIN), written, rewrite)
@@ -107,7 +99,7 @@ def _copy(copied: Copied, left: Callable[[], float], rewrite: datetime | None) -
         try:
             copied.rows[copies.key(day)] = _write(day, left)
         except TimeIsUpError:
-            # The next run has more time for it; a file that had more than half of a run counts as too large.
+            # The next run has more time, unless the file had more than half of this run.
             if rest > whole / 2:
                 raise
             copied.left.append(copies.key(day))

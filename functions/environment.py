@@ -1,4 +1,4 @@
-"""The environment variables that the program gives its functions (`infra/functions.py`)."""
+"""The environment variables of the functions, which `infra/functions.py` sets."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def _switch(name: str) -> Callable[[], bool]:
 
 
 backup_bucket = _text("BACKUP_BUCKET")
-backup_days = _integer("BACKUP_DAYS")  # for how many days a day's orders have a copy
-database_secret = _text("DATABASE_SECRET")  # id of the secret with the function's login at the database
+backup_days = _integer("BACKUP_DAYS")  # for how many days backups are kept
+database_secret = _text("DATABASE_SECRET")  # id of the secret with the function's database login
 dead_letter_queue_url = _text("DEAD_LETTER_QUEUE_URL")
 idempotency_table = _text("IDEMPOTENCY_TABLE")
 master_secret = _text("MASTER_SECRET")  # id of the secret with the master user's login
 menu_index = _text("MENU_INDEX")  # name of the index that holds the menu
 menu_table = _text("MENU_TABLE")
-open_hours = _integer("OPEN_HOURS")  # for how many hours an order that nobody closed is an open one
+open_hours = _integer("OPEN_HOURS")  # for how many hours an order stays open if nobody closes it
 orders_api_key_sha256 = _optional("ORDERS_API_KEY_SHA256")  # None if orders need no API key
 origin_secret_sha256 = _optional("ORIGIN_SECRET_SHA256")  # None if CloudFront adds no secret to requests
 orders_table = _text("ORDERS_TABLE")
 publishes_oldest_waiting = _switch("PUBLISH_OLDEST_WAITING")  # an alarm watches the metric
 queue_url = _text("QUEUE_URL")
-signed_in_only = _switch("SIGNED_IN_ONLY")  # only people who signed in may read the order status
-sqs_has_ipv6 = _switch("SQS_DUALSTACK")  # SQS is called by its name that has IPv6 addresses
-status_secret = _text("STATUS_SECRET")  # id of the secret with the login of the user that only reads
+signed_in_only = _switch("SIGNED_IN_ONLY")  # the order status requires sign-in
+sqs_has_ipv6 = _switch("SQS_DUALSTACK")  # call the dual-stack endpoint of SQS
+status_secret = _text("STATUS_SECRET")  # id of the secret with the read-only user's login
 topic_arn = _text("TOPIC_ARN")
 # Id of the secret with the keys that sign customers' links: `{"current": "2", "keys": {"1": "…", "2": "…"}}`;
 # new links are signed with the current key.
@@ -52,12 +52,12 @@ tracking_secret = _text("TRACKING_SECRET")
 
 
 def customer_names() -> str:
-    """Return how much of customers' names the order status shows: a value of `CustomerNames`."""
+    """Return a value of `CustomerNames`: how much of a name the order status shows."""
     return os.environ.get("CUSTOMER_NAMES", "initial")
 
 
 def page_origin() -> str:
-    """Return the origin of the pages, without a slash at its end; empty if it is not known."""
+    """Return the origin of the pages, without a trailing slash; empty if it is unknown."""
     return os.environ.get("PAGE_ORIGIN", "")
 
 

@@ -1,4 +1,4 @@
-"""Log and metrics of the messages that the worker could not process."""
+"""Log lines and metrics of the messages that the worker could not process."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from orders.message import Received, Rejected
 FAILED_ORDERS = "FailedOrders"
 CONFLICTING_ORDERS = "ConflictingOrders"
 MALFORMED_MESSAGES = "MalformedMessages"
-VISIBILITY_PER_TIMEOUT = 6  # how many of the function's timeouts the queue hides a message, at least
+VISIBILITY_PER_TIMEOUT = 6  # the queue's visibility timeout, in timeouts of the function, at least
 
 
 class FailureLog:
-    """Logs the failures of a batch; a line also adds to a metric if it is the first one about its order.
+    """Log of a batch's failures, each order of which is counted in a metric once.
 
-    An order that fails in all its receives is one failed order. A message whose failure was reported comes
-    back within seconds. One whose earlier receives ended in a crash or a time-out, without a report, was
-    hidden for the queue's whole visibility timeout each time: its failure is still to be counted.
+    An order is counted at its first reported failure. A message whose failure was reported is received again
+    within seconds. If all its earlier receives ended in a crash or a timeout, it was hidden for the queue's
+    whole visibility timeout each time, and its failure is still to be counted.
     """
 
     def __init__(self, records: Iterable[Mapping[str, Any]], context: Any) -> None:
@@ -34,17 +34,14 @@ class FailureLog:
         self._counted = set[tuple[object, ...]]()  # orders of this batch
 
     def rejected(self, message: Rejected) -> None:
-        """Log a message that holds no order, or on which the parser failed."""
+        """Log a message without a valid order, or one on which the parser failed."""
         name = MALFORMED_MESSAGES if is_final(message.reason) else FAILED_ORDERS
         counted = metrics({name: 1}) if message.message_id in self._uncounted else {}
         about = {"messageId": message.message_id, "reason": message.reason}
         log("ERROR", "Message rejected", **about, **counted)
 
     def failed(self, message: Received, reason: str) -> None:
-        """Log an order that is not in both stores.
-
-        A conflict is counted apart: no store is at fault, and the order of this id is recorded.
-        """
+        """Log an order that is not in both stores; count a conflict apart, since no store is at fault."""
         order = message.order
         identity = (order.order_id, *order.contents)
         counted = {}
@@ -52,7 +49,7 @@ class FailureLog:
             self._counted.add(identity)
             counted = metrics({CONFLICTING_ORDERS if isinstance(reason, Conflict) else FAILED_ORDERS: 1})
         about = {"orderId": order.order_id, "messageId": message.message_id, "reason": reason}
-        # Not recorded, whatever else happens, until a person corrects it.
+        # `refused`: not recorded until a person corrects it.
         refused = {"refused": True} if is_final(reason) else {}
         conflict = {"conflict": True} if isinstance(reason, Conflict) else {}
         log("ERROR", "Order not processed", **about, **refused, **conflict, **counted)

@@ -1,4 +1,4 @@
-"""`GET /menu`: what can be ordered, and what it costs."""
+"""`GET /menu`: the items that can be ordered, with their prices."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import environment
-from http_responses import HttpResponse, answer, cached_response
+from http_responses import HttpResponse, cached_response, response
 from log import log
 from orders.errors import StoreUnavailableError
 from stores.dynamodb.menu import Menu
@@ -15,7 +15,7 @@ from stores.dynamodb.menu import Menu
 
 @cache
 def menu() -> Menu:
-    """Open the menu once per process."""
+    """Return the menu, created once per process."""
     return Menu(environment.menu_table(), environment.menu_index())
 
 
@@ -25,15 +25,15 @@ def handler(event: dict[str, Any], context: object) -> HttpResponse:
         prices = menu().prices()
     except StoreUnavailableError as error:
         log("ERROR", "Menu not read", reason=str(error))
-        return answer(503, {"message": "The menu is not available just now; please try again."})
+        return response(503, {"message": "The menu is not available just now; please try again."})
     items = [{"item": item, "price": _number(price)} for item, price in prices.items()]
     return cached_response(event, {"menu": items})
 
 
 def _number(price: Decimal) -> int | Decimal:
-    """Return a price that reads as a person writes it: 5 and not 5.0 or 5E+0."""
+    """Return a whole price as an integer: 5, not 5.0 or 5E+0."""
     return int(price) if price == int(price) else price
 
 
 if environment.function_name():
-    menu()  # while Lambda starts the function: no invocation waits for the clients
+    menu()  # create the client during Lambda's init phase, not in the first invocation

@@ -1,4 +1,4 @@
-"""One line of JSON per thing that happened. Never a customer's name, never a secret."""
+"""Log lines in JSON, one per event, without customers' names and secrets."""
 
 from __future__ import annotations
 
@@ -14,22 +14,19 @@ _encode = json.JSONEncoder(default=str).encode
 
 
 def log(level: str, message: str, **fields: object) -> None:
-    """Write a line to the function's log.
-
-    `message` has the same words each time, so that it can be searched for; `fields` has ids and reasons.
-    """
+    """Log a line with a constant `message`, to search for, and `fields`, such as ids and reasons."""
     log_each(level, message, [fields])
 
 
 def log_each(level: str, message: str, lines: Iterable[Mapping[str, object]]) -> None:
-    """Write a line for each of `lines`, all at once: a write for each takes longer than the line."""
+    """Write several lines by one call, which is much faster than a call for each."""
     text = "\n".join(_encode({"level": level, "message": message, **fields}) for fields in lines)
     if text:
         print(text, flush=True)
 
 
 def metrics(values: Mapping[str, int]) -> dict[str, object]:
-    """Return the fields that make a line of the log a value of each metric.
+    """Return the fields of a log line that publish a value of each metric.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     """

@@ -1,4 +1,4 @@
-"""Bring the database's user and schema, and the tables' first items, up to date."""
+"""Migrate the database, set up its users, and write the menu to DynamoDB."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-RESERVE = 15.0  # seconds of the function's time that are left to end in order
-STATEMENT_TIMEOUT = 800  # seconds; an index on a large table takes a while
+RESERVE = 15.0  # seconds of the function's time, reserved for an orderly end
+STATEMENT_TIMEOUT = 800  # seconds; adding an index to a large table is slow
 
 
 @dataclass(slots=True)
@@ -43,23 +43,23 @@ class MasterLogin:
     application: LoginSecret
 
     def get(self) -> Login:
-        """Tell the login."""
+        """Return the login."""
         login, values = self.application.get(), self.master.values()
         return Login(login.host, login.port, values["username"], values["password"], login.database)
 
     def forget(self) -> None:
-        """Fetch both secrets again: RDS rotates the master user's password."""
+        """Fetch both secrets again, since RDS rotates the master user's password."""
         self.master.forget()
         self.application.forget()
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Bring everything up to date, as a deploy needs it, or widen the table; an error fails the deploy.
+    """Bring everything up to date for a deploy, or widen the table; an error fails the deploy.
 
     The event is `{"menu": {"Latte": "5"}}`, with the menu's items and prices, or `{"command": "widen"}`, with
-    `"dry_run": true` to learn what that would do.
+    `"dry_run": true` for an estimate.
     """
-    # Before any store is touched: a wrong menu fails the deploy.
+    # First, so that an invalid menu fails the deploy before any change.
     menu = {parse_name(item): Decimal(price) for item, price in event.get("menu", {}).items()}
     application, status, master = (
         LoginSecret(secret_id())
@@ -67,8 +67,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     )
     login = MasterLogin(master, application)
     if event.get("dry_run"):
-        # Somebody waits for this, and it changes nothing: it needs neither the lock nor its long timeout.
-        return _look(MySql(login))
+        # Without a change, it needs neither the lock nor the long timeout.
+        return _estimate(MySql(login))
     await_access([application, status, master])
     mysql = MySql(login, timeout=STATEMENT_TIMEOUT, client_flag=CLIENT.MULTI_STATEMENTS)
     try:
@@ -86,7 +86,7 @@ def _bring_up_to_date(
     menu: Mapping[str, Decimal],
     context: Any,
 ) -> dict[str, Any]:
-    """Apply what is missing, and return what that was."""
+    """Apply all missing changes; return the names of the applied migrations."""
     zone = environment.time_zone()
     applied = migrations.migrate(mysql, migrations.read(MIGRATIONS))
     users.set_up_worker(mysql, application.get())
@@ -100,21 +100,21 @@ def _bring_up_to_date(
 
 
 def _widen_small(cursor: Cursor) -> list[str]:
-    """Widen a table where orders wait for moments only, and return what is still narrow."""
+    """Widen a small table; return the columns that are still narrow."""
     table = widening.inspect(cursor)
     try:
         if not table.is_small:
             return list(table.narrow)
         widening.widen(cursor, table)
     except SchemaError as error:
-        # The table works as it is; `cafe doctor` names the command that widens it.
+        # The table works as it is; `cafe doctor` prints the command that widens it.
         log("WARNING", "Table not widened", reason=str(error))
         return list(table.narrow)
     return []
 
 
-def _look(mysql: MySql) -> dict[str, Any]:
-    """Return what widening the table would be."""
+def _estimate(mysql: MySql) -> dict[str, Any]:
+    """Return how long widening the table would take."""
     try:
         table = mysql.read(widening.inspect)
     finally:
@@ -123,7 +123,7 @@ def _look(mysql: MySql) -> dict[str, Any]:
 
 
 def _widen(cursor: Cursor) -> dict[str, Any]:
-    """Widen a table of any size, and return what that was."""
+    """Widen a table of any size; return how long that took."""
     table = widening.inspect(cursor)
     started = time.monotonic()
     if table.narrow:
@@ -141,15 +141,17 @@ def _described(table: widening.Table, seconds: float) -> dict[str, Any]:
 
 
 def _count(mysql: MySql, projection: Projection, zone: ZoneInfo, context: Any) -> None:
-    """Count the rows that were there before there were counters, or by the cafe's new time zone.
+    """Count existing rows at the first deploy, or after a change of the time zone, while orders come in.
 
-    Orders keep coming meanwhile. Later deploys leave this to the hourly audit.
+    Later deploys leave this to the hourly audit.
     """
-    rows = ReconciliationDatabase(mysql, zone)
-    if time_zone_marker(zone) in rows.names():
+    database = ReconciliationDatabase(mysql, zone)
+    if time_zone_marker(zone) in database.names():
         return
-    rows.begin([counters.TOTAL_ORDERS])
+    database.create_counters([counters.TOTAL_ORDERS])
     audit(AuditDatabase(mysql), zone, lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE)
     now = datetime.now(UTC)
-    shown = [n for n in rows.names() if counters.is_projected(n) and not counters.is_expired(n, zone, now)]
-    projection.write([], rows.counted(shown))
+    names = [
+        n for n in database.names() if counters.is_projected(n) and not counters.is_expired(n, zone, now)
+    ]
+    projection.write([], database.counted(names))

@@ -1,4 +1,4 @@
-"""The worker: orders from `OrderQueue` into MySQL and DynamoDB."""
+"""The worker: record orders from `OrderQueue` in MySQL and DynamoDB."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from stores.sqs import OrderQueue
 
 
 class BatchResponse(TypedDict):
-    """Which messages stay on the queue.
+    """Messages that stay on the queue.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
@@ -33,7 +33,7 @@ class BatchResponse(TypedDict):
 
 @cache
 def ledger() -> Ledger:
-    """Connect to both stores once per process."""
+    """Return the ledger, connected to both stores once per process."""
     zone = environment.time_zone()
     database = OrdersDatabase(MySql(LoginSecret(environment.database_secret())), zone)
     return Ledger(database, Projection(DynamoDb(), environment.table_names(), zone), zone)
@@ -41,7 +41,7 @@ def ledger() -> Ledger:
 
 @cache
 def order_queue() -> OrderQueue:
-    """Open the queue, once a message failed."""
+    """Return the queue, opened when the first message fails."""
     return OrderQueue(environment.queue_url())
 
 
@@ -52,17 +52,17 @@ def handler(event: dict[str, Any], context: Any) -> BatchResponse:
     received, rejected = parse_batch(event["Records"])
     for bad in rejected:
         failure_log.rejected(bad)
-    failures = ledger().record({message.message_id: message.order for message in received})
-    failed: dict[str, str] = {bad.message_id: bad.reason for bad in rejected}
+    failed = ledger().record({message.message_id: message.order for message in received})
+    failed |= {bad.message_id: bad.reason for bad in rejected}
     processed = []
     for message in received:
-        if (reason := failures.get(message.message_id)) is not None:
-            failure_log.failed(message, reason)
-            failed[message.message_id] = reason
+        if message.message_id in failed:
+            failure_log.failed(message, failed[message.message_id])
         else:
-            about = {"orderId": message.order.order_id, "messageId": message.message_id}
-            ignored = {"ignoredTime": message.order.ignored_time} if message.order.ignored_time else {}
-            processed.append(about | ignored)
+            line = {"orderId": message.order.order_id, "messageId": message.message_id}
+            if message.order.ignored_time:
+                line["ignoredTime"] = message.order.ignored_time
+            processed.append(line)
     log_each("INFO", "Order processed successfully", processed)
     back_off(order_queue, event["Records"], failed, received=began, context=context)
     return _response(failed)
@@ -73,5 +73,5 @@ def _response(message_ids: Iterable[str]) -> BatchResponse:
 
 
 if environment.function_name():
-    ledger()  # while Lambda starts the function: no invocation waits for the clients
-    gc.freeze()  # what is there now stays: looking through it for garbage would hold up a batch
+    ledger()  # create the clients during Lambda's init phase, not in the first invocation
+    gc.freeze()  # the garbage collector need not scan what the process keeps

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import environment
-from http_responses import HttpResponse, answer, body_text, has_secret, header
+from http_responses import HttpResponse, body_text, has_secret, header, response
 from log import log
 from orders.errors import StoreUnavailableError
 from orders.order import InvalidOrderError
@@ -19,52 +19,52 @@ from stores.tracking_keys import TrackingKeys
 
 @cache
 def topic() -> OrderTopic:
-    """Make the topic's client once per process."""
+    """Return the topic, created once per process."""
     return OrderTopic(environment.topic_arn())
 
 
 @cache
 def keys() -> IdempotencyKeys:
-    """Make the client of the idempotency keys once per process."""
+    """Return the idempotency keys, created once per process."""
     return IdempotencyKeys(environment.idempotency_table())
 
 
 @cache
 def tracking_keys() -> TrackingKeys:
-    """Make the client of the keys that sign customers' tokens once per process."""
+    """Return the keys that sign customers' tokens, created once per process."""
     return TrackingKeys(environment.tracking_secret())
 
 
 def handler(event: dict[str, Any], context: object) -> HttpResponse:
-    """Accept an order with `202`, or say in a `4xx` what is wrong with it."""
+    """Accept an order with `202`, or refuse it with a `4xx` that names each wrong field."""
     order_id = None
     try:
         order = parse(_body(event), header(event, "idempotency-key"), with_api_key=_has_api_key(event))
         order_id = order.identify(keys)
         topic().publish(order.message(order_id))
     except TooLargeError as error:
-        return answer(413, {"message": str(error)})
+        return response(413, {"message": str(error)})
     except InvalidOrderError as error:
-        return answer(400, {"message": str(error), "errors": error.errors})
+        return response(400, {"message": str(error), "errors": error.errors})
     except KeyReusedError as error:
-        return answer(422, {"message": str(error)})
+        return response(422, {"message": str(error)})
     except StoreUnavailableError as error:
         log("ERROR", "Order not published", orderId=order_id, reason=str(error))
-        return answer(503, {"message": "The order could not be taken just now; please send it again."})
+        return response(503, {"message": "The order could not be taken just now; please send it again."})
     log("INFO", "Order accepted", orderId=order_id)
-    return answer(202, {"orderId": order_id, "message": "Order accepted", **_tracking(order, order_id)})
+    return response(202, {"orderId": order_id, "message": "Order accepted", **_tracking(order, order_id)})
 
 
 def _tracking(order: OrderRequest, order_id: str) -> dict[str, str]:
-    """Return the address of the customer's page, where there is one.
+    """Return the address of the customer's page.
 
-    None for an id of the caller's own: it may be another order's, or be guessed.
+    A caller's own id gets none: it may belong to another order, or be guessed.
     """
     if order.fields.order_id is not None:
         return {}
     try:
         token = sign(order_id, *tracking_keys().current())
-        # After the `#`, which no browser sends: the token is in no log.
+        # Browsers do not send what follows the `#`, so the token is in no log.
         return {"track_url": f"{environment.page_origin()}/track#{token}"}
     except StoreUnavailableError as error:
         log("ERROR", "Customer's page not available", orderId=order_id, reason=str(error))
@@ -72,9 +72,9 @@ def _tracking(order: OrderRequest, order_id: str) -> dict[str, str]:
 
 
 def _has_api_key(event: dict[str, Any]) -> bool:
-    """Return whether the API key was sent; a stack whose orders need none has none.
+    """Return whether the request has the API key; False if the stack has none.
 
-    API Gateway checks it, too, but only once a deploy that introduces the key has reached it.
+    API Gateway checks the key too, but only after the deploy that introduces it has reached it.
     """
     sha256 = environment.orders_api_key_sha256()
     return sha256 is not None and has_secret(event, "x-api-key", sha256)
@@ -88,6 +88,6 @@ def _body(event: dict[str, Any]) -> str:
 
 
 if environment.function_name():
-    topic()  # while Lambda starts the function: no invocation waits for the clients
+    topic()  # create the clients during Lambda's init phase, not in the first invocation
     keys()
     tracking_keys()

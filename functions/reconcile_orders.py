@@ -1,7 +1,7 @@
 """Compare the projection with MySQL and repair it, audit the counters, and record orders in `OrderDLQ`.
 
-Scheduled every minute, and the audit every hour. An operator calls it with a command, of which
-functions/README.md has the list.
+A schedule runs it every minute, and the audit every hour. Operators invoke it with a command
+(functions/README.md).
 """
 
 from __future__ import annotations
@@ -32,58 +32,64 @@ from stores.mysql import widening
 from stores.mysql.audit import AuditDatabase
 from stores.mysql.connection import MySql
 from stores.mysql.login import LoginSecret
-from stores.mysql.orders import OrdersDatabase
 from stores.mysql.reconciliation import ReconciliationDatabase
 from stores.mysql.screens import Screens
 from stores.sqs import DeadLetters
 
-SCHEDULED = 45.0  # seconds; the next scheduled run starts a minute after this one
-SWEEP = 25.0  # seconds, of that time, that comparing leaves to the sweep, which has thousands after an outage
-RESERVE = 60.0  # seconds of the function's time that are left to end in order
+SCHEDULED = 45.0  # seconds of a scheduled run; the next one starts after a minute
+SWEEP = 25.0  # seconds of a run, reserved for the sweep, which has thousands of messages after an outage
+RESERVE = 60.0  # seconds of the function's time, reserved for an orderly end
 CHECK_TIMEOUT = 3.0  # seconds
-SCHEDULE = "aws.events"  # the source of events that no person sends
+SCHEDULE = "aws.events"  # source of the schedule's events
 
 
 @cache
 def mysql() -> MySql:
-    """Connect once per process."""
+    """Return the connection, opened once per process."""
     return MySql(LoginSecret(environment.database_secret()))
+
+
+def database() -> ReconciliationDatabase:
+    """Return the database's queries."""
+    return ReconciliationDatabase(mysql(), environment.time_zone())
 
 
 @cache
 def dynamodb() -> DynamoDb:
-    """Create the client once per process."""
+    """Return the client, created once per process."""
     return DynamoDb()
 
 
 @cache
 def projection() -> Projection:
-    """Return what DynamoDB shows."""
+    """Return the projection."""
     return Projection(dynamodb(), environment.table_names(), environment.time_zone())
 
 
 @cache
 def findings() -> Metrics:
-    """Return where findings are kept."""
+    """Return the table with the results of earlier runs."""
     return Metrics(dynamodb(), environment.table_names().metrics)
 
 
 @cache
 def ledger() -> Ledger:
-    """Record orders as the worker does."""
-    zone = environment.time_zone()
-    return Ledger(OrdersDatabase(mysql(), zone), projection(), zone)
+    """Return the ledger, as the worker has it."""
+    return Ledger(database(), projection(), environment.time_zone())
 
 
 @cache
 def dead_letters() -> DeadLetters:
-    """Take messages off `OrderDLQ`."""
+    """Return the dead-letter queue."""
     return DeadLetters(environment.dead_letter_queue_url())
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Run a command; without one, do what is due every minute. functions/README.md has what each returns."""
-    left = _time_left(context)
+    """Run the event's command; without one, compare recent orders and sweep `OrderDLQ`."""
+
+    def left() -> float:
+        return float(context.get_remaining_time_in_millis()) / 1000 - RESERVE
+
     asked_by = str(event.get("source", "operator"))
     match event.get("command"):
         case None:
@@ -96,30 +102,29 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         case "check":
             return check()
         case "read":
-            return replay(ReconciliationDatabase(mysql(), environment.time_zone()), event)
+            return replay(database(), event)
         case "behind":
             versions = {str(order_id): int(version) for order_id, version in event["versions"].items()}
-            return asdict(ReconciliationDatabase(mysql(), environment.time_zone()).behind(versions))
+            return asdict(database().behind(versions))
         case other:
             raise ValueError(f"Unknown command {other!r}: must be full, rebuild, check, read or behind.")
 
 
 def check() -> dict[str, Any]:
-    """Return whether both stores answer and the database takes rows, and what the last run found."""
+    """Return whether both stores are reachable and the database takes writes, and the last run's result."""
     return _check_database() | _check_dynamodb()
 
 
 def _check_database() -> dict[str, Any]:
-    login = LoginSecret(environment.database_secret())
-    impatient = MySql(login, timeout=CHECK_TIMEOUT, patience=CHECK_TIMEOUT)
-    rows = ReconciliationDatabase(impatient, environment.time_zone())
+    mysql = MySql(LoginSecret(environment.database_secret()), timeout=CHECK_TIMEOUT)
+    rows = ReconciliationDatabase(mysql, environment.time_zone())
     schema = last_order_at = future_orders = reason = refusal = narrow_for = None
     until = datetime.now(UTC) + MAX_AHEAD
     try:
         schema = rows.schema()
         if schema:
             last_order_at, future_orders = rows.last_order_at(until), rows.count_after(until)
-            table = impatient.read(widening.inspect)
+            table = mysql.read(widening.inspect)
             narrow_for = round(table.seconds, 1) if table.narrow else None
     except StoreUnavailableError as error:
         reason = str(error)
@@ -128,14 +133,17 @@ def _check_database() -> dict[str, Any]:
             rows.try_to_write()
     except StoreUnavailableError as error:
         refusal = str(error)
-    database = {
-        "reachable": reason is None,
-        "reason": reason,
-        "schema": schema,
-        "narrow_for": narrow_for,
-        "refuses_writes": refusal,
+    return {
+        "database": {
+            "reachable": reason is None,
+            "reason": reason,
+            "schema": schema,
+            "narrow_for": narrow_for,
+            "refuses_writes": refusal,
+        },
+        "last_order_at": iso(last_order_at),
+        "future_orders": future_orders,
     }
-    return {"database": database, "last_order_at": iso(last_order_at), "future_orders": future_orders}
 
 
 def _check_dynamodb() -> dict[str, Any]:
@@ -158,29 +166,27 @@ Work = Callable[[Reconciler, Callable[[], float], Outcome], None]
 
 
 def _run(work: Work, left: Callable[[], float], asked_by: str) -> dict[str, Any]:
-    """Compare, sweep the dead letters whatever that found, and keep what was found."""
+    """Compare, sweep the dead letters even if that failed, and save the results."""
     outcome = Outcome()
-    zone = environment.time_zone()
-    reconciler = Reconciler(
-        ReconciliationDatabase(mysql(), zone), projection(), zone, Clock(left=lambda: left() - SWEEP)
-    )
+    clock = Clock(left=lambda: left() - SWEEP)
+    reconciler = Reconciler(database(), projection(), environment.time_zone(), clock)
     try:
         work(reconciler, left, outcome)
     except (StoreUnavailableError, OutOfTimeError) as error:
         outcome.unchecked = str(error)
-    # A defect that a row brings to light must not keep good orders in the dead-letter queue.
+    # A defect that a row exposes must not keep good orders in the dead-letter queue.
     except Exception as error:  # noqa: BLE001
         outcome.unchecked = location_of(error)
-    _keep(outcome)
+    _save(outcome)
     if environment.publishes_oldest_waiting():
         _publish_oldest_waiting()
     swept = SweepResult()
-    # The scheduled audit runs beside the run of every minute: of two sweeps at once each counts a part.
+    # The scheduled audit runs beside the run of every minute, and two parallel sweeps would each count a
+    # part.
     if outcome.next is None and not (work is _audit and asked_by == SCHEDULE):
-        # Even if a store failed: between two outages there may be no time to compare everything.
         swept = _sweep(left)
     reason = outcome.unchecked or outcome.reason or swept.reason or swept.waiting_reason
-    # Last, and only if OrderDLQ was read, too: without this metric the reconciler counts as silent.
+    # Only if OrderDLQ was read, too: without this metric, the alarm `ReconcilerSilent` goes off.
     if outcome.unchecked is None and outcome.rds_orders is not None and not swept.reason:
         _publish_drift(outcome, asked_by)
     if reason:
@@ -202,29 +208,29 @@ def _recent(reconciler: Reconciler, left: Callable[[], float], outcome: Outcome)
 
 
 def _audit(reconciler: Reconciler, left: Callable[[], float], outcome: Outcome) -> None:
-    """Correct every counter in MySQL by its rows, and show every counter in DynamoDB as MySQL has it."""
+    """Correct every counter in MySQL by its rows, and then in DynamoDB."""
     _recent(reconciler, left, outcome)
     found = audit(AuditDatabase(mysql()), environment.time_zone(), left)
     outcome.checked = found.rows
     outcome.corrected = dict(found.corrected)
     outcome.drift = max(outcome.drift, found.drift)
     outcome.bad_rows |= dict.fromkeys(found.bad_rows, "no item, or no quantity")
-    # First, so that what was corrected a moment ago is no drift of DynamoDB's.
-    shown = [name for name in found.corrected if counters.is_projected(name)]
-    projection().write([], ReconciliationDatabase(mysql(), environment.time_zone()).counted(shown))
+    # Before the comparison, to which a new correction would be drift.
+    names = [name for name in found.corrected if counters.is_projected(name)]
+    projection().write([], database().counted(names))
     reconciler.compare_all_counters(outcome)
 
 
 def _rebuild(after: int, reconciler: Reconciler, left: Callable[[], float], outcome: Outcome) -> None:
-    """Audit, at the first call, and write every order to DynamoDB again."""
+    """Audit at the first call, and write every order to DynamoDB again."""
     if after == 0:
         _audit(reconciler, left, outcome)
         outcome.checked = 0
     reconciler.write_all(after, outcome)
 
 
-def _keep(outcome: Outcome) -> None:
-    """Leave what was found for the order-status page and the next run."""
+def _save(outcome: Outcome) -> None:
+    """Save the result for the order-status page and the next run."""
     for row_id, why in outcome.bad_rows.items():
         log("ERROR", "Row holds no order", row=row_id, reason=why)
     now = datetime.now(UTC)
@@ -232,7 +238,7 @@ def _keep(outcome: Outcome) -> None:
         last = findings().rds_orders()
         if outcome.unchecked is not None:
             findings().save_unknown(outcome.unchecked, now, outcome.compared_until)
-        elif outcome.rds_orders is not None:  # else it only went on with a rebuild
+        elif outcome.rds_orders is not None:  # None if a rebuild was continued
             findings().save(
                 RdsOrders(
                     count=outcome.rds_orders,
@@ -247,7 +253,7 @@ def _keep(outcome: Outcome) -> None:
 
 
 def _by_table(corrected: dict[str, int]) -> dict[str, dict[str, int]]:
-    """Return corrections of the counters that people see, by the attribute that shows them."""
+    """Return the corrections of the projected counters, by table."""
     tables: dict[str, dict[str, int]] = {"metrics": {}, "menu": {}}
     for name, value in corrected.items():
         if item := counters.item_of(name):
@@ -258,15 +264,15 @@ def _by_table(corrected: dict[str, int]) -> dict[str, dict[str, int]]:
 
 
 def _sweep(left: Callable[[], float]) -> SweepResult:
-    """Sweep as long as there is time, and leave for the order-status page what stays."""
+    """Sweep while there is time, and save the counts for the order-status page."""
     swept = sweep(dead_letters(), ledger(), _until(max(SWEEP, left())))
     for order_id in swept.recorded:
         log("INFO", "Order recorded from the dead-letter queue", orderId=order_id)
     if swept.reason:
-        return swept  # The queue did not answer, so that nobody knows what is in it.
+        return swept  # the counts are unknown
     numbers = {"RejectedDeadLetters": swept.rejected, "WaitingDeadLetters": swept.waiting}
     if swept.conflicting or not swept.waiting:
-        # Else a store is unavailable, and none of the orders that wait may be one, or all of them.
+        # Otherwise a store is unavailable, and any of the waiting orders may be a conflict.
         numbers["ConflictingDeadLetters"] = swept.conflicting
     log(
         "INFO",
@@ -286,7 +292,7 @@ def _sweep(left: Callable[[], float]) -> SweepResult:
 
 
 def _publish_drift(outcome: Outcome, asked_by: str) -> None:
-    """Write the drift as a metric, also one of 0."""
+    """Publish the drift as a metric, also if it is 0."""
     log(
         "INFO",
         "Reconciled",
@@ -299,7 +305,7 @@ def _publish_drift(outcome: Outcome, asked_by: str) -> None:
 
 
 def _publish_oldest_waiting() -> None:
-    """Write how long the oldest order has waited that nobody has made ready, in seconds, also 0."""
+    """Publish as a metric for how many seconds the oldest order that is not ready has waited, also 0."""
     now = datetime.now(UTC)
     try:
         sent_at = Screens(mysql()).oldest_waiting(Cutoffs.of(now, environment.open_hours()))
@@ -308,11 +314,6 @@ def _publish_oldest_waiting() -> None:
         return
     seconds = max(0, round((now - sent_at).total_seconds())) if sent_at else 0
     log("INFO", "Waiting orders", **metrics({"OldestWaiting": seconds}))
-
-
-def _time_left(context: Any) -> Callable[[], float]:
-    """Tell how many seconds of the function's time may still be used."""
-    return lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE
 
 
 def _until(seconds: float) -> Callable[[], float]:

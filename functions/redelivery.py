@@ -1,4 +1,4 @@
-"""Makes the messages that the worker reports as failed visible again when it is useful to try them."""
+"""Set when the messages that the worker reports as failed become visible again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orders.errors import is_final, location_of
 if TYPE_CHECKING:
     from stores.sqs import OrderQueue
 
-RESERVE = 4.0  # seconds of the invocation that are left for the last call and for the answer
+RESERVE = 4.0  # seconds of the invocation, reserved for the last call and the response
 
 
 def back_off(
@@ -26,15 +26,15 @@ def back_off(
 ) -> None:
     """Set the visibility of the messages that failed, in the time that the invocation has left.
 
-    Where that fails, a message comes again after the queue's own visibility timeout: logged, and harmless.
-    `reasons` has the failed messages by their ids, `received` the time of the batch by `time.monotonic`.
+    If that fails, it is logged, and a message is received again after the queue's own visibility timeout.
+    `reasons` has the failed messages by their ids; `received` is the time of the batch by `time.monotonic`.
     """
     failed = [record for record in records if record["messageId"] in reasons]
     if not failed:
         return
     try:
         problem = _set(queue(), failed, reasons, received, _time_left(context))
-    except Exception as error:  # noqa: BLE001  # the batch's other messages are recorded, and must stay so
+    except Exception as error:  # noqa: BLE001  # must not fail messages that are recorded
         problem = location_of(error)
     if problem:
         log("ERROR", "Visibility not set", reason=problem)
@@ -49,7 +49,7 @@ def _set(
 ) -> str | None:
     if left() <= 0:
         return f"no time is left, {len(failed)} messages"
-    # Orders before invalid messages, and those that have waited longest before the others.
+    # Orders before invalid messages, and orders with more receives first.
     failed.sort(key=lambda record: (is_final(reasons[record["messageId"]]), -_receives(record)))
     backs_off = any(not is_final(reasons[record["messageId"]]) for record in failed)
     timeout = queue.visibility_timeout() if backs_off else 0

@@ -1,4 +1,4 @@
-"""`GET /kitchen`, `GET` and `PATCH /orders/{id}`: what staff see of orders, and how they move them.
+"""`GET /kitchen`, `GET` and `PATCH /orders/{id}`: staff list, read and move orders.
 
 An operator with the IAM permission may invoke the function directly; `actor` names the operator.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import environment
-from http_responses import HttpResponse, answer, body_text, cached_response, came_through_cloudfront, header
+from http_responses import HttpResponse, body_text, cached_response, came_through_cloudfront, header, response
 from log import log
 from orders import change, screens
 from orders.errors import OrderRefusedError, StoreUnavailableError, location_of
@@ -28,15 +28,15 @@ from stores.mysql.connection import MySql
 from stores.mysql.login import LoginSecret
 from stores.mysql.screens import Screens
 
-TIMEOUT = 4.0  # seconds; of a database that hangs the screen has to learn while it still waits
+TIMEOUT = 4.0  # seconds; shorter than the screen waits for a response
 ORDER_ID = re.compile(r"[!-~]{1,64}")
 DOTS = {"%2E": ".", "%2E%2E": ".."}
 GROUPS = {role.name.lower(): role for role in Role}
 
 NOT_SIGNED_IN = "Sign in as staff, and send the access token."
-NO_STAFF = "Orders are for staff: a manager adds you with `cafe staff add`."
-ELSEWHERE = "Orders are not available at this address: open the kitchen's page."
-AWAY = "Orders are not available just now; please try again."
+NOT_STAFF = "Orders are for staff: a manager adds you with `cafe staff add`."
+WRONG_ADDRESS = "Orders are not available at this address: open the kitchen's page."
+UNAVAILABLE = "Orders are not available just now; please try again."
 UNCONFIRMED = "The change is not confirmed; send the request again as it was."
 
 
@@ -50,44 +50,44 @@ class Caller:
 
 @cache
 def mysql() -> MySql:
-    """Connect once per process."""
-    return MySql(LoginSecret(environment.database_secret()), timeout=TIMEOUT, patience=TIMEOUT)
+    """Return the connection, opened once per process."""
+    return MySql(LoginSecret(environment.database_secret()), timeout=TIMEOUT)
 
 
 @cache
 def items() -> OrderItems:
-    """Open the table `Orders` once per process."""
+    """Return the table `Orders`, opened once per process."""
     return OrderItems(DynamoDb(aws.BEST_EFFORT), environment.orders_table())
 
 
 def handler(event: dict[str, Any], context: object) -> HttpResponse:
-    """Show the kitchen or an order, or move an order, if the caller may."""
+    """Return the kitchen's lists or an order, or move an order, if the caller may."""
     who = caller(event)
     if who is None:
-        return answer(401, {"message": NOT_SIGNED_IN})
+        return response(401, {"message": NOT_SIGNED_IN})
     if "requestContext" in event and not came_through_cloudfront(event, environment.origin_secret_sha256()):
-        return answer(403, {"message": ELSEWHERE})
+        return response(403, {"message": WRONG_ADDRESS})
     if who.role < Role.STAFF:
-        return answer(403, {"message": NO_STAFF})
+        return response(403, {"message": NOT_STAFF})
     is_change = event["httpMethod"] == "PATCH"
     try:
         if event["resource"] == "/kitchen":
             return _kitchen(event)
         return _change(event, who) if is_change else _order(event)
     except change.RefusedError as error:
-        later = {"Retry-After": "1"} if error.status == 404 else {}
-        return answer(error.status, error.document, headers=later)
-    # A table that was taken over may have triggers, which refuse a change.
+        headers = {"Retry-After": "1"} if error.status == 404 else {}
+        return response(error.status, error.document, headers=headers)
+    # A table from an earlier system may have triggers that refuse a change.
     except (StoreUnavailableError, OrderRefusedError) as error:
         log("ERROR", "Orders not available", reason=str(error))
-        return answer(503, {"message": UNCONFIRMED if is_change else AWAY})
+        return response(503, {"message": UNCONFIRMED if is_change else UNAVAILABLE})
 
 
 def caller(event: dict[str, Any]) -> Caller | None:
-    """Return who sent a request, None for somebody who has not signed in.
+    """Return the caller of a request, None if the caller has not signed in.
 
-    Every request over HTTP has a context, which API Gateway writes and no client can leave out. There its
-    authorizer has checked the access token.
+    API Gateway adds a `requestContext` to every request, which no client can leave out; its authorizer has
+    checked the access token.
     """
     if "requestContext" not in event:
         return Caller(str(event.get("actor") or "operator"), Role.MANAGER)
@@ -100,19 +100,19 @@ def caller(event: dict[str, Any]) -> Caller | None:
 
 
 def _kitchen(event: dict[str, Any]) -> HttpResponse:
-    since = Cutoffs.of(datetime.now(UTC), environment.open_hours())
-    document = screens.kitchen(*Screens(mysql()).kitchen(since), since)
-    return cached_response(event, document, passing="now", cache_control="no-store")
+    cutoffs = Cutoffs.of(datetime.now(UTC), environment.open_hours())
+    document = screens.kitchen(*Screens(mysql()).kitchen(cutoffs), cutoffs)
+    return cached_response(event, document, volatile="now", cache_control="no-store")
 
 
 def _order(event: dict[str, Any]) -> HttpResponse:
     found = change.find(OrderChanges(mysql()), _order_id(event))
-    return _shown(found.document | {"history": screens.history(found.changes)})
+    return _versioned(found.document | {"history": screens.history(found.changes)})
 
 
 def _order_id(event: dict[str, Any]) -> str:
     order_id = unquote(event["pathParameters"]["id"])
-    # Browsers remove `.` and `..` from a path, also where they are escaped, but not where they are twice.
+    # Browsers remove `.` and `..` from a path even if they are escaped, so clients escape them twice.
     order_id = DOTS.get(order_id.upper(), order_id)
     if not ORDER_ID.fullmatch(order_id):
         raise change.RefusedError(404, change.NOT_RECORDED)
@@ -123,32 +123,32 @@ def _change(event: dict[str, Any], who: Caller) -> HttpResponse:
     try:
         body = body_text(event)
     except ValueError:
-        body = ""  # not text, and so no JSON
+        body = ""  # invalid JSON as well
     headers = (header(event, "if-match"), header(event, "idempotency-key"))
     request = change.parse(_order_id(event), body, *headers, actor=who.name, role=who.role)
     changed = change.change(OrderChanges(mysql()), request)
-    _show(changed.order)
+    _project(changed.order)
     if changed.is_moved:
         moved = {name: changed.document[name] for name in ("state", "version")}
         log("INFO", "Order moved", orderId=request.order_id, **moved, actor=request.actor)
-    return _shown(changed.document)
+    return _versioned(changed.document)
 
 
-def _show(order: Order) -> None:
-    """Put an order that was moved into DynamoDB; where that fails, `ReconcileOrders` does it soon."""
+def _project(order: Order) -> None:
+    """Put a moved order into DynamoDB; if that fails, `ReconcileOrders` does it within two minutes."""
     try:
         items().put_unless_newer(order)
     except (StoreUnavailableError, OrderRefusedError) as error:
         log("ERROR", "Order not shown in DynamoDB", orderId=order.order_id, reason=str(error))
-    # The order has moved, so the response must not be an error.
+    # The order has moved, so the response must be a success.
     except Exception as error:  # noqa: BLE001
         log("ERROR", "Order not shown in DynamoDB", orderId=order.order_id, reason=location_of(error))
 
 
-def _shown(order: dict[str, Any]) -> HttpResponse:
-    return answer(200, order, headers={"ETag": f'"{order["version"]}"'})
+def _versioned(order: dict[str, Any]) -> HttpResponse:
+    return response(200, order, headers={"ETag": f'"{order["version"]}"'})
 
 
 if environment.function_name():
-    mysql()  # while Lambda starts the function: no invocation waits for the clients
+    mysql()  # create the clients during Lambda's init phase, not in the first invocation
     items()

@@ -1,4 +1,4 @@
--- The table as the first document creates it; a system that is there already has it.
+-- The table of the earlier system; an existing one is kept.
 CREATE TABLE IF NOT EXISTS orders (
   id INT AUTO_INCREMENT PRIMARY KEY,
   customer_name VARCHAR(100),

@@ -1,7 +1,7 @@
--- Brings every `orders` table that is about to one shape and keeps its rows. MySQL has no
--- ADD COLUMN IF NOT EXISTS, so each change asks information_schema and is left out where it is made.
+-- Converts any existing `orders` table and keeps its rows. MySQL has no ADD COLUMN IF NOT EXISTS, so each change
+-- is made only if information_schema lacks it.
 
--- Rows that never had a time get none: the moment of this migration would pass for a real one.
+-- Rows without a time get none: the time of this migration would look like a real one.
 SET @ddl = IF((SELECT COUNT(*) FROM information_schema.columns
                WHERE table_schema = DATABASE() AND table_name = 'orders' AND column_name = 'created_at') = 0,
               'ALTER TABLE orders ADD COLUMN created_at TIMESTAMP(3) NULL', 'DO 0');
@@ -9,7 +9,7 @@ PREPARE change_table FROM @ddl;
 EXECUTE change_table;
 ALTER TABLE orders MODIFY created_at TIMESTAMP(3) NULL DEFAULT CURRENT_TIMESTAMP(3);
 
--- Names of people and dishes are any text, compared letter for letter as DynamoDB does; no column gets narrower.
+-- Names are any text, compared exactly, as DynamoDB does; no column gets narrower.
 SELECT CONCAT('ALTER TABLE orders MODIFY item VARCHAR(', GREATEST(100, MAX(character_maximum_length)),
               ') CHARACTER SET utf8mb4 COLLATE utf8mb4_bin') INTO @ddl
 FROM information_schema.columns
@@ -23,8 +23,8 @@ WHERE table_schema = DATABASE() AND table_name = 'orders' AND column_name = 'cus
 PREPARE change_table FROM @ddl;
 EXECUTE change_table;
 
--- Identity. Binary, because "A1" and "a1" are two orders. Nullable, so that an older worker can go on
--- inserting while both are about; its rows get an identity when this runs.
+-- Order id. Binary, because "A1" and "a1" are two orders. Nullable, so that an older worker can still insert rows;
+-- they get an order id when this runs.
 SET @ddl = IF((SELECT COUNT(*) FROM information_schema.columns
                WHERE table_schema = DATABASE() AND table_name = 'orders' AND column_name = 'order_id') = 0,
               'ALTER TABLE orders ADD COLUMN order_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL',
@@ -38,14 +38,14 @@ SET @ddl = IF((SELECT COUNT(*) FROM information_schema.statistics
 PREPARE change_table FROM @ddl;
 EXECUTE change_table;
 
--- What else a publisher said of an order, as JSON text: exact, where a JSON column would round numbers.
+-- Further fields of an order as JSON text, since a JSON column would round numbers.
 SET @ddl = IF((SELECT COUNT(*) FROM information_schema.columns
                WHERE table_schema = DATABASE() AND table_name = 'orders' AND column_name = 'attributes') = 0,
               'ALTER TABLE orders ADD COLUMN attributes MEDIUMTEXT CHARACTER SET utf8mb4 NULL', 'DO 0');
 PREPARE change_table FROM @ddl;
 EXECUTE change_table;
 
--- The latest orders; and the items of a day, from the index alone.
+-- The latest orders, and the items of a day from the index alone.
 SET @ddl = IF((SELECT COUNT(*) FROM information_schema.statistics
                WHERE table_schema = DATABASE() AND table_name = 'orders' AND index_name = 'orders_created_at') = 0,
               'ALTER TABLE orders ADD INDEX orders_created_at (created_at),

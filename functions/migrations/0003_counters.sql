@@ -1,4 +1,4 @@
--- MySQL counts: an order is counted in the transaction that inserts it.
+-- Counters; an order is counted in the transaction that inserts it.
 -- Names are bytes, because a collation that pads would merge `Tea` and `Tea `.
 CREATE TABLE IF NOT EXISTS counters (
   name VARBINARY(2100) PRIMARY KEY,
@@ -7,9 +7,9 @@ CREATE TABLE IF NOT EXISTS counters (
   corrections BIGINT NOT NULL DEFAULT 0
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC;
 
--- Which transaction counted a row: 0 for the rows of before, which are counted when this migration ends; NULL for a row
--- that nobody has counted yet. Both changes of the table are instant. Between them the table is locked: a row of
--- that moment would get the 0 of the rows of before. A row without an identity is named first, and counted then.
+-- Number of the transaction that counted a row: 0 for existing rows, which are counted after the migrations; NULL for
+-- uncounted rows. Both changes of the table are instant. The table is locked between them, so that no new row gets
+-- the 0. Rows without an order id are counted once they have one.
 SET @ddl = IF((SELECT COUNT(*) FROM information_schema.columns
                WHERE table_schema = DATABASE() AND table_name = 'orders' AND column_name = 'recorded_in') = 0,
               'ALTER TABLE orders ADD COLUMN recorded_in BIGINT NULL DEFAULT 0', 'DO 0');
@@ -20,7 +20,7 @@ ALTER TABLE orders ALTER recorded_in SET DEFAULT NULL;
 UPDATE orders SET recorded_in = NULL WHERE order_id IS NULL;
 UNLOCK TABLES;
 
--- What is not counted yet, and what was recorded lately.
+-- Uncounted rows, and rows that were recorded recently.
 SET @ddl = IF((SELECT COUNT(*) FROM information_schema.statistics
                WHERE table_schema = DATABASE() AND table_name = 'orders' AND index_name = 'orders_recorded_in') = 0,
               'ALTER TABLE orders ADD INDEX orders_recorded_in (recorded_in)', 'DO 0');

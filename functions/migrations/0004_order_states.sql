@@ -1,7 +1,7 @@
--- What staff do with an order. Rows of before keep `state` NULL and version 0: they are on no screen, and nothing
--- rewrites them. A row that is inserted later has version 1, whoever inserts it: in between, the table is locked.
--- Both changes of the table are instant. The column's comment ends with the last id of before: where the migration
--- breaks off between the two changes, the next run gives the rows that were inserted since then their first state.
+-- State of an order. Existing rows keep `state` NULL and version 0: no screen shows them. Later rows get version 1,
+-- also from releases without states. The table is locked between both changes, which are instant. The column's
+-- comment ends with the last existing id: if the migration stops between the changes, the next run sets the first
+-- state of the rows that were inserted since.
 LOCK TABLES orders WRITE;
 SET @ddl = IF((SELECT COUNT(*) FROM information_schema.columns
                WHERE table_schema = DATABASE() AND table_name = 'orders' AND column_name = 'state') = 0,
@@ -19,8 +19,8 @@ WHERE id > CAST(@last_of_before AS UNSIGNED) AND state_version = 0;
 ALTER TABLE orders ALTER state_version SET DEFAULT 1;
 UNLOCK TABLES;
 
--- Open orders, and what was moved lately; built while orders come in. Its last two columns identify delayed
--- orders without reading the rows.
+-- Open orders, and orders that were moved recently; built while orders come in. The last two columns identify
+-- delayed orders without reading the rows.
 SET @ddl = IF((SELECT COUNT(*) FROM information_schema.statistics
                WHERE table_schema = DATABASE() AND table_name = 'orders' AND index_name = 'orders_open') = 0,
               'ALTER TABLE orders ADD INDEX orders_open (state, state_at, state_version, recorded_in)', 'DO 0');
@@ -28,7 +28,7 @@ PREPARE change_table FROM @ddl;
 EXECUTE change_table;
 DEALLOCATE PREPARE change_table;
 
--- The changes of an order; its first version is the row itself. `order_row` is `orders.id`.
+-- The changes of an order, whose first version is the row itself. `order_row` is `orders.id`.
 CREATE TABLE IF NOT EXISTS order_events (
   order_row BIGINT UNSIGNED NOT NULL,
   version BIGINT NOT NULL,

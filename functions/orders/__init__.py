@@ -1,1 +1,1 @@
-"""What an order is and what is counted: pure Python that knows no AWS and no SQL."""
+"""Orders and counters: pure Python, independent of AWS and SQL."""

@@ -1,4 +1,4 @@
-"""The audit: every counter against the rows that it counts, as of one moment and under any load."""
+"""Audit: compare every counter with the rows that it counts, in one snapshot, under any load."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 from orders import counters
 from orders.counters import HOURS_KEPT, Group
 
-# The counter with the zone in which days are counted in its name, and since when as its value.
+# Counter with the time zone of the days in its name, and since when days are counted by it as its value.
 TIME_ZONE = "TIME_ZONE#"
-# Until then, functions that ran before the time zone changed may still count by the old one.
+# Functions that started before a change of the time zone may count by the old one for so long.
 CHANGE_LASTS = timedelta(hours=2)
 
 
 class OutOfTimeError(Exception):
-    """The snapshot was not read to its end in the time that there was; the message says how far."""
+    """Time was up before the snapshot was read to its end; the text has the number of rows that were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +35,23 @@ class Difference:
 
     name: str
     value: int  # to be added to the counter
-    corrections: int  # of the counter in the snapshot, 0 if it was missing
+    corrections: int  # of the counter in the snapshot; 0 for a missing one
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All counters, and what the rows add up to, as of one moment."""
+    """All counters, and the sums of the rows, as of one moment."""
 
     counters: Mapping[str, State]
     expected: Mapping[str, int]
     rows: int
-    bad_rows: Collection[int] = ()  # ids of rows that hold no order: the first ones
+    bad_rows: Collection[int] = ()  # ids of the first rows without a valid order
 
 
 Tally = Callable[[Iterable[Group]], Mapping[str, int]]
 
 
-class Store(Protocol):
+class Database(Protocol):
     """The source of truth (`stores.mysql.audit.AuditDatabase`)."""
 
     def snapshot(self, tally: Tally, since: datetime, left: Callable[[], float]) -> Snapshot: ...
@@ -66,12 +66,12 @@ class AuditResult:
 
     rows: int  # that were summed up
     corrected: Mapping[str, int] = field(default_factory=dict)  # what was added to wrong counters, by name
-    recounted: bool = False  # days and hours of them, because the time zone has changed: no drift
+    recounted: bool = False  # the time zone changed, so corrections of days and hours are not drift
     bad_rows: Collection[int] = ()
 
     @property
     def drift(self) -> int:
-        """Return by how many orders the worst counter was wrong."""
+        """Return the largest correction, in orders."""
         wrong = (
             abs(value)
             for name, value in self.corrected.items()
@@ -80,25 +80,25 @@ class AuditResult:
         return max(wrong, default=0)
 
 
-def audit(store: Store, zone: ZoneInfo, left: Callable[[], float]) -> AuditResult:
-    """Make every counter what the rows add up to, while orders keep coming.
+def audit(database: Database, zone: ZoneInfo, left: Callable[[], float]) -> AuditResult:
+    """Correct every counter to the sum of its rows, while orders come in.
 
-    Orders that are counted after the snapshot change neither a difference nor its correction. What was
-    corrected before a StoreUnavailableError is; another audit finds the rest. Raises OutOfTimeError, and
-    nothing is known, if the table is too large for the time that is left.
+    Orders that are counted after the snapshot affect neither a difference nor its correction. Corrections
+    that are made before a StoreUnavailableError stay; another audit makes the rest. Raises OutOfTimeError,
+    without a result, if the table is too large for the time that is left.
     """
     now = datetime.now(UTC)
-    # Before it, orders count in no hour: a day earlier, for clocks and time zones that differ.
+    # Older orders count in no hour; a day more for differences between clocks and time zones.
     since = now - HOURS_KEPT - timedelta(days=1)
-    snapshot = store.snapshot(lambda groups: counters.tally_groups(groups, zone, now), since, left)
+    snapshot = database.snapshot(lambda groups: counters.tally_groups(groups, zone, now), since, left)
     found = differences(snapshot, zone, now)
-    store.correct(found)
+    database.correct(found)
     marker = snapshot.counters.get(time_zone_marker(zone))
     if marker is None:
-        store.note_time_zone(time_zone_marker(zone), int(now.timestamp()))
-    # A day later than DynamoDB: whoever counts and compares by a clock that is behind finds them still.
+        database.note_time_zone(time_zone_marker(zone), int(now.timestamp()))
+    # A day later than DynamoDB, for functions whose clocks are behind.
     day_ago = now - timedelta(days=1)
-    store.delete([name for name in snapshot.counters if counters.is_expired(name, zone, day_ago)])
+    database.delete([name for name in snapshot.counters if counters.is_expired(name, zone, day_ago)])
     return AuditResult(
         rows=snapshot.rows,
         corrected={each.name: each.value for each in found},
@@ -108,12 +108,12 @@ def audit(store: Store, zone: ZoneInfo, left: Callable[[], float]) -> AuditResul
 
 
 def time_zone_marker(zone: ZoneInfo) -> str:
-    """Return the name of the counter that is there once days were counted in a time zone."""
+    """Return the name of the counter that exists once days are counted in a time zone."""
     return TIME_ZONE + zone.key
 
 
 def differences(snapshot: Snapshot, zone: ZoneInfo, now: datetime) -> list[Difference]:
-    """Return which counters are wrong, and by how much; hours that have expired are not compared."""
+    """Return the differences of all counters that have not expired."""
     names = {name for name in (*snapshot.counters, *snapshot.expected) if not name.startswith(TIME_ZONE)}
     missing = State(0, 0)
     found = []

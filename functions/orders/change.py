@@ -1,4 +1,4 @@
-"""A request to move an order to another state: from HTTP's headers and body to the change."""
+"""Parse an HTTP request to move an order to another state, and move the order."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ MAX_ACTOR = 128  # characters
 ETAG = re.compile(r'(?:W/)?"([0-9]{1,16})"')  # caches weaken ETags
 STATES = f"{', '.join(list(State)[:-1])} and {list(State)[-1]}"
 
-NO_OBJECT = "The change must be a JSON object."
-BAD_ETAG = 'If-Match must be the version of the order that the request is about, such as "1".'
-NO_ETAG = 'Send the version of the order that the request is about in the header If-Match, such as "1".'
+NOT_AN_OBJECT = "The change must be a JSON object."
+BAD_ETAG = 'If-Match must be the version of the order that the request changes, such as "1".'
+NO_ETAG = 'Send the version of the order that the request changes in the header If-Match, such as "1".'
 KEY_REUSED = (
     "This Idempotency-Key was used for another change of this order: send each change with a new key, and "
     "a key only again with the same change."
 )
-NOT_RECORDED = "The order was not found. One that was accepted a moment ago is recorded in a second."
+NOT_RECORDED = "The order was not found. An order is recorded a second after it is accepted."
 OUTDATED = "The order has changed since the version that If-Match names."
 NO_STATE = "This order was recorded before orders had states."
 
 
 class RefusedError(Exception):
-    """The order stays as it is; `status` and `document` are those of the response."""
+    """The order is not changed; `status` and `document` are those of the response."""
 
     def __init__(self, status: int, message: str, **details: object) -> None:
         super().__init__(message)
@@ -47,7 +47,7 @@ class RefusedError(Exception):
 
 
 def invalid(errors: dict[str, str]) -> RefusedError:
-    """Return the refusal of a request, with a sentence for each wrong field or header."""
+    """Return the error for a request with wrong fields or headers, each with a sentence."""
     return RefusedError(400, " ".join(errors.values()), errors=errors)
 
 
@@ -58,7 +58,7 @@ class ChangeRequest:
     order_id: str
     target: State
     version: int
-    """Of the order, as the caller saw it."""
+    """Version of the order that the caller saw."""
     reason: str | None = None
     key: str | None = None
     actor: str
@@ -66,12 +66,12 @@ class ChangeRequest:
 
     @property
     def key_hash(self) -> bytes | None:
-        """Return what is kept of the idempotency key."""
+        """Return the hash of the idempotency key, which is stored with the change."""
         return None if self.key is None else hashlib.sha256(self.key.encode()).digest()
 
     @property
     def request_hash(self) -> bytes:
-        """Return what is kept of the request, to compare others with the same key."""
+        """Return the hash of the request, which is compared with that of others with the same key."""
         return hashlib.sha256(f"{self.target}\n{self.reason or ''}".encode()).digest()
 
 
@@ -82,9 +82,9 @@ class Found:
     Attributes
     ----------
     repeated
-        Version and request hash of the change with the same idempotency key; None without one.
+        Version and request hash of the change with the same idempotency key, if there is one.
     is_moved
-        Whether the request has moved it.
+        Whether the request has moved the order.
     """
 
     order: Order
@@ -114,7 +114,7 @@ class Database(Protocol):
 def parse(
     order_id: str, body: str, if_match: str | None, key: str | None, *, actor: str, role: Role
 ) -> ChangeRequest:
-    """Validate a request; raise RefusedError with a sentence per wrong field or header."""
+    """Validate a request; raise RefusedError with a sentence for each wrong field or header."""
     if len(body.encode(errors="replace")) > MAX_BODY:
         raise RefusedError(413, f"The body must not be larger than {MAX_BODY} bytes.")
     errors: dict[str, str] = {}
@@ -148,9 +148,9 @@ def find(database: Database, order_id: str, key_hash: bytes | None = None) -> Fo
 
 
 def change(database: Database, request: ChangeRequest) -> Found:
-    """Move an order, once; return it as it is then, or as it was after the request that this one repeats.
+    """Move an order once; return it as it is then, or as it was after the same request before.
 
-    Raises RefusedError if the order stays as it is, StoreUnavailableError if the outcome is unknown.
+    Raises RefusedError if the order is not moved, StoreUnavailableError if the outcome is unknown.
     """
     for _ in range(ATTEMPTS):
         found = find(database, request.order_id, request.key_hash)
@@ -166,9 +166,9 @@ def change(database: Database, request: ChangeRequest) -> Found:
         if database.change(found, event, request):
             order = replace(found.order, progress=states.after(seen, event))
             return replace(found, order=order, changes=[*found.changes, event], is_moved=True)
-        # Another request was faster, or this one was committed and its confirmation lost: the order has
-        # another version now, so the next attempt ends.
-    raise StoreUnavailableError("The order changes all the time")
+        # Another request was faster, or this one was committed without confirmation: the order has another
+        # version now, so the next attempt ends.
+    raise StoreUnavailableError("The order changes too often")
 
 
 def _first_response(
@@ -184,7 +184,7 @@ def _first_response(
 
 
 def _check(found: Found, seen: Progress, request: ChangeRequest) -> None:
-    """Raise RefusedError unless the request may move the order from the version that it saw."""
+    """Raise RefusedError unless the request may move the order from the version that the caller saw."""
     if request.version != seen.version:
         raise RefusedError(412, OUTDATED, order=found.document)
     try:
@@ -204,7 +204,7 @@ def _fields(body: str, errors: dict[str, str]) -> tuple[State | None, str | None
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
-        errors["body"] = NO_OBJECT
+        errors["body"] = NOT_AN_OBJECT
         return None, None
     for name in fields.keys() - {"state", "reason"}:
         short = name[:MAX_PATH].encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""Copies of the table `orders` for readers without this product: one CSV file for each day of orders.
+"""Backups of the table `orders` that can be read without this product: a CSV file for each day of orders.
 
 How to read them: docs/runbook.md; reasons: docs/decisions/0022-copies-of-orders.md.
 """
@@ -17,27 +17,27 @@ from itertools import chain
 
 FOLDER = "orders/"
 ENDING = ".csv.gz"
-LAST_COPY = "last-copy.json"  # written when the files of all days are there
-UNDATED = "undated"  # in place of the day, in the name of the file of orders without a time
+LAST_COPY = "last-copy.json"  # written when the files of all days are complete
+UNDATED = "undated"  # instead of a day, in the name of the file of orders without a time
 PIECE = 64 * 1024  # characters that are compressed at once
-GZIP = zlib.MAX_WBITS | 16  # without a time in the header: the same rows make the same file
-# A row is committed some time after the moment that it names, and clocks differ. A run of the function and
-# one that overlaps it take half an hour at most.
+GZIP = zlib.MAX_WBITS | 16  # no time in the header, so that the same rows make the same file
+# Rows are committed later than their times, and clocks differ. Two runs of the function that overlap take
+# half an hour at most.
 MARGIN = timedelta(hours=1)
-# Spreadsheets run what begins like this as a formula. With another separator they see a cell begin after each
-# semicolon, tab or line break, too, and take quotation marks there for its quotes.
+# Spreadsheets run a cell that begins like this as a formula. With another separator, a cell also begins after
+# each semicolon, tab or line break, and quotation marks there quote it.
 _FORMULA = re.compile(r"((?:\A|[;\t\r\n])(?:\x22|[^\S\t\r\n])*)(?=['=+\-@＝＋－＠])")
 
 Day = date | None
-"""A day in UTC; None stands for the orders without a time, or with one before `orders.times.EARLIEST`."""
+"""A day in UTC; None for orders without a time, or with one before `orders.times.EARLIEST`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """Days and changes of the rows in the database."""
 
-    days: Sequence[Day]  # that a copy may be due of
-    changed: Mapping[Day, datetime]  # when the last of a day's rows changed
+    days: Sequence[Day]  # days that have or may have rows
+    changed: Mapping[Day, datetime]  # when a row of the day changed last
 
 
 def key(day: Day) -> str:
@@ -46,19 +46,19 @@ def key(day: Day) -> str:
 
 
 def days(first: date, last: date) -> list[date]:
-    """Return the days of a period, both ends included."""
+    """Return the days from `first` to `last`."""
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 def due(known: Known, written: Mapping[str, datetime], rewrite: datetime | None = None) -> list[Day]:
-    """Return the days whose files are to be written, the latest first.
+    """Return the days whose files must be written, the latest first.
 
     Parameters
     ----------
     written
         When each file was last written, by its name.
     rewrite
-        Files from before this moment are written again, whatever changed.
+        Files that were written before this moment are written again in any case.
     """
 
     def is_due(day: Day) -> bool:
@@ -87,7 +87,7 @@ def compressed(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iter
 
 
 def field(value: object) -> str:
-    """Write a column's value: numbers in all their digits, times in UTC, and NULL as an empty field."""
+    """Format a column's value: numbers with all digits, times in UTC, NULL as an empty field."""
     match value:
         case None:
             return ""
@@ -104,5 +104,5 @@ def field(value: object) -> str:
 
 
 def _harmless(text: str) -> str:
-    """Write a text so that no spreadsheet takes a part of it for a formula, and it can be read back."""
+    """Escape formulas for spreadsheets, reversibly."""
     return _FORMULA.sub(r"\1'", text) or "'"

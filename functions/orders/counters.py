@@ -1,8 +1,8 @@
-"""What is counted, and under which name.
+"""The counters and their names.
 
-Names are those of the items in `CafeOrderMetrics`, and three kinds more: the quantity of an item, which is in
-`CafeMenu`, and two that MySQL alone keeps, of an item and hour and of a quarter of an hour. The days and
-hours of the metrics are the cafe's; the other times are in UTC, so that another time zone moves nothing.
+`CafeOrderMetrics` has the total and counters of days and hours, in the cafe's time zone; `CafeMenu` has the
+quantities of items. MySQL alone also counts items per hour and orders per quarter of an hour, both in UTC, so
+that a change of the time zone does not affect them.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from orders.order import Order
 
 TOTAL_ORDERS = "TOTAL_ORDERS"
-TODAY_ORDERS = "TODAY_ORDERS"  # what the API calls the current day's item
-RDS_ORDERS = "RDS_ORDERS"  # what `ReconcileOrders` found; no counter
-DEAD_LETTERS = "DEAD_LETTERS"  # what its sweep left in `OrderDLQ`; no counter
+TODAY_ORDERS = "TODAY_ORDERS"  # the API's name of the current day's counter
+RDS_ORDERS = "RDS_ORDERS"  # an item with the result of `ReconcileOrders`, not a counter
+DEAD_LETTERS = "DEAD_LETTERS"  # an item with the result of its sweep, not a counter
 METRIC = re.compile(r"TOTAL_ORDERS|ORDERS#\d{4}-\d\d-\d\d(T\d\d)?")
 EXPIRING = re.compile(r"(ORDERS|ITEM_HOUR|QUARTER)#(\d{4}-\d\d-\d\dT\d\d)(?::(\d\d))?(#.*)?", re.DOTALL)
-LOCAL = "ORDERS#"  # days and hours of the cafe's clock
+LOCAL = "ORDERS#"  # days and hours in the cafe's time zone
 ITEM = "ITEM#"
 ITEM_HOUR = "ITEM_HOUR#"
 QUARTER = "QUARTER#"
 HOURS_KEPT = timedelta(days=14)
-# Time zones differ from UTC by multiples of it, so that no quarter is in two days or hours.
+# Time zones differ from UTC by multiples of it, so that no quarter spans two days or hours.
 QUARTER_LENGTH = timedelta(minutes=15)
 
 
@@ -43,19 +43,19 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Orders that were sent in the same quarter of an hour, for one item."""
+    """Orders of an item that were sent in the same quarter of an hour."""
 
-    item: str | None  # None for orders of all items, whose quantities another group has
-    sent_at: datetime | None  # any time in the quarter, in UTC; None for all times, or an unknown one
+    item: str | None  # None for orders of all items, whose quantities are in other groups
+    sent_at: datetime | None  # any time in the quarter, in UTC; None for all times, or for an unknown one
     orders: int
     quantity: int
 
 
 def tally(orders: Iterable[Order], zone: tzinfo, now: datetime) -> Counter[str]:
-    """Return what orders add to each counter, by the counter's name.
+    """Return the numbers that orders add to counters, by the counter's name.
 
-    Each order counts on the day and in the hour in which it was sent by the cafe's clock. One that was sent
-    in an hour that has expired counts in no hour, one of an unknown time on no day.
+    An order counts on the day and in the hour of its time in the cafe's time zone; in no hour if that has
+    expired, and on no day if its time is unknown.
     """
     groups: dict[tuple[str, datetime | None], list[int]] = {}
     for order in orders:
@@ -67,7 +67,7 @@ def tally(orders: Iterable[Order], zone: tzinfo, now: datetime) -> Counter[str]:
 
 
 def tally_groups(groups: Iterable[Group], zone: tzinfo, now: datetime) -> Counter[str]:
-    """Return what groups of orders add to each counter."""
+    """Return the numbers that groups of orders add to counters."""
     counted: Counter[str] = Counter()
     for group in groups:
         counted[TOTAL_ORDERS] += group.orders
@@ -88,12 +88,7 @@ def tally_groups(groups: Iterable[Group], zone: tzinfo, now: datetime) -> Counte
 
 @lru_cache(maxsize=8192)
 def _names_of_time(quarter: datetime, zone: tzinfo) -> tuple[str, str, str, str]:
-    return (
-        day_name(quarter, zone),
-        hour_name(quarter, zone),
-        _utc_hour(quarter),
-        quarter_name(quarter),
-    )
+    return day_name(quarter, zone), hour_name(quarter, zone), _utc_hour(quarter), quarter_name(quarter)
 
 
 def _utc_hour(moment: datetime) -> str:
@@ -108,7 +103,7 @@ def day_name(moment: datetime, zone: tzinfo) -> str:
 def hour_name(moment: datetime, zone: tzinfo) -> str:
     """Return the counter of an hour, such as `ORDERS#2026-11-22T14`.
 
-    The hour that a change to winter time repeats is one hour here, as it is on the cafe's clock.
+    The hour that the end of daylight-saving time repeats has one counter.
     """
     return f"ORDERS#{moment.astimezone(zone):%Y-%m-%dT%H}"
 
@@ -124,12 +119,12 @@ def item_name(item: str) -> str:
 
 
 def item_of(name: str) -> str | None:
-    """Return the item that a counter counts over all time, None for any other counter."""
+    """Return the item of an item's counter, None for any other counter."""
     return name[len(ITEM) :] if name.startswith(ITEM) else None
 
 
 def is_projected(name: str) -> bool:
-    """Return whether DynamoDB has the counter, too."""
+    """Return whether DynamoDB also has the counter."""
     return name.startswith(ITEM) or METRIC.fullmatch(name) is not None
 
 
@@ -140,9 +135,9 @@ def is_local(name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def expires_at(name: str, zone: tzinfo) -> datetime | None:
-    """Return when a counter of an hour or a quarter is dropped, in UTC; None for one that is kept.
+    """Return when a counter of an hour or a quarter expires; None for counters that never do.
 
-    It follows from the name alone, so that all who count, show, compare and prune agree.
+    It depends on the name alone, so that counting, projecting, comparing and pruning agree.
     """
     if not (match := EXPIRING.fullmatch(name)):
         return None
@@ -152,38 +147,38 @@ def expires_at(name: str, zone: tzinfo) -> datetime | None:
 
 
 def is_expired(name: str, zone: tzinfo, now: datetime) -> bool:
-    """Return whether a counter counts no more."""
+    """Return whether a counter has expired."""
     expiry = expires_at(name, zone)
     return expiry is not None and expiry <= now
 
 
 def start_of_quarter(moment: datetime) -> datetime:
-    """Return the start of the quarter of an hour that a moment is in, in UTC."""
+    """Return the start of the quarter of an hour of a moment, in UTC."""
     moment = moment.astimezone(UTC)
     return moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0)
 
 
 def last_hours(now: datetime, zone: tzinfo, hours: int = 24) -> list[str]:
-    """Return the counters of the last hours, the oldest first, each once."""
+    """Return the counters of the last hours without duplicates, the oldest first."""
     names = (hour_name(now - timedelta(hours=ago), zone) for ago in reversed(range(hours)))
     return list(dict.fromkeys(names))
 
 
 def item_hours(now: datetime, hours: int = 24) -> tuple[str, str]:
-    """Return the range of the last hours' counters of items: from a name to before another."""
+    """Return the half-open range of names of the items' counters of the last hours."""
     first, end = now - timedelta(hours=hours - 1), now + timedelta(hours=1)
     return f"{ITEM_HOUR}{_utc_hour(first)}", f"{ITEM_HOUR}{_utc_hour(end)}"
 
 
 def same_time_yesterday(now: datetime, zone: tzinfo) -> dict[str, float]:
-    """Return which quarters make up yesterday until this time of the day, by the clock on the wall.
+    """Return the counters of yesterday's quarters up to this time of day, in local time.
 
-    Each counter's value is the share of it that counts: 1, and less for the quarter that has begun. No
-    quarter is in it where the clock was put forward over its time; two of a time where it was put back.
+    The values are the shares of the quarters that count: less than 1 for the current one. At a change of
+    daylight-saving time, a local time may have no quarter or two.
     """
     end = now.astimezone(zone).replace(tzinfo=None, fold=0) - timedelta(days=1)
     midnight = end.replace(hour=0, minute=0, second=0, microsecond=0)
-    # The clock may be put forward or back by hours: look at two days and keep what is in this one.
+    # The clock may change by hours: look at 36 hours, and keep the quarters of this day.
     quarter = start_of_quarter(midnight.replace(tzinfo=zone).astimezone(UTC) - timedelta(hours=6))
     shares: dict[str, float] = {}
     for _ in range(4 * 36):

@@ -7,41 +7,41 @@ from pathlib import PurePath
 
 
 class StoreUnavailableError(Exception):
-    """A store cannot be reached, or is too busy: the same orders may go through later."""
+    """A store is unreachable or too busy; the same orders may be recorded later."""
 
 
 class OrderRefusedError(Exception):
-    """A store takes none of a set of orders, because of what at least one of them holds."""
+    """A store refuses a set of orders because of the content of at least one of them."""
 
 
 class SchemaError(Exception):
-    """The database's schema cannot be changed before a person has done what the text says."""
+    """The database's schema cannot be changed until a person has done what the text says."""
 
 
 class Refused(str):
-    """Reason why a message or order is not taken, now or later; others are."""
+    """Reason why a message or order is refused for good, independent of others."""
 
     __slots__ = ()
 
 
 class Conflict(Refused):
-    """Reason why an order is not taken: its id belongs to another order."""
+    """Reason why an order is refused: its id belongs to another order."""
 
     __slots__ = ()
 
 
 class Defect(Refused):
-    """Place where our code failed on one order: a defect, which the next release may not have."""
+    """Location where our code failed on one order; the next release may fix it."""
 
     __slots__ = ()
 
 
 def is_final(reason: str) -> bool:
-    """Return whether trying again is useless until a person changes something: no store is at fault."""
+    """Return whether a retry is useless until a person changes something: no store is at fault."""
     return isinstance(reason, Refused) and not isinstance(reason, Defect)
 
 
 def location_of(error: Exception) -> str:
-    """Return what failed and where, without the error's text: it may hold a customer's name."""
+    """Return an error's type and location, without its text, which may hold a customer's name."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {PurePath(frame.filename).name}, line {frame.lineno}"

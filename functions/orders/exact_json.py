@@ -12,23 +12,23 @@ from typing import NoReturn
 # DynamoDB's numbers: 38 significant digits, from 1E-130 to 9.99…E+125, zero, and their negatives.
 MAX_DIGITS = 38
 MIN_EXPONENT, MAX_EXPONENT = -130, 125
-# Digits of an exponent as it is written. No message is long enough to make up for a longer one with zeros.
+# Digits of an exponent in the text. No message has enough zeros to compensate for a longer one.
 LONGEST_EXPONENT = 9
 _CONTEXT = Context(prec=MAX_DIGITS)
 
 
 @dataclass(frozen=True, slots=True)
 class NumberText:
-    """A JSON number as it was written; `decode` makes it of each that DynamoDB cannot hold."""
+    """A JSON number as it was written, such as one that DynamoDB cannot hold."""
 
     text: str
 
 
 def exact(text: str) -> int | Decimal | NumberText:
-    """Return the value of a JSON number if DynamoDB can hold it, and else the number as it is written.
+    """Return the value of a JSON number if DynamoDB can hold it, else the number as it was written.
 
-    A `Decimal` keeps zeros at the end (`1.10`), unless they would make it longer than `MAX_DIGITS`.
-    No exponent is expanded: the result has at most `MAX_DIGITS` digits, whatever `text` is.
+    A `Decimal` keeps trailing zeros (`1.10`) up to `MAX_DIGITS` digits. Exponents are never expanded, so that
+    no `text` makes a longer number.
     """
     if len(text) <= MAX_DIGITS and text.isdigit():
         return int(text)
@@ -52,13 +52,13 @@ def exact(text: str) -> int | Decimal | NumberText:
 
 
 def shortest(number: int | Decimal) -> str:
-    """Write a number that `exact` returned without zeros at the end, as DynamoDB keeps it."""
-    # DynamoDB refuses some spellings of zero, such as 0E+200.
+    """Format a result of `exact` without trailing zeros, as DynamoDB keeps it."""
+    # DynamoDB refuses some forms of zero, such as 0E+200.
     return str(Decimal(number).normalize(_CONTEXT)) if number else "0"
 
 
 def canonical(text: str) -> NumberText:
-    """Return a JSON number in one spelling: `1.10`, `1.1` and `11e-1` are the same."""
+    """Return a JSON number in canonical form: `1.10`, `1.1` and `11e-1` are equal."""
     number = exact(text)
     return number if isinstance(number, NumberText) else NumberText(shortest(number))
 
@@ -66,14 +66,14 @@ def canonical(text: str) -> NumberText:
 def decode(text: str, number: Callable[[str], object] = exact) -> object:
     """Decode JSON; raise ValueError if it is invalid, as NaN is, RecursionError if it is nested too deeply.
 
-    `number` makes a value of each number; `NumberText` keeps all of them as they are written.
+    `number` converts the text of each number; `NumberText` keeps it as it was written.
     """
     return _decoder(number).decode(text)
 
 
 @cache
 def _decoder(number: Callable[[str], object]) -> json.JSONDecoder:
-    """Return the decoder for a kind of numbers: making one takes as long as decoding an order."""
+    """Return a cached decoder: creating one takes as long as decoding an order."""
     return json.JSONDecoder(parse_int=number, parse_float=number, parse_constant=_refuse)
 
 
@@ -89,7 +89,7 @@ def _refuse(name: str) -> NoReturn:
 def encode(
     value: object, *, ensure_ascii: bool = True, sort_keys: bool = False, indent: int | None = None
 ) -> str:
-    """Write a value as `json.dumps` does, and each `Decimal` and `NumberText` as the number that it is."""
+    """Encode a value as `json.dumps` does, and each `Decimal` and `NumberText` as a number."""
     write_other = _encoder(ensure_ascii).encode
 
     def write(value: object, margin: str) -> str:

@@ -1,8 +1,8 @@
-"""Records orders in both stores, each exactly once: the one code path of worker, sweep and replay."""
+"""Record orders in both stores, each exactly once; worker and sweep share this code."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Protocol
@@ -12,7 +12,7 @@ from orders.errors import Conflict, Defect, OrderRefusedError, Refused, StoreUna
 from orders.order import CONTENTS, Order
 from orders.states import Progress
 
-Failures = dict[str, str]  # why, by what the caller calls an order
+Failures = dict[str, str]  # reasons, by order id or by another key of an order
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,10 @@ class Written:
     Attributes
     ----------
     refused
-        Why, by order id, for each order that the projection refuses.
+        Reason for each order that the projection refuses, by order id.
     newer
-        What it has, by order id, for each order of which it has a later version: somebody moved the order
-        a moment ago, or the source of truth was restored from a backup and does not know it any more.
+        State of each order of which the projection has a later version, by order id: the order was moved a
+        moment ago, or the source of truth was restored from a backup and lost the change.
     """
 
     refused: Failures = field(default_factory=dict)
@@ -41,16 +41,16 @@ class OrderDatabase(Protocol):
 
 
 class OrderProjection(Protocol):
-    """Orders and counters as the source of truth has them (`stores.dynamodb.projection.Projection`)."""
+    """Copy of orders and counters (`stores.dynamodb.projection.Projection`)."""
 
     def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Written: ...
 
 
 class Ledger:
-    """Records orders in the database, which counts them, and shows what it has in the projection.
+    """Records and counts orders in the database, then writes both to the projection.
 
-    A crash in between leaves orders in the database that are not shown. The same messages come again, the
-    database knows them, and the projection is written again: it may be written any number of times.
+    After a crash in between, the same messages are received again: the database recognizes the orders, and
+    the projection, which may be written any number of times, is written again.
     """
 
     def __init__(self, database: OrderDatabase, projection: OrderProjection, zone: tzinfo) -> None:
@@ -59,10 +59,10 @@ class Ledger:
         self._zone = zone
 
     def record(self, orders: Mapping[str, Order]) -> Failures:
-        """Record orders by any key of the caller's, such as a message id.
+        """Record orders by any unique key, such as a message id.
 
-        Several may have the same order id: the first that is recorded stands, and one with other content
-        is a conflict. Returns why, by the caller's key, for each order that is not in both stores.
+        Of several with the same order id the first stands, and one with other content is a conflict. Return
+        the reason for each order that is not in both stores, by its key.
         """
         first = {order.order_id: order for order in reversed(list(orders.values()))}
         kept, reasons = self._insert([first[order_id] for order_id in sorted(first)])
@@ -74,36 +74,29 @@ class Ledger:
             if reason is not None:
                 failures[key] = reason
         recorded = {order.order_id for key, order in orders.items() if key not in failures}
-        reasons = self._show([order for order in kept.values() if order and order.order_id in recorded])
+        reasons = self._project([order for order in kept.values() if order and order.order_id in recorded])
         for key, order in orders.items():
             if order.order_id in reasons:
                 failures.setdefault(key, reasons[order.order_id])
         return failures
 
     def _insert(self, orders: Sequence[Order]) -> tuple[dict[str, Order | None], Failures]:
-        """Insert at once; where an order is refused or makes it fail, halve until it alone is left out."""
-        if not orders:
-            return {}, {}
-        try:
-            return self._database.record(orders), {}
-        except StoreUnavailableError as error:
-            return {}, {order.order_id: str(error) for order in orders}
-        except OrderRefusedError as error:
-            reason = Refused(str(error))
-        # A defect of ours that one order brings to light must not take its neighbours along.
-        except Exception as error:  # noqa: BLE001
-            reason = Defect(location_of(error))
-        if len(orders) == 1:
-            return {}, {orders[0].order_id: reason}
-        middle = len(orders) // 2
-        kept, failures = self._insert(orders[:middle])
-        more_kept, more_failures = self._insert(orders[middle:])
-        return kept | more_kept, failures | more_failures
+        kept: dict[str, Order | None] = {}
+        unavailable: Failures = {}
 
-    def _show(self, orders: Sequence[Order]) -> Failures:
-        """Write orders and their counters to the projection; return why, by order id, where that failed.
+        def insert(some: Sequence[Order]) -> None:
+            try:
+                kept.update(self._database.record(some))
+            except StoreUnavailableError as error:
+                unavailable.update({order.order_id: str(error) for order in some})
 
-        Counters of orders that were counted before are written, too: their projection may have failed then.
+        refused = write_in_halves(orders, insert)
+        return kept, unavailable | refused
+
+    def _project(self, orders: Sequence[Order]) -> Failures:
+        """Write orders and their counters to the projection; return the reason for each failure, by order id.
+
+        Counters of duplicates are written, too: the first attempt may have failed.
         """
         if not orders:
             return {}
@@ -120,8 +113,31 @@ class Ledger:
         return {order.order_id: reason for order in orders}
 
 
+def write_in_halves(orders: Sequence[Order], write: Callable[[Sequence[Order]], object]) -> Failures:
+    """Write orders at once; if that fails, write them in halves, until each order that fails is alone.
+
+    Return the reason for each of these, by order id. Raises StoreUnavailableError if `write` does.
+    """
+    if not orders:
+        return {}
+    try:
+        write(orders)
+        return {}
+    except StoreUnavailableError:
+        raise
+    except OrderRefusedError as error:
+        reason = Refused(str(error))
+    # A defect that one order exposes must not fail the others.
+    except Exception as error:  # noqa: BLE001
+        reason = Defect(location_of(error))
+    if len(orders) == 1:
+        return {orders[0].order_id: reason}
+    middle = len(orders) // 2
+    return write_in_halves(orders[:middle], write) | write_in_halves(orders[middle:], write)
+
+
 def conflict(order: Order, kept: Order | None) -> Conflict | None:
-    """Return why an order is not the one that has its id, None if it is."""
+    """Compare an order with the recorded one of the same id; return why they differ, None if they do not."""
     if kept is order:
         return None
     if kept is None:

@@ -1,4 +1,4 @@
-"""From a message on the queue to an order: every form that publishers use, and why it is none otherwise."""
+"""Parse a message on the queue into an order, in every format that publishers use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A message in which no order was found, and why."""
+    """A message without a valid order, and the reason."""
 
     message_id: str
     reason: Refused
@@ -31,14 +31,14 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What SNS says of a message; it stays the same over redeliveries and a redrive."""
+    """SNS's fields of a message, which redeliveries and a redrive do not change."""
 
     message_id: str
     timestamp: str
 
 
 def parse_batch(records: Iterable[Mapping[str, Any]]) -> tuple[list[Received], list[Rejected]]:
-    """Sort the records of an SQS event into orders and messages that hold none."""
+    """Parse the records of an SQS event into orders and rejected messages."""
     received, rejected = [], []
     for record in records:
         message_id = str(record["messageId"])
@@ -46,18 +46,17 @@ def parse_batch(records: Iterable[Mapping[str, Any]]) -> tuple[list[Received], l
             received.append(Received(message_id, parse_record(record)))
         except InvalidOrderError as error:
             rejected.append(Rejected(message_id, Refused(error)))
-        # A defect that one message brings to light must not take its neighbours to the dead-letter queue.
+        # A defect that one message exposes must not fail the others.
         except Exception as error:  # noqa: BLE001
             rejected.append(Rejected(message_id, Defect(location_of(error))))
     return received, rejected
 
 
 def parse_record(record: Mapping[str, Any]) -> Order:
-    """Read the order in one SQS record (`messageId`, `body`, `attributes`).
+    """Parse the order in an SQS record (`messageId`, `body`, `attributes`), or raise InvalidOrderError.
 
-    The body is an SNS notification, or the bare order, and either may be JSON in a JSON string.
-    An order without an `orderId` takes the notification's `MessageId`, or else SQS's own message id. Raises
-    InvalidOrderError if it holds no order, whatever the body is.
+    The body is an SNS notification or the bare order, either of which may be JSON in a JSON string. An order
+    without an `orderId` gets the notification's `MessageId`, or else SQS's message id.
     """
     envelope, message = unwrap(record["body"])
     fields = OrderFields.of(decode_twice(message) if envelope else message)
@@ -74,7 +73,7 @@ def parse_record(record: Mapping[str, Any]) -> Order:
 
 
 def time_of(record: Mapping[str, Any], envelope: Envelope | None) -> OrderTime:
-    """Return the time of the order in a record; raise InvalidOrderError if it has none."""
+    """Return the time of the order in a record; raise InvalidOrderError without a valid one."""
     try:
         return order_time(record, envelope.timestamp if envelope else None)
     except TimeError as error:
@@ -82,20 +81,20 @@ def time_of(record: Mapping[str, Any], envelope: Envelope | None) -> OrderTime:
 
 
 def unwrap(body: object, number: Callable[[str], object] = exact) -> tuple[Envelope | None, object]:
-    """Take a message out of SNS's envelope: the envelope and its `Message` as it is, or None and the body.
+    """Return SNS's envelope and its `Message` as it is, or None and the body without an envelope.
 
     Raises InvalidOrderError if the body is not JSON; for `number` see `exact_json.decode`.
     """
     message = decode_twice(body, number)
     if isinstance(message, dict) and message.get("Type") == "Notification" and "Message" in message:
-        # What is no text would be a text to `str`, and the same one for every order.
-        said = (message.get(name) for name in ("MessageId", "Timestamp"))
-        return Envelope(*(value if isinstance(value, str) else "" for value in said)), message["Message"]
+        # `str(None)` would give every order the same id.
+        values = (message.get(name) for name in ("MessageId", "Timestamp"))
+        return Envelope(*(value if isinstance(value, str) else "" for value in values)), message["Message"]
     return None, message
 
 
 def decode(text: str, number: Callable[[str], object] = exact) -> object:
-    """Decode JSON; raise InvalidOrderError if it is invalid, or valid for Python alone (NaN)."""
+    """Decode JSON; raise InvalidOrderError if it is invalid, as NaN is."""
     try:
         return exact_json.decode(text, number)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""An order, and what makes one valid."""
+"""An order, and the rules for a valid one."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from orders.names import NOT_UNICODE, is_unicode, parse_name
 from orders.states import Progress, pickup_number
 
 MAX_QUANTITY = 1000
-MAX_ATTRIBUTES = 256 * 1024  # bytes as JSON; what SNS takes as a message
-# Bytes in DynamoDB, whose items have at most 400 KB; the order's own fields have about 1 KB. A list or an
-# object takes up to 3 bytes more there than as JSON, anything else no more.
+MAX_ATTRIBUTES = 256 * 1024  # bytes as JSON; the limit of an SNS message
+# Bytes in DynamoDB, whose items have at most 400 KB; the order's own fields take about 1 KB. A list or an
+# object may take 3 bytes more there than as JSON, any other value takes no more.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 MAX_STORED = 390 * 1024
 CONTAINER = 3
-MAX_DEPTH = 16  # levels of nested attributes; DynamoDB takes 32, of which the item is one
-# Limits of an error's text, which goes to logs and terminals: an order may have thousands of wrong fields.
+MAX_DEPTH = 16  # levels of nested attributes; DynamoDB allows 32, including the item
+# Limits of an error's text, which is logged and printed: an order may have thousands of wrong fields.
 MAX_SENTENCES = 5
 MAX_PATH = 60  # characters
 NUMBERS = (
@@ -31,14 +31,14 @@ NUMBERS = (
 DEFAULT_CUSTOMER = "Guest"
 CONTENTS = ("item", "quantity", "customer_name")
 TEST_ORDER = "test_order"
-# Attributes that an item in DynamoDB has of its own: a publisher's of these names stay in MySQL.
+# Attributes that DynamoDB's items have of their own; a publisher's attributes of these names stay in MySQL.
 OWN_ATTRIBUTES = ("created_at", "order_state", "state_version", "state_at", "pickup_number")
 ORDER_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 INTEGER_TEXT = re.compile(r"\s*\+?[0-9]{1,9}\s*", re.ASCII)
 
 
 class InvalidOrderError(ValueError):
-    """Invalid order; `errors` has a sentence for each wrong field, the text only the first ones."""
+    """Invalid order; `errors` has a sentence for each wrong field, the text has the first ones."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
         sentences = list(errors.values())
@@ -50,9 +50,9 @@ class InvalidOrderError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class OrderFields:
-    """What a publisher says of an order, checked.
+    """A publisher's fields of an order, validated.
 
-    `itemName` and `userId` of the second document's publishers stand for `item` and `customer_name`.
+    The legacy field names `itemName` and `userId` stand for `item` and `customer_name`.
     """
 
     item: str
@@ -60,50 +60,47 @@ class OrderFields:
     customer_name: str = DEFAULT_CUSTOMER
     order_id: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    """Whatever else was said, such as `table_number`; kept as it is."""
+    """All other fields, such as `table_number`; kept as they are."""
 
     @classmethod
     def of(cls, message: object) -> OrderFields:
-        """Check a decoded JSON value; raise InvalidOrderError with one sentence per wrong field."""
+        """Validate a decoded JSON value; raise InvalidOrderError with a sentence for each wrong field."""
         if not isinstance(message, dict):
             raise InvalidOrderError({"body": "The order must be a JSON object."})
-        said = dict(message)
+        fields = dict(message)
         errors: dict[str, str] = {}
-        order_id = _order_id(said.pop("orderId", None), errors)
-        item = _text("item", _first(said, "item", "itemName"), errors)
-        quantity = _quantity(said.pop("quantity", None), errors)
-        name = _first(said, "customer_name", "userId")
+        order_id = _order_id(fields.pop("orderId", None), errors)
+        item = _text("item", _first(fields, "item", "itemName"), errors)
+        quantity = _quantity(fields.pop("quantity", None), errors)
+        name = _first(fields, "customer_name", "userId")
         customer_name = DEFAULT_CUSTOMER if name is None else _text("customer_name", name, errors)
-        _check_attributes(said, errors)
+        _check_attributes(fields, errors)
         if errors:
             raise InvalidOrderError(errors)
-        return cls(item, quantity, customer_name, order_id, said)
+        return cls(item, quantity, customer_name, order_id, fields)
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order as it is kept in both stores."""
+    """An order as both stores keep it."""
 
     order_id: str
     created_at: datetime | None
-    """When it was sent, not when it was processed; in UTC, to the millisecond.
-
-    None only in rows of the time before this system, which never had one: they count on no day.
-    """
+    """When it was sent, in UTC, to the millisecond; None for legacy rows, which count on no day."""
     item: str
     quantity: int
     customer_name: str = DEFAULT_CUSTOMER
     attributes: Mapping[str, Any] = field(default_factory=dict)
     ignored_time: str | None = field(default=None, compare=False)
-    """The time that its message claims, if that is in the future: for the log, and not kept."""
+    """The message's time if it is in the future; logged, not kept."""
     row_id: int | None = field(default=None, compare=False)
-    """Id of its row in MySQL, from which its pickup number is made; None before it is recorded."""
+    """Id of its row in MySQL, which determines its pickup number; None before it is recorded."""
     progress: Progress | None = field(default=None, compare=False)
-    """None before it is recorded, and for an order from before there were states."""
+    """None before it is recorded, and for legacy orders without states."""
 
     @property
     def is_test(self) -> bool:
-        """Return whether it is a test order, which no screen shows (`cafe verify` sends them)."""
+        """Return whether it is a test order of `cafe verify`, which no screen shows."""
         return self.attributes.get(TEST_ORDER) is True
 
     @property
@@ -113,14 +110,14 @@ class Order:
 
     @property
     def contents(self) -> tuple[object, ...]:
-        """What two messages under one `order_id` have in common if they are the same order."""
+        """Fields that must be equal in two messages with the same `order_id`."""
         return tuple(getattr(self, name) for name in CONTENTS)
 
 
-def _first(said: dict[str, Any], name: str, other_name: str) -> Any:
-    """Take a field under the first of its names that has a value; the other stays an attribute."""
-    value = said.pop(name, None)
-    return said.get(other_name) if value is None else value
+def _first(fields: dict[str, Any], name: str, legacy_name: str) -> Any:
+    """Return the value of a field, or else of its legacy name, which stays an attribute."""
+    value = fields.pop(name, None)
+    return fields.get(legacy_name) if value is None else value
 
 
 def _order_id(value: object, errors: dict[str, str]) -> str | None:
@@ -143,7 +140,7 @@ def _text(name: str, value: object, errors: dict[str, str]) -> str:
 def _quantity(value: Any, errors: dict[str, str]) -> int:
     if isinstance(value, str) and INTEGER_TEXT.fullmatch(value):
         value = int(value)
-    # True is an int to Python, and not to people.
+    # `bool` is a subclass of `int`.
     is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
     if not (is_number and 1 <= value <= MAX_QUANTITY and value == int(value)):
         errors["quantity"] = f"quantity must be an integer from 1 to {MAX_QUANTITY}."
@@ -152,14 +149,14 @@ def _quantity(value: Any, errors: dict[str, str]) -> int:
 
 
 def _check_attributes(attributes: dict[str, Any], errors: dict[str, str]) -> None:
-    """Refuse what one of the stores could not keep; it would fail a whole batch there."""
+    """Refuse attributes that one of the stores would refuse, together with the whole batch."""
     for name, value in attributes.items():
         if not name or not is_unicode(name):
             errors["body"] = "A field has a name that cannot be stored."
         elif problem := _problem(value):
-            path, reason = problem
-            place = name + path
-            errors[name] = f"{place[:MAX_PATH]}{'…' if place[MAX_PATH:] else ''} {reason}"
+            steps, reason = problem
+            path = name + steps
+            errors[name] = f"{path[:MAX_PATH]}{'…' if path[MAX_PATH:] else ''} {reason}"
     if errors or not attributes:
         return
     size = len(encode(attributes, ensure_ascii=False).encode())
@@ -170,12 +167,12 @@ def _check_attributes(attributes: dict[str, Any], errors: dict[str, str]) -> Non
 
 
 def _containers(value: object) -> int:
-    """Count the lists and objects in a value, itself included."""
+    """Count the lists and objects in a value, including itself."""
     return isinstance(value, list | dict) + sum(_containers(element) for _, element in _steps(value))
 
 
 def _problem(value: object, depth: int = MAX_DEPTH) -> tuple[str, str] | None:
-    """Find what cannot be stored in a field's value: the path to it, such as `.sizes[2]`, and why not."""
+    """Return the first part of a value that cannot be stored: its path, such as `.sizes[2]`, and why."""
     if depth == 0:
         return "", f"is nested too deeply: a field may have {MAX_DEPTH} levels."
     if reason := _reason(value):
@@ -188,7 +185,7 @@ def _problem(value: object, depth: int = MAX_DEPTH) -> tuple[str, str] | None:
 
 
 def _reason(value: object) -> str | None:
-    """Return why a value cannot be stored, whatever is in it."""
+    """Return why a value cannot be stored, regardless of its elements."""
     match value:
         case NumberText():
             return NUMBERS
@@ -202,9 +199,9 @@ def _reason(value: object) -> str | None:
 
 
 def _steps(value: object) -> Iterator[tuple[str, object]]:
-    """Yield what is in a list or an object, and how to get there."""
+    """Yield the elements of a list or an object with their paths."""
     match value:
         case list():
-            yield from ((f"[{place}]", element) for place, element in enumerate(value))
+            yield from ((f"[{index}]", element) for index, element in enumerate(value))
         case dict():
             yield from ((f".{name}", element) for name, element in value.items())

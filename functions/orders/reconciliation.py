@@ -1,7 +1,6 @@
-"""Compares the projection with MySQL, and repairs the projection.
+"""Compare the projection with MySQL, the source of truth, and repair the projection.
 
-MySQL is right. What is compared at every run is what MySQL recorded since the last one, so that a run costs
-what the last minutes brought, and not what the table holds.
+Each run compares what MySQL recorded since the last one, so its cost does not grow with the table.
 """
 
 from __future__ import annotations
@@ -21,17 +20,16 @@ from orders.states import Progress
 from orders.sync import RdsOrders
 
 PAGE = 1000  # rows
-# What a worker may take from the commit to the projection before the order counts as missing.
+# A worker may take so long from the commit to the projection; an order that is missing later is drift.
 GRACE = timedelta(seconds=5)
-# How much later than its number says a transaction may have committed, and clocks may differ.
+# A transaction may commit so much later than its number, including differences between clocks.
 OVERLAP = timedelta(minutes=2)
-# A function that read an order before it was moved may put its first version for as long as it runs.
+# A function that read an order before a move may put its old version until the function ends.
 CHANGES_OVERLAP = timedelta(minutes=16)
-FIRST = timedelta(minutes=10)  # what the first run compares
-TIME_IS_UP = "Time was up; the next run goes on."
+FIRST = timedelta(minutes=10)  # the period that the first run compares
+TIME_IS_UP = "Time was up; the next run continues."
 
-
-Place = tuple[int, int]  # of a row: its transaction's number, or 0 in the order of ids, and its id
+Position = tuple[int, int]  # of a row: the number of its transaction, or 0 in the order of ids, and its id
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,32 +37,32 @@ class Rows:
     """Orders of some rows."""
 
     orders: Sequence[Order]
-    bad: Mapping[int, str] = field(default_factory=dict)  # why, by id, where a row holds no order
-    after: Place | None = None  # where the next page begins
-    until: datetime | None = None  # what was recorded until then is in this page or in an earlier one
+    bad: Mapping[int, str] = field(default_factory=dict)  # reasons, by id, of rows without a valid order
+    after: Position | None = None  # where the next page begins
+    until: datetime | None = None  # this page and the earlier ones have everything recorded until then
 
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """Orders of the projection that the source of truth lacks: it was restored from a backup."""
+    """Ids of orders of which the projection is ahead, after the database was restored from a backup."""
 
-    missing: Sequence[str]  # ids of orders that are not there
-    older: Sequence[str]  # ids of orders that have an older state
+    missing: Sequence[str]  # orders that the database lacks
+    older: Sequence[str]  # orders with an older state in the database
 
 
 class Database(Protocol):
     """The source of truth (`stores.mysql.reconciliation.ReconciliationDatabase`)."""
 
     def count_uncounted(self) -> Rows: ...
-    def recorded(self, since: datetime, until: datetime, after: Place, limit: int) -> Rows: ...
-    def changed(self, since: datetime, until: datetime, after: Place, limit: int) -> Rows: ...
-    def begin_states(self, order_ids: Collection[str]) -> list[str]: ...
+    def recorded(self, since: datetime, until: datetime, after: Position, limit: int) -> Rows: ...
+    def changed(self, since: datetime, until: datetime, after: Position, limit: int) -> Rows: ...
+    def set_first_states(self, order_ids: Collection[str]) -> list[str]: ...
     def adopt(self, newer: Mapping[str, Progress]) -> None: ...
     def orders(self, order_ids: Collection[str]) -> Iterator[Rows]: ...
     def by_id(self, after: int, limit: int) -> Rows: ...
     def counted(self, names: Collection[str]) -> dict[str, Counted]: ...
     def names(self) -> set[str]: ...
-    def begin(self, names: Collection[str]) -> None: ...
+    def create_counters(self, names: Collection[str]) -> None: ...
 
 
 class Projection(Protocol):
@@ -79,7 +77,7 @@ class Projection(Protocol):
 
 @dataclass(slots=True)
 class Clock:
-    """Time, which tests compress."""
+    """Time; tests replace it."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], None] = time.sleep
@@ -91,20 +89,20 @@ class Outcome:
     """Result of a run."""
 
     checked: int = 0  # orders that were compared
-    repaired: int = 0  # orders that DynamoDB lacked, or had with an older state, and now has
-    counted: int = 0  # rows that nobody had counted
-    drift: int = 0  # by how many orders the stores differed: orders that were missing, or the worst counter
-    rds_orders: int | None = None  # that MySQL has counted
+    repaired: int = 0  # orders that were missing in DynamoDB, or had an older state there
+    counted: int = 0  # rows that were not counted yet
+    drift: int = 0  # by how many orders the stores differed: missing orders, or the worst counter
+    rds_orders: int | None = None  # orders that MySQL has counted
     corrected: dict[str, int] = field(default_factory=dict)  # what was added to counters in MySQL, by name
-    bad_rows: dict[int, str] = field(default_factory=dict)  # why, by id, where a row holds no order
-    compared_until: datetime | None = None  # everything that was recorded until then was compared
-    next: int | None = None  # where to resume, because time was up
-    reason: str | None = None  # why something was left undone
-    unchecked: str | None = None  # what could not be compared, and why
+    bad_rows: dict[int, str] = field(default_factory=dict)  # reasons, by id, of rows without a valid order
+    compared_until: datetime | None = None  # everything recorded until then was compared
+    next: int | None = None  # id of the row to resume after, if time was up
+    reason: str | None = None  # why some repair was not possible
+    unchecked: str | None = None  # why not everything was compared
 
 
 class Reconciler:
-    """Compares and repairs."""
+    """Compares the stores and repairs the projection."""
 
     def __init__(
         self, database: Database, projection: Projection, zone: ZoneInfo, clock: Clock | None = None
@@ -115,24 +113,24 @@ class Reconciler:
         self._clock = clock or Clock()
 
     def recent(self, last: RdsOrders, outcome: Outcome) -> None:
-        """Count what nobody has counted, and compare what was recorded and moved since the last run.
+        """Count uncounted rows, and compare what was recorded and moved since the last run.
 
-        Where this raises StoreUnavailableError, what was repaired by then stays repaired.
+        Repairs that are made before a StoreUnavailableError stay.
         """
         self._count_uncounted(outcome)
         now = self._clock.now()
         since = last.compared_until or now - FIRST
         names = {TOTAL_ORDERS}
-        # First, because `compared_until` stands for both.
+        # Changes first: `compared_until` covers both.
         if self._compare_changed(since - CHANGES_OVERLAP, now - GRACE, outcome):
-            after: Place | None = (0, 0)
+            after: Position | None = (0, 0)
             while after is not None:
                 if self._clock.left() <= 0:
                     outcome.unchecked = TIME_IS_UP
                     break
                 rows = self._database.recorded(since - OVERLAP, now - GRACE, after, PAGE)
                 outcome.bad_rows |= rows.bad
-                self._begin_states(rows.orders, outcome)
+                self._set_first_states(rows.orders, outcome)
                 self._compare_orders(rows.orders, outcome)
                 names |= counters.tally(rows.orders, self._zone, now).keys()
                 outcome.compared_until = rows.until or now - GRACE
@@ -140,29 +138,29 @@ class Reconciler:
         self.compare_counters(names, outcome)
 
     def compare_all_counters(self, outcome: Outcome) -> None:
-        """Compare every counter that one of the stores has; DynamoDB must not show what MySQL lacks."""
-        # DynamoDB first: what it has then, MySQL has had before.
-        shown = self._projection.names()
+        """Compare all counters of both stores; one that only DynamoDB has gets the value 0."""
+        # DynamoDB first: MySQL has every counter earlier.
+        projected = self._projection.names()
         known = self._database.names()
         now = self._clock.now()
-        unknown = {n for n in shown - known if not counters.is_expired(n, self._zone, now)}
-        self._database.begin(unknown)
+        unknown = {n for n in projected - known if not counters.is_expired(n, self._zone, now)}
+        self._database.create_counters(unknown)
         self.compare_counters(known | unknown, outcome)
 
     def compare_counters(self, names: Iterable[str], outcome: Outcome) -> None:
-        """Compare counters by their versions, and set those that are wrong."""
+        """Compare counters by their versions, and correct the projection."""
         soon = self._clock.now() + timedelta(minutes=1)
         names = [
             n for n in names if counters.is_projected(n) and not counters.is_expired(n, self._zone, soon)
         ]
         before = self._database.counted(names)
-        shown = self._projection.read(before)
-        if late := [name for name, counted in before.items() if _is_late(shown.get(name), counted)]:
+        projected = self._projection.read(before)
+        if late := [name for name, counted in before.items() if _is_late(projected.get(name), counted)]:
             self._clock.sleep(GRACE.total_seconds())
-            shown |= self._projection.read(late)
+            projected |= self._projection.read(late)
         after = self._database.counted(before)
         for name, counted in after.items():
-            seen = shown.get(name)
+            seen = projected.get(name)
             if _is_late(seen, before[name]):
                 self._projection.set_counter(name, counted)
             elif seen and _is_wrong(seen, before[name], counted):
@@ -174,20 +172,17 @@ class Reconciler:
         outcome.rds_orders = after[TOTAL_ORDERS].value if TOTAL_ORDERS in after else 0
 
     def write_all(self, after: int, outcome: Outcome) -> None:
-        """Write every order to the projection again, from a row on.
-
-        Orders in DynamoDB whose rows are gone stay there.
-        """
-        place: int | None = after
-        while place is not None:
+        """Write every order after a row to the projection again; delete none."""
+        row_id: int | None = after
+        while row_id is not None:
             if self._clock.left() <= 0:
-                outcome.next = place
+                outcome.next = row_id
                 return
-            rows = self._database.by_id(place, PAGE)
+            rows = self._database.by_id(row_id, PAGE)
             outcome.bad_rows |= rows.bad
             self._write(rows.orders, outcome)
             outcome.checked += len(rows.orders)
-            place = rows.after[1] if rows.after else None
+            row_id = rows.after[1] if rows.after else None
 
     def _count_uncounted(self, outcome: Outcome) -> None:
         while self._clock.left() > 0:
@@ -200,8 +195,8 @@ class Reconciler:
                 return
 
     def _compare_changed(self, since: datetime, until: datetime, outcome: Outcome) -> bool:
-        """Compare the orders that were moved in a period; return whether there was time for all of them."""
-        after: Place | None = (0, 0)
+        """Compare the orders that were moved in a period; return False if time was up before the end."""
+        after: Position | None = (0, 0)
         while after is not None:
             if self._clock.left() <= 0:
                 outcome.unchecked = TIME_IS_UP
@@ -212,14 +207,14 @@ class Reconciler:
             after = rows.after
         return True
 
-    def _begin_states(self, orders: Sequence[Order], outcome: Outcome) -> None:
-        """Give orders that the previous release recorded their first state, and write them."""
+    def _set_first_states(self, orders: Sequence[Order], outcome: Outcome) -> None:
+        """Set the first state of orders that the previous release recorded, and write them."""
         without = [order.order_id for order in orders if order.progress is None]
-        for rows in self._database.orders(self._database.begin_states(without)):
+        for rows in self._database.orders(self._database.set_first_states(without)):
             self._write(rows.orders, outcome)
 
     def _compare_orders(self, orders: Sequence[Order], outcome: Outcome) -> None:
-        """Look orders up in DynamoDB, and write those that are not there or have an older state there."""
+        """Write orders that are missing in DynamoDB, or have an older state there."""
         versions = {order.order_id: order.progress.version if order.progress else 0 for order in orders}
         behind = self._projection.behind(versions)
         if behind:
@@ -249,7 +244,7 @@ def _is_late(seen: Counted | None, counted: Counted) -> bool:
 
 
 def _is_wrong(seen: Counted, before: Counted, after: Counted) -> bool:
-    """Return whether DynamoDB has what MySQL never had."""
+    """Return whether DynamoDB has a value that MySQL never had."""
     if seen.version > after.version:
         return True
     return any(seen.version == counted.version and seen.value != counted.value for counted in (before, after))

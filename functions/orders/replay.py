@@ -1,4 +1,4 @@
-"""Orders of a period, for publishing them again: they are the same orders, and counted once all the same."""
+"""Read the orders of a period, to publish them again; their ids keep them from being counted twice."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from orders.exact_json import encode
 from orders.order import Order
 from orders.times import iso
 
-MOST = 500  # orders of one answer
-MOST_BYTES = 4 * 1024 * 1024  # of one answer; a function's must stay under 6 MB
+MAX_ORDERS = 500  # of a response
+MAX_BYTES = 4 * 1024 * 1024  # of a response; Lambda's limit is 6 MB
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row's place in the table, and its order, or why it holds none."""
+    """A row's id, with its order or the reason why it has no valid one."""
 
     id: int
     order: Order | str
@@ -30,17 +30,16 @@ class Rows(Protocol):
 
 
 def replay(rows: Rows, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Read a page of the orders of a period, in the order of their times.
+    """Return a page of the orders of a period, sorted by time; raise ValueError if the request is invalid.
 
-    The request has `from` and `to` (ISO 8601; the latter is the first moment after the period), `after` (what
-    the last response's `next` was, 0 at first) and `limit` (1 to 500). The response has `orders`, each as
-    JSON text, because a runtime may write a decimal as a float, or not at all; `bad_rows`: why, by id, for
-    each row that holds no valid order; and `next`: None after the last row. Raises ValueError if the request
-    is wrong.
+    The request has `from` and `to` (ISO 8601; the period ends before `to`), `after` (the last response's
+    `next`, 0 at first) and `limit` (1 to 500). The response has `orders`, each as JSON text, since Lambda's
+    runtime cannot encode exact decimals; `bad_rows`, the reason for each row without a valid order, by id;
+    and `next`, None after the last row.
     """
-    limit = int(request.get("limit") or MOST)
-    if not 1 <= limit <= MOST:
-        raise ValueError(f"limit must be 1 to {MOST}")
+    limit = int(request.get("limit") or MAX_ORDERS)
+    if not 1 <= limit <= MAX_ORDERS:
+        raise ValueError(f"limit must be 1 to {MAX_ORDERS}")
     start, end = (_moment(request[name]) for name in ("from", "to"))
     page = rows.period(start, end, int(request.get("after") or 0), limit)
     orders, bad, size = list[str](), dict[str, str](), 0
@@ -48,9 +47,9 @@ def replay(rows: Rows, request: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(row.order, str):
             bad[str(row.id)] = row.order
             continue
-        order = encode(_spoken(row.order))
+        order = encode(_document(row.order))
         size += len(encode(order))
-        if orders and size > MOST_BYTES:
+        if orders and size > MAX_BYTES:
             break
         orders.append(order)
     read = len(orders) + len(bad)
@@ -58,7 +57,7 @@ def replay(rows: Rows, request: Mapping[str, Any]) -> dict[str, Any]:
     return {"orders": orders, "bad_rows": bad, "next": None if is_last else page[read - 1].id}
 
 
-def _spoken(order: Order) -> dict[str, Any]:
+def _document(order: Order) -> dict[str, Any]:
     return {
         **order.attributes,
         "orderId": order.order_id,

@@ -1,4 +1,4 @@
-"""Request to place an order: from the HTTP body to the message that is published."""
+"""Parse an HTTP request to place an order, and make the message to publish."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from orders.exact_json import canonical, encode
 from orders.message import decode
 from orders.order import MAX_PATH, InvalidOrderError, OrderFields
 
-# Limits for callers without the API key, who may be anybody: what an order needs. They bound what one sender
-# can cost in a day, and how fast the database grows (infra/README.md has both figures).
+# Limits for callers without the API key. They bound the cost that one sender can cause in a day, and how fast
+# the database grows (infra/README.md has both figures).
 MAX_BODY = 4 * 1024  # bytes
 MAX_FIELDS = 16  # besides item, quantity, customer_name and orderId
 MAX_LEVELS = 4  # of a field's value: a list of objects with lists of text has four
@@ -48,7 +48,7 @@ class KeyReusedError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What an idempotency key stands for: an order's id, and the fingerprint of the request for it."""
+    """Claim of an idempotency key: the order's id and the request's fingerprint."""
 
     order_id: str
     fingerprint: str
@@ -70,15 +70,15 @@ class OrderRequest:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the order: the same for every way to write it down as JSON."""
+        """Hash of the order, the same for all JSON texts of it."""
         order = decode(self.message(self.fields.order_id or ""), canonical)
         return hashlib.sha256(encode(order).encode()).hexdigest()
 
     def identify(self, keys: Callable[[], Keys]) -> str:
-        """Return the order's id: the caller's own, that of the request which this one repeats, or a new one.
+        """Return the caller's own order id, that of an earlier request with the same key, or a new one.
 
-        Connects to the keys only if the request has one. Raises KeyReusedError if it belongs to another
-        order, StoreUnavailableError if the keys cannot be read: nothing may be published then.
+        `keys` is called only if the request has a key. Raises KeyReusedError if the key belongs to another
+        order, StoreUnavailableError if the keys cannot be read; then nothing may be published.
         """
         order_id = self.fields.order_id or str(uuid.uuid4())
         if self.key is None:
@@ -101,10 +101,10 @@ class OrderRequest:
 
 
 def parse(body: str, idempotency_key: str | None, *, with_api_key: bool) -> OrderRequest:
-    """Validate a request; raise InvalidOrderError with one sentence per wrong field, or TooLargeError.
+    """Validate a request; raise InvalidOrderError with a sentence for each wrong field, or TooLargeError.
 
-    Without the API key, an order must be small, and may not bring its id: a stranger could take the ids that
-    a trusted publisher will use.
+    Without the API key, an order must be small and may not have an id: strangers could take the ids that a
+    trusted publisher will use.
     """
     limit = MAX_BODY_WITH_API_KEY if with_api_key else MAX_BODY
     if len(body.encode(errors="replace")) > limit:
@@ -115,13 +115,13 @@ def parse(body: str, idempotency_key: str | None, *, with_api_key: bool) -> Orde
         errors["Idempotency-Key"] = BAD_KEY
     if errors:
         raise InvalidOrderError(errors)
-    # Who has the API key and who has not are two callers: neither meets the other's keys.
+    # Callers with and without the API key do not share idempotency keys.
     caller = "api-key" if with_api_key else "open"
     return OrderRequest(fields, idempotency_key and f"{caller} {idempotency_key}")
 
 
 def _needs_api_key(fields: OrderFields) -> Iterator[tuple[str, str]]:
-    """Yield each field that only a caller with the API key may send, with the reason."""
+    """Yield each field that requires the API key, with a sentence."""
     if fields.order_id is not None:
         yield "orderId", OWN_ID
     if RESERVED_FIELD in fields.attributes:
@@ -134,7 +134,7 @@ def _needs_api_key(fields: OrderFields) -> Iterator[tuple[str, str]]:
 
 
 def _levels(value: object) -> int:
-    """Count how deep a value is: 1 for text, 2 for a list of text."""
+    """Return the depth of a value: 1 for text, 2 for a list of text."""
     match value:
         case list():
             return 1 + max(map(_levels, value), default=0)

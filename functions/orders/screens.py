@@ -1,4 +1,4 @@
-"""Responses for staff's screens, the screen at the counter, and customers' pages."""
+"""Response bodies for the kitchen's screen, the screen at the counter, and customers' pages."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from orders.order import Order
 from orders.states import CLOSED, EPOCH, TO_MAKE, Change, State, first, pickup_number, recall_target
 from orders.times import iso
 
-MOST = 200  # orders of each list
-READY_FOR = timedelta(minutes=10)  # in a rush nobody taps "collected"
+MAX_LISTED = 200  # orders of each list
+READY_FOR = timedelta(minutes=10)  # staff may be too busy to mark orders as collected
 RECENT_FOR = timedelta(minutes=30)
 DELAYED_AFTER = timedelta(minutes=30)  # from sending to recording
 TRACKED_FOR = timedelta(hours=2)  # after an order was closed
 MEDIAN_OF, MEDIAN_FROM = 20, 5  # orders
 
-Listed = tuple[Order, Change | None]  # an order of a list, and its latest change
+Listed = tuple[Order, Change | None]  # an order and its latest change
 
 
 class GoneError(LookupError):
@@ -28,7 +28,7 @@ class GoneError(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Cutoffs:
-    """Moments: what is older than one of them is on no screen."""
+    """Times before which orders are not on a screen."""
 
     now: datetime
     open: datetime
@@ -37,20 +37,20 @@ class Cutoffs:
 
     @classmethod
     def of(cls, now: datetime, open_hours: int) -> Cutoffs:
-        """Return the moments of a time by the setting `openHours`."""
+        """Return the cut-off times as of now, by the setting `openHours`."""
         return cls(now, now - timedelta(hours=open_hours), now - READY_FOR, now - RECENT_FOR)
 
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A customer's order, and how long others take.
+    """A customer's order, and how long other orders take.
 
     Attributes
     ----------
     before
-        How many orders wait or are prepared that were sent before it; None if nobody moves any order.
+        Number of earlier orders that are received or being prepared; None if no order was moved.
     seconds
-        The times to ready of the latest orders.
+        Seconds until the latest orders were ready.
     """
 
     order: Order
@@ -59,16 +59,16 @@ class Tracked:
 
 
 def kitchen(
-    lists: Mapping[str, Sequence[Listed]], totals: Mapping[str, int], since: Cutoffs
+    lists: Mapping[str, Sequence[Listed]], totals: Mapping[str, int], cutoffs: Cutoffs
 ) -> dict[str, Any]:
-    """Return the response to `GET /kitchen`, of the lists `open`, `delayed` and `recent` in any order."""
+    """Return the body of `GET /kitchen` from the unsorted lists `open`, `delayed` and `recent`."""
 
     def documents(listed: Iterable[Listed]) -> list[dict[str, Any]]:
-        return [staff_order(order, latest, since.now) for order, latest in listed]
+        return [staff_order(order, latest, cutoffs.now) for order, latest in listed]
 
-    recent = sorted(lists["recent"], key=_moved_at, reverse=True)[:MOST]
+    recent = sorted(lists["recent"], key=_moved_at, reverse=True)[:MAX_LISTED]
     return {
-        "now": iso(since.now),
+        "now": iso(cutoffs.now),
         "orders": documents(sorted(lists["open"], key=_sent_at)),
         "totals": totals,
         "delayed": documents(sorted(lists["delayed"], key=_sent_at)),
@@ -86,28 +86,28 @@ def _moved_at(listed: Listed) -> tuple[datetime, int]:
     return (order.progress and order.progress.at) or EPOCH, order.row_id or 0
 
 
-def ready(numbers: Mapping[State, Sequence[tuple[int, datetime]]], since: Cutoffs) -> dict[str, Any]:
-    """Return the response to `GET /ready`, of the rows' ids and times by state."""
+def ready(numbers: Mapping[State, Sequence[tuple[int, datetime]]], cutoffs: Cutoffs) -> dict[str, Any]:
+    """Return the body of `GET /ready` from the rows' ids and times by state."""
     return {
-        "now": iso(since.now),
+        "now": iso(cutoffs.now),
         "preparing": [pickup_number(row_id) for row_id, _ in numbers[State.PREPARING]],
         "ready": [{"number": pickup_number(row_id), "since": iso(at)} for row_id, at in numbers[State.READY]],
     }
 
 
-def track(tracked: Tracked | None, since: Cutoffs) -> dict[str, Any]:
-    """Return the response to `GET /track`; raise GoneError if the order is over.
+def track(tracked: Tracked | None, cutoffs: Cutoffs) -> dict[str, Any]:
+    """Return the body of `GET /track`; raise GoneError if the order is too old.
 
-    None stands for an order that was accepted and is not recorded yet. One that the previous release has just
-    recorded has no state yet.
+    None stands for an order that is accepted and not recorded yet. An order without a state has just been
+    recorded by the previous release.
     """
     order, before, seconds = (tracked.order, tracked.before, tracked.seconds) if tracked else (None, None, [])
     progress = (order and order.progress) or first(None)
-    latest = progress.at or (order and order.created_at) or since.now
-    if latest <= (since.now - TRACKED_FOR if progress.state in CLOSED else since.open):
+    latest = progress.at or (order and order.created_at) or cutoffs.now
+    if latest <= (cutoffs.now - TRACKED_FOR if progress.state in CLOSED else cutoffs.open):
         raise GoneError
     return {
-        "now": iso(since.now),
+        "now": iso(cutoffs.now),
         "number": order.number if order else None,
         "state": progress.state,
         "state_at": iso(progress.at),
@@ -118,7 +118,7 @@ def track(tracked: Tracked | None, since: Cutoffs) -> dict[str, Any]:
 
 
 def staff_order(order: Order, latest: Change | None, now: datetime) -> dict[str, Any]:
-    """Return an order as staff see it."""
+    """Return an order as JSON for staff."""
     progress = order.progress
     return {
         "order_id": order.order_id,
@@ -138,7 +138,7 @@ def staff_order(order: Order, latest: Change | None, now: datetime) -> dict[str,
 
 
 def history(changes: Iterable[Change]) -> list[dict[str, Any]]:
-    """Return the changes of an order as staff see them."""
+    """Return an order's changes as JSON for staff."""
     return [
         {
             "version": change.version,

@@ -1,4 +1,4 @@
-"""The states of an order, and the rules by which it moves from one to another."""
+"""The states of an order, and the rules for its moves between them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 
 RECALLABLE_FOR = timedelta(minutes=30)
-# A state may be in DynamoDB alone if its order was sent longer ago: no database is restored in less.
+# Orders that were sent longer ago are looked up in DynamoDB before they are put: a restored database may lack
+# their states. No restore takes less time.
 LATE_AFTER = timedelta(minutes=10)
-RESTORED = "restored"  # the actor of a state that came back from DynamoDB after the database was restored
+RESTORED = "restored"  # the actor of a state that was taken from DynamoDB after the database was restored
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # without I and O, which look like digits
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class State(StrEnum):
-    """State of an order, by the name that the API and both stores use."""
+    """State of an order; the API and both stores use these values."""
 
     RECEIVED = "received"
     PREPARING = "preparing"
@@ -27,11 +28,11 @@ class State(StrEnum):
 TO_MAKE = (State.RECEIVED, State.PREPARING)
 OPEN = (*TO_MAKE, State.READY)
 CLOSED = (State.COLLECTED, State.CANCELLED)
-FORWARD = (*OPEN, State.COLLECTED)  # states may be left out
+FORWARD = (*OPEN, State.COLLECTED)  # states may be skipped
 
 
 class Role(IntEnum):
-    """Role of a person; each includes the permissions of the one before."""
+    """Role of a user; each includes the permissions of the previous one."""
 
     NONE = 0
     VIEWER = 1
@@ -46,12 +47,12 @@ class Progress:
     Attributes
     ----------
     version
-        1 for an order that nobody has moved; it grows with every change.
+        1 for an order that was never moved; it grows with every change.
     at
-        When the order came into its state; of an order that nobody has moved, when it was sent, so that one
-        that is recorded hours later does not look new. None for a test order, which no screen shows.
+        When the order entered its state. For an order that was never moved, when it was sent: one that is
+        recorded hours later must not look new. None for a test order, which no screen shows.
     ready_at
-        When it became ready, the last time; None while it has not, or was recalled from there.
+        When it last became ready; None if it has not, or was recalled from there.
     """
 
     state: State
@@ -73,7 +74,7 @@ class Change:
 
 
 class MoveError(Exception):
-    """An order does not move, for the reason in the message."""
+    """An order must not move, for the reason in the text."""
 
 
 class NotAllowedError(MoveError):
@@ -89,12 +90,12 @@ class ReasonNeededError(MoveError):
 
 
 def first(at: datetime | None) -> Progress:
-    """Return the progress of an order that was sent at a time and that nobody has moved."""
+    """Return the progress of an order that was sent at a time and never moved."""
     return Progress(State.RECEIVED, 1, at)
 
 
 def targets(progress: Progress, latest: Change | None, role: Role, now: datetime) -> list[State]:
-    """Return where somebody may move an order now, in the order of the states."""
+    """Return the states to which a role may move an order now."""
     found = []
     for target in State:
         try:
@@ -113,7 +114,7 @@ def check(
     reason: str | None,
     now: datetime,
 ) -> None:
-    """Raise a MoveError if an order may not move to a target; `latest` is its latest change."""
+    """Raise MoveError if an order may not move to a target; `latest` is its latest change."""
     state = progress.state
     if target is State.CANCELLED and state in OPEN:
         if state is State.READY and role < Role.MANAGER:
@@ -127,7 +128,7 @@ def check(
 
 
 def recall_target(latest: Change | None, now: datetime) -> State | None:
-    """Return the state to which a recall leads: where the latest change came from, for a while."""
+    """Return the state before the latest change, to which a recall leads for `RECALLABLE_FOR`."""
     if latest is None or latest.actor == RESTORED or latest.came_from not in OPEN:
         return None
     return latest.came_from if now - latest.at <= RECALLABLE_FOR else None
@@ -138,7 +139,7 @@ def next_change(
 ) -> Change:
     """Return the change that moves an order.
 
-    A version never goes backwards, not even after the database was restored: it is the time in microseconds.
+    Its version is the time in microseconds, so that versions grow even after the database is restored.
     """
     version = max(progress.version + 1, (now - EPOCH) // timedelta(microseconds=1))
     at = now.replace(microsecond=now.microsecond // 1000 * 1000)
@@ -149,7 +150,7 @@ def after(progress: Progress, change: Change) -> Progress:
     """Return the progress of an order after a change; a test order stays one."""
     ready_at = progress.ready_at
     if change.to is State.READY:
-        # One that is recalled from `collected` has stayed ready.
+        # An order that is recalled from `collected` has been ready all the time.
         ready_at = ready_at if progress.state is State.COLLECTED and ready_at else change.at
     elif change.to not in CLOSED:
         ready_at = None
@@ -157,5 +158,5 @@ def after(progress: Progress, change: Change) -> Progress:
 
 
 def pickup_number(row_id: int) -> str:
-    """Return what is called out: a letter and two digits, different for 2,400 orders in a row."""
+    """Return the pickup number of a row: a letter and two digits, unique among 2,400 orders in a row."""
     return f"{LETTERS[row_id // 100 % len(LETTERS)]}{row_id % 100:02}"

@@ -1,4 +1,4 @@
-"""The response to `GET /order-status`, composed of what each source returned."""
+"""The body of `GET /order-status`, composed of the results of each source."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ T = TypeVar("T")
 
 RECENT_ORDERS = 20
 TOP_ITEMS = 5
-# ReconcileOrders runs every minute; older findings may not be true any more.
-LATELY = timedelta(minutes=5)
+MAX_AGE = timedelta(minutes=5)  # of results of ReconcileOrders, which runs every minute
 NOT_COMPARED_RECENTLY = "ReconcileOrders has reported nothing since then"
 
 
@@ -36,11 +35,11 @@ class Database(Protocol):
     def recent(self, until: datetime, limit: int) -> list[dict[str, Any]]: ...
     def top_items(self, now: datetime, limit: int) -> list[dict[str, Any]]: ...
     def values(self, names: Collection[str]) -> dict[str, int]: ...
-    def open_orders(self, since: Cutoffs) -> dict[str, int]: ...
+    def open_orders(self, cutoffs: Cutoffs) -> dict[str, int]: ...
 
 
 class Metrics(Protocol):
-    """Counters and findings in DynamoDB (`stores.dynamodb.metrics.Metrics`)."""
+    """Counters and results of `ReconcileOrders` in DynamoDB (`stores.dynamodb.metrics.Metrics`)."""
 
     def read(self, names: Sequence[str]) -> tuple[dict[str, int], RdsOrders, DeadLetterCounts | None]: ...
 
@@ -60,17 +59,16 @@ def order_status(
     now: datetime,
     open_hours: int,
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Read every source, and return the status as far as it is known.
+    """Return the status as far as it is known, and the reason for each unavailable source.
 
-    What an unavailable source has is null, or an empty list where pages expect a list. The second result
-    names each unavailable source: `rds`, `dynamodb`, `sqs`. Raises AllUnavailableError if all are.
-    An order that nobody closed is an open one for `open_hours`.
+    The fields of an unavailable source (`rds`, `dynamodb`, `sqs`) are null, or an empty list where pages
+    expect a list. Raises AllUnavailableError if no source is available.
     """
     unavailable: dict[str, str] = {}
 
-    def read(source: str, question: Callable[[], T]) -> T | None:
+    def read(source: str, load: Callable[[], T]) -> T | None:
         try:
-            return question()
+            return load()
         except StoreUnavailableError as error:
             unavailable[source] = str(error)
             return None
@@ -98,9 +96,7 @@ def order_status(
         "open_orders": recorded["open_orders"],
         "recent_orders": recorded["recent_orders"],
         "top_items": recorded["top_items"],
-        "hourly": [{"hour": hour.partition("#")[2], "count": counted[hour]} for hour in hours]
-        if counted
-        else [],
+        "hourly": [{"hour": hour.partition("#")[2], "count": counted[hour]} for hour in hours if counted],
         "sync": {
             "waiting": depths.waiting if depths else None,
             "in_flight": depths.in_flight if depths else None,
@@ -118,22 +114,22 @@ def order_status(
 def _recorded(
     database: Database, zone: tzinfo, names: CustomerNames, now: datetime, open_hours: int
 ) -> dict[str, Any]:
-    # Rows of earlier releases may be dated in the future.
+    # Rows of earlier releases may have times in the future.
     recent = database.recent(now + MAX_AHEAD, RECENT_ORDERS)
     shares = counters.same_time_yesterday(now, zone)
     values = database.values(shares)
     return {
         "open_orders": database.open_orders(Cutoffs.of(now, open_hours)),
-        "recent_orders": [_shown(order, names) for order in recent],
+        "recent_orders": [_document(order, names) for order in recent],
         "top_items": database.top_items(now, TOP_ITEMS),
         "same_time_yesterday": round(sum(values.get(name, 0) * share for name, share in shares.items())),
     }
 
 
 def _comparison(found: RdsOrders, now: datetime) -> dict[str, Any]:
-    """Return what was found last. A drift stays until a comparison finds none; unknown is not in sync."""
+    """Return the last result. A drift remains until a comparison finds none; `in_sync` is null if unknown."""
     since, reason = found.unknown_since, found.unknown_reason
-    if found.as_of and not since and now - found.as_of > LATELY:
+    if found.as_of and not since and now - found.as_of > MAX_AGE:
         since, reason = found.as_of, NOT_COMPARED_RECENTLY
     compared = found.as_of is not None
     in_sync = True if compared and not since else None
@@ -148,8 +144,8 @@ def _comparison(found: RdsOrders, now: datetime) -> dict[str, Any]:
 
 
 def _dead_letters(found: DeadLetterCounts | None, now: datetime) -> dict[str, Any] | None:
-    """Return what the sweep left, None if it has not run lately."""
-    if found is None or now - found.as_of > LATELY:
+    """Return the counts of the last sweep, None if they are out of date."""
+    if found is None or now - found.as_of > MAX_AGE:
         return None
     return {
         "rejected": found.rejected,
@@ -159,7 +155,7 @@ def _dead_letters(found: DeadLetterCounts | None, now: datetime) -> dict[str, An
     }
 
 
-def _shown(order: dict[str, Any], names: CustomerNames) -> dict[str, Any]:
+def _document(order: dict[str, Any], names: CustomerNames) -> dict[str, Any]:
     return {
         **order,
         "customer_name": names.shorten(order["customer_name"]),

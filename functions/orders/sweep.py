@@ -1,4 +1,4 @@
-"""Orders in `OrderDLQ`: an outage put them there, and they are recorded without a person's help."""
+"""Record the orders that an outage moved to `OrderDLQ`."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class DeadLetters(Protocol):
 
 @dataclass(slots=True)
 class SweepResult:
-    """Result of a sweep; of several reasons of a kind, the latest."""
+    """Result of a sweep, with the latest reason of each kind."""
 
     recorded: list[str] = field(default_factory=list)  # ids of the orders that both stores have now
-    rejected: int = 0  # messages without an order that the stores take: a person has to correct them
+    rejected: int = 0  # messages without a valid order: a person has to correct them
     rejected_reason: str | None = None
-    conflicting: int = 0  # orders whose id belongs to another order: a person decides what they are
+    conflicting: int = 0  # orders whose id belongs to another order: a person has to decide
     conflicting_reason: str | None = None
-    waiting: int = 0  # orders that could not be recorded now: the next sweep tries them again
+    waiting: int = 0  # orders that could not be recorded now: the next sweep retries them
     waiting_reason: str | None = None
-    reason: str | None = None  # why not every message was looked at, if the queue did not answer
+    reason: str | None = None  # why not all messages were read, if the queue was unavailable
 
     @property
     def left(self) -> int:
-        """Return how many messages stay."""
+        """Return the number of messages that stay."""
         return self.rejected + self.conflicting + self.waiting
 
     def leave(self, reason: str) -> None:
@@ -51,17 +51,17 @@ class SweepResult:
 
 
 def sweep(dead_letters: DeadLetters, ledger: Ledger, left: Callable[[], float]) -> SweepResult:
-    """Record every order among the dead letters in the time that is `left`, and leave the rest where it is.
+    """Record the orders among the dead letters while time is `left`; other messages stay in the queue.
 
-    A message keeps its id and its time of sending when SQS moves it to the dead-letter queue, so it is the
-    same order that it was. Once a store is unavailable, the rest is only read and counted. A conflict is
-    tried each time, since the order that has its id may be deleted: it costs one lookup in the database.
+    A message keeps its id and its `SentTimestamp` when SQS moves it to the dead-letter queue, so it is still
+    the same order. Once a store is unavailable, the rest is only counted. A conflict is retried by each
+    sweep, as the order with its id may have been deleted; that costs one statement.
     """
     swept, staying = SweepResult(), set[str]()
-    is_away: str | None = None
+    unavailable: str | None = None
     try:
         while left() > 0:
-            # A message that becomes visible again during the sweep was counted already.
+            # A message that becomes visible again during the sweep has been counted.
             messages = {
                 str(m["messageId"]): m for m in dead_letters.receive() if str(m["messageId"]) not in staying
             }
@@ -69,8 +69,10 @@ def sweep(dead_letters: DeadLetters, ledger: Ledger, left: Callable[[], float]) 
                 break
             received, rejected = parse_batch(messages.values())
             orders = {message.message_id: message.order for message in received}
-            failures = dict.fromkeys(orders, is_away) if is_away else ledger.record(orders)
-            is_away = is_away or next((r for r in failures.values() if not isinstance(r, Refused)), None)
+            failures = dict.fromkeys(orders, unavailable) if unavailable else ledger.record(orders)
+            unavailable = unavailable or next(
+                (r for r in failures.values() if not isinstance(r, Refused)), None
+            )
             done = {name: order.order_id for name, order in orders.items() if name not in failures}
             staying.update(messages.keys() - done.keys())
             dead_letters.delete(list(done))

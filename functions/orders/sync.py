@@ -1,4 +1,4 @@
-"""Findings of `ReconcileOrders` and depths of the queues, for pages and operators."""
+"""Results of `ReconcileOrders`, and the depths of the queues: `sync` in the order status."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ class RdsOrders:
     Attributes
     ----------
     count, as_of
-        Orders that MySQL counted, and when that was; None before the first comparison.
+        Number of orders that MySQL counted, and when; None before the first comparison.
     drift, drift_since
-        By how many orders the stores differed, and when the first of the comparisons in a row was that
-        found any.
+        By how many orders the stores differ, and since which comparison they have.
     compared_until
-        Everything that was recorded until then was compared at some time.
+        Everything recorded until then was compared.
     unknown_since, unknown_reason
-        Since when no comparison was possible, and why the last was not; None if the last one was.
+        Since when no comparison was possible, and why the last one was not; None if it was.
     """
 
     count: int = 0
@@ -44,7 +43,7 @@ class DeadLetterCounts:
 
 @dataclass(frozen=True, slots=True)
 class Depths:
-    """Messages on their way, as SQS estimates them."""
+    """Numbers of messages in the queues, as SQS estimates them."""
 
     waiting: int
     in_flight: int

@@ -1,6 +1,6 @@
-"""Customers' tokens: `key.id.mac`, which let whoever has one see how one order is doing.
+"""Customers' tokens, `key.id.mac`, each of which gives access to the progress of one order.
 
-An id is not secret: publishers' ids can be guessed, and are used again.
+An id alone is not a secret: publishers' ids can be guessed, and are reused.
 """
 
 from __future__ import annotations
@@ -14,15 +14,12 @@ MAC_BYTES = 16
 
 
 def sign(order_id: str, name: str, key: str) -> str:
-    """Return the token of an order, signed with a key whose name has no dots."""
+    """Return the token of an order, signed with a key; the key's name must not contain dots."""
     return f"{name}.{order_id}.{_mac(name, order_id, key)}"
 
 
 def verify(token: str, key_of: Callable[[str], str | None]) -> str | None:
-    """Return the id of the order that a token is for, None if the token is wrong.
-
-    `key_of` returns the key of a name, None for an unknown name.
-    """
+    """Return the order id of a token, None if the token is invalid; `key_of` returns a key by its name."""
     if not token.isascii() or token.count(".") < 2:
         return None
     name, _, signed = token.partition(".")

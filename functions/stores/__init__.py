@@ -1,1 +1,1 @@
-"""Where orders and counters are kept, one module per store."""
+"""Access to the stores. Every call raises StoreUnavailableError if its store is unavailable."""

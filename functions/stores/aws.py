@@ -1,4 +1,4 @@
-"""Clients of AWS's services, and how long a call may take for whom."""
+"""Clients of AWS services, with their timeouts and retries."""
 
 from __future__ import annotations
 
@@ -11,32 +11,29 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
 SERVICES = ["dynamodb", "s3", "secretsmanager", "sns", "sqs"]
-# Their descriptions for the SDK (`scripts/models.py`), shortened: parsing takes most of a client's start.
+# Shortened service models for botocore (`scripts/models.py`); parsing them takes most of a client's start.
 MODELS = Path(__file__).parents[1] / "models"
-CONNECTIONS = 16  # of one client; as many calls of a batch run at once
+CONNECTIONS = 16  # of a client; as many calls run in parallel
 
 
 @dataclass(frozen=True)
 class ClientConfig:
-    """Timeouts and attempts of a call."""
+    """Timeouts and retries of calls."""
 
     connect_timeout: float  # seconds
     read_timeout: float  # seconds
-    attempts: int  # botocore retries after a time-out or a 5xx
+    attempts: int  # botocore retries after a timeout or a 5xx
 
 
-FOR_BATCHES = ClientConfig(2, 4, 2)  # the message waits in a queue
-FOR_REQUESTS = ClientConfig(1, 2, 2)  # somebody waits for the response
-BEST_EFFORT = ClientConfig(1, 2, 1)  # the call may fail, and must not outlast the time that is left for it
-FOR_UPLOADS = ClientConfig(2, 30, 3)  # megabytes at once; no caller waits
+FOR_BATCHES = ClientConfig(2, 4, 2)
+FOR_REQUESTS = ClientConfig(1, 2, 2)  # for functions behind HTTP: fail fast
+BEST_EFFORT = ClientConfig(1, 2, 1)  # the call may fail, and must end soon
+FOR_UPLOADS = ClientConfig(2, 30, 3)  # of megabytes
 
 
 def client(service: str, config: ClientConfig, *, dual_stack: bool = False) -> Any:
-    """Create a client of one of `SERVICES` in the function's region.
-
-    With `dual_stack`, it calls the service by its name that has IPv6 addresses.
-    """
-    # Here, because it takes longer than all of our modules: what creates no client does not wait for it.
+    """Create a client of one of `SERVICES`, with `dual_stack` for its dual-stack endpoint."""
+    # Imported here, since it takes longer than all of our modules.
     from botocore.config import Config
 
     options = Config(
@@ -45,10 +42,10 @@ def client(service: str, config: ClientConfig, *, dual_stack: bool = False) -> A
         retries={"mode": "standard", "total_max_attempts": config.attempts},
         user_agent="cafe-orders",
         max_pool_connections=CONNECTIONS,
-        # Our requests are built by code, not by people: validating them in the client would only cost time.
+        # Code builds the requests; validating them would only take time.
         parameter_validation=False,
         use_dualstack_endpoint=dual_stack,
-        # In us-east-1, too, the name of the region's own S3, to which the gateway endpoint leads.
+        # The regional endpoint in us-east-1, too, which the gateway endpoint serves.
         s3={"us_east_1_regional_endpoint": "regional"},
     )
     return _session().create_client(service, config=options)
@@ -56,12 +53,12 @@ def client(service: str, config: ClientConfig, *, dual_stack: bool = False) -> A
 
 @cache
 def _session() -> Session:
-    # Not boto3's, of which the functions need nothing, and which takes longer to import.
+    # botocore's, since boto3 takes longer to import.
     from botocore.loaders import Loader
     from botocore.session import get_session
 
     class OurServices(Loader):
-        """Reads no directory of the SDK's four hundred services to look whether ours are among them."""
+        """Does not search the SDK's directories of four hundred services."""
 
         def list_available_services(self, type_name: str) -> list[str]:
             return SERVICES

@@ -1,8 +1,8 @@
-"""Calls to a service in several threads."""
+"""Calls in several threads, and batches of their arguments."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from typing import TypeVar
 
@@ -11,10 +11,10 @@ R = TypeVar("R")
 
 
 def call_in_parallel(threads: Executor, call: Callable[[T], R], arguments: Iterable[T]) -> list[R]:
-    """Make a call with each argument, several at once, and return the results in order.
+    """Make a call with each argument in parallel, and return the results in order.
 
-    Once a call fails no other begins, and its error is raised when none is running: what still ran would go
-    on in the function's next invocation.
+    After an error no call starts, and the error is raised when none is running: Lambda would resume it in the
+    next invocation.
     """
     errors: list[Exception] = []
 
@@ -30,3 +30,8 @@ def call_in_parallel(threads: Executor, call: Callable[[T], R], arguments: Itera
     if errors:
         raise errors[0]
     return results
+
+
+def batches(some: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Split a sequence into batches of at most a size."""
+    return (some[start : start + size] for start in range(0, len(some), size))

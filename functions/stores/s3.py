@@ -1,4 +1,4 @@
-"""Files in a bucket of S3: there as a whole, or not at all."""
+"""Files in an S3 bucket, written atomically."""
 
 from __future__ import annotations
 
@@ -12,14 +12,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from orders.errors import StoreUnavailableError
 from stores import aws
 
-PART = 8 * 1024 * 1024  # bytes that are in memory at once; S3 wants five megabytes at least, and takes 10,000
+PART = 8 * 1024 * 1024  # bytes of a part, in memory at once; S3 allows 10,000 parts of at least 5 MB
 
 
 class Files:
-    """The files of a bucket.
-
-    Every method raises StoreUnavailableError if S3 does not answer, or refuses.
-    """
+    """The files of a bucket."""
 
     def __init__(self, bucket: str, client: Any = None) -> None:
         self._bucket = bucket
@@ -38,10 +35,9 @@ class Files:
                 request = {"ContinuationToken": page["NextContinuationToken"]}
 
     def write(self, key: str, pieces: Iterable[bytes], content_type: str, metadata: Mapping[str, str]) -> int:
-        """Write a file in place of the one that has its name, and return its size.
+        """Replace a file, and return its size; readers see the old one until then.
 
-        Whoever reads it meanwhile reads the other one. A large file is sent in parts, which S3 puts together
-        at the end; if that is not reached, they are deleted.
+        A large file is uploaded in parts, which S3 joins at the end, or which are deleted after an error.
         """
         target = {"Bucket": self._bucket, "Key": key}
         about = {"ContentType": content_type, "Metadata": dict(metadata)}
@@ -81,7 +77,7 @@ class Files:
         buffer.clear()
 
     def _abort(self, upload: Mapping[str, str]) -> None:
-        """Delete the parts of a file that is not finished; if that fails, the bucket does after a day."""
+        """Delete the parts of an incomplete file; if that fails, the bucket deletes them after a day."""
         try:
             self._client.abort_multipart_upload(**upload)
         except (BotoCoreError, ClientError):
@@ -93,7 +89,7 @@ def _reasons() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        # The code alone: S3's text holds ids of requests.
+        # The code only: S3's text has request ids.
         raise StoreUnavailableError(f"S3: {error.response['Error']['Code']}") from error
     except BotoCoreError as error:
         raise StoreUnavailableError(f"S3: {error}") from error

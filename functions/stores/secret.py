@@ -1,4 +1,4 @@
-"""A secret in Secrets Manager that holds JSON."""
+"""A JSON secret in Secrets Manager."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from stores import aws
 
 
 class SecretRefusedError(StoreUnavailableError):
-    """IAM does not let this function read the secret."""
+    """IAM denies access to the secret."""
 
 
 class Secret:
-    """A secret that is fetched once, and again after `forget`; errors call it by a name."""
+    """A secret that is fetched once, and again after `forget`; errors have its `name`."""
 
     def __init__(
         self, secret_id: str, name: str, client: Any = None, config: aws.ClientConfig = aws.FOR_REQUESTS
@@ -27,10 +27,7 @@ class Secret:
         self._value: dict[str, Any] | None = None
 
     def values(self) -> dict[str, Any]:
-        """Read the whole secret, once.
-
-        Raises StoreUnavailableError if Secrets Manager does not answer, or with something else than JSON.
-        """
+        """Return the secret's content; raise StoreUnavailableError if it is not JSON, too."""
         if self._value is None:
             try:
                 response = self._client.get_secret_value(SecretId=self.secret_id)
@@ -38,17 +35,17 @@ class Secret:
             except ClientError as error:
                 code = error.response["Error"]["Code"]
                 refused = code == "AccessDeniedException"
-                # The code alone: pages show why the stores could not be compared, and the text holds ARNs.
+                # The code only: the text has ARNs, and pages show the reason.
                 raise (SecretRefusedError if refused else StoreUnavailableError)(
                     f"Secrets Manager: {code}"
                 ) from error
             except BotoCoreError as error:
                 raise StoreUnavailableError(f"Secrets Manager: {error}") from error
             except (KeyError, ValueError):
-                # Without the cause, which holds what the secret says.
+                # Without the cause, which holds the secret's content.
                 raise StoreUnavailableError(f"{self._name} is not JSON") from None
         return self._value
 
     def forget(self) -> None:
-        """Fetch the secret again when it is next asked for."""
+        """Fetch the secret again at the next use."""
         self._value = None

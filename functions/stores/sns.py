@@ -1,4 +1,4 @@
-"""The topic that orders are published to."""
+"""The topic to which orders are published."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class OrderTopic:
         self._client = client or aws.client("sns", aws.FOR_REQUESTS)
 
     def publish(self, message: str) -> None:
-        """Publish an order; raise StoreUnavailableError if SNS does not take it."""
+        """Publish an order."""
         try:
             self._client.publish(TopicArn=self._arn, Message=message)
         except (BotoCoreError, ClientError) as error:

@@ -1,4 +1,4 @@
-"""The queues: how many orders are on their way, and what was given up on."""
+"""`OrderQueue` and `OrderDLQ`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import environment
 from orders.errors import StoreUnavailableError
 from orders.sync import Depths
 from stores import aws
-from stores.parallel import call_in_parallel
+from stores.parallel import batches, call_in_parallel
 
-MAX_BATCH = 10  # messages of one call
-PARALLEL = 8  # calls at once
+MAX_BATCH = 10  # messages of a call
+PARALLEL = 8  # calls
 
 
 def sqs_client(config: aws.ClientConfig = aws.FOR_REQUESTS) -> Any:
-    """Create a client that calls SQS by the one of its names that the function's network leads to.
+    """Create a client for the endpoint that the function's network can reach.
 
     Only `sqs.REGION.api.aws` has IPv6 addresses, and only `sqs.REGION.amazonaws.com` is the name of a
     private endpoint. https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
@@ -28,7 +28,7 @@ def sqs_client(config: aws.ClientConfig = aws.FOR_REQUESTS) -> Any:
 
 
 class OrderQueues:
-    """`OrderQueue` and `OrderDLQ`."""
+    """Both queues, for the order status."""
 
     def __init__(self, queue_url: str, dead_letter_queue_url: str, client: Any = None) -> None:
         self._queue_url = queue_url
@@ -36,7 +36,7 @@ class OrderQueues:
         self._client: Any = client or sqs_client()
 
     def depths(self) -> Depths:
-        """Count messages; raise StoreUnavailableError if SQS does not answer."""
+        """Return the numbers of messages."""
         try:
             waiting, in_flight = self._depth(self._queue_url)
             return Depths(waiting, in_flight, sum(self._depth(self._dead_letter_queue_url)))
@@ -50,7 +50,7 @@ class OrderQueues:
 
 
 class OrderQueue:
-    """`OrderQueue`, as its consumer uses it."""
+    """`OrderQueue`, for the worker."""
 
     def __init__(self, url: str, client: Any = None) -> None:
         self._url = url
@@ -59,20 +59,20 @@ class OrderQueue:
     def visibility_timeout(self) -> int:
         """Return the queue's own visibility timeout in seconds."""
         name = "VisibilityTimeout"
-        answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
-        return int(answer["Attributes"][name])
+        response = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
+        return int(response["Attributes"][name])
 
     def set_visibility(self, seconds: Mapping[str, int], left: Callable[[], float]) -> str | None:
-        """Set for how many seconds messages stay invisible, by their receipt handles, the first ones first.
+        """Set for how many seconds messages stay invisible, by receipt handle, in this order.
 
-        Ten are set by a call, and several calls run at once while there are seconds `left`. Returns why that
-        of some messages was not set, and of how many; None if all were.
+        Calls start in parallel while there are seconds `left`. Return the reason and number of messages whose
+        visibility was not set, None if all were.
         """
         entries = [
             {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": timeout}
             for number, (receipt, timeout) in enumerate(seconds.items())
         ]
-        groups = [entries[start : start + MAX_BATCH] for start in range(0, len(entries), MAX_BATCH)]
+        groups = batches(entries, MAX_BATCH)
         with ThreadPoolExecutor(PARALLEL) as threads:
             problems = [why for found in threads.map(lambda g: self._set(g, left), groups) for why in found]
         return f"{problems[0]}, {len(problems)} messages" if problems else None
@@ -82,17 +82,14 @@ class OrderQueue:
         if left() <= 0:
             return ["no time is left"] * len(entries)
         try:
-            answer = self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+            response = self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
         except (BotoCoreError, ClientError) as error:
             return [f"SQS: {error}"] * len(entries)
-        return [f"SQS: {entry['Code']}" for entry in answer.get("Failed", [])]
+        return [f"SQS: {entry['Code']}" for entry in response.get("Failed", [])]
 
 
 class DeadLetters:
-    """Messages in `OrderDLQ`; one that was taken stays hidden from others for some seconds.
-
-    Every method raises StoreUnavailableError if SQS does not answer.
-    """
+    """`OrderDLQ`, for the sweep; a received message is invisible for `hidden` seconds."""
 
     def __init__(self, url: str, hidden: int = 60, client: Any = None) -> None:
         self._url = url
@@ -102,9 +99,9 @@ class DeadLetters:
         self._threads = ThreadPoolExecutor(PARALLEL)
 
     def receive(self) -> list[dict[str, Any]]:
-        """Take some messages, as records of an SQS event, by several receives at once.
+        """Receive messages as records of an SQS event, by parallel calls.
 
-        None means that there are no more, as a rule: SQS looks at a few of its servers for each receive.
+        An empty result usually means that there are no more: a receive queries a few of SQS's servers only.
         """
         found = call_in_parallel(self._threads, self._receive, range(PARALLEL))
         messages = [message for received in found for message in received]
@@ -115,21 +112,21 @@ class DeadLetters:
         ]
 
     def delete(self, message_ids: Sequence[str]) -> None:
-        """Delete messages that were taken; one that could not be deleted is seen again, and comes again."""
+        """Delete received messages; one that cannot be deleted is received again."""
         self._call_in_batches("delete_message_batch", message_ids)
 
     def release(self, message_ids: Sequence[str]) -> None:
-        """Let everybody see messages that were taken."""
+        """Make received messages visible again."""
         self._call_in_batches("change_message_visibility_batch", message_ids, VisibilityTimeout=0)
 
     def _receive(self, _number: int) -> list[dict[str, Any]]:
-        answer = self._call(
+        response = self._call(
             "receive_message",
             MaxNumberOfMessages=MAX_BATCH,
             VisibilityTimeout=self._hidden,
             AttributeNames=["SentTimestamp"],
         )
-        messages: list[dict[str, Any]] = answer.get("Messages", [])
+        messages: list[dict[str, Any]] = response.get("Messages", [])
         return messages
 
     def _call_in_batches(self, operation: str, message_ids: Sequence[str], **request: Any) -> None:
@@ -137,12 +134,12 @@ class DeadLetters:
             {"Id": str(number), "ReceiptHandle": self._receipts.pop(message_id), **request}
             for number, message_id in enumerate(message_ids)
         ]
-        groups = [entries[start : start + MAX_BATCH] for start in range(0, len(entries), MAX_BATCH)]
+        groups = batches(entries, MAX_BATCH)
         call_in_parallel(self._threads, lambda group: self._call(operation, Entries=group), groups)
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
         try:
-            answer: dict[str, Any] = getattr(self._client, operation)(QueueUrl=self._url, **request)
+            response: dict[str, Any] = getattr(self._client, operation)(QueueUrl=self._url, **request)
         except (BotoCoreError, ClientError) as error:
             raise StoreUnavailableError(f"SQS: {error}") from error
-        return answer
+        return response

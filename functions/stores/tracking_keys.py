@@ -10,16 +10,13 @@ from orders.errors import StoreUnavailableError
 from stores import aws
 from stores.secret import Secret
 
-# Seconds after which the secret is fetched again, for a key that is unknown or after a failure: a stranger
-# can make up names of keys, and an order must not wait for an unavailable secret each time.
+# Seconds after which the secret is fetched again, for an unknown key or after a failure: strangers can invent
+# names of keys, and not every order may wait for an unavailable secret.
 REFETCH = 60.0
 
 
 class TrackingKeys:
-    """The current and the previous key, by their names: `{"current": "2", "keys": {"1": "…", "2": "…"}}`.
-
-    Every method raises StoreUnavailableError if the keys cannot be read.
-    """
+    """The current and the previous key, by name: `{"current": "2", "keys": {"1": "…", "2": "…"}}`."""
 
     def __init__(
         self, secret_id: str, client: Any = None, clock: Callable[[], float] = time.monotonic
@@ -31,13 +28,13 @@ class TrackingKeys:
         self._keys: Mapping[str, str] = {}
 
     def current(self) -> tuple[str, str]:
-        """Return the name and the key that signs."""
+        """Return the name and the value of the key for new tokens."""
         if not self._keys:
             self._fetch()
         return self._current, self._keys[self._current]
 
     def get(self, name: str) -> str | None:
-        """Return a key, None if there is none of that name."""
+        """Return a key by its name, None if it is unknown."""
         if not self._keys or (name not in self._keys and self._may_fetch()):
             self._fetch()
         return self._keys.get(name)

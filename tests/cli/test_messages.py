@@ -264,7 +264,7 @@ def test_an_id_that_is_none_can_be_corrected() -> None:
 
 def test_an_envelope_without_a_time_gets_the_messages_own() -> None:
     before = message(enveloped_as(Envelope("m-1", "yesterday"), '{"item": "Latte", "quantity": 1}'))
-    assert before.reason == "The message does not say when it was sent."
+    assert before.reason == "The message has no valid time of sending."
 
     after = before.corrected(before.editable())
 

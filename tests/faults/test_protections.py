@@ -320,7 +320,7 @@ def with_dynamodb_first(patch: Patch, simulations: Simulations) -> None:
 
 
 def without_waiting_for_the_projection(patch: Patch, simulations: Simulations) -> None:
-    patch.setattr(Ledger, "_show", lambda *_: {})
+    patch.setattr(Ledger, "_project", lambda *_: {})
 
 
 def without_failures(patch: Patch, simulations: Simulations) -> None:

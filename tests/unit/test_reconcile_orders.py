@@ -169,7 +169,7 @@ def test_dead_letters_are_swept_when_there_are_too_many_orders_to_compare(
     queue.send(order("o2"))
     found = call()
     assert (found["checked"], found["swept"]) == (0, 1)
-    assert found["reason"] == "Time was up; the next run goes on."
+    assert found["reason"] == "Time was up; the next run continues."
 
 
 def test_dead_letters_are_swept_between_outages_too_short_for_a_comparison(

@@ -98,7 +98,7 @@ class Release:
 
 def _load(source: Path) -> dict[str, ModuleType]:
     """Import a release's modules beside those of the same names that are there already."""
-    roots = {path.stem for path in CURRENT.iterdir() if path.suffix == ".py"} | {"orders", "stores"}
+    roots = {path.stem for each in (CURRENT, source) for path in each.glob("*.py")} | {"orders", "stores"}
     others = {name: module for name, module in sys.modules.items() if name.split(".")[0] in roots}
     for name in others:
         del sys.modules[name]

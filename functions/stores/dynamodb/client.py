@@ -1,4 +1,4 @@
-"""Calls of DynamoDB: one retry for all of them, and what their errors mean."""
+"""DynamoDB calls with retries and the functions' own errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TRANSIENT = {
     "ThrottlingException",
     "RequestLimitExceeded",
     "InternalServerError",
-    "TransactionConflictException",  # the previous release writes in transactions
+    "TransactionConflictException",  # an earlier release writes in transactions
 }
 REFUSED = {"ValidationException", "ItemCollectionSizeLimitExceededException"}
 WRITES = {"batch_write_item", "put_item", "update_item"}
@@ -46,7 +46,7 @@ class TableNames:
 
 
 class ConditionFailedError(Exception):
-    """The item is not as the write's condition wants it; `item` is it, if the write asked for it."""
+    """A write's condition is not met; `item` is the stored item, if the write requested it."""
 
     def __init__(self, item: Item) -> None:
         super().__init__()
@@ -56,8 +56,7 @@ class ConditionFailedError(Exception):
 class DynamoDb:
     """DynamoDB with retries.
 
-    Every method raises StoreUnavailableError if DynamoDB does not answer or stays throttled, and one that
-    writes raises OrderRefusedError if DynamoDB refuses what it is given.
+    Every method that writes raises OrderRefusedError if DynamoDB refuses an item.
     """
 
     def __init__(self, config: aws.ClientConfig = aws.FOR_BATCHES, client: Any = None) -> None:
@@ -87,7 +86,7 @@ class DynamoDb:
     def get(
         self, table: str, keys: Sequence[Item], *, consistent: bool, attributes: str | None = None
     ) -> Iterator[Item]:
-        """Yield the items that there are under keys, or some of their `attributes`, in any order."""
+        """Yield the items of those keys that exist, or some of their `attributes`, in any order."""
         options = {"ProjectionExpression": attributes} if attributes else {}
         for start in range(0, len(keys), MAX_KEYS):
             some = keys[start : start + MAX_KEYS]
@@ -103,7 +102,7 @@ class DynamoDb:
                 raise StoreUnavailableError("DynamoDB: throttled")
 
     def put(self, table: str, items: Sequence[Item]) -> None:
-        """Put up to `MAX_PUTS` items, whatever is there under their keys."""
+        """Put up to `MAX_PUTS` items unconditionally."""
         request: Any = {table: [{"PutRequest": {"Item": item}} for item in items]}
         for attempt in range(ATTEMPTS):
             request = self.call("batch_write_item", RequestItems=request).get("UnprocessedItems")
@@ -113,7 +112,7 @@ class DynamoDb:
         raise StoreUnavailableError("DynamoDB: throttled")
 
     def scan(self, table: str, **options: Any) -> Iterator[Item]:
-        """Yield every item of a table or of an index, consistently where `options` say so."""
+        """Yield every item of a table or an index; `options` are parameters of Scan."""
         request = {"TableName": table, **options}
         while True:
             response = self.call("scan", **request)
@@ -124,7 +123,7 @@ class DynamoDb:
 
 
 def attribute(value: object) -> dict[str, Any]:
-    """Return a JSON value as DynamoDB's typed attribute; `exact_json.exact` makes its numbers."""
+    """Return a JSON value with numbers of `exact_json.exact` as a typed attribute of DynamoDB."""
     match value:
         case str():
             return {"S": value}
@@ -138,11 +137,11 @@ def attribute(value: object) -> dict[str, Any]:
             return {"L": [attribute(element) for element in value]}
         case dict():
             return {"M": {name: attribute(element) for name, element in value.items()}}
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+    raise TypeError(f"{type(value).__name__} is not a JSON type")
 
 
 def integer(item: Item, name: str) -> int:
-    """Return a whole number; 0 for one that is missing, or that somebody has replaced with another value."""
+    """Return an integer attribute; 0 if it is missing or has another type."""
     try:
         return int(item[name]["N"])
     except (KeyError, ValueError):

@@ -1,4 +1,4 @@
-"""Table `IdempotencyKeys`: which order a key stands for, for 24 hours."""
+"""Table `IdempotencyKeys`: the order of each key, for 24 hours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEY_LIFETIME = 24 * 60 * 60  # seconds
 
 
 class IdempotencyKeys:
-    """Claims of keys: one PutItem each, whether the key is new or not."""
+    """Claims of keys, by a PutItem each."""
 
     def __init__(self, table: str, client: Any = None, clock: Callable[[], float] = time.time) -> None:
         self._table = table
@@ -22,10 +22,9 @@ class IdempotencyKeys:
         self._clock = clock
 
     def claim(self, key: str, claim: Claim) -> Claim:
-        """Claim a key unless it is claimed already; return the claim that holds.
+        """Claim a key unless it is claimed already; return the valid claim.
 
-        Expired claims count as gone: DynamoDB deletes them hours or days later. Where this raises
-        StoreUnavailableError, nobody knows who has the key.
+        Expired claims are ignored: DynamoDB deletes them hours or days later.
         """
         now = int(self._clock())
         try:

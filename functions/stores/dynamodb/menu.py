@@ -1,4 +1,4 @@
-"""What the cafe offers: the items of `CafeMenu` that have a price."""
+"""The menu: the items of `CafeMenu` that have a price."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from stores.dynamodb.client import DynamoDb
 
 
 class Menu:
-    """The index of `CafeMenu` by price, which holds items and prices and nothing else.
+    """The index of `CafeMenu` by price.
 
-    Anything can be ordered, and is counted in the table. What has no price was only ordered: it is not in
-    the index, so that reading the index costs what is on the menu.
+    The table also counts items that are not on the menu. These have no price and are not in the index, so
+    they do not add to the cost of reading it.
     """
 
     def __init__(self, table: str, index: str, client: Any = None) -> None:
@@ -22,6 +22,6 @@ class Menu:
         self._dynamodb = DynamoDb(aws.FOR_REQUESTS, client)
 
     def prices(self) -> dict[str, Decimal]:
-        """Read what each item costs, sorted by item; raise StoreUnavailableError if that fails."""
+        """Return the price of each item, sorted by item."""
         items = self._dynamodb.scan(self._table, IndexName=self._index)
         return dict(sorted((item["item"]["S"], Decimal(item["price"]["N"])) for item in items))

@@ -1,4 +1,4 @@
-"""Items of `CafeOrderMetrics` that pages read: counters, and the findings of `ReconcileOrders`."""
+"""Items of `CafeOrderMetrics`: counters, and the results of `ReconcileOrders`."""
 
 from __future__ import annotations
 
@@ -11,35 +11,29 @@ from stores.dynamodb.client import DynamoDb, Item, integer
 
 
 class Metrics:
-    """Counters by name, and the items `RDS_ORDERS` and `DEAD_LETTERS`.
-
-    Every method raises StoreUnavailableError if DynamoDB does not answer.
-    """
+    """Counters by name, and the items `RDS_ORDERS` and `DEAD_LETTERS`."""
 
     def __init__(self, dynamodb: DynamoDb, table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
 
     def read(self, names: Sequence[str]) -> tuple[dict[str, int], RdsOrders, DeadLetterCounts | None]:
-        """Read counters, of which one that never counted is 0, and what was found last.
-
-        The read may be a second behind the last write, and costs half of a consistent one.
-        """
+        """Read counters, 0 for missing ones, and the last results, eventually consistently."""
         items = self._items([*names, RDS_ORDERS, DEAD_LETTERS])
         numbers = {name: integer(items.get(name, {}), "count") for name in names}
         return numbers, _rds_orders(items.get(RDS_ORDERS, {})), _dead_letters(items.get(DEAD_LETTERS))
 
     def rds_orders(self) -> RdsOrders:
-        """Read what the last comparison found."""
+        """Read the result of the last comparison."""
         return _rds_orders(self._items([RDS_ORDERS], consistent=True).get(RDS_ORDERS, {}))
 
     def save(self, found: RdsOrders) -> None:
-        """Write what a comparison found; since it was possible, nothing is unknown any more."""
+        """Write the result of a comparison, and clear `unknown_since` and `unknown_reason`."""
         self._dynamodb.call(
             "update_item",
             TableName=self._table,
             Key={"metric": {"S": RDS_ORDERS}},
-            # Besides, what the previous release wants to find: it may take over again.
+            # The last five attributes are for an earlier release, after a rollback.
             UpdateExpression="SET #count = :count, as_of = :as_of, drift = :drift, drift_since = :since,"
             " compared_until = :until, settled_id = if_not_exists(settled_id, :zero),"
             " settled_count = if_not_exists(settled_count, :zero), marks = if_not_exists(marks, :empty),"
@@ -59,7 +53,7 @@ class Metrics:
         )
 
     def save_unknown(self, reason: str, now: datetime, compared_until: datetime | None = None) -> None:
-        """Write that no comparison was possible, or only a part of one; what the last one found stays."""
+        """Write that no complete comparison was possible; keep the last result."""
         update = "SET unknown_since = if_not_exists(unknown_since, :now), unknown_reason = :reason"
         values = {":now": {"S": _text(now)}, ":reason": {"S": reason}}
         if compared_until:
@@ -74,7 +68,7 @@ class Metrics:
         )
 
     def save_dead_letters(self, found: DeadLetterCounts) -> None:
-        """Write what the sweep left."""
+        """Write the result of a sweep."""
         self._dynamodb.call(
             "update_item",
             TableName=self._table,
@@ -119,7 +113,7 @@ def _dead_letters(item: Item | None) -> DeadLetterCounts | None:
 
 
 def _moment(item: Item, name: str) -> datetime | None:
-    """Read a time; an empty one stands for none."""
+    """Return a time, None for an empty text."""
     text = item.get(name, {}).get("S")
     return datetime.fromisoformat(text) if text else None
 

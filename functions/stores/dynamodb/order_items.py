@@ -1,4 +1,4 @@
-"""The table `Orders` in DynamoDB: orders as MySQL has them, with their states and versions."""
+"""The table `Orders` in DynamoDB: copies of MySQL's orders with their states and versions."""
 
 from __future__ import annotations
 
@@ -9,28 +9,24 @@ from orders.order import OWN_ATTRIBUTES, Order
 from orders.states import LATE_AFTER, Progress, State
 from stores.dynamodb.client import ConditionFailedError, DynamoDb, Item, attribute, integer
 
-# True also where the item is missing or has no version.
+# Also true if the item is missing or has no version.
 NOT_NEWER = "NOT state_version > :version"
 STATE = "orderId, order_state, state_version, state_at"
 
 
 class OrderItems:
-    """Orders by id.
-
-    Every method raises StoreUnavailableError if DynamoDB does not answer, and one that puts raises
-    OrderRefusedError if DynamoDB refuses an item.
-    """
+    """Orders by id; methods that put raise OrderRefusedError if DynamoDB refuses an item."""
 
     def __init__(self, dynamodb: DynamoDb, table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
 
     def put(self, orders: Sequence[Order]) -> None:
-        """Put a batch of orders, whatever is there."""
+        """Put a batch of orders unconditionally."""
         self._dynamodb.put(self._table, [item(order) for order in orders])
 
     def put_unless_newer(self, order: Order) -> Progress | None:
-        """Put an order unless a newer version is there, and return that; None if the order was put."""
+        """Put an order unless the table has a newer version, whose state is returned; None if it was put."""
         try:
             self._dynamodb.call(
                 "put_item",
@@ -45,12 +41,12 @@ class OrderItems:
         return None
 
     def versions(self, order_ids: Sequence[str]) -> dict[str, int]:
-        """Read the versions of orders that are there, consistently; 0 for one without a state."""
+        """Read the versions of existing orders consistently; 0 for one without a state."""
         found = self._get(order_ids, "orderId, state_version")
         return {each["orderId"]["S"]: _version(each) for each in found}
 
     def newer(self, orders: Sequence[Order]) -> dict[str, Progress]:
-        """Read the states of those orders that are there with a later version, consistently."""
+        """Read the states of those orders that have a later version in the table, consistently."""
         ours = {order.order_id: version_of(order) for order in orders}
         found = {each["orderId"]["S"]: progress_of(each) for each in self._get(list(ours), STATE)}
         return {
@@ -63,17 +59,17 @@ class OrderItems:
 
 
 def version_of(order: Order) -> int:
-    """Return the version of an order's state; 0 for one that has none."""
+    """Return the version of an order's state; 0 without a state."""
     return order.progress.version if order.progress else 0
 
 
 def is_moved(order: Order) -> bool:
-    """Return whether somebody has moved an order."""
+    """Return whether an order was moved."""
     return version_of(order) > 1
 
 
 def is_late(order: Order) -> bool:
-    """Return whether an order that nobody has moved was sent long ago, or has no state."""
+    """Return whether an order that was never moved was sent long ago, or has no state."""
     if is_moved(order):
         return False
     if order.progress is None or order.created_at is None:
@@ -82,7 +78,7 @@ def is_late(order: Order) -> bool:
 
 
 def item(order: Order) -> Item:
-    """Return an order as an item; its further attributes stand next to its own fields."""
+    """Return an order as an item, with its further attributes beside its fields."""
     values = {
         **{name: value for name, value in order.attributes.items() if name not in OWN_ATTRIBUTES},
         "orderId": order.order_id,
@@ -104,7 +100,7 @@ def item(order: Order) -> Item:
 
 
 def progress_of(found: Item) -> Progress | None:
-    """Return the state in an item; None if it has none of ours."""
+    """Return the state in an item, None without a valid one."""
     try:
         state = State(found["order_state"]["S"])
         at = datetime.fromisoformat(found["state_at"]["S"]) if "state_at" in found else None

@@ -1,22 +1,21 @@
-"""The projection: orders and counters in DynamoDB as MySQL has them.
+"""The projection: copies of MySQL's orders and counters in DynamoDB.
 
-Everything here may be written again, by anybody: an order is put with the same content, a counter is set
-only over an older version, and an order that was moved never over a newer one.
+Any write may be repeated: an order is put with the same content, and a counter or a moved order never
+replaces a newer version.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import tzinfo
 from decimal import Decimal
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from orders import counters
 from orders.counters import Counted
-from orders.errors import Defect, OrderRefusedError, Refused, StoreUnavailableError, location_of
-from orders.ledger import Written
+from orders.ledger import Written, write_in_halves
 from orders.order import Order
 from orders.states import Progress
 from stores.aws import CONNECTIONS
@@ -30,20 +29,15 @@ from stores.dynamodb.client import (
     integer,
 )
 from stores.dynamodb.order_items import OrderItems, is_late, is_moved
-from stores.parallel import call_in_parallel
-
-T = TypeVar("T")
+from stores.parallel import batches, call_in_parallel
 
 CURRENT = "attribute_not_exists(#version) OR #version < :version"
-OLDER = '"version" < ?'  # the same in PartiQL, but for an item without a version
+OLDER = '"version" < ?'  # in PartiQL; false for an item without a version
 AS_READ = "#version = :read_version"
 
 
 class Projection:
-    """Orders by id, and the counters that pages show, by the hours of the cafe's time zone.
-
-    Every method raises StoreUnavailableError if DynamoDB does not answer.
-    """
+    """Orders by id, and counters by name."""
 
     def __init__(self, dynamodb: DynamoDb, names: TableNames, zone: tzinfo) -> None:
         self._dynamodb = dynamodb
@@ -53,32 +47,32 @@ class Projection:
         self._threads = ThreadPoolExecutor(CONNECTIONS)
 
     def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Written:
-        """Put orders, and set counters that are older, in calls of which several run at once.
+        """Put orders and set older counters, by parallel calls.
 
-        Orders that nobody has moved go in batches, which have no conditions. One that was sent long ago may
-        come back after the database was restored, and have been moved before: it is looked up first.
+        Orders that were never moved are put in batches, which allow no conditions. Those that were sent long
+        ago are looked up first: a restored database may have lost their moves.
         """
         refused: dict[str, str] = {}
         not_set: dict[str, Counted] = {}
         numbers = list(counted.items())
         newer = self._orders.newer([order for order in orders if is_late(order)])
         first = [o for o in orders if not is_moved(o) and o.order_id not in newer]
-        self._all_at_once(
+        self._run(
             [
-                *(partial(self._put, some, refused) for some in _groups(first, MAX_PUTS)),
+                *(partial(self._put, some, refused) for some in batches(first, MAX_PUTS)),
                 *(partial(self._put_moved, order, refused, newer) for order in orders if is_moved(order)),
-                *(partial(self._show_together, some, not_set) for some in _groups(numbers, MAX_STATEMENTS)),
+                *(partial(self._set_counters, some, not_set) for some in batches(numbers, MAX_STATEMENTS)),
             ]
         )
-        self._all_at_once(partial(self.set_counter, name, number) for name, number in not_set.items())
+        self._run(partial(self.set_counter, name, number) for name, number in not_set.items())
         return Written(refused, newer)
 
     def set_counter(self, name: str, counted: Counted, read: Counted | None = None) -> bool:
-        """Set one counter if DynamoDB has an older version of it; return whether it was set.
+        """Set a counter if DynamoDB has an older version; return whether it was set.
 
-        Where what was `read` in DynamoDB is wrong, the counter is set if it still has that version.
+        A wrong counter that was `read` is set if it still has that version.
         """
-        table, key, counter = self._place(name)
+        table, key, counter = self._location(name)
         values = {":value": _number(counted.value), ":version": _number(counted.version)}
         update = "SET #counter = :value, #version = :version"
         if expires_at := counters.expires_at(name, self._zone):
@@ -97,17 +91,17 @@ class Projection:
                 ExpressionAttributeValues=values,
             )
         except ConditionFailedError:
-            return False  # Somebody has shown a later version.
+            return False
         return True
 
     def set_up(self, menu: Mapping[str, Decimal]) -> None:
-        """Put the menu's prices and a first `TOTAL_ORDERS` in, and never set a counter back."""
-        self._begin(counters.TOTAL_ORDERS)
+        """Write the menu's prices, and create `TOTAL_ORDERS` and the items' counters if they are missing."""
+        self._create_counter(counters.TOTAL_ORDERS)
         for item, price in menu.items():
-            self._begin(counters.item_name(item), price)
+            self._create_counter(counters.item_name(item), price)
 
-    def _begin(self, name: str, price: Decimal | None = None) -> None:
-        table, key, counter = self._place(name)
+    def _create_counter(self, name: str, price: Decimal | None = None) -> None:
+        table, key, counter = self._location(name)
         update, values = "ADD #counter :none", {":none": _number(0)}
         if price is not None:
             update += " SET price = :price"
@@ -122,10 +116,10 @@ class Projection:
         )
 
     def read(self, names: Iterable[str]) -> dict[str, Counted]:
-        """Read counters consistently; one that nobody has set is missing, one without a version has 0."""
+        """Read existing counters consistently; one without a version has version 0."""
         keys: dict[str, list[Item]] = {}
         for name in names:
-            table, key, _ = self._place(name)
+            table, key, _ = self._location(name)
             keys.setdefault(table, []).append(key)
         items = [item for table in keys for item in self._dynamodb.get(table, keys[table], consistent=True)]
         return dict(map(_counted, items))
@@ -137,20 +131,17 @@ class Projection:
             for table in (self._names.menu, self._names.metrics)
             for item in self._dynamodb.scan(table, ConsistentRead=True)
         )
-        # There may be metrics of somebody else's.
+        # The table may have other metrics.
         found = dict(map(_counted, items))
         return {name for name, counted in found.items() if counted.value and counters.is_projected(name)}
 
     def behind(self, versions: Mapping[str, int]) -> set[str]:
-        """Return which orders, of those with these versions, are not there or have an older one."""
+        """Return the ids of orders that are missing or have an older version than the given one."""
         found = self._orders.versions(list(versions))
         return {order_id for order_id, version in versions.items() if found.get(order_id, -1) < version}
 
-    def _show_together(self, counted: Sequence[tuple[str, Counted]], not_set: dict[str, Counted]) -> None:
-        """Set counters in one call; add those to `not_set` that DynamoDB may still lack.
-
-        New counters are among them, because an UPDATE makes no item.
-        """
+    def _set_counters(self, counted: Sequence[tuple[str, Counted]], not_set: dict[str, Counted]) -> None:
+        """Set counters by one call; add those to `not_set` that may be missing, as UPDATE creates no item."""
         statements = [self._statement(name, number) for name, number in counted]
         results = self._dynamodb.call("batch_execute_statement", Statements=statements)["Responses"]
         for (name, number), result in zip(counted, results, strict=True):
@@ -158,8 +149,8 @@ class Projection:
                 not_set[name] = number
 
     def _statement(self, name: str, counted: Counted) -> dict[str, Any]:
-        """Return what sets a counter of which DynamoDB has an older version."""
-        table, key, counter = self._place(name)
+        """Return a PartiQL statement that sets a counter if DynamoDB has an older version."""
+        table, key, counter = self._location(name)
         ((key_name, key_value),) = key.items()
         numbers = {counter: counted.value, "version": counted.version}
         if expires_at := counters.expires_at(name, self._zone):
@@ -172,51 +163,25 @@ class Projection:
         }
 
     def _put(self, orders: Sequence[Order], refused: dict[str, str]) -> None:
-        """Put orders at once; where one is refused or makes it fail, halve until it alone is left out."""
-        try:
-            self._orders.put(orders)
-            return
-        except StoreUnavailableError:
-            raise
-        except OrderRefusedError as error:
-            reason = Refused(str(error))
-        # A defect of ours that one order brings to light must not take its neighbours along.
-        except Exception as error:  # noqa: BLE001
-            reason = Defect(location_of(error))
-        if len(orders) == 1:
-            refused[orders[0].order_id] = reason
-            return
-        middle = len(orders) // 2
-        self._put(orders[:middle], refused)
-        self._put(orders[middle:], refused)
+        refused.update(write_in_halves(orders, self._orders.put))
 
     def _put_moved(self, order: Order, refused: dict[str, str], newer: dict[str, Progress]) -> None:
         """Put an order that was moved, unless DynamoDB has a newer version."""
-        try:
-            found = self._orders.put_unless_newer(order)
-        except StoreUnavailableError:
-            raise
-        except OrderRefusedError as error:
-            refused[order.order_id] = Refused(str(error))
-        except Exception as error:  # noqa: BLE001
-            refused[order.order_id] = Defect(location_of(error))
-        else:
-            if found:
+
+        def put(_orders: Sequence[Order]) -> None:
+            if found := self._orders.put_unless_newer(order):
                 newer[order.order_id] = found
 
-    def _place(self, name: str) -> tuple[str, Item, str]:
+        refused.update(write_in_halves([order], put))
+
+    def _location(self, name: str) -> tuple[str, Item, str]:
         """Return a counter's table, key, and attribute."""
         if item := counters.item_of(name):
             return self._names.menu, {"item": {"S": item}}, "orders"
         return self._names.metrics, {"metric": {"S": name}}, "count"
 
-    def _all_at_once(self, jobs: Iterable[Callable[[], object]]) -> None:
-        """Run jobs; once DynamoDB is away, none starts that would wait for it again."""
+    def _run(self, jobs: Iterable[Callable[[], object]]) -> None:
         call_in_parallel(self._threads, lambda job: job(), jobs)
-
-
-def _groups(some: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    return (some[start : start + size] for start in range(0, len(some), size))
 
 
 def _counted(item: Item) -> tuple[str, Counted]:

@@ -1,7 +1,4 @@
-"""Counters against the rows that they count: sums over the table, and corrections that are applied once.
-
-Counters and sums are read in one consistent snapshot, so that they can be compared while orders come in.
-"""
+"""Counters and sums of the rows in one consistent snapshot, and corrections that are applied once."""
 
 from __future__ import annotations
 
@@ -19,18 +16,16 @@ from orders.times import EARLIEST, LATEST
 from stores.mysql.connection import MySql, naive
 from stores.mysql.counters import NOW
 from stores.mysql.orders import IS_COUNTED
+from stores.parallel import batches
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-AT_ONCE = 1000  # counters in one statement
-STEP = 100_000  # rows that are summed up in one statement
-MOST_BAD_ROWS = 5  # that are named
+MAX_COUNTERS = 1000  # of a statement
+STEP = 100_000  # rows that a statement sums up
+MAX_BAD_ROWS = 5  # whose ids are returned
 
 
 class AuditDatabase:
-    """The tables `counters` and `orders`, for the audit.
-
-    Every method raises StoreUnavailableError if the database does not answer.
-    """
+    """The tables `counters` and `orders`."""
 
     def __init__(self, mysql: MySql) -> None:
         self._mysql = mysql
@@ -38,20 +33,20 @@ class AuditDatabase:
     def snapshot(self, tally: Tally, since: datetime, left: Callable[[], float]) -> Snapshot:
         """Read counters and rows in one consistent snapshot.
 
-        Groups of orders that were sent before `since` have an item or a time, not both. Raises OutOfTimeError
-        if time is up before all rows are read: a snapshot does not outlast its invocation.
+        Groups of orders that were sent before `since` have either an item or a time. Raises OutOfTimeError if
+        time is up before all rows are read.
         """
         return self._mysql.snapshot(lambda cursor: _snapshot(cursor, tally, since, left))
 
     def correct(self, differences: Collection[Difference]) -> None:
-        """Add each difference once, whoever else does so."""
-        # In the order of names, in which the worker locks them, too.
+        """Add each difference once, also if another audit does so."""
+        # Sorted by name, as the worker locks them.
         ordered = sorted(differences, key=lambda difference: difference.name.encode())
-        for start in range(0, len(ordered), AT_ONCE):
-            self._mysql.run(partial(apply, differences=ordered[start : start + AT_ONCE]))
+        for some in batches(ordered, MAX_COUNTERS):
+            self._mysql.run(partial(apply, differences=some))
 
     def note_time_zone(self, name: str, since: int) -> None:
-        """Replace the counter that says in which time zone days are counted."""
+        """Replace the counter that names the time zone of days."""
 
         def note(cursor: Cursor) -> None:
             cursor.execute("DELETE FROM counters WHERE name LIKE %s AND name <> %s", (f"{TIME_ZONE}%", name))
@@ -65,23 +60,23 @@ class AuditDatabase:
     def delete(self, names: Collection[str]) -> None:
         """Delete counters."""
         encoded = sorted(name.encode() for name in names)
-        for start in range(0, len(encoded), AT_ONCE):
-            self._mysql.run(partial(_delete, names=encoded[start : start + AT_ONCE]))
+        for some in batches(encoded, MAX_COUNTERS):
+            self._mysql.run(partial(_delete, names=some))
 
 
 def _snapshot(cursor: Cursor, tally: Tally, since: datetime, left: Callable[[], float]) -> Snapshot:
-    # The counters first: they change all the time, and reading how they were becomes slower with each change.
+    # Counters first: they change all the time, and each change makes reading their old version slower.
     counters = read(cursor)
     last, after = last_id(cursor), 0
     expected, rows, bad = Counter[str](), 0, list[int]()
     while after < last:
         if left() <= 0:
-            raise OutOfTimeError(f"Time was up after {rows} rows; a snapshot cannot go on in another run.")
+            raise OutOfTimeError(f"Time was up after {rows} rows; another run cannot resume a snapshot.")
         upto = _end_of_step(cursor, after) or last
         groups = sum_groups(cursor, after, upto, since)
         rows += sum(group.orders for group in groups)
         expected.update(tally(groups))
-        bad += bad_rows(cursor, after, upto, MOST_BAD_ROWS - len(bad))
+        bad += bad_rows(cursor, after, upto, MAX_BAD_ROWS - len(bad))
         after = upto
     return Snapshot(counters, expected, rows, bad)
 
@@ -100,12 +95,12 @@ def last_id(cursor: Cursor) -> int:
 
 
 def sum_groups(cursor: Cursor, after: int, upto: int, since: datetime) -> list[Group]:
-    """Sum the counted rows with ids after one and up to another, by item and by quarter of an hour.
+    """Sum the counted rows of a range of ids, by item and by quarter of an hour.
 
-    By both at once only since a moment: before it nothing is counted per item and hour, and there would be
-    nearly as many groups as rows.
+    Rows before `since` are summed by each alone: nothing older is counted per item and hour, and there would
+    be nearly as many groups as rows.
     """
-    # The length tells items apart that differ in spaces at the end alone: the collation does not.
+    # The length distinguishes items that differ only in trailing spaces, which the collation ignores.
     item, length = "item", "CHAR_LENGTH(item)"
     number = f"TIMESTAMPDIFF(SECOND, '1970-01-01', created_at) DIV {QUARTER_LENGTH // timedelta(seconds=1)}"
     quarter = f"IF(created_at BETWEEN '{naive(EARLIEST)}' AND '{naive(LATEST)}', {number}, NULL)"
@@ -133,13 +128,13 @@ def _sums(
 
 
 def apply(cursor: Cursor, differences: Collection[Difference]) -> None:
-    """Add each difference to its counter, unless a correction since the snapshot has done so.
+    """Add each difference to its counter unless the counter was corrected since the snapshot.
 
-    Orders that were counted since then do not change a difference. A repeated call, after an answer to
-    COMMIT that was lost, and another audit's call with the same snapshot change nothing.
+    So a retry after a lost COMMIT, or another audit with the same snapshot, changes nothing. Orders that were
+    counted since the snapshot do not affect a difference.
     """
     is_due = "corrections = VALUES(corrections) - 1"
-    # The assignments are made from left to right: `corrections` comes last.
+    # Assignments are evaluated from left to right, so `corrections` comes last.
     cursor.execute(
         "INSERT INTO counters (name, value, corrections, version) VALUES "  # noqa: S608
         + ", ".join([f"(%s, %s, %s, {NOW})"] * len(differences))
@@ -155,14 +150,14 @@ def _delete(cursor: Cursor, names: Collection[bytes]) -> None:
 
 
 def _end_of_step(cursor: Cursor, after: int) -> int | None:
-    """Return the id of the last of the next rows to sum up, None if there are fewer. Ids have gaps."""
+    """Return the id of the last of the next `STEP` rows, None if there are fewer; ids have gaps."""
     cursor.execute("SELECT id FROM orders WHERE id > %s ORDER BY id LIMIT 1 OFFSET %s", (after, STEP - 1))
     found = cursor.fetchone()
     return int(found[0]) if found else None
 
 
 def bad_rows(cursor: Cursor, after: int, upto: int, limit: int) -> list[int]:
-    """Return the ids of the first rows of a range that hold no order."""
+    """Return the ids of the first rows of a range without a valid order."""
     cursor.execute(
         "SELECT id FROM orders WHERE id > %s AND id <= %s"
         " AND (order_id = '' OR item IS NULL OR item = '' OR quantity IS NULL) ORDER BY id LIMIT %s",

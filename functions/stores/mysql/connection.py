@@ -1,4 +1,4 @@
-"""Lazily opened connection to MySQL that reconnects, with the right mode, isolation and time zone."""
+"""Lazily opened connection to MySQL that reconnects, with transactions and retries."""
 
 from __future__ import annotations
 
@@ -21,30 +21,31 @@ from stores.mysql.login import Login
 T = TypeVar("T")
 
 CERTIFICATE_AUTHORITY = Path(__file__).parents[2] / "rds-ca.pem"
-# The parameter groups of MySQL and MariaDB differ; these hold on every connection.
+# Set for each session, since the defaults of MySQL and MariaDB differ.
 SESSION = (
     "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = {row_lock}, "
     "lock_wait_timeout = {table_lock}, wait_timeout = {idle}, "
     "sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,NO_ENGINE_SUBSTITUTION'"
 )
-# A variable has another name in each server, and this statement the same.
+# The variable has different names in MySQL and MariaDB; this statement works in both.
 ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
-# Seconds after which the server ends an idle session. A process that is frozen or killed between two
-# statements holds the rows of the counters for no longer; others resume within 30 seconds.
+# Seconds after which the server ends an idle session, and so releases the rows of the counters that a process
+# has locked if it is frozen or killed between two statements.
 IDLE = 25
-RECONNECT_BEFORE = 5  # seconds; an older connection is not tried
+RECONNECT_BEFORE = 5  # seconds before the server would end the session
 LOST = {0, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST}
 CONTENDED = {ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT}
-# Constraints and triggers of a table that was there: of MySQL, of MariaDB, and by SIGNAL.
+# Constraints (MySQL, MariaDB) and triggers (SIGNAL) of a table from an earlier system.
 REFUSED = {3819, 4025, 1644}
 LOGIN_REFUSED = {ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR}
 ATTEMPTS = 4
 MAX_CONNECT_TIMEOUT = 3.0  # seconds
-LOCK_WAIT = 5  # seconds that a statement waits for another's rows, at most
+MAX_RETRY_TIMEOUT = 8.0  # seconds
+LOCK_WAIT = 5  # seconds that a statement waits for a row lock, at most
 
 
 class LoginSource(Protocol):
-    """Source of the login; once the database refused it, `forget` lets `get` fetch it again."""
+    """Source of the login; after `forget`, `get` fetches it again."""
 
     def get(self) -> Login: ...
     def forget(self) -> None: ...
@@ -56,35 +57,34 @@ class MySql:
     def __init__(
         self,
         login: LoginSource,
-        timeout: float = 8,  # seconds that connecting, a read or a write may take
-        patience: float = 8,  # seconds after which no attempt starts: the function must end in time
+        timeout: float = 8,  # seconds for a connect, a read or a write, and for the retries of each
         client_flag: int = 0,  # flags of the protocol, such as `CLIENT.MULTI_STATEMENTS`
-        idle: int = IDLE,  # seconds after which the server ends the session if it is idle
+        idle: int = IDLE,  # seconds after which the server ends an idle session
     ) -> None:
         self._login = login
         self._timeout = timeout
-        self._patience = patience
+        self._retry_timeout = min(timeout, MAX_RETRY_TIMEOUT)
         self._client_flag = client_flag
         self._idle = idle
         self._used_at = 0.0
-        self.id_step = 1  # between two ids that the server makes, in this session
+        self.id_step = 1  # difference between two ids that the server generates
         self._connection: Connection[Cursor] | None = None
 
     def run(self, work: Callable[[Cursor], T]) -> T:
-        """Do work in one transaction and commit it; again where a lost connection or a deadlock stopped it.
+        """Do work in a transaction and commit it; retry it after a lost connection or a deadlock.
 
-        The work must be one that may be done twice: after a lost connection nobody knows whether it was.
-        Raises StoreUnavailableError if the database cannot be reached or is too busy, OrderRefusedError if
-        it refuses the data.
+        The work must be idempotent: after a lost connection it is unknown whether it was committed. Raises
+        StoreUnavailableError if the database is unreachable or too busy, OrderRefusedError if it refuses the
+        data.
         """
         return self._run(work, "START TRANSACTION")
 
     def read(self, work: Callable[[Cursor], T]) -> T:
-        """Do work that only reads, each statement by itself; raise what `run` raises."""
+        """Do read-only work in autocommit mode, with the errors of `run`."""
         return self._run(work)
 
     def select(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return the rows of a statement that only reads; raise what `run` raises."""
+        """Return the rows of a read-only statement, with the errors of `run`."""
 
         def rows(cursor: Cursor) -> list[tuple[Any, ...]]:
             cursor.execute(sql, values)
@@ -93,7 +93,7 @@ class MySql:
         return self.read(rows)
 
     def snapshot(self, work: Callable[[Cursor], T]) -> T:
-        """Do work that only reads, all of it as of one moment; raise what `run` raises."""
+        """Do read-only work in a consistent snapshot, with the errors of `run`."""
         return self._run(
             work,
             "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
@@ -107,12 +107,12 @@ class MySql:
             self._rollback()
             raise
         except BaseException:
-            # A transaction left open would hold its locks for as long as the idle process is kept.
+            # An open transaction would hold its locks while Lambda keeps the process.
             self.close()
             raise
 
     def close(self) -> None:
-        """Close the connection, whatever state it is in."""
+        """Close the connection, in any state."""
         connection, self._connection = self._connection, None
         if connection is not None and connection.open:
             try:
@@ -130,10 +130,10 @@ class MySql:
                 code = _code(error)
                 if isinstance(error, pymysql.DataError | pymysql.IntegrityError) or code in REFUSED:
                     raise OrderRefusedError(f"MySQL error {code}") from error
-                last = attempt == ATTEMPTS or time.monotonic() - started > self._patience
-                # A login that was just fetched and is refused as well will not get any better.
+                last = attempt == ATTEMPTS or time.monotonic() - started > self._retry_timeout
+                # Do not retry if a login that was just fetched is refused as well.
                 if last or (refused and code in LOGIN_REFUSED) or not self._prepare_retry(code, attempt):
-                    # The driver's words may hold the user's and the host's name; the number says enough.
+                    # The number only: the driver's text may have the names of user and host.
                     raise StoreUnavailableError(f"MySQL error {code}") from error
                 refused = refused or code in LOGIN_REFUSED
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -154,13 +154,13 @@ class MySql:
         return result
 
     def _prepare_retry(self, code: int, attempt: int) -> bool:
-        """Do what the error asks for; tell whether trying again can help."""
+        """Prepare a retry after an error; return whether one can help."""
         if code in CONTENDED:
             self._rollback()
             time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311
             return True
         self.close()
-        # The login may be another one by now, and after a restore the host, too.
+        # The login may have changed, and after a restore the host.
         if code in LOGIN_REFUSED or code == CR.CR_CONN_HOST_ERROR:
             self._login.forget()
         return code in LOST | LOGIN_REFUSED
@@ -173,7 +173,7 @@ class MySql:
             self.close()
 
     def _connect(self, login: Login) -> Connection[Cursor]:
-        # Shorter than the time that a read may take: the server's error tells a lock from a lost connection.
+        # Shorter than the read timeout, so that waiting for a lock is not taken for a lost connection.
         wait = max(1, int(self._timeout) - 3)
         connection = pymysql.connect(
             host=login.host,
@@ -198,7 +198,7 @@ class MySql:
 
 
 def naive(moment: datetime) -> datetime:
-    """Return a time in UTC without a zone: PyMySQL drops the zone and keeps the digits."""
+    """Return a time in naive UTC, since PyMySQL drops tzinfo."""
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 

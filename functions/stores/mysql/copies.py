@@ -1,4 +1,4 @@
-"""Rows of `orders` as they are, for copies: all columns, in the order of their times."""
+"""Rows of `orders` for backups: all columns, sorted by time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 BY_TIME = "orders FORCE INDEX (orders_created_at)"
 # Also 0000-00-00, which PyMySQL returns as a string.
 UNDATED = f"created_at IS NULL OR created_at < '{EARLIEST:%Y-%m-%d}'"
-# Rows that are not counted yet count as changed now.
+# Uncounted rows count as changed now.
 RECORDED = (
     "SELECT DATE(created_at), MAX(COALESCE(recorded_in, %s)) FROM orders FORCE INDEX (orders_recorded_in)"
     " WHERE recorded_in >= %s OR recorded_in IS NULL GROUP BY DATE(created_at)"
@@ -33,28 +33,20 @@ Write = Callable[[Sequence[str], int, Iterable[Sequence[object]]], T]
 
 
 class OrderTable:
-    """Read-only access to the table.
-
-    Every method raises StoreUnavailableError if the database does not answer.
-    """
+    """Read-only access to the table."""
 
     def __init__(self, mysql: MySql) -> None:
         self._mysql = mysql
 
     def known(self, first: date, today: date, since: datetime) -> Known:
-        """Read which days have rows, and which of their rows changed.
+        """Return the days of rows, and the changes since a moment.
 
-        Parameters
-        ----------
-        first, today
-            The period whose every day counts, from its first order on; later days count if they have orders.
-        since
-            From when on changes are looked for.
+        These are all days from that of the first order since `first` to `today`, and later days with orders.
         """
         return Known(self._days(first, today), self._changed(since, datetime.now(UTC)))
 
     def copy(self, day: Day, write: Write[T]) -> T:
-        """Have the rows of a day written, as of one moment; they are streamed, and never in memory at once.
+        """Pass the rows of a day to `write` as a stream, in one snapshot.
 
         After a lost connection, `write` is called again from the start.
         """
@@ -99,7 +91,7 @@ class OrderTable:
 
 
 def _bounds(day: date) -> tuple[datetime, datetime]:
-    """Return the first and the last moment of a day, as the columns hold them."""
+    """Return the first and the last moment of a day, in naive UTC."""
     return datetime.combine(day, time.min), datetime.combine(day, time.max)
 
 

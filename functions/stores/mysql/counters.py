@@ -1,4 +1,4 @@
-"""The table `counters` in MySQL: what the orders add up to."""
+"""The table `counters` in MySQL."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pymysql.cursors import Cursor
 
 from orders.counters import Counted
 
-# Microseconds since the epoch, by the one clock that all share.
+# Microseconds since the epoch, by the server's clock.
 NOW = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))"
 
 
 def add(cursor: Cursor, numbers: Mapping[str, int]) -> None:
-    """Add to counters, which begin at 0.
+    """Add numbers to counters, and create missing ones.
 
-    The rows of the total and the day are locked from here to the commit: commit next.
+    Commit next: until then, the rows of the total and the day are locked.
     """
     if not numbers:
         return
-    # In the order of their names, so that transactions take locks in the same order.
+    # Sorted, so that transactions lock in the same order.
     names = sorted(name.encode() for name in numbers)
     values: list[object] = []
     for name in names:
@@ -34,7 +34,7 @@ def add(cursor: Cursor, numbers: Mapping[str, int]) -> None:
 
 
 def read(cursor: Cursor, names: Collection[str]) -> dict[str, Counted]:
-    """Read counters by name; one that never counted is missing."""
+    """Read existing counters by name."""
     if not names:
         return {}
     encoded = sorted(name.encode() for name in names)

@@ -1,4 +1,4 @@
-"""The table `order_events` in MySQL: orders are moved by one conditional statement, and by nothing else."""
+"""The table `order_events` in MySQL, and the one statement that moves orders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHANGE = "version, from_state, to_state, at, actor, reason"
 
 
 def change_of(row: Sequence[Any]) -> Change:
-    """Return the change in a row of `CHANGE`."""
+    """Return the change in a row with the columns `CHANGE`."""
     version, came_from, to, at, actor, reason = row
     return Change(version, State(came_from), State(to), at.replace(tzinfo=UTC), actor, reason)
 
@@ -29,9 +29,9 @@ def move(
     key_hash: bytes | None = None,
     request_hash: bytes | None = None,
 ) -> bool:
-    """Move an order that still has the version and the state that were seen; return whether it did.
+    """Move an order if it still has the version and state that were `seen`; return whether it was moved.
 
-    In READ COMMITTED an UPDATE that matches nothing locks nothing.
+    In READ COMMITTED, an UPDATE without a match locks nothing.
     """
     times = (_text(moved.at), _text(moved.ready_at))
     is_moved = cursor.execute(
@@ -50,10 +50,10 @@ def move(
 
 
 def adopt(cursor: Cursor, newer: Mapping[str, Progress]) -> None:
-    """Take over states that DynamoDB has and the database lost: it was restored from a backup.
+    """Adopt newer states of DynamoDB, which a restore of the database lost.
 
-    A row that has that version by now, or a later one, stays as it is. One that has no state is from a
-    backup that is older than states, and gets its first one.
+    A row with the same or a later version stays as it is. A row from a backup without states gets its first
+    one.
     """
     cursor.execute("SELECT UTC_TIMESTAMP(3)")
     ((now,),) = cursor.fetchall()
@@ -72,7 +72,7 @@ def adopt(cursor: Cursor, newer: Mapping[str, Progress]) -> None:
 
 
 def _begin(cursor: Cursor, row_id: int, progress: Progress) -> Progress:
-    """Give a row that has no state its first one, which has no event, and return that."""
+    """Set and return the first state of a row without one; it has no event."""
     cursor.execute(
         "UPDATE orders SET state = %s, state_version = 1, state_at = %s WHERE id = %s AND state IS NULL",
         (State.RECEIVED, _text(progress.at), row_id),

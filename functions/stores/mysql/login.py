@@ -10,14 +10,13 @@ from typing import Any
 from orders.errors import StoreUnavailableError
 from stores.secret import Secret, SecretRefusedError
 
-# Until IAM has applied a changed policy everywhere; it takes seconds, as a rule.
-PROPAGATION = 60.0  # seconds
+PROPAGATION = 60.0  # seconds until a changed IAM policy is in effect, at most
 PAUSE = 3.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """How to log in to a database."""
+    """Login of a database."""
 
     host: str
     port: int
@@ -27,15 +26,15 @@ class Login:
 
 
 class LoginSecret(Secret):
-    """A secret that is fetched once, and again when the database refuses what it said."""
+    """A secret with a login, which is fetched again when the database refuses it."""
 
     def __init__(self, secret_id: str, client: Any = None) -> None:
         super().__init__(secret_id, "The database's secret", client)
 
     def get(self) -> Login:
-        """Read the login (keys `host`, `port`, `username`, `password`, `dbname`).
+        """Return the login (keys `host`, `port`, `username`, `password`, `dbname`).
 
-        Raises StoreUnavailableError if Secrets Manager does not answer, or with something else than a login.
+        Raises StoreUnavailableError if a key is missing, too.
         """
         value = self.values()
         try:
@@ -57,10 +56,7 @@ def await_access(
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Read secrets, and retry for a minute while IAM refuses: a deploy has just changed who may read them.
-
-    Raises StoreUnavailableError if Secrets Manager does not answer, or if IAM still refuses.
-    """
+    """Read secrets; retry for a minute while IAM denies access, as a deploy may just have granted it."""
     end = clock() + PROPAGATION
     for secret in secrets:
         while True:

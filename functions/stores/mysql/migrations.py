@@ -1,4 +1,4 @@
-"""The database's schema, brought up to date by numbered SQL files."""
+"""Migrate the database's schema by numbered SQL files."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ T = TypeVar("T")
 
 NAME = re.compile(r"(\d{4})_\w+\.sql")
 LOCK = "cafe_migrations"
-LOCK_WAIT = 120  # seconds; another deploy's migration may be at work
-# Seconds that a change of the table waits for transactions that use it. Orders wait behind it.
-TABLE_LOCK_WAIT = 5
+LOCK_WAIT = 120  # seconds, for the migration of another deploy
+TABLE_LOCK_WAIT = 5  # seconds that a change of the table waits for transactions, while orders wait for it
 TABLE_LOCK_ATTEMPTS = 5
-TABLE_LOCK_PAUSE = 2.0  # seconds, in which what has waited behind the change is done
-TAKEN_OVER_BY = 2  # the number of the migration that converts the rows of a table that was there
+TABLE_LOCK_PAUSE = 2.0  # seconds, in which waiting orders are recorded
+CONVERTED_BY = 2  # number of the migration that converts the rows of an existing table
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Migration:
 
 
 def read(directory: Path) -> list[Migration]:
-    """Read the migrations of a directory, in their order; raise ValueError if their names are wrong."""
+    """Read the migrations of a directory in order; raise ValueError if their names are invalid."""
     migrations = []
     for path in sorted(directory.glob("*.sql")):
         match = NAME.fullmatch(path.name)
@@ -52,25 +51,24 @@ def read(directory: Path) -> list[Migration]:
 
 
 def migrate(mysql: MySql, migrations: Sequence[Migration]) -> list[str]:
-    """Apply what is not applied yet; two at the same time wait for each other.
+    """Apply the missing migrations while no other deploy does, and return their names.
 
-    MySQL commits at every change of a table, so that a migration can stop half-way: each asks what is
-    there before it changes it, and is run again from its start.
+    MySQL commits at every change of a table, so a migration may stop half-way. Each checks the schema before
+    a change, so that it can run again from its start.
 
-    The connection is the master user's, with `CLIENT.MULTI_STATEMENTS`. Returns the names of what was
-    applied. Raises SchemaError if what is there cannot be migrated, and has changed nothing then,
-    StoreUnavailableError if the database cannot be reached, or another migration does not end.
+    The connection is the master user's, with `CLIENT.MULTI_STATEMENTS`. Raises SchemaError, without a change,
+    if the schema cannot be migrated, StoreUnavailableError if another migration does not end.
     """
     return locked(mysql, lambda cursor: _migrate(cursor, migrations))
 
 
 def locked(mysql: MySql, work: Callable[[Cursor], T]) -> T:
-    """Change the schema while nobody else does; raise StoreUnavailableError if somebody does not end."""
+    """Do work while no other deploy changes the schema; raise StoreUnavailableError if one does not end."""
 
     def alone(cursor: Cursor) -> T:
         cursor.execute("SELECT GET_LOCK(%s, %s)", (LOCK, LOCK_WAIT))
         if cursor.fetchone() != (1,):
-            raise StoreUnavailableError("Another migration is at work and does not end")
+            raise StoreUnavailableError("Another migration is running and does not end")
         try:
             cursor.execute(f"SET SESSION lock_wait_timeout = {TABLE_LOCK_WAIT}")
             return work(cursor)
@@ -87,7 +85,7 @@ def _migrate(cursor: Cursor, migrations: Sequence[Migration]) -> list[str]:
         schema_checks.check(
             cursor,
             lambda: _run_all(cursor, "\n".join(migration.sql for migration in missing)),
-            is_new=TAKEN_OVER_BY not in applied,
+            is_new=CONVERTED_BY not in applied,
         )
     cursor.execute(
         "CREATE TABLE IF NOT EXISTS schema_migrations ("
@@ -114,7 +112,7 @@ def _applied(cursor: Cursor) -> set[int]:
 
 
 def _apply(cursor: Cursor, sql: str) -> None:
-    """Run a file's statements, again from the first where another transaction has the table for too long."""
+    """Run a file's statements; start again if another transaction locks the table for too long."""
     for attempt in range(1, TABLE_LOCK_ATTEMPTS + 1):
         try:
             _run_all(cursor, sql)
@@ -133,7 +131,7 @@ def _apply(cursor: Cursor, sql: str) -> None:
 
 
 def _run_all(cursor: Cursor, sql: str) -> None:
-    """Run a file's statements; an error of any of them is raised when its turn comes."""
+    """Run a file's statements, and raise the first error."""
     cursor.execute(sql)
     while cursor.nextset():
         pass

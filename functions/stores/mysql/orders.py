@@ -1,4 +1,4 @@
-"""The table `orders` in MySQL: the source of truth."""
+"""The table `orders` in MySQL, the source of truth: record orders, and parse rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from orders.times import EARLIEST, LATEST
 from stores.mysql import counters, events
 from stores.mysql.connection import MySql, naive
 
-# Legacy rows may lack an item or a quantity. The collation pads with spaces: spaces alone are empty, too.
+# Legacy rows may lack an item or a quantity. The collation pads, so that only spaces equal an empty text.
 IS_COUNTED = "order_id <> '' AND item <> '' AND quantity IS NOT NULL"
 NUMBER_BITS = 31
 IDS_USED_UP = 1467
@@ -30,46 +30,41 @@ COLUMNS = f"{CONTENTS}, id, state, state_version, state_at, ready_at"
 
 
 class OrdersDatabase:
-    """Orders and counters in MySQL; days are those of the cafe's time zone."""
+    """Orders and counters; days are those of the cafe's time zone."""
 
     def __init__(self, mysql: MySql, zone: tzinfo) -> None:
         self._mysql = mysql
         self._zone = zone
 
     def record(self, orders: Sequence[Order]) -> dict[str, Order | None]:
-        """Insert the orders whose ids are new and count them, in one transaction.
+        """Insert orders with new ids and count them, in one transaction.
 
-        Ids are unique and sorted, so that transactions take locks in the same order. Returns the order in the
-        table for each id: for a duplicate the first one, None for a row that holds no valid order. After
-        StoreUnavailableError or OrderRefusedError the orders are not inserted, or the outcome is unknown:
-        record them again.
+        The ids must be unique and sorted, so that transactions lock in the same order. Return the order in
+        the table for each id: the first one for a duplicate, None for a row without a valid order. After an
+        error the orders are not inserted, or the outcome is unknown: record them again.
         """
         return self._mysql.run(lambda cursor: self._record(cursor, orders))
 
     def counted(self, names: Collection[str]) -> dict[str, Counted]:
-        """Read counters by name; raise StoreUnavailableError if the database does not answer."""
+        """Read counters by name."""
         return self._mysql.read(lambda cursor: counters.read(cursor, names))
 
     def adopt(self, newer: Mapping[str, Progress]) -> None:
-        """Take over states that DynamoDB has and the database lost: it was restored from a backup.
-
-        A row that has that version by now, or a later one, stays as it is. Raises StoreUnavailableError if
-        the database does not answer.
-        """
+        """Adopt newer states of DynamoDB, which a restore of the database lost."""
         self._mysql.run(lambda cursor: events.adopt(cursor, newer))
 
     def _record(self, cursor: Cursor, orders: Sequence[Order]) -> dict[str, Order | None]:
-        # Another number for each attempt: what one whose answer was lost has committed is no news.
+        # A new number for each attempt: orders that a lost attempt has committed are not new.
         number = recording_number()
         if _insert(cursor, orders, number) == len(orders):
-            # The server takes the ids of a statement at once, one after the other.
+            # The server generates consecutive ids for a statement.
             ids = itertools.count(cursor.lastrowid, self._mysql.id_step)
             new: Sequence[Order] = [recorded(*each) for each in zip(orders, ids, strict=False)]
             kept: dict[str, Order | None] = {order.order_id: order for order in new}
         else:
             rows = _select(cursor, [order.order_id for order in orders])
             if len(rows) < len(orders):
-                # A new row would get the largest id, too: it is a duplicate of the row that has it.
+                # At the largest id, a new row is a duplicate of the row with that id.
                 raise StoreUnavailableError(f"MySQL error {IDS_USED_UP}")
             kept = {order_id: order for order_id, (order, _) in rows.items()}
             new = [order for order in orders if rows[order.order_id][1] == number]
@@ -78,15 +73,15 @@ class OrdersDatabase:
 
 
 def recorded(order: Order, row_id: int) -> Order:
-    """Return an order as it is after its row was inserted."""
+    """Return an order with the row id and the first state of its new row."""
     return replace(order, row_id=row_id, progress=first(None if order.is_test else order.created_at))
 
 
 def recording_number() -> int:
     """Return a number for a transaction that records orders: the second, and 31 random bits.
 
-    It tells which rows the transaction inserted: in no other way is that exact while others insert the
-    same orders. It is kept in the rows, so that its index finds what was recorded lately.
+    It identifies the rows that the transaction inserts, also while others insert the same orders, and its
+    index finds rows that were recorded recently.
     """
     return first_number(time.time()) | secrets.randbits(NUMBER_BITS)
 
@@ -97,7 +92,7 @@ def first_number(seconds: float) -> int:
 
 
 def _insert(cursor: Cursor, orders: Sequence[Order], number: int) -> int:
-    """Insert what is new, and return how much that was."""
+    """Insert new orders, and return their number."""
     row = f"(%s, %s, %s, %s, %s, %s, '{State.RECEIVED}', %s, %s)"
     # S608: the text is made of constants and placeholders.
     statement = (
@@ -109,18 +104,18 @@ def _insert(cursor: Cursor, orders: Sequence[Order], number: int) -> int:
 
 
 def _select(cursor: Cursor, order_ids: Sequence[str]) -> dict[str, tuple[Order | None, int | None]]:
-    """Read what the table has under ids: the order, and the number of its transaction."""
+    """Read orders with the numbers of their transactions, by order id."""
     cursor.execute(f"SELECT {COLUMNS}, recorded_in FROM orders WHERE order_id IN %s", (order_ids,))  # noqa: S608
     found: dict[str, tuple[Order | None, int | None]] = {}
     for *row, recorded_in in cursor:
         order = order_in(row)
-        # The unique index pads with spaces: a legacy row may have the id with spaces behind it.
+        # The unique index pads: a legacy row may have the id with trailing spaces.
         found[row[0].rstrip(" ")] = order if isinstance(order, Order) else None, recorded_in
     return found
 
 
 def order_in(row: Sequence[Any]) -> Order | str:
-    """Return the order in a row of `COLUMNS`, or why it holds none."""
+    """Return the order in a row of `COLUMNS`, or the reason why it has no valid one."""
     order_id, _, item, quantity, *_ = row
     # The same as `IS_COUNTED` in SQL.
     if not order_id.strip(" "):
@@ -136,7 +131,7 @@ def order_in(row: Sequence[Any]) -> Order | str:
 
 def _row(order: Order) -> tuple[object, ...]:
     attributes = encode(order.attributes, ensure_ascii=False) if order.attributes else None
-    # As text: PyMySQL spends half of its time for an insert on formatting datetimes.
+    # As text: formatting datetimes takes PyMySQL half of an insert's time.
     sent_at = naive(order.created_at).isoformat(" ", "milliseconds") if order.created_at else None
     return (
         order.order_id,
@@ -158,7 +153,7 @@ def order_of(row: Sequence[Any]) -> Order:
         created_at=_utc(created_at),
         item=item,
         quantity=quantity,
-        # Rows of the time before may lack it.
+        # Legacy rows may lack it.
         customer_name=customer_name or DEFAULT_CUSTOMER,
         attributes=cast(dict[str, Any], decode(attributes)) if attributes else {},
         row_id=row_id,
@@ -167,7 +162,7 @@ def order_of(row: Sequence[Any]) -> Order:
 
 
 def _utc(moment: datetime | str | None) -> datetime | None:
-    """Return a row's time, None if no day can be made of it: PyMySQL returns 0000-00-00 as text."""
+    """Return a row's time, None if it is out of range; PyMySQL returns 0000-00-00 as text."""
     if moment is None or isinstance(moment, str):
         return None
     at = moment.replace(tzinfo=UTC)

@@ -1,7 +1,7 @@
-"""Checks before any migration: what it cannot take over of a table `orders` that is there, and what to do.
+"""Checks of an existing schema before its migration; each problem has a sentence with its solution.
 
-MySQL commits at every change of a table. Without the checks a migration would stop half-way with an error's
-number, or succeed and leave a table that refuses every order.
+MySQL commits at every change of a table. Without the checks, a migration could stop half-way with an error
+number, or result in a table that refuses every order.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from orders.order import MAX_ATTRIBUTES, MAX_QUANTITY
 
 TEXT = {"char", "varchar", "enum"}
 INTEGERS = {"tinyint", "smallint", "mediumint", "int", "bigint"}
-# They come together: where only some of them are, those are another system's.
+# If only some of these columns exist, they belong to another system.
 STATES = {
     "state": ({"varchar"}, "VARCHAR(10) NULL"),
     "state_version": ({"bigint"}, "BIGINT NOT NULL DEFAULT 1"),
     "state_at": ({"datetime"}, "DATETIME(3) NULL"),
     "ready_at": ({"datetime"}, "DATETIME(3) NULL"),
 }
-# The types that hold every order's value, and what to make of a column of another type.
+# The types that hold all values of orders, and the definition to which to change a column of another type.
 COLUMNS = {
     "id": (INTEGERS, "INT NOT NULL AUTO_INCREMENT"),
     "customer_name": (TEXT, "VARCHAR(255)"),
@@ -39,10 +39,10 @@ COLUMNS = {
     "recorded_in": ({"bigint"}, "BIGINT NULL"),
     **STATES,
 }
-NEEDED = ("customer_name", "id", "item", "quantity")  # the migrations add the others
-# Columns that the migrations change; a foreign key on one would refuse that.
+REQUIRED = ("customer_name", "id", "item", "quantity")  # the migrations add the others
+# Columns that the migrations change, which a foreign key would prevent.
 CHANGED = ("customer_name", "item", "order_id", "created_at")
-MAX_ITEM = 512  # characters of four bytes: as long as a key of `CafeMenu` can be
+MAX_ITEM = 512  # characters of four bytes: the limit of a key of `CafeMenu`
 INDEXES = {
     "orders_order_id": ("order_id",),
     "orders_created_at": ("created_at",),
@@ -75,22 +75,21 @@ class Column:
     name: str
     type: str
     length: int | None  # characters of text
-    is_needed: bool  # in every row that is inserted
+    is_required: bool  # in an INSERT
     is_counting: bool  # AUTO_INCREMENT
     is_computed: bool
 
 
 def check(cursor: Cursor, run: Callable[[], None], *, is_new: bool) -> None:
-    """Check a database before its migrations, which `run` runs there; change nothing in it.
+    """Check a database, without a change, before `run` migrates it; raise SchemaError with all problems.
 
-    A table `is_new` that no earlier migration has taken over. Raises SchemaError with a sentence for each
-    thing that cannot be taken over, and what to do about it.
+    A table `is_new` if no migration has converted it yet.
     """
     problems = [*_other_tables(cursor)]
     if table := _rows(cursor, "SELECT table_type, engine, create_options" + _of("tables", "orders")):
         columns = _columns(cursor, "orders")
         problems += [*_table(*table[0]), *_shape(columns), *_keys(cursor)]
-        # The rows are only read once the columns are known to be right.
+        # Rows are checked only if the columns are valid.
         names = {column.name for column in columns} if is_new and not problems else set()
         problems += _times(cursor) if "created_at" in names else ()
         problems += _ids(cursor) if "order_id" in names else ()
@@ -129,7 +128,7 @@ def _of_another_system(name: str) -> str:
 
 def _shape(columns: Sequence[Column]) -> Iterator[str]:
     there = {column.name for column in columns}
-    for name in NEEDED:
+    for name in REQUIRED:
         if name not in there:
             yield f"Column `{name}` is missing: ALTER TABLE orders ADD COLUMN {name} {COLUMNS[name][1]}."
     foreign = STATES.keys() & there if STATES.keys() - there else set()
@@ -142,7 +141,7 @@ def _shape(columns: Sequence[Column]) -> Iterator[str]:
             if problem := _problem(column, types):
                 change = f"ALTER TABLE orders MODIFY {column.name} {definition}"
                 yield f"Column `{column.name}` {problem}: {change}."
-        elif column.is_needed:
+        elif column.is_required:
             yield (
                 f"Column `{column.name}` is NOT NULL and has no default, so that no order could be inserted: "
                 f"give it one with ALTER TABLE orders ALTER `{column.name}` SET DEFAULT ...."
@@ -150,7 +149,7 @@ def _shape(columns: Sequence[Column]) -> Iterator[str]:
 
 
 def _problem(column: Column, types: set[str]) -> str | None:
-    """Return what is wrong with a column in which orders have a value, None if nothing is."""
+    """Return the problem of a column in which orders have values, if there is one."""
     if column.is_computed:
         return "is generated, while orders bring a value of their own"
     if column.type not in types:
@@ -212,7 +211,7 @@ def _ids(cursor: Cursor) -> Iterator[str]:
             f"{count - 1} more are not: change them, or set them to NULL, and the migration makes new ones."
         )
         return
-    # As the migration will name and compare them.
+    # The ids that the migration will set, compared as they will be.
     name = "CONVERT(COALESCE(order_id, CONCAT('row-', id)) USING ascii) COLLATE ascii_bin"
     twice = f"SELECT MIN(id), MAX(id) FROM orders GROUP BY {name} HAVING COUNT(*) > 1 LIMIT 1"  # noqa: S608
     for first, second in _rows(cursor, twice):
@@ -223,7 +222,7 @@ def _ids(cursor: Cursor) -> Iterator[str]:
 
 
 def _rehearsed(cursor: Cursor, run: Callable[[], None]) -> Iterator[str]:
-    """Migrate an empty copy of the table, and insert orders: this finds whatever nobody thought of."""
+    """Migrate an empty copy of the table and insert orders, to find any other problem."""
     ((database,),) = _rows(cursor, "SELECT DATABASE()")
     cursor.execute(f"DROP DATABASE IF EXISTS {REHEARSAL}")
     cursor.execute(f"CREATE DATABASE {REHEARSAL}")
@@ -244,7 +243,7 @@ def _rehearsed(cursor: Cursor, run: Callable[[], None]) -> Iterator[str]:
 
 
 def _insert_largest(cursor: Cursor) -> None:
-    """Insert the largest order that there can be, and another one that differs from it in its id alone."""
+    """Insert the largest possible order, and another one that differs from it only in the case of its id."""
     largest = {
         "created_at": LATEST,
         "item": "😀" * MAX_NAME,
@@ -276,7 +275,7 @@ def _columns(cursor: Cursor, table: str) -> list[Column]:
     for name, kind, length, is_nullable, default, extra in found:
         is_counting = "auto_increment" in extra.lower()
         is_computed = "GENERATED" in extra.upper().split()  # and not DEFAULT_GENERATED
-        # An ENUM has its first value.
+        # An ENUM's default is its first value.
         has_value = (
             default is not None or is_nullable == "YES" or kind == "enum" or is_counting or is_computed
         )

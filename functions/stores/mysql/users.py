@@ -1,7 +1,4 @@
-"""The functions' users of the database, each with its password and its rights, over TLS only.
-
-Everything here raises StoreUnavailableError if the database cannot be reached.
-"""
+"""The functions' database users, with their passwords and privileges; both require TLS."""
 
 from __future__ import annotations
 
@@ -10,12 +7,12 @@ from pymysql.cursors import Cursor
 from stores.mysql.connection import MySql
 from stores.mysql.login import Login
 
-# Of the 60 that the smallest instance has: however many read the page, the worker can connect.
+# Of the 60 of the smallest instance, so that readers of the page do not keep the worker from connecting.
 STATUS_CONNECTIONS = 20
 
 
 def set_up_worker(mysql: MySql, login: Login) -> None:
-    """Let a user record orders, count them, and drop counters that have expired."""
+    """Create the worker's user, which may record orders and delete expired counters."""
 
     def grant(cursor: Cursor) -> None:
         _create(cursor, login)
@@ -26,7 +23,7 @@ def set_up_worker(mysql: MySql, login: Login) -> None:
 
 
 def set_up_status(mysql: MySql, login: Login) -> None:
-    """Let a user read, by a few connections at once."""
+    """Create the read-only user, with a limited number of connections."""
 
     def grant(cursor: Cursor) -> None:
         _create(cursor, login, f"WITH MAX_USER_CONNECTIONS {STATUS_CONNECTIONS}")
@@ -46,10 +43,10 @@ def _grant(cursor: Cursor, rights: str, where: str, login: Login) -> None:
 
 
 def _pattern(cursor: Cursor, login: Login) -> str:
-    """Return a database's name as it is written in a GRANT.
+    """Return a database's name for a GRANT.
 
-    An underscore stands for any character there, unless MySQL's `partial_revokes` is on, as it may be on RDS:
-    then names are taken as they are, and one with a backslash would be another database's.
+    An underscore is a wildcard there, which a backslash escapes, unless MySQL's `partial_revokes` is on, as
+    it may be on RDS: then names are literal.
     """
     cursor.execute("SHOW GLOBAL VARIABLES LIKE 'partial_revokes'")
     is_literal = ("partial_revokes", "ON") in cursor.fetchall()

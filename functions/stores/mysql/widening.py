@@ -1,6 +1,6 @@
-"""Widens columns of `orders` that earlier releases made: ids end at 2³¹, and times in 2038.
+"""Widen columns of `orders` of earlier releases, in which ids end at 2³¹, and times in 2038.
 
-One ALTER does both. It writes the table anew, and nobody can insert meanwhile.
+One ALTER rebuilds the table, and locks it against inserts meanwhile.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from orders.errors import SchemaError
 from stores.mysql import counters
 
 WIDE = {"id": "bigint", "created_at": "datetime"}
-# A DATETIME keeps what the clock of a session shows, so that its default names UTC.
+# A DATETIME has no time zone, so its default is explicitly in UTC.
 WIDEN = (
     "ALTER TABLE orders MODIFY id BIGINT NOT NULL AUTO_INCREMENT,"
     " MODIFY created_at DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3))"
@@ -24,22 +24,22 @@ WIDEN = (
 # As measured with 2 million rows (docs/decisions/0018-counters-in-the-schema.md).
 ROWS_PER_SECOND = 50_000
 BYTES_PER_SECOND = 5_000_000
-AT_DEPLOY = 2.0  # seconds that orders may wait at a deploy
-AT_MOST = 750.0  # seconds that a function has for it
+AT_DEPLOY = 2.0  # seconds that orders may wait during a deploy
+AT_MOST = 750.0  # seconds that a function has
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The table as it is."""
+    """State of the table before it is widened."""
 
     narrow: tuple[str, ...]  # columns to widen
     rows: int
     bytes: int
-    referring: tuple[str, str] | None = None  # a foreign key on `id`, and its table: to be dropped first
+    referring: tuple[str, str] | None = None  # a foreign key to `id`, and its table; it must be dropped first
 
     @property
     def seconds(self) -> float:
-        """Return for how long the table is locked while it is widened, roughly."""
+        """Return an estimate of how long the table will be locked."""
         return max(self.rows / ROWS_PER_SECOND, self.bytes / BYTES_PER_SECOND)
 
     @property
@@ -49,7 +49,7 @@ class Table:
 
 
 def inspect(cursor: Cursor) -> Table:
-    """Return what there is to widen; how many rows there are, by the counter, which takes no time."""
+    """Return the columns to widen, and the size of the table; the number of rows is that of the counter."""
     here = "table_schema = DATABASE() AND table_name = 'orders'"
     cursor.execute(f"SELECT column_name, data_type FROM information_schema.columns WHERE {here}")  # noqa: S608
     types = {str(name).lower(): kind for name, kind in cursor.fetchall()}
@@ -68,7 +68,7 @@ def inspect(cursor: Cursor) -> Table:
 
 
 def widen(cursor: Cursor, table: Table) -> None:
-    """Widen a table; raise SchemaError if somebody has to do something first, and leave it as it was."""
+    """Widen a table; raise SchemaError, without a change, if a person has to do something first."""
     if table.referring:
         key, other = table.referring
         raise SchemaError(

@@ -123,7 +123,7 @@ def test_uncounted_rows_get_an_id_are_counted_and_projected(both: BothStores) ->
 def test_many_uncounted_rows_are_counted_in_several_transactions(
     both: BothStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciliation, "AT_ONCE", 2)
+    monkeypatch.setattr(reconciliation, "MAX_ROWS", 2)
     for number in range(5):
         both.sql("INSERT INTO orders (order_id, item, quantity) VALUES (%s, 'Tea', 1)", f"x{number}")
     assert both.recent().counted == 5
@@ -246,7 +246,7 @@ def test_only_the_order_that_dynamodb_refuses_fails_and_is_named(both: BothStore
 
 
 def test_large_orders_are_read_in_small_pages(both: BothStores, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconciliation, "MOST_BYTES", 120)
+    monkeypatch.setattr(reconciliation, "MAX_BYTES", 120)
     both.insert(orders(1, 2, 3, 4, 5, attributes={"note": "x" * 40}))
     sizes = [len(page.orders) for page in both.rows.orders({"o1", "o2", "o3", "o4", "o5", "gone"})]
     assert sizes == [2, 2, 1]

@@ -71,8 +71,8 @@ class Sources:
         counted = {name: value for name, value in QUARTERS.items() if name in names}
         return self._return("rds", counted)  # type: ignore[no-any-return]
 
-    def open_orders(self, since: Cutoffs) -> dict[str, int]:
-        assert since.open == NOW - timedelta(hours=6)
+    def open_orders(self, cutoffs: Cutoffs) -> dict[str, int]:
+        assert cutoffs.open == NOW - timedelta(hours=6)
         return self._return("rds", OPEN_ORDERS)  # type: ignore[no-any-return]
 
     def read(self, names: Sequence[str]) -> Any:

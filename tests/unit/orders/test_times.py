@@ -14,7 +14,7 @@ def test_the_first_and_the_last_time_are_valid(moment: str) -> None:
 
 @pytest.mark.parametrize("moment", ["1970-01-01T23:59:59.999Z", "9999-12-01T00:00:00.001Z"])
 def test_a_time_beyond_the_range_is_refused(moment: str) -> None:
-    with pytest.raises(TimeError, match="The message says that it was sent on"):
+    with pytest.raises(TimeError, match="The message's time is out of range"):
         order_time({}, moment)
 
 

@@ -177,6 +177,6 @@ def test_a_transaction_that_does_not_end_is_named_and_the_deploy_continues(
 
 
 def test_a_dry_run_changes_nothing(narrow: MySql) -> None:
-    found = migrate_database._look(narrow)
+    found = migrate_database._estimate(narrow)
     assert found["columns"] == ("id", "created_at")
     assert rows(narrow, COLUMNS) == [("created_at", "timestamp"), ("id", "int")]
