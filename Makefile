@@ -8,7 +8,7 @@ ARGS ?=
 # No variable of somebody's Python changes what these do, or has every process compile its modules again.
 unexport PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE
 
-.PHONY: help local chaos test quick engine lint format bench picture fonts settings actionlint diff preview deploy verify drift destroy lock clean
+.PHONY: help local chaos test quick engine lint format bench picture fonts docs settings actionlint diff preview deploy verify drift destroy lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -59,9 +59,11 @@ fonts: ## Make the pages' fonts again (needs npm)
 	@scripts/setup python
 	@.venv/bin/uv run --quiet --no-project --with fonttools==4.68.0 --with brotli==1.2.1 scripts/fonts.py
 
-settings: ## Write docs/settings.md from the settings
+docs: ## Write docs/settings.md and the tables of alarms
 	@scripts/setup python
 	@.venv/bin/python -m infra.generated_docs
+
+settings: docs
 
 actionlint: ## Check the workflows by actionlint (needs Go)
 	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12

@@ -1,4 +1,4 @@
-"""A cafe's order system on AWS, in the order in which an order travels."""
+"""The cafe's order system on AWS; components appear in the order in which data flows."""
 
 import pulumi
 import pulumi_aws as aws
@@ -35,8 +35,9 @@ secrets = [*database.secret_arns, tracking.secret.arn]
 network.connect_services(region, tables.arns, messaging.queue_arns, secrets, backup.arns)
 access = Access("access", AccessArgs.of(cafe, region))
 api = Api("api", ApiArgs.of(cafe))
+page = Page("page", PageArgs.of(cafe, region, access, api))
 
-given = functions.Surroundings(
+shared = functions.SharedResources(
     settings=cafe,
     region=region,
     network=network,
@@ -47,22 +48,20 @@ given = functions.Surroundings(
     tracking=tracking,
     backup=backup,
 )
-page = Page("page", PageArgs.of(cafe, region, access, api))
-migrate_database = functions.migrate_database(given)
+migrate_database = functions.migrate_database(shared)
 schema = Schema("schema", SchemaArgs.of(cafe, migrate_database, database))
-
-place_order = functions.place_order(given, api, page)
-order_processor = functions.order_processor(given, schema)
-get_order_status = functions.get_order_status(given, schema)
-get_menu = functions.get_menu(given)
-staff_orders = functions.staff_orders(given, schema)
-public_orders = functions.public_orders(given, schema)
-reconcile_orders = functions.reconcile_orders(given, schema)
-backup_orders = functions.backup_orders(given, schema)
-mapping = functions.start_worker(given, order_processor)
+place_order = functions.place_order(shared, api, page)
+order_processor = functions.order_processor(shared, schema)
+get_order_status = functions.get_order_status(shared, schema)
+get_menu = functions.get_menu(shared)
+staff_orders = functions.staff_orders(shared, schema)
+public_orders = functions.public_orders(shared, schema)
+reconcile_orders = functions.reconcile_orders(shared, schema)
+backup_orders = functions.backup_orders(shared, schema)
+mapping = functions.worker_mapping(shared, order_processor)
 schedule.start(reconcile=reconcile_orders, backup=backup_orders)
 
-api.open(
+api.add_routes(
     access,
     place_order=place_order,
     get_order_status=get_order_status,
@@ -70,9 +69,8 @@ api.open(
     staff_orders=staff_orders,
     public_orders=public_orders,
 )
-
-watched = {"worker": order_processor, "reconciler": reconcile_orders, "copier": backup_orders}
-alarms = Alarms("alarms", AlarmsArgs.of(given, api, **watched))
-called = {"status": get_order_status, "staff": staff_orders, "migrator": migrate_database}
-outputs.export(given, page, api, alarms, mapping=mapping, **watched, **called)
+watched = {"worker": order_processor, "reconciler": reconcile_orders, "backup": backup_orders}
+alarms = Alarms("alarms", AlarmsArgs(shared=shared, api=api, **watched))
+invoked = {"status": get_order_status, "staff": staff_orders, "migrator": migrate_database}
+outputs.export(shared, page, api, alarms, mapping=mapping, **watched, **invoked)
 protection.complete()

@@ -1,7 +1,6 @@
-"""Who may read the order status, with its customers' names: everybody, some networks, or who signs in.
+"""Access to the order status, with customers' names: public, limited to networks, or with sign-in.
 
-Staff sign in wherever orders are changed, whatever the setting says. What is open all the same, and why this
-way: docs/decisions/0010-access.md.
+Staff always sign in to change orders. Reasons, and what stays public: docs/decisions/0010-access.md.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ from infra import web_files
 from infra.settings import Settings
 
 GUARD = Path(__file__).parent / "cloudfront_guard.js"
-# What CloudFront adds to each request for the API, so that the function knows that it came that way.
+# Header that CloudFront adds to requests, by which functions recognise that they came through CloudFront
 ORIGIN_HEADER = "x-origin-secret"
-# Scopes of access tokens: what a page may do. A person's rights are the groups; changing an order needs both.
+# Scopes limit what a page may do, groups what a user may do; changing an order requires both.
 RESOURCE = "cafe"
 READ_STATUS, WORK_ON_ORDERS = f"{RESOURCE}/status.read", f"{RESOURCE}/orders.staff"
 SCOPES = {READ_STATUS: "Read the order status", WORK_ON_ORDERS: "See orders, and change their states"}
-# A stolen access token works for so long; the page asks for a new one in time.
+# Lifetime of a stolen access token; pages refresh theirs before it expires.
 ACCESS_MINUTES = 15
-# A tablet in the kitchen signs in once; `cafe staff remove` ends its session earlier.
+# A tablet in the kitchen stays signed in for a year; `cafe staff remove` revokes its session.
 STATUS_REFRESH_DAYS, STAFF_REFRESH_DAYS = 30, 365
 INVITATION_DAYS = 7
 VIEWER = "viewer"
@@ -42,7 +41,7 @@ GROUPS = {
 
 
 class SignIn(TypedDict):
-    """What a page needs to know in order to send people to the sign-in."""
+    """Settings of a page for its sign-in."""
 
     domain: pulumi.Input[str]
     clientId: pulumi.Input[str]
@@ -51,24 +50,24 @@ class SignIn(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class AccessArgs:
-    """Who may read the order status, and how people sign in."""
+    """Inputs of Access."""
 
     mode: Literal["public", "cidrs", "login"]
     networks: Sequence[str]  # IPv4 and IPv6, for `cidrs`
     users: Sequence[str]  # e-mail addresses, for `login`
-    second_factor: bool  # whether they need an authenticator app, too
-    stage: str  # the API's
+    mfa: bool  # require a TOTP code at sign-in
+    stage: str  # of the API
     region: str
     deletion_protection: bool
 
     @classmethod
     def of(cls, settings: Settings, region: str) -> AccessArgs:
-        """Take them from the stack's settings."""
+        """Read the inputs from the settings."""
         return cls(
             mode=settings.dashboard_access,
             networks=settings.dashboard_cidrs,
             users=settings.dashboard_users,
-            second_factor=settings.dashboard_second_factor,
+            mfa=settings.dashboard_mfa,
             stage=settings.api_stage,
             region=region,
             deletion_protection=settings.deletion_protection,
@@ -76,15 +75,15 @@ class AccessArgs:
 
 
 class Access(pulumi.ComponentResource):
-    """A user pool for staff, and for readers with `login`; with `cidrs`, a guard at CloudFront."""
+    """A user pool for staff and, with `login`, for readers; with `cidrs`, a CloudFront function as guard."""
 
     mode: Literal["public", "cidrs", "login"]
     guard: aws.cloudfront.Function | None = None
-    """Answers viewers from other networks in CloudFront's place."""
+    """Responds with 403 to viewers from other networks."""
     origin_secret: pulumi.Output[str] | None = None
     sign_in_url: pulumi.Output[str]
     user_pool: aws.cognito.UserPool
-    """There once there are pages to invite people to (`invite`)."""
+    """Created by `invite`."""
 
     def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Access", name, None, opts)
@@ -93,7 +92,7 @@ class Access(pulumi.ComponentResource):
         self.mode = args.mode
         if args.mode == "cidrs":
             self._guard(args)
-        # Unique in the whole region, whoever's account it is; a stack's name may hold words that it must not.
+        # Unique in the region across all accounts. Cognito reserves words that a stack's name may contain.
         suffix = random.RandomId("sign-in", byte_length=6, opts=self._child)
         self._domain = pulumi.Output.concat(f"{pulumi.get_project()}-", suffix.hex)
         self.sign_in_url = pulumi.Output.concat(
@@ -103,19 +102,19 @@ class Access(pulumi.ComponentResource):
 
     @property
     def origin_secret_hash(self) -> pulumi.Output[str] | None:
-        """What the function compares with; nothing that opens anything."""
+        """SHA-256 of the origin secret; grants no access."""
         if self.origin_secret is None:
             return None
         digest = self.origin_secret.apply(lambda secret: hashlib.sha256(secret.encode()).hexdigest())
         return pulumi.Output.unsecret(digest)
 
     def invite(self, origin: pulumi.Output[str]) -> tuple[SignIn | None, SignIn]:
-        """Let people sign in on the pages of an origin.
+        """Create the user pool for the pages of an origin, and invite the users.
 
         Returns
         -------
         tuple
-            How the order status signs people in, None where nobody has to; and how staff's page does.
+            Sign-in settings of the order-status page, None without `login`, and of the kitchen page.
         """
         pool = self.user_pool = self._pool(origin)
         domain = aws.cognito.UserPoolDomain(
@@ -149,7 +148,7 @@ class Access(pulumi.ComponentResource):
         if self.mode != "login":
             return None, staff
         self._invite_readers(pool, groups[VIEWER], domain)
-        # The page is served at `/`, too; and the browser comes back to where it was.
+        # The page is also served at `/`, and the browser returns to the URL that it came from.
         readers = self._client(
             "page",
             pool,
@@ -164,7 +163,7 @@ class Access(pulumi.ComponentResource):
         self, pool: aws.cognito.UserPool, viewers: aws.cognito.UserGroup, domain: aws.cognito.UserPoolDomain
     ) -> None:
         for address in self._args.users:
-            # Not by its place in the list: who is removed must not replace the others.
+            # Not the index in the list: removing one user would replace those after it.
             name = f"user-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
             user = aws.cognito.User(
                 name,
@@ -172,7 +171,7 @@ class Access(pulumi.ComponentResource):
                 username=address,
                 attributes={"email": address, "email_verified": "true"},
                 desired_delivery_mediums=["EMAIL"],
-                # Who follows the invitation at once finds where to sign in.
+                # The sign-in page must exist before the invitation arrives.
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[domain]),
             )
             aws.cognito.UserInGroup(
@@ -192,7 +191,7 @@ class Access(pulumi.ComponentResource):
             publish=True,
             opts=self._child,
         )
-        # The API has an address of its own, which CloudFront does not guard.
+        # The API's own URL bypasses CloudFront, so its functions check this secret.
         self.origin_secret = random.RandomPassword(
             "origin", length=40, special=False, opts=self._child
         ).result
@@ -211,11 +210,11 @@ class Access(pulumi.ComponentResource):
             username_configuration={"case_sensitive": False},
             auto_verified_attributes=["email"],
             account_recovery_setting={"recovery_mechanisms": [{"name": "verified_email", "priority": 1}]},
-            # It holds the accounts of staff, which no deploy could make again.
+            # It contains the staff's accounts, which no deploy can restore.
             deletion_protection="ACTIVE" if self._args.deletion_protection else "INACTIVE",
-            # Not optional: the sign-in would then never ask anybody to set one up.
-            mfa_configuration="ON" if self._args.second_factor else "OFF",
-            software_token_mfa_configuration={"enabled": True} if self._args.second_factor else None,
+            # With OPTIONAL, Cognito's sign-in page never offers to set MFA up.
+            mfa_configuration="ON" if self._args.mfa else "OFF",
+            software_token_mfa_configuration={"enabled": True} if self._args.mfa else None,
             password_policy={
                 "minimum_length": 12,
                 "require_lowercase": True,
@@ -240,7 +239,7 @@ class Access(pulumi.ComponentResource):
         client = aws.cognito.UserPoolClient(
             name,
             user_pool_id=pool.id,
-            # A page keeps no secret: PKCE takes its place.
+            # A page cannot keep a client secret; it uses PKCE.
             generate_secret=False,
             allowed_oauth_flows_user_pool_client=True,
             allowed_oauth_flows=["code"],
@@ -248,7 +247,7 @@ class Access(pulumi.ComponentResource):
             callback_urls=pages,
             logout_urls=pages,
             supported_identity_providers=["COGNITO"],
-            # Signing in happens on Cognito's own pages; the API for it takes no password.
+            # Users enter passwords on Cognito's own pages only.
             explicit_auth_flows=["ALLOW_REFRESH_TOKEN_AUTH"],
             access_token_validity=ACCESS_MINUTES,
             id_token_validity=ACCESS_MINUTES,
@@ -262,7 +261,7 @@ class Access(pulumi.ComponentResource):
 
 
 def invitation(origin: str) -> str:
-    """Write the e-mail to who may sign in; Cognito fills in what is in braces, and wants both."""
+    """Return the invitation e-mail; Cognito requires and replaces both placeholders in braces."""
     links = [
         f'<a href="{origin}/{page}">{origin}/{page}</a>' for page in (web_files.INDEX, web_files.KITCHEN)
     ]
@@ -276,17 +275,17 @@ def invitation(origin: str) -> str:
 
 
 def open_paths(stage: str) -> list[str]:
-    """List what stays open to every network: ordering, what customers see, and the pages' files.
+    """Return the paths that stay open to every network: ordering, customers' pages, and the pages' files.
 
-    Whole paths: what begins like an open one, such as an order of `/orders`, is not open.
+    They are whole paths, not prefixes: `/orders/ID` is not open.
     """
     pages = [f"/{key}" for key in [*web_files.files(), web_files.SETTINGS] if key not in web_files.GUARDED]
     return [*(f"/{stage}/{path}" for path in ("orders", "menu", "ready", "track")), *pages]
 
 
 def guard_code(networks: Sequence[str], paths: Sequence[str]) -> str:
-    """Write the CloudFront Function that lets in these networks, and everybody to these paths."""
+    """Return the code of the CloudFront function that limits all but these paths to these networks."""
     parsed = map(ipaddress.ip_network, networks)
-    baked = [{"bytes": list(network.network_address.packed), "bits": network.prefixlen} for network in parsed]
-    constants = f"const NETWORKS = {json.dumps(baked)};\nconst OPEN = {json.dumps(list(paths))};\n"
+    admitted = [{"bytes": list(each.network_address.packed), "bits": each.prefixlen} for each in parsed]
+    constants = f"const NETWORKS = {json.dumps(admitted)};\nconst OPEN = {json.dumps(list(paths))};\n"
     return constants + GUARD.read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
-"""What wakes somebody: one alarm per thing that goes wrong, all to one topic.
+"""The alarms, the SNS topic that they notify, and the monthly budget.
 
-`docs/runbook.md` has a page for each, under its name here.
+`docs/runbook.md` has a page for each alarm; `make docs` writes the tables of alarms.
 """
 
 from __future__ import annotations
@@ -14,63 +14,33 @@ import pulumi_aws as aws
 from infra import iam
 from infra.api import Api
 from infra.budget import monthly_budget
-from infra.database import Database
-from infra.functions import Surroundings
+from infra.functions import SharedResources
 from infra.lambda_function import Function
-from infra.messaging import Messaging
 
 MINUTE = 60  # seconds
-# Two of five minutes: what mends itself within one wakes nobody, and what comes and goes is still seen.
+# 2 of 5 minutes: a failure that recovers within one minute is no alarm, one that comes and goes is.
 EVALUATED, BREACHING = 5, 2
-NAMESPACE = "CafeOrders"  # of what the functions publish
+NAMESPACE = "CafeOrders"  # of the functions' own metrics
 GIGABYTE = 1024**3
-# Of the setting databaseStorage. RDS lets the storage grow when only a tenth of it is free for five minutes:
-# half of that is reached at the storage's limit, or if it fills faster than it grows.
-STORAGE_LEFT = 0.05
-BUSY = 80  # percent of the database's processors
+# Of the setting databaseStorage. RDS enlarges the storage once 10 percent have been free for five minutes, so
+# half of that is reached only at the storage's limit, or if it fills faster than it grows.
+MIN_FREE_STORAGE = 0.05
+MAX_CPU = 80  # percent
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmsArgs:
-    """What is watched, and who is told."""
+    """Inputs of Alarms."""
 
-    # Watched
-    messaging: Messaging
+    shared: SharedResources
+    api: Api
     worker: Function
     reconciler: Function
-    copier: Function
-    api: Api
-    database: Database
-    database_storage: int  # gigabytes
-    waiting_minutes: int  # after which an order that is not ready is late; 0: no order ever is
-
-    # Told
-    email: str  # empty for nobody; programs may subscribe to the topic all the same
-    monthly_budget: int  # US dollars; 0 for none
-    budget_by_tag: bool
-
-    @classmethod
-    def of(
-        cls, given: Surroundings, api: Api, *, worker: Function, reconciler: Function, copier: Function
-    ) -> AlarmsArgs:
-        """Take the rest from the stack's settings and parts."""
-        return cls(
-            messaging=given.messaging,
-            worker=worker,
-            reconciler=reconciler,
-            copier=copier,
-            api=api,
-            database=given.database,
-            database_storage=given.settings.database_storage,
-            waiting_minutes=given.settings.waiting_alarm_minutes,
-            email=given.settings.alarm_email,
-            monthly_budget=given.settings.monthly_budget,
-            budget_by_tag=given.settings.budget_by_tag,
-        )
+    backup: Function
 
 
 class Alarms(pulumi.ComponentResource):
-    """The alarms and the topic that they tell when they go off and when it is over."""
+    """The alarms, and the topic that they notify when they go off and when they recover."""
 
     topic: aws.sns.Topic
 
@@ -78,61 +48,65 @@ class Alarms(pulumi.ComponentResource):
         super().__init__("cafe:orders:Alarms", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._alarms: list[aws.cloudwatch.MetricAlarm] = []
+        settings = args.shared.settings
 
-        # Not encrypted: CloudWatch may not use the key that AWS keeps for SNS, and an alarm tells no secret.
+        # Not encrypted: CloudWatch cannot use the AWS-managed key of SNS, and alarms contain no secrets.
         self.topic = aws.sns.Topic("Alarms", opts=self._child)
-        if args.email:
+        if settings.alarm_email:
             aws.sns.TopicSubscription(
-                "alarm-email", topic=self.topic.arn, protocol="email", endpoint=args.email, opts=self._child
+                "alarm-email",
+                topic=self.topic.arn,
+                protocol="email",
+                endpoint=settings.alarm_email,
+                opts=self._child,
             )
-        if args.monthly_budget:
-            monthly_budget(args.monthly_budget, args.email, by_tag=args.budget_by_tag, opts=self._child)
-        self._orders_that_are_stuck(args)
+        if settings.monthly_budget:
+            monthly_budget(settings, opts=self._child)
+        self._queues(args)
         self._functions(args)
-        self._the_books(args)
+        self._reconciliation(args)
         self._database(args)
-        if args.waiting_minutes:
+        if settings.waiting_alarm_minutes:
             self._kitchen(args)
         aws.sns.TopicPolicy(
             "Alarms",
             arn=self.topic.arn,
             policy=iam.policy(
-                iam.accept_from(
+                iam.grant(
                     {"Service": "cloudwatch.amazonaws.com"},
                     ["sns:Publish"],
                     self.topic.arn,
                     ArnEquals={"aws:SourceArn": [alarm.arn for alarm in self._alarms]},
                 ),
-                iam.refuse_plain_http("sns", self.topic.arn) | {"Action": "sns:Publish"},
+                iam.require_tls("sns", self.topic.arn) | {"Action": "sns:Publish"},
             ),
             opts=self._child,
         )
         self.register_outputs({})
 
-    def _orders_that_are_stuck(self, args: AlarmsArgs) -> None:
-        messaging = args.messaging
-        # ReconcileOrders looks at every dead letter each minute. While it cannot, nothing is known, and
-        # ReconcilerSilent goes off.
+    def _queues(self, args: AlarmsArgs) -> None:
+        messaging = args.shared.messaging
+        # ReconcileOrders counts the dead letters every minute; if it cannot, ReconcilerSilent goes off.
         reconciler = {"FunctionName": args.reconciler.function.name}
         self._alarm(
             "DeadLetters",
-            "Messages in OrderDLQ hold no valid order: a person has to look at them.",
+            "Messages in OrderDLQ do not contain a valid order and have to be corrected by hand.",
             metric=(NAMESPACE, "RejectedDeadLetters", "Maximum"),
             dimensions=reconciler,
             missing="ignore",
         )
-        # Not the worker's ConflictingOrders, which counts: this one lasts until a person has decided.
+        # The worker's metric ConflictingOrders counts events; this one stays until the conflict is resolved.
         self._alarm(
             "ConflictingOrders",
-            "Orders in OrderDLQ are not recorded, because their id belongs to another order: `cafe dlq show`"
-            " shows both, and `cafe dlq edit` gives one another id.",
+            "Orders in OrderDLQ have the id of another order: `cafe dlq show` shows both, and `cafe dlq edit`"
+            " sets a new id.",
             metric=(NAMESPACE, "ConflictingDeadLetters", "Maximum"),
             dimensions=reconciler,
             missing="ignore",
         )
         self._alarm(
             "WaitingOrders",
-            "Orders wait in OrderDLQ that cannot be recorded now; ReconcileOrders tries each minute.",
+            "Valid orders in OrderDLQ cannot be recorded yet; ReconcileOrders retries every minute.",
             metric=(NAMESPACE, "WaitingDeadLetters", "Maximum"),
             dimensions=reconciler,
             missing="ignore",
@@ -154,46 +128,46 @@ class Alarms(pulumi.ComponentResource):
     def _functions(self, args: AlarmsArgs) -> None:
         self._alarm(
             "FailedOrders",
-            "OrderProcessor could not record orders: a store is away, locked, full or read-only.",
+            "OrderProcessor could not record orders: a store is unavailable, locked, full or read-only.",
             metric=(NAMESPACE, "FailedOrders", "Sum"),
             dimensions={"FunctionName": args.worker.function.name},
         )
         self._alarm(
             "WorkerErrors",
-            "OrderProcessor ends with an error or runs out of time.",
+            "OrderProcessor fails with an error or times out.",
             metric=("AWS/Lambda", "Errors", "Sum"),
             dimensions={"FunctionName": args.worker.function.name},
         )
         self._alarm(
             "OrdersNotCopied",
-            "BackupOrders could not copy the orders to their bucket; it tries again every six hours.",
+            "BackupOrders could not copy the orders to their bucket; it retries every six hours.",
             metric=("AWS/Lambda", "Errors", "Sum"),
-            dimensions={"FunctionName": args.copier.function.name},
+            dimensions={"FunctionName": args.backup.function.name},
             datapoints=(1, 1),
-            # It runs every six hours; until the next run, what the last one found is still so.
+            # Keep the state of the last run until the next one.
             missing="ignore",
         )
         self._alarm(
             "OrdersNotTaken",
-            "The API answers with 5xx: orders are not taken, or the status is not told.",
+            "The API responds with 5xx: orders are not accepted, or the order status is unavailable.",
             metric=("AWS/ApiGateway", "5XXError", "Sum"),
             dimensions={"ApiName": args.api.rest_api.name, "Stage": args.api.stage.stage_name},
         )
 
-    def _the_books(self, args: AlarmsArgs) -> None:
+    def _reconciliation(self, args: AlarmsArgs) -> None:
         reconciler = {"FunctionName": args.reconciler.function.name}
         self._alarm(
             "Drift",
-            "DynamoDB differed from RDS in two runs of ReconcileOrders in a row.",
+            "DynamoDB differed from MySQL in two consecutive runs of ReconcileOrders.",
             metric=(NAMESPACE, "Drift", "Maximum"),
             dimensions=reconciler,
             datapoints=(2, 2),
-            # A minute without a run says nothing, either way.
+            # A minute without a run changes nothing.
             missing="ignore",
         )
         self._alarm(
             "ReconcilerSilent",
-            "ReconcileOrders has not compared RDS with DynamoDB, or not read OrderDLQ, for five minutes.",
+            "ReconcileOrders has not compared MySQL with DynamoDB, or not read OrderDLQ, for five minutes.",
             metric=(NAMESPACE, "Drift", "SampleCount"),
             comparison="LessThanThreshold",
             dimensions=reconciler,
@@ -205,39 +179,39 @@ class Alarms(pulumi.ComponentResource):
     def _kitchen(self, args: AlarmsArgs) -> None:
         self._alarm(
             "LateOrders",
-            f"An order is not ready {args.waiting_minutes} minutes after it came.",
+            "An order is not ready waitingAlarmMinutes after it was sent.",
             metric=(NAMESPACE, "OldestWaiting", "Maximum"),
             dimensions={"FunctionName": args.reconciler.function.name},
-            threshold=args.waiting_minutes * MINUTE,
-            # ReconcilerSilent goes off when nobody measures.
+            threshold=args.shared.settings.waiting_alarm_minutes * MINUTE,
+            # ReconcilerSilent goes off if the metric is missing.
             missing="ignore",
         )
 
     def _database(self, args: AlarmsArgs) -> None:
-        instance = {"DBInstanceIdentifier": args.database.instance.identifier}
+        instance = {"DBInstanceIdentifier": args.shared.database.instance.identifier}
         self._alarm(
             "DatabaseStorage",
-            "The database's storage is nearly full: it has reached its limit, or fills faster than it grows.",
+            f"Less than {MIN_FREE_STORAGE:.0%} of databaseStorage is free: the storage has reached its limit,"
+            " or fills faster than it grows.",
             metric=("AWS/RDS", "FreeStorageSpace", "Minimum"),
             comparison="LessThanThreshold",
             dimensions=instance,
-            threshold=round(STORAGE_LEFT * args.database_storage * GIGABYTE),
+            threshold=round(MIN_FREE_STORAGE * args.shared.settings.database_storage * GIGABYTE),
         )
         self._alarm(
             "DatabaseBusy",
-            f"The database's processors are busier than {BUSY} percent for a quarter of an hour.",
+            f"The database's CPU utilization has been over {MAX_CPU}% for 15 minutes.",
             metric=("AWS/RDS", "CPUUtilization", "Average"),
             dimensions=instance,
-            threshold=BUSY,
+            threshold=MAX_CPU,
             period=5 * MINUTE,
             datapoints=(3, 3),
         )
-
-        # A burstable instance never slows down: beyond what it earns in a day, each hour of a processor is
-        # charged. Other classes have no such metric.
+        # RDS never throttles a burstable instance: it charges for CPU beyond the class's credits. Other
+        # classes do not have this metric.
         self._alarm(
             "DatabaseCredits",
-            "The database needs more of its processors than its class includes: the surplus is charged.",
+            "The database uses more CPU than its burstable class includes, and AWS charges for the surplus.",
             metric=("AWS/RDS", "CPUSurplusCreditsCharged", "Maximum"),
             dimensions=instance,
             period=5 * MINUTE,
@@ -249,12 +223,12 @@ class Alarms(pulumi.ComponentResource):
         name: str,
         description: str,
         *,
-        metric: tuple[str, str, str],  # its namespace, name and statistic
+        metric: tuple[str, str, str],  # namespace, name and statistic
         dimensions: Mapping[str, pulumi.Input[str]],
         threshold: float = 0,
         comparison: str = "GreaterThanThreshold",
         period: int = MINUTE,
-        datapoints: tuple[int, int] = (BREACHING, EVALUATED),  # how many of how many
+        datapoints: tuple[int, int] = (BREACHING, EVALUATED),
         missing: str = "notBreaching",
     ) -> None:
         namespace, metric_name, statistic = metric

@@ -1,4 +1,4 @@
-"""The REST API: orders, their states, and what the pages show."""
+"""The REST API in API Gateway: its routes, authorization, throttling and access log."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from infra.order_model import order_model
 from infra.settings import Settings
 
 SIGN_IN = "This is for people who have signed in: sign in on the order-status page or the kitchen's."
-# Answers that API Gateway gives by itself: type, status and a sentence that says what to do.
-GATEWAY_ANSWERS = {
+# Responses that API Gateway generates itself: type, status and message.
+GATEWAY_RESPONSES = {
     "BAD_REQUEST_BODY": (
         "400",
         'The body must be a JSON object with an order, such as {"item": "Latte", "quantity": 1}.',
@@ -30,18 +30,17 @@ GATEWAY_ANSWERS = {
         "GET /kitchen, GET /orders/{id} or PATCH /orders/{id}.",
     ),
     "UNAUTHORIZED": ("401", SIGN_IN),
-    # A 403 by itself, after which a page would not ask for another token.
+    # API Gateway's default is 403, after which a page would not refresh its token.
     "EXPIRED_TOKEN": ("401", SIGN_IN),
     "INVALID_API_KEY": ("403", "This cafe takes orders with its API key only: send it as x-api-key."),
     "THROTTLED": ("429", "Too many requests at once: try again in a second."),
 }
-# Bytes from which on an answer is compressed for whoever can read that. Smaller bodies of requests are not
-# decompressed either, and an order is small.
-COMPRESSED_FROM = 0
-# Requests at once to paths that are open to everybody and read the database. Together they take 12 of the 20
-# connections of its user `cafe_status` at most, so that no flood takes the order status's.
+# Bytes. API Gateway compresses no smaller response, and decompresses no smaller request, such as an order.
+MIN_COMPRESSION_SIZE = 0
+# Concurrent requests to public paths that read the database. Together they use at most 12 of the 20
+# connections of the user `cafe_status`, and leave the others to the order status.
 PUBLIC_BURSTS = {"ready": 4, "track": 8}
-PUBLIC_RATES = {"ready": 8, "track": 20}  # a second; 100 customers who follow an order, every five seconds
+PUBLIC_RATES = {"ready": 8, "track": 20}  # per second; 100 customers track an order every five seconds
 ACCESS_LOG = {
     "requestId": "$context.requestId",
     "time": "$context.requestTime",
@@ -53,29 +52,27 @@ ACCESS_LOG = {
     "error": "$context.error.messageString",
     "cause": "$context.integration.error",
 }
-
-
-VARIABLE = re.compile(r"\{\w+\}")  # a part of a path, such as `{id}`
+PATH_PARAMETER = re.compile(r"\{\w+\}")  # such as `{id}`
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiArgs:
-    """What the API needs from outside."""
+    """Inputs of Api."""
 
     stage: str
 
-    # Who may use it
+    # Access and throttling
     orders_api_key: bool
     rate_limit: int  # requests per second
-    burst_limit: int  # requests at once
+    burst_limit: int  # concurrent requests
 
-    # Its log
+    # Access log
     log_retention_days: int
-    manage_account: bool  # whether this stack sets API Gateway's log role, one per account and region
+    manage_account: bool  # set API Gateway's log role; there is one per account and region
 
     @classmethod
     def of(cls, settings: Settings) -> ApiArgs:
-        """Take them from the stack's settings."""
+        """Read the inputs from the settings."""
         return cls(
             stage=settings.api_stage,
             orders_api_key=settings.orders_api_key,
@@ -87,28 +84,28 @@ class ApiArgs:
 
 
 class Api(pulumi.ComponentResource):
-    """A regional REST API with throttling and an access log, deployed anew when its definition changes."""
+    """A regional REST API that is redeployed when its definition changes."""
 
     rest_api: aws.apigateway.RestApi
     stage: aws.apigateway.Stage
     orders_key: pulumi.Output[str] | None = None
-    """What `POST /orders` wants as `x-api-key`, if it wants any."""
+    """API key that `POST /orders` requires in `x-api-key`; None: no key."""
     orders_key_hash: pulumi.Output[str] | None = None
-    """What the function compares it with."""
+    """SHA-256 of the API key, for the function."""
 
     def __init__(self, name: str, args: ApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Api", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._args = args
-        self._parts: list[pulumi.Resource] = []  # what a deployment is a picture of
-        # The same, as text to compare. A deployment has the API's compression, too.
-        self._definition: list[pulumi.Input[object]] = [COMPRESSED_FROM]
-        self._resources: dict[str, aws.apigateway.Resource] = {}  # by their paths
+        self._parts: list[pulumi.Resource] = []  # that a deployment depends on
+        # Inputs of a deployment: a change of their hash redeploys the API.
+        self._definition: list[pulumi.Input[object]] = [MIN_COMPRESSION_SIZE]
+        self._resources: dict[str, aws.apigateway.Resource] = {}  # by path
 
         self.rest_api = aws.apigateway.RestApi(
             "orders",
             endpoint_configuration={"types": "REGIONAL"},
-            minimum_compression_size=str(COMPRESSED_FROM),
+            minimum_compression_size=str(MIN_COMPRESSION_SIZE),
             opts=self._child,
         )
         self._key = aws.apigateway.ApiKey("orders", opts=self._child) if args.orders_api_key else None
@@ -118,7 +115,7 @@ class Api(pulumi.ComponentResource):
             self.orders_key_hash = pulumi.Output.unsecret(digest)
         self.register_outputs({})
 
-    def open(
+    def add_routes(
         self,
         access: Access,
         *,
@@ -128,35 +125,35 @@ class Api(pulumi.ComponentResource):
         staff_orders: Function,
         public_orders: Function,
     ) -> None:
-        """Lead the paths to their functions.
+        """Connect the paths to their functions, and deploy the API.
 
-        Apart from the making of the API, because who may read the status is invited to the page, and the page
-        has to know where the API is.
+        Separate from the constructor: the page needs the API's id, the user pool the page's URL, and the
+        authorizer the pool.
         """
-        keyed = self._key is not None
-        people = self._authorizer(access)
-        self._route("POST", "orders", place_order, api_key_required=keyed, **self._body())
+        has_key = self._key is not None
+        authorizer = self._authorizer(access)
+        self._route("POST", "orders", place_order, api_key_required=has_key, **self._body())
         self._route("GET", "menu", get_menu)
-        readers = self._signed_in(people, READ_STATUS) if access.mode == "login" else {}
+        readers = self._signed_in(authorizer, READ_STATUS) if access.mode == "login" else {}
         self._route("GET", "order-status", get_order_status, **readers)
-        staff = self._signed_in(people, WORK_ON_ORDERS)
+        staff = self._signed_in(authorizer, WORK_ON_ORDERS)
         self._route("GET", "kitchen", staff_orders, **staff)
         self._route("GET", "orders/{id}", staff_orders, **staff)
         self._route("PATCH", "orders/{id}", staff_orders, **staff)
         self._route("GET", "ready", public_orders)
         self._route("GET", "track", public_orders)
-        for answer, (status, message) in GATEWAY_ANSWERS.items():
-            self._answer(answer, status, message)
+        for response_type, (status, message) in GATEWAY_RESPONSES.items():
+            self._gateway_response(response_type, status, message)
         self.stage = self._deploy(self._args)
         if self._key:
-            self._admit(self._key)
+            self._add_usage_plan(self._key)
 
     def url(self, path: str) -> pulumi.Output[str]:
-        """Address a path of the API, such as `/orders`."""
+        """Return the URL of a path such as `/orders`."""
         return pulumi.Output.concat(self.stage.invoke_url, path)
 
     def _body(self) -> dict[str, Any]:
-        """Check that the body is an order's shape before the function is called."""
+        """Validate the body against the model of an order before the function is invoked."""
         schema = order_model()
         model = aws.apigateway.Model(
             "Order",
@@ -174,13 +171,13 @@ class Api(pulumi.ComponentResource):
         return {"request_models": {"application/json": model.name}, "request_validator_id": validator.id}
 
     def _authorizer(self, access: Access) -> aws.apigateway.Authorizer:
-        """Check the tokens of people who signed in."""
+        """Validate access tokens of the user pool."""
         authorizer = aws.apigateway.Authorizer(
             "readers",
             rest_api=self.rest_api.id,
             type="COGNITO_USER_POOLS",
             provider_arns=[access.user_pool.arn],
-            # A token that has expired is not remembered as a good one.
+            # A cached result would accept a token after its expiry.
             authorizer_result_ttl_in_seconds=0,
             opts=self._child,
         )
@@ -189,16 +186,16 @@ class Api(pulumi.ComponentResource):
         return authorizer
 
     @staticmethod
-    def _signed_in(people: aws.apigateway.Authorizer, scope: str) -> dict[str, Any]:
-        """Let in access tokens with a scope; without one, an ID token would pass."""
+    def _signed_in(authorizer: aws.apigateway.Authorizer, scope: str) -> dict[str, Any]:
+        """Require an access token with a scope; without a scope, API Gateway accepts ID tokens, too."""
         return {
             "authorization": "COGNITO_USER_POOLS",
-            "authorizer_id": people.id,
+            "authorizer_id": authorizer.id,
             "authorization_scopes": [scope],
         }
 
-    def _admit(self, key: aws.apigateway.ApiKey) -> None:
-        """Let a key open `POST /orders`, the one method that asks for any."""
+    def _add_usage_plan(self, key: aws.apigateway.ApiKey) -> None:
+        """Accept the API key for `POST /orders`, the only method that requires one."""
         plan = aws.apigateway.UsagePlan(
             "orders",
             api_stages=[{"api_id": self.rest_api.id, "stage": self.stage.stage_name}],
@@ -238,7 +235,7 @@ class Api(pulumi.ComponentResource):
             function=function.function.name,
             principal="apigateway.amazonaws.com",
             source_arn=pulumi.Output.concat(
-                self.rest_api.execution_arn, f"/{self._args.stage}/{verb}/{VARIABLE.sub('*', path)}"
+                self.rest_api.execution_arn, f"/{self._args.stage}/{verb}/{PATH_PARAMETER.sub('*', path)}"
             ),
             opts=self._child,
         )
@@ -246,7 +243,7 @@ class Api(pulumi.ComponentResource):
         self._definition.append([verb, path, authorization, request, function.function.invoke_arn])
 
     def _resource(self, path: str) -> aws.apigateway.Resource:
-        """Return the resource of a path, once there for all its methods."""
+        """Return the resource of a path, which all its methods share."""
         if path not in self._resources:
             parent, _, part = path.rpartition("/")
             self._resources[path] = aws.apigateway.Resource(
@@ -258,7 +255,7 @@ class Api(pulumi.ComponentResource):
             )
         return self._resources[path]
 
-    def _answer(self, response_type: str, status: str, message: str) -> None:
+    def _gateway_response(self, response_type: str, status: str, message: str) -> None:
         template = json.dumps({"message": message})
         response = aws.apigateway.Response(
             response_type,
@@ -298,7 +295,7 @@ class Api(pulumi.ComponentResource):
         return stage
 
     def _throttle(self, name: str, methods: str, stage: aws.apigateway.Stage, rate: int, burst: int) -> None:
-        """Limit the requests to methods; where the stack's own limit is lower, that one holds."""
+        """Limit the requests to methods, to no more than the limits of the whole API."""
         aws.apigateway.MethodSettings(
             name,
             rest_api=self.rest_api.id,
@@ -312,39 +309,39 @@ class Api(pulumi.ComponentResource):
         )
 
     def _log_role(self) -> list[pulumi.Resource]:
-        """Let API Gateway write logs at all: a setting of the account and region, not of one API.
+        """Let API Gateway write logs: a setting of the account and region, not of one API.
 
-        It stays when the stack goes, because other APIs may log by it.
+        It is retained when the stack is destroyed, because other APIs may use it.
         https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
         """
-        stays = pulumi.ResourceOptions(parent=self, retain_on_delete=True)
+        retained = pulumi.ResourceOptions(parent=self, retain_on_delete=True)
         role = aws.iam.Role(
             "api-gateway-logs",
             assume_role_policy=iam.assumed_by("apigateway.amazonaws.com"),
-            opts=stays,
+            opts=retained,
         )
         policy = aws.iam.RolePolicyAttachment(
             "api-gateway-logs",
             role=role.name,
             policy_arn="arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",
-            opts=stays,
+            opts=retained,
         )
         return [
             aws.apigateway.Account(
                 "account",
                 cloudwatch_role_arn=role.arn,
-                opts=pulumi.ResourceOptions.merge(stays, pulumi.ResourceOptions(depends_on=[policy])),
+                opts=pulumi.ResourceOptions.merge(retained, pulumi.ResourceOptions(depends_on=[policy])),
             )
         ]
 
 
 def _name(path: str) -> str:
-    """Write a path as part of a resource's name: `orders-id` for `orders/{id}`."""
+    """Return a path as part of a logical name: `orders-id` for `orders/{id}`."""
     return "-".join(re.findall(r"[\w-]+", path))
 
 
 def access_log() -> str:
-    """Return the format of a line of the access log, which is JSON once its variables have values."""
+    """Return the format of a line of the access log, which is JSON with its variables replaced."""
     text = json.dumps(ACCESS_LOG)
-    # The one variable that brings its own quotes, and escapes what an error's message holds.
+    # API Gateway quotes and escapes the value of this variable itself.
     return text.replace(f'"{ACCESS_LOG["error"]}"', ACCESS_LOG["error"])

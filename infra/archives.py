@@ -1,7 +1,6 @@
-"""What goes into a function's archive: its handler, the modules that it imports, and nothing else.
+"""Contents of the functions' archives: a handler, the modules that it imports, and its data files.
 
-The same sources give the same archive on any machine: every file is named one by one, so that no
-`__pycache__`, time stamp or stray file can get in.
+Archives are reproducible: files are listed one by one, so that no `__pycache__` or other file gets in.
 """
 
 from __future__ import annotations
@@ -16,21 +15,22 @@ from pathlib import Path
 import pulumi
 
 FUNCTIONS = Path(__file__).parent.parent / "functions"
-# What Lambda's Python runtime lacks and our modules import. Botocore is part of the runtime.
+# Packages that our modules import and Lambda's Python runtime lacks; it contains botocore.
 VENDORED = ("pymysql",)
 MODELS = FUNCTIONS / "models"
-CLIENT = re.compile(r'aws\.client\(\s*"(\w+)"')  # where a module creates a client of a service
+CLIENT = re.compile(r'aws\.client\(\s*"(\w+)"')  # creates the client of a service
 
 Files = dict[str, Path]
+"""Files by their paths in the archive."""
 
 
 def archive(files: Mapping[str, Path]) -> pulumi.AssetArchive:
-    """Make an archive of files by their paths in it."""
+    """Return the archive of files."""
     return pulumi.AssetArchive({name: pulumi.FileAsset(str(files[name])) for name in sorted(files)})
 
 
 def code(handler: str) -> Files:
-    """Collect a handler's module and all that it imports, directly or not."""
+    """Return a handler's module and its direct and indirect imports."""
     files: Files = {}
     waiting, seen = {handler}, set()
     while waiting:
@@ -50,31 +50,32 @@ def code(handler: str) -> Files:
 
 
 def migrations() -> Files:
-    """Collect the database's migrations."""
+    """Return the database's migrations."""
     return {f"migrations/{path.name}": path for path in sorted((FUNCTIONS / "migrations").glob("*.sql"))}
 
 
 def database_certificate(region: str) -> Files:
-    """Pick the root certificate with which RDS signs the databases of a region.
+    """Return the root certificate of RDS in a region.
 
     https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
 
     Raises
     ------
     pulumi.RunError
-        If there is none for the region.
+        The region has no certificate in `functions/rds_roots`.
     """
     certificate = FUNCTIONS / "rds_roots" / f"{region}.pem"
     if not certificate.is_file():
         regions = ", ".join(sorted(path.stem for path in certificate.parent.glob("*.pem")))
         raise pulumi.RunError(
-            f"aws:region: there is no RDS root certificate for {region}; there is for {regions}"
+            f"Setting aws:region: the RDS root certificate of {region} is missing in functions/rds_roots;"
+            f" it has those of {regions}"
         )
     return {"rds-ca.pem": certificate}
 
 
 def time_zone(name: str) -> Files:
-    """Pick one zone out of `tzdata`, where `zoneinfo` looks when the system has no zones."""
+    """Return one zone of `tzdata`, which `zoneinfo` reads if the system has no time zones."""
     root = _root("tzdata")
     zone = Path("zoneinfo") / name
     packages = [Path("__init__.py"), *(parent / "__init__.py" for parent in zone.parents if parent.name)]
@@ -82,7 +83,7 @@ def time_zone(name: str) -> Files:
 
 
 def _models(services: Iterable[str]) -> Files:
-    """Collect the descriptions of services for the SDK."""
+    """Return botocore's models of services."""
     paths = [
         MODELS / "endpoints.json",
         *(path for name in services for path in (MODELS / name).rglob("*.json")),
@@ -106,7 +107,7 @@ def _root(package: str) -> Path:
 
 @functools.cache
 def _imports(source: Path) -> frozenset[str]:
-    """Name every module that a file may import when it runs, with the packages around it."""
+    """Return every module that a file may import at runtime, with its parent packages."""
     found: set[str] = set()
     for node in _nodes(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -122,7 +123,7 @@ def _imports(source: Path) -> frozenset[str]:
 
 
 def _nodes(parent: ast.AST) -> Iterator[ast.AST]:
-    """Walk a syntax tree, but for what is there for type checkers alone."""
+    """Walk a syntax tree without `if TYPE_CHECKING` blocks."""
     for node in ast.iter_child_nodes(parent):
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             continue

@@ -1,4 +1,4 @@
-"""The bucket with copies of `orders`, readable without this product."""
+"""The bucket with daily copies of `orders`, as CSV files that are readable without this system."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from infra import iam
 from infra.settings import Settings
 from orders.copies import FOLDER
 
-OLD_VERSION_DAYS = 30  # for which a file that was overwritten or deleted can be restored
-UNFINISHED_DAYS = 1  # after which parts of an unfinished upload are deleted
+OLD_VERSION_DAYS = 30  # in which an overwritten or deleted file can be restored
+INCOMPLETE_UPLOAD_DAYS = 1  # after which the parts of an incomplete upload are deleted
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackupArgs:
     """Inputs of Backup."""
 
-    days: int  # that a file stays
-    kept: bool  # whether the bucket stays, with its files, after a destroy
+    days: int  # until a file expires
+    retain: bool  # keep the bucket and its files after a destroy
 
     @classmethod
     def of(cls, settings: Settings) -> BackupArgs:
-        """Take them from the stack's settings."""
-        return cls(days=settings.orders_backup_days, kept=settings.keeps_backups)
+        """Read the inputs from the settings."""
+        return cls(days=settings.orders_backup_days, retain=settings.keeps_backups)
 
 
 class Backup(pulumi.ComponentResource):
-    """A private, encrypted bucket that keeps older versions, and where files expire.
+    """A private, encrypted, versioned bucket whose files expire.
 
-    Where backups are kept, Pulumi deletes nothing of it: after a destroy, and after a rollback to a release
-    without it, it stays as it is, and its files expire. Otherwise a destroy empties it.
+    With `retain`, the bucket and its configuration remain in AWS after a destroy, or after a rollback to a
+    release without it. Otherwise a destroy empties and deletes it.
     """
 
     bucket: aws.s3.Bucket
@@ -41,15 +41,15 @@ class Backup(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: BackupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Backup", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self, retain_on_delete=args.kept)
+        child = pulumi.ResourceOptions(parent=self, retain_on_delete=args.retain)
 
-        # Not protected: the previous release lacks the bucket, and a rollback to it would be refused.
+        # Not protected: a rollback to the previous release, which lacks the bucket, would be refused.
         self.bucket = aws.s3.Bucket(
             "orders-backup",
-            force_destroy=not args.kept,
+            force_destroy=not args.retain,
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(protect=False)),
         )
-        closed = aws.s3.BucketPublicAccessBlock(
+        public_access = aws.s3.BucketPublicAccessBlock(
             "orders-backup",
             bucket=self.bucket.id,
             block_public_acls=True,
@@ -58,41 +58,41 @@ class Backup(pulumi.ComponentResource):
             restrict_public_buckets=True,
             opts=child,
         )
-        encrypted = aws.s3.BucketServerSideEncryptionConfiguration(
+        encryption = aws.s3.BucketServerSideEncryptionConfiguration(
             "orders-backup",
             bucket=self.bucket.id,
             rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
             opts=child,
         )
-        versioned = aws.s3.BucketVersioning(
+        versioning = aws.s3.BucketVersioning(
             "orders-backup",
             bucket=self.bucket.id,
             versioning_configuration={"status": "Enabled"},
             opts=child,
         )
-        expiring = aws.s3.BucketLifecycleConfiguration(
+        lifecycle = aws.s3.BucketLifecycleConfiguration(
             "orders-backup",
             bucket=self.bucket.id,
-            rules=_lifetimes(args.days),
-            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[versioned])),
+            rules=_lifecycle_rules(args.days),
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[versioning])),
         )
         policy = aws.s3.BucketPolicy(
             "orders-backup",
             bucket=self.bucket.id,
-            policy=iam.policy(iam.refuse_plain_http("s3", *self.arns)),
-            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[closed])),
+            policy=iam.policy(iam.require_tls("s3", *self.arns)),
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[public_access])),
         )
-        self.ready = [closed, encrypted, versioned, expiring, policy]
+        self.ready = [public_access, encryption, versioning, lifecycle, policy]
         self.register_outputs({})
 
     @property
     def arns(self) -> list[pulumi.Output[str]]:
-        """The bucket and its files."""
+        """ARNs of the bucket and of its files."""
         return [self.bucket.arn, pulumi.Output.concat(self.bucket.arn, "/*")]
 
 
-def _lifetimes(days: int) -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDict]:
-    """Return when files, their older versions and leftovers of both are deleted."""
+def _lifecycle_rules(days: int) -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDict]:
+    """Expire files after `days`, and older versions, delete markers and incomplete uploads."""
     return [
         {"id": "files", "status": "Enabled", "filter": {"prefix": FOLDER}, "expiration": {"days": days}},
         {
@@ -101,6 +101,6 @@ def _lifetimes(days: int) -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDic
             "filter": {"prefix": ""},
             "noncurrent_version_expiration": {"noncurrent_days": min(days, OLD_VERSION_DAYS)},
             "expiration": {"expired_object_delete_marker": True},
-            "abort_incomplete_multipart_upload": {"days_after_initiation": UNFINISHED_DAYS},
+            "abort_incomplete_multipart_upload": {"days_after_initiation": INCOMPLETE_UPLOAD_DAYS},
         },
     ]

@@ -1,7 +1,6 @@
 
-// A CloudFront Function: lets in whom NETWORKS names, and everybody to the paths in OPEN. Both are written
-// before this text at the deploy. What is not known to be open is shut, so that no other spelling of a path,
-// such as one with `%2D` in it, is a way around.
+// CloudFront function: admits viewers from NETWORKS, and all viewers of the paths in OPEN. The deploy prepends
+// both constants. It compares whole paths, so that no other spelling of one, such as with `%2D`, bypasses it.
 
 function handler(event) {
   var request = event.request;
@@ -30,14 +29,14 @@ function isIn(address, network) {
   });
 }
 
-// The 4 bytes of an IPv4 address, the 16 of an IPv6 address, none of what is neither.
+// Return the 4 bytes of an IPv4 address, the 16 of an IPv6 address, or none if it is invalid.
 function bytesOf(text) {
   var bytes = text.includes(":") ? bytesOfIpv6(text) : text.split(".").map(Number);
   return bytes.every((byte) => byte >= 0 && byte <= 255) ? bytes : [];
 }
 
 function bytesOfIpv6(text) {
-  // `::` stands for as many groups of zeros as are missing.
+  // `::` stands for the missing groups of zeros.
   var halves = text.split("::").map((half) => (half ? half.split(":") : []));
   var missing = 8 - halves.reduce((sum, half) => sum + half.length, 0);
   if (halves.length > 2 || missing < 0 || (halves.length === 1 && missing > 0)) {

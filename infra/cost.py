@@ -1,8 +1,7 @@
-"""Monthly price of a stack: at rest, for an order, and for an open order-status page.
+"""Monthly price of a stack: idle, per order, and per open order-status page.
 
-Amounts are in the units that AWS charges by, under the names of `prices.toml`. What a stack has at rest comes
-from the resources that the program registers; what an order or a request takes was counted
-(docs/benchmarks.md).
+Amounts are in AWS's billing units, under the names of `prices.toml`. Those of an idle stack come from the
+resources that the program registers; those of an order or a request were measured (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -16,20 +15,19 @@ from typing import Any
 
 from infra.prices import Prices
 
-HOURS = 730  # of a month, as AWS's calculator counts
+HOURS = 730  # per month, as in AWS's pricing calculator
 DAYS = HOURS / 24
 GB = 1e9
 
-# --- At rest ---
+# --- Idle ---
 
 RUNS_AN_HOUR = {"minute": 60, "hour": 1, "day": 1 / 24}
 # A run of ReconcileOrders without orders
 RUN_SECONDS = 0.15
 RUN = {"lambda.request": 1, "sqs.request": 3, "dynamodb.read_unit": 4, "dynamodb.write_unit": 2}
 RUN_LOG = 1_500  # bytes
-POLLS_AN_HOUR = 5 * 3600 / 20  # of a queue by Lambda: five connections, each with polls of 20 seconds
-# That the functions publish all the time; others count only in hours in which something fails.
-ALWAYS_PUBLISHED = 4
+POLLS_AN_HOUR = 5 * 3600 / 20  # Lambda polls a queue by five connections, for 20 seconds at a time
+PUBLISHED_METRICS = 4  # AWS charges for others only in hours with failures
 
 # --- An order, over HTTP, in a batch of its own ---
 
@@ -67,32 +65,32 @@ class Use:
     """Orders and open screens of a stack."""
 
     orders_a_day: int = 500
-    screens: int = 1  # order-status pages that are open day and night
+    screens: int = 1  # order-status pages, open 24 hours a day
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bill:
-    """A month's amounts, by what they are for."""
+    """A month's amounts, by cause."""
 
     at_rest: Amounts
-    order: Amounts  # one
-    screen: Amounts  # one
+    order: Amounts  # of one order
+    screen: Amounts  # of one screen
     use: Use
 
     @property
     def total(self) -> Amounts:
-        """All amounts of a month."""
+        """Sum of all amounts."""
         orders = self.use.orders_a_day * DAYS
         return _sum((self.at_rest, 1), (self.order, orders), (self.screen, self.use.screens))
 
     def always_free(self, prices: Prices) -> float:
-        """Return what an account that has nothing else need not pay, in US dollars."""
-        free = {name: min(self.total.get(name, 0), most) for name, most in prices.always_free.items()}
+        """Return the US dollars that AWS's free tier covers in an account with only this stack."""
+        free = {name: min(self.total.get(name, 0), limit) for name, limit in prices.always_free.items()}
         return dollars(free, prices)
 
 
 def bill(resources: Iterable[Mapping[str, Any]], use: Use) -> Bill:
-    """Return a month's amounts of a stack.
+    """Return a month's amounts.
 
     Parameters
     ----------
@@ -103,7 +101,10 @@ def bill(resources: Iterable[Mapping[str, Any]], use: Use) -> Bill:
     memory = max(resource["inputs"]["memorySize"] for resource in found if _is(resource, "lambda/function"))
     gigabytes = memory / 1024
     return Bill(
-        at_rest=_sum(*((_of_resource(resource, gigabytes), 1) for resource in found), (_unregistered(), 1)),
+        at_rest=_sum(
+            *((_of_resource(resource, gigabytes), 1) for resource in found),
+            ({"cloudwatch.metric_month": PUBLISHED_METRICS}, 1),
+        ),
         order=_function(ORDER, ORDER_SECONDS * gigabytes, ORDER_LOG),
         screen=_sum((_function(STATUS, STATUS_SECONDS * gigabytes, STATUS_LOG), requests(use.orders_a_day))),
         use=use,
@@ -111,12 +112,12 @@ def bill(resources: Iterable[Mapping[str, Any]], use: Use) -> Bill:
 
 
 def dollars(amounts: Amounts, prices: Prices) -> float:
-    """Return the price of amounts, without those that the table does not have."""
+    """Return the price of the amounts that have a price."""
     return sum(amount * prices[name] for name, amount in amounts.items() if name in prices.by_name)
 
 
 def unpriced(amounts: Amounts, prices: Prices) -> list[str]:
-    """Return the names of the amounts that the table has no price for."""
+    """Return the names of the amounts without a price."""
     return sorted(name for name in amounts if name not in prices.by_name)
 
 
@@ -129,7 +130,7 @@ def by_service(amounts: Amounts, prices: Prices) -> dict[str, float]:
 
 
 def requests(orders_a_day: int) -> float:
-    """Return how often an open order-status page polls in a month, if orders are spread over the day."""
+    """Return the polls of an open order-status page in a month, with orders spread evenly over the day."""
     lively = 1 - math.exp(-orders_a_day * LIVELY / 86_400)  # the share of the day
     a_second = lively / (OFTEN + RESPONSE) + (1 - lively) / (SELDOM + RESPONSE)
     return HOURS * 3600 * a_second
@@ -159,10 +160,6 @@ def _of_resource(resource: Mapping[str, Any], gigabytes: float) -> Amounts:
         runs = HOURS * RUNS_AN_HOUR[unit] / int(every)
         return _sum((_function(RUN, RUN_SECONDS * gigabytes, RUN_LOG), runs))
     return {}
-
-
-def _unregistered() -> Amounts:
-    return {"cloudwatch.metric_month": ALWAYS_PUBLISHED}
 
 
 def _function(amounts: Amounts, gigabyte_seconds: float, logged: int) -> Amounts:

@@ -17,23 +17,23 @@ from infra.settings import Settings
 
 DATABASE_NAME = "cafe_db"
 APPLICATION_USER = "cafe_user"
-STATUS_USER = "cafe_status"  # It reads, by a few connections: the page is public.
+STATUS_USER = "cafe_status"  # read-only with few connections, since public pages use it
 MASTER_USER = "cafe_admin"
 ENGINE_VERSION = "8.4"
 CERTIFICATE_AUTHORITY = "rds-ca-rsa2048-g1"
-# Otherwise RDS keeps a version whose support has ended, for 0.1 US dollars an hour and processor. It can only
-# be set on a new instance: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/extended-support.html
+# RDS charges 0.10 US dollars per vCPU and hour for Extended Support of a version, which is on by default and
+# can be declined for new instances only: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/extended-support.html
 LIFECYCLE = "open-source-rds-extended-support-disabled"
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIOPS.Autoscaling.html
 MAX_STORAGE = 65_536  # gigabytes
 GROWTH = 80  # gigabytes; 9 US dollars a month
-LEAST_GROWTH = 1.1  # times the storage: less is refused
-QUIET_GROWTH = 1.26  # times the storage: from less on, RDS warns that the limit is near
+MIN_LIMIT = 1.1  # times the storage; RDS refuses a lower limit
+MIN_LIMIT_WITHOUT_WARNING = 1.26  # times the storage; RDS reports a lower limit as nearly reached
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseArgs:
-    """What the database needs from outside."""
+    """Inputs of Database."""
 
     network: Network
     instance_class: str
@@ -41,13 +41,13 @@ class DatabaseArgs:
     multi_az: bool
     backup_days: int
     deletion_protection: bool
-    snapshot: str  # what the database is made from; empty for a new one
-    final_snapshot: bool  # whether one stays after a destroy
-    keeps_backups: bool  # whether automated backups stay after the instance is gone
+    snapshot: str  # to restore from; empty for a new database
+    final_snapshot: bool  # take one at a destroy
+    keeps_backups: bool  # keep automated backups of a deleted instance
 
     @classmethod
     def of(cls, settings: Settings, network: Network) -> DatabaseArgs:
-        """Take them from the stack's settings."""
+        """Read the inputs from the settings."""
         return cls(
             network=network,
             instance_class=settings.database_instance_class,
@@ -62,17 +62,17 @@ class DatabaseArgs:
 
 
 class Database(pulumi.ComponentResource):
-    """An encrypted MySQL in private subnets that takes TLS connections only, and the functions' login.
+    """An encrypted MySQL instance in private subnets that requires TLS, and the functions' logins.
 
-    RDS makes, keeps and rotates the master user's password itself; the stack's state never holds it.
+    RDS manages the master user's password in a secret of its own, so it is not in the stack's state.
     """
 
     instance: aws.rds.Instance
     secret: aws.secretsmanager.Secret
-    """`CafeDevDBSM`: what the functions log in with."""
+    """`CafeDevDBSM`: the login of the application user."""
     login: aws.secretsmanager.SecretVersion
     status_secret: aws.secretsmanager.Secret
-    """`CafeStatusDBSM`: what `GetOrderStatusLambda` logs in with."""
+    """`CafeStatusDBSM`: the login of the read-only user."""
     status_login: aws.secretsmanager.SecretVersion
     master_secret_arn: pulumi.Output[str]
 
@@ -83,7 +83,7 @@ class Database(pulumi.ComponentResource):
         subnets = aws.rds.SubnetGroup(
             "cafe-db",
             subnet_ids=args.network.subnet_ids,
-            # In place, RDS refuses the subnets of another network, half-way through a deploy.
+            # The provider updates it in place, but RDS refuses subnets of another VPC during the deploy.
             opts=pulumi.ResourceOptions(parent=self, replace_on_changes=["subnetIds"]),
         )
         parameters = aws.rds.ParameterGroup(
@@ -92,8 +92,8 @@ class Database(pulumi.ComponentResource):
             parameters=[{"name": "require_secure_transport", "value": "1"}],
             opts=child,
         )
-        # Another one for a database that takes this one's place: a snapshot's name can be used once.
-        last = random.RandomId(
+        # A snapshot's name is unique, so each replacement of the instance gets a new one.
+        suffix = random.RandomId(
             "final-snapshot",
             byte_length=4,
             keepers={"snapshot": args.snapshot, "subnets": subnets.name},
@@ -122,16 +122,16 @@ class Database(pulumi.ComponentResource):
             multi_az=args.multi_az,
             backup_retention_period=args.backup_days,
             copy_tags_to_snapshot=True,
-            # A database can be restored from them to any time; they expire after `backup_days`.
+            # For a restore to a point in time; they expire after `backup_days`.
             delete_automated_backups=not args.keeps_backups,
-            # A deploy does what it says, and leaves nothing to a maintenance window; orders wait meanwhile.
+            # Without it, changes wait for the maintenance window, and every preview until then shows them.
             apply_immediately=True,
             deletion_protection=args.deletion_protection,
             skip_final_snapshot=not args.final_snapshot,
             final_snapshot_identifier=pulumi.Output.concat(
-                f"{pulumi.get_project()}-{pulumi.get_stack()}-", last.hex
+                f"{pulumi.get_project()}-{pulumi.get_stack()}-", suffix.hex
             ),
-            # A running instance keeps its lifecycle, and cannot move to another network: RDS refuses both.
+            # RDS can change neither the support lifecycle nor the VPC of a running instance.
             opts=pulumi.ResourceOptions(
                 parent=self,
                 ignore_changes=["engineLifecycleSupport"],
@@ -144,7 +144,7 @@ class Database(pulumi.ComponentResource):
 
         days = 7 if args.deletion_protection else 0
         self.secret, self.login = self._login("CafeDevDBSM", APPLICATION_USER, "application-user", days)
-        # Not protected: the previous release does not know it, and the way back to it would be refused.
+        # Not protected: a rollback to a release without this secret would be refused.
         self.status_secret, self.status_login = self._login(
             "CafeStatusDBSM", STATUS_USER, "status-user", days, protect=False
         )
@@ -152,13 +152,13 @@ class Database(pulumi.ComponentResource):
 
     @property
     def secret_arns(self) -> list[pulumi.Output[str]]:
-        """The logins of the functions' and of the master user."""
+        """ARNs of the secrets of the application, the read-only and the master user."""
         return [self.secret.arn, self.status_secret.arn, self.master_secret_arn]
 
     def _login(
         self, name: str, user: str, password_name: str, recovery_days: int, *, protect: bool | None = None
     ) -> tuple[aws.secretsmanager.Secret, aws.secretsmanager.SecretVersion]:
-        """Make a user's password, and keep it in a secret with where the database is."""
+        """Create a user's password, and a secret with it and the address of the database."""
         child = pulumi.ResourceOptions(parent=self)
         password = random.RandomPassword(password_name, length=32, special=False, opts=child)
         secret = aws.secretsmanager.Secret(
@@ -185,25 +185,25 @@ class Database(pulumi.ComponentResource):
 
 
 def managed_secret(identifier: str, secrets: Sequence[Any] | None) -> str:
-    """Return the ARN of the secret that RDS keeps the master user's password in.
+    """Return the ARN of the secret with the master user's password.
 
     Raises
     ------
     pulumi.RunError
-        The instance has none: its restore failed before RDS made it, or it was restored outside Pulumi.
+        The instance has no such secret: its restore was interrupted, or made outside Pulumi.
     """
     if secrets:
         return str(secrets[0].secret_arn)
     raise pulumi.RunError(
-        f"Database {identifier} has no secret of its master user, which RDS makes and no deploy adds later. "
-        f"Type `aws rds modify-db-instance --db-instance-identifier {identifier} "
+        f"Database {identifier} has no secret of its master user, and no deploy can add it. Run "
+        f"`aws rds modify-db-instance --db-instance-identifier {identifier} "
         "--manage-master-user-password --apply-immediately`, wait until it is available, and deploy with "
         "ARGS=--refresh."
     )
 
 
 def storage_limit(storage: int) -> int | None:
-    """Return to how many gigabytes the storage may grow by itself; None if it is too large to grow."""
-    if storage * LEAST_GROWTH > MAX_STORAGE:
+    """Return the limit in gigabytes for storage autoscaling; None if the storage is too large for one."""
+    if storage * MIN_LIMIT > MAX_STORAGE:
         return None
-    return min(max(storage + GROWTH, math.ceil(storage * QUIET_GROWTH)), MAX_STORAGE)
+    return min(max(storage + GROWTH, math.ceil(storage * MIN_LIMIT_WITHOUT_WARNING)), MAX_STORAGE)

@@ -1,4 +1,4 @@
-"""The database's schema and the tables' first items, brought up to date at each deploy that changes them."""
+"""Runs `MigrateDatabase` at each deploy that changes a migration, the menu, a login or the database."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from infra.settings import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class SchemaArgs:
-    """What the migration needs from outside."""
+    """Inputs of Schema."""
 
     migrate: Function
     migrations: Files
     menu: Mapping[str, Decimal]
-    time_zone: str  # in which days are counted: with another one they are counted again
+    time_zone: str  # of the daily counters, which a change of it recounts
     database: Database
 
     @classmethod
     def of(cls, settings: Settings, migrate: Function, database: Database) -> SchemaArgs:
-        """Take the menu from the stack's settings, and the migrations from their directory."""
+        """Read the menu and time zone from the settings, and the migrations from their directory."""
         return cls(
             migrate=migrate,
             migrations=archives.migrations(),
@@ -41,16 +41,16 @@ class SchemaArgs:
 
 
 class Schema(pulumi.ComponentResource):
-    """One run of `MigrateDatabase` per change of a migration, the menu, a login or the database itself.
+    """An invocation of `MigrateDatabase`.
 
-    What uses the database depends on `migrated`, so that no code runs before its schema is there.
+    Functions that use the database depend on `migrated`, so that their code is deployed after its schema.
     """
 
     migrated: aws.lambda_.Invocation
 
     def __init__(self, name: str, args: SchemaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Schema", name, None, opts)
-        # The answer of a function is part of the stack's state: it names migrations and nothing secret.
+        # Pulumi stores the function's response in the state: it lists migrations and contains no secret.
         self.migrated = aws.lambda_.Invocation(
             "migrate",
             function_name=args.migrate.function.name,
@@ -70,7 +70,7 @@ class Schema(pulumi.ComponentResource):
 
 
 def fingerprint(files: Files) -> str:
-    """Hash files' names and contents, so that any change of one shows."""
+    """Return a hash of the files' names and contents."""
     digest = hashlib.sha256()
     for name in sorted(files):
         content = files[name].read_bytes()

@@ -1,4 +1,4 @@
-"""The DynamoDB tables: orders by id, the counters that are read fast, and the keys of requests."""
+"""The DynamoDB tables: orders by id, menu and counters, order metrics, and idempotency keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PRICE_ATTRIBUTE = "price"
 
 @dataclass(frozen=True, kw_only=True)
 class TablesArgs:
-    """What the tables need from outside."""
+    """Inputs of Tables."""
 
     deletion_protection: bool
 
@@ -24,8 +24,8 @@ class TablesArgs:
 class Tables(pulumi.ComponentResource):
     """`Orders`, `CafeMenu`, `CafeOrderMetrics`, `IdempotencyKeys`: on demand, with point-in-time recovery.
 
-    They start empty: the menu and `TOTAL_ORDERS` are put in by the migration function, in a way that
-    never sets a counter back (`docs/decisions/0004-items-by-migration.md`).
+    `MigrateDatabase` creates the menu and `TOTAL_ORDERS`, without resetting a counter that exists
+    (`docs/decisions/0004-items-by-migration.md`).
     """
 
     orders: aws.dynamodb.Table
@@ -37,8 +37,8 @@ class Tables(pulumi.ComponentResource):
         super().__init__("cafe:orders:Tables", name, None, opts)
         self._deletion_protection = args.deletion_protection
         self.orders = self._table("Orders", key="orderId")
-        # `GET /menu` reads the index: only items with a price are in it, and a counted order writes nothing
-        # to it, since the counter is not projected.
+        # `GET /menu` scans the index. It contains only items with a price; the counter is not projected, so
+        # that counting an order does not write to it.
         self.menu = self._table(
             "CafeMenu",
             key="item",
@@ -49,13 +49,13 @@ class Tables(pulumi.ComponentResource):
         )
         expiry: aws.dynamodb.TableTtlArgsDict = {"attribute_name": EXPIRY_ATTRIBUTE, "enabled": True}
         self.metrics = self._table("CafeOrderMetrics", key="metric", ttl=expiry)
-        # Keys hold for a day. The previous release does not know the table, and deletes it on the way back.
+        # Not protected: its keys expire within a day, and a rollback to a release without it deletes it.
         self.idempotency = self._table("IdempotencyKeys", key="key", is_protected=False, ttl=expiry)
         self.register_outputs({})
 
     @property
     def arns(self) -> list[pulumi.Output[str]]:
-        """The tables of the functions in the VPC; `IdempotencyKeys` is for PlaceOrder, which is outside."""
+        """ARNs of the tables that functions in the VPC use; PlaceOrder, which uses the other, is outside."""
         return [self.orders.arn, self.menu.arn, self.metrics.arn]
 
     def _table(

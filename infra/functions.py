@@ -1,7 +1,8 @@
-"""The functions: what each is given, and what each may do."""
+"""The Lambda functions: environment variables, permissions and timeout of each."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -14,17 +15,20 @@ from infra.backup import Backup
 from infra.database import Database
 from infra.database_migration import Schema
 from infra.dynamodb_tables import MENU_INDEX, Tables
-from infra.lambda_function import Function, FunctionArgs, FunctionDefaults
+from infra.lambda_function import Function, FunctionArgs
 from infra.messaging import Messaging
 from infra.network import Network
 from infra.page import Page
 from infra.settings import Settings
 from infra.tracking_keys import TrackingKeys
 
+HTTP_TIMEOUT = 29  # seconds; API Gateway waits no longer
+MAX_TIMEOUT = 900  # seconds; Lambda's limit
+
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
-    """The parts that functions work with."""
+class SharedResources:
+    """Settings and components that functions, alarms and outputs refer to."""
 
     settings: Settings
     region: str
@@ -37,22 +41,13 @@ class Surroundings:
     backup: Backup
 
     @property
-    def defaults(self) -> FunctionDefaults:
-        """What all functions share."""
-        return FunctionDefaults(
-            runtime=self.settings.python_runtime,
-            memory_size=self.settings.memory_size,
-            log_retention_days=self.settings.log_retention_days,
-        )
-
-    @property
-    def login(self) -> iam.Statement:
-        """Read the application user's secret."""
+    def read_login(self) -> iam.Statement:
+        """Allow reading the application user's secret."""
         return iam.read_secret(self.database.secret.arn)
 
     @property
-    def names(self) -> dict[str, pulumi.Input[str]]:
-        """Where the stores are, and whose days are counted."""
+    def store_variables(self) -> dict[str, pulumi.Input[str]]:
+        """Return the variables with the names of the stores, and the time zone in which days are counted."""
         return {
             "DATABASE_SECRET": self.database.secret.arn,
             "ORDERS_TABLE": self.tables.orders.name,
@@ -62,282 +57,269 @@ class Surroundings:
         }
 
     @property
-    def queue_client(self) -> dict[str, pulumi.Input[str]]:
-        """By which of SQS's names functions in the VPC reach it: its plain name has no IPv6 address."""
+    def sqs_variables(self) -> dict[str, pulumi.Input[str]]:
+        """Select SQS's dual-stack endpoint for IPv6; its default endpoint has no IPv6 address."""
         return {} if self.network.private_endpoints else {"SQS_DUALSTACK": "true"}
 
     @property
-    def open_orders(self) -> dict[str, pulumi.Input[str]]:
-        """For how long an order that nobody closed is an open one."""
+    def open_hours(self) -> dict[str, pulumi.Input[str]]:
+        """Return the variable with the hours after which an order no longer counts as open."""
         return {"OPEN_HOURS": str(self.settings.open_hours)}
 
     @property
-    def through_cloudfront(self) -> dict[str, pulumi.Input[str]]:
-        """Accept only requests that came through CloudFront, where networks are limited."""
+    def origin_variables(self) -> dict[str, pulumi.Input[str]]:
+        """With `cidrs`: accept only requests through CloudFront, which checks the network."""
         secret = self.access.origin_secret_hash
         return {"ORIGIN_SECRET_SHA256": secret} if secret else {}
 
-    def files(self, handler: str) -> archives.Files:
-        """Collect the archive of a function that talks to the database and counts days."""
-        return {
-            **archives.code(handler),
-            **archives.database_certificate(self.region),
-            **archives.time_zone(self.settings.time_zone),
-        }
+    @property
+    def time_zone_files(self) -> archives.Files:
+        """Return the time zone's data."""
+        return archives.time_zone(self.settings.time_zone)
+
+    def function(
+        self,
+        name: str,
+        handler: str,
+        *,
+        environment: Mapping[str, pulumi.Input[str]],
+        statements: Sequence[iam.Statement],
+        timeout: int,
+        uses_database: bool = True,
+        files: archives.Files | None = None,
+        after: Sequence[pulumi.Resource] = (),
+    ) -> Function:
+        """Create a function; one that uses the database gets RDS's certificate and runs in the VPC."""
+        certificate = archives.database_certificate(self.region) if uses_database else {}
+        return Function(
+            name,
+            FunctionArgs(
+                handler=handler,
+                files={**archives.code(handler), **certificate, **(files or {})},
+                runtime=self.settings.python_runtime,
+                environment=environment,
+                statements=statements,
+                network=self.network if uses_database else None,
+                timeout=timeout,
+                memory_size=self.settings.memory_size,
+                log_retention_days=self.settings.log_retention_days,
+                after=after,
+            ),
+        )
 
 
-def place_order(given: Surroundings, api: Api, page: Page) -> Function:
-    """`POST /orders`: check the order, publish it. Outside the VPC, where SNS needs no endpoint."""
-    keys = given.tables.idempotency
+def place_order(shared: SharedResources, api: Api, page: Page) -> Function:
+    """`POST /orders`: validate the order and publish it; outside the VPC, which has no endpoint for SNS."""
+    keys = shared.tables.idempotency
     api_key = api.orders_key_hash
-    return Function(
+    return shared.function(
         "PlaceOrder",
-        FunctionArgs(
-            handler="place_order",
-            files=archives.code("place_order"),
-            defaults=given.defaults,
-            environment={
-                "TOPIC_ARN": given.messaging.topic.arn,
-                "IDEMPOTENCY_TABLE": keys.name,
-                # For the link to the customer's page.
-                "TRACKING_SECRET": given.tracking.secret.arn,
-                "PAGE_ORIGIN": page.origin,
-                # Who has the API key may choose an order's id.
-                **({"ORDERS_API_KEY_SHA256": api_key} if api_key else {}),
-            },
-            statements=[
-                iam.publish(given.messaging.topic),
-                iam.put_item(keys),
-                iam.read_secret(given.tracking.secret.arn),
-            ],
-            timeout=20,  # two attempts each at DynamoDB and SNS
-            after=[given.tracking.version],
-        ),
+        "place_order",
+        uses_database=False,
+        environment={
+            "TOPIC_ARN": shared.messaging.topic.arn,
+            "IDEMPOTENCY_TABLE": keys.name,
+            # For the link to the customer's page
+            "TRACKING_SECRET": shared.tracking.secret.arn,
+            "PAGE_ORIGIN": page.origin,
+            # Clients with the API key may choose an order's id.
+            **({"ORDERS_API_KEY_SHA256": api_key} if api_key else {}),
+        },
+        statements=[
+            iam.publish(shared.messaging.topic),
+            iam.put_item(keys),
+            iam.read_secret(shared.tracking.secret.arn),
+        ],
+        timeout=20,  # two attempts each at DynamoDB and SNS
+        after=[shared.tracking.version],
     )
 
 
-def order_processor(given: Surroundings, schema: Schema) -> Function:
-    """The worker: write a batch of orders to MySQL, then to DynamoDB."""
-    tables = given.tables
-    return Function(
+def order_processor(shared: SharedResources, schema: Schema) -> Function:
+    """Create the worker: it writes a batch of orders to MySQL, then to DynamoDB."""
+    tables = shared.tables
+    return shared.function(
         "OrderProcessor",
-        FunctionArgs(
-            handler="order_processor",
-            files=given.files("order_processor"),
-            defaults=given.defaults,
-            environment={
-                **given.names,
-                **given.queue_client,
-                "QUEUE_URL": given.messaging.queue.url,
-            },
-            statements=[
-                iam.consume(given.messaging.queue),
-                iam.back_off(given.messaging.queue),
-                given.login,
-                iam.write_items(tables.orders),
-                # An order that was sent long ago may have been moved before the database was restored.
-                iam.get_items(tables.orders),
-                iam.update_items(tables.menu, tables.metrics),
-            ],
-            network=given.network,
-            timeout=given.settings.worker_timeout,
-            after=[schema.migrated],
-        ),
+        "order_processor",
+        files=shared.time_zone_files,
+        environment={
+            **shared.store_variables,
+            **shared.sqs_variables,
+            "QUEUE_URL": shared.messaging.queue.url,
+        },
+        statements=[
+            iam.consume(shared.messaging.queue),
+            iam.change_visibility(shared.messaging.queue),
+            shared.read_login,
+            iam.write_items(tables.orders),
+            # After a restore of the database, DynamoDB may have a later state of a redelivered order.
+            iam.get_items(tables.orders),
+            iam.update_items(tables.menu, tables.metrics),
+        ],
+        timeout=shared.settings.worker_timeout,
+        after=[schema.migrated],
     )
 
 
-def get_order_status(given: Surroundings, schema: Schema) -> Function:
-    """`GET /order-status`: read what the page shows, and change nothing."""
-    messaging = given.messaging
-    return Function(
+def get_order_status(shared: SharedResources, schema: Schema) -> Function:
+    """`GET /order-status`: read what the page shows."""
+    messaging, secret = shared.messaging, shared.database.status_secret.arn
+    return shared.function(
         "GetOrderStatusLambda",
-        FunctionArgs(
-            handler="get_order_status",
-            files=given.files("get_order_status"),
-            defaults=given.defaults,
-            environment={
-                **given.names,
-                "DATABASE_SECRET": given.database.status_secret.arn,
-                **given.open_orders,
-                **given.queue_client,
-                "QUEUE_URL": messaging.queue.url,
-                "DEAD_LETTER_QUEUE_URL": messaging.dead_letters.url,
-                "CUSTOMER_NAMES": given.settings.customer_names,
-                **given.through_cloudfront,
-                # Where people sign in, a deploy opens nothing before the API has its authorizer.
-                **({"SIGNED_IN_ONLY": "true"} if given.access.mode == "login" else {}),
-            },
-            statements=[
-                iam.read_secret(given.database.status_secret.arn),
-                # For one release: the previous one's code logs in with it until its own successor is there.
-                given.login,
-                iam.get_items(given.tables.metrics),
-                iam.count_messages(messaging.queue, messaging.dead_letters),
-            ],
-            network=given.network,
-            timeout=29,  # what API Gateway waits
-            after=[schema.migrated],
-        ),
+        "get_order_status",
+        files=shared.time_zone_files,
+        environment={
+            **shared.store_variables,
+            "DATABASE_SECRET": secret,
+            **shared.open_hours,
+            **shared.sqs_variables,
+            "QUEUE_URL": messaging.queue.url,
+            "DEAD_LETTER_QUEUE_URL": messaging.dead_letters.url,
+            "CUSTOMER_NAMES": shared.settings.customer_names,
+            **shared.origin_variables,
+            # A deploy that switches to `login` changes the function before the API has its authorizer.
+            **({"SIGNED_IN_ONLY": "true"} if shared.access.mode == "login" else {}),
+        },
+        statements=[
+            iam.read_secret(secret),
+            # For the previous release's code, which runs until this deploy replaces it.
+            shared.read_login,
+            iam.get_items(shared.tables.metrics),
+            iam.count_messages(messaging.queue, messaging.dead_letters),
+        ],
+        timeout=HTTP_TIMEOUT,
+        after=[schema.migrated],
     )
 
 
-def get_menu(given: Surroundings) -> Function:
-    """`GET /menu`: what can be ordered, and for how much. It needs no database, and so no VPC."""
-    menu = given.tables.menu
-    return Function(
+def get_menu(shared: SharedResources) -> Function:
+    """`GET /menu`: return the items on sale with their prices."""
+    menu = shared.tables.menu
+    return shared.function(
         "GetMenu",
-        FunctionArgs(
-            handler="get_menu",
-            files=archives.code("get_menu"),
-            defaults=given.defaults,
-            environment={"MENU_TABLE": menu.name, "MENU_INDEX": MENU_INDEX},
-            statements=[iam.scan_index(menu, MENU_INDEX)],
-            timeout=10,
-        ),
+        "get_menu",
+        uses_database=False,
+        environment={"MENU_TABLE": menu.name, "MENU_INDEX": MENU_INDEX},
+        statements=[iam.scan_index(menu, MENU_INDEX)],
+        timeout=10,
     )
 
 
-def staff_orders(given: Surroundings, schema: Schema) -> Function:
-    """`GET /kitchen`, `GET` and `PATCH /orders/{id}`: show orders to staff, and change their states."""
-    return Function(
+def staff_orders(shared: SharedResources, schema: Schema) -> Function:
+    """`GET /kitchen`, `GET` and `PATCH /orders/{id}`: return orders to staff, and change their states."""
+    return shared.function(
         "StaffOrders",
-        FunctionArgs(
-            handler="staff_orders",
-            files={**archives.code("staff_orders"), **archives.database_certificate(given.region)},
-            defaults=given.defaults,
-            environment={
-                "DATABASE_SECRET": given.database.secret.arn,
-                "ORDERS_TABLE": given.tables.orders.name,
-                **given.open_orders,
-                **given.through_cloudfront,
-            },
-            statements=[given.login, iam.put_item(given.tables.orders)],
-            network=given.network,
-            timeout=29,  # what API Gateway waits
-            after=[schema.migrated],
-        ),
+        "staff_orders",
+        environment={
+            "DATABASE_SECRET": shared.database.secret.arn,
+            "ORDERS_TABLE": shared.tables.orders.name,
+            **shared.open_hours,
+            **shared.origin_variables,
+        },
+        statements=[shared.read_login, iam.put_item(shared.tables.orders)],
+        timeout=HTTP_TIMEOUT,
+        after=[schema.migrated],
     )
 
 
-def public_orders(given: Surroundings, schema: Schema) -> Function:
-    """`GET /ready` and `GET /track`: show everybody the pickup numbers, and customers their own order."""
-    secret = given.database.status_secret.arn
-    return Function(
+def public_orders(shared: SharedResources, schema: Schema) -> Function:
+    """`GET /ready` and `GET /track`: return the pickup numbers, and a customer's own order."""
+    secret, tracking = shared.database.status_secret.arn, shared.tracking
+    return shared.function(
         "PublicOrders",
-        FunctionArgs(
-            handler="public_orders",
-            files={**archives.code("public_orders"), **archives.database_certificate(given.region)},
-            defaults=given.defaults,
-            environment={
-                "DATABASE_SECRET": secret,
-                "TRACKING_SECRET": given.tracking.secret.arn,
-                **given.open_orders,
-            },
-            statements=[iam.read_secret(secret), iam.read_secret(given.tracking.secret.arn)],
-            network=given.network,
-            timeout=29,  # what API Gateway waits
-            after=[schema.migrated, given.tracking.version],
-        ),
+        "public_orders",
+        environment={
+            "DATABASE_SECRET": secret,
+            "TRACKING_SECRET": tracking.secret.arn,
+            **shared.open_hours,
+        },
+        statements=[iam.read_secret(secret), iam.read_secret(tracking.secret.arn)],
+        timeout=HTTP_TIMEOUT,
+        after=[schema.migrated, tracking.version],
     )
 
 
-def reconcile_orders(given: Surroundings, schema: Schema) -> Function:
-    """Compare MySQL with DynamoDB, repair what DynamoDB lacks, and record the orders in `OrderDLQ`.
+def reconcile_orders(shared: SharedResources, schema: Schema) -> Function:
+    """Compare MySQL with DynamoDB, repair DynamoDB, and record the orders in `OrderDLQ`.
 
-    Scheduled every minute; operators call it for more (`functions/README.md`).
+    Scheduled every minute; operators invoke it with other commands (`functions/README.md`).
     """
-    tables = given.tables
-    is_alarmed = given.settings.waiting_alarm_minutes > 0
-    return Function(
+    tables, dead_letters = shared.tables, shared.messaging.dead_letters
+    return shared.function(
         "ReconcileOrders",
-        FunctionArgs(
-            handler="reconcile_orders",
-            files=given.files("reconcile_orders"),
-            defaults=given.defaults,
-            environment={
-                **given.names,
-                **given.open_orders,
-                **given.queue_client,
-                "DEAD_LETTER_QUEUE_URL": given.messaging.dead_letters.url,
-                # CloudWatch charges for each metric: this one is published where an alarm watches it.
-                **({"PUBLISH_OLDEST_WAITING": "true"} if is_alarmed else {}),
-            },
-            statements=[
-                given.login,
-                iam.write_items(tables.orders),
-                iam.update_items(tables.menu, tables.metrics),
-                iam.get_items(tables.orders, tables.menu, tables.metrics),
-                # An audit finds counters that no order stands for by reading all of them.
-                iam.scan(tables.menu, tables.metrics),
-                iam.sweep(given.messaging.dead_letters),
-            ],
-            network=given.network,
-            timeout=900,  # the most that there is; the scheduled run takes seconds
-            after=[schema.migrated],
-        ),
+        "reconcile_orders",
+        files=shared.time_zone_files,
+        environment={
+            **shared.store_variables,
+            **shared.open_hours,
+            **shared.sqs_variables,
+            "DEAD_LETTER_QUEUE_URL": dead_letters.url,
+            # CloudWatch charges for each metric, so this one is published only if an alarm uses it.
+            **({"PUBLISH_OLDEST_WAITING": "true"} if shared.settings.waiting_alarm_minutes else {}),
+        },
+        statements=[
+            shared.read_login,
+            iam.write_items(tables.orders),
+            iam.update_items(tables.menu, tables.metrics),
+            iam.get_items(tables.orders, tables.menu, tables.metrics),
+            # An audit reads all counters to find those without an order.
+            iam.scan(tables.menu, tables.metrics),
+            iam.take_dead_letters(dead_letters),
+        ],
+        timeout=MAX_TIMEOUT,  # a scheduled run takes seconds, a full audit minutes
+        after=[schema.migrated],
     )
 
 
-def backup_orders(given: Surroundings, schema: Schema) -> Function:
-    """Copy the orders of each day to a bucket, as the user that only reads; scheduled every six hours."""
-    secret, bucket = given.database.status_secret.arn, given.backup.bucket
-    return Function(
+def backup_orders(shared: SharedResources, schema: Schema) -> Function:
+    """Copy each day's orders to a bucket, as the read-only user; scheduled every six hours."""
+    secret, bucket = shared.database.status_secret.arn, shared.backup.bucket
+    return shared.function(
         "BackupOrders",
-        FunctionArgs(
-            handler="backup_orders",
-            files={**archives.code("backup_orders"), **archives.database_certificate(given.region)},
-            defaults=given.defaults,
-            environment={
-                "DATABASE_SECRET": secret,
-                "BACKUP_BUCKET": bucket.bucket,
-                "BACKUP_DAYS": str(given.settings.orders_backup_days),
-            },
-            statements=[iam.read_secret(secret), *iam.write_files(bucket)],
-            network=given.network,
-            timeout=900,  # the most that there is; the first run writes all days
-            after=[schema.migrated, *given.backup.ready],
-        ),
+        "backup_orders",
+        environment={
+            "DATABASE_SECRET": secret,
+            "BACKUP_BUCKET": bucket.bucket,
+            "BACKUP_DAYS": str(shared.settings.orders_backup_days),
+        },
+        statements=[iam.read_secret(secret), *iam.write_files(bucket)],
+        timeout=MAX_TIMEOUT,  # the first run writes all days
+        after=[schema.migrated, *shared.backup.ready],
     )
 
 
-def migrate_database(given: Surroundings) -> Function:
-    """Bring the schema and the tables' first items up to date.
+def migrate_database(shared: SharedResources) -> Function:
+    """Migrate the schema, and create the first items of the tables.
 
-    The only one that logs in as the master user: it is the one who makes the functions' users.
+    The only function that logs in as the master user, since it creates the users of the others.
     """
-    tables = given.tables
-    return Function(
+    database, tables = shared.database, shared.tables
+    return shared.function(
         "MigrateDatabase",
-        FunctionArgs(
-            handler="migrate_database",
-            files={**given.files("migrate_database"), **archives.migrations()},
-            defaults=given.defaults,
-            environment={
-                **given.names,
-                "STATUS_SECRET": given.database.status_secret.arn,
-                "MASTER_SECRET": given.database.master_secret_arn,
-            },
-            statements=[
-                given.login,
-                iam.read_secret(given.database.status_secret.arn),
-                iam.read_secret(given.database.master_secret_arn),
-                iam.update_items(tables.menu, tables.metrics),
-            ],
-            network=given.network,
-            timeout=900,  # the most that there is; a large table takes minutes
-        ),
+        "migrate_database",
+        files={**shared.time_zone_files, **archives.migrations()},
+        environment={
+            **shared.store_variables,
+            "STATUS_SECRET": database.status_secret.arn,
+            "MASTER_SECRET": database.master_secret_arn,
+        },
+        statements=[
+            *(iam.read_secret(arn) for arn in database.secret_arns),
+            iam.update_items(tables.menu, tables.metrics),
+        ],
+        timeout=MAX_TIMEOUT,  # a large table takes minutes
     )
 
 
-def start_worker(given: Surroundings, worker: Function) -> aws.lambda_.EventSourceMapping:
-    """Let the worker take messages off the queue.
+def worker_mapping(shared: SharedResources, worker: Function) -> aws.lambda_.EventSourceMapping:
+    """Create the event source mapping from `OrderQueue` to the worker.
 
-    Never by reserved concurrency: a throttled poller would send good orders to the dead-letter queue.
+    It limits concurrency. Reserved concurrency would throttle the poller, and move valid orders to the DLQ.
     """
-    settings = given.settings
+    settings = shared.settings
     return aws.lambda_.EventSourceMapping(
         "OrderQueue",
-        event_source_arn=given.messaging.queue.arn,
+        event_source_arn=shared.messaging.queue.arn,
         function_name=worker.function.arn,
         batch_size=settings.batch_size,
         maximum_batching_window_in_seconds=settings.batch_window,

@@ -1,88 +1,119 @@
-"""The table of all settings, `docs/settings.md`; `make settings` writes it.
+"""Generated docs, which `make docs` writes: `docs/settings.md`, and the tables of alarms.
 
-Names, types, defaults and descriptions come from `Pulumi.yaml`, ranges from the parsers, and effects from
-`infra/settings.py`.
+Settings come from `Pulumi.yaml` and `infra/settings.py`, alarms from the program of a stack with all of them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import yaml
 
-from infra.setting_parsers import Whole
+from infra.recording import ROOT, record
+from infra.setting_parsers import Integer
 from infra.settings import EFFECTS, PARSERS, Effect
 
-ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "settings.md"
-NEVER_VALID = "\x00"
+SETTINGS = ROOT / "docs" / "settings.md"
+INVALID = "\x00"
 MEANINGS = {
-    Effect.IN_PLACE: "nobody notices, but for what the setting is about",
-    Effect.SHORT_OUTAGE: "minutes in which orders wait in the queue, and none is lost",
-    Effect.NEW_ADDRESS: "whoever knows the old address has to be told the new one",
-    Effect.NEW_DATABASE: "an empty one, or the snapshot's; the old one is deleted, but for a last snapshot",
+    Effect.IN_PLACE: "without an interruption",
+    Effect.SHORT_OUTAGE: "for minutes, orders wait in the queue, and none is lost",
+    Effect.NEW_ADDRESS: "clients need the new URL",
+    Effect.NEW_DATABASE: "empty or restored from the snapshot; the old one is deleted after a final snapshot",
 }
 HEAD = """# Settings
 
-`make settings` writes this page, from `Pulumi.yaml` and `infra/settings.py`.
+`make docs` writes this page, from `Pulumi.yaml` and `infra/settings.py`.
 [How to change a setting](../README.md#make-it-yours).
 
-A change of a setting in a running stack:
+Effects of a change on a running stack:
 
 {meanings}
 
-Where `deletionProtection` is on, {protected} need two deploys: one that takes
-the protection off, and one for the change.
+With `deletionProtection`, {protected} need two deploys: one that removes
+the protection, and one for the change.
 
-| setting | type | default | range | description | a change |
+| setting | type | default | range | description | effect of a change |
 |---|---|---|---|---|---|
 """
+# Files with a table of alarms, and the links from there to the runbook
+ALARM_TABLES = {ROOT / "docs/runbook.md": "", ROOT / "infra/README.md": "../docs/runbook.md"}
+BEGIN, END = "<!-- alarms, written by `make docs` -->\n", "<!-- end of the alarms -->\n"
+WITH_ALL_ALARMS = {"waitingAlarmMinutes": "20"}
 
 
-def page(project: Path = ROOT / "Pulumi.yaml") -> str:
-    """Return the page."""
-    declared = yaml.safe_load(project.read_text(encoding="utf-8"))["config"]
+def settings_page() -> str:
+    """Return the page of all settings."""
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
     replaced = [f"`{key}`" for key in PARSERS if EFFECTS[key] in {Effect.NEW_ADDRESS, Effect.NEW_DATABASE}]
     head = HEAD.format(
         meanings="\n".join(f"- *{effect}*: {meaning}." for effect, meaning in MEANINGS.items()),
         protected=f"{', '.join(replaced[:-1])} and {replaced[-1]}",
     )
-    return head + "".join(_row(key, declared[key]) for key in PARSERS)
+    return head + "".join(_setting(key, declared[key]) for key in PARSERS)
 
 
 def value_range(parser: Callable[[str], Any]) -> str:
-    """Return what a parser accepts, in the words in which it refuses anything else."""
-    if isinstance(parser, Whole):
+    """Return the values that a parser accepts, from its error message."""
+    if isinstance(parser, Integer):
         return f"{parser.least} to {parser.most}"
     try:
-        parser(NEVER_VALID)
+        parser(INVALID)
     except ValueError as error:
         return str(error).removeprefix("must be ").removeprefix("must have ")
-    raise ValueError(f"{parser} accepts {NEVER_VALID!r}")
+    raise ValueError(f"{parser} accepts {INVALID!r}")
 
 
-def _row(key: str, entry: dict[str, Any]) -> str:
+def alarm_table(resources: Iterable[Mapping[str, Any]], runbook: str) -> str:
+    """Return the table of the alarms among recorded resources, linked to the runbook."""
+    table = "| alarm | goes off when | for |\n|---|---|---|\n"
+    for alarm in sorted(resources, key=lambda resource: str(resource["name"])):
+        if alarm["type"] == "aws:cloudwatch/metricAlarm:MetricAlarm":
+            name, inputs = alarm["name"], alarm["inputs"]
+            condition = inputs["alarmDescription"].partition(" What to do:")[0].removesuffix(".")
+            table += f"| [{name}]({runbook}#{name.lower()}) | {condition} | {_duration(inputs)} |\n"
+    return table
+
+
+def with_table(document: str, table: str) -> str:
+    """Return a document with its table of alarms replaced."""
+    head, _, rest = document.partition(BEGIN)
+    return head + BEGIN + table + END + rest.partition(END)[2]
+
+
+def _duration(alarm: Mapping[str, Any]) -> str:
+    breaching, evaluated = (
+        alarm[key] * alarm["period"] // 60 for key in ("datapointsToAlarm", "evaluationPeriods")
+    )
+    if breaching < evaluated:
+        return f"{breaching} of {evaluated} minutes"
+    return f"{evaluated} minute{'s' if evaluated > 1 else ''}"
+
+
+def _setting(key: str, entry: dict[str, Any]) -> str:
+    default = entry["default"]
     cells = (
         f"`{key}`",
         entry.get("type", "array or text"),
-        f"`{_text(entry['default'])}`",
+        f"`{default if isinstance(default, str) and default else json.dumps(default)}`",
         value_range(PARSERS[key]),
         entry["description"],
         EFFECTS[key],
     )
-    return f"| {' | '.join(map(_escaped, cells))} |\n"
+    row = " | ".join(cell.replace("|", "\\|") for cell in cells)
+    return f"| {row} |\n"
 
 
-def _text(default: object) -> str:
-    return default if isinstance(default, str) and default else json.dumps(default)
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|")
+def main() -> None:
+    """Write all generated docs."""
+    SETTINGS.write_text(settings_page(), encoding="utf-8")
+    resources = record("dev", WITH_ALL_ALARMS)["resources"]
+    for file, runbook in ALARM_TABLES.items():
+        document = file.read_text(encoding="utf-8")
+        file.write_text(with_table(document, alarm_table(resources, runbook)), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    main()

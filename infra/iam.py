@@ -1,7 +1,4 @@
-"""IAM and resource policies: one statement for each thing that one part may do to another.
-
-Nothing here creates a resource; a test reads every statement that the program makes out of these.
-"""
+"""Statements of IAM policies and resource policies; nothing here creates a resource."""
 
 from __future__ import annotations
 
@@ -15,12 +12,12 @@ Statement = dict[str, Any]
 
 
 def policy(*statements: Statement) -> pulumi.Output[str]:
-    """Write statements down as a policy document."""
+    """Return a policy document."""
     return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def allow(actions: Sequence[str], *resources: pulumi.Input[str]) -> Statement:
-    """Allow exactly these actions on exactly these resources."""
+    """Allow actions on resources."""
     return {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
 
 
@@ -30,20 +27,20 @@ def publish(topic: aws.sns.Topic) -> Statement:
 
 
 def consume(queue: aws.sqs.Queue) -> Statement:
-    """What Lambda's poller does with a queue, in the name of the function's role.
+    """Let Lambda poll a queue with the function's role.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions
     """
     return allow(["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], queue.arn)
 
 
-def back_off(queue: aws.sqs.Queue) -> Statement:
-    """Set when a message that failed becomes visible again; `consume` lets it read the queue's setting."""
+def change_visibility(queue: aws.sqs.Queue) -> Statement:
+    """Set the time at which a failed message becomes visible again."""
     return allow(["sqs:ChangeMessageVisibility"], queue.arn)
 
 
-def sweep(queue: aws.sqs.Queue) -> Statement:
-    """Take messages off a queue, and put back at once what stays."""
+def take_dead_letters(queue: aws.sqs.Queue) -> Statement:
+    """Receive messages, and delete them or make them visible again."""
     return allow(
         [
             "sqs:ReceiveMessage",
@@ -56,67 +53,61 @@ def sweep(queue: aws.sqs.Queue) -> Statement:
 
 
 def count_messages(*queues: aws.sqs.Queue) -> Statement:
-    """See how many messages wait in queues."""
+    """Read the number of messages in queues."""
     return allow(["sqs:GetQueueAttributes"], *(queue.arn for queue in queues))
 
 
 def read_secret(secret_arn: pulumi.Input[str]) -> Statement:
-    """Read a secret; encrypted with the account's own key for Secrets Manager, it needs no KMS grant."""
+    """Read a secret that is encrypted with the AWS-managed key, and so needs no KMS permission."""
     return allow(["secretsmanager:GetSecretValue"], secret_arn)
 
 
 def put_item(table: aws.dynamodb.Table) -> Statement:
-    """Put single items into a table."""
+    """Put items one by one."""
     return allow(["dynamodb:PutItem"], table.arn)
 
 
 def write_items(table: aws.dynamodb.Table) -> Statement:
-    """Put items into a table, many at once.
-
-    `PutItem` puts an order that somebody has moved, and is what earlier releases do.
-    """
+    """Put items in batches; `PutItem` is for orders with a changed state, and for earlier releases."""
     return allow(["dynamodb:BatchWriteItem", "dynamodb:PutItem"], table.arn)
 
 
 def update_items(*tables: aws.dynamodb.Table) -> Statement:
-    """Update items of tables, one or many at once."""
+    """Update items, one by one or in batches of PartiQL statements."""
     return allow(["dynamodb:UpdateItem", "dynamodb:PartiQLUpdate"], *(table.arn for table in tables))
 
 
 def get_items(*tables: aws.dynamodb.Table) -> Statement:
-    """Get items of tables by their keys, many at once."""
+    """Get items by their keys, in batches."""
     return allow(["dynamodb:BatchGetItem"], *(table.arn for table in tables))
 
 
 def scan(*tables: aws.dynamodb.Table) -> Statement:
-    """Read small tables from end to end."""
+    """Read all items of tables."""
     return allow(["dynamodb:Scan"], *(table.arn for table in tables))
 
 
 def scan_index(table: aws.dynamodb.Table, index: str) -> Statement:
-    """Read an index of a table from end to end, and nothing else of the table."""
+    """Read all items of an index, without access to its table."""
     return allow(["dynamodb:Scan"], pulumi.Output.concat(table.arn, "/index/", index))
 
 
 def write_files(bucket: aws.s3.Bucket) -> list[Statement]:
-    """Put files into a bucket as a whole or in parts, and see their names, sizes and times; read none.
-
-    Without `ListBucket`, S3 responds to a missing file as to a refused one.
-    """
+    """Upload and list files; without `ListBucket`, S3 responds to a missing file with 403."""
     files = pulumi.Output.concat(bucket.arn, "/*")
     return [allow(["s3:ListBucket"], bucket.arn), allow(["s3:PutObject", "s3:AbortMultipartUpload"], files)]
 
 
 def write_logs(group: aws.cloudwatch.LogGroup) -> Statement:
-    """Write to a log group that exists; without the permission to create one that nobody would expire."""
+    """Write to an existing log group; one that the function created would have no retention."""
     return allow(["logs:CreateLogStream", "logs:PutLogEvents"], group.arn.apply(lambda arn: f"{arn}:*"))
 
 
 def join_network() -> Statement:
-    """What Lambda does, in the name of the role, to connect a function to a VPC.
+    """Let Lambda connect a function to a VPC with the function's role.
 
-    The one statement on every resource: EC2 names none for `Describe*`, and Lambda checks the others
-    before the network interface exists.
+    On all resources: `Describe*` supports no others, and Lambda checks the rest before the network interface
+    exists.
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
     """
     return allow(
@@ -133,7 +124,7 @@ def join_network() -> Statement:
 
 
 def assumed_by(service: str) -> str:
-    """Write the trust policy of a role that one AWS service assumes, such as `lambda.amazonaws.com`."""
+    """Return the trust policy of a role for an AWS service such as `lambda.amazonaws.com`."""
     return pulumi.Output.json_dumps(  # type: ignore[return-value]
         {
             "Version": "2012-10-17",
@@ -142,39 +133,29 @@ def assumed_by(service: str) -> str:
     )
 
 
-def accept_from(
-    sender: Statement, actions: Sequence[str], resource: pulumi.Input[str], **conditions: Any
+def grant(
+    principal: Statement, actions: Sequence[str], resource: pulumi.Input[str], **conditions: Any
 ) -> Statement:
-    """A resource's policy: whom it lets in.
+    """In a resource policy: allow a principal actions on the resource.
 
     Parameters
     ----------
-    sender
-        The principal, such as `{"Service": "sns.amazonaws.com"}`.
-    actions, resource
-        What the principal may do, and on what.
+    principal
+        Such as `{"Service": "sns.amazonaws.com"}`.
     conditions
-        Operators and their keys, such as `ArnEquals={"aws:SourceArn": topic.arn}`.
+        Operators with their keys, such as `ArnEquals={"aws:SourceArn": topic.arn}`.
     """
-    statement = allow(actions, resource) | {"Principal": sender}
+    statement = allow(actions, resource) | {"Principal": principal}
     return statement | {"Condition": conditions} if conditions else statement
 
 
-def admit(service: str, resources: Sequence[pulumi.Input[str]]) -> Statement:
-    """A VPC endpoint's policy: what can be reached through it; what a function may do is its role's part.
-
-    Parameters
-    ----------
-    service
-        The prefix of the service's actions, such as `sqs`.
-    resources
-        ARNs.
-    """
+def reach(service: str, resources: Sequence[pulumi.Input[str]]) -> Statement:
+    """In a VPC endpoint's policy: admit requests for these ARNs of a service such as `sqs`."""
     return {"Effect": "Allow", "Principal": "*", "Action": f"{service}:*", "Resource": list(resources)}
 
 
-def refuse_plain_http(service: str, *resources: pulumi.Input[str]) -> Statement:
-    """A resource's policy: nothing travels unencrypted."""
+def require_tls(service: str, *resources: pulumi.Input[str]) -> Statement:
+    """In a resource policy: deny requests over plain HTTP."""
     return {
         "Effect": "Deny",
         "Principal": "*",

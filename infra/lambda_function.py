@@ -1,4 +1,4 @@
-"""A Lambda function with a role and a log group of its own."""
+"""A Lambda function with its own role and log group."""
 
 from __future__ import annotations
 
@@ -13,37 +13,30 @@ from infra.network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
-class FunctionDefaults:
-    """What all functions of a stack share."""
-
-    runtime: str
-    memory_size: int  # megabytes
-    log_retention_days: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class FunctionArgs:
-    """What a function needs from outside."""
+    """Inputs of Function."""
 
     # Code
-    handler: str  # module in `functions/` that holds `handler`
-    files: archives.Files  # what the archive holds, by its path there
-    defaults: FunctionDefaults
+    handler: str  # module in `functions/` with the function `handler`
+    files: archives.Files
+    runtime: str
 
-    # Surroundings
+    # Environment and permissions
     environment: Mapping[str, pulumi.Input[str]]
-    statements: Sequence[iam.Statement]  # what it may do, besides writing its log
-    network: Network | None = None  # only what talks to the database is in the VPC
+    statements: Sequence[iam.Statement]  # of the role, besides writing logs
+    network: Network | None = None  # None: outside the VPC
 
     # Limits
     timeout: int  # seconds
+    memory_size: int  # megabytes
+    log_retention_days: int
 
-    # What has to be there before its code runs, besides its role and its network
+    # Must exist before the code runs, besides role and network
     after: Sequence[pulumi.Resource] = ()
 
 
 class Function(pulumi.ComponentResource):
-    """One function, the role that only it has, and its log group, which is there before its first line."""
+    """A function, its role, and its log group, which exists before the first log line."""
 
     function: aws.lambda_.Function
     log_group: aws.cloudwatch.LogGroup
@@ -52,9 +45,7 @@ class Function(pulumi.ComponentResource):
         super().__init__("cafe:orders:Function", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
 
-        self.log_group = aws.cloudwatch.LogGroup(
-            name, retention_in_days=args.defaults.log_retention_days, opts=child
-        )
+        self.log_group = aws.cloudwatch.LogGroup(name, retention_in_days=args.log_retention_days, opts=child)
         role = aws.iam.Role(name, assume_role_policy=iam.assumed_by("lambda.amazonaws.com"), opts=child)
         statements = [*args.statements, iam.write_logs(self.log_group)]
         if args.network:
@@ -63,18 +54,18 @@ class Function(pulumi.ComponentResource):
 
         self.function = aws.lambda_.Function(
             name,
-            runtime=args.defaults.runtime,
+            runtime=args.runtime,
             architectures=["arm64"],
             handler=f"{args.handler}.handler",
             code=archives.archive(args.files),
             role=role.arn,
             timeout=args.timeout,
-            memory_size=args.defaults.memory_size,
+            memory_size=args.memory_size,
             environment={"variables": args.environment},
-            vpc_config=_placement(args.network),
+            vpc_config=_vpc_config(args.network),
             logging_config={"log_format": "Text", "log_group": self.log_group.name},
-            # Lambda checks the role's permissions while it creates the function or a mapping to it. In the
-            # VPC, a function that runs before it can reach AWS's services would fail.
+            # Lambda checks the role's permissions when it creates the function or an event source mapping.
+            # A function in the VPC fails if it runs before its route or endpoints exist.
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[policy, *(args.network.ready if args.network else []), *args.after],
@@ -83,7 +74,7 @@ class Function(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _placement(network: Network | None) -> aws.lambda_.FunctionVpcConfigArgsDict | None:
+def _vpc_config(network: Network | None) -> aws.lambda_.FunctionVpcConfigArgsDict | None:
     if network is None:
         return None
     return {

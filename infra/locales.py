@@ -1,4 +1,4 @@
-"""Languages and time zones that browsers' `Intl` and the functions' `zoneinfo` accept."""
+"""Language tags that browsers' `Intl` accepts, and time zones of the functions' `zoneinfo`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _VARIANT = r"-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3})"
 
 
 def _language(variants: str) -> str:
-    """Write the pattern of a language with its script, region and variants, these as a group of that name."""
+    """Return the pattern of a language with script, region and variants; `variants` names the last group."""
     region = r"(?:-(?:[a-z]{2}|[0-9]{3}))?"
     return rf"(?:[a-z]{{2,3}}|[a-z]{{5,8}})(?:-[a-z]{{4}})?{region}(?P<{variants}>(?:{_VARIANT})*)"
 
@@ -30,7 +30,7 @@ _TAG = re.compile(
 
 
 def is_locale(tag: str) -> bool:
-    """Return whether `Intl` takes a language tag: the syntax, and no variant or extension twice.
+    """Return whether `Intl` accepts a language tag: valid syntax, and no variant or extension repeated.
 
     https://tc39.es/ecma402/#sec-isstructurallyvalidlanguagetag
     """
@@ -38,7 +38,7 @@ def is_locale(tag: str) -> bool:
     found = _TAG.fullmatch(tag) if len(tag) <= MAX_TAG else None
     if found is None:
         return False
-    # After `x` anything may be repeated, and a single character starts no extension.
+    # After `x`, subtags may repeat, and single characters are no extensions.
     extensions = re.findall(r"-(\w)(?=-)", tag.partition("-x-")[0])
     groups = (extensions, *((found[name] or "").split("-")[1:] for name in ("variants", "source_variants")))
     return all(len(set(group)) == len(group) for group in groups)
@@ -46,5 +46,5 @@ def is_locale(tag: str) -> bool:
 
 @cache
 def time_zones() -> frozenset[str]:
-    """Return the names that the package `tzdata` has: the machine may have others, archives may not."""
+    """Return the names in the package `tzdata`, which archives include; the system's may differ."""
     return frozenset((importlib.resources.files("tzdata") / "zones").read_text(encoding="utf-8").split())

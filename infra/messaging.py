@@ -1,4 +1,4 @@
-"""The way of an order from its publisher to the worker: topic, queue, dead-letter queues."""
+"""The topic of orders, its subscription, the queue of the worker, and the dead-letter queues."""
 
 from __future__ import annotations
 
@@ -11,24 +11,23 @@ import pulumi_aws as aws
 from infra import iam
 from infra.settings import Settings
 
-MAX_RETENTION = 14 * 24 * 60 * 60  # seconds; the longest that SQS keeps a message
-# After the first and the second receive, at most (functions/orders/backoff.py).
-LONGEST_DELAYS = (12, 72)  # seconds
+MAX_RETENTION = 14 * 24 * 60 * 60  # seconds; the limit of SQS
+MAX_DELAYS = (12, 72)  # seconds after the first and the second receive (functions/orders/backoff.py)
 VISIBILITY_PER_TIMEOUT = 6  # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 
 
 @dataclass(frozen=True, kw_only=True)
 class MessagingArgs:
-    """What the messaging needs from outside."""
+    """Inputs of Messaging."""
 
-    consumer_timeout: int  # seconds; the queue's visibility timeout is derived from it and from the window
+    consumer_timeout: int  # seconds; with the window, it determines the visibility timeout
     batch_window: int  # seconds
-    queue_senders: Sequence[str] = ()  # ARNs of roles or users that may send to the queue directly
+    queue_senders: Sequence[str] = ()  # ARNs of roles or users that may send to the queue
     max_receive_count: int = 3
 
     @classmethod
     def of(cls, settings: Settings) -> MessagingArgs:
-        """Take them from the stack's settings."""
+        """Read the inputs from the settings."""
         return cls(
             consumer_timeout=settings.worker_timeout,
             batch_window=settings.batch_window,
@@ -37,10 +36,10 @@ class MessagingArgs:
 
 
 class Messaging(pulumi.ComponentResource):
-    """`OrderTopic` delivers to `OrderQueue`; what fails three times waits fourteen days in `OrderDLQ`.
+    """`OrderTopic` delivers to `OrderQueue`, which moves messages to `OrderDLQ` after three receives.
 
-    The subscription delivers with SNS's envelope, because the envelope's `MessageId` and `Timestamp`
-    stay the same over redeliveries and a redrive (`docs/decisions/0001-identity-of-an-order.md`).
+    The subscription keeps SNS's envelope, whose `MessageId` and `Timestamp` survive redeliveries and
+    redrives (`docs/decisions/0001-identity-of-an-order.md`).
     """
 
     topic: aws.sns.Topic
@@ -48,7 +47,7 @@ class Messaging(pulumi.ComponentResource):
     dead_letters: aws.sqs.Queue
     undelivered: aws.sqs.Queue
     seconds_to_dead_letter: int
-    """The longest time until an order that no store accepts is in `OrderDLQ`."""
+    """Longest time until an order that cannot be recorded is in `OrderDLQ`."""
 
     def __init__(self, name: str, args: MessagingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Messaging", name, None, opts)
@@ -58,14 +57,15 @@ class Messaging(pulumi.ComponentResource):
         aws.sns.TopicPolicy(
             "OrderTopic",
             arn=self.topic.arn,
-            policy=iam.policy(self._refuse_plain_publishing()),
+            # A topic policy does not support `sns:*`.
+            policy=iam.policy(iam.require_tls("sns", self.topic.arn) | {"Action": "sns:Publish"}),
             opts=self._child,
         )
 
         self.dead_letters = self._queue("OrderDLQ", message_retention_seconds=MAX_RETENTION)
         visibility = VISIBILITY_PER_TIMEOUT * args.consumer_timeout + args.batch_window
         attempts = args.max_receive_count * (args.consumer_timeout + args.batch_window)
-        self.seconds_to_dead_letter = attempts + sum(LONGEST_DELAYS)
+        self.seconds_to_dead_letter = attempts + sum(MAX_DELAYS)
         self.queue = self._queue(
             "OrderQueue",
             message_retention_seconds=MAX_RETENTION,
@@ -82,7 +82,7 @@ class Messaging(pulumi.ComponentResource):
             ),
             opts=self._child,
         )
-        # Apart from `OrderDLQ`, because SQS redrives only what came from a queue.
+        # Separate from `OrderDLQ`, because SQS redrives only messages that came from a queue.
         self.undelivered = self._queue("OrderSubscriptionDLQ", message_retention_seconds=MAX_RETENTION)
 
         policies = [
@@ -105,7 +105,7 @@ class Messaging(pulumi.ComponentResource):
 
     @property
     def queue_arns(self) -> list[pulumi.Output[str]]:
-        """The queues that functions in the VPC use."""
+        """ARNs of the queues that functions in the VPC use."""
         return [self.queue.arn, self.dead_letters.arn]
 
     def _queue(self, name: str, **settings: pulumi.Input[object]) -> aws.sqs.Queue:
@@ -115,12 +115,12 @@ class Messaging(pulumi.ComponentResource):
         return aws.sqs.QueuePolicy(
             name,
             queue_url=queue.url,
-            policy=iam.policy(*senders, iam.refuse_plain_http("sqs", queue.arn)),
+            policy=iam.policy(*senders, iam.require_tls("sqs", queue.arn)),
             opts=self._child,
         )
 
     def _from_topic(self, queue: aws.sqs.Queue) -> iam.Statement:
-        return iam.accept_from(
+        return iam.grant(
             {"Service": "sns.amazonaws.com"},
             ["sqs:SendMessage"],
             queue.arn,
@@ -130,8 +130,4 @@ class Messaging(pulumi.ComponentResource):
     def _from_senders(self, args: MessagingArgs) -> list[iam.Statement]:
         if not args.queue_senders:
             return []
-        return [iam.accept_from({"AWS": list(args.queue_senders)}, ["sqs:SendMessage"], self.queue.arn)]
-
-    def _refuse_plain_publishing(self) -> iam.Statement:
-        # SNS takes no wildcard for the actions of a topic's policy.
-        return iam.refuse_plain_http("sns", self.topic.arn) | {"Action": "sns:Publish"}
+        return [iam.grant({"AWS": list(args.queue_senders)}, ["sqs:SendMessage"], self.queue.arn)]

@@ -14,38 +14,37 @@ from infra.settings import Settings
 
 HTTPS = 443
 MYSQL = 3306
-# Lambda lets go of a deleted function's network interfaces up to 20 minutes later, and by then a destroy
-# would have given up on what they are in.
-LETTING_GO = pulumi.CustomTimeouts(delete="45m")
-# Zones without Graviton, RDS's or Lambda's newer machines, by their ids: their names differ by account.
+# Lambda releases a deleted function's network interfaces after up to 20 minutes; deletes must wait for it.
+TIMEOUTS = pulumi.CustomTimeouts(delete="45m")
+# Zones without Graviton or newer instances of RDS or Lambda, by id, since zone names differ by account:
 # https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html,
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html
-LACKING = ["use1-az3", "usw1-az2", "cac1-az3", "apne1-az3"]
+EXCLUDED_ZONE_IDS = ["use1-az3", "usw1-az2", "cac1-az3", "apne1-az3"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
-    """What the network needs from outside."""
+    """Inputs of Network."""
 
-    zones: Sequence[str]  # availability zones; each gets a subnet, RDS asks for two
+    zones: Sequence[str]  # availability zones; each gets a subnet, and RDS requires two
     cidr: str
     private_endpoints: bool
 
     @classmethod
     def of(cls, settings: Settings, zones: Sequence[str]) -> NetworkArgs:
-        """Take them from the stack's settings."""
+        """Read the inputs from the settings."""
         return cls(zones=zones, cidr=settings.network_cidr, private_endpoints=settings.private_endpoints)
 
 
 class Network(pulumi.ComponentResource):
-    """Two private subnets, which nothing outside can connect to.
+    """A VPC with two private subnets, without ingress from outside.
 
-    DynamoDB and S3 are always reached through gateway endpoints, which are free. Secrets Manager and SQS are
-    reached in one of two ways. With private endpoints there is no route to the internet at all. Without
-    them, functions connect to both over IPv6 through an egress-only internet gateway, which is free, too.
+    Functions reach DynamoDB and S3 through gateway endpoints, which are free, and Secrets Manager and SQS
+    either through interface endpoints, without a route to the internet, or over IPv6 through an egress-only
+    internet gateway, which is free.
 
-    The VPC and its subnets have IPv6 blocks in both forms: blocks in use cannot be taken away again, so
-    that only what leads out is switched (`docs/decisions/0013-two-networks.md`).
+    The VPC and its subnets have IPv6 blocks in both cases, because AWS cannot remove blocks in use
+    (`docs/decisions/0013-two-networks.md`).
     """
 
     subnet_ids: list[pulumi.Output[str]]
@@ -53,14 +52,14 @@ class Network(pulumi.ComponentResource):
     database_security_group: aws.ec2.SecurityGroup
     private_endpoints: bool
     ready: list[pulumi.Resource]
-    """What has to exist before a function can reach the database and AWS's services."""
+    """Resources that must exist before a function can reach the database and AWS services."""
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Network", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self.private_endpoints = args.private_endpoints
 
-        # Private DNS of the interface endpoints needs both.
+        # Private DNS of interface endpoints requires both DNS options.
         self._vpc = aws.ec2.Vpc(
             "vpc",
             cidr_block=args.cidr,
@@ -73,7 +72,7 @@ class Network(pulumi.ComponentResource):
         self.subnet_ids = self._subnets(args)
         self.function_security_group = self._security_group("functions", "The functions in the VPC")
         self.database_security_group = self._security_group("database", "The database")
-        self.ready = self._connect(
+        self.ready = self._allow_port(
             "functions-to-database", self.function_security_group, self.database_security_group, MYSQL
         )
         self.register_outputs({})
@@ -86,14 +85,9 @@ class Network(pulumi.ComponentResource):
         secrets: Sequence[pulumi.Input[str]],
         buckets: Sequence[pulumi.Input[str]],
     ) -> None:
-        """Let functions reach AWS's services, through endpoints only what is given.
+        """Let functions reach AWS services; endpoint policies limit them to these ARNs.
 
-        Apart from the constructor, because endpoint policies name what is made after the network.
-
-        Parameters
-        ----------
-        tables, queues, secrets, buckets
-            ARNs; of buckets also those of the files in them.
+        Separate from the constructor, because these resources are created after the network.
         """
         self.ready += self._gateway_endpoint(region, "dynamodb", "DynamoDB", tables)
         self.ready += self._gateway_endpoint(region, "s3", "S3", buckets)
@@ -111,7 +105,7 @@ class Network(pulumi.ComponentResource):
             service_name=f"com.amazonaws.{region}.{service}",
             vpc_endpoint_type="Gateway",
             route_table_ids=[self._routes.id],
-            policy=iam.policy(iam.admit(service, arns)),
+            policy=iam.policy(iam.reach(service, arns)),
             opts=self._child,
         )
         rule = self._egress(
@@ -125,7 +119,7 @@ class Network(pulumi.ComponentResource):
         self, region: str, admitted: Mapping[str, Sequence[pulumi.Input[str]]]
     ) -> list[pulumi.Resource]:
         group = self._security_group("endpoints", "The endpoints of AWS services")
-        rules = self._connect("functions-to-endpoints", self.function_security_group, group, HTTPS)
+        rules = self._allow_port("functions-to-endpoints", self.function_security_group, group, HTTPS)
         endpoints = [
             aws.ec2.VpcEndpoint(
                 f"{service}-endpoint",
@@ -135,8 +129,8 @@ class Network(pulumi.ComponentResource):
                 subnet_ids=self.subnet_ids,
                 security_group_ids=[group.id],
                 private_dns_enabled=True,
-                policy=iam.policy(iam.admit(service, arns)),
-                # From its first moment on, an endpoint answers for the service's name in the whole VPC.
+                policy=iam.policy(iam.reach(service, arns)),
+                # Once it exists, the service's name resolves to it in the whole VPC.
                 opts=pulumi.ResourceOptions(parent=self, depends_on=rules),
             )
             for service, arns in admitted.items()
@@ -164,7 +158,7 @@ class Network(pulumi.ComponentResource):
         prefix_list_id: pulumi.Input[str] | None = None,
         cidr_ipv6: str | None = None,
     ) -> aws.vpc.SecurityGroupEgressRule:
-        """Let functions connect to one destination over HTTPS."""
+        """Let functions connect to a destination over HTTPS."""
         return aws.vpc.SecurityGroupEgressRule(
             name,
             description=description,
@@ -189,9 +183,9 @@ class Network(pulumi.ComponentResource):
                 ipv6_cidr_block=self._vpc.ipv6_cidr_block.apply(
                     lambda whole, number=number: ipv6_block(whole, number)  # type: ignore[misc]
                 ),
-                # A subnet in use keeps its zone, whatever zones a new stack would get now.
+                # The zones of a new stack may differ later; a change would replace subnets in use.
                 opts=pulumi.ResourceOptions(
-                    parent=self, ignore_changes=["availabilityZone"], custom_timeouts=LETTING_GO
+                    parent=self, ignore_changes=["availabilityZone"], custom_timeouts=TIMEOUTS
                 ),
             )
             aws.ec2.RouteTableAssociation(
@@ -201,14 +195,14 @@ class Network(pulumi.ComponentResource):
         return subnets
 
     def _security_group(self, name: str, description: str) -> aws.ec2.SecurityGroup:
-        # The provider takes the rule away that lets everything out and that EC2 gives to a new group.
-        opts = pulumi.ResourceOptions(parent=self, custom_timeouts=LETTING_GO)
+        # The provider removes the default rule that allows all egress.
+        opts = pulumi.ResourceOptions(parent=self, custom_timeouts=TIMEOUTS)
         return aws.ec2.SecurityGroup(name, vpc_id=self._vpc.id, description=description, opts=opts)
 
-    def _connect(
+    def _allow_port(
         self, name: str, source: aws.ec2.SecurityGroup, target: aws.ec2.SecurityGroup, port: int
     ) -> list[pulumi.Resource]:
-        """Open one port from one group to another, on both sides."""
+        """Allow connections from one group to a port of another, with a rule in each."""
         return [
             aws.vpc.SecurityGroupEgressRule(
                 name,
@@ -232,19 +226,19 @@ class Network(pulumi.ComponentResource):
 
 
 def available_zones() -> Sequence[str]:
-    """Return two zones of the region that every account has, without `LACKING` ones if others are enough."""
+    """Return two zones of the region, without opt-in zones, and without excluded ones if enough are left."""
     every_account = aws.GetAvailabilityZonesFilterArgs(name="opt-in-status", values=["opt-in-not-required"])
-    zones = aws.get_availability_zones(filters=[every_account], exclude_zone_ids=LACKING).names[:2]
+    zones = aws.get_availability_zones(filters=[every_account], exclude_zone_ids=EXCLUDED_ZONE_IDS).names[:2]
     if len(zones) == 2:
         return zones
-    # An old account may see two zones of its region only.
+    # Old accounts have only two zones in some regions.
     return aws.get_availability_zones(filters=[every_account]).names[:2]
 
 
 def ipv6_block(whole: str, number: int) -> str | None:
     """Return the `number`th /64 block of a VPC's IPv6 block, such as `2001:db8:0:1::/64`.
 
-    None if the VPC has no block yet: the preview of an upgrade still sees a VPC without one.
+    None if the VPC has no block, as in the preview of an upgrade from a release without IPv6.
     """
     try:
         network = ipaddress.IPv6Network(whole)

@@ -1,4 +1,4 @@
-"""The API's description, and what is made of it."""
+"""API Gateway's model of an order, from the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from typing import Any
 
 import yaml
 
-DESCRIPTION = Path(__file__).parent.parent / "docs" / "openapi.yaml"
+OPENAPI = Path(__file__).parent.parent / "docs" / "openapi.yaml"
 
 
 @functools.cache
-def order_model(description: Path = DESCRIPTION) -> dict[str, Any]:
-    """Make API Gateway's model of an order, in the draft 4 of JSON Schema that it knows.
+def order_model() -> dict[str, Any]:
+    """Return the model as JSON Schema draft 4: an object with descriptions of its fields.
 
-    Its shape and its fields' descriptions only. What is wrong with a field, the function says better than
-    API Gateway, which names neither the field nor what is allowed
+    The function validates the fields, because API Gateway's errors name neither the field nor the rule
     (docs/decisions/0005-request-validation.md).
     """
-    document = yaml.safe_load(description.read_text(encoding="utf-8"))
+    document = yaml.safe_load(OPENAPI.read_text(encoding="utf-8"))
     order = document["components"]["schemas"]["Order"]
     return {
         "$schema": "http://json-schema.org/draft-04/schema#",

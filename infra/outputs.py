@@ -1,4 +1,4 @@
-"""The stack's outputs: the same names for every stack, read by `cafe`, by tests and by other programs."""
+"""The outputs of the stack, for `cafe`, tests and other programs: their names are part of each release."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pulumi_aws as aws
 from infra import setting_changes
 from infra.alarms import Alarms
 from infra.api import Api
-from infra.functions import Surroundings
+from infra.functions import SharedResources
 from infra.lambda_function import Function
 from infra.page import Page
 
-# Pulumi Cloud shows it on the stack's page, with the outputs that it names.
+# Pulumi Cloud renders it on the stack's page, with the outputs that it names.
 README = Path(__file__).parent.parent / "Pulumi.README.md"
 
 
 def export(
-    given: Surroundings,
+    shared: SharedResources,
     page: Page,
     api: Api,
     alarms: Alarms,
@@ -29,22 +29,22 @@ def export(
     worker: Function,
     mapping: aws.lambda_.EventSourceMapping,
     reconciler: Function,
-    copier: Function,
+    backup: Function,
     migrator: Function,
 ) -> None:
-    """Export where everything is."""
-    messaging, tables = given.messaging, given.tables
+    """Export the addresses and names of the stack's resources."""
+    messaging, tables, settings = shared.messaging, shared.tables, shared.settings
     outputs: dict[str, pulumi.Input[str]] = {
         "page_url": page.url,
         "api_url": api.stage.invoke_url,
         "orders_url": api.url("/orders"),
         "order_status_url": api.url("/order-status"),
         "menu_url": api.url("/menu"),
-        "dashboard_access": given.access.mode,
-        "user_pool_id": given.access.user_pool.id,
+        "dashboard_access": shared.access.mode,
+        "user_pool_id": shared.access.user_pool.id,
         "status_function": status.function.name,
         "staff_function": staff.function.name,
-        "waiting_alarm_minutes": str(given.settings.waiting_alarm_minutes),
+        "waiting_alarm_minutes": str(settings.waiting_alarm_minutes),
         "topic_arn": messaging.topic.arn,
         "queue_url": messaging.queue.url,
         "dead_letter_queue_url": messaging.dead_letters.url,
@@ -55,13 +55,13 @@ def export(
         "worker_log_group": worker.log_group.name,
         "worker_mapping": mapping.uuid,
         "reconcile_function": reconciler.function.name,
-        "backup_function": copier.function.name,
-        "backup_log_group": copier.log_group.name,
-        "backup_bucket": given.backup.bucket.bucket,
+        "backup_function": backup.function.name,
+        "backup_log_group": backup.log_group.name,
+        "backup_bucket": shared.backup.bucket.bucket,
         "migrate_function": migrator.function.name,
         "alarm_topic_arn": alarms.topic.arn,
-        "database_identifier": given.database.instance.identifier,
-        "deployed_settings": setting_changes.deployed(given.settings),
+        "database_identifier": shared.database.instance.identifier,
+        "deployed_settings": setting_changes.deployed(settings),
         "readme": README.read_text(encoding="utf-8"),
     }
     if api.orders_key is not None:

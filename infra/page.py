@@ -1,4 +1,4 @@
-"""The pages: a private bucket behind CloudFront, which also leads to the API."""
+"""The pages in a private bucket, and the CloudFront distribution for them and for the API."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_VIEWER_EXCEPT_HOST_HEADER = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 YEAR = 365 * 24 * 60 * 60  # seconds
-# Paths of the API whose answers are for one person: staff's, and a customer's own order. Without a cache,
-# CloudFront passes on every header, `Authorization` among them; with one, it drops that header, or gives one
-# person's answer to the next. https://repost.aws/knowledge-center/cloudfront-authorization-header
-PERSONAL = ("orders/*", "kitchen", "track")
-# CloudFront keeps an error for ten seconds unless told otherwise; a dashboard wants the recovery at once.
-ERRORS_NOT_KEPT = (500, 502, 503, 504)
+# Paths of the API with personal responses: of staff, and a customer's own order. CloudFront forwards
+# `Authorization` only if caching is disabled, or if the header is part of the cache key:
+# https://repost.aws/knowledge-center/cloudfront-authorization-header
+UNCACHED_PATHS = ("orders/*", "kitchen", "track")
+# CloudFront caches errors for ten seconds by default; the pages must see a recovery at once.
+UNCACHED_ERRORS = (500, 502, 503, 504)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PageArgs:
-    """What the page needs from outside."""
+    """Inputs of Page."""
 
     # The API
     rest_api_id: pulumi.Input[str]
     region: str
     stage: str
-    orders_api_key: bool  # whether it wants one
+    orders_api_key: bool  # required for orders
 
     # The kitchen
     warn_minutes: int
@@ -49,7 +49,7 @@ class PageArgs:
 
     @classmethod
     def of(cls, settings: Settings, region: str, access: Access, api: Api) -> PageArgs:
-        """Take the rest from the stack's settings."""
+        """Read the other inputs from the settings."""
         return cls(
             rest_api_id=api.rest_api.id,
             region=region,
@@ -64,10 +64,9 @@ class PageArgs:
 
 
 class Page(pulumi.ComponentResource):
-    """One origin for the browser: `/` and `/order-status` from the bucket, `/<stage>/*` from the API.
+    """One origin for browsers, without CORS: the bucket with the pages, and the API under `/<stage>/`.
 
-    So the page needs no CORS, and the bucket lets in nobody but this distribution. Once it has an address,
-    those who may sign in are invited to it.
+    The component also creates the user pool (`Access.invite`), which needs the distribution's URL.
     """
 
     origin: pulumi.Output[str]
@@ -78,7 +77,7 @@ class Page(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
 
         bucket = aws.s3.Bucket("order-status-page", opts=self._child)
-        closed = aws.s3.BucketPublicAccessBlock(
+        public_access = aws.s3.BucketPublicAccessBlock(
             "page",
             bucket=bucket.id,
             block_public_acls=True,
@@ -96,15 +95,15 @@ class Page(pulumi.ComponentResource):
             "page",
             bucket=bucket.id,
             policy=iam.policy(
-                iam.accept_from(
+                iam.grant(
                     {"Service": "cloudfront.amazonaws.com"},
                     ["s3:GetObject"],
                     objects,
                     StringEquals={"AWS:SourceArn": distribution.arn},
                 ),
-                iam.refuse_plain_http("s3", bucket.arn, objects),
+                iam.require_tls("s3", bucket.arn, objects),
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[closed]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[public_access]),
         )
         self.register_outputs({"url": self.url})
 
@@ -129,7 +128,7 @@ class Page(pulumi.ComponentResource):
             }
         )
         script = pulumi.Output.concat("export const settings = ", settings, ";\n")
-        # The last one: open pages load themselves anew when it changes, and want the other files, too.
+        # Uploaded last: open pages reload when it changes, and then need all other files.
         self._object(bucket, web_files.SETTINGS, ".js", after=uploaded, content=script)
 
     def _object(
@@ -159,7 +158,7 @@ class Page(pulumi.ComponentResource):
             opts=self._child,
         )
         headers = self._security_headers(args.access)
-        guard = _guarded_by(args.access)
+        guard = _guard(args.access)
         return aws.cloudfront.Distribution(
             "page",
             enabled=True,
@@ -198,13 +197,13 @@ class Page(pulumi.ComponentResource):
                 "function_associations": guard,
                 "compress": True,
             },
-            # The first one that matches: `/<stage>/*` takes what is left.
+            # The first match applies; `/<stage>/*` is for the other paths.
             ordered_cache_behaviors=[
-                *(self._api_behavior(args, path, CACHING_DISABLED, headers) for path in PERSONAL),
+                *(self._api_behavior(args, path, CACHING_DISABLED, headers) for path in UNCACHED_PATHS),
                 self._api_behavior(args, "*", self._short_caching(args.access).id, headers),
             ],
             custom_error_responses=[
-                {"error_code": code, "error_caching_min_ttl": 0} for code in ERRORS_NOT_KEPT
+                {"error_code": code, "error_caching_min_ttl": 0} for code in UNCACHED_ERRORS
             ],
             restrictions={"geo_restriction": {"restriction_type": "none"}},
             viewer_certificate={"cloudfront_default_certificate": True},
@@ -227,15 +226,14 @@ class Page(pulumi.ComponentResource):
             "cache_policy_id": cache_policy_id,
             "origin_request_policy_id": ALL_VIEWER_EXCEPT_HOST_HEADER,
             "response_headers_policy_id": headers.id,
-            "function_associations": _guarded_by(args.access),
+            "function_associations": _guard(args.access),
             "compress": True,
         }
 
     def _short_caching(self, access: Access) -> aws.cloudfront.CachePolicy:
-        """Keep an answer of the API as long as it says itself, at most a second.
+        """Cache API responses for their own `max-age`, at most one second.
 
-        For all viewers; but where the API asks who somebody is, for those with the same token alone, or else
-        an answer would be kept for everybody that was meant for one.
+        With `login`, the cache key contains the `Authorization` header, so that users do not share responses.
         """
         by_token: aws.cloudfront.CachePolicyParametersInCacheKeyAndForwardedToOriginHeadersConfigArgsDict = {
             "header_behavior": "whitelist",
@@ -261,7 +259,7 @@ class Page(pulumi.ComponentResource):
             "page",
             security_headers_config={
                 "content_security_policy": {
-                    "content_security_policy": access.sign_in_url.apply(web_files.asking),
+                    "content_security_policy": access.sign_in_url.apply(web_files.content_security_policy),
                     "override": True,
                 },
                 "content_type_options": {"override": True},
@@ -273,7 +271,7 @@ class Page(pulumi.ComponentResource):
         )
 
 
-def _guarded_by(
+def _guard(
     access: Access,
 ) -> list[aws.cloudfront.DistributionOrderedCacheBehaviorFunctionAssociationArgsDict]:
     if access.guard is None:

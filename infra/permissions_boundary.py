@@ -6,7 +6,7 @@ import pulumi
 
 
 def limit_roles(policy_arn: str) -> None:
-    """Give all roles that are created from here on a permissions boundary; an empty ARN sets none."""
+    """Set the permissions boundary of all roles registered from now on; an empty ARN sets none."""
 
     def limit(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
         if not policy_arn or args.type_ != "aws:iam/role:Role":

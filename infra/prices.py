@@ -13,12 +13,12 @@ TABLE = Path(__file__).parent / "prices.toml"
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """US dollars by what is charged, such as `dynamodb.write_unit`."""
+    """US dollars per unit, such as `dynamodb.write_unit`."""
 
     region: str
     as_of: date
     by_name: Mapping[str, float]
-    always_free: Mapping[str, float]  # amounts a month, for the whole account
+    always_free: Mapping[str, float]  # units per month and account
 
     def __getitem__(self, name: str) -> float:
         return self.by_name[name]

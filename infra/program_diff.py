@@ -1,7 +1,7 @@
-"""Compare what the program registers in this checkout with what another commit's registers, without AWS.
+"""Compares the resources that this checkout and another commit register, without AWS (`make diff`).
 
-`python -m infra.program_diff [COMMIT]`, `origin/main` by default. Both run under mocks, with this checkout's
-packages. What AWS assigns is made up, and what the provider would replace is not known: a preview knows more.
+`python -m infra.program_diff [COMMIT]`, by default `origin/main`. Both programs run under mocks, with this
+checkout's packages. Only a preview knows which changes replace a resource.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from infra.protection import PROTECTED
 from infra.recording import ROOT
 
 STACKS = ("dev", "prod")
-MAX_LINES = 20  # of one resource
-MAX_VALUE = 100  # characters of one value
-SECRET = "[secret]"  # noqa: S105  # in place of one
+MAX_LINES = 20  # per resource
+MAX_VALUE = 100  # characters
+SECRET = "[secret]"  # noqa: S105  # replaces a value
 MISSING = object()
-HASH = re.compile(r"[0-9a-f]{64}")  # of a file's content
+HASH = re.compile(r"[0-9a-f]{64}")
 
 Program = Mapping[str, Any]
-"""The result of `recording.record`."""
+"""Result of `recording.record`."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the difference for each stack; return the exit code."""
+    """Print the differences of each stack; return the exit code."""
     commit = arguments[0] if arguments else "origin/main"
     with tempfile.TemporaryDirectory() as directory:
         base = Path(directory)
@@ -46,14 +46,14 @@ def main(arguments: Sequence[str]) -> int:
             try:
                 before, after = _recorded(base, stack), _recorded(ROOT, stack)
             except subprocess.CalledProcessError as error:
-                print(f"The program of {stack} does not run:\n{error.stderr}", file=sys.stderr)
+                print(f"The program of {stack} failed:\n{error.stderr}", file=sys.stderr)
                 return 1
             print("\n".join(report(stack, before, after)), end="\n\n")
     return 0
 
 
 def check_out(commit: str, directory: Path) -> None:
-    """Write the files of a commit into a directory."""
+    """Extract the files of a commit to a directory."""
     archive = subprocess.run(
         ["git", "archive", "--format=tar", "--end-of-options", commit],
         cwd=ROOT,
@@ -65,7 +65,7 @@ def check_out(commit: str, directory: Path) -> None:
 
 
 def _recorded(root: Path, stack: str) -> Program:
-    """Record a checkout's program in a process of its own, which imports that checkout's modules."""
+    """Record a checkout's program in a separate process, which imports that checkout's modules."""
     script = (
         "import json, sys; from pathlib import Path; from infra import recording\n"
         "json.dump(recording.record(sys.argv[1], {}), sys.stdout)"
@@ -83,7 +83,7 @@ def _recorded(root: Path, stack: str) -> Program:
 
 
 def report(stack: str, before: Program, after: Program) -> Iterator[str]:
-    """Yield the lines about one stack."""
+    """Yield the differences of a stack, line by line."""
     old, new = _by_urn(before), _by_urn(after)
     blocks = [
         *(_title("-", old[urn]) for urn in sorted(old.keys() - new.keys())),
@@ -109,21 +109,21 @@ def _by_urn(program: Program) -> dict[str, Any]:
 
 
 def _title(sign: str, resource: Mapping[str, Any]) -> str:
-    holds = "  (holds data, or has an address that people know)" if resource["type"] in PROTECTED else ""
-    return f"{sign} {resource['type']} {resource['name']}{holds if sign != '+' else ''}"
+    note = "  (holds data or has a public address)" if resource["type"] in PROTECTED else ""
+    return f"{sign} {resource['type']} {resource['name']}{note if sign != '+' else ''}"
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line for each property that differs, secrets without their values."""
+    """Yield a line for each property that differs, without the values of secrets."""
     before, after = _flat(old), _flat(new)
     for key in sorted(before.keys() | after.keys()):
         one, other = before.get(key, MISSING), after.get(key, MISSING)
         if one != other:
-            yield f"    {key}: {_shown(one)} -> {_shown(other)}"
+            yield f"    {key}: {_formatted(one)} -> {_formatted(other)}"
 
 
 def _flat(resource: Mapping[str, Any]) -> dict[str, Any]:
-    """Return inputs and options by their paths."""
+    """Return inputs and options by path."""
     inputs = {
         key: SECRET if key in resource["secret_inputs"] else value
         for key, value in resource["inputs"].items()
@@ -145,13 +145,13 @@ def _paths(path: str, value: Any) -> Iterator[tuple[str, Any]]:
             for key, part in value.items():
                 yield from _paths(f"{path}.{key}" if path else key, part)
         case list():
-            for place, part in enumerate(value):
-                yield from _paths(f"{path}[{place}]", part)
+            for index, part in enumerate(value):
+                yield from _paths(f"{path}[{index}]", part)
         case _:
             yield path, value
 
 
-def _shown(value: Any) -> str:
+def _formatted(value: Any) -> str:
     if value is MISSING:
         return "(none)"
     if isinstance(value, str) and HASH.fullmatch(value):

@@ -1,14 +1,13 @@
-"""What a stack with `deletionProtection` refuses to delete or replace."""
+"""`deletionProtection`: refuses to delete or replace resources with data or a public address."""
 
 from __future__ import annotations
 
 import pulumi
 import pulumi_random as random
 
-# What holds data, and what has an address that people or programs know. On each resource, never on a
-# component: its children inherit it, and replacements of every day would be refused. What the next deploy
-# can make again says `protect=False`: a protected resource that the previous release does not know would
-# refuse the way back to it.
+# Types that hold data or have an address that clients know. Components are not protected, because children
+# inherit it, and some are replaced by ordinary deploys. `protect=False` exempts resources that a deploy can
+# recreate, since Pulumi refuses a rollback to a release that lacks a protected resource.
 PROTECTED = frozenset(
     {
         "aws:apigateway/restApi:RestApi",
@@ -28,25 +27,25 @@ PROTECTED = frozenset(
 class Protection(pulumi.ComponentResource):
     """Protects resources, and stops a destroy before its first delete.
 
-    Pulumi checks `protect` when it comes to each delete. A destroy without a preview (`--skip-preview`, the
-    Automation API) would so delete everything that is not protected before it meets what is. The last
-    resource of the program depends on all others, so that it is deleted first.
+    Pulumi checks `protect` at each delete, so a destroy without a preview (`--skip-preview`, Automation API)
+    would delete all unprotected resources first. The last resource depends on all others, so that its delete
+    comes first, and fails.
 
     Parameters
     ----------
     enabled
-        The setting `deletionProtection`. The last resource is registered either way: else it could not be
-        unprotected.
+        The setting `deletionProtection`. The last resource is always registered, so that a deploy can
+        unprotect it.
     """
 
     def __init__(self, name: str, *, enabled: bool, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Protection", name, None, opts)
         self._enabled = enabled
         self._resources: list[pulumi.Resource] = []
-        pulumi.runtime.register_stack_transformation(self._remember)
+        pulumi.runtime.register_stack_transformation(self._transform)
 
     def complete(self) -> None:
-        """Register the last resource, which depends on all that were registered since."""
+        """Register the last resource, which depends on all resources registered since the constructor."""
         random.RandomId(
             "last-resource",
             byte_length=4,
@@ -54,7 +53,7 @@ class Protection(pulumi.ComponentResource):
         )
         self.register_outputs({})
 
-    def _remember(
+    def _transform(
         self, args: pulumi.ResourceTransformationArgs
     ) -> pulumi.ResourceTransformationResult | None:
         if isinstance(args.resource, pulumi.CustomResource):

@@ -1,6 +1,6 @@
-"""Runs the Pulumi program of a stack under mocks, and returns what it registers.
+"""Runs the Pulumi program of a stack under mocks, and returns the resources that it registers.
 
-For the tests, and for `cafe cost`: `python -m infra.recording STACK` writes JSON.
+For tests, `make diff` and `cafe cost`; `python -m infra.recording STACK` prints them as JSON.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ ZONES = {"use1-az3": "us-east-1a", "use1-az1": "us-east-1b", "use1-az2": "us-eas
 
 
 class Recorder(mocks.MockMonitor):
-    """Keeps what a mock is not told: the parent, protection and dependencies of each resource."""
+    """Records what Pulumi does not pass to mocks: parent, protection and dependencies of each resource."""
 
     def __init__(self) -> None:
-        super().__init__(Answers())
+        super().__init__(MockProvider())
         self.recorded: list[dict[str, Any]] = []
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
@@ -62,8 +62,8 @@ class Recorder(mocks.MockMonitor):
         return response
 
 
-class Answers(mocks.Mocks):
-    """Outputs that name their resource."""
+class MockProvider(mocks.Mocks):
+    """Returns outputs that contain the name of their resource."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         kind = args.typ.rpartition(":")[2]
@@ -95,7 +95,7 @@ class Answers(mocks.Mocks):
         return f"id-{about}", {**outputs, **args.inputs}
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-        answers: dict[str, dict[str, Any]] = {
+        results: dict[str, dict[str, Any]] = {
             "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": "123456789012"},
             "aws:index/getRegion:getRegion": {"region": "us-east-1", "id": "us-east-1"},
             "aws:index/getAvailabilityZones:getAvailabilityZones": {
@@ -105,11 +105,11 @@ class Answers(mocks.Mocks):
                 "id": "us-east-1",
             },
         }
-        return answers[args.token], []
+        return results[args.token], []
 
 
 def plain(value: Any) -> Any:
-    """Turn inputs into JSON: secrets unwrapped, archives as the hashes of their files."""
+    """Convert inputs to JSON: secrets unwrapped, archives as the hashes of their files."""
     match value:
         case _ if rpc.is_rpc_secret(value):
             return plain(rpc.unwrap_rpc_secret(value))
@@ -129,7 +129,7 @@ def plain(value: Any) -> Any:
 
 
 def configuration(stack: str, root: Path = ROOT) -> dict[str, str]:
-    """Read a stack's configuration as the Pulumi CLI would: the project's defaults, then the stack's own."""
+    """Read a stack's configuration as the Pulumi CLI does: the stack's file over the project's defaults."""
     project, declared = _declared(root)
     values = {
         f"{project}:{key}": entry["default"]
@@ -138,7 +138,7 @@ def configuration(stack: str, root: Path = ROOT) -> dict[str, str]:
     }
     own = root / f"Pulumi.{stack}.yaml"
     if own.is_file():
-        # `pulumi stack init` writes a file without settings.
+        # `pulumi stack init` can write a file without settings.
         document = yaml.safe_load(own.read_text(encoding="utf-8")) or {}
         entries = document.get("config") or {}
         values |= {key if ":" in key else f"{project}:{key}": value for key, value in entries.items()}
@@ -153,7 +153,7 @@ def _declared(root: Path) -> tuple[str, dict[str, Any]]:
 
 async def _record(stack: str, settings: Mapping[str, str], root: Path) -> dict[str, Any]:
     monitor = Recorder()
-    # Pulumi's warnings, such as of a deprecated resource type, go to standard error.
+    # Pulumi logs warnings, such as of a deprecated resource type, to standard error.
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     mocks.set_mocks(
         monitor.mocks,
@@ -164,7 +164,7 @@ async def _record(stack: str, settings: Mapping[str, str], root: Path) -> dict[s
         monitor=monitor,
     )
     pulumi.runtime.set_all_config(dict(settings))
-    runpy.run_path(str(root), run_name="__main__")  # with the folder on the path, as Pulumi does
+    runpy.run_path(str(root), run_name="__main__")  # adds the folder to the path, as Pulumi does
     await wait_for_rpcs()
     top: Any = get_root_resource()
     outputs = {name: await pulumi.Output.from_input(value).future() for name, value in top.outputs.items()}
@@ -172,14 +172,14 @@ async def _record(stack: str, settings: Mapping[str, str], root: Path) -> dict[s
 
 
 def record(stack: str, changes: Mapping[str, str], root: Path = ROOT) -> dict[str, Any]:
-    """Run the program with some settings changed; return its resources, outputs and warnings.
+    """Run the program with changed settings; return its resources, outputs and warnings.
 
-    In a process of its own: the program is a script, and Pulumi keeps its state in the process.
+    Call it once per process: it clears the environment, and Pulumi has global state.
 
     Raises
     ------
     pulumi.RunError
-        The program stopped with a sentence.
+        The program refused its settings.
     """
     for name in os.environ.keys() - {"PATH", "HOME"}:
         del os.environ[name]
@@ -190,7 +190,7 @@ def record(stack: str, changes: Mapping[str, str], root: Path = ROOT) -> dict[st
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write what a stack's program registers to standard output, as JSON."""
+    """Print a stack's resources, outputs and warnings as JSON; return the exit code."""
     (stack,) = arguments
     try:
         print(json.dumps(record(stack, {})))

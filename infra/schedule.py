@@ -1,4 +1,4 @@
-"""What runs by the clock."""
+"""How often EventBridge invokes the reconciler, its audit, and the backup of the orders."""
 
 from __future__ import annotations
 
@@ -11,51 +11,49 @@ import pulumi_aws as aws
 
 from infra.lambda_function import Function
 
-# Seconds, the least that Lambda allows: a run that could not start by then is left to the next one.
-MAX_EVENT_AGE = 60
+MAX_EVENT_AGE = 60  # seconds, Lambda's minimum: drop a run that cannot start before the next one
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """When a function runs, and with what event."""
+    """Rate and event of a scheduled run."""
 
     rate: str  # such as `rate(1 minute)`
-    event: Mapping[str, str] | None = None  # None for EventBridge's own
+    event: Mapping[str, str] | None = None  # None: EventBridge's default event
 
 
-# An audit reads the whole table: in an invocation of its own, beside the comparison of the last minutes.
+# An audit reads the whole table, so it has its own invocation beside the comparison of the last minutes.
 RECONCILE_RUNS = {
     "ReconcileOrders": Run(rate="rate(1 minute)"),
     "AuditOrders": Run(rate="rate(1 hour)", event={"command": "full", "source": "aws.events"}),
 }
-# The next run writes what a failed one did not, long before a copy is a day late.
+# A run also writes the days that a failed one missed, long before a copy is a day late.
 BACKUP_RUNS = {"BackupOrders": Run(rate="rate(6 hours)")}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleArgs:
-    """What runs, and how often."""
+    """Inputs of Schedule."""
 
     function: Function
-    runs: Mapping[str, Run]  # by the names of their rules
+    runs: Mapping[str, Run]  # by rule name
 
 
 def start(*, reconcile: Function, backup: Function) -> None:
-    """Run what runs by the clock."""
+    """Schedule the reconciler and the backup."""
     Schedule("ReconcileOrders", ScheduleArgs(function=reconcile, runs=RECONCILE_RUNS))
     Schedule("BackupOrders", ScheduleArgs(function=backup, runs=BACKUP_RUNS))
 
 
 class Schedule(pulumi.ComponentResource):
-    """A function that EventBridge calls again and again, without an order being involved."""
+    """The rules by which EventBridge invokes a function."""
 
     def __init__(self, name: str, args: ScheduleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Schedule", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         function = args.function.function
 
-        # EventBridge calls asynchronously. A failed run is not tried again: the next one does its work, too,
-        # and two at once would do it twice.
+        # EventBridge invokes asynchronously. No retries: the next run does the work of a failed one.
         invocations = aws.lambda_.FunctionEventInvokeConfig(
             name,
             function_name=function.name,

@@ -1,7 +1,7 @@
-"""Changes of settings that a running stack cannot take, found before anything is changed.
+"""Changes of settings that AWS or Pulumi would refuse in a running stack, found before the deploy.
 
-The program does not see what is deployed. So each deploy exports the settings that matter, and
-`cli/preflight.py` compares them with those of the next one.
+The program cannot read the deployed settings, so each deploy exports those in `COMPARED`, and
+`cli/preflight.py` compares them with the settings of the next deploy.
 """
 
 from __future__ import annotations
@@ -23,41 +23,41 @@ COMPARED = (
 
 
 def deployed(settings: Settings) -> str:
-    """Return the settings that are compared, as JSON for the output `deployed_settings`."""
+    """Return the compared settings as JSON, for the output `deployed_settings`."""
     return json.dumps({key: getattr(settings, FIELDS[key]) for key in COMPARED})
 
 
 def refusals(before: Mapping[str, Any], settings: Settings) -> Iterator[str]:
-    """Yield a sentence for each change that AWS or Pulumi would refuse half-way.
+    """Yield an error message for each change that AWS or Pulumi would refuse during a deploy.
 
     Parameters
     ----------
     before
-        What is deployed: `deployed_settings`, parsed. Empty for a new stack.
+        The parsed output `deployed_settings`; empty for a new stack.
     settings
-        What is to be deployed.
+        Those of the next deploy.
     """
     changed = changes(before, settings)
     if before.get("deletionProtection"):
         yield from (
-            f"{key}: a change makes a {EFFECTS[key]}, and what is there is protected. First set "
+            f"{key}: a change makes a {EFFECTS[key]}, and the existing one is protected. First set "
             f"deletionProtection to false and deploy; then change {key}."
             for key in changed
             if EFFECTS[key] in {Effect.NEW_ADDRESS, Effect.NEW_DATABASE}
         )
-    is_kept = not any(EFFECTS[key] == Effect.NEW_DATABASE for key in changed)
+    keeps_database = not any(EFFECTS[key] == Effect.NEW_DATABASE for key in changed)
     storage = before.get("databaseStorage", 0)
-    if is_kept and settings.database_storage < storage:
-        yield f"databaseStorage: cannot shrink, and is {storage}: set it to at least that."
+    if keeps_database and settings.database_storage < storage:
+        yield f"databaseStorage: cannot shrink; set it to at least {storage}."
 
 
 def changes(before: Mapping[str, Any], settings: Settings) -> list[str]:
-    """Return the keys whose values change in a running stack."""
+    """Return the keys whose change affects a running stack."""
     return [
         key
         for key in COMPARED
         if key in before
         and before[key] != (value := getattr(settings, FIELDS[key]))
-        # A database stays as it is when the snapshot that it was made from is named no more.
+        # Clearing the snapshot after a restore keeps the database.
         and not (key == "databaseSnapshot" and value == "")
     ]

@@ -1,6 +1,6 @@
-"""Parsers of the settings' texts, one for each kind, with the limits that AWS documents.
+"""Parsers of settings, with AWS's limits.
 
-Each returns a value, or raises a ValueError with the end of a sentence: `must be ...`.
+Each converts a text to a value, or raises ValueError with a message such as `must be true or false`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ T = TypeVar("T")
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 _DAYS = "1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653"
 LOG_RETENTION_DAYS = tuple(map(int, _DAYS.split()))
-# Those of MySQL 8.4, families by their sizes; not every region has each. In a region they are listed by
-# `aws rds describe-orderable-db-instance-options --engine mysql --engine-version 8.4 ...`, and in general by
+# Sizes by families, for MySQL 8.4. Those of a region are listed by
+# `aws rds describe-orderable-db-instance-options --engine mysql --engine-version 8.4 ...`, and all by
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.DBInstanceClass.Support.html
 _LARGE = "large xlarge 2xlarge 4xlarge 8xlarge 12xlarge 16xlarge"
 _INSTANCE_CLASSES = {
@@ -40,7 +40,7 @@ INSTANCE_CLASSES = frozenset(
     for family in families.split()
     for size in sizes.split()
 )
-# https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html, and nobody's on the internet
+# https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
 PRIVATE_IPV4 = [ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
 PRIVATE: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = [
     *PRIVATE_IPV4,
@@ -51,59 +51,59 @@ IPV4_AS_IPV6 = ipaddress.IPv6Network("::ffff:0:0/96")
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 _SENDER = re.compile(r"arn:aws:iam::[0-9]{12}:(role|user)/([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}")
 MAX_IAM_PATH = 512
-# A queue's policy has 8192 bytes and 50 principals; a quarter of the bytes are for its other statements.
+# A queue's policy may have 8192 bytes and 50 principals; its other statements need a quarter of the bytes.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html
 MAX_SENDERS = 20
 MAX_SENDERS_TEXT = 6000
-# RFC 5321, without quotes and literals: what SNS and Cognito take.
+# RFC 5321 without quoted strings and address literals, which SNS and Cognito refuse
 _EMAIL = re.compile(
     r"(?=.{1,64}@)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+([A-Za-z]{2,63}|xn--[A-Za-z0-9-]{1,59})"
 )
-# Characters of a user's name in Cognito: https://docs.aws.amazon.com/cognito/latest/developerguide/limits.html
+# Characters of a user name in Cognito: https://docs.aws.amazon.com/cognito/latest/developerguide/limits.html
 MAX_EMAIL = 128
-# E-mails that Cognito sends in a day by itself (the same page): all may be invited by one deploy.
+# Daily limit of e-mails that Cognito sends without SES (the same page), so that one deploy can invite all
 MAX_USERS = 50
-# They are part of a CloudFront Function, which takes 10 kB.
+# They are part of the code of a CloudFront function, which is limited to 10 kB.
 MAX_NETWORKS = 50
-# `CreateDBSnapshot`'s own, those of automated backups and of AWS Backup, or a shared snapshot's ARN.
+# The name of a manual snapshot, of an automated backup or of AWS Backup, or the ARN of a shared snapshot
 _SNAPSHOT = re.compile(
     r"(arn:aws:rds:[a-z0-9-]{1,32}:[0-9]{12}:snapshot:)?(rds:|awsbackup:)?(?=.{1,255}$)[A-Za-z](-?[A-Za-z0-9])*"
 )
 # https://docs.aws.amazon.com/apigateway/latest/api/API_CreateStage.html
 _STAGE = re.compile(r"[A-Za-z0-9-]{1,32}")
-RESERVED_STAGE = "test-invoke-stage"  # the console's, for its test button
+RESERVED_STAGE = "test-invoke-stage"  # of the console's test button
 MAX_ITEMS = 100
 MAX_PRICE = 1_000_000
 _PRICE = re.compile(r"[0-9]{1,7}(\.[0-9]{1,3})?")
-TURNS_DIRECTION = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+DIRECTION_CONTROLS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 _POLICY = re.compile(r"arn:aws:iam::[0-9]{12}:policy/([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,128}")
 
 
 class EntriesError(ValueError):
-    """Entries of a list are wrong: each one's place in the list, what would be right, and what it is."""
+    """Some entries of a list are invalid: their indexes, the violated rules, and their values."""
 
     def __init__(self, wrong: list[tuple[int, str, object]]) -> None:
-        super().__init__("must be a list of right entries")
+        super().__init__("must be a list of valid entries")
         self.wrong = wrong
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
-    """Parses a whole number within limits."""
+class Integer:
+    """Parses an integer within limits."""
 
     least: int
     most: int
 
     def __call__(self, text: str) -> int:
-        """Return the number."""
+        """Return the integer."""
         if not re.fullmatch("[0-9]{1,9}", text) or not self.least <= int(text) <= self.most:
             raise ValueError(f"must be a whole number from {self.least} to {self.most}, in the digits 0 to 9")
         return int(text)
 
 
 def one_of(*choices: T) -> Callable[[str], T]:
-    """Make a parser of these texts."""
+    """Return a parser that accepts only these values."""
     by_text = {str(choice): choice for choice in choices}
 
     def parse(text: str) -> T:
@@ -116,12 +116,12 @@ def one_of(*choices: T) -> Callable[[str], T]:
 
 
 def boolean(text: str) -> bool:
-    """Return whether it is true."""
+    """Parse `true` or `false`."""
     return one_of("true", "false")(text) == "true"
 
 
 def entries(text: str, parse: Callable[[object], T], most: int, example: str) -> list[T]:
-    """Parse each entry of a list, which Pulumi hands over as JSON."""
+    """Parse each entry of a list, which Pulumi passes as JSON."""
     try:
         decoded = json.loads(text)
     except (ValueError, RecursionError):
@@ -129,20 +129,20 @@ def entries(text: str, parse: Callable[[object], T], most: int, example: str) ->
     if not isinstance(decoded, list) or len(decoded) > most:
         raise ValueError(f"must be a list of up to {most}, such as {example}")
     values, wrong = [], []
-    for place, entry in enumerate(decoded):
+    for index, entry in enumerate(decoded):
         try:
             values.append(parse(entry))
         except ValueError as error:
-            wrong.append((place, str(error), entry))
+            wrong.append((index, str(error), entry))
     if wrong:
         raise EntriesError(wrong)
     return values
 
 
-def _each_once(found: list[str]) -> list[str]:
-    again = next((entry for place, entry in enumerate(found) if entry in found[:place]), None)
-    if again is not None:
-        raise ValueError(f"must name each once, and names {again!r} again")
+def _unique(found: list[str]) -> list[str]:
+    duplicate = next((entry for index, entry in enumerate(found) if entry in found[:index]), None)
+    if duplicate is not None:
+        raise ValueError(f"must list each entry once, and lists {duplicate!r} twice")
     return found
 
 
@@ -150,28 +150,26 @@ def _each_once(found: list[str]) -> list[str]:
 
 
 def time_zone(name: str) -> str:
-    """Check a time zone."""
+    """Validate a time zone."""
     if name not in locales.time_zones():
-        raise ValueError(
-            "must be an IANA time zone as the package tzdata writes it, such as UTC or Europe/Berlin"
-        )
+        raise ValueError("must be an IANA time zone of the package tzdata, such as UTC or Europe/Berlin")
     return name
 
 
 def locale(tag: str) -> str:
-    """Check a language tag."""
+    """Validate a language tag."""
     if not locales.is_locale(tag):
         raise ValueError("must be a language tag (BCP 47) that browsers accept, such as en-US or de-DE")
     return tag
 
 
 def menu(text: str) -> dict[str, Decimal]:
-    """Parse `["Latte=5", "Tea=2"]`, or `Latte=5, Tea=2` as one types it, to prices by item."""
+    """Parse `["Latte=5", "Tea=2"]`, or `Latte=5, Tea=2` from a command line, to prices by item."""
     if "=" in text and not text.lstrip().startswith(("[", "{")):
         text = json.dumps(text.split(","))
     found = entries(text, _menu_entry, MAX_ITEMS, '["Coffee=3", "Latte=5"] or Coffee=3, Latte=5')
-    # Texts that look the same are one item to whoever reads the menu.
-    _each_once([unicodedata.normalize("NFC", item) for item, _ in found])
+    # Names in different normal forms look the same.
+    _unique([unicodedata.normalize("NFC", item) for item, _ in found])
     return dict(found)
 
 
@@ -185,7 +183,7 @@ def _menu_entry(entry: object) -> tuple[str, Decimal]:
         raise ValueError(f"must be ITEM=PRICE, such as Latte=5; its item {error}") from None
     if any(_is_unprintable(character) for character in item):
         raise ValueError(
-            "must name an item without control characters and marks that turn the direction of text"
+            "must name an item without control characters and marks that change the direction of text"
         )
     if not _PRICE.fullmatch(price) or Decimal(price) > MAX_PRICE:
         raise ValueError(
@@ -196,15 +194,15 @@ def _menu_entry(entry: object) -> tuple[str, Decimal]:
 
 def _is_unprintable(character: str) -> bool:
     category = unicodedata.category(character)
-    return category in {"Cc", "Zl", "Zp"} or unicodedata.bidirectional(character) in TURNS_DIRECTION
+    return category in {"Cc", "Zl", "Zp"} or unicodedata.bidirectional(character) in DIRECTION_CONTROLS
 
 
 # Access
 
 
-def viewers(text: str) -> list[str]:
-    """Check networks, and write each in one way."""
-    found = entries(text, _viewer, MAX_NETWORKS, '["203.0.113.0/24", "2001:db8::/32"]')
+def viewer_networks(text: str) -> list[str]:
+    """Validate public networks; return them in canonical form."""
+    found = entries(text, _viewer_network, MAX_NETWORKS, '["203.0.113.0/24", "2001:db8::/32"]')
     four = [network for network in found if isinstance(network, ipaddress.IPv4Network)]
     six = [network for network in found if isinstance(network, ipaddress.IPv6Network)]
     if EVERY_IPV4 in ipaddress.collapse_addresses(four) or EVERY_IPV6 in ipaddress.collapse_addresses(six):
@@ -212,7 +210,7 @@ def viewers(text: str) -> list[str]:
     return list(map(str, found))
 
 
-def _viewer(entry: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+def _viewer_network(entry: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
         network = ipaddress.ip_network(entry if isinstance(entry, str) and "%" not in entry else "")
     except ValueError:
@@ -220,15 +218,13 @@ def _viewer(entry: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     if network.prefixlen and network.overlaps(IPV4_AS_IPV6):
         raise ValueError("must be an IPv4 network in IPv4's own notation, such as 203.0.113.0/24")
     if any(network.overlaps(private) and network.prefixlen >= private.prefixlen for private in PRIVATE):
-        raise ValueError(
-            "must be a public network: CloudFront sees the addresses that networks have on the internet"
-        )
+        raise ValueError("must be a public network: CloudFront sees viewers by their public addresses")
     return network
 
 
 def users(text: str) -> list[str]:
-    """Check e-mail addresses, and write them as the user pool compares them."""
-    return _each_once(entries(text, _user, MAX_USERS, '["ada@example.com"]'))
+    """Validate e-mail addresses; return them in lower case, as the user pool compares them."""
+    return _unique(entries(text, _user, MAX_USERS, '["ada@example.com"]'))
 
 
 def _user(entry: object) -> str:
@@ -238,7 +234,7 @@ def _user(entry: object) -> str:
 
 
 def email(address: str) -> str:
-    """Check an e-mail address; none is right, too."""
+    """Validate an e-mail address; it may be empty."""
     if address and (len(address) > MAX_EMAIL or not _EMAIL.fullmatch(address)):
         raise ValueError(
             f"must be an e-mail address such as ada@example.com, of at most {MAX_EMAIL} characters"
@@ -250,9 +246,9 @@ def email(address: str) -> str:
 
 
 def senders(text: str) -> list[str]:
-    """Check ARNs of roles and users."""
+    """Validate ARNs of roles and users."""
     example = "arn:aws:iam::123456789012:role/shop"
-    found = _each_once(entries(text, _sender, MAX_SENDERS, f'["{example}"]'))
+    found = _unique(entries(text, _sender, MAX_SENDERS, f'["{example}"]'))
     if sum(map(len, found)) > MAX_SENDERS_TEXT:
         raise ValueError(
             f"must have at most {MAX_SENDERS_TEXT} characters together: a queue's policy is limited"
@@ -273,25 +269,25 @@ def _sender(entry: object) -> str:
 
 
 def stage(name: str) -> str:
-    """Check the name of an API's stage."""
+    """Validate the name of a stage of an API."""
     if not _STAGE.fullmatch(name) or name == RESERVED_STAGE:
         raise ValueError(
-            f"must have 1 to 32 characters of A-Z, a-z, 0-9 and hyphen; {RESERVED_STAGE} is API Gateway's"
+            f"must have 1 to 32 characters of A-Z, a-z, 0-9 and hyphen; {RESERVED_STAGE} is reserved"
         )
     return name
 
 
 def instance_class(name: str) -> str:
-    """Check a class of RDS instances."""
+    """Validate a class of RDS instances."""
     if name not in INSTANCE_CLASSES:
         raise ValueError(
-            "must be a class of instances that RDS has for MySQL 8.4, such as db.t4g.micro or db.m7g.large"
+            "must be an instance class of RDS for MySQL 8.4, such as db.t4g.micro or db.m7g.large"
         )
     return name
 
 
 def snapshot(name: str) -> str:
-    """Check the name of a snapshot; none is right, too."""
+    """Validate the name or ARN of a snapshot; it may be empty."""
     if name and not _SNAPSHOT.fullmatch(name):
         raise ValueError(
             "must be the name of an RDS snapshot such as cafe-2026-11-01, the ARN of a shared one"
@@ -301,7 +297,7 @@ def snapshot(name: str) -> str:
 
 
 def network(cidr: str) -> str:
-    """Check a VPC's network, and write it in one way."""
+    """Validate the network of a VPC; return it in canonical form."""
     try:
         block = ipaddress.IPv4Network(cidr)
     except ValueError:
@@ -314,11 +310,11 @@ def network(cidr: str) -> str:
     return str(block)
 
 
-# Care
+# Protection
 
 
 def policy(arn: str) -> str:
-    """Validate the ARN of an IAM policy; an empty value is valid, too."""
+    """Validate the ARN of an IAM policy; it may be empty."""
     path = arn.partition("/")[2].rpartition("/")[0]
     if arn and (not _POLICY.fullmatch(arn) or len(path) > MAX_IAM_PATH - 2):
         raise ValueError(

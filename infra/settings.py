@@ -1,6 +1,6 @@
-"""The stack's settings: typed, checked all at once, with every wrong key named in one message.
+"""The stack's settings: types, parsers, effects of a change, and checks of combinations.
 
-Defaults and descriptions live in `Pulumi.yaml`, parsers in `setting_parsers`. A test holds the two together.
+`Pulumi.yaml` has their defaults and descriptions; `setting_parsers.py` the parsers.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ from pulumi.runtime import config
 
 from infra import setting_parsers as parsers
 
-# More batch size than this needs a batching window, says Lambda.
-MAX_BATCH_SIZE_WITHOUT_WINDOW = 10
-# The stack's name is part of every physical name; S3 and RDS allow few characters (RDS no two hyphens in a
-# row), IAM 64 in all.
+MAX_BATCH_SIZE_WITHOUT_WINDOW = 10  # Lambda's limit
+# The stack's name is part of physical names: in lower case for S3, without consecutive hyphens for RDS, and
+# short for IAM, whose names have at most 64 characters.
 STACK_NAME = re.compile(r"(?=.{1,16}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
-MAX_SHOWN = 60  # characters of a wrong value in a message
+MAX_VALUE = 60  # characters of an invalid value in a message
 
 
 class Effect(StrEnum):
@@ -35,15 +34,12 @@ class Effect(StrEnum):
 
 
 class SettingsError(pulumi.RunError):
-    """One or more settings are wrong; the message has a line for each."""
+    """Some settings are invalid; the message has a line for each."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings of a stack, under the names of `Pulumi.yaml` in snake case.
-
-    Each has a type, the function that parses a text to it, and the effect of a change.
-    """
+    """The settings of `Pulumi.yaml`, in snake case: the type, the parser, and the effect of a change."""
 
     # The cafe
     time_zone: Annotated[str, parsers.time_zone, Effect.IN_PLACE]
@@ -53,9 +49,9 @@ class Settings:
     dashboard_access: Annotated[
         Literal["public", "cidrs", "login"], parsers.one_of("public", "cidrs", "login"), Effect.IN_PLACE
     ]
-    dashboard_cidrs: Annotated[list[str], parsers.viewers, Effect.IN_PLACE]
+    dashboard_cidrs: Annotated[list[str], parsers.viewer_networks, Effect.IN_PLACE]
     dashboard_users: Annotated[list[str], parsers.users, Effect.IN_PLACE]
-    dashboard_second_factor: Annotated[bool, parsers.boolean, Effect.IN_PLACE]
+    dashboard_mfa: Annotated[bool, parsers.boolean, Effect.IN_PLACE]
     customer_names: Annotated[
         Literal["full", "initial", "none"], parsers.one_of("full", "initial", "none"), Effect.IN_PLACE
     ]
@@ -63,63 +59,63 @@ class Settings:
     locale: Annotated[str, parsers.locale, Effect.IN_PLACE]
 
     # The kitchen
-    open_hours: Annotated[int, parsers.Whole(1, 24), Effect.IN_PLACE]
-    warn_minutes: Annotated[int, parsers.Whole(1, 120), Effect.IN_PLACE]
-    overdue_minutes: Annotated[int, parsers.Whole(2, 240), Effect.IN_PLACE]
-    waiting_alarm_minutes: Annotated[int, parsers.Whole(0, 240), Effect.IN_PLACE]
-    tracking_key: Annotated[int, parsers.Whole(1, 9999), Effect.IN_PLACE]
+    open_hours: Annotated[int, parsers.Integer(1, 24), Effect.IN_PLACE]
+    warn_minutes: Annotated[int, parsers.Integer(1, 120), Effect.IN_PLACE]
+    overdue_minutes: Annotated[int, parsers.Integer(2, 240), Effect.IN_PLACE]
+    waiting_alarm_minutes: Annotated[int, parsers.Integer(0, 240), Effect.IN_PLACE]
+    tracking_key: Annotated[int, parsers.Integer(1, 9999), Effect.IN_PLACE]
 
     # The pipeline
-    batch_size: Annotated[int, parsers.Whole(1, 10_000), Effect.IN_PLACE]
-    batch_window: Annotated[int, parsers.Whole(0, 300), Effect.IN_PLACE]
-    worker_concurrency: Annotated[int, parsers.Whole(2, 1000), Effect.IN_PLACE]
-    worker_timeout: Annotated[int, parsers.Whole(15, 900), Effect.IN_PLACE]
+    batch_size: Annotated[int, parsers.Integer(1, 10_000), Effect.IN_PLACE]
+    batch_window: Annotated[int, parsers.Integer(0, 300), Effect.IN_PLACE]
+    worker_concurrency: Annotated[int, parsers.Integer(2, 1000), Effect.IN_PLACE]
+    worker_timeout: Annotated[int, parsers.Integer(15, 900), Effect.IN_PLACE]
     queue_senders: Annotated[list[str], parsers.senders, Effect.IN_PLACE]
 
     # The functions
     python_runtime: Annotated[
         str, parsers.one_of("python3.11", "python3.12", "python3.13", "python3.14"), Effect.IN_PLACE
     ]
-    memory_size: Annotated[int, parsers.Whole(128, 10_240), Effect.IN_PLACE]
+    memory_size: Annotated[int, parsers.Integer(128, 10_240), Effect.IN_PLACE]
     log_retention_days: Annotated[int, parsers.one_of(*parsers.LOG_RETENTION_DAYS), Effect.IN_PLACE]
     alarm_email: Annotated[str, parsers.email, Effect.IN_PLACE]
 
     # Costs
-    monthly_budget: Annotated[int, parsers.Whole(0, 1_000_000), Effect.IN_PLACE]
+    monthly_budget: Annotated[int, parsers.Integer(0, 1_000_000), Effect.IN_PLACE]
     budget_by_tag: Annotated[bool, parsers.boolean, Effect.IN_PLACE]
 
     # The API
     api_stage: Annotated[str, parsers.stage, Effect.NEW_ADDRESS]
-    api_rate_limit: Annotated[int, parsers.Whole(1, 10_000), Effect.IN_PLACE]
-    api_burst_limit: Annotated[int, parsers.Whole(1, 5_000), Effect.IN_PLACE]
+    api_rate_limit: Annotated[int, parsers.Integer(1, 10_000), Effect.IN_PLACE]
+    api_burst_limit: Annotated[int, parsers.Integer(1, 5_000), Effect.IN_PLACE]
     manage_api_gateway_account: Annotated[bool, parsers.boolean, Effect.IN_PLACE]
 
     # The database
     database_instance_class: Annotated[str, parsers.instance_class, Effect.SHORT_OUTAGE]
-    database_storage: Annotated[int, parsers.Whole(20, 65_536), Effect.IN_PLACE]
+    database_storage: Annotated[int, parsers.Integer(20, 65_536), Effect.IN_PLACE]
     database_multi_az: Annotated[bool, parsers.boolean, Effect.IN_PLACE]
-    database_backup_days: Annotated[int, parsers.Whole(1, 35), Effect.IN_PLACE]
-    orders_backup_days: Annotated[int, parsers.Whole(7, 3_650), Effect.IN_PLACE]
+    database_backup_days: Annotated[int, parsers.Integer(1, 35), Effect.IN_PLACE]
+    orders_backup_days: Annotated[int, parsers.Integer(7, 3_650), Effect.IN_PLACE]
     database_snapshot: Annotated[str, parsers.snapshot, Effect.NEW_DATABASE]
     database_final_snapshot: Annotated[bool, parsers.boolean, Effect.IN_PLACE]
     network_cidr: Annotated[str, parsers.network, Effect.NEW_DATABASE]
     private_endpoints: Annotated[bool, parsers.boolean, Effect.IN_PLACE]
 
-    # Care
+    # Protection
     deletion_protection: Annotated[bool, parsers.boolean, Effect.IN_PLACE]
     permissions_boundary: Annotated[str, parsers.policy, Effect.IN_PLACE]
 
     @property
     def keeps_backups(self) -> bool:
-        """True if backups stay when the stack or the database is deleted.
+        """Whether backups remain after the stack or the database is deleted.
 
-        `deletion_protection` alone is not enough: a destroy needs it off.
+        `deletion_protection` alone is not enough, because it is off during a destroy.
         """
         return self.deletion_protection or self.database_final_snapshot
 
 
 def _key(name: str) -> str:
-    """Write a field's name as `Pulumi.yaml` does."""
+    """Return a field's name in `Pulumi.yaml`."""
     first, *others = name.split("_")
     return first + "".join(word.capitalize() for word in others)
 
@@ -129,45 +125,49 @@ _METADATA = {
     _key(name): hint.__metadata__ for name, hint in get_type_hints(Settings, include_extras=True).items()
 }
 PARSERS: Mapping[str, Callable[[str], Any]] = {key: metadata[0] for key, metadata in _METADATA.items()}
+RENAMED = {"dashboardSecondFactor": "dashboardMfa"}  # booleans, still accepted by their old names
+KEYS = {*PARSERS, *RENAMED}
 EFFECTS: Mapping[str, Effect] = {key: metadata[1] for key, metadata in _METADATA.items() if metadata[1:]}
 
 
 def load() -> Settings:
-    """Read the settings of the stack that is being deployed.
+    """Read the settings of the current stack.
 
     Raises
     ------
     SettingsError
-        With one line for every setting that is wrong, missing or unknown.
+        A setting is invalid, missing or unknown.
     """
-    # `pulumi.Config` reads one known key at a time; a misspelt key shows only in the whole configuration.
+    # `pulumi.Config` reads only known keys, so misspelt ones are found in the whole configuration.
     everything = {**config.get_config_env(), **config.CONFIG.get()}
-    return parse(
-        pulumi.get_stack(), of_project(everything, pulumi.get_project()), everything.get("aws:region")
-    )
+    own = of_project(everything, pulumi.get_project())
+    for old in RENAMED.keys() & own.keys():
+        pulumi.log.warn(f"Setting {old} is now {RENAMED[old]}: set that, and run `pulumi config rm {old}`.")
+    return parse(pulumi.get_stack(), own, everything.get("aws:region"))
 
 
 def of_project(configuration: Mapping[str, str], project: str) -> dict[str, str]:
-    """Return a project's settings without its name, and this program's settings under another project's name.
+    """Return a project's settings without the prefix, and known settings with another project's prefix.
 
-    Pulumi ignores the latter, such as the keys in a file of a project that has been renamed.
+    Pulumi ignores the latter, which remain in a file after the project was renamed.
     """
     own = f"{project}:"
     return {
         key.removeprefix(own): value
         for key, value in configuration.items()
-        if key.startswith(own) or key.partition(":")[2] in PARSERS
+        if key.startswith(own) or key.partition(":")[2] in KEYS
     }
 
 
 def parse(stack: str, configuration: Mapping[str, str], region: str | None = None) -> Settings:
-    """Check a stack's name and configuration (keys without the project, values as text).
+    """Parse a configuration (keys without the project, values as text), and validate the stack's name.
 
     Raises
     ------
     SettingsError
-        With one line for every setting that is wrong, missing or unknown.
+        A setting is invalid, missing or unknown.
     """
+    configuration = _with_new_names(configuration)
     wrong = []
     if not STACK_NAME.fullmatch(stack):
         wrong.append(f"stack name {stack!r}: must be 1 to 16 of a-z, 0-9 and single hyphens, a letter first")
@@ -179,45 +179,54 @@ def parse(stack: str, configuration: Mapping[str, str], region: str | None = Non
         try:
             parsed[key] = parser(configuration[key])
         except parsers.EntriesError as error:
-            wrong += [f"{key}[{place}]: {rule}, not {_shown(entry)}" for place, rule, entry in error.wrong]
+            wrong += [f"{key}[{at}]: {rule}, not {_abbreviated(entry)}" for at, rule, entry in error.wrong]
         except ValueError as error:
-            wrong.append(f"{key}: {error}, not {_shown(configuration[key])}")
-    wrong += [f"{_shown(key)}: {_unknown(key)}" for key in configuration if key not in PARSERS]
-    wrong += _wrong_together(parsed, region)
+            wrong.append(f"{key}: {error}, not {_abbreviated(configuration[key])}")
+    wrong += [f"{_abbreviated(key)}: {_unknown(key)}" for key in configuration if key not in PARSERS]
+    wrong += _conflicts(parsed, region)
     if wrong:
         raise SettingsError("These settings are wrong:\n" + "\n".join(f"  {line}" for line in wrong))
     return Settings(**{FIELDS[key]: value for key, value in parsed.items()})
 
 
+def _with_new_names(configuration: Mapping[str, str]) -> dict[str, str]:
+    """Replace old names: such a setting is true if either is, since a default cannot be told from a value."""
+    renamed = dict(configuration)
+    for old, new in RENAMED.items():
+        if (value := renamed.pop(old, "false")) != "false":
+            renamed[new] = value
+    return renamed
+
+
 def _unknown(key: str) -> str:
     other, _, setting = key.rpartition(":")
-    if other and setting in PARSERS:
+    if other and setting in KEYS:
         return f"belongs to project {other!r}, not to this one; write {setting} alone"
-    return "there is no such setting; Pulumi.yaml lists them all"
+    return "unknown setting; Pulumi.yaml lists all settings"
 
 
-def _wrong_together(parsed: Mapping[str, Any], region: str | None) -> Iterator[str]:
-    """Compare settings with each other, as far as each is right by itself."""
+def _conflicts(parsed: Mapping[str, Any], region: str | None) -> Iterator[str]:
+    """Yield an error message for each conflict between valid settings."""
     if parsed.get("batchSize", 0) > MAX_BATCH_SIZE_WITHOUT_WINDOW and parsed.get("batchWindow") == 0:
-        yield "batchWindow: must be at least 1 with a batchSize over 10 (a rule of Lambda's)"
+        yield "batchWindow: must be at least 1 with a batchSize over 10 (a limit of Lambda)"
     access = parsed.get("dashboardAccess")
     if access == "public" and parsed.get("customerNames") == "full":
-        yield "customerNames: must be initial or none while dashboardAccess is public: anybody reads names"
+        yield "customerNames: must be initial or none while dashboardAccess is public: anybody can read it"
     if access == "cidrs" and parsed.get("dashboardCidrs") == []:
-        yield "dashboardCidrs: must name a network while dashboardAccess is cidrs"
+        yield "dashboardCidrs: must contain a network while dashboardAccess is cidrs"
     if parsed.get("overdueMinutes", 1000) <= parsed.get("warnMinutes", 0):
         yield "overdueMinutes: must be more than warnMinutes"
     if parsed.get("waitingAlarmMinutes", 0) >= 60 * parsed.get("openHours", 24):
-        yield "waitingAlarmMinutes: must be less than openHours, after which an order is no longer watched"
+        yield "waitingAlarmMinutes: must be less than openHours, after which an order is no longer monitored"
     if parsed.get("monthlyBudget") and parsed.get("alarmEmail") == "":
-        yield "alarmEmail: must be set while there is a monthlyBudget, whose e-mails go there"
-    # The fourth part of an ARN, which the name of a snapshot does not have
-    elsewhere = parsed.get("databaseSnapshot", "").split(":")[3:4]
-    if region and elsewhere not in ([], [region]):
+        yield "alarmEmail: must be set while there is a monthlyBudget, whose e-mails go to it"
+    # The fourth part of an ARN; a snapshot's name has none
+    snapshot_region = parsed.get("databaseSnapshot", "").split(":")[3:4]
+    if region and snapshot_region not in ([], [region]):
         yield f"databaseSnapshot: must be in the stack's region {region}; copy the snapshot there first"
 
 
-def _shown(value: object) -> str:
-    """Write a wrong value so that it can be recognised, whatever it holds."""
+def _abbreviated(value: object) -> str:
+    """Return an invalid value in printable characters, cut to `MAX_VALUE`."""
     text = repr(value)
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+    return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}…"

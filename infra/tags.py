@@ -1,4 +1,4 @@
-"""The tags that every resource carries that can carry any."""
+"""The tags of all resources that support tags."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ STACK_TAG = "Stack"
 
 
 def tag_everything(project: str, stack: str) -> None:
-    """Tag all resources that are created from here on.
-
-    What the console lists by the tag `Name`, parts of a network, gets one.
-    """
+    """Tag all resources registered from now on; those of EC2 get a `Name`, which the console shows."""
     tags: Mapping[str, str] = {"Project": project, STACK_TAG: stack}
 
     def add(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
-        if "tags" not in args.props:  # the resource class has no such property
+        if "tags" not in args.props:
             return None
         name = {"Name": f"{project}-{stack}-{args.name}"} if args.type_.startswith("aws:ec2/") else {}
         return pulumi.ResourceTransformationResult({**args.props, "tags": {**tags, **name}}, args.opts)

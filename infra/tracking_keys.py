@@ -17,19 +17,19 @@ LENGTH = 43  # letters and digits: 256 bits
 class TrackingKeysArgs:
     """Inputs of TrackingKeys."""
 
-    number: int  # the current key's; the one before it is the previous key
-    recovery_days: int  # for which a deleted secret is kept
+    number: int  # of the current key; the previous key is one less
+    recovery_days: int  # in which a deleted secret can be restored
 
     @classmethod
     def of(cls, settings: Settings) -> TrackingKeysArgs:
-        """Take them from the stack's settings."""
+        """Read the inputs from the settings."""
         return cls(number=settings.tracking_key, recovery_days=7 if settings.deletion_protection else 0)
 
 
 class TrackingKeys(pulumi.ComponentResource):
     """A secret with the current and the previous key: `{"current": "2", "keys": {"1": "…", "2": "…"}}`.
 
-    Keys are named by their numbers, so that the next number keeps the last key and drops the one before it.
+    Keys have their number in their logical name, so that raising it keeps the current key as the previous.
     """
 
     secret: aws.secretsmanager.Secret
@@ -48,7 +48,7 @@ class TrackingKeys(pulumi.ComponentResource):
             "TrackingKeys",
             description="Keys that sign customers' links to their orders",
             recovery_window_in_days=args.recovery_days,
-            # The next deploy can make it again: customers' links are good for hours only.
+            # Not protected: links expire within hours, so a new secret does little harm.
             opts=pulumi.ResourceOptions(parent=self, protect=False),
         )
         self.version = aws.secretsmanager.SecretVersion(

@@ -1,4 +1,4 @@
-"""Create a place for the stacks' state, and a role for each environment of GitHub Actions."""
+"""Create the state bucket and key of the stacks, and a role for each environment of GitHub Actions."""
 
 import json
 from collections.abc import Callable
@@ -10,15 +10,15 @@ import pulumi_aws as aws
 
 from deploy.github import policies
 
-# Environments in GitHub that each deploy the stack of the same name
+# GitHub environments, each of which deploys the stack of the same name
 DEPLOYING = ("dev", "prod", "smoke")
 PREVIEWED = ("dev", "prod")
-STAYS = pulumi.ResourceOptions(protect=True)
+PROTECTED = pulumi.ResourceOptions(protect=True)
 
 config = pulumi.Config()
 region = aws.get_region().region
 
-bucket = aws.s3.Bucket("cafe-orders-state", opts=STAYS)
+bucket = aws.s3.Bucket("cafe-orders-state", opts=PROTECTED)
 aws.s3.BucketVersioning("state", bucket=bucket.id, versioning_configuration={"status": "Enabled"})
 aws.s3.BucketPublicAccessBlock(
     "state",
@@ -28,9 +28,9 @@ aws.s3.BucketPublicAccessBlock(
     ignore_public_acls=True,
     restrict_public_buckets=True,
 )
-aws.s3.BucketPolicy("state", bucket=bucket.id, policy=bucket.arn.apply(policies.only_encrypted_transport))
+aws.s3.BucketPolicy("state", bucket=bucket.id, policy=bucket.arn.apply(policies.require_tls))
 key = aws.kms.Key(
-    "secrets", description="Secrets in the state of cafe-orders", enable_key_rotation=True, opts=STAYS
+    "secrets", description="Secrets in the state of cafe-orders", enable_key_rotation=True, opts=PROTECTED
 )
 alias = aws.kms.Alias("secrets", name="alias/cafe-orders-pulumi", target_key_id=key.key_id)
 
@@ -44,18 +44,18 @@ account = pulumi.Output.all(bucket=bucket.arn, key=key.arn).apply(
 )
 
 
-def written(policy: Callable[[policies.Account], dict[str, Any]]) -> pulumi.Output[str]:
-    """Return a policy of the account as a document."""
-    return account.apply(lambda known: json.dumps(policy(known)))
+def document(policy: Callable[[policies.Account], dict[str, Any]]) -> pulumi.Output[str]:
+    """Return a policy for the account as JSON."""
+    return account.apply(lambda found: json.dumps(policy(found)))
 
 
-settings = aws.iam.Policy("cafe-orders-settings", policy=written(policies.read_settings))
+settings = aws.iam.Policy("cafe-orders-settings", policy=document(policies.read_settings))
 
 
 def role(environment: str, policy: Callable[[policies.Account], dict[str, Any]], *, main_only: bool) -> None:
-    """Make the role of one environment, and export it.
+    """Create and export the role of an environment.
 
-    Its name must not match the names of a stack's resources, which deploys may change.
+    Its name must not match those of a stack's resources, which deploys may change.
     """
     trusted = pulumi.Output.from_input(provider).apply(
         lambda arn: policies.trust(arn, config.require("repository"), environment, main_only=main_only)
@@ -65,20 +65,20 @@ def role(environment: str, policy: Callable[[policies.Account], dict[str, Any]],
         assume_role_policy=pulumi.Output.json_dumps(trusted),
         max_session_duration=7200,
     )
-    aws.iam.RolePolicy(f"{environment}-github", role=made.id, policy=written(policy))
+    aws.iam.RolePolicy(f"{environment}-github", role=made.id, policy=document(policy))
     if main_only:
         aws.iam.RolePolicyAttachment(f"{environment}-github", role=made.name, policy_arn=settings.arn)
     pulumi.export(f"role_{environment}", made.arn)
 
 
-# A pull request runs on a branch of its own.
-role("preview", lambda known: policies.preview(known, *PREVIEWED), main_only=False)
-role("drift", lambda known: policies.drift(known, *PREVIEWED), main_only=True)
+# Previews run on the branches of pull requests.
+role("preview", lambda found: policies.preview(found, *PREVIEWED), main_only=False)
+role("drift", lambda found: policies.drift(found, *PREVIEWED), main_only=True)
 for stack in DEPLOYING:
     boundary = aws.iam.Policy(
         f"boundary-{stack}",
         name=policies.boundary_name(stack),
-        policy=written(partial(policies.boundary, stack=stack)),
+        policy=document(partial(policies.boundary, stack=stack)),
     )
     role(stack, partial(policies.deploy, stack=stack), main_only=True)
     pulumi.export(f"boundary_{stack}", boundary.arn)

@@ -1,8 +1,8 @@
-"""Lists of actions and kinds of resources for the policies of the roles."""
+"""IAM actions and resource types of the policies."""
 
 from __future__ import annotations
 
-# Those of AWS's policy AmazonAPIGatewayPushToCloudWatchLogs
+# The actions of the AWS managed policy AmazonAPIGatewayPushToCloudWatchLogs
 LOG_ACTIONS = [
     "logs:CreateLogGroup",
     "logs:CreateLogStream",
@@ -12,7 +12,7 @@ LOG_ACTIONS = [
     "logs:GetLogEvents",
     "logs:PutLogEvents",
 ]
-# Parts of a network, which EC2 creates with tags.
+# Resource types of the network, which EC2 creates with tags
 NETWORK = (
     "egress-only-internet-gateway",
     "route-table",
@@ -56,7 +56,7 @@ CHANGE_NETWORK = [
     "ec2:RevokeSecurityGroupEgress",
     "ec2:RevokeSecurityGroupIngress",
 ]
-# API Gateway's paths
+# Paths of API Gateway's resources
 APIS = (
     "/account",
     "/apikeys",
@@ -67,7 +67,7 @@ APIS = (
     "/usageplans",
     "/usageplans/*",
 )
-# Calls of a preview, and of the checks before it
+# Calls of a preview, and of its preflight checks
 PREVIEW = [
     "ec2:DescribeAvailabilityZones",
     "lambda:GetAccountSettings",
@@ -75,7 +75,7 @@ PREVIEW = [
     "rds:DescribeDBSnapshots",
     "rds:DescribeOrderableDBInstanceOptions",
 ]
-# Calls of a refresh: they read settings of resources, not what customers write.
+# Calls of a refresh, which read the settings of resources, not their data
 REFRESH = [
     *PREVIEW,
     "budgets:ListTagsForResource",

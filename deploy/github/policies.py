@@ -1,7 +1,7 @@
-"""Policy documents of the roles that GitHub's environments assume; nothing here calls AWS.
+"""Policy documents of the roles for GitHub's environments; nothing here calls AWS.
 
-Pulumi names a stack's resources NAME-STACK-HEX, and most permissions are for those names only. Resources
-without such a name are limited by the tag `Stack`, where the service supports it; README.md lists the others.
+Most permissions are limited to the names NAME-STACK-HEX, which Pulumi gives to a stack's resources. Resources
+without such a name are limited by the tag `Stack` if the service supports it; README.md lists the others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from deploy.github.iam_actions import (
 
 PROJECT = "cafe-orders"
 ISSUER = "token.actions.githubusercontent.com"
-# https://docs.github.com/actions/reference/openid-connect-reference: with ids where the repository has them.
+# With ids, or without them if it is older: https://docs.github.com/actions/reference/openid-connect-reference
 REPOSITORY = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+|[A-Za-z0-9-]+@[0-9]+/[A-Za-z0-9._-]+@[0-9]+")
 PAGE, BACKUP = "order-status-page", "orders-backup"  # buckets
 LOG_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
@@ -33,7 +33,7 @@ Statement = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """The account and region of the stacks, with the bucket and the key of their state."""
+    """The account and region of the stacks, and the bucket and key of their state."""
 
     id: str
     region: str
@@ -41,7 +41,7 @@ class Account:
     key: str  # ARN
 
     def arn(self, service: str, resource: str) -> str:
-        """Return the ARN of what the service keeps in this account and region."""
+        """Return the ARN of a resource in this account and region."""
         return f"arn:aws:{service}:{self.region}:{self.id}:{resource}"
 
     def role(self, name: str) -> str:
@@ -64,7 +64,7 @@ def boundary_name(stack: str) -> str:
 
 
 def named(stack: str, name: str = "*") -> str:
-    """Return the pattern of a stack's physical names."""
+    """Return the pattern of physical names in a stack."""
     return f"{name}-{stack}-{'?' * 7}"
 
 
@@ -75,7 +75,7 @@ def allow(actions: Sequence[str], *resources: str, **conditions: Any) -> Stateme
 
 
 def document(*statements: Statement) -> dict[str, Any]:
-    """Return a policy of statements."""
+    """Return a policy document."""
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
@@ -87,13 +87,13 @@ def trust(provider: str, repository: str, environment: str, *, main_only: bool) 
     provider
         ARN of the OIDC provider.
     main_only
-        Only when they run for the branch `main`. The environment in GitHub has the same rule, which an
-        administrator of the repository can take away.
+        Require the branch `main`. The GitHub environment has the same rule, but administrators of the
+        repository can remove that.
 
     Raises
     ------
     ValueError
-        If the repository is not of the form that GitHub's tokens have.
+        The repository is not in the format of GitHub's tokens.
     """
     if not REPOSITORY.fullmatch(repository):
         raise ValueError(
@@ -112,8 +112,8 @@ def trust(provider: str, repository: str, environment: str, *, main_only: bool) 
     )
 
 
-def only_encrypted_transport(bucket: str) -> str:
-    """Return the policy of a bucket that refuses plain HTTP."""
+def require_tls(bucket: str) -> str:
+    """Return the policy of a bucket that denies plain HTTP."""
     return json.dumps(
         document(
             {
@@ -128,7 +128,7 @@ def only_encrypted_transport(bucket: str) -> str:
 
 
 def read_state(account: Account, *stacks: str) -> list[Statement]:
-    """Read the state of stacks, and decrypt the secrets in it."""
+    """Read the state of stacks, and decrypt its secrets."""
     return [
         allow(["s3:ListBucket"], account.bucket),
         allow(
@@ -157,7 +157,7 @@ def write_state(account: Account, stack: str) -> list[Statement]:
 
 
 def preview(account: Account, *stacks: str) -> dict[str, Any]:
-    """Preview stacks, and change nothing."""
+    """Preview stacks; read-only."""
     return document(
         *read_state(account, *stacks),
         allow(PREVIEW, "*"),
@@ -166,19 +166,19 @@ def preview(account: Account, *stacks: str) -> dict[str, Any]:
 
 
 def read_settings(account: Account) -> dict[str, Any]:
-    """Read the settings of resources; its own policy, because IAM limits the length of a role's."""
+    """Read the settings of resources; a separate policy, because IAM limits the length of inline policies."""
     return document(allow(REFRESH, "*"), allow(["apigateway:GET"], *_apis(account, *APIS)))
 
 
 def drift(account: Account, *stacks: str) -> dict[str, Any]:
-    """Refresh stacks without keeping what was found, besides `read_settings`; Pulumi reads secrets, too."""
+    """Refresh stacks without saving the result, with `read_settings`; the refresh also reads secrets."""
     return document(
         *read_state(account, *stacks),
         allow(
             ["s3:Get*", "s3:ListBucket"],
             *(f"{bucket(stack, PAGE)}{rest}" for stack in stacks for rest in ("", "/*")),
         ),
-        # Its files hold customers' names.
+        # Not its files, which contain customers' names.
         allow(["s3:Get*"], *(bucket(stack, BACKUP) for stack in stacks)),
         allow(
             ["secretsmanager:GetSecretValue"],
@@ -188,7 +188,7 @@ def drift(account: Account, *stacks: str) -> dict[str, Any]:
 
 
 def deploy(account: Account, stack: str) -> dict[str, Any]:
-    """Create, change and delete one stack, and place an order in it, besides `read_settings`."""
+    """Create, change and delete a stack, and place an order in it, with `read_settings`."""
     return document(
         *write_state(account, stack),
         *_named_resources(account, stack),
@@ -226,20 +226,20 @@ def _named_resources(account: Account, stack: str) -> list[Statement]:
 
 
 def _tagged_resources(account: Account, stack: str) -> list[Statement]:
-    theirs = {"aws:ResourceTag/Project": PROJECT, "aws:ResourceTag/Stack": stack}
+    owned = {"aws:ResourceTag/Project": PROJECT, "aws:ResourceTag/Stack": stack}
     new = {"aws:RequestTag/Project": PROJECT, "aws:RequestTag/Stack": stack}
-    # Whoever tags what others made owns it: so a tag is given when something is made, or to what has none.
+    # A tag grants ownership, so it can be set only at creation, or on resources without a tag.
     creating = {"ec2:CreateAction": [action.partition(":")[2] for action in CREATE_NETWORK]}
     untagged = {"aws:ResourceTag/Stack": "true"}
     network = [account.arn("ec2", f"{kind}/*") for kind in NETWORK]
     return [
         allow(CREATE_NETWORK, *network, StringEquals=new),
         allow(["ec2:CreateTags"], *network, StringEquals={**new, **creating}),
-        allow(CHANGE_NETWORK, *network, StringEquals=theirs),
+        allow(CHANGE_NETWORK, *network, StringEquals=owned),
         allow(["cognito-idp:CreateUserPool", "cloudfront:CreateDistribution"], "*", StringEquals=new),
         allow(["cognito-idp:TagResource", "cloudfront:TagResource"], "*", StringEquals=new, Null=untagged),
-        allow(["cognito-idp:*"], account.arn("cognito-idp", "userpool/*"), StringEquals=theirs),
-        allow(["cloudfront:*"], f"arn:aws:cloudfront::{account.id}:distribution/*", StringEquals=theirs),
+        allow(["cognito-idp:*"], account.arn("cognito-idp", "userpool/*"), StringEquals=owned),
+        allow(["cloudfront:*"], f"arn:aws:cloudfront::{account.id}:distribution/*", StringEquals=owned),
         allow(
             ["lambda:*EventSourceMapping"],
             "*",
@@ -248,7 +248,7 @@ def _tagged_resources(account: Account, stack: str) -> list[Statement]:
         allow(
             ["lambda:TagResource", "lambda:UntagResource"], account.arn("lambda", "event-source-mapping:*")
         ),
-        # RDS makes the master user's secret in the caller's name.
+        # RDS creates the master user's secret with the caller's permissions.
         allow(
             ["secretsmanager:CreateSecret", "secretsmanager:TagResource"],
             account.arn("secretsmanager", "secret:rds!db-*"),
@@ -257,7 +257,7 @@ def _tagged_resources(account: Account, stack: str) -> list[Statement]:
 
 
 def _roles(account: Account, stack: str) -> list[Statement]:
-    """Make roles that can do no more than the boundary, and give them to nobody but two services."""
+    """Create roles with the boundary, for two services only."""
     roles = account.role(named(stack))
     bounded = {"iam:PermissionsBoundary": account.boundary(stack)}
     return [
@@ -293,7 +293,7 @@ def _apis(account: Account, *paths: str) -> list[str]:
 
 
 def _shared_resources(account: Account) -> list[Statement]:
-    """Allow changes of resources that have neither such a name nor a tag that the service checks."""
+    """Change resources that cannot be limited by name or tag."""
     kinds = ("cache-policy", "function", "origin-access-control", "response-headers-policy")
     return [
         allow(["apigateway:*"], *_apis(account, *APIS)),
@@ -303,7 +303,7 @@ def _shared_resources(account: Account) -> list[Statement]:
 
 
 def boundary(account: Account, stack: str) -> dict[str, Any]:
-    """Limit a stack's roles: what its functions do, with its own resources alone."""
+    """Limit the stack's roles to the actions of its functions, on its own resources."""
     every = named(stack)
     return document(
         allow(["sns:Publish"], account.arn("sns", every)),

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Show previews on a pull request, in one comment that each run updates.
+"""Post previews to a pull request, in one comment that each run updates.
 
-scripts/ci/comment.py            comment with the files preview-STACK.txt of this directory
+scripts/ci/comment.py            post the files preview-STACK.txt of this directory
 scripts/ci/comment.py FILE       print a file as a code block
 
-A preview is untrusted, because it holds texts of the pull request. It is shown as a code block that it cannot
-end. What looks like a secret is masked, besides what Pulumi masks. The job may write to the pull request, so
-this uses nothing but Python's own library.
+A preview is untrusted, because it contains text of the pull request. It is posted as a code block that it
+cannot close, and text that looks like a secret is masked. The job may write to the pull request, so this uses
+only Python's standard library.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 STACKS = ("dev", "prod")
-# The mark by which a later run finds the comment.
+# Identifies the comment in later runs
 MARK = "<!-- preview of the stacks -->"
 MAX_COMMENT = 65_536  # GitHub's limit in characters; counted in bytes here, which are never fewer
 MASK = "[masked]"
@@ -43,7 +43,7 @@ Gh = Callable[[Sequence[str], str], str]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what the arguments say, and return the exit code."""
+    """Post the previews or print a file; return the exit code."""
     if arguments:
         print(code_block(masked(Path(arguments[0]).read_text("utf-8"))))
         return 0
@@ -53,65 +53,65 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def comment(previews: Mapping[str, str | None], limit: int = MAX_COMMENT) -> str:
-    """Return the comment: a folded diff for each stack, cut so that all fit.
+    """Return the comment: a folded diff per stack, cut to the limit together.
 
     Parameters
     ----------
     previews
         The output of `pulumi preview --diff`, by stack; None if it is missing.
     limit
-        The length of the comment in bytes.
+        Maximum length in bytes.
     """
     texts = {stack: diff(masked(text)) if text else "" for stack, text in previews.items()}
     room = limit - _length(_assembled(dict.fromkeys(texts, ""), texts))
     cuts: dict[str, str] = {}
-    # The shortest first: what it does not need is the others'.
+    # The shortest first, so that the others get the rest of its share.
     for stack in sorted(texts, key=lambda stack: _length(texts[stack])):
         cuts[stack] = cut(texts[stack], room // (len(texts) - len(cuts)))
         room -= _length(cuts[stack])
     return _assembled(cuts, texts)
 
 
-def _assembled(shown: Mapping[str, str], texts: Mapping[str, str]) -> str:
-    """Return the comment with what is shown of the texts, each fenced as the whole text needs it."""
+def _assembled(cuts: Mapping[str, str], texts: Mapping[str, str]) -> str:
+    """Return the comment with the cut texts, each with the fence of its whole text."""
     parts = [MARK, "### What this pull request would change"]
     for stack, text in texts.items():
         parts.append(f"<details><summary><b>{html.escape(stack)}</b>: {summary(text)}</summary>")
-        parts.append(code_block(shown[stack], fence(text)) if text else "The run has the reason.")
+        parts.append(code_block(cuts[stack], fence(text)) if text else "The log of the run has the reason.")
         parts.append("</details>")
     return "\n\n".join(parts) + "\n"
 
 
 def summary(text: str) -> str:
-    """Return the numbers of changes, such as `1 to create, 7 to update, 216 unchanged`."""
+    """Return the totals, such as `1 to create, 7 to update, 216 unchanged`."""
     _, resources, totals = text.rpartition("Resources:\n")
     found = TOTAL.findall(totals) if resources else []
     return ", ".join(found) or ("the preview failed" if text else "no preview")
 
 
 def diff(text: str) -> str:
-    """Return a preview in the form in which GitHub colours it: signs come first, and a change has `!`."""
+    """Return a preview as a diff that GitHub colours: signs come first, and `!` marks a change."""
     return CHANGE.sub(lambda match: f"{match[2].replace('~', '!')}{match[1]}", text)
 
 
 def masked(text: str) -> str:
-    """Return a text without what looks like a secret, and without control characters."""
+    """Return a text without control characters, and with everything masked that looks like a secret."""
     return NAMED_SECRET.sub(rf'\1"{MASK}"', SECRET.sub(MASK, TERMINAL.sub("", text)))
 
 
 def fence(text: str) -> str:
-    """Return a line of backticks that no line of the text can close."""
+    """Return a fence that no line of the text can close."""
     return "`" * (1 + max([2, *(len(run) for run in re.findall("`+", text))]))
 
 
 def code_block(text: str, marks: str | None = None) -> str:
-    """Return a text as a code block of Markdown, between `marks`, or a fence of its own."""
+    """Return a text as a Markdown code block, with the fence `marks` or its own."""
     marks = marks or fence(text)
     return f"{marks}diff\n{text.rstrip()}\n{marks}"
 
 
 def cut(text: str, limit: int) -> str:
-    """Return whole lines from the beginning and the end of a text, of at most `limit` bytes together."""
+    """Return the first and last lines of a text, of at most `limit` bytes."""
     if _length(text) <= limit:
         return text
     lines = text.splitlines()
@@ -140,7 +140,7 @@ def pull_request(ref: str) -> str:
     Raises
     ------
     ValueError
-        If it names something else.
+        It is not a pull request.
     """
     found = re.fullmatch(r"refs/pull/([0-9]+)/merge", ref)
     if not found:
@@ -149,7 +149,7 @@ def pull_request(ref: str) -> str:
 
 
 def post(body: str, repository: str, number: str, gh: Gh) -> None:
-    """Update the comment of an earlier run, or make one."""
+    """Update the comment of an earlier run, or add one."""
     query = f'.[] | select(.user.type == "Bot" and (.body | startswith("{MARK}"))) | .id'
     comments = f"repos/{repository}/issues/{number}/comments"
     known = gh(["api", "--paginate", comments, "--jq", query], "").split()

@@ -1,4 +1,4 @@
-"""The comment with the previews; `previews/` holds what `pulumi preview --diff` wrote of this program."""
+"""The comment on a pull request with the previews of the stacks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.ci import comment
-
-PREVIEWS = Path(__file__).parent / "previews"
-CHANGED = (PREVIEWS / "changed.txt").read_text("utf-8")
-UNCHANGED = (PREVIEWS / "unchanged.txt").read_text("utf-8")
+from tests.ci.previews import CHANGED, UNCHANGED
 
 
 def size(text: str) -> int:
@@ -22,7 +19,7 @@ def size(text: str) -> int:
 
 
 def blocks(body: str) -> list[str]:
-    """Return the code blocks as CommonMark reads them: a fence ends at a line of at least its length."""
+    """Return the code blocks by the rules of CommonMark: a fence ends at a line of at least its length."""
     found: list[str] = []
     fence = ""
     for line in body.splitlines():
@@ -46,7 +43,7 @@ def test_both_stacks_are_in_one_comment_with_their_totals() -> None:
     assert len(blocks(body)) == 2
 
 
-def test_a_changed_line_has_its_sign_first_so_that_it_is_coloured() -> None:
+def test_a_changed_line_starts_with_its_sign_for_colours() -> None:
     dev, _ = blocks(comment.comment({"dev": CHANGED, "prod": UNCHANGED}))
 
     assert '!       instanceClass: "db.t4g.micro" => "db.t4g.small"' in dev
@@ -54,7 +51,7 @@ def test_a_changed_line_has_its_sign_first_so_that_it_is_coloured() -> None:
     assert "-     random:index/randomPassword:RandomPassword: (delete)" in dev
 
 
-def test_a_stack_without_a_preview_and_one_whose_preview_failed_are_named() -> None:
+def test_missing_and_failed_previews_are_reported() -> None:
     body = comment.comment({"dev": None, "prod": "error: the stack is locked\n"})
 
     assert "<b>dev</b>: no preview" in body
@@ -62,7 +59,7 @@ def test_a_stack_without_a_preview_and_one_whose_preview_failed_are_named() -> N
     assert "error: the stack is locked" in body
 
 
-def test_a_long_preview_is_cut_in_the_middle_and_a_short_one_beside_it_is_not() -> None:
+def test_a_long_preview_is_cut_in_the_middle_and_a_short_one_is_not() -> None:
     head, _, totals = CHANGED.rpartition("Resources:\n")
     body = comment.comment({"dev": head * 20 + "Resources:\n" + totals, "prod": UNCHANGED})
 
@@ -79,7 +76,7 @@ def test_a_long_preview_is_cut_in_the_middle_and_a_short_one_beside_it_is_not() 
         st.sampled_from(comment.STACKS), st.text(st.sampled_from("a`é<\n ~+-")), min_size=1, max_size=2
     )
 )
-def test_no_preview_ends_its_block_or_exceeds_the_limit(previews: dict[str, str]) -> None:
+def test_no_preview_closes_its_block_or_exceeds_the_limit(previews: dict[str, str]) -> None:
     body = comment.comment(previews, limit=500)
 
     assert size(body) <= 500
@@ -94,7 +91,7 @@ def test_a_fence_and_html_in_a_preview_stay_in_its_block() -> None:
     assert all(line in block for line in attack.splitlines())
 
 
-def test_pulumis_own_masks_stay_and_what_looks_like_a_secret_is_masked() -> None:
+def test_text_that_looks_like_a_secret_is_masked() -> None:
     secrets = {
         "key": "AKIAIOSFODNN7EXAMPLE",
         "token": "ghs_0123456789abcdefghij0123456789abcdef",
@@ -114,12 +111,12 @@ def test_pulumis_own_masks_stay_and_what_looks_like_a_secret_is_masked() -> None
     assert comment.masked(CHANGED) == CHANGED
 
 
-def test_a_sequence_that_moves_a_terminals_cursor_is_removed() -> None:
+def test_terminal_control_sequences_are_removed() -> None:
     assert comment.masked("\x1b[31mred\x1b[0m\x07\n") == "red\n"
 
 
 class Gh:
-    """The GitHub CLI, with the ids of the comments that carry the mark."""
+    """A fake GitHub CLI that returns the ids of comments with the mark."""
 
     def __init__(self, known: str) -> None:
         self.known = known
@@ -130,7 +127,7 @@ class Gh:
         return self.known if "--jq" in arguments else ""
 
 
-def test_the_first_run_comments_and_the_next_ones_update_that_comment() -> None:
+def test_the_first_run_adds_a_comment_and_the_next_ones_update_it() -> None:
     first, second = Gh(""), Gh("17\n")
 
     for gh in (first, second):
@@ -144,13 +141,13 @@ def test_the_first_run_comments_and_the_next_ones_update_that_comment() -> None:
     assert comment.MARK in first.calls[0][0][-1]
 
 
-def test_only_a_pull_request_is_commented_on() -> None:
+def test_only_pull_requests_get_a_comment() -> None:
     assert comment.pull_request("refs/pull/12/merge") == "12"
     with pytest.raises(ValueError, match="is not a pull request"):
         comment.pull_request("refs/heads/main")
 
 
-def test_a_difference_is_printed_as_a_block(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_diff_is_printed_as_a_block(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "difference.txt").write_text("dev: 0 added\n```\n")
 
     assert comment.main([str(tmp_path / "difference.txt")]) == 0

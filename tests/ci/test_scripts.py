@@ -1,4 +1,4 @@
-"""The scripts that workflows run, with stand-ins for `make` and `brew`."""
+"""The scripts of the workflows, with fake `make` and `brew`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from infra.recording import ROOT
-from tests.ci.test_comment import CHANGED
+from tests.ci.previews import CHANGED
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Copy the scripts; `make` notes its arguments, and prints a preview."""
+    """Copy the scripts; `make` records its arguments, and prints a preview."""
     shutil.copytree(ROOT / "scripts/ci", tmp_path / "scripts/ci")
     (tmp_path / "preview").write_text(CHANGED)
     program(tmp_path / "scripts/setup", "exit 0")
@@ -42,23 +42,23 @@ def typed(checkout: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("fails", ["0", "2"])
-def test_a_preview_is_kept_with_its_errors_and_fails_where_pulumi_does(checkout: Path, fails: str) -> None:
+def test_a_preview_is_saved_with_its_errors_and_returns_the_exit_code(checkout: Path, fails: str) -> None:
     assert run(checkout, "preview", STACK="prod", FAILS=fails) == int(fails)
     assert (checkout / "preview-prod.txt").read_text() == CHANGED + "warned\n"
     assert typed(checkout) == ["preview ARGS=--diff --non-interactive --color never --suppress-progress"]
 
 
-def test_a_difference_from_the_target_branch_is_in_the_summary(checkout: Path) -> None:
+def test_the_diff_from_the_target_branch_is_in_the_summary(checkout: Path) -> None:
     assert run(checkout, "diff", GITHUB_STEP_SUMMARY="summary") == 0
     assert (checkout / "summary").read_text() == f"```diff\n{CHANGED.rstrip()}\n```\n"
     assert typed(checkout) == ["diff BASE=HEAD^1"]
 
 
-def test_a_program_that_does_not_run_fails_its_difference(checkout: Path) -> None:
+def test_a_failing_program_fails_the_diff(checkout: Path) -> None:
     assert run(checkout, "diff", GITHUB_STEP_SUMMARY="summary", FAILS="1") == 1
 
 
-def test_the_local_stack_is_stopped_even_if_the_order_got_lost(checkout: Path) -> None:
+def test_the_local_stack_is_stopped_even_if_the_verification_fails(checkout: Path) -> None:
     program(checkout / "bin/make", 'echo "$@" >>typed; [ "$1" != verify ]')
     program(checkout / ".venv/bin/cafe", 'echo "cafe $@" >>typed')
 
@@ -67,7 +67,7 @@ def test_the_local_stack_is_stopped_even_if_the_order_got_lost(checkout: Path) -
     assert typed(checkout) == ["local ARGS=--detach", "verify STACK=local", "cafe local stop"]
 
 
-def test_mysql_is_on_the_path_of_the_next_steps(checkout: Path) -> None:
+def test_mysql_is_added_to_the_path_of_the_next_steps(checkout: Path) -> None:
     program(checkout / "bin/brew", '[ "$1" != --prefix ] || echo "/brew/$2"')
 
     assert run(checkout, "mysql", GITHUB_PATH="path") == 0

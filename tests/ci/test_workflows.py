@@ -1,11 +1,10 @@
-"""Rules for every workflow: least permissions, pinned actions, no expression in a shell, one role each."""
+"""Rules for all workflows: least permissions, pinned actions, no expressions in shells, one role per job."""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,13 @@ import pytest
 import yaml
 
 from infra.recording import ROOT
+from tests.ci.workflows import ACTION_FILES, ENVIRONMENTS, JOBS, WORKFLOW_FILES, WORKFLOWS, all_steps, steps
 
-WORKFLOWS = {
-    path.stem: yaml.safe_load(path.read_text("utf-8")) for path in (ROOT / ".github/workflows").glob("*.yml")
-}
-ACTION_FILES = list((ROOT / ".github/actions").glob("*/action.yml"))
-ACTIONS = {path.parent.name: yaml.safe_load(path.read_text("utf-8")) for path in ACTION_FILES}
-JOBS = {
-    f"{name}/{job}": body for name, workflow in WORKFLOWS.items() for job, body in workflow["jobs"].items()
-}
 TARGETS = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 READ = {"contents": "read"}
 ASSUME = {**READ, "id-token": "write"}
-# Permissions of jobs that may do more than read the sources
+# Of jobs that need more than read access to the sources
 PERMISSIONS = {
     "preview/preview": ASSUME,
     "preview/comment": {**READ, "pull-requests": "write"},
@@ -35,24 +27,7 @@ PERMISSIONS = {
     "drift/drift": ASSUME,
     "smoke/smoke": ASSUME,
 }
-# Environments of the jobs that assume a role; deploy/github trusts exactly these.
-ENVIRONMENTS = {
-    "preview/preview": "preview",
-    "deploy/dev": "dev",
-    "deploy/prod": "prod",
-    "drift/drift": "drift",
-    "smoke/smoke": "smoke",
-}
-OURS = "./.github/actions/pulumi"
-
-
-def steps(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield from body.get("steps") or body["runs"]["steps"]
-
-
-def all_steps() -> Iterator[dict[str, Any]]:
-    for body in [*JOBS.values(), *ACTIONS.values()]:
-        yield from steps(body)
+LOCAL_ACTION = "./.github/actions/pulumi"
 
 
 def environment(job: dict[str, Any]) -> str | None:
@@ -66,23 +41,23 @@ def assumes(job: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_a_workflow_has_no_rights_and_its_jobs_have_the_least(name: str) -> None:
+def test_jobs_have_least_permissions_and_workflows_none(name: str) -> None:
     assert WORKFLOWS[name]["permissions"] == {}
     for job, body in WORKFLOWS[name]["jobs"].items():
         assert body["permissions"] == PERMISSIONS.get(f"{name}/{job}", READ), job
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_runs_of_a_job_do_not_meet_and_end(name: str) -> None:
+def test_jobs_have_a_concurrency_group_and_a_timeout(name: str) -> None:
     workflow, job = name.split("/")[0], JOBS[name]
     concurrency = job.get("concurrency") or WORKFLOWS[workflow]["concurrency"]
     assert concurrency["group"].startswith(workflow)
-    # A job that changes a stack is never interrupted: it would leave the state locked.
+    # A job that changes a stack is not cancelled, since it would leave the state locked.
     assert concurrency["cancel-in-progress"] is not (assumes(job) and workflow != "preview")
     assert 1 <= job["timeout-minutes"] <= 150
 
 
-def test_a_run_that_waits_for_an_approval_does_not_hold_back_the_next_one() -> None:
+def test_a_run_that_waits_for_approval_does_not_block_the_next_one() -> None:
     assert "concurrency" not in WORKFLOWS["deploy"]
     assert {JOBS[f"deploy/{job}"]["concurrency"]["group"] for job in ("dev", "prod")} == {
         "deploy-dev",
@@ -91,7 +66,7 @@ def test_a_run_that_waits_for_an_approval_does_not_hold_back_the_next_one() -> N
 
 
 def test_actions_are_pinned_by_hash_with_their_version() -> None:
-    sources = [*(ROOT / ".github/workflows").glob("*.yml"), *ACTION_FILES]
+    sources = [*WORKFLOW_FILES, *ACTION_FILES]
     used = [
         use
         for path in sources
@@ -100,17 +75,17 @@ def test_actions_are_pinned_by_hash_with_their_version() -> None:
     ]
     assert len(used) > 10
     assert [use for use in used if not PINNED.fullmatch(use)] == []
-    # One version of each action.
+    # One version per action
     assert len(set(used)) == len({use.partition("@")[0] for use in used})
 
 
-def test_an_action_of_our_own_exists() -> None:
+def test_the_local_action_exists() -> None:
     own = {step["uses"] for step in all_steps() if step.get("uses", "").startswith("./")}
-    assert own == {OURS}
-    assert (ROOT / OURS / "action.yml").is_file()
+    assert own == {LOCAL_ACTION}
+    assert (ROOT / LOCAL_ACTION / "action.yml").is_file()
 
 
-def test_what_runs_is_one_target_or_one_script_that_exists() -> None:
+def test_a_step_runs_one_existing_target_or_script() -> None:
     runs = [step["run"] for step in all_steps() if "run" in step]
     assert len(runs) > 10
     for run in runs:
@@ -130,19 +105,19 @@ def test_every_script_is_run_by_a_workflow() -> None:
 
 
 def test_no_expression_reaches_a_shell() -> None:
-    """Not even a harmless one: names of branches and titles are a stranger's, and arrive as variables."""
+    """Branch names and titles are untrusted; values are passed as environment variables."""
     for step in all_steps():
         assert "${{" not in step.get("run", "")
-    attackers = re.compile(
+    untrusted = re.compile(
         r"github\.(head_ref|event\.(?!pull_request\.(head\.repo\.full_name|user\.login)\b))"
     )
-    for path in [*(ROOT / ".github/workflows").glob("*.yml"), *ACTION_FILES]:
-        assert not attackers.search(path.read_text("utf-8")), path.name
+    for path in [*WORKFLOW_FILES, *ACTION_FILES]:
+        assert not untrusted.search(path.read_text("utf-8")), path.name
 
 
-def test_no_workflow_runs_a_strangers_code_with_our_rights() -> None:
+def test_no_workflow_runs_untrusted_code_with_permissions() -> None:
     for workflow in WORKFLOWS.values():
-        triggers = set(workflow[True])  # YAML 1.1 takes `on` for true
+        triggers = set(workflow[True])  # YAML 1.1 parses `on` as true
         assert triggers <= {"pull_request", "push", "schedule", "workflow_dispatch"}
     for step in all_steps():
         if step.get("uses", "").startswith("actions/checkout@"):
@@ -150,21 +125,21 @@ def test_no_workflow_runs_a_strangers_code_with_our_rights() -> None:
             assert "ref" not in step["with"]
 
 
-def test_a_fork_gets_no_role_and_no_token_that_writes() -> None:
+def test_a_fork_gets_neither_a_role_nor_write_permissions() -> None:
     for name, job in JOBS.items():
         if "pull_request" in WORKFLOWS[name.split("/")[0]][True] and job["permissions"] != READ:
             condition = job["if"] + JOBS.get(f"preview/{job.get('needs')}", {}).get("if", "")
             assert "github.event.pull_request.head.repo.full_name == github.repository" in condition
 
 
-def test_a_role_is_assumed_by_one_environment_each() -> None:
+def test_each_role_is_assumed_in_one_environment() -> None:
     assert {name: environment(job) for name, job in JOBS.items() if assumes(job)} == ENVIRONMENTS
     assert len(set(ENVIRONMENTS.values())) == len(ENVIRONMENTS)
     assert {name for name, job in JOBS.items() if "id-token" in job["permissions"]} == set(ENVIRONMENTS)
     assert not any(environment(job) for name, job in JOBS.items() if name not in ENVIRONMENTS)
 
 
-def test_only_what_is_merged_is_deployed_and_prod_follows_dev() -> None:
+def test_only_main_is_deployed_and_prod_after_dev() -> None:
     assert WORKFLOWS["deploy"][True] == {"push": {"branches": ["main"]}}
     assert JOBS["deploy/prod"]["needs"] == "dev"
     for job in ("dev", "prod"):
@@ -175,16 +150,16 @@ def test_only_what_is_merged_is_deployed_and_prod_follows_dev() -> None:
         assert JOBS[f"deploy/{job}"]["env"]["STACK"] == job
 
 
-def test_a_smoke_stack_is_destroyed_whatever_happens() -> None:
+def test_the_smoke_stack_is_always_destroyed() -> None:
     *_, credentials, destroy = steps(JOBS["smoke/smoke"])
     assert destroy["run"] == "make destroy"
     assert (credentials["if"], destroy["if"]) == ("always()", "always()")
-    # The steps end before the job does, which would end them all.
+    # The steps time out before the job, whose timeout would also stop the destroy.
     minutes = [step["timeout-minutes"] for step in steps(JOBS["smoke/smoke"]) if "run" in step]
     assert sum(minutes) + 20 <= JOBS["smoke/smoke"]["timeout-minutes"]
 
 
-def test_the_cli_is_one_that_the_program_takes() -> None:
+def test_the_installed_cli_is_new_enough() -> None:
     (installed,) = (
         step["with"]["pulumi-version"] for step in all_steps() if "pulumi-version" in step.get("with", {})
     )
@@ -200,7 +175,7 @@ def test_every_supported_python_is_tested_on_linux_and_macos() -> None:
     assert [system.split("-")[0] for system in matrix["os"]] == ["ubuntu", "macos"]
 
 
-def test_the_documentation_names_every_workflow() -> None:
+def test_the_documentation_lists_all_workflows() -> None:
     page = (ROOT / "docs/ci.md").read_text("utf-8")
     for name in WORKFLOWS:
         assert f"| `{name}" in page, Path(name)

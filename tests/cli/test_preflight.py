@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from cli import account_checks, preflight
 from infra import setting_changes
 from infra.recording import configuration
-from tests.program.test_settings import parse
+from tests.program.setting_values import parse
 
 SNAPSHOT = {
     "Status": "available",
@@ -95,7 +95,7 @@ def test_a_deploy_that_changes_nothing_is_accepted(aws: Account, outputs: dict[s
 def test_less_storage_is_refused_without_asking_aws(aws: Account) -> None:
     outputs = {**OUTPUTS, "deployed_settings": json.dumps({"databaseStorage": 50})}
     assert refusals(aws, outputs, databaseStorage="40") == [
-        "databaseStorage: cannot shrink, and is 50: set it to at least that."
+        "databaseStorage: cannot shrink; set it to at least 50."
     ]
 
 

@@ -1,4 +1,4 @@
-"""Pulumi's CLI on this machine; `python -m tests.engine.cli` prints its path, or why it is missing."""
+"""Finds Pulumi's CLI; `python -m tests.engine.cli` prints its path, or an error message."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class NoCliError(Exception):
 
 
 def search_path() -> str:
-    """Return where to look: the PATH, and where Pulumi's installer puts the CLI."""
-    # Not by HOME, which is another one in tests.
+    """Return the PATH and the directory of Pulumi's installer."""
+    # Not by HOME, which tests change.
     home = Path(pwd.getpwuid(os.getuid()).pw_dir)
     return os.pathsep.join([os.environ["PATH"], str(home / ".pulumi/bin")])
 
@@ -32,13 +32,11 @@ def find(path: str) -> Path:
     Raises
     ------
     NoCliError
-        If it is missing, or older than the project requires.
+        It is missing, or older than the project requires.
     """
     program = shutil.which("pulumi", path=path)
     if program is None:
-        raise NoCliError(
-            "Pulumi's CLI is missing: https://www.pulumi.com/docs/install/ describes how to install it"
-        )
+        raise NoCliError("Pulumi's CLI is missing; install it as in https://www.pulumi.com/docs/install/")
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text("utf-8"))
     required: str = project["requiredPulumiVersion"].removeprefix(">=")
     found = subprocess.run([program, "version"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()

@@ -1,4 +1,4 @@
-"""Deployed stacks, each deployed once; a test that changes one copies it."""
+"""Deployed stacks, each deployed once; tests copy a stack before they change it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.engine.stack import Stack
 
 
 @dataclass(frozen=True)
-class Life:
-    """The beginning of a stack."""
+class DeployedStack:
+    """A stack, and the results of its first operations."""
 
     stack: Stack
     first_preview: Outcome
@@ -23,7 +23,7 @@ class Life:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip these tests where there is no CLI."""
+    """Skip these tests without the Pulumi CLI."""
     try:
         cli.find(cli.search_path())
     except cli.NoCliError as error:
@@ -38,24 +38,24 @@ def pulumi() -> Path:
     return cli.find(cli.search_path())
 
 
-def live(name: str, pulumi: Path, factory: pytest.TempPathFactory) -> Life:
-    """Preview, deploy, preview again."""
+def deploy(name: str, pulumi: Path, factory: pytest.TempPathFactory) -> DeployedStack:
+    """Preview a stack, deploy it, and preview it again."""
     stack = Stack.new(name, pulumi, factory.mktemp(name))
-    return Life(stack, stack.preview(), stack.up(), stack.preview())
+    return DeployedStack(stack, stack.preview(), stack.up(), stack.preview())
 
 
 @pytest.fixture(scope="session")
-def dev(pulumi: Path, tmp_path_factory: pytest.TempPathFactory) -> Life:
-    return live("dev", pulumi, tmp_path_factory)
+def dev(pulumi: Path, tmp_path_factory: pytest.TempPathFactory) -> DeployedStack:
+    return deploy("dev", pulumi, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
-def prod(pulumi: Path, tmp_path_factory: pytest.TempPathFactory) -> Life:
-    return live("prod", pulumi, tmp_path_factory)
+def prod(pulumi: Path, tmp_path_factory: pytest.TempPathFactory) -> DeployedStack:
+    return deploy("prod", pulumi, tmp_path_factory)
 
 
 @pytest.fixture(params=["dev", "prod"])
-def life(request: pytest.FixtureRequest) -> Life:
-    """Each stack in its turn."""
-    life: Life = request.getfixturevalue(request.param)
-    return life
+def deployed(request: pytest.FixtureRequest) -> DeployedStack:
+    """Each deployed stack."""
+    deployed: DeployedStack = request.getfixturevalue(request.param)
+    return deployed

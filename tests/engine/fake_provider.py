@@ -1,7 +1,7 @@
-"""Stand-ins for the provider plugins `aws` and `random`, which Pulumi's engine attaches to.
+"""Fakes of the provider plugins `aws` and `random`, which Pulumi's engine attaches to.
 
-They make nothing, and take every input. Outputs are those of the mocks in `tests/program`; what replaces a
-resource is what is listed there.
+They create nothing, and accept all inputs. Outputs come from `infra.recording`; `tests.program.replacements`
+lists the inputs that replace a resource.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from pulumi import _types
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from infra.recording import Answers
+from infra.recording import MockProvider
 from tests.program.replacements import FORCE_REPLACEMENT
 
-# Properties that get a name where the program gives none; of other types, it is `name`.
+# Properties that are auto-named; `name` for other types
 NAMED = {"aws:rds/instance:Instance": "identifier", "aws:s3/bucket:Bucket": "bucket"}
 
 
-class StandIn(provider_pb2_grpc.ResourceProviderServicer):
-    """Stands in for one plugin.
+class FakeProvider(provider_pb2_grpc.ResourceProviderServicer):
+    """A fake of one plugin.
 
     Parameters
     ----------
     package
         `aws` or `random`.
     refused
-        A resource that it refuses to create or update, such as `Queue OrderQueue`; empty for none.
+        A resource whose creation or update fails, such as `Queue OrderQueue`; empty for none.
     """
 
     def __init__(self, package: str, refused: str) -> None:
@@ -71,11 +71,11 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Invoke(self, request: Any, context: Any) -> provider_pb2.InvokeResponse:
-        answer, _ = Answers().call(mocks.MockCallArgs(request.tok, MessageToDict(request.args), ""))
-        return provider_pb2.InvokeResponse(**{"return": _struct(answer)})
+        result, _ = MockProvider().call(mocks.MockCallArgs(request.tok, MessageToDict(request.args), ""))
+        return provider_pb2.InvokeResponse(**{"return": _struct(result)})
 
     def Check(self, request: Any, context: Any) -> provider_pb2.CheckResponse:
-        """Give a name to what the program leaves unnamed: the one that it has, or the engine's proposal."""
+        """Auto-name a resource without a name: by its old name, or the name that the engine proposes."""
         inputs, before = MessageToDict(request.news), MessageToDict(request.olds)
         key = NAMED.get(request.type, "name")
         if key not in inputs and key in _properties(request.type):
@@ -94,10 +94,10 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
     def Create(self, request: Any, context: Any) -> provider_pb2.CreateResponse:
         self._refuse(request, context)
-        # Each resource has other outputs, one that takes another's place, too.
+        # Each resource has unique outputs, also a replacement.
         name = f"{request.name}-{secrets.token_hex(4)}"
         inputs = MessageToDict(request.properties)
-        identifier, outputs = Answers().new_resource(
+        identifier, outputs = MockProvider().new_resource(
             mocks.MockResourceArgs(request.type, name, inputs, "", "", True)
         )
         computed = {key: value for key, value in outputs.items() if key not in inputs}
@@ -128,10 +128,10 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
 
 @contextmanager
-def serving(stand_in: StandIn) -> Iterator[int]:
-    """Serve a stand-in; yield its port."""
+def serving(provider: FakeProvider) -> Iterator[int]:
+    """Serve a provider; yield its port."""
     server = grpc.server(ThreadPoolExecutor(32))
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(stand_in, server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
@@ -142,7 +142,7 @@ def serving(stand_in: StandIn) -> Iterator[int]:
 
 @functools.cache
 def _properties(kind: str) -> frozenset[str]:
-    """Return the names of a type's outputs, such as of `aws:sqs/queue:Queue`."""
+    """Return the names of the outputs of a type such as `aws:sqs/queue:Queue`."""
     package, path, name = kind.split(":")
     module = path.split("/")[0].removesuffix("index")
     module += "_" if keyword.iskeyword(module) else ""

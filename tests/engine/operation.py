@@ -1,4 +1,4 @@
-"""One operation of Pulumi's engine, with the program inline, in a process of its own."""
+"""Runs one operation of Pulumi's engine with an inline program; call it in a separate process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pulumi import automation
 from pulumi.automation import EngineEvent
 
 from infra.recording import PROJECT
-from tests.engine.fake_provider import StandIn, serving
+from tests.engine.fake_provider import FakeProvider, serving
 
 COLOUR = re.compile(r"<\{%.*?%\}>")
 
@@ -27,13 +27,13 @@ class Operation:
     stack: str
     folder: Path  # with Pulumi.yaml and the stack's settings
     program: Path  # the folder of `__main__.py`
-    refused: str  # the resource that the stand-ins refuse; empty for none
+    refused: str  # the resource that the fake providers refuse; empty for none
     environment: dict[str, str]
 
 
 @dataclass(kw_only=True)
 class Step:
-    """A step of the engine, or of its plan, with one resource; the numbers put all steps in order."""
+    """A step of the engine, or of its plan, with one resource; sequence numbers order all steps."""
 
     verb: str  # such as `create` or `same`
     urn: str
@@ -51,7 +51,7 @@ class Step:
         return self.urn.split("::")[3]
 
     def __str__(self) -> str:
-        """Write it as `Queue OrderQueue`."""
+        """Return the resource, such as `Queue OrderQueue`."""
         return f"{self.type.rpartition(':')[2]} {self.name}"
 
 
@@ -59,27 +59,27 @@ class Step:
 class Outcome:
     """The result of an operation."""
 
-    error: str = ""  # the engine's errors, a line or more for each; empty if it succeeded
+    error: str = ""  # error messages of the engine; empty if it succeeded
     steps: list[Step] = field(default_factory=list)
-    secrets: list[str] = field(default_factory=list)  # that the stand-ins made
-    deleted: list[str] = field(default_factory=list)  # URNs of what was deleted in AWS, too
+    secrets: list[str] = field(default_factory=list)  # of the fake providers
+    deleted: list[str] = field(default_factory=list)  # URNs of resources that the providers deleted
 
-    def those(self, *verbs: str) -> set[str]:
-        """Return the resources of steps of a kind, such as `delete`."""
+    def resources_of(self, *verbs: str) -> set[str]:
+        """Return the resources of steps such as `delete`."""
         return {str(step) for step in self.steps if step.verb in verbs}
 
     @property
     def changed(self) -> set[str]:
-        """Return the resources that do not stay as they are."""
+        """Return the resources that change."""
         return {str(step) for step in self.steps if step.verb != "same"}
 
     def step(self, name: str, type_: str) -> Step:
-        """Find the step of one resource."""
+        """Return the step of one resource."""
         (found,) = (step for step in self.steps if (step.name, step.type) == (name, type_))
         return found
 
     def add(self, event: EngineEvent) -> None:
-        """Take an event of the engine."""
+        """Add an event of the engine."""
         diagnostic = event.diagnostic_event
         if diagnostic and diagnostic.severity == "error":
             self.error += COLOUR.sub("", diagnostic.message)
@@ -93,9 +93,9 @@ class Outcome:
 
 
 def run(operation: Operation) -> Outcome:
-    """Do an operation, and return its result, also if it failed."""
+    """Run an operation; return its result, also if it failed."""
     outcome = Outcome()
-    aws, random = StandIn("aws", operation.refused), StandIn("random", operation.refused)
+    aws, random = FakeProvider("aws", operation.refused), FakeProvider("random", operation.refused)
     with serving(aws) as aws_port, serving(random) as random_port:
         os.environ.clear()
         os.environ.update(operation.environment)
@@ -107,7 +107,7 @@ def run(operation: Operation) -> Outcome:
             opts=automation.LocalWorkspaceOptions(work_dir=str(operation.folder)),
         )
         try:
-            # After a refusal the engine does everything that does not depend on the refused resource.
+            # Continue with the resources that do not depend on the refused one.
             options = {"continue_on_error": True} if operation.refused else {}
             getattr(stack, operation.verb)(on_event=outcome.add, **options)
         except automation.CommandError as error:
@@ -118,7 +118,7 @@ def run(operation: Operation) -> Outcome:
 
 
 def _run_program(folder: Path) -> None:
-    """Run the program in a folder, with its own modules."""
+    """Run the program in a folder, with the modules there."""
     for name in [name for name in sys.modules if name.split(".")[0] == "infra"]:
         del sys.modules[name]
     sys.path.insert(0, str(folder))

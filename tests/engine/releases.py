@@ -1,7 +1,7 @@
-"""States of stacks that earlier releases deployed: the first one with today's names, and the previous one.
+"""States of stacks that earlier releases deployed: `first`, which has today's names, and `previous`.
 
-`python -m tests.engine.releases previous REVISION` deploys a revision of this repository by the stand-ins,
-in both stacks, and keeps the states as `releases/previous.zip`.
+`python -m tests.engine.releases previous REVISION` deploys both stacks of a revision with the fake providers,
+and saves their states as `releases/previous.zip`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ FOLDER = Path(__file__).parent / "releases"
 
 
 def state(release: str, stack: str) -> str:
-    """Read the state that a release left of a stack."""
+    """Return the state of a stack that a release deployed."""
     with zipfile.ZipFile(FOLDER / f"{release}.zip") as states:
         return states.read(f"{stack}.json").decode()
 
 
 def record(release: str, revision: str) -> None:
-    """Deploy a revision, and keep the states."""
+    """Deploy a revision, and save the states."""
     archive = subprocess.run(
         ["git", "archive", revision], cwd=ROOT, stdout=subprocess.PIPE, check=True
     ).stdout

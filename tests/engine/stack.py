@@ -1,4 +1,4 @@
-"""A stack of the program in a folder of its own: settings, state, and Pulumi's home."""
+"""A stack in a temporary folder with its settings, its state, and Pulumi's home."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ import yaml
 from infra.protection import PROTECTED
 from infra.recording import PROJECT, ROOT
 from tests.engine.operation import Operation, Outcome, run
-from tests.program.conftest import FORKS, OF_THE_CAFE
+from tests.program.conftest import FORKS, NEUTRAL
 from tests.program.replacements import FORCE_REPLACEMENT
 
 
 class Stack:
-    """A stack that only the tests know.
+    """A stack for tests.
 
     Parameters
     ----------
     cli
         Pulumi's CLI.
     folder
-        Where all of it is kept; it must exist.
+        Existing directory for all files.
     """
 
     def __init__(self, name: str, cli: Path, folder: Path) -> None:
@@ -39,29 +39,29 @@ class Stack:
 
     @classmethod
     def new(cls, name: str, cli: Path, folder: Path, program: Path = ROOT) -> Stack:
-        """Prepare a stack with the program's own settings, and without a state."""
+        """Create a stack with the program's settings and no state."""
         shutil.copy(program / "Pulumi.yaml", folder)
         shutil.copy(program / f"Pulumi.{name}.yaml", folder)
         (folder / "state").mkdir()
         stack = cls(name, cli, folder)
         known = yaml.safe_load((program / "Pulumi.yaml").read_text("utf-8"))["config"]
-        stack._change({key: value for key, value in OF_THE_CAFE.items() if key in known})
+        stack._change({key: value for key, value in NEUTRAL.items() if key in known})
         return stack
 
     @classmethod
     def of_state(cls, name: str, cli: Path, folder: Path, state: str) -> Stack:
-        """Prepare a stack with a state, and with the program's own settings."""
+        """Create a stack with a state, and with the program's settings."""
         stack = cls.new(name, cli, folder)
         stack.state.parent.mkdir(parents=True)
         stack.state.write_text(state, "utf-8")
-        # The key of its secrets is made of this and the passphrase.
+        # The key of its secrets is derived from the salt and the passphrase.
         salt = json.loads(state)["checkpoint"]["latest"]["secrets_providers"]["state"]["salt"]
         with stack._settings.open("a", encoding="utf-8") as settings:
             settings.write(f"encryptionsalt: {salt}\n")
         return stack
 
     def copy(self, folder: Path) -> Stack:
-        """Copy the stack as it is, as a start for something else."""
+        """Copy the stack."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
         return Stack(self.name, self._cli, folder)
 
@@ -78,11 +78,11 @@ class Stack:
         Parameters
         ----------
         changes
-            Of settings, in YAML; they stay.
+            Changed settings, in YAML; later operations keep them.
         program
             The folder of the program.
         refused
-            A resource that the stand-ins refuse, such as `Queue OrderQueue`.
+            A resource that the fake providers refuse, such as `Queue OrderQueue`.
         """
         self._change(changes)
         return self._run("up", program, refused)
@@ -98,13 +98,13 @@ class Stack:
 
     @property
     def resources(self) -> list[dict[str, Any]]:
-        """Read the resources in the state, but for those of Pulumi itself."""
+        """Return the resources in the state, without those of Pulumi itself."""
         latest = json.loads(self.state.read_text("utf-8"))["checkpoint"]["latest"]
         return [each for each in latest.get("resources", []) if not each["type"].startswith("pulumi:")]
 
     @property
     def urns(self) -> set[str]:
-        """Return the names of the resources in the state."""
+        """Return the URNs of the resources in the state."""
         return {resource["urn"] for resource in self.resources}
 
     def _change(self, settings: Mapping[str, str]) -> None:
@@ -130,7 +130,7 @@ class Stack:
                 "PULUMI_CONFIG_PASSPHRASE": "passphrase",
                 "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
                 "PULUMI_SKIP_UPDATE_CHECK": "true",
-                # The state is written once per operation: after each step it would take five times as long.
+                # Write the state once per operation: after each step takes five times as long.
                 "PULUMI_EXPERIMENTAL": "true",
                 "PULUMI_SKIP_CHECKPOINTS": "true",
             },
@@ -140,14 +140,14 @@ class Stack:
 
 
 def lost(outcome: Outcome) -> set[str]:
-    """Return what is deleted or replaced of what holds data or has an address, and of the network."""
+    """Return the deleted and replaced resources with data or a public address, and of the network."""
     verbs = {"delete", "replace", "create-replacement", "delete-replaced"}
     types = PROTECTED | FORCE_REPLACEMENT.keys()
     return {str(step) for step in outcome.steps if step.verb in verbs and step.type in types}
 
 
 def plain_secrets(stack: Stack, *outcomes: Outcome) -> set[str]:
-    """Return the secrets of deploys that are in plain text in one of the stack's files."""
+    """Return the secrets of deploys that are in plain text in the stack's files."""
     text = "".join(path.read_text("utf-8", "replace") for path in stack.folder.rglob("*") if path.is_file())
     secrets = {secret for outcome in outcomes for secret in outcome.secrets}
     assert secrets

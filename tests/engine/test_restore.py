@@ -1,11 +1,11 @@
-"""The deploys of `cafe restore`, and what a restore that broke off leaves behind."""
+"""The deploys of `cafe restore`, and the result of an interrupted restore."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from tests.engine.conftest import Life
+from tests.engine.conftest import DeployedStack
 from tests.engine.stack import lost
 
 DATABASE = "aws:rds/instance:Instance"
@@ -15,8 +15,8 @@ OFF, ON = {"deletionProtection": "false"}, {"deletionProtection": "true"}
 SNAPSHOT = {"databaseSnapshot": "cafe-2026-11-01", "databaseStorage": "31"}
 
 
-def test_the_database_of_a_protected_stack_is_replaced_by_three_deploys_and_nothing_else_is(
-    prod: Life, tmp_path: Path
+def test_three_deploys_replace_only_the_database_of_a_protected_stack(
+    prod: DeployedStack, tmp_path: Path
 ) -> None:
     stack = prod.stack.copy(tmp_path)
     assert "cafe-db" in stack.copy(tmp_path / "protected").preview(SNAPSHOT).error
@@ -31,7 +31,7 @@ def test_the_database_of_a_protected_stack_is_replaced_by_three_deploys_and_noth
     login = replaced.step("CafeDevDBSM", SECRET)
     migrated = max(step.ended or 0 for step in replaced.steps if step.type == MIGRATION)
     assert (made.ended or 0) < login.begun < migrated < gone.begun
-    # The worker and the rules, which `cafe restore` has paused, stay paused.
+    # The deploy does not resume the worker and the rules, which `cafe restore` has paused.
     paused = {"EventSourceMapping OrderQueue", "EventRule ReconcileOrders", "EventRule AuditOrders"}
     assert replaced.changed & paused == set()
     protected = stack.up(ON)
@@ -39,8 +39,8 @@ def test_the_database_of_a_protected_stack_is_replaced_by_three_deploys_and_noth
     assert stack.urns == prod.stack.urns
 
 
-def test_a_database_without_the_master_users_secret_stops_a_preview_with_a_sentence(
-    dev: Life, tmp_path: Path
+def test_a_database_without_the_master_users_secret_stops_the_preview(
+    dev: DeployedStack, tmp_path: Path
 ) -> None:
     stack = dev.stack.copy(tmp_path)
     document = json.loads(stack.state.read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""Deploys to a running stack: in which order, and what is left when they break half-way."""
+"""Deploys to a running stack: their order, and the result of an interrupted one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from infra.recording import ROOT
-from tests.engine.conftest import Life
+from tests.engine.conftest import DeployedStack
 from tests.engine.operation import Outcome, Step
 from tests.engine.stack import Stack, lost
-from tests.program.test_network import OVER_IPV6, PRIVATE
+from tests.program.network_forms import OVER_IPV6, PRIVATE
 
 FUNCTION = "aws:lambda/function:Function"
 MIGRATION = "aws:lambda/invocation:Invocation"
@@ -20,7 +20,7 @@ MIGRATION = "aws:lambda/invocation:Invocation"
 
 @pytest.fixture
 def next_release(tmp_path: Path) -> Path:
-    """The program with other code in every function, and one more migration."""
+    """The program with changed code in all functions, and one more migration."""
     program = tmp_path / "next"
     shutil.copytree(ROOT, program, ignore=shutil.ignore_patterns(".*", "__pycache__", "tests"))
     functions = program / "functions"
@@ -37,31 +37,31 @@ def environment(resource: dict[str, Any]) -> dict[str, Any]:
 
 
 def database_functions(stack: Stack) -> set[str]:
-    """Return the functions that log in to the database, but for the one that migrates it."""
+    """Return the functions that log in to the database, except `MigrateDatabase`."""
     functions = [resource for resource in stack.resources if resource["type"] == FUNCTION]
     named = {f["urn"].rpartition("::")[2]: f for f in functions}
     return {name for name, f in named.items() if "DATABASE_SECRET" in environment(f)} - {"MigrateDatabase"}
 
 
 def code(outcome: Outcome) -> dict[str, Step]:
-    """Return the steps of functions, by their names."""
+    """Return the steps of functions, by name."""
     return {step.name: step for step in outcome.steps if step.type == FUNCTION}
 
 
 def changed_code(outcome: Outcome) -> set[str]:
-    """Return the names of the functions that do not stay as they are."""
+    """Return the names of the changed functions."""
     return {name for name, step in code(outcome).items() if step.verb != "same"}
 
 
 def in_inventory(step: Step) -> str:
-    """Write a step's resource as `tests/program` does."""
+    """Return a step's resource in the format of `tests.program.network_forms`."""
     return " ".join(step.urn.split("::")[2:])
 
 
 def test_a_migration_runs_after_its_own_code_and_before_the_code_that_uses_the_database(
-    dev: Life, tmp_path: Path, next_release: Path
+    dev: DeployedStack, tmp_path: Path, next_release: Path
 ) -> None:
-    """And where it fails, the old code stays, and the next deploy completes this one."""
+    """If it fails, the old code remains, and the next deploy completes this one."""
     stack = dev.stack.copy(tmp_path / "stack")
     users = database_functions(stack)
     assert "OrderProcessor" in users
@@ -78,8 +78,8 @@ def test_a_migration_runs_after_its_own_code_and_before_the_code_that_uses_the_d
     assert {name for name in users if code(completed)[name].begun > migration.ended} == users
 
 
-def test_a_first_deploy_that_breaks_half_way_is_completed_by_the_next(
-    dev: Life, pulumi: Path, tmp_path: Path
+def test_an_interrupted_first_deploy_is_completed_by_the_next(
+    dev: DeployedStack, pulumi: Path, tmp_path: Path
 ) -> None:
     stack = Stack.new("dev", pulumi, tmp_path)
     broken = stack.up(refused="Instance cafe-db")
@@ -97,17 +97,17 @@ def test_a_first_deploy_that_breaks_half_way_is_completed_by_the_next(
     ("value", "last", "new", "old"),
     [("true", "VpcEndpoint sqs-endpoint", PRIVATE, OVER_IPV6), ("false", "Route egress", OVER_IPV6, PRIVATE)],
 )
-def test_functions_change_over_once_the_new_way_to_the_services_is_there_and_before_the_old_one_goes(
+def test_functions_switch_networks_after_the_new_connections_exist_and_before_the_old_ones_are_deleted(
     request: pytest.FixtureRequest, tmp_path: Path, value: str, last: str, new: set[str], old: set[str]
 ) -> None:
-    life: Life = request.getfixturevalue("dev" if value == "true" else "prod")
-    functions = database_functions(life.stack) | {"MigrateDatabase"}
+    deployed: DeployedStack = request.getfixturevalue("dev" if value == "true" else "prod")
+    functions = database_functions(deployed.stack) | {"MigrateDatabase"}
 
-    broken = life.stack.copy(tmp_path / "broken").up({"privateEndpoints": value}, refused=last)
+    broken = deployed.stack.copy(tmp_path / "broken").up({"privateEndpoints": value}, refused=last)
     assert f"{last} is refused" in broken.error
     assert not changed_code(broken)
 
-    switched = life.stack.copy(tmp_path / "switched").up({"privateEndpoints": value})
+    switched = deployed.stack.copy(tmp_path / "switched").up({"privateEndpoints": value})
     assert (switched.error, lost(switched)) == ("", set())
     made = [step for step in switched.steps if step.verb == "create"]
     gone = [step for step in switched.steps if step.verb == "delete"]

@@ -1,4 +1,4 @@
-"""The program's resources, recorded once for each stack."""
+"""The program's resources, recorded once per stack."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import json
 import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from infra.recording import record
 
-# The most that there may be, in the longest form.
+# The maximum number of networks, in the longest notation
 NETWORKS = [f"2001:db8:ffff:ffff:ffff:ffff:ffff:{number:x}00/120" for number in range(0xC0, 0xF2)]
 
 
 @dataclass(frozen=True)
 class Resource:
-    """What the program registered."""
+    """A resource that the program registered."""
 
     urn: str
     type: str
@@ -37,38 +37,52 @@ class Resource:
     inputs: dict[str, Any]
 
     def policy(self, key: str = "policy") -> list[dict[str, Any]]:
-        """Read the statements of a policy."""
+        """Return the statements of a policy."""
         statements: list[dict[str, Any]] = json.loads(self.inputs[key])["Statement"]
         return statements
 
 
 @dataclass(frozen=True)
 class Program:
-    """A run of the program."""
+    """Resources, outputs and warnings of a run of the program."""
 
     resources: list[Resource]
     outputs: dict[str, Any]
     warnings: str
-    _by_name: dict[tuple[str, str], Resource] = field(default_factory=dict)
 
     def all(self, kind: str) -> list[Resource]:
-        """Find the resources of a type such as `sqs/queue:Queue`."""
+        """Return the resources of a type such as `sqs/queue:Queue`."""
         return [resource for resource in self.resources if resource.type == f"aws:{kind}"]
 
     def one(self, kind: str, name: str | None = None) -> Resource:
-        """Find one resource by its type, and by its name where there are several."""
+        """Return one resource by its type and, if there are several, by its name."""
         found = [resource for resource in self.all(kind) if name in (None, resource.name)]
         assert len(found) == 1, f"{len(found)} of {kind} {name}"
         return found[0]
 
+    def page_settings(self) -> dict[str, Any]:
+        """Return the settings that the pages load."""
+        script = str(self.one("s3/bucketObjectv2:BucketObjectv2", "config.js").inputs["content"])
+        assert script.startswith("export const settings = ")
+        assert script.endswith(";\n")
+        settings: dict[str, Any] = json.loads(script.removeprefix("export const settings = ")[:-2])
+        return settings
 
-# Each run is forked from a process that has imported what takes the longest.
+    def behavior(self, origin: str) -> dict[str, Any]:
+        """Return CloudFront's cache behavior of `page`, or the default one of `api`."""
+        distribution = self.one("cloudfront/distribution:Distribution").inputs
+        default, others = distribution["defaultCacheBehavior"], distribution["orderedCacheBehaviors"]
+        found: dict[str, Any] = default if origin == "page" else others[-1]
+        return found
+
+
+# Runs are forked from a process with the slow imports.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["infra.recording", "tests.program.preload"])
 
 
-# What a cafe sets for itself, as the README tells it to: its tests pass all the same.
-OF_THE_CAFE = {
+# Overrides settings that the README tells a cafe to change, so that these tests pass in its repository, too.
+NEUTRAL = {
     "alarmEmail": "",
     "dashboardUsers": "[]",
     "manageApiGatewayAccount": "true",
@@ -77,16 +91,16 @@ OF_THE_CAFE = {
 
 
 def recorded(stack: str, **changes: str) -> Program:
-    """Record a run of the program with some settings changed."""
+    """Record a run of the program with changed settings."""
     with ProcessPoolExecutor(1, FORKS) as apart:
-        document = apart.submit(record, stack, {**OF_THE_CAFE, **changes}).result()
+        document = apart.submit(record, stack, {**NEUTRAL, **changes}).result()
     resources = [Resource(**resource) for resource in document["resources"]]
     return Program(resources, document["outputs"], document["warnings"])
 
 
 @functools.cache
 def changed(**changes: str) -> Program:
-    """Record `dev` with other settings, the same ones only once."""
+    """Record `dev` with changed settings, once for the same ones."""
     return recorded("dev", **changes)
 
 
@@ -102,20 +116,20 @@ def prod() -> Program:
 
 @pytest.fixture(params=["dev", "prod"])
 def program(request: pytest.FixtureRequest) -> Program:
-    """Each stack in its turn."""
+    """The program of each stack."""
     program: Program = request.getfixturevalue(request.param)
     return program
 
 
 @pytest.fixture
 def with_settings() -> Callable[..., Program]:
-    """Record `dev` with other settings."""
+    """Record `dev` with changed settings."""
     return changed
 
 
 @pytest.fixture(scope="session")
 def limited() -> Program:
-    """`dev`, but its status is for as many networks as there may be, and its orders want a key."""
+    """`dev` with `cidrs`, the maximum number of networks, and an API key for orders."""
     return changed(
         dashboardAccess="cidrs",
         dashboardCidrs=json.dumps(NETWORKS),
@@ -128,5 +142,5 @@ def limited() -> Program:
 
 @pytest.fixture(scope="session")
 def invited() -> Program:
-    """`dev`, but two people may sign in."""
+    """`dev` with `login` and two users."""
     return changed(dashboardAccess="login", dashboardUsers='["ada@example.org", "BO@example.org"]')

@@ -1,4 +1,4 @@
-"""Does what takes a run of the program longest and is the same in all: imports, and reading its own files."""
+"""Imports modules and reads files once, for all runs of the program, which are forked from this process."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import infra
 from infra import archives
 from infra.order_model import order_model
 
-# Collecting garbage takes as long as importing all this. The runs, which are short, do without it, too.
+# Garbage collection takes as long as these imports, and the runs are too short to need it.
 gc.disable()
 
-# Pulumi imports a service when it is first used.
+# Pulumi imports a service at its first use.
 for service in (
     pulumi_aws.apigateway,
     pulumi_aws.cloudfront,

@@ -1,4 +1,4 @@
-"""Inputs of resources that hold data, and of the network, of which another value makes another resource."""
+"""Inputs whose change replaces a resource, for resources that hold data and those of the network."""
 
 FORCE_REPLACEMENT = {
     "aws:apigateway/stage:Stage": {"restApi", "stageName"},

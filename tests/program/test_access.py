@@ -1,4 +1,4 @@
-"""Who may read the order status or change orders, and that every way of access leaves no other way in."""
+"""Access to the order status and to changes of orders, with each value of `dashboardAccess`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 from infra import access
 from infra.recording import PROJECT
 from tests.program.conftest import Program
-from tests.program.test_api_and_page import behaviour, page_settings
 
 AUTHORIZER = "apigateway/authorizer:Authorizer"
 METHOD = "apigateway/method:Method"
@@ -24,7 +23,7 @@ def origin(program: Program, which: str) -> dict[str, Any]:
 
 
 def of_access(program: Program) -> set[str]:
-    """Name what a stack has for its way of access alone."""
+    """Return the resources of Access that only some stacks have."""
     return {
         f"{resource.type.rpartition(':')[2]} {resource.name}"
         for resource in program.resources
@@ -32,7 +31,7 @@ def of_access(program: Program) -> set[str]:
     } - FOR_STAFF
 
 
-# What every stack has: staff signs in whoever may read the order status.
+# In every stack, because staff always signs in.
 FOR_STAFF = {
     "RandomId sign-in",
     "ResourceServer cafe",
@@ -48,22 +47,21 @@ FOR_STAFF = {
 # Public
 
 
-def test_a_public_dashboard_needs_nothing_but_staffs_sign_in(dev: Program) -> None:
+def test_a_public_dashboard_adds_no_resources(dev: Program) -> None:
     assert of_access(dev) == set()
     assert dev.outputs["dashboard_access"] == "public"
     assert dev.one(METHOD, "GET-order-status").inputs["authorization"] == "NONE"
-    assert page_settings(dev)["signIn"] is None
-    assert behaviour(dev, "api").get("functionAssociations", []) == []
+    assert dev.page_settings()["signIn"] is None
+    assert dev.behavior("api").get("functionAssociations", []) == []
     assert origin(dev, "api").get("customHeaders", []) == []
 
 
-def test_names_are_shortened_where_they_are_read(dev: Program, limited: Program) -> None:
-    def told(program: Program) -> object:
+def test_the_function_masks_names(dev: Program, limited: Program) -> None:
+    def mode(program: Program) -> object:
         environment = program.one("lambda/function:Function", "GetOrderStatusLambda").inputs["environment"]
         return environment["variables"]["CUSTOMER_NAMES"]
 
-    assert told(dev) == "initial"
-    assert told(limited) == "none"
+    assert (mode(dev), mode(limited)) == ("initial", "none")
 
 
 # Networks
@@ -87,32 +85,32 @@ def test_the_guard_is_published_and_small_enough_with_fifty_networks(limited: Pr
     assert len(guard["code"]) < 10_240
 
 
-def test_the_api_is_told_that_a_request_came_through_cloudfront_and_by_a_secret(limited: Program) -> None:
+def test_cloudfront_adds_a_secret_header_to_requests_for_the_api(limited: Program) -> None:
     (header,) = origin(limited, "api")["customHeaders"]
     assert header["name"] == "x-origin-secret"
     assert "customHeaders" not in origin(limited, "page")
     assert "origins" in limited.one("cloudfront/distribution:Distribution").secret_inputs
 
 
-def test_what_the_networks_are_limited_for_knows_the_secrets_hash_alone(limited: Program) -> None:
-    """At the API's own address, which the guard does not see, these two refuse everybody."""
+def test_only_functions_behind_the_guard_get_the_hash_of_the_secret(limited: Program) -> None:
+    """They refuse requests at the API's own URL, which bypasses the guard."""
     found = {
         function.name: function.inputs["environment"]["variables"].get("ORIGIN_SECRET_SHA256")
         for function in limited.all("lambda/function:Function")
     }
     hashed = hashlib.sha256(b"p4ssw0rd").hexdigest()
-    assert {name for name, known in found.items() if known == hashed} == {
+    assert {name for name, value in found.items() if value == hashed} == {
         "GetOrderStatusLambda",
         "StaffOrders",
     }
     assert set(found.values()) == {None, hashed}
 
 
-def test_customers_paths_are_open_to_every_network_and_staffs_are_not(limited: Program) -> None:
+def test_customers_paths_are_open_to_every_network_and_other_paths_are_not(limited: Program) -> None:
     paths = set(access.open_paths("prod"))
     assert {"/prod/orders", "/prod/menu", "/prod/ready", "/prod/track", "/config.js"} <= paths
     assert not {"/", "/order-status", "/kitchen", "/prod/order-status", "/prod/kitchen"} & paths
-    # The guard compares whole paths: an open one must not open what is below it.
+    # The guard compares whole paths, so that an open path does not open those below it.
     code = limited.one("cloudfront/function:Function").inputs["code"]
     assert "OPEN.includes(request.uri)" in code
     assert not any(path.endswith("/") or "*" in path for path in paths)
@@ -121,30 +119,28 @@ def test_customers_paths_are_open_to_every_network_and_staffs_are_not(limited: P
 # Signing in
 
 
-def test_prod_wants_people_to_sign_in(prod: Program) -> None:
+def test_prod_requires_sign_in(prod: Program) -> None:
     assert prod.outputs["dashboard_access"] == "login"
     method = prod.one(METHOD, "GET-order-status").inputs
     assert method["authorization"] == "COGNITO_USER_POOLS"
     assert method["authorizerId"] == "id-Authorizer.readers"
-    # A token for something else, such as an ID token, does not do.
+    # Refuses tokens without this scope, such as ID tokens.
     assert method["authorizationScopes"] == ["cafe/status.read"]
 
 
 @pytest.mark.parametrize("name", ["GET-kitchen", "GET-orders-id", "PATCH-orders-id"])
-def test_staff_signs_in_whoever_may_read_the_order_status(
-    dev: Program, limited: Program, prod: Program, name: str
-) -> None:
+def test_staff_always_signs_in(dev: Program, limited: Program, prod: Program, name: str) -> None:
     for program in (dev, limited, prod):
         method = program.one(METHOD, name).inputs
         assert method["authorization"] == "COGNITO_USER_POOLS"
         assert method["authorizerId"] == "id-Authorizer.readers"
-        # A scope of its own: neither an ID token nor a token for the order status does.
+        # Refuses ID tokens, and tokens for the order status.
         assert method["authorizationScopes"] == ["cafe/orders.staff"]
         assert program.one(AUTHORIZER).inputs["providerArns"] == ["arn:UserPool.cafe"]
         assert program.one(AUTHORIZER).inputs["authorizerResultTtlInSeconds"] == 0
 
 
-def test_the_order_status_gets_no_token_that_changes_an_order(prod: Program) -> None:
+def test_tokens_of_the_order_status_cannot_change_an_order(prod: Program) -> None:
     scopes = {
         client.name: client.inputs["allowedOauthScopes"]
         for client in prod.all("cognito/userPoolClient:UserPoolClient")
@@ -155,21 +151,19 @@ def test_the_order_status_gets_no_token_that_changes_an_order(prod: Program) -> 
     }
 
 
-def test_roles_are_groups_of_these_names(program: Program) -> None:
-    """A function reads them in `cognito:groups`."""
+def test_roles_are_groups_of_the_user_pool(program: Program) -> None:
+    """StaffOrders reads them from the claim `cognito:groups`."""
     groups = {group.inputs["name"] for group in program.all("cognito/userGroup:UserGroup")}
     assert groups == {"viewer", "staff", "manager"}
 
 
-def test_who_is_named_in_the_settings_is_a_viewer_and_no_more(invited: Program) -> None:
+def test_users_of_the_settings_are_viewers_only(invited: Program) -> None:
     memberships = invited.all("cognito/userInGroup:UserInGroup")
     found = {member.inputs["username"]: member.inputs["groupName"] for member in memberships}
     assert found == {"ada@example.org": "viewer", "bo@example.org": "viewer"}
 
 
-def test_staffs_accounts_survive_a_change_of_access_and_a_destroy_by_mistake(
-    prod: Program, dev: Program
-) -> None:
+def test_staffs_accounts_are_protected(prod: Program, dev: Program) -> None:
     assert prod.one("cognito/userPool:UserPool").protect
     assert prod.one("cognito/userPool:UserPool").inputs["deletionProtection"] == "ACTIVE"
     assert dev.one("cognito/userPool:UserPool").inputs["deletionProtection"] == "INACTIVE"
@@ -182,7 +176,7 @@ def test_ordering_stays_open(program: Program, name: str) -> None:
     assert not method.get("apiKeyRequired")
 
 
-def test_an_answer_for_one_who_signed_in_is_kept_for_that_token_alone(dev: Program, prod: Program) -> None:
+def test_with_login_the_cache_key_contains_the_token(dev: Program, prod: Program) -> None:
     def headers(program: Program) -> object:
         policy = program.one("cloudfront/cachePolicy:CachePolicy").inputs
         return policy["parametersInCacheKeyAndForwardedToOrigin"]["headersConfig"]
@@ -191,30 +185,34 @@ def test_an_answer_for_one_who_signed_in_is_kept_for_that_token_alone(dev: Progr
     assert headers(dev) == {"headerBehavior": "none"}
 
 
-def test_nobody_signs_up_by_themselves(prod: Program) -> None:
+def test_users_cannot_sign_up(prod: Program) -> None:
     pool = prod.one("cognito/userPool:UserPool")
     assert pool.inputs["adminCreateUserConfig"]["allowAdminCreateUserOnly"] is True
     assert pool.inputs["passwordPolicy"]["minimumLength"] >= 12
 
 
-def test_the_function_itself_answers_nobody_else_where_people_sign_in(
+def test_with_login_the_function_itself_requires_sign_in(
     dev: Program, limited: Program, prod: Program
 ) -> None:
-    """A deploy that leaves another way of access changes the function before the API."""
+    """A deploy that switches to `login` updates the function before the API."""
 
-    def knows(program: Program) -> bool:
+    def requires_sign_in(program: Program) -> bool:
         environment = program.one("lambda/function:Function", "GetOrderStatusLambda").inputs["environment"]
         return "SIGNED_IN_ONLY" in environment["variables"]
 
-    assert [knows(program) for program in (dev, limited, prod)] == [False, False, True]
+    assert [requires_sign_in(program) for program in (dev, limited, prod)] == [False, False, True]
 
 
-def test_a_second_factor_is_wanted_of_everybody_or_nobody(
-    invited: Program, with_settings: Callable[..., Program]
+@pytest.mark.parametrize(
+    ("key", "warning"), [("dashboardMfa", ""), ("dashboardSecondFactor", "dashboardMfa")]
+)
+def test_mfa_is_required_of_all_users_or_none_also_by_its_old_name(
+    invited: Program, with_settings: Callable[..., Program], key: str, warning: str
 ) -> None:
-    """Cognito's sign-in offers nobody to set up one that is optional."""
-    strict = with_settings(dashboardAccess="login", dashboardSecondFactor="true")
+    """Cognito's sign-in page never offers to set up optional MFA."""
+    strict = with_settings(dashboardAccess="login", **{key: "true"})
     pool = strict.one("cognito/userPool:UserPool").inputs
+    assert warning in strict.warnings
     assert pool["mfaConfiguration"] == "ON"
     assert pool["softwareTokenMfaConfiguration"] == {"enabled": True}
     pool = invited.one("cognito/userPool:UserPool").inputs
@@ -222,14 +220,14 @@ def test_a_second_factor_is_wanted_of_everybody_or_nobody(
     assert "softwareTokenMfaConfiguration" not in pool
 
 
-def test_another_way_of_access_can_be_chosen_without_unprotecting_the_database(prod: Program) -> None:
-    """What only `login` has goes when it is left: none of it may refuse to."""
+def test_access_can_be_changed_without_removing_the_protection(prod: Program) -> None:
+    """A change deletes the resources that only `login` has, so none of them is protected."""
     of_login = prod.one("cognito/userPoolClient:UserPoolClient", "page")
     assert of_access(prod) == {"UserPoolClient page"}
     assert not of_login.protect
 
 
-def test_an_invitation_tells_the_pages_address_and_what_cognito_wants_in_it(invited: Program) -> None:
+def test_an_invitation_contains_the_pages_urls_and_cognitos_placeholders(invited: Program) -> None:
     config = invited.one("cognito/userPool:UserPool").inputs["adminCreateUserConfig"]
     message = config["inviteMessageTemplate"]["emailMessage"]
     assert f'<a href="{invited.outputs["page_url"]}">' in message
@@ -238,14 +236,14 @@ def test_an_invitation_tells_the_pages_address_and_what_cognito_wants_in_it(invi
     assert "{####}" in message
 
 
-def test_who_follows_an_invitation_finds_where_to_sign_in(invited: Program) -> None:
+def test_the_sign_in_page_exists_before_the_invitations(invited: Program) -> None:
     domain = invited.one("cognito/userPoolDomain:UserPoolDomain")
     for user in invited.all("cognito/user:User"):
         assert domain.urn in user.depends_on
 
 
 @pytest.mark.parametrize("name", ["page", "staff"])
-def test_a_page_gets_a_short_token_by_a_code_without_keeping_a_secret(prod: Program, name: str) -> None:
+def test_a_page_gets_a_short_lived_token_by_a_code_without_a_client_secret(prod: Program, name: str) -> None:
     client = prod.one("cognito/userPoolClient:UserPoolClient", name).inputs
     assert client["generateSecret"] is False
     assert client["allowedOauthFlows"] == ["code"]
@@ -256,7 +254,7 @@ def test_a_page_gets_a_short_token_by_a_code_without_keeping_a_secret(prod: Prog
     assert client["accessTokenValidity"] <= 60
 
 
-def test_the_browser_comes_back_to_the_page_and_nowhere_else(prod: Program) -> None:
+def test_the_sign_in_redirects_to_the_page_only(prod: Program) -> None:
     pages = {
         "page": ["https://d1.cloudfront.net/order-status", "https://d1.cloudfront.net/"],
         "staff": ["https://d1.cloudfront.net/kitchen"],
@@ -267,16 +265,16 @@ def test_the_browser_comes_back_to_the_page_and_nowhere_else(prod: Program) -> N
     assert prod.outputs["page_url"] == pages["page"][0]
 
 
-def test_the_pages_know_where_to_sign_in_and_may_ask_there(program: Program) -> None:
+def test_the_pages_know_the_sign_in_and_may_connect_to_it(program: Program) -> None:
     domain = f"https://{PROJECT}-0a1b2c3d.auth.us-east-1.amazoncognito.com"
-    told = page_settings(program)
-    assert told["staffSignIn"] == {
+    settings = program.page_settings()
+    assert settings["staffSignIn"] == {
         "domain": domain,
         "clientId": "id-UserPoolClient.staff",
         "scope": "openid cafe/status.read cafe/orders.staff",
     }
     if program.outputs["dashboard_access"] == "login":
-        assert told["signIn"] == {
+        assert settings["signIn"] == {
             "domain": domain,
             "clientId": "id-UserPoolClient.page",
             "scope": "openid cafe/status.read",
@@ -286,21 +284,21 @@ def test_the_pages_know_where_to_sign_in_and_may_ask_there(program: Program) -> 
     assert f"connect-src 'self' {domain};" in policy
 
 
-def test_people_are_invited_by_their_addresses(invited: Program) -> None:
+def test_users_are_invited_by_e_mail(invited: Program) -> None:
     users = {user.inputs["username"]: user for user in invited.all("cognito/user:User")}
     assert set(users) == {"ada@example.org", "bo@example.org"}
     for address, user in users.items():
         assert user.inputs["desiredDeliveryMediums"] == ["EMAIL"]
-        # Not by a place in the list, which another's leaving changes.
+        # Not the index in the list, which changes when another user is removed.
         assert user.name == f"user-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
 
 
 # A key for orders
 
 
-def test_orders_want_a_key_if_the_setting_says_so_and_nothing_else_does(limited: Program) -> None:
-    wanting = {method.name for method in limited.all(METHOD) if method.inputs.get("apiKeyRequired")}
-    assert wanting == {"POST-orders"}
+def test_with_the_setting_only_orders_require_an_api_key(limited: Program) -> None:
+    requiring = {method.name for method in limited.all(METHOD) if method.inputs.get("apiKeyRequired")}
+    assert requiring == {"POST-orders"}
     plan = limited.one("apigateway/usagePlan:UsagePlan").inputs
     assert plan["apiStages"] == [{"apiId": "id-RestApi.orders", "stage": "prod"}]
     key = limited.one("apigateway/usagePlanKey:UsagePlanKey").inputs
@@ -308,9 +306,7 @@ def test_orders_want_a_key_if_the_setting_says_so_and_nothing_else_does(limited:
     assert limited.outputs["orders_api_key"] == "k3y"
 
 
-def test_place_order_knows_the_api_key_by_its_hash_and_only_where_there_is_one(
-    limited: Program, dev: Program
-) -> None:
+def test_place_order_gets_the_hash_of_the_api_key_if_there_is_one(limited: Program, dev: Program) -> None:
     def variables(program: Program) -> dict[str, str]:
         function = program.one("lambda/function:Function", "PlaceOrder")
         assert "environment" not in function.secret_inputs

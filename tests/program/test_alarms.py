@@ -1,9 +1,7 @@
-"""What wakes somebody, what runs by the clock, and that both are wired to the right things."""
+"""The alarms with their metrics and thresholds, and the budget."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +11,7 @@ import log
 from infra import alarms
 from orders import backoff
 from tests.program.conftest import Program
-from tests.program.test_setting_effects import OTHERS
+from tests.program.setting_values import CHANGED
 
 ALARMS = {
     "DeadLetters": ("CafeOrders", {"FunctionName": "Function.ReconcileOrders"}),
@@ -39,7 +37,7 @@ def test_these_are_the_alarms(program: Program) -> None:
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_watches_its_own_thing_and_tells_the_topic(program: Program, name: str) -> None:
+def test_an_alarm_has_its_metric_and_notifies_the_topic(program: Program, name: str) -> None:
     alarm = program.one(ALARM, name).inputs
     assert (alarm["namespace"], alarm["dimensions"]) == ALARMS[name]
     assert alarm["alarmActions"] == alarm["okActions"] == ["arn:Topic.Alarms"]
@@ -56,11 +54,11 @@ def test_only_the_alarms_may_publish_to_their_topic(program: Program) -> None:
 
 
 def test_cloudwatch_can_publish_to_the_topic_of_the_alarms(program: Program) -> None:
-    # It may not use the key that AWS manages for SNS.
+    # CloudWatch cannot use the AWS-managed key of SNS.
     assert "kmsMasterKeyId" not in program.one("sns/topic:Topic", "Alarms").inputs
 
 
-def test_orders_that_nobody_makes_are_an_alarm_if_the_setting_says_after_how_long(
+def test_late_orders_raise_an_alarm_if_the_setting_is_set(
     with_settings: Callable[..., Program], dev: Program
 ) -> None:
     def publishes(program: Program) -> bool:
@@ -72,11 +70,11 @@ def test_orders_that_nobody_makes_are_an_alarm_if_the_setting_says_after_how_lon
     assert (late["metricName"], late["threshold"], late["statistic"]) == ("OldestWaiting", 1200, "Maximum")
     assert (late["namespace"], late["treatMissingData"]) == ("CafeOrders", "ignore")
     assert late["alarmDescription"].endswith("docs/runbook.md, LateOrders.")
-    # Each metric costs money: nobody pays for one that no alarm watches.
+    # CloudWatch charges for each metric, so it is published only for the alarm.
     assert (publishes(program), publishes(dev)) == (True, False)
 
 
-def test_orders_are_old_when_three_attempts_would_have_dead_lettered_them(
+def test_orders_are_old_when_they_should_be_in_the_dead_letter_queue(
     with_settings: Callable[..., Program],
 ) -> None:
     delays = round(sum(backoff.DELAYS) * (1 + backoff.JITTER))
@@ -84,17 +82,15 @@ def test_orders_are_old_when_three_attempts_would_have_dead_lettered_them(
     assert program.one(ALARM, "OldOrders").inputs["threshold"] == 3 * (60 + 5) + delays
 
 
-def test_the_storage_alarm_goes_off_where_growth_has_ended_and_not_where_it_begins(
-    program: Program,
-) -> None:
-    """RDS adds storage when a tenth of it is left."""
+def test_the_storage_alarm_goes_off_below_the_threshold_of_autoscaling(program: Program) -> None:
+    """RDS adds storage when a tenth of it is free."""
     allocated = program.one("rds/instance:Instance").inputs["allocatedStorage"]
     threshold = program.one(ALARM, "DatabaseStorage").inputs["threshold"]
     assert threshold == allocated * 1024**3 / 20
 
 
-def test_credits_that_are_charged_are_an_alarm_and_no_data_is_good(program: Program) -> None:
-    """The metric has a point every five minutes, and only burstable classes have it."""
+def test_charged_cpu_credits_raise_an_alarm_and_missing_data_does_not(program: Program) -> None:
+    """The metric has a datapoint every five minutes, and exists for burstable classes only."""
     alarm = program.one(ALARM, "DatabaseCredits").inputs
     assert (alarm["metricName"], alarm["statistic"], alarm["period"]) == (
         "CPUSurplusCreditsCharged",
@@ -105,14 +101,14 @@ def test_credits_that_are_charged_are_an_alarm_and_no_data_is_good(program: Prog
     assert alarm["treatMissingData"] == "notBreaching"
 
 
-def test_a_drift_of_two_runs_is_an_alarm_and_so_is_a_silence(program: Program) -> None:
+def test_drift_in_two_runs_raises_an_alarm_and_so_do_missing_runs(program: Program) -> None:
     drift, silent = program.one(ALARM, "Drift").inputs, program.one(ALARM, "ReconcilerSilent").inputs
     assert (drift["datapointsToAlarm"], drift["evaluationPeriods"], drift["period"]) == (2, 2, 60)
     assert (silent["statistic"], silent["comparisonOperator"]) == ("SampleCount", "LessThanThreshold")
     assert silent["treatMissingData"] == "breaching"
 
 
-def test_each_kind_of_dead_letter_has_an_alarm_of_its_own(program: Program) -> None:
+def test_each_kind_of_dead_letter_has_its_own_alarm(program: Program) -> None:
     names = ("DeadLetters", "ConflictingOrders", "WaitingOrders")
     alarms = [program.one(ALARM, name).inputs for name in names]
     metrics = ["RejectedDeadLetters", "ConflictingDeadLetters", "WaitingDeadLetters"]
@@ -123,23 +119,25 @@ def test_each_kind_of_dead_letter_has_an_alarm_of_its_own(program: Program) -> N
             "GreaterThanThreshold",
             0,
         )
-        # An alarm does not end because nobody looks any more.
+        # Missing data does not end an alarm.
         assert alarm["treatMissingData"] == "ignore"
 
 
-def test_alarms_go_to_an_address_if_there_is_one(with_settings: Callable[..., Program], dev: Program) -> None:
+def test_alarms_are_sent_to_the_address_if_there_is_one(
+    with_settings: Callable[..., Program], dev: Program
+) -> None:
     assert len(dev.all("sns/topicSubscription:TopicSubscription")) == 1
-    told = with_settings(alarmEmail="ops@example.org").one(
+    subscription = with_settings(alarmEmail="ops@example.org").one(
         "sns/topicSubscription:TopicSubscription", "alarm-email"
     )
-    assert (told.inputs["protocol"], told.inputs["endpoint"]) == ("email", "ops@example.org")
-    assert told.inputs["topic"] == "arn:Topic.Alarms"
+    assert (subscription.inputs["protocol"], subscription.inputs["endpoint"]) == ("email", "ops@example.org")
+    assert subscription.inputs["topic"] == "arn:Topic.Alarms"
 
 
 BUDGET = "budgets/budget:Budget"
 
 
-def test_a_budget_writes_to_the_address_of_the_alarms_before_it_is_spent(
+def test_a_budget_notifies_the_address_of_the_alarms_before_it_is_spent(
     with_settings: Callable[..., Program], program: Program
 ) -> None:
     assert program.all(BUDGET) == []
@@ -147,35 +145,33 @@ def test_a_budget_writes_to_the_address_of_the_alarms_before_it_is_spent(
     assert (budget["limitAmount"], budget["limitUnit"], budget["timeUnit"]) == ("30", "USD", "MONTHLY")
     kinds = [(n["notificationType"], n["threshold"]) for n in budget["notifications"]]
     assert kinds == [("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100)]
-    # Not through the topic, whose address has to confirm.
-    assert {*map(str, (n["subscriberEmailAddresses"] for n in budget["notifications"]))} == {
-        "['ops@example.org']"
-    }
+    # Not through the topic, whose subscription has to be confirmed.
+    assert all(n["subscriberEmailAddresses"] == ["ops@example.org"] for n in budget["notifications"])
     assert "costFilters" not in budget
 
 
-def test_a_budget_counts_the_stack_alone_where_its_tag_is_activated(
+def test_a_budget_by_tag_counts_this_stack_only(
     with_settings: Callable[..., Program],
 ) -> None:
-    program = with_settings(**OTHERS)
+    program = with_settings(**CHANGED)
     assert program.one(BUDGET).inputs["costFilters"] == [
         {"name": "TagKeyValue", "values": ["user:Stack$dev"]}
     ]
     assert program.one("sqs/queue:Queue", "OrderQueue").inputs["tags"]["Stack"] == "dev"
 
 
-def test_the_namespace_and_the_names_are_those_that_the_functions_publish(program: Program) -> None:
+def test_namespace_and_metrics_are_those_that_the_functions_publish(program: Program) -> None:
     assert alarms.NAMESPACE == log.NAMESPACE
     assert program.one(ALARM, "FailedOrders").inputs["metricName"] == failure_log.FAILED_ORDERS
 
 
-def test_failures_are_counted_with_the_visibility_that_the_queue_has(program: Program) -> None:
+def test_the_worker_counts_failures_with_the_visibility_timeout_of_the_queue(program: Program) -> None:
     queue = program.one("sqs/queue:Queue", "OrderQueue").inputs
     worker = program.one("lambda/function:Function", "OrderProcessor").inputs
     assert queue["visibilityTimeoutSeconds"] >= failure_log.VISIBILITY_PER_TIMEOUT * worker["timeout"]
 
 
-def test_orders_that_fail_in_two_minutes_of_five_are_an_alarm_and_no_data_is_none(program: Program) -> None:
+def test_failures_in_two_of_five_minutes_raise_an_alarm_and_missing_data_does_not(program: Program) -> None:
     failed = program.one(ALARM, "FailedOrders").inputs
     assert (failed["statistic"], failed["threshold"], failed["comparisonOperator"]) == (
         "Sum",
@@ -184,29 +180,3 @@ def test_orders_that_fail_in_two_minutes_of_five_are_an_alarm_and_no_data_is_non
     )
     assert (failed["datapointsToAlarm"], failed["evaluationPeriods"], failed["period"]) == (2, 5, 60)
     assert failed["treatMissingData"] == "notBreaching"
-
-
-def test_the_reconciler_runs_every_minute(program: Program) -> None:
-    rule = program.one("cloudwatch/eventRule:EventRule", "ReconcileOrders")
-    assert re.fullmatch(r"rate\(1 minute\)", rule.inputs["scheduleExpression"])
-    target = program.one("cloudwatch/eventTarget:EventTarget", "ReconcileOrders")
-    assert target.inputs["arn"] == "arn:Function.ReconcileOrders"
-    assert target.inputs["rule"] == "EventRule.ReconcileOrders"
-
-
-def test_every_counter_is_audited_every_hour_in_an_invocation_of_its_own(program: Program) -> None:
-    rule = program.one("cloudwatch/eventRule:EventRule", "AuditOrders")
-    assert rule.inputs["scheduleExpression"] == "rate(1 hour)"
-    target = program.one("cloudwatch/eventTarget:EventTarget", "AuditOrders").inputs
-    assert json.loads(target["input"]) == {"command": "full", "source": "aws.events"}
-    assert target["rule"] == "EventRule.AuditOrders"
-
-
-@pytest.mark.parametrize("name", ["ReconcileOrders", "BackupOrders"])
-def test_only_its_rule_may_call_it_and_a_failed_run_is_not_repeated(program: Program, name: str) -> None:
-    permission = program.one("lambda/permission:Permission", name).inputs
-    assert permission["principal"] == "events.amazonaws.com"
-    assert permission["sourceArn"] == f"arn:EventRule.{name}"
-    asynchronous = program.one("lambda/functionEventInvokeConfig:FunctionEventInvokeConfig", name).inputs
-    assert asynchronous["maximumRetryAttempts"] == 0
-    assert asynchronous["functionName"] == f"Function.{name}"

@@ -1,4 +1,4 @@
-"""The doors: the API and the page, and that there is no other."""
+"""The API, and the pages behind CloudFront."""
 
 from __future__ import annotations
 
@@ -17,23 +17,14 @@ from infra import api, web_files
 from infra.api import PUBLIC_BURSTS
 from infra.recording import ROOT, record
 from stores.mysql import users
-from tests.program.conftest import FORKS, OF_THE_CAFE, Program
+from tests.program.conftest import FORKS, NEUTRAL, Program
 
 
-def behaviour(program: Program, which: str) -> dict[str, Any]:
-    """Return how CloudFront serves the pages, or paths of the API that have no behaviour of their own."""
+def matching_behavior(program: Program, path: str) -> dict[str, Any]:
+    """Return the cache behavior of a path of the API: the first that matches."""
     distribution = program.one("cloudfront/distribution:Distribution").inputs
-    found: dict[str, Any] = (
-        distribution["defaultCacheBehavior"] if which == "page" else distribution["orderedCacheBehaviors"][-1]
-    )
-    return found
-
-
-def behaviour_of(program: Program, path: str) -> dict[str, Any]:
-    """Return the behaviour that CloudFront chooses for a path of the API: the first that matches."""
-    distribution = program.one("cloudfront/distribution:Distribution").inputs
-    behaviours: list[dict[str, Any]] = distribution["orderedCacheBehaviors"]
-    return next(item for item in behaviours if fnmatch.fnmatchcase(path, item["pathPattern"]))
+    behaviors: list[dict[str, Any]] = distribution["orderedCacheBehaviors"]
+    return next(item for item in behaviors if fnmatch.fnmatchcase(path, item["pathPattern"]))
 
 
 METHODS = {
@@ -52,24 +43,21 @@ def test_these_are_the_methods(program: Program) -> None:
     assert {method.name for method in program.all("apigateway/method:Method")} == set(METHODS)
 
 
-def test_the_methods_of_one_order_share_its_path_below_orders(program: Program) -> None:
+def test_the_methods_of_an_order_share_its_resource(program: Program) -> None:
     resource = program.one("apigateway/resource:Resource", "orders-id").inputs
     assert (resource["pathPart"], resource["parentId"]) == ("{id}", "id-Resource.orders")
     for name in ("GET-orders-id", "PATCH-orders-id"):
         assert program.one("apigateway/method:Method", name).inputs["resourceId"] == "id-Resource.orders-id"
 
 
-PERSONAL = ["/prod/orders/7f4df1a3", "/prod/kitchen", "/prod/track"]
-
-
-@pytest.mark.parametrize("path", PERSONAL)
-def test_what_is_for_one_person_is_never_kept_and_reaches_the_api_with_its_headers(
+@pytest.mark.parametrize("path", ["/prod/orders/7f4df1a3", "/prod/kitchen", "/prod/track"])
+def test_personal_responses_are_never_cached_and_requests_keep_their_headers(
     program: Program, path: str
 ) -> None:
-    found = behaviour_of(program, path)
+    found = matching_behavior(program, path)
     caching_disabled = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
     all_viewer_except_host_header = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
-    # Only without a cache does CloudFront pass on `Authorization`, which the policy for the rest drops.
+    # CloudFront forwards `Authorization` only without caching.
     assert found["cachePolicyId"] == caching_disabled
     assert found["originRequestPolicyId"] == all_viewer_except_host_header
     assert "PATCH" in found["allowedMethods"]
@@ -79,12 +67,12 @@ def test_what_is_for_one_person_is_never_kept_and_reaches_the_api_with_its_heade
 
 
 @pytest.mark.parametrize("path", ["/prod/orders", "/prod/order-status", "/prod/menu", "/prod/ready"])
-def test_what_is_the_same_for_everybody_is_kept_for_a_second(program: Program, path: str) -> None:
-    assert behaviour_of(program, path)["cachePolicyId"] == "id-CachePolicy.api"
+def test_public_responses_are_cached_for_a_second(program: Program, path: str) -> None:
+    assert matching_behavior(program, path)["cachePolicyId"] == "id-CachePolicy.api"
 
 
 @pytest.mark.parametrize(("name", "function"), [(name, METHODS[name][0]) for name in METHODS])
-def test_a_method_leads_to_its_function(program: Program, name: str, function: str) -> None:
+def test_a_method_invokes_its_function(program: Program, name: str, function: str) -> None:
     integration = program.one("apigateway/integration:Integration", name).inputs
     assert integration["type"] == "AWS_PROXY"
     assert integration["uri"] == f"arn:invoke:Function.{function}"
@@ -99,47 +87,47 @@ def test_the_api_may_invoke_a_function_for_one_method_of_one_stage(
     assert permission["principal"] == "apigateway.amazonaws.com"
 
 
-def test_the_shape_of_an_order_is_checked_before_the_function(program: Program) -> None:
+def test_the_body_is_validated_before_the_function(program: Program) -> None:
     method = program.one("apigateway/method:Method", "POST-orders").inputs
     assert method["requestModels"] == {"application/json": "Order"}
     assert method["requestValidatorId"] == "id-RequestValidator.body"
 
 
-def test_the_model_is_the_descriptions_order_in_draft_4(program: Program) -> None:
+def test_the_model_is_the_order_of_the_openapi_document_in_draft_4(program: Program) -> None:
     model = json.loads(program.one("apigateway/model:Model").inputs["schema"])
-    description = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text(encoding="utf-8"))
-    order = description["components"]["schemas"]["Order"]
+    document = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text(encoding="utf-8"))
+    order = document["components"]["schemas"]["Order"]
     assert model["$schema"] == "http://json-schema.org/draft-04/schema#"
     assert (model["title"], model["type"]) == ("Order", "object")
     assert {"item", "quantity", "customer_name", "orderId"} <= set(model["properties"])
     for name, field in order["properties"].items():
-        # What a field may be, the function says, in a sentence.
+        # The function validates the fields.
         assert model["properties"][name] == {"description": field["description"]}
 
 
-def test_answers_are_compressed_and_small_compressed_orders_are_read(program: Program) -> None:
-    # API Gateway decompresses no body that is smaller.
+def test_responses_are_compressed_and_small_compressed_orders_are_decompressed(program: Program) -> None:
+    # API Gateway does not decompress smaller bodies.
     assert program.one("apigateway/restApi:RestApi").inputs["minimumCompressionSize"] == "0"
     caching = program.one("cloudfront/cachePolicy:CachePolicy").inputs
     key = caching["parametersInCacheKeyAndForwardedToOrigin"]
     assert key["enableAcceptEncodingGzip"] is key["enableAcceptEncodingBrotli"] is True
-    assert behaviour(program, "page")["compress"] is behaviour(program, "api")["compress"] is True
+    assert program.behavior("page")["compress"] is program.behavior("api")["compress"] is True
 
 
-def test_the_gateways_own_answers_are_json_with_a_sentence(program: Program) -> None:
-    for answer in program.all("apigateway/response:Response"):
-        message = json.loads(answer.inputs["responseTemplates"]["application/json"])["message"]
+def test_the_gateways_own_responses_are_json_with_a_message(program: Program) -> None:
+    for response in program.all("apigateway/response:Response"):
+        message = json.loads(response.inputs["responseTemplates"]["application/json"])["message"]
         assert message.endswith(".")
 
 
-def test_a_deployment_is_a_picture_of_the_whole_definition(program: Program) -> None:
+def test_a_deployment_depends_on_the_whole_definition(program: Program) -> None:
     deployment = program.one("apigateway/deployment:Deployment")
     parts = ("method:Method", "integration:Integration", "model:Model", "response:Response")
     needed = {part.urn for kind in parts for part in program.all(f"apigateway/{kind}")}
     assert needed <= set(deployment.depends_on)
 
 
-def test_a_changed_definition_is_deployed_and_no_other(
+def test_only_a_changed_definition_is_redeployed(
     dev: Program, limited: Program, invited: Program, with_settings: Callable[..., Program]
 ) -> None:
     def fingerprint(program: Program) -> str:
@@ -150,14 +138,14 @@ def test_a_changed_definition_is_deployed_and_no_other(
 
 
 def fingerprint_with_compression(size: int) -> object:
-    """Run the program with another compression size, in a process of its own."""
-    api.COMPRESSED_FROM = size
-    resources = record("dev", OF_THE_CAFE)["resources"]
+    """Run the program with another compression size; call it in a separate process."""
+    api.MIN_COMPRESSION_SIZE = size
+    resources = record("dev", NEUTRAL)["resources"]
     (deployment,) = (r for r in resources if r["type"] == "aws:apigateway/deployment:Deployment")
     return deployment["inputs"]["triggers"]["definition"]
 
 
-def test_another_compression_size_is_deployed(dev: Program) -> None:
+def test_a_changed_compression_size_is_redeployed(dev: Program) -> None:
     with ProcessPoolExecutor(1, FORKS) as apart:
         changed = apart.submit(fingerprint_with_compression, 1024).result()
     assert changed != dev.one("apigateway/deployment:Deployment").inputs["triggers"]["definition"]
@@ -173,21 +161,21 @@ def test_the_stage_throttles_and_logs(program: Program) -> None:
         "ready/GET": {"throttlingRateLimit": 8, "throttlingBurstLimit": 4},
         "track/GET": {"throttlingRateLimit": 20, "throttlingBurstLimit": 8},
     }
-    # Each request at once may take a connection of its own.
+    # Each concurrent request may use a connection.
     assert sum(PUBLIC_BURSTS.values()) < users.STATUS_CONNECTIONS * 2 / 3
     log = program.one("apigateway/stage:Stage").inputs["accessLogSettings"]
     assert log["destinationArn"] == "arn:LogGroup.api-access"
-    # API Gateway puts this one in quotes by itself, and escapes what is in it.
+    # API Gateway quotes and escapes this value itself.
     error = "$context.error.messageString"
     assert f'"error": {error},' in log["format"]
-    told = json.loads(log["format"].replace(error, '"the message"'))
-    assert told["status"] == "$context.status"
-    # Why a function's answer is a 5xx: API Gateway's own message never says.
-    assert told["cause"] == "$context.integration.error"
+    line = json.loads(log["format"].replace(error, '"the message"'))
+    assert line["status"] == "$context.status"
+    # The cause of a function's 5xx, which the error message does not contain
+    assert line["cause"] == "$context.integration.error"
 
 
 def test_the_log_role_of_the_account_outlives_the_stack(program: Program) -> None:
-    """Another stack's API may log by it."""
+    """Another stack's API may use it."""
     assert {resource.name for resource in program.resources if resource.retained} - {"orders-backup"} == {
         "api-gateway-logs",
         "account",
@@ -197,12 +185,12 @@ def test_the_log_role_of_the_account_outlives_the_stack(program: Program) -> Non
     assert program.one("iam/rolePolicyAttachment:RolePolicyAttachment").retained
 
 
-def test_who_has_an_expired_token_is_asked_to_sign_in(program: Program) -> None:
+def test_an_expired_token_gets_401(program: Program) -> None:
     statuses = {r.name: r.inputs["statusCode"] for r in program.all("apigateway/response:Response")}
     assert statuses["EXPIRED_TOKEN"] == statuses["UNAUTHORIZED"] == "401"
 
 
-def test_a_second_stack_of_an_account_leaves_its_log_role_alone(
+def test_a_second_stack_of_an_account_does_not_set_its_log_role(
     with_settings: Callable[..., Program],
 ) -> None:
     program = with_settings(manageApiGatewayAccount="false")
@@ -210,7 +198,7 @@ def test_a_second_stack_of_an_account_leaves_its_log_role_alone(
     assert program.one("apigateway/stage:Stage").inputs["accessLogSettings"]
 
 
-def test_the_bucket_lets_in_this_distribution_alone(program: Program) -> None:
+def test_only_the_distribution_may_read_the_bucket(program: Program) -> None:
     closed = program.one("s3/bucketPublicAccessBlock:BucketPublicAccessBlock", "page").inputs
     assert closed == {"bucket": "id-Bucket.order-status-page"} | dict.fromkeys(
         ["blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"], True
@@ -234,23 +222,14 @@ def test_the_bucket_lets_in_this_distribution_alone(program: Program) -> None:
 
 
 @pytest.mark.parametrize("which", ["page", "api"])
-def test_https_is_the_only_way_in(program: Program, which: str) -> None:
-    assert behaviour(program, which)["viewerProtocolPolicy"] in ("redirect-to-https", "https-only")
+def test_https_is_required(program: Program, which: str) -> None:
+    assert program.behavior(which)["viewerProtocolPolicy"] in ("redirect-to-https", "https-only")
 
 
-def page_settings(program: Program) -> dict[str, Any]:
-    """Read what the page is told."""
-    script = str(program.one("s3/bucketObjectv2:BucketObjectv2", "config.js").inputs["content"])
-    assert script.startswith("export const settings = ")
-    assert script.endswith(";\n")
-    settings: dict[str, Any] = json.loads(script.removeprefix("export const settings = ")[:-2])
-    return settings
-
-
-def test_the_page_is_told_the_stacks_settings(limited: Program) -> None:
-    told = page_settings(limited)
-    del told["staffSignIn"]
-    assert told == {
+def test_the_pages_get_the_stacks_settings(limited: Program) -> None:
+    settings = limited.page_settings()
+    del settings["staffSignIn"]
+    assert settings == {
         "apiBase": "/prod",
         "timeZone": "Europe/Berlin",
         "locale": "de-DE",
@@ -263,7 +242,7 @@ def test_the_page_is_told_the_stacks_settings(limited: Program) -> None:
     }
 
 
-def test_open_pages_hear_of_a_deploy_when_all_its_files_are_there(program: Program) -> None:
+def test_the_settings_are_uploaded_after_all_other_files(program: Program) -> None:
     settings = program.one("s3/bucketObjectv2:BucketObjectv2", "config.js")
     files = [program.one("s3/bucketObjectv2:BucketObjectv2", name).urn for name in web_files.files()]
     assert set(files) <= set(settings.depends_on)
@@ -271,11 +250,11 @@ def test_open_pages_hear_of_a_deploy_when_all_its_files_are_there(program: Progr
 
 def test_a_file_of_an_unknown_type_stops_the_deploy(tmp_path: Path) -> None:
     (tmp_path / "photo.heic").touch()
-    with pytest.raises(RunError, match=r"web/photo\.heic: its type is not known"):
+    with pytest.raises(RunError, match=r"web/photo\.heic: unknown type"):
         web_files.files(tmp_path)
 
 
-def test_every_page_is_at_its_name_and_every_other_file_at_its_own(tmp_path: Path) -> None:
+def test_the_key_of_a_page_has_no_suffix(tmp_path: Path) -> None:
     for name in ("order.html", "order-status.html", "order.js"):
         (tmp_path / name).touch()
     assert set(web_files.files(tmp_path)) == {"order", "order-status", "order.js"}
@@ -283,8 +262,8 @@ def test_every_page_is_at_its_name_and_every_other_file_at_its_own(tmp_path: Pat
 
 def test_one_origin_serves_the_page_and_the_api(with_settings: Callable[..., Program]) -> None:
     program = with_settings(apiStage="v1")
-    assert behaviour(program, "api")["pathPattern"] == "/v1/*"
-    assert page_settings(program)["apiBase"] == "/v1"
+    assert program.behavior("api")["pathPattern"] == "/v1/*"
+    assert program.page_settings()["apiBase"] == "/v1"
     distribution = program.one("cloudfront/distribution:Distribution").inputs
     assert distribution["defaultRootObject"] == "order-status"
     assert [origin["domainName"] for origin in distribution["origins"]] == [
@@ -293,17 +272,17 @@ def test_one_origin_serves_the_page_and_the_api(with_settings: Callable[..., Pro
     ]
 
 
-def test_the_viewers_host_never_reaches_the_api(program: Program) -> None:
+def test_the_viewers_host_header_is_not_forwarded(program: Program) -> None:
     all_viewer_except_host_header = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
-    assert behaviour(program, "api")["originRequestPolicyId"] == all_viewer_except_host_header
+    assert program.behavior("api")["originRequestPolicyId"] == all_viewer_except_host_header
 
 
-def test_an_answer_is_kept_for_a_second_at_most(program: Program) -> None:
+def test_responses_are_cached_for_at_most_a_second(program: Program) -> None:
     policy = program.one("cloudfront/cachePolicy:CachePolicy").inputs
     assert (policy["minTtl"], policy["defaultTtl"], policy["maxTtl"]) == (0, 0, 1)
 
 
-def test_no_script_or_style_runs_but_the_pages_own(program: Program) -> None:
+def test_only_the_pages_own_scripts_and_styles_run(program: Program) -> None:
     headers = program.one("cloudfront/responseHeadersPolicy:ResponseHeadersPolicy").inputs[
         "securityHeadersConfig"
     ]
@@ -313,10 +292,10 @@ def test_no_script_or_style_runs_but_the_pages_own(program: Program) -> None:
     assert "unsafe" not in policy
     assert headers["strictTransportSecurity"]["accessControlMaxAgeSec"] >= 31_536_000
     for which in ("page", "api"):
-        assert behaviour(program, which)["responseHeadersPolicyId"] == "id-ResponseHeadersPolicy.page"
+        assert program.behavior(which)["responseHeadersPolicyId"] == "id-ResponseHeadersPolicy.page"
 
 
-def test_every_file_of_the_page_has_its_type_and_is_asked_for_anew_but_fonts(program: Program) -> None:
+def test_every_file_has_its_type_and_is_revalidated_except_fonts(program: Program) -> None:
     objects = program.all("s3/bucketObjectv2:BucketObjectv2")
     types = {resource.inputs["key"]: resource.inputs["contentType"] for resource in objects}
     assert types["order-status"] == "text/html; charset=utf-8"
@@ -324,9 +303,9 @@ def test_every_file_of_the_page_has_its_type_and_is_asked_for_anew_but_fonts(pro
     fonts = {key for key in types if key.endswith(".woff2")}
     assert {types[font] for font in fonts} == {"font/woff2"}
     for resource in objects:
-        kept = "public, max-age=31536000, immutable" if resource.inputs["key"] in fonts else "no-cache"
-        assert resource.inputs["cacheControl"] == kept
+        expected = "public, max-age=31536000, immutable" if resource.inputs["key"] in fonts else "no-cache"
+        assert resource.inputs["cacheControl"] == expected
 
 
-def test_nothing_answers_foreign_origins(program: Program) -> None:
+def test_there_is_no_cors(program: Program) -> None:
     assert "Access-Control-Allow-Origin" not in json.dumps([r.inputs for r in program.resources])

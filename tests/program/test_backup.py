@@ -1,4 +1,4 @@
-"""The bucket with copies of `orders`, and what writes them."""
+"""The bucket with copies of the orders, and the function that writes them."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ def of(program: Program, name: str) -> Resource:
     return program.one(kind, "orders-backup")
 
 
-def test_the_bucket_is_closed_encrypted_and_keeps_older_versions(program: Program) -> None:
-    closed = of(program, "BucketPublicAccessBlock").inputs
-    assert {closed[key] for key in closed if key != "bucket"} == {True}
-    assert len(closed) == 5
+def test_the_bucket_is_private_encrypted_and_versioned(program: Program) -> None:
+    access = of(program, "BucketPublicAccessBlock").inputs
+    assert {access[key] for key in access if key != "bucket"} == {True}
+    assert len(access) == 5
     (rule,) = of(program, "BucketServerSideEncryptionConfiguration").inputs["rules"]
     assert rule["applyServerSideEncryptionByDefault"] == {"sseAlgorithm": "AES256"}
     assert of(program, "BucketVersioning").inputs["versioningConfiguration"] == {"status": "Enabled"}
 
 
-def test_the_bucket_refuses_plain_http_and_lets_nobody_in(program: Program) -> None:
+def test_the_bucket_requires_tls_and_grants_nothing(program: Program) -> None:
     (statement,) = of(program, "BucketPolicy").policy()
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
     assert statement["Resource"] == ["arn:Bucket.orders-backup", "arn:Bucket.orders-backup/*"]
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_files_expire_and_so_do_their_older_versions_and_what_was_never_finished(
+def test_files_older_versions_and_incomplete_uploads_expire(
     dev: Program, with_settings: Callable[..., Program]
 ) -> None:
     files, leftovers = of(dev, "BucketLifecycleConfiguration").inputs["rules"]
-    # The note of the last copy, which has another name, stays.
+    # The record of the last copy has another prefix, and does not expire.
     assert (files["filter"], files["expiration"]) == ({"prefix": "orders/"}, {"days": 365})
     assert leftovers["filter"] == {"prefix": ""}
     assert leftovers["noncurrentVersionExpiration"] == {"noncurrentDays": 30}
@@ -61,17 +61,17 @@ def test_files_expire_and_so_do_their_older_versions_and_what_was_never_finished
     assert function.inputs["environment"]["variables"]["BACKUP_DAYS"] == "7"
 
 
-def test_copies_outlive_their_stack_with_all_that_guards_them_unless_backups_are_declined(
+def test_a_destroy_retains_the_bucket_with_its_configuration_unless_backups_are_declined(
     dev: Program, prod: Program, with_settings: Callable[..., Program]
 ) -> None:
-    """Also where the protection was taken off, without which no destroy works."""
+    """Also after the protection was removed, which a destroy requires."""
     unprotected = with_settings(deletionProtection="false", databaseFinalSnapshot="true")
-    for program, is_kept in ((dev, False), (prod, True), (unprotected, True)):
-        assert {part.retained for part in parts(program).values()} == {is_kept}
-        assert of(program, "Bucket").inputs["forceDestroy"] is not is_kept
+    for program, is_retained in ((dev, False), (prod, True), (unprotected, True)):
+        assert {part.retained for part in parts(program).values()} == {is_retained}
+        assert of(program, "Bucket").inputs["forceDestroy"] is not is_retained
 
 
-def test_copies_are_written_every_six_hours_into_a_bucket_that_is_ready(program: Program) -> None:
+def test_copies_are_written_every_six_hours_once_the_bucket_is_configured(program: Program) -> None:
     rule = program.one("cloudwatch/eventRule:EventRule", "BackupOrders")
     assert rule.inputs["scheduleExpression"] == "rate(6 hours)"
     target = program.one("cloudwatch/eventTarget:EventTarget", "BackupOrders")
@@ -81,7 +81,7 @@ def test_copies_are_written_every_six_hours_into_a_bucket_that_is_ready(program:
     assert function.inputs["environment"]["variables"]["BACKUP_BUCKET"] == "Bucket.orders-backup"
 
 
-def test_a_run_that_failed_is_an_alarm_until_one_succeeds(program: Program) -> None:
+def test_a_failed_run_raises_an_alarm_until_one_succeeds(program: Program) -> None:
     alarm = program.one("cloudwatch/metricAlarm:MetricAlarm", "OrdersNotCopied").inputs
     assert (alarm["metricName"], alarm["statistic"], alarm["threshold"]) == ("Errors", "Sum", 0)
     assert (alarm["datapointsToAlarm"], alarm["treatMissingData"]) == (1, "ignore")

@@ -1,4 +1,4 @@
-"""The monthly cost of a stack, against bills that were calculated by hand."""
+"""The monthly cost of a stack, compared with manually calculated bills."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def at_rest(program: Program) -> dict[str, float]:
     return {service: round(dollars, 2) for service, dollars in found.items() if round(dollars, 2)}
 
 
-def test_dev_at_rest_is_the_bill_made_by_hand(dev: Program) -> None:
+def test_an_idle_dev_stack_costs_the_calculated_amounts(dev: Program) -> None:
     assert at_rest(dev) == {
         "rds": 13.98,  # 730 hours at 0.016, and 20 GB at 0.115
         "cloudwatch": 2.63,  # 14 alarms at 0.10, 4 metrics at 0.30, and 0.07 GB of logs at 0.50
@@ -36,7 +36,7 @@ def test_dev_at_rest_is_the_bill_made_by_hand(dev: Program) -> None:
     }
 
 
-def test_prod_at_rest_is_the_bill_made_by_hand(prod: Program) -> None:
+def test_an_idle_prod_stack_costs_the_calculated_amounts(prod: Program) -> None:
     found = at_rest(prod)
     assert found.pop("rds") == 51.32  # twice 730 hours at 0.032, and twice 20 GB at 0.115
     assert found.pop("vpc") == 29.20  # two endpoints in two zones, 730 hours at 0.01
@@ -62,18 +62,18 @@ def test_orders_and_open_pages_add_up(dev: Program) -> None:
     assert cost.dollars(used.total, PRICES) == pytest.approx(together)
 
 
-def test_an_open_page_costs_at_most_seven_dollars_where_nothing_happens(dev: Program) -> None:
+def test_an_open_page_without_orders_costs_less_than_seven_dollars(dev: Program) -> None:
     assert cost.dollars(bill(dev).screen, PRICES) < 7
 
 
-def test_what_is_always_free_is_no_more_than_what_is_used(dev: Program) -> None:
+def test_the_free_tier_covers_no_more_than_is_used(dev: Program) -> None:
     busy = bill(dev, cost.Use(orders_a_day=1_000_000, screens=100))
     # 10 alarms, 10 metrics of which there are 4, 5 GB of logs, and requests.
     free = 10 * 0.10 + 4 * 0.30 + 5 * 0.50 + 0.20 + 400_000 * 13.3334e-6 + 0.40 + 0.50 + 10.00
     assert busy.always_free(PRICES) == pytest.approx(free)
 
 
-def test_an_instance_class_without_a_price_is_named(prod: Program) -> None:
+def test_an_instance_class_without_a_price_is_reported(prod: Program) -> None:
     resources = [asdict(resource) for resource in prod.resources]
     for resource in resources:
         if resource["type"] == "aws:rds/instance:Instance":
@@ -83,7 +83,7 @@ def test_an_instance_class_without_a_price_is_named(prod: Program) -> None:
     assert cost.dollars(found.total, PRICES) == pytest.approx(cost.dollars(bill(prod).total, PRICES) - 46.72)
 
 
-def test_the_page_polls_as_often_as_the_bill_says() -> None:
+def test_the_bill_has_the_polling_intervals_of_the_page() -> None:
     script = (WEB / "order-status.js").read_text(encoding="utf-8")
     for name in ("OFTEN", "SELDOM", "LIVELY"):
         (milliseconds,) = re.findall(rf"^const {name} = ([\d_]+);", script, re.MULTILINE)

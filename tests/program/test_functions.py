@@ -1,4 +1,4 @@
-"""The functions: their roles, their logs, their archives, and nothing that they do not need."""
+"""The functions: permissions, logs, archives and environment variables."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FUNCTIONS = {
         "dynamodb:PartiQLUpdate": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
     },
     "GetOrderStatusLambda": {
-        # The second one for the previous release, until its successor's code is there.
+        # The second one is for the previous release's code, which runs until this deploy replaces it.
         "secretsmanager:GetSecretValue": ["arn:Secret.CafeStatusDBSM", "arn:Secret.CafeDevDBSM"],
         "dynamodb:BatchGetItem": ["arn:Table.CafeOrderMetrics"],
         "sqs:GetQueueAttributes": ["arn:Queue.OrderQueue", "arn:Queue.OrderDLQ"],
@@ -44,7 +44,7 @@ FUNCTIONS = {
         "secretsmanager:GetSecretValue": ["arn:Secret.CafeDevDBSM"],
         "dynamodb:PutItem": ["arn:Table.Orders"],
     },
-    # Everybody may call it, so it changes nothing and reads the database only.
+    # It is public, so it is read-only.
     "PublicOrders": {
         "secretsmanager:GetSecretValue": ["arn:Secret.CafeStatusDBSM", "arn:Secret.TrackingKeys"]
     },
@@ -65,7 +65,7 @@ FUNCTIONS = {
         "sqs:ChangeMessageVisibility": ["arn:Queue.OrderDLQ"],
         "sqs:GetQueueAttributes": ["arn:Queue.OrderDLQ"],
     },
-    # It reads orders, and may not read what it has written.
+    # It cannot read the copies that it writes.
     "BackupOrders": {
         "secretsmanager:GetSecretValue": ["arn:Secret.CafeStatusDBSM"],
         "s3:ListBucket": ["arn:Bucket.orders-backup"],
@@ -82,8 +82,8 @@ FUNCTIONS = {
         "dynamodb:PartiQLUpdate": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
     },
 }
-# What the previous release's code calls: it runs until its successor's is there, and again after a rollback.
-OF_THE_PREVIOUS_RELEASE = {
+# Calls of the previous release's code, which runs until a deploy has replaced it, and again after a rollback
+PREVIOUS_RELEASE = {
     "OrderProcessor": {
         "secretsmanager:GetSecretValue": {"arn:Secret.CafeDevDBSM"},
         "dynamodb:PutItem": {"arn:Table.Orders"},
@@ -114,7 +114,7 @@ WITHOUT_RESOURCES = re.compile(r"ec2:(Create|Describe|Delete|Assign|Unassign)\w+
 
 
 def grants(role_policy: Resource) -> dict[str, list[str]]:
-    """Read what a policy allows, by action, but the network interfaces of Lambda itself."""
+    """Return the resources of a policy by action, without the network interfaces of Lambda."""
     found: dict[str, list[str]] = {}
     for statement in role_policy.policy():
         for action in statement["Action"]:
@@ -123,10 +123,10 @@ def grants(role_policy: Resource) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("name", OF_THE_PREVIOUS_RELEASE)
-def test_a_role_still_allows_what_the_previous_releases_code_calls(program: Program, name: str) -> None:
+@pytest.mark.parametrize("name", PREVIOUS_RELEASE)
+def test_a_role_still_allows_the_calls_of_the_previous_release(program: Program, name: str) -> None:
     allowed = grants(program.one("iam/rolePolicy:RolePolicy", name))
-    for action, resources in OF_THE_PREVIOUS_RELEASE[name].items():
+    for action, resources in PREVIOUS_RELEASE[name].items():
         assert resources <= set(allowed[action])
 
 
@@ -143,7 +143,7 @@ def strings(value: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_may_do_exactly_what_it_needs(program: Program, name: str) -> None:
+def test_a_function_has_exactly_these_permissions(program: Program, name: str) -> None:
     logs = [f"arn:LogGroup.{name}:*"]
     assert grants(program.one("iam/rolePolicy:RolePolicy", name)) == {
         **FUNCTIONS[name],
@@ -152,7 +152,7 @@ def test_a_function_may_do_exactly_what_it_needs(program: Program, name: str) ->
     }
 
 
-def test_no_policy_has_a_wildcard_but_for_lambdas_network_interfaces(program: Program) -> None:
+def test_no_policy_has_a_wildcard_except_for_network_interfaces(program: Program) -> None:
     policies = [*program.all("iam/rolePolicy:RolePolicy"), *program.all("s3/bucketPolicy:BucketPolicy")]
     statements = [statement for policy in policies for statement in policy.policy()]
     for statement in (statement for statement in statements if statement["Effect"] == "Allow"):
@@ -163,7 +163,7 @@ def test_no_policy_has_a_wildcard_but_for_lambdas_network_interfaces(program: Pr
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_only_functions_in_the_vpc_may_join_it(program: Program, name: str) -> None:
+def test_only_functions_in_the_vpc_may_create_network_interfaces(program: Program, name: str) -> None:
     joins = any(
         "ec2:CreateNetworkInterface" in s["Action"]
         for s in program.one("iam/rolePolicy:RolePolicy", name).policy()
@@ -172,7 +172,7 @@ def test_only_functions_in_the_vpc_may_join_it(program: Program, name: str) -> N
     assert joins == ("vpcConfig" in function.inputs) == (name in IN_VPC)
 
 
-def test_no_managed_policy_is_attached_but_api_gateways_own_for_logs(program: Program) -> None:
+def test_the_only_managed_policy_is_for_the_logs_of_api_gateway(program: Program) -> None:
     attached = [
         resource.inputs["policyArn"]
         for resource in program.all("iam/rolePolicyAttachment:RolePolicyAttachment")
@@ -181,7 +181,7 @@ def test_no_managed_policy_is_attached_but_api_gateways_own_for_logs(program: Pr
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_has_a_role_and_a_log_group_of_its_own(program: Program, name: str) -> None:
+def test_a_function_has_its_own_role_and_log_group(program: Program, name: str) -> None:
     function = program.one("lambda/function:Function", name)
     assert function.inputs["role"] == f"arn:Role.{name}"
     assert function.inputs["loggingConfig"] == {"logFormat": "Text", "logGroup": f"LogGroup.{name}"}
@@ -189,7 +189,7 @@ def test_a_function_has_a_role_and_a_log_group_of_its_own(program: Program, name
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_is_made_after_its_permissions(program: Program, name: str) -> None:
+def test_a_function_is_created_after_its_permissions(program: Program, name: str) -> None:
     policy = program.one("iam/rolePolicy:RolePolicy", name)
     assert policy.urn in program.one("lambda/function:Function", name).depends_on
 
@@ -204,14 +204,14 @@ def test_a_function_runs_on_arm_and_the_runtime_of_the_settings(program: Program
     )
 
 
-def test_no_secret_is_in_an_environment_or_in_plain_sight(program: Program) -> None:
+def test_no_secret_is_in_an_environment_variable_or_an_output(program: Program) -> None:
     for resource in program.resources:
         plain = {key: value for key, value in resource.inputs.items() if key not in resource.secret_inputs}
         assert not any("p4ssw0rd" in text for text in strings(plain)), resource.urn
     assert not any("p4ssw0rd" in text for text in strings(program.outputs))
 
 
-def test_archives_are_the_same_when_built_twice(dev: Program) -> None:
+def test_archives_are_reproducible(dev: Program) -> None:
     again = recorded("dev")
     for function in dev.all("lambda/function:Function"):
         same = again.one("lambda/function:Function", function.name)
@@ -219,7 +219,7 @@ def test_archives_are_the_same_when_built_twice(dev: Program) -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_an_archive_holds_sources_and_no_leftovers(program: Program, name: str) -> None:
+def test_an_archive_contains_no_leftover_files(program: Program, name: str) -> None:
     code = program.one("lambda/function:Function", name).inputs["code"]
     leftovers = [path for path in code if "__pycache__" in path or path.endswith((".pyc", ".pem.bak"))]
     assert leftovers == []
@@ -236,44 +236,68 @@ def test_an_archive_holds_sources_and_no_leftovers(program: Program, name: str) 
         ("BackupOrders", {"dynamodb", "s3", "secretsmanager"}),
     ],
 )
-def test_an_archive_describes_the_services_that_its_function_calls(
+def test_an_archive_contains_the_models_of_the_services_that_its_function_calls(
     program: Program, name: str, services: set[str]
 ) -> None:
     code = program.one("lambda/function:Function", name).inputs["code"]
-    described = {path for path in code if path.startswith("models/")}
-    assert {Path(path).parts[1] for path in described} == {*services, "endpoints.json"}
+    models = {path for path in code if path.startswith("models/")}
+    assert {Path(path).parts[1] for path in models} == {*services, "endpoints.json"}
 
 
-# What `environment.table_names` imports once it is called.
+# All imports of the functions behind HTTP, since each import adds to a cold start
+IMPORTS = {
+    "get_menu": """
+        environment get_menu http_responses log orders.errors orders.exact_json stores.aws
+        stores.dynamodb.client stores.dynamodb.menu
+    """,
+    "place_order": """
+        environment http_responses log orders.errors orders.exact_json orders.message orders.names
+        orders.order orders.request orders.states orders.times orders.tokens place_order stores.aws
+        stores.dynamodb.client stores.dynamodb.idempotency stores.secret stores.sns
+        stores.tracking_keys
+    """,
+    "get_order_status": """
+        environment get_order_status http_responses log orders.counters orders.errors
+        orders.exact_json orders.names orders.order orders.screens orders.states orders.status
+        orders.sync orders.times stores.aws stores.dynamodb.client stores.dynamodb.metrics
+        stores.mysql.connection stores.mysql.counters stores.mysql.events stores.mysql.login
+        stores.mysql.orders stores.mysql.screens stores.mysql.status stores.parallel stores.secret
+        stores.sqs
+    """,
+    "staff_orders": """
+        environment http_responses log orders.change orders.counters orders.errors orders.exact_json
+        orders.message orders.names orders.order orders.request orders.screens orders.states
+        orders.times staff_orders stores.aws stores.dynamodb.client stores.dynamodb.order_items
+        stores.mysql.changes stores.mysql.connection stores.mysql.counters stores.mysql.events
+        stores.mysql.login stores.mysql.orders stores.mysql.screens stores.secret
+    """,
+    "public_orders": """
+        environment http_responses log orders.counters orders.errors orders.exact_json orders.names
+        orders.order orders.screens orders.states orders.times orders.tokens public_orders
+        stores.aws stores.dynamodb.client stores.mysql.connection stores.mysql.counters
+        stores.mysql.events stores.mysql.login stores.mysql.orders stores.mysql.screens
+        stores.secret stores.tracking_keys
+    """,
+}
+# Imports inside of `environment.table_names`
 LATER = {name: {"stores.dynamodb.client"} for name in ("public_orders", "backup_orders")}
 
 
 def modules(archive: Iterable[str]) -> set[str]:
-    """Return the modules of ours in an archive, without the packages' own."""
+    """Return our own modules in an archive, without packages."""
     names = {path.removesuffix(".py").replace("/", ".") for path in archive if path.endswith(".py")}
     return {name for name in names if not name.startswith("pymysql") and not name.endswith("__init__")}
 
 
 @pytest.mark.parametrize(
-    "handler",
-    [
-        "backup_orders",
-        "get_menu",
-        "get_order_status",
-        "migrate_database",
-        "order_processor",
-        "place_order",
-        "public_orders",
-        "reconcile_orders",
-        "staff_orders",
-    ],
+    "handler", [*IMPORTS, "order_processor", "reconcile_orders", "backup_orders", "migrate_database"]
 )
-def test_an_archive_has_what_its_handler_imports_and_nothing_else(tmp_path: Path, handler: str) -> None:
+def test_an_archive_has_exactly_the_imports_of_its_handler(tmp_path: Path, handler: str) -> None:
     archive = archives.code(handler)
     for name, source in archive.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(source.read_bytes())
-    # Lambda's own runtime has botocore, and nothing else that we import.
+    # Lambda's runtime contains botocore, the only other package that we import.
     script = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import {handler}\n"
         "print(*(getattr(module, '__file__', None) for module in sys.modules.values()), sep='\\n')"
@@ -284,131 +308,14 @@ def test_an_archive_has_what_its_handler_imports_and_nothing_else(tmp_path: Path
     assert modules(loaded) == modules(archive) - LATER.get(handler, set())
 
 
-# Functions for which somebody waits while they start, and what they therefore do not import.
-OURS = {
-    "get_menu": {
-        "environment",
-        "get_menu",
-        "http_responses",
-        "log",
-        "orders.errors",
-        "orders.exact_json",
-        "stores.aws",
-        "stores.dynamodb.client",
-        "stores.dynamodb.menu",
-    },
-    "place_order": {
-        "environment",
-        "http_responses",
-        "log",
-        "orders.errors",
-        "orders.exact_json",
-        "orders.message",
-        "orders.names",
-        "orders.order",
-        "orders.request",
-        "orders.states",
-        "orders.times",
-        "orders.tokens",
-        "place_order",
-        "stores.aws",
-        "stores.dynamodb.client",
-        "stores.dynamodb.idempotency",
-        "stores.secret",
-        "stores.sns",
-        "stores.tracking_keys",
-    },
-    "get_order_status": {
-        "environment",
-        "get_order_status",
-        "http_responses",
-        "log",
-        "orders.counters",
-        "orders.errors",
-        "orders.exact_json",
-        "orders.names",
-        "orders.order",
-        "orders.screens",
-        "orders.states",
-        "orders.status",
-        "orders.sync",
-        "orders.times",
-        "stores.aws",
-        "stores.dynamodb.client",
-        "stores.dynamodb.metrics",
-        "stores.mysql.connection",
-        "stores.mysql.counters",
-        "stores.mysql.events",
-        "stores.mysql.login",
-        "stores.mysql.orders",
-        "stores.mysql.screens",
-        "stores.mysql.status",
-        "stores.parallel",
-        "stores.secret",
-        "stores.sqs",
-    },
-    "staff_orders": {
-        "environment",
-        "http_responses",
-        "log",
-        "orders.change",
-        "orders.counters",
-        "orders.errors",
-        "orders.exact_json",
-        "orders.message",
-        "orders.names",
-        "orders.order",
-        "orders.request",
-        "orders.screens",
-        "orders.states",
-        "orders.times",
-        "staff_orders",
-        "stores.aws",
-        "stores.dynamodb.client",
-        "stores.dynamodb.order_items",
-        "stores.mysql.changes",
-        "stores.mysql.connection",
-        "stores.mysql.counters",
-        "stores.mysql.events",
-        "stores.mysql.login",
-        "stores.mysql.orders",
-        "stores.mysql.screens",
-        "stores.secret",
-    },
-    "public_orders": {
-        "environment",
-        "http_responses",
-        "log",
-        "orders.counters",
-        "orders.errors",
-        "orders.exact_json",
-        "orders.names",
-        "orders.order",
-        "orders.screens",
-        "orders.states",
-        "orders.times",
-        "orders.tokens",
-        "public_orders",
-        "stores.aws",
-        "stores.dynamodb.client",
-        "stores.mysql.connection",
-        "stores.mysql.counters",
-        "stores.mysql.events",
-        "stores.mysql.login",
-        "stores.mysql.orders",
-        "stores.mysql.screens",
-        "stores.secret",
-        "stores.tracking_keys",
-    },
-}
+@pytest.mark.parametrize("handler", IMPORTS)
+def test_a_function_behind_http_imports_only_these_modules(handler: str) -> None:
+    assert modules(archives.code(handler)) == set(IMPORTS[handler].split())
 
 
-@pytest.mark.parametrize("handler", OURS)
-def test_a_function_for_which_somebody_waits_imports_little(handler: str) -> None:
-    assert modules(archives.code(handler)) == OURS[handler]
-
-
-def test_the_worker_finds_its_stores_and_the_cafes_time_zone(with_settings: Callable[..., Program]) -> None:
+def test_the_worker_gets_the_names_of_its_stores_and_the_time_zone(
+    with_settings: Callable[..., Program],
+) -> None:
     program = with_settings(timeZone="Europe/Berlin", privateEndpoints="true")
     worker = program.one("lambda/function:Function", "OrderProcessor").inputs
     assert worker["environment"]["variables"] == {
@@ -423,7 +330,7 @@ def test_the_worker_finds_its_stores_and_the_cafes_time_zone(with_settings: Call
     assert "tzdata/zoneinfo/Europe/__init__.py" in worker["code"]
 
 
-def test_migrations_run_again_when_one_or_the_menu_or_the_login_changes(
+def test_the_migration_runs_again_after_a_change_of_its_files_the_menu_or_a_login(
     dev: Program, with_settings: Callable[..., Program]
 ) -> None:
     invocation = dev.one("lambda/invocation:Invocation").inputs
@@ -434,19 +341,19 @@ def test_migrations_run_again_when_one_or_the_menu_or_the_login_changes(
     assert json.loads(other["input"]) == {"menu": {"Espresso": "2.50"}}
 
 
-def test_migrations_wait_for_the_logins(program: Program) -> None:
+def test_the_migration_runs_after_the_logins_exist(program: Program) -> None:
     invocation = program.one("lambda/invocation:Invocation")
     for secret in ("CafeDevDBSM", "CafeStatusDBSM"):
         assert program.one("secretsmanager/secretVersion:SecretVersion", secret).urn in invocation.depends_on
 
 
 @pytest.mark.parametrize("name", [name for name in IN_VPC if name != "MigrateDatabase"])
-def test_no_code_that_uses_the_database_is_deployed_before_its_schema(program: Program, name: str) -> None:
+def test_code_that_uses_the_database_is_deployed_after_its_schema(program: Program, name: str) -> None:
     migrated = program.one("lambda/invocation:Invocation").urn
     assert migrated in program.one("lambda/function:Function", name).depends_on
 
 
-def test_what_changes_nothing_logs_in_to_the_database_as_a_user_that_only_reads(program: Program) -> None:
+def test_read_only_functions_log_in_as_the_read_only_user(program: Program) -> None:
     found = {name: program.one("lambda/function:Function", name).inputs["environment"] for name in IN_VPC}
     others = dict.fromkeys(IN_VPC, "arn:Secret.CafeDevDBSM")
     assert {name: environment["variables"]["DATABASE_SECRET"] for name, environment in found.items()} == (
@@ -455,7 +362,7 @@ def test_what_changes_nothing_logs_in_to_the_database_as_a_user_that_only_reads(
     )
 
 
-def test_customers_links_are_signed_and_checked_with_the_same_keys_which_no_environment_holds(
+def test_customers_links_are_signed_and_verified_with_the_same_secret(
     program: Program,
 ) -> None:
     version = program.one("secretsmanager/secretVersion:SecretVersion", "TrackingKeys")
@@ -470,7 +377,7 @@ def test_customers_links_are_signed_and_checked_with_the_same_keys_which_no_envi
         assert version.urn in function.depends_on
 
 
-def test_another_key_for_customers_links_leaves_the_last_one_good(
+def test_a_new_tracking_key_keeps_the_previous_one(
     dev: Program, with_settings: Callable[..., Program]
 ) -> None:
     def keys(program: Program) -> set[str]:
@@ -479,18 +386,18 @@ def test_another_key_for_customers_links_leaves_the_last_one_good(
     assert len(keys(dev) & keys(with_settings(trackingKey="2"))) == 1
 
 
-def test_links_lead_to_the_pages_own_origin(program: Program) -> None:
+def test_links_have_the_origin_of_the_page(program: Program) -> None:
     environment = program.one("lambda/function:Function", "PlaceOrder").inputs["environment"]
     assert environment["variables"]["PAGE_ORIGIN"] == "https://d1.cloudfront.net"
 
 
-def test_every_reader_of_open_orders_knows_for_how_long_they_are_open(
+def test_all_readers_of_open_orders_get_the_open_hours(
     with_settings: Callable[..., Program],
 ) -> None:
     program = with_settings(openHours="4")
-    knowing = {
+    functions = {
         function.name
         for function in program.all("lambda/function:Function")
         if function.inputs["environment"]["variables"].get("OPEN_HOURS") == "4"
     }
-    assert knowing == {"GetOrderStatusLambda", "StaffOrders", "PublicOrders", "ReconcileOrders"}
+    assert functions == {"GetOrderStatusLambda", "StaffOrders", "PublicOrders", "ReconcileOrders"}

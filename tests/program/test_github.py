@@ -1,4 +1,4 @@
-"""The roles that GitHub's jobs assume: who may, and what they may do."""
+"""The roles that GitHub's jobs assume: trust policies and permissions."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 
 from deploy.github import iam_actions, policies
 from infra.recording import PROJECT, ROOT, record
-from tests.ci.test_workflows import ACTIONS, ENVIRONMENTS, steps
+from tests.ci.workflows import ACTIONS, ENVIRONMENTS, steps
 from tests.program.conftest import FORKS, Program
-from tests.program.test_setting_effects import OTHERS
+from tests.program.setting_values import CHANGED
 
 REPOSITORY = "ada@123456/cafe@456789"
 ACCOUNT = policies.Account(
@@ -42,14 +42,14 @@ def statements(policy: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any
 
 
 def allowed(policy: dict[str, Any], action: str, resource: str) -> bool:
-    """Return whether some statement allows it, whatever its conditions."""
+    """Return whether a statement allows it under any condition."""
     return any(
         fnmatch.fnmatchcase(action, pattern) and fnmatch.fnmatchcase(resource, where)
         for pattern, where, _ in statements(policy)
     )
 
 
-def test_each_environment_of_the_workflows_has_one_role_and_one_condition(made: dict[str, Any]) -> None:
+def test_each_environment_of_the_workflows_has_one_role_with_one_condition(made: dict[str, Any]) -> None:
     roles = {
         name.removeprefix("Role ").removesuffix("-github"): json.loads(each["inputs"]["assumeRolePolicy"])[
             "Statement"
@@ -71,19 +71,19 @@ def test_each_environment_of_the_workflows_has_one_role_and_one_condition(made: 
 
 
 @pytest.mark.parametrize("repository", ["*", "ada/*", "ada@1/cafe", "ada", "ada/cafe:environment:prod", ""])
-def test_a_repository_that_is_none_or_many_is_refused(repository: str) -> None:
+def test_an_invalid_repository_or_a_pattern_is_refused(repository: str) -> None:
     with pytest.raises(ValueError, match="repository: must be OWNER@ID/NAME@ID"):
         policies.trust("arn", repository, "prod", main_only=True)
 
 
-def test_a_session_is_as_long_as_the_roles_allow(made: dict[str, Any]) -> None:
+def test_the_session_duration_is_the_maximum_of_the_roles(made: dict[str, Any]) -> None:
     (action,) = ACTIONS.values()
-    asked = [step["with"].get("role-duration-seconds") for step in steps(action)]
+    durations = [step["with"].get("role-duration-seconds") for step in steps(action)]
     allowed = {e["inputs"]["maxSessionDuration"] for name, e in made.items() if name.startswith("Role ")}
-    assert allowed == {asked[-1]}
+    assert allowed == {durations[-1]}
 
 
-def test_a_role_has_its_own_policy_and_nothing_of_awss(made: dict[str, Any]) -> None:
+def test_a_role_has_its_own_policy_and_no_aws_managed_one(made: dict[str, Any]) -> None:
     kinds = [name.partition(" ")[0] for name in made]
     assert kinds.count("RolePolicy") == kinds.count("Role") == len(ENVIRONMENTS)
     attached = {
@@ -92,7 +92,7 @@ def test_a_role_has_its_own_policy_and_nothing_of_awss(made: dict[str, Any]) -> 
     assert attached == {"arn:Policy.cafe-orders-settings"}
 
 
-def test_documents_are_no_longer_than_iam_takes() -> None:
+def test_policies_are_within_the_length_limits_of_iam() -> None:
     longest = replace(ACCOUNT, region="ap-northeast-3", bucket=f"arn:aws:s3:::{'a' * 30}", key="k" * 80)
     for stack in DEPLOYED:
         assert len(json.dumps(policies.deploy(longest, stack), separators=(",", ":"))) <= 10_240
@@ -108,19 +108,19 @@ def test_documents_are_no_longer_than_iam_takes() -> None:
         policies.read_settings(ACCOUNT),
     ],
 )
-def test_a_preview_and_a_drift_check_only_read(policy: dict[str, Any]) -> None:
+def test_previews_and_drift_checks_are_read_only(policy: dict[str, Any]) -> None:
     reads = ("Get", "List", "Describe", "View", "Decrypt", "AdminGet", "AdminList", "GET")
     assert [action for action, *_ in statements(policy) if not action.split(":")[1].startswith(reads)] == []
     for action in ("dynamodb:GetItem", "dynamodb:Scan", "sqs:ReceiveMessage", "logs:GetLogEvents"):
         assert not allowed(policy, action, "*"), action
 
 
-def test_a_preview_reads_no_secret_but_those_in_the_state() -> None:
+def test_a_preview_cannot_read_secrets_outside_the_state() -> None:
     preview = policies.preview(ACCOUNT, "dev")
     assert not any(action.startswith("secretsmanager:") for action, *_ in statements(preview))
 
 
-def test_a_stacks_state_and_secrets_are_its_own() -> None:
+def test_a_deploy_can_access_only_its_own_state_and_secrets() -> None:
     dev = policies.deploy(ACCOUNT, "dev")
     for stack, mine in (("dev", True), ("prod", False), ("developer", False)):
         for path in (f"stacks/{PROJECT}/{stack}.json", f"locks/organization/{PROJECT}/{stack}/1.json"):
@@ -130,18 +130,18 @@ def test_a_stacks_state_and_secrets_are_its_own() -> None:
             assert conditions["StringEquals"]["kms:EncryptionContext:stack"] in ("dev", ["dev"])
 
 
-def test_a_drift_check_does_not_read_the_copies_of_orders() -> None:
+def test_a_drift_check_cannot_read_the_copies_of_orders() -> None:
     drift = policies.drift(ACCOUNT, "dev")
     bucket = "arn:aws:s3:::orders-backup-dev-0a1b2c3"
     assert allowed(drift, "s3:GetBucketVersioning", bucket)
     assert not allowed(drift, "s3:GetObject", f"{bucket}/orders/2026-11-22.csv.gz")
 
 
-def test_every_bucket_of_the_program_is_known(prod: Program) -> None:
+def test_the_policies_have_all_buckets_of_the_program(prod: Program) -> None:
     assert {resource.name for resource in prod.all("s3/bucket:Bucket")} == {policies.PAGE, policies.BACKUP}
 
 
-def test_a_deploy_reaches_the_named_resources_of_its_own_stack_alone() -> None:
+def test_a_deploy_can_change_only_named_resources_of_its_own_stack() -> None:
     dev = policies.deploy(ACCOUNT, "dev")
     for action, resource in {
         "dynamodb:DeleteTable": "dynamodb:eu-west-1:123456789012:table/Orders",
@@ -158,15 +158,15 @@ def test_a_deploy_reaches_the_named_resources_of_its_own_stack_alone() -> None:
             assert not allowed(dev, action, f"arn:aws:{resource}-{other}"), (action, other)
 
 
-def test_a_deploy_changes_everything_nowhere_without_a_condition() -> None:
+def test_a_deploy_has_no_unconditional_wildcard() -> None:
     for action, resource, conditions in statements(policies.deploy(ACCOUNT, "dev")):
         if resource == "*" and not conditions:
             assert action in {*iam_actions.REFRESH, "kms:DescribeKey"}, action
         assert action.split(":")[0] not in {"*", "iam*", "sts", "organizations"}
 
 
-def test_a_deploy_tags_nothing_that_others_made() -> None:
-    """Whoever gives another's network the tag `Stack` could delete it next."""
+def test_a_deploy_cannot_tag_resources_of_others() -> None:
+    """With the tag `Stack`, it could delete them."""
     for action, resource, conditions in statements(policies.deploy(ACCOUNT, "dev")):
         if action in {"ec2:CreateTags", "cloudfront:TagResource", "cognito-idp:TagResource"}:
             equal = conditions["StringEquals"]
@@ -175,7 +175,7 @@ def test_a_deploy_tags_nothing_that_others_made() -> None:
             assert own or (new and equal["aws:RequestTag/Stack"] == "dev"), (action, resource)
 
 
-def test_a_role_that_a_deploy_makes_is_limited_and_cannot_be_freed() -> None:
+def test_roles_of_a_deploy_have_a_boundary_that_it_cannot_remove() -> None:
     bounded = "arn:aws:iam::123456789012:policy/cafe-orders-dev-boundary"
     widens = {"iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:PutRolePermissionsBoundary"}
     seen = set()
@@ -190,14 +190,14 @@ def test_a_role_that_a_deploy_makes_is_limited_and_cannot_be_freed() -> None:
         assert not allowed(policies.deploy(ACCOUNT, "dev"), action, bounded)
 
 
-def test_a_deploy_cannot_change_its_own_role_nor_the_others() -> None:
+def test_a_deploy_cannot_change_the_roles_of_github() -> None:
     for stack in DEPLOYED:
         for environment in ENVIRONMENTS.values():
             role = f"arn:aws:iam::123456789012:role/{environment}-github-0a1b2c3"
             assert not allowed(policies.deploy(ACCOUNT, stack), "iam:PutRolePolicy", role)
 
 
-def test_the_boundary_allows_what_the_functions_do(prod: Program, invited: Program) -> None:
+def test_the_boundary_allows_the_actions_of_the_functions(prod: Program, invited: Program) -> None:
     limit = policies.boundary(ACCOUNT, "prod")
     used = {
         action
@@ -213,16 +213,16 @@ def test_the_boundary_allows_what_the_functions_do(prod: Program, invited: Progr
     }
 
 
-def test_every_role_of_a_stack_has_the_boundary_that_its_setting_names(
+def test_all_roles_of_a_stack_have_the_boundary_of_the_setting(
     dev: Program, with_settings: Callable[..., Program]
 ) -> None:
-    roles = with_settings(**OTHERS).all("iam/role:Role")
+    roles = with_settings(**CHANGED).all("iam/role:Role")
     assert len(roles) > 5
-    assert {role.inputs["permissionsBoundary"] for role in roles} == {OTHERS["permissionsBoundary"]}
+    assert {role.inputs["permissionsBoundary"] for role in roles} == {CHANGED["permissionsBoundary"]}
     assert not any("permissionsBoundary" in role.inputs for role in dev.all("iam/role:Role"))
 
 
-def test_the_state_is_private_versioned_and_kept(made: dict[str, Any]) -> None:
+def test_the_state_is_private_versioned_and_protected(made: dict[str, Any]) -> None:
     assert made["BucketVersioning state"]["inputs"]["versioningConfiguration"] == {"status": "Enabled"}
     assert all(
         value is True
@@ -234,5 +234,5 @@ def test_the_state_is_private_versioned_and_kept(made: dict[str, Any]) -> None:
     assert made["Key secrets"]["inputs"]["enableKeyRotation"] is True
 
 
-def test_the_packages_are_those_of_the_project() -> None:
+def test_the_program_uses_the_virtual_environment_of_the_project() -> None:
     assert "virtualenv: ../../.venv" in (ROOT / "deploy/github/Pulumi.yaml").read_text("utf-8")

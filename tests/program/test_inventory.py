@@ -1,4 +1,4 @@
-"""Every resource by its name, parent, tags and protection: a changed one may be a replaced database."""
+"""All resources by name, parent, tags and protection: a change of these can replace a database."""
 
 from __future__ import annotations
 
@@ -9,47 +9,18 @@ import pytest
 
 from infra.recording import PROJECT
 from tests.program.conftest import Program, Resource
-from tests.program.test_network import OVER_IPV6, PRIVATE
+from tests.program.network_forms import OVER_IPV6, PRIVATE
 
-# Only with `login`: readers of the order status sign in, too.
-READERS = "cafe:orders:Access$aws:cognito/userPoolClient:UserPoolClient page in access -"
+# With `login` only
+PAGE_CLIENT = "cafe:orders:Access$aws:cognito/userPoolClient:UserPoolClient page in access -"
 INVENTORY = Path(__file__).parent / "inventory.txt"
-OUTPUTS = {
-    "page_url",
-    "api_url",
-    "orders_url",
-    "order_status_url",
-    "topic_arn",
-    "queue_url",
-    "dead_letter_queue_url",
-    "orders_table",
-    "menu_table",
-    "metrics_table",
-    "worker_log_group",
-    "subscription_dead_letter_queue_url",
-    "worker_mapping",
-    "reconcile_function",
-    "migrate_function",
-    "backup_function",
-    "backup_log_group",
-    "backup_bucket",
-    "alarm_topic_arn",
-    "menu_url",
-    "dashboard_access",
-    "status_function",
-    "staff_function",
-    "user_pool_id",
-    "waiting_alarm_minutes",
-    "database_identifier",
-    "deployed_settings",
-    "readme",
-}
+OUTPUTS = set((Path(__file__).parent / "outputs.txt").read_text(encoding="utf-8").split())
 
 
 def inventory(program: Program) -> list[str]:
     lines = []
     for resource in program.resources:
-        # urn:pulumi:STACK::PROJECT::TYPES::NAME, and the parent's own name, which the types do not tell.
+        # urn:pulumi:STACK::PROJECT::TYPES::NAME; the types do not contain the parent's name.
         kind, name = resource.urn.split("::")[2:]
         parent = resource.parent.split("::")[-1] if resource.custom else "-"
         tagged = "tagged" if "tags" in resource.inputs else "-"
@@ -62,24 +33,23 @@ def network_lines(program: Program) -> set[str]:
     return {line for line in lines if line.split(" in ")[0] in {*PRIVATE, *OVER_IPV6}}
 
 
-def test_every_resource_is_where_it_was(program: Program) -> None:
-    """After a change that is meant, write `inventory(program)` to the file, and give what moved an alias.
+def test_the_inventory_is_unchanged(program: Program) -> None:
+    """After an intended change, write `inventory(program)` to the file, and add aliases to moved resources.
 
-    What a stack has only for one kind of access is in `test_access.py`, and for one kind of network in
-    `test_network.py`.
+    It lacks the resources of one kind of access (`test_access.py`) or of the network (`network_forms.py`).
     """
-    found = [line for line in inventory(program) if line not in {READERS, *network_lines(program)}]
+    found = [line for line in inventory(program) if line not in {PAGE_CLIENT, *network_lines(program)}]
     assert found == INVENTORY.read_text(encoding="utf-8").splitlines()
 
 
-def test_tags_tell_the_project_and_the_stack(prod: Program) -> None:
+def test_tags_contain_the_project_and_the_stack(prod: Program) -> None:
     tagged = [resource for resource in prod.resources if "tags" in resource.inputs]
     assert len(tagged) > 50
     for resource in tagged:
         assert {"Project": PROJECT, "Stack": "prod"}.items() <= resource.inputs["tags"].items()
 
 
-def test_parts_of_the_network_have_names_in_the_console(prod: Program) -> None:
+def test_resources_of_the_network_have_a_name_in_the_console(prod: Program) -> None:
     names = {r.inputs["tags"].get("Name") for r in prod.resources if "tags" in r.inputs}
     assert names == {
         None,
@@ -127,7 +97,7 @@ def last_resource(program: Program) -> Resource:
     return found
 
 
-def test_prod_refuses_to_delete_what_holds_data_or_an_address(prod: Program) -> None:
+def test_prod_protects_resources_with_data_or_a_public_address(prod: Program) -> None:
     protected = {
         f"{resource.type.rpartition(':')[2]} {resource.name}"
         for resource in prod.resources
@@ -136,36 +106,36 @@ def test_prod_refuses_to_delete_what_holds_data_or_an_address(prod: Program) -> 
     assert protected == HOLD_DATA_OR_AN_ADDRESS
 
 
-def test_nothing_that_the_previous_release_does_not_know_refuses_the_way_back_to_it(prod: Program) -> None:
+def test_resources_that_the_previous_release_lacks_do_not_prevent_a_rollback(prod: Program) -> None:
     for name in ("CafeStatusDBSM", "IdempotencyKeys", "TrackingKeys", "orders-backup"):
         found = next(r for r in prod.resources if r.name == name)
         assert not found.protect
         assert not found.inputs.get("deletionProtectionEnabled")
 
 
-def test_no_component_is_protected_for_its_children_would_be(prod: Program) -> None:
+def test_no_component_is_protected_since_its_children_would_inherit_it(prod: Program) -> None:
     assert not any(resource.protect for resource in prod.resources if not resource.custom)
 
 
-def test_the_last_resource_is_deleted_first_and_so_stops_a_destroy(program: Program) -> None:
+def test_the_last_resource_depends_on_all_others_and_so_stops_a_destroy(program: Program) -> None:
     last = last_resource(program)
     others = {r.urn for r in program.resources if r.custom and r.type != "pulumi:pulumi:Stack"} - {last.urn}
     assert set(last.depends_on) == others
 
 
-def test_the_last_resource_is_protected_where_deletion_is(dev: Program, prod: Program) -> None:
+def test_the_last_resource_is_protected_with_deletion_protection(dev: Program, prod: Program) -> None:
     assert (last_resource(dev).protect, last_resource(prod).protect) == (False, True)
 
 
-def test_the_program_warns_of_nothing(program: Program) -> None:
+def test_the_program_logs_no_warning(program: Program) -> None:
     assert program.warnings == ""
 
 
-def test_the_outputs_are_those_of_the_contract(program: Program) -> None:
+def test_the_outputs_are_unchanged(program: Program) -> None:
     assert set(program.outputs) == OUTPUTS
 
 
-def test_the_stacks_own_page_names_outputs_that_exist(program: Program) -> None:
+def test_the_readme_of_the_stack_refers_to_existing_outputs(program: Program) -> None:
     named = re.findall(r"\$\{outputs\.(\w+)\}", program.outputs["readme"])
     assert len(named) > 5
     assert set(named) <= OUTPUTS
@@ -173,14 +143,14 @@ def test_the_stacks_own_page_names_outputs_that_exist(program: Program) -> None:
 
 
 @pytest.mark.parametrize("name", ["SubnetGroup", "ParameterGroup", "Instance", "Bucket"])
-def test_names_that_aws_wants_in_lower_case_are(program: Program, name: str) -> None:
+def test_names_that_aws_requires_in_lower_case_are(program: Program, name: str) -> None:
     for resource in program.resources:
         if resource.type.endswith(f":{name}"):
             assert resource.name == resource.name.lower()
 
 
-def test_names_hold_no_character_that_a_physical_name_cannot(program: Program) -> None:
-    # Pulumi makes names, and the ids of permissions, out of them.
+def test_logical_names_have_only_characters_of_physical_names(program: Program) -> None:
+    # Pulumi derives physical names, and the ids of permissions, from them.
     assert not [
         r.name
         for r in program.resources

@@ -1,4 +1,4 @@
-"""The way of an order: topic, queue, dead-letter queues, and who may use them."""
+"""Topic, queues and dead-letter queues, with their permissions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOURTEEN_DAYS = 14 * 24 * 60 * 60
 QUEUES = ["OrderQueue", "OrderDLQ", "OrderSubscriptionDLQ"]
 
 
-def test_a_message_is_received_three_times_and_then_dead_lettered(program: Program) -> None:
+def test_a_message_is_dead_lettered_after_three_receives(program: Program) -> None:
     redrive = json.loads(program.one("sqs/queue:Queue", "OrderQueue").inputs["redrivePolicy"])
     assert redrive == {"deadLetterTargetArn": "arn:Queue.OrderDLQ", "maxReceiveCount": backoff.MAX_RECEIVES}
     assert backoff.MAX_RECEIVES == 3
@@ -50,7 +50,7 @@ def test_the_subscription_delivers_with_the_envelope_and_has_a_dead_letter_queue
     }
 
 
-def test_the_subscription_waits_until_the_queue_lets_the_topic_in(program: Program) -> None:
+def test_the_subscription_is_created_after_the_policy_of_the_queue(program: Program) -> None:
     subscription = program.one("sns/topicSubscription:TopicSubscription")
     policy = program.one("sqs/queuePolicy:QueuePolicy", "OrderQueue")
     assert policy.urn in subscription.depends_on
@@ -77,7 +77,7 @@ def test_nobody_may_send_to_the_dead_letter_queue(program: Program) -> None:
     assert [statement["Effect"] for statement in policy] == ["Deny"]
 
 
-def test_senders_of_the_settings_may_send_to_the_queue(with_settings: Callable[..., Program]) -> None:
+def test_senders_of_the_setting_may_send_to_the_queue(with_settings: Callable[..., Program]) -> None:
     sender = "arn:aws:iam::123456789012:role/order-system"
     program = with_settings(queueSenders=json.dumps([sender]))
     policy = program.one("sqs/queuePolicy:QueuePolicy", "OrderQueue").policy()
@@ -85,7 +85,7 @@ def test_senders_of_the_settings_may_send_to_the_queue(with_settings: Callable[.
     assert policy[1]["Action"] == ["sqs:SendMessage"]
 
 
-def test_the_dead_letter_queue_takes_from_the_order_queue_alone(program: Program) -> None:
+def test_only_the_order_queue_may_use_the_dead_letter_queue(program: Program) -> None:
     allowed = json.loads(
         program.one("sqs/redriveAllowPolicy:RedriveAllowPolicy").inputs["redriveAllowPolicy"]
     )
@@ -99,12 +99,12 @@ def test_the_dead_letter_queue_takes_from_the_order_queue_alone(program: Program
         ("sns/topicPolicy:TopicPolicy", ["OrderTopic", "Alarms"], "sns:Publish"),
     ],
 )
-def test_nothing_travels_over_plain_http(program: Program, kind: str, names: list[str], action: str) -> None:
+def test_tls_is_required(program: Program, kind: str, names: list[str], action: str) -> None:
     for name in names:
-        assert refuses_plain_http(program.one(kind, name).policy(), action)
+        assert requires_tls(program.one(kind, name).policy(), action)
 
 
-def refuses_plain_http(policy: list[dict[str, Any]], action: str) -> bool:
+def requires_tls(policy: list[dict[str, Any]], action: str) -> bool:
     condition = {"Bool": {"aws:SecureTransport": "false"}}
     return any(
         (s["Effect"], s["Principal"], s["Action"], s.get("Condition")) == ("Deny", "*", action, condition)
@@ -112,7 +112,7 @@ def refuses_plain_http(policy: list[dict[str, Any]], action: str) -> bool:
     )
 
 
-def test_the_worker_takes_batches_reports_its_failures_and_is_held_back_by_the_mapping(
+def test_the_mapping_sets_batches_partial_failures_and_maximum_concurrency(
     program: Program,
 ) -> None:
     mapping = program.one("lambda/eventSourceMapping:EventSourceMapping").inputs

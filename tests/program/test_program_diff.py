@@ -1,4 +1,4 @@
-"""The output of `make diff` for two versions of the program."""
+"""The output of `make diff`."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ def test_the_same_program_has_no_difference() -> None:
     assert lines(program(QUEUE, ROLE), program(ROLE, QUEUE)) == ["dev: 0 added, 0 deleted, 0 changed"]
 
 
-def test_what_is_deleted_and_holds_data_says_so() -> None:
+def test_a_deleted_resource_with_data_is_marked() -> None:
     assert lines(program(QUEUE), program(ROLE, outputs=("queue_url",))) == [
         "dev: 1 added, 1 deleted, 0 changed",
-        "- aws:sqs/queue:Queue OrderQueue  (holds data, or has an address that people know)",
+        "- aws:sqs/queue:Queue OrderQueue  (holds data or has a public address)",
         "+ aws:iam/role:Role Worker",
         "+ output queue_url",
     ]
 
 
-def test_a_changed_input_is_shown_by_its_path_and_so_is_an_option() -> None:
+def test_changed_inputs_and_options_are_shown_by_path() -> None:
     after = program(QUEUE)
     (queue,) = after["resources"]
     queue["protect"] = False
@@ -67,7 +67,7 @@ def test_a_secret_is_never_shown() -> None:
     after = program(ROLE)
     after["resources"][0]["secret_inputs"] = []
 
-    assert '    password: "[secret]" -> "k3y"' in lines(program(ROLE), after)  # no secret any more
+    assert '    password: "[secret]" -> "k3y"' in lines(program(ROLE), after)
     after["resources"][0]["secret_inputs"] = ["password"]
     after["resources"][0]["inputs"]["password"] = "other"
     assert lines(program(ROLE), after) == ["dev: 0 added, 0 deleted, 0 changed"]
@@ -83,7 +83,7 @@ def test_many_changes_of_one_resource_and_long_values_are_cut() -> None:
     assert max(map(len, found)) < 200
 
 
-def test_a_changed_file_is_shown_by_a_few_digits_of_its_hash() -> None:
+def test_a_changed_file_is_shown_by_its_abbreviated_hash() -> None:
     before, after = program(QUEUE), program(QUEUE)
     for each, digit in ((before, "a"), (after, "b")):
         each["resources"][0]["inputs"] = {"code": {"orders/ledger.py": digit * 64}}
@@ -91,13 +91,13 @@ def test_a_changed_file_is_shown_by_a_few_digits_of_its_hash() -> None:
     assert lines(before, after)[-1] == "    code.orders/ledger.py: aaaaaaaa -> bbbbbbbb"
 
 
-def test_the_base_is_checked_out_beside_this_checkout(tmp_path: Path) -> None:
+def test_the_base_commit_is_extracted(tmp_path: Path) -> None:
     program_diff.check_out("HEAD", tmp_path)
     assert (tmp_path / "__main__.py").is_file()
     with pytest.raises(subprocess.CalledProcessError):
         program_diff.check_out("--output=elsewhere", tmp_path)
 
 
-def test_a_commit_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_commit_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert program_diff.main(["no-such-commit"]) == 2
     assert "Cannot read commit 'no-such-commit'" in capsys.readouterr().err

@@ -1,19 +1,20 @@
-"""Settings: typed, checked all at once, declared in one place."""
+"""Parsing of settings, and their declarations in `Pulumi.yaml`."""
 
 from __future__ import annotations
 
 import json
 from decimal import Decimal
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 import yaml
+from cryptography import x509
 from pulumi import RunError
 
-from infra import generated_docs, setting_parsers, settings
-from infra.recording import PROJECT, ROOT, configuration
+from infra import archives, setting_parsers, settings
+from infra.recording import ROOT
 from tests.program.conftest import recorded
+from tests.program.setting_values import DEFAULTS, error_message, parse
 
 DECLARED = {
     key: entry
@@ -22,24 +23,7 @@ DECLARED = {
 }
 
 
-DEFAULTS = {
-    key.removeprefix(f"{PROJECT}:"): value
-    for key, value in configuration("none").items()
-    if key.startswith(PROJECT)
-}
-
-
-def parse(stack: str = "dev", **changes: str) -> settings.Settings:
-    return settings.parse(stack, {**DEFAULTS, **changes})
-
-
-def complaint(stack: str = "dev", **changes: str) -> str:
-    with pytest.raises(settings.SettingsError) as caught:
-        parse(stack, **changes)
-    return str(caught.value)
-
-
-def test_the_defaults_are_right() -> None:
+def test_the_defaults_are_valid() -> None:
     assert parse().menu == {"Coffee": Decimal(3), "Latte": Decimal(5), "Tea": Decimal(2)}
     assert parse().deletion_protection is True
 
@@ -48,29 +32,31 @@ def test_every_setting_is_declared_with_its_type_default_and_description() -> No
     assert set(DECLARED) == set(settings.PARSERS)
     for key, entry in DECLARED.items():
         assert entry["description"], key
-        # Pulumi's CLI would refuse a menu as text if it had a type.
+        # With a type, Pulumi's CLI would refuse a menu as text.
         assert ("type" not in entry) == (key == "menu")
         assert entry.get("type", "array") in ("string", "integer", "boolean", "array"), key
         assert "default" in entry, key
 
 
-def test_a_description_has_the_range() -> None:
+def test_a_description_contains_the_range() -> None:
     for key, parser in settings.PARSERS.items():
-        if isinstance(parser, setting_parsers.Whole):
+        if isinstance(parser, setting_parsers.Integer):
             assert f"{parser.least} to {parser.most}" in DECLARED[key]["description"]
 
 
 def test_an_order_turns_red_after_it_turned_amber() -> None:
     assert parse(warnMinutes="5", overdueMinutes="6").overdue_minutes == 6
-    assert "overdueMinutes: must be more than warnMinutes" in complaint(warnMinutes="6", overdueMinutes="6")
+    assert "overdueMinutes: must be more than warnMinutes" in error_message(
+        warnMinutes="6", overdueMinutes="6"
+    )
 
 
-def test_no_alarm_waits_for_an_order_that_is_no_open_one_any_more() -> None:
+def test_the_alarm_for_late_orders_is_within_the_hours_in_which_orders_are_open() -> None:
     assert parse(openHours="1", waitingAlarmMinutes="59").waiting_alarm_minutes == 59
-    assert "waitingAlarmMinutes: must be less" in complaint(openHours="1", waitingAlarmMinutes="60")
+    assert "waitingAlarmMinutes: must be less" in error_message(openHours="1", waitingAlarmMinutes="60")
 
 
-def test_a_menu_may_be_typed_as_one_text() -> None:
+def test_a_menu_may_be_comma_separated() -> None:
     assert parse(menu="Espresso=2.5, Cake=4").menu == {"Espresso": Decimal("2.5"), "Cake": Decimal(4)}
     assert parse(menu=" Latte = 5 ").menu == {"Latte": Decimal(5)}
 
@@ -84,12 +70,12 @@ def test_a_setting_under_another_projects_name_stops_the_deploy() -> None:
     }
     found = settings.of_project(renamed, "myshop")
     assert found == {"menu": "Tea=2", "cafe-orders:deletionProtection": "true"}
-    message = complaint(**found)
+    message = error_message(**found)
     assert "'cafe-orders:deletionProtection': belongs to project 'cafe-orders', not to this one" in message
     assert "write deletionProtection alone" in message
 
 
-def test_an_integer_is_parsed_as_one_and_a_list_as_one() -> None:
+def test_values_have_the_declared_types() -> None:
     kinds = {"string": str, "integer": int, "boolean": bool, "array": list | dict}
     parsed = parse()
     for key, name in settings.FIELDS.items():
@@ -97,9 +83,9 @@ def test_an_integer_is_parsed_as_one_and_a_list_as_one() -> None:
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod", "smoke"])
-def test_a_stacks_file_names_settings_that_exist(stack: str) -> None:
+def test_a_stacks_file_contains_known_settings_only(stack: str) -> None:
     own = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
-    # Without the project's name: `pulumi new` lets people choose another.
+    # Without the project's name, since `pulumi new` asks for one.
     assert set(own) <= {*DECLARED, "aws:region"}
 
 
@@ -119,8 +105,8 @@ def test_a_stacks_file_names_settings_that_exist(stack: str) -> None:
         ("timeZone", "localtime", "IANA time zone"),
         ("timeZone", "../tzdata/zones", "IANA time zone"),
         ("menu", '["Latte"]', "ITEM=PRICE"),
-        ("menu", '["Latte=1", "Latte = 2"]', "each once, and names 'Latte' again"),
-        ("menu", '["Caf\\u00e9=1", "Cafe\\u0301=2"]', "each once"),
+        ("menu", '["Latte=1", "Latte = 2"]', "each entry once, and lists 'Latte' twice"),
+        ("menu", '["Caf\\u00e9=1", "Cafe\\u0301=2"]', "each entry once"),
         ("menu", "Latte", "a list"),
         ("menu", "Latte=1,", "ITEM=PRICE"),
         ("menu", "[" * 100_000, "a list"),
@@ -153,10 +139,10 @@ def test_a_stacks_file_names_settings_that_exist(stack: str) -> None:
         (
             "queueSenders",
             '["arn:aws:iam::123456789012:role/a", "arn:aws:iam::123456789012:role/a"]',
-            "each once",
+            "each entry once",
         ),
         ("apiStage", "a/b", "1 to 32 characters of A-Z, a-z, 0-9 and hyphen"),
-        ("apiStage", "test-invoke-stage", "test-invoke-stage is API Gateway's"),
+        ("apiStage", "test-invoke-stage", "test-invoke-stage is reserved"),
         ("databaseMultiAz", "perhaps", "true or false"),
         ("databaseMultiAz", "1", "true or false"),
         ("databaseInstanceClass", "db.t2.micro", "MySQL 8.4"),
@@ -183,7 +169,7 @@ def test_a_stacks_file_names_settings_that_exist(stack: str) -> None:
         ("alarmEmail", "ada@example..org", "e-mail address"),
         ("alarmEmail", "ada.@example.org", "e-mail address"),
         ("alarmEmail", "Ada <ada@example.org>", "e-mail address"),
-        ("dashboardUsers", '["ada@example.org", "Ada@example.org"]', "each once"),
+        ("dashboardUsers", '["ada@example.org", "Ada@example.org"]', "each entry once"),
         ("customerNames", "some", "full, initial or none"),
         ("ordersApiKey", "perhaps", "true or false"),
         ("locale", "en_US", "BCP 47"),
@@ -194,51 +180,56 @@ def test_a_stacks_file_names_settings_that_exist(stack: str) -> None:
         ("networkCidr", "198.18.0.0/16", "private IPv4 network"),
     ],
 )
-def test_a_wrong_setting_is_named_with_what_is_allowed(key: str, value: str, allowed: str) -> None:
-    message = complaint(**{key: value})
+def test_an_invalid_setting_is_reported_with_the_allowed_values(key: str, value: str, allowed: str) -> None:
+    message = error_message(**{key: value})
     assert key in message
     assert allowed in message
 
 
-def test_a_large_batch_needs_a_window() -> None:
-    assert "batchWindow" in complaint(batchSize="11")
+def test_a_large_batch_requires_a_window() -> None:
+    assert "batchWindow" in error_message(batchSize="11")
     assert parse(batchSize="11", batchWindow="1").batch_size == 11
 
 
-def test_names_in_full_are_not_for_everybody() -> None:
-    message = complaint(dashboardAccess="public", customerNames="full")
+def test_full_names_are_refused_with_public_access() -> None:
+    message = error_message(dashboardAccess="public", customerNames="full")
     assert "customerNames" in message
     assert "dashboardAccess" in message
     assert parse(dashboardAccess="login", customerNames="full").customer_names == "full"
 
 
-def test_a_budget_needs_somebody_to_write_to() -> None:
-    assert "alarmEmail: must be set" in complaint(monthlyBudget="30")
+def test_a_budget_requires_an_address() -> None:
+    assert "alarmEmail: must be set" in error_message(monthlyBudget="30")
     assert parse(monthlyBudget="30", alarmEmail="ops@example.org").monthly_budget == 30
 
 
-def test_every_setting_says_what_a_change_does_to_a_running_stack() -> None:
+def test_every_setting_has_an_effect() -> None:
     assert set(settings.EFFECTS) == set(settings.PARSERS)
 
 
-def test_the_page_of_all_settings_is_current() -> None:
-    assert generated_docs.PAGE.read_text(encoding="utf-8") == generated_docs.page(), "type `make settings`"
+def test_mfa_is_on_if_either_of_its_names_is_true() -> None:
+    assert not parse().dashboard_mfa
+    assert parse(dashboardMfa="true").dashboard_mfa
+    assert parse(dashboardSecondFactor="true").dashboard_mfa
+    assert parse(dashboardMfa="true", dashboardSecondFactor="false").dashboard_mfa
+    assert not parse(dashboardSecondFactor="false").dashboard_mfa
+    assert "must be true or false" in error_message(dashboardSecondFactor="perhaps")
 
 
-def test_the_required_cli_is_not_newer_than_the_sdk_that_is_installed() -> None:
-    """Pulumi releases both under one version."""
+def test_the_required_cli_is_not_newer_than_the_installed_sdk() -> None:
+    """Pulumi releases both with the same version."""
     document = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
     required = document["requiredPulumiVersion"].removeprefix(">=")
     assert tuple(map(int, required.split("."))) <= tuple(map(int, version("pulumi").split(".")))
 
 
-def test_limiting_networks_needs_one() -> None:
-    assert "dashboardCidrs" in complaint(dashboardAccess="cidrs")
+def test_cidrs_requires_a_network() -> None:
+    assert "dashboardCidrs" in error_message(dashboardAccess="cidrs")
     networks = parse(dashboardAccess="cidrs", dashboardCidrs='["2001:DB8::/32"]').dashboard_cidrs
     assert networks == ["2001:db8::/32"]
 
 
-def test_a_snapshot_is_restored_in_its_own_region() -> None:
+def test_a_snapshot_must_be_in_the_stacks_region() -> None:
     changed = {**DEFAULTS, "databaseSnapshot": "arn:aws:rds:eu-west-1:123456789012:snapshot:rds:cafe"}
     assert settings.parse("dev", changed, "eu-west-1").database_snapshot == changed["databaseSnapshot"]
     with pytest.raises(
@@ -249,26 +240,26 @@ def test_a_snapshot_is_restored_in_its_own_region() -> None:
         assert settings.parse("dev", {**DEFAULTS, "databaseSnapshot": name}, "us-east-1")
 
 
-def test_who_may_see_names_is_to_be_said_where_nothing_is_set() -> None:
+def test_the_defaults_protect_customers_names() -> None:
     assert (parse().dashboard_access, parse().customer_names) == ("login", "initial")
 
 
-def test_a_misspelt_setting_is_found() -> None:
-    assert "'batchsize': there is no such setting" in complaint(batchsize="5")
+def test_a_misspelt_setting_is_reported() -> None:
+    assert "'batchsize': unknown setting" in error_message(batchsize="5")
 
 
 @pytest.mark.parametrize("stack", ["Prod", "a" * 17, "1st", "my_stack", "prod-", "my--stack", ""])
-def test_a_stacks_name_becomes_part_of_physical_names(stack: str) -> None:
-    assert repr(stack) in complaint(stack)
+def test_a_stacks_name_that_does_not_fit_physical_names_is_refused(stack: str) -> None:
+    assert repr(stack) in error_message(stack)
 
 
 @pytest.mark.parametrize("stack", ["a", "prod", "cafe-1-berlin", "a" * 16])
-def test_a_stack_can_have_a_short_plain_name(stack: str) -> None:
+def test_a_short_lower_case_stack_name_is_valid(stack: str) -> None:
     assert parse(stack)
 
 
-def test_every_wrong_entry_of_a_list_is_named_by_its_place() -> None:
-    message = complaint(menu='["Latte=5", "Tea", "Cake=x"]', dashboardUsers='["ada@example.org", "bo"]')
+def test_invalid_entries_of_a_list_are_reported_by_index() -> None:
+    message = error_message(menu='["Latte=5", "Tea", "Cake=x"]', dashboardUsers='["ada@example.org", "bo"]')
     assert [line.partition(":")[0].strip() for line in message.splitlines()[1:]] == [
         "menu[1]",
         "menu[2]",
@@ -276,45 +267,34 @@ def test_every_wrong_entry_of_a_list_is_named_by_its_place() -> None:
     ]
 
 
-def test_settings_that_contradict_each_other_are_named_with_those_that_are_wrong_by_themselves() -> None:
-    message = complaint(timeZone="x", batchSize="11", dashboardAccess="cidrs")
-    assert [key for key in ("timeZone", "batchWindow", "dashboardCidrs") if f"  {key}: " in message] == [
-        "timeZone",
-        "batchWindow",
-        "dashboardCidrs",
-    ]
+def test_conflicts_are_reported_together_with_invalid_settings() -> None:
+    message = error_message(timeZone="x", batchSize="11", dashboardAccess="cidrs")
+    for key in ("timeZone", "batchWindow", "dashboardCidrs"):
+        assert f"  {key}: " in message
 
 
-def test_a_long_wrong_value_is_cut_in_the_message() -> None:
-    assert len(complaint(locale="x" * 100_000)) < 300
+def test_a_long_invalid_value_is_cut_in_the_message() -> None:
+    assert len(error_message(locale="x" * 100_000)) < 300
 
 
-def test_all_wrong_settings_are_listed_at_once() -> None:
-    message = complaint(batchSize="0", apiStage="", timeZone="x", bogus="1")
-    assert [key for key in ("batchSize", "apiStage", "timeZone", "bogus") if key in message] == [
-        "batchSize",
-        "apiStage",
-        "timeZone",
-        "bogus",
-    ]
+def test_all_invalid_settings_are_reported_at_once() -> None:
+    message = error_message(batchSize="0", apiStage="", timeZone="x", bogus="1")
+    for key in ("batchSize", "apiStage", "timeZone", "bogus"):
+        assert key in message
 
 
-def test_a_wrong_setting_stops_the_program_with_a_sentence() -> None:
+def test_an_invalid_setting_stops_the_program_with_an_error_message() -> None:
     with pytest.raises(RunError, match=r"^These settings are wrong:\n"):
         recorded("dev", batchSize="0", bogus="1")
 
 
-def test_a_region_without_a_root_certificate_stops_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    from infra import archives
-
+def test_a_region_without_a_root_certificate_is_refused() -> None:
     with pytest.raises(RunError, match="mars-north-1"):
         archives.database_certificate("mars-north-1")
 
 
 def test_the_certificates_are_amazons_roots() -> None:
-    from cryptography import x509
-
-    for path in sorted(Path(ROOT / "functions" / "rds_roots").glob("*.pem")):
+    for path in sorted((ROOT / "functions" / "rds_roots").glob("*.pem")):
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
         assert f"Amazon RDS {path.stem} Root CA RSA2048 G1" in certificate.subject.rfc4514_string()
         certificate.verify_directly_issued_by(certificate)

@@ -1,9 +1,10 @@
-"""What holds data: the database and the tables."""
+"""The database and the DynamoDB tables."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pulumi
 import pytest
@@ -35,7 +36,7 @@ def test_the_database_is_mysql_8_4_encrypted_backed_up_and_private(program: Prog
     assert inputs["vpcSecurityGroupIds"] == ["id-SecurityGroup.database"]
 
 
-def test_the_storage_grows_by_itself_to_a_limit(program: Program) -> None:
+def test_storage_autoscaling_has_a_limit(program: Program) -> None:
     assert database(program).inputs["allocatedStorage"] == 20
     assert database(program).inputs["maxAllocatedStorage"] == 100
 
@@ -44,41 +45,41 @@ def test_the_storage_grows_by_itself_to_a_limit(program: Program) -> None:
     ("storage", "limit"),
     [(20, 100), (307, 387), (308, 389), (1000, 1260), (52_013, 65_536), (59_578, 65_536), (59_579, None)],
 )
-def test_the_limit_is_one_that_rds_accepts(storage: int, limit: int | None) -> None:
+def test_rds_accepts_the_limit(storage: int, limit: int | None) -> None:
     assert storage_limit(storage) == limit
     if limit:
         assert storage * 1.1 <= limit <= 65_536
 
 
-def test_no_database_is_made_with_paid_support_of_an_old_version(program: Program) -> None:
-    """RDS accepts this for a new instance only: every later deploy would try in vain to change it."""
+def test_a_new_database_has_no_extended_support(program: Program) -> None:
+    """RDS cannot change it later, so the program ignores changes."""
     assert database(program).inputs["engineLifecycleSupport"] == "open-source-rds-extended-support-disabled"
     assert database(program).ignore_changes == ["engineLifecycleSupport"]
 
 
-def test_another_network_is_another_database_so_that_a_protected_one_stops_the_preview(
+def test_a_new_network_replaces_the_database_so_that_its_protection_applies(
     program: Program,
 ) -> None:
-    """RDS refuses to move an instance, or a group of subnets, to another network."""
+    """RDS refuses to move an instance, or a subnet group, to another VPC."""
     assert program.one("rds/subnetGroup:SubnetGroup").replace_on_changes == ["subnetIds"]
     assert database(program).replace_on_changes == ["dbSubnetGroupName"]
 
 
-def test_the_database_takes_tls_connections_only(program: Program) -> None:
+def test_the_database_requires_tls(program: Program) -> None:
     group = program.one("rds/parameterGroup:ParameterGroup").inputs
     assert group["family"] == "mysql8.4"
     assert {"name": "require_secure_transport", "value": "1"} in group["parameters"]
     assert database(program).inputs["parameterGroupName"] == "ParameterGroup.cafe-db"
 
 
-def test_the_master_users_password_is_rdss_own_affair(program: Program) -> None:
+def test_rds_manages_the_password_of_the_master_user(program: Program) -> None:
     inputs = database(program).inputs
     assert inputs["manageMasterUserPassword"] is True
     assert "password" not in inputs
 
 
-def test_a_database_without_the_master_users_secret_stops_the_deploy_with_a_sentence() -> None:
-    """A restore that breaks off leaves one, and so does one by hand."""
+def test_a_database_without_the_master_users_secret_stops_the_deploy() -> None:
+    """Left by an interrupted restore, or one outside Pulumi."""
     with pytest.raises(pulumi.RunError, match=r"Database cafe-1 has no secret .*modify-db-instance"):
         managed_secret("cafe-1", [])
     with pytest.raises(pulumi.RunError):
@@ -88,7 +89,7 @@ def test_a_database_without_the_master_users_secret_stops_the_deploy_with_a_sent
 @pytest.mark.parametrize(
     ("secret", "user"), [("CafeDevDBSM", "cafe_user"), ("CafeStatusDBSM", "cafe_status")]
 )
-def test_a_secret_has_the_documents_keys_and_the_port(program: Program, secret: str, user: str) -> None:
+def test_a_secret_has_these_keys(program: Program, secret: str, user: str) -> None:
     version = program.one("secretsmanager/secretVersion:SecretVersion", secret)
     login = json.loads(version.inputs["secretString"])
     assert set(login) == {"host", "port", "username", "password", "dbname"}
@@ -98,7 +99,7 @@ def test_a_secret_has_the_documents_keys_and_the_port(program: Program, secret: 
 
 
 @pytest.mark.parametrize(("table", "key"), TABLES.items())
-def test_a_table_is_on_demand_and_can_be_restored(program: Program, table: str, key: str) -> None:
+def test_a_table_is_on_demand_with_point_in_time_recovery(program: Program, table: str, key: str) -> None:
     inputs = program.one("dynamodb/table:Table", table).inputs
     assert inputs["hashKey"] == key
     assert inputs["attributes"][0] == {"name": key, "type": "S"}
@@ -106,7 +107,7 @@ def test_a_table_is_on_demand_and_can_be_restored(program: Program, table: str, 
     assert inputs["pointInTimeRecovery"] == {"enabled": True}
 
 
-def test_the_menu_has_an_index_of_what_has_a_price_without_its_counter(program: Program) -> None:
+def test_the_menu_has_an_index_of_priced_items_without_the_counter(program: Program) -> None:
     menu = program.one("dynamodb/table:Table", "CafeMenu").inputs
     assert menu["attributes"][1:] == [{"name": "price", "type": "N"}]
     assert menu["globalSecondaryIndexes"] == [
@@ -125,7 +126,7 @@ def test_hours_and_idempotency_keys_expire_and_orders_do_not(program: Program) -
     }
 
 
-def test_prod_protects_the_database_and_the_tables_in_aws_too(prod: Program) -> None:
+def test_prod_protects_the_database_and_the_tables_in_aws(prod: Program) -> None:
     assert database(prod).inputs["deletionProtection"] is True
     assert database(prod).inputs["skipFinalSnapshot"] is False
     assert database(prod).inputs["finalSnapshotIdentifier"] == f"{PROJECT}-prod-0a1b2c3d"
@@ -136,36 +137,36 @@ def test_prod_protects_the_database_and_the_tables_in_aws_too(prod: Program) -> 
     assert protected == set(TABLES) - {"IdempotencyKeys"}
 
 
-def test_a_last_snapshot_stays_also_where_the_protection_was_taken_off(
-    with_settings: Callable[..., Program],
-) -> None:
-    """A destroy needs the protection off: what depended on it would never be there."""
+def test_a_final_snapshot_does_not_depend_on_the_protection(with_settings: Callable[..., Program]) -> None:
+    """The protection is off during a destroy."""
     inputs = database(with_settings(deletionProtection="false", databaseFinalSnapshot="true")).inputs
     assert inputs["deletionProtection"] is False
     assert inputs["skipFinalSnapshot"] is False
 
 
-def test_automated_backups_outlive_a_database_unless_its_last_snapshot_is_declined(
+def test_automated_backups_are_retained_unless_the_final_snapshot_is_declined(
     dev: Program, prod: Program, with_settings: Callable[..., Program]
 ) -> None:
-    """Also where the protection was taken off, without which no destroy works."""
+    """Also after the protection was removed, which a destroy requires."""
     unprotected = with_settings(deletionProtection="false", databaseFinalSnapshot="true")
     deleted = [database(each).inputs["deleteAutomatedBackups"] for each in (dev, prod, unprotected)]
     assert deleted == [True, False, False]
 
 
-def test_a_database_can_be_made_from_a_snapshot(with_settings: Callable[..., Program], dev: Program) -> None:
+def test_a_database_can_be_restored_from_a_snapshot(
+    with_settings: Callable[..., Program], dev: Program
+) -> None:
     restored = with_settings(databaseSnapshot="cafe-orders-prod-0a1b2c3d")
     assert database(restored).inputs["snapshotIdentifier"] == "cafe-orders-prod-0a1b2c3d"
     assert "snapshotIdentifier" not in database(dev).inputs
 
 
-def test_each_database_has_a_last_snapshot_of_its_own(
+def test_each_database_has_its_own_name_of_the_final_snapshot(
     with_settings: Callable[..., Program], dev: Program
 ) -> None:
-    """RDS refuses a name that it has, and with it the destroy."""
+    """RDS refuses the name of an existing snapshot, and with it the destroy."""
 
-    # The group of subnets is another one in another network.
+    # A new network has a new subnet group.
     def keepers(program: Program) -> object:
         (name,) = [r for r in program.resources if r.name == "final-snapshot"]
         return name.inputs["keepers"]
@@ -175,8 +176,8 @@ def test_each_database_has_a_last_snapshot_of_its_own(
     assert keepers(dev) == {"snapshot": "", "subnets": "SubnetGroup.cafe-db"}
 
 
-def test_a_deploy_changes_the_database_at_once(program: Program) -> None:
-    # Otherwise AWS waits for its maintenance window, and each deploy until then shows the change again.
+def test_changes_of_the_database_are_applied_immediately(program: Program) -> None:
+    # Otherwise RDS waits for the maintenance window, and each preview until then shows the change again.
     assert database(program).inputs["applyImmediately"] is True
 
 
@@ -186,10 +187,8 @@ def test_dev_can_be_destroyed(dev: Program) -> None:
     assert database(dev).inputs["skipFinalSnapshot"] is True
 
 
-def test_a_changed_migration_has_another_fingerprint(tmp_path: pytest.TempPathFactory) -> None:
-    from pathlib import Path
-
-    file = Path(str(tmp_path)) / "0001_a.sql"
+def test_a_changed_migration_has_another_fingerprint(tmp_path: Path) -> None:
+    file = tmp_path / "0001_a.sql"
     file.write_text("SELECT 1;")
     before = fingerprint({"migrations/0001_a.sql": file})
     file.write_text("SELECT 2;")
