@@ -1,13 +1,16 @@
-"""The runbook's procedures for a database outage and a rotated secret, on the whole system."""
+"""Procedures of the runbook and commands of the README, on the whole system."""
 
 from __future__ import annotations
 
 import json
+import re
 import secrets
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from infra.recording import ROOT
 from tests.end_to_end.operations import (
     NewId,
     close_connections,
@@ -25,6 +28,13 @@ def run_json(cafe: System, *words: str) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(process.stdout)
     assert "error" not in document, document
     return {**document, "exit_code": process.returncode}
+
+
+def test_the_readme_reads_the_topic_of_the_local_stack(cafe: System) -> None:
+    command = re.search(r"\$\((sed .*) \.local/stack\.json\)", (ROOT / "README.md").read_text("utf-8"))
+    assert command is not None
+    topic = subprocess.check_output(f"{command[1]} {cafe.stack.directory}/stack.json", shell=True, text=True)  # noqa: S602
+    assert topic.strip() == cafe.outputs["topic_arn"]
 
 
 def test_the_doctor_reports_a_database_outage_which_needs_no_repair_afterwards(
