@@ -13,7 +13,7 @@ PATTERNS = ("*.md", ".github/*.md", "deploy/*/*.md", "docs/**/*.md", "functions/
 FILES = sorted(file for pattern in PATTERNS for file in ROOT.glob(pattern))
 NAMES = [str(file.relative_to(ROOT)) for file in FILES]
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
-# Programs that the text between backticks may start with; other text is no command.
+# Text between backticks is a command if it starts with one of these programs.
 PROGRAM = re.compile(r"(cafe|make|pulumi|aws|git|gh|scripts/\w+|\.venv/bin/\w+) ")
 ASSIGNMENT = re.compile(r"\w+=")
 

@@ -28,7 +28,7 @@ from tests.docs import markdown
 
 INCOMPLETE = {"MissingParameter", "NoArgsIsHelpError"}  # exceptions of Typer, which exports none of them
 VALUES = {"ID": "8f14e45f", "NEW": "17.2026-11-22"}  # of placeholders
-# Commands of the AWS CLI that are no operation of a service, and options that every command has.
+# Commands that the AWS CLI adds to the operations of services, and options of every command.
 AWS_OWN = {("s3", "ls"), ("s3", "cp"), ("logs", "tail")}
 AWS_OPTIONS = {"--endpoint-url", "--query", "--region"}
 MAKEFILE = markdown.text("Makefile")
@@ -100,8 +100,8 @@ def aws(words: list[str], whole: bool) -> None:
     operations = {xform_name(name, "-"): name for name in model.operation_names}
     shape = model.operation_model(operations[command]).input_shape
     options = {f"--{xform_name(member, '-')}" for member in (shape.members if shape else ())}
-    given = {word for word in arguments if word.startswith("--")}
-    assert given <= options | AWS_OPTIONS
+    used = {word for word in arguments if word.startswith("--")}
+    assert used <= options | AWS_OPTIONS
 
 
 def pulumi(words: list[str], whole: bool) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.docs import markdown
 
-# What scripts/pulumi runs for these targets, and then the words of ARGS.
+# Commands that scripts/pulumi runs for targets of make, with the options in ARGS.
 MAKE = {"deploy": "up", "destroy": "destroy", "drift": "refresh", "preview": "preview"}
 
 
@@ -31,7 +31,7 @@ def test_every_command_of_pulumi_is_one_that_its_cli_accepts(pulumi: Path, tmp_p
     assert len(lines) > 10
     for words in lines.values():
         # Options are parsed before help is printed, and nothing runs.
-        shown = subprocess.run(
+        result = subprocess.run(
             [pulumi, *words, "--help"],
             cwd=tmp_path,
             env={"HOME": str(tmp_path)},
@@ -39,6 +39,6 @@ def test_every_command_of_pulumi_is_one_that_its_cli_accepts(pulumi: Path, tmp_p
             text=True,
             check=False,
         )
-        assert shown.returncode == 0, shown.stderr
+        assert result.returncode == 0, result.stderr
         # A command that does not exist is taken for an argument of its group.
-        assert "[command]" not in shown.stdout, words
+        assert "[command]" not in result.stdout, words
