@@ -1,4 +1,4 @@
-"""What is deployed, as Pulumi components."""
+"""The stack's Pulumi components, and the tools that read its program."""
 
 import sys
 from pathlib import Path

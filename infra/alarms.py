@@ -18,7 +18,7 @@ from infra.functions import SharedResources
 from infra.lambda_function import Function
 
 MINUTE = 60  # seconds
-# 2 of 5 minutes: a failure that recovers within one minute is no alarm, one that comes and goes is.
+# 2 of 5 minutes: ignore a failure that recovers within one minute, but not one that returns.
 EVALUATED, BREACHING = 5, 2
 NAMESPACE = "CafeOrders"  # of the functions' own metrics
 GIGABYTE = 1024**3
@@ -90,7 +90,7 @@ class Alarms(pulumi.ComponentResource):
         reconciler = {"FunctionName": args.reconciler.function.name}
         self._alarm(
             "DeadLetters",
-            "Messages in OrderDLQ do not contain a valid order and have to be corrected by hand.",
+            "Messages in OrderDLQ do not contain a valid order and have to be corrected manually.",
             metric=(NAMESPACE, "RejectedDeadLetters", "Maximum"),
             dimensions=reconciler,
             missing="ignore",

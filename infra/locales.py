@@ -38,7 +38,7 @@ def is_locale(tag: str) -> bool:
     found = _TAG.fullmatch(tag) if len(tag) <= MAX_TAG else None
     if found is None:
         return False
-    # After `x`, subtags may repeat, and single characters are no extensions.
+    # After `x`, subtags may repeat, and single characters do not start extensions.
     extensions = re.findall(r"-(\w)(?=-)", tag.partition("-x-")[0])
     groups = (extensions, *((found[name] or "").split("-")[1:] for name in ("variants", "source_variants")))
     return all(len(set(group)) == len(group) for group in groups)

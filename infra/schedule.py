@@ -1,4 +1,4 @@
-"""How often EventBridge invokes the reconciler, its audit, and the backup of the orders."""
+"""Schedules of the reconciler, its audit, and the backup of the orders."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class Settings:
 
     @property
     def keeps_backups(self) -> bool:
-        """Whether backups remain after the stack or the database is deleted.
+        """True if backups remain after the stack or the database is deleted.
 
         `deletion_protection` alone is not enough, because it is off during a destroy.
         """
@@ -190,7 +190,7 @@ def parse(stack: str, configuration: Mapping[str, str], region: str | None = Non
 
 
 def _with_new_names(configuration: Mapping[str, str]) -> dict[str, str]:
-    """Replace old names: such a setting is true if either is, since a default cannot be told from a value."""
+    """Replace old names; the setting is true if either is, since `Pulumi.yaml` always sets the new one."""
     renamed = dict(configuration)
     for old, new in RENAMED.items():
         if (value := renamed.pop(old, "false")) != "false":

@@ -81,7 +81,7 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["infra.recording", "tests.program.preload"])
 
 
-# Overrides settings that the README tells a cafe to change, so that these tests pass in its repository, too.
+# Overrides settings that a cafe changes in its own repository, so that these tests pass there, too.
 NEUTRAL = {
     "alarmEmail": "",
     "dashboardUsers": "[]",

@@ -85,7 +85,7 @@ def test_values_have_the_declared_types() -> None:
 @pytest.mark.parametrize("stack", ["dev", "prod", "smoke"])
 def test_a_stacks_file_contains_known_settings_only(stack: str) -> None:
     own = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
-    # Without the project's name, since `pulumi new` asks for one.
+    # Without the project's name, which `pulumi new` sets.
     assert set(own) <= {*DECLARED, "aws:region"}
 
 
