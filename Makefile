@@ -8,7 +8,7 @@ ARGS ?=
 # No variable of somebody's Python changes what these do, or has every process compile its modules again.
 unexport PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE
 
-.PHONY: help local chaos test quick engine lint format bench picture fonts docs settings actionlint diff preview deploy verify drift destroy lock clean
+.PHONY: help local chaos test quick engine lint javascript format bench picture fonts docs settings actionlint diff preview deploy verify drift destroy lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -34,12 +34,20 @@ engine: ## Run the program through Pulumi's engine, with stand-ins for AWS (need
 	@.venv/bin/python -m tests.engine.cli
 	@.venv/bin/python -m pytest --numprocesses=0 tests/engine $(ARGS)
 
-lint: ## Check style and types
-	@scripts/setup python
+lint: javascript ## Check style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/shellcheck $(shell git grep --files-with-matches '^#!.*bash')
 	.venv/bin/zizmor --quiet --offline .github
+
+# The machine's Node, or the one that the set-up adds to .venv
+node_bin = PATH="$(CURDIR)/.venv/bin:$$PATH" scripts/js/node_modules/.bin
+
+javascript: ## Check style and types of the pages
+	@scripts/setup python javascript
+	$(node_bin)/tsc --project scripts/js
+	$(node_bin)/biome lint --config-path=scripts/js --error-on-warnings web tests/browser
 
 format: ## Format the sources, and repair what ruff can repair
 	@scripts/setup python
@@ -100,10 +108,11 @@ lock: ## Pin the newest versions that pyproject.toml allows
 	$(compile) --upgrade pyproject.toml --output-file requirements.txt
 	$(compile) --upgrade pyproject.toml --extra dev --constraint requirements.txt --output-file requirements-dev.txt
 	$(compile) --upgrade --group ministack --output-file requirements-ministack.txt
+	$(compile) --upgrade --group node --output-file requirements-node.txt
 	@scripts/setup python
 	.venv/bin/python scripts/models.py
 
 clean: ## Stop the local stack, and remove what was made in this directory
 	@if [ -x .venv/bin/cafe ]; then .venv/bin/cafe local stop || true; fi
-	@rm -rf .venv .venv-ministack .local .hypothesis .mypy_cache .pytest_cache .ruff_cache build test-results *.egg-info
+	@rm -rf .venv .venv-ministack scripts/js/node_modules .local .hypothesis .mypy_cache .pytest_cache .ruff_cache build test-results *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

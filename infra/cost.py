@@ -54,7 +54,7 @@ STATUS = {
 }
 STATUS_SECONDS = 0.02
 STATUS_LOG = 700  # bytes
-OFTEN, SELDOM, LIVELY = 1.0, 3.0, 25.0  # seconds: the pauses of web/order-status.js
+ACTIVE_POLL, IDLE_POLL, IDLE_AFTER = 1.0, 3.0, 25.0  # seconds: the pauses of web/order-status.js
 RESPONSE = 0.1  # seconds from a request to its response
 
 Amounts = Mapping[str, float]
@@ -131,8 +131,8 @@ def by_service(amounts: Amounts, prices: Prices) -> dict[str, float]:
 
 def requests(orders_a_day: int) -> float:
     """Return the polls of an open order-status page in a month, with orders spread evenly over the day."""
-    lively = 1 - math.exp(-orders_a_day * LIVELY / 86_400)  # the share of the day
-    a_second = lively / (OFTEN + RESPONSE) + (1 - lively) / (SELDOM + RESPONSE)
+    active = 1 - math.exp(-orders_a_day * IDLE_AFTER / 86_400)  # the share of the day
+    a_second = active / (ACTIVE_POLL + RESPONSE) + (1 - active) / (IDLE_POLL + RESPONSE)
     return HOURS * 3600 * a_second
 
 

@@ -1,4 +1,4 @@
-/** Requests to the API: with a timeout, the sign-in where there is one, and the server's clock from each response. */
+/** Requests to the API: with a timeout, the access token where needed, and the server's clock from each response. */
 
 import { setClock } from "./formats.js";
 import { settings } from "./settings.js";
@@ -6,17 +6,26 @@ import { SignInNeeded } from "./sign-in.js";
 
 const TIMEOUT = 10_000; // milliseconds
 
-/** The API refuses the request (403). */
+/** The API responds with 403. */
 export class Refused extends Error {}
 
+export class HttpError extends Error {
+  /** @param {number} status */
+  constructor(status) {
+    super(`The order service reports an error (${status})`);
+    this.status = status;
+  }
+}
+
 /**
- * Send one request; a refused access token is renewed once.
- * @throws {SignInNeeded} when nobody is signed in
- * @throws {Error} with a sentence for the page, without a response
+ * Send one request; renew a refused access token once.
+ * @param {string} path
+ * @param {ApiOptions} options
+ * @throws {SignInNeeded | Error} the latter with a sentence for the page
  */
 export async function send(path, { signIn = null, headers = {}, ...options } = {}) {
   // The page sends the ETag itself and sees the 304, which the browser's cache would hide.
-  const request = (token) => fetch(`${settings.apiBase}${path}`, {
+  const request = (/** @type {string | null} */ token) => fetch(`${settings.apiBase}${path}`, {
     cache: "no-store",
     ...options,
     headers: token === null ? headers : { ...headers, Authorization: `Bearer ${token}` },
@@ -38,23 +47,25 @@ export async function send(path, { signIn = null, headers = {}, ...options } = {
 }
 
 /**
- * Read a document. `data` is what `parse` makes of the JSON, null if nothing has changed since `etag`;
+ * Read a resource. `data` is what `parse` returns for the body, null if nothing has changed since `etag`;
  * `age` is for how many milliseconds a cache has kept the response.
- * @throws {SignInNeeded | Refused | Error} the last with a sentence for the page
+ * @template Body, Data
+ * @param {string} path
+ * @param {ApiOptions & { etag?: string | null, parse: (body: Body) => Data }} options
+ * @returns {Promise<{ data: Data | null, etag: string | null, age: number }>}
+ * @throws {SignInNeeded | Refused | Error} the latter with a sentence for the page
  */
 export async function read(path, { etag = null, headers = {}, parse, ...options }) {
   const response = await send(path, { ...options, headers: etag === null ? headers : { ...headers, "If-None-Match": etag } });
   const age = Number(response.headers.get("Age")) * 1000;
-  setClock(Date.parse(response.headers.get("Date")) + age);
+  setClock(Date.parse(response.headers.get("Date") ?? "") + age);
   if (response.status === 304 && etag !== null) return { data: null, etag, age };
   if (response.status === 401) throw new SignInNeeded();
   if (response.status === 403) throw new Refused();
-  if (!response.ok) {
-    throw Object.assign(new Error(`The order service reports an error (${response.status})`), { status: response.status });
-  }
+  if (!response.ok) throw new HttpError(response.status);
   try {
     return { data: parse(await response.json()), etag: response.headers.get("ETag"), age };
   } catch {
-    throw new Error("The order service gave an answer that this page cannot read");
+    throw new Error("The order service sent an invalid response");
   }
 }

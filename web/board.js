@@ -1,4 +1,4 @@
-/** The board: a status becomes figures, a picture and a table, and nothing moves under a reader. */
+/** The order board: the figures, the diagram and the table of a status. Rows do not move while they are being read. */
 
 import { showHours, showItems } from "./charts.js";
 import { element, make, mark, show, write } from "./dom.js";
@@ -6,45 +6,50 @@ import { fitFigures, fitRows } from "./fit.js";
 import { ageText, dayText, locale, now, numberText, timeText } from "./formats.js";
 import { comparedWords, rdsWords, syncWords, verdict } from "./status.js";
 
-const READING = 8_000; // milliseconds after the last movement over the table in which its rows stay where they are
-const READING_AT_MOST = 60_000; // a text that stays selected holds the rows no longer than this
+const HOLD = 8_000; // milliseconds after the last movement of a pointer over the table in which its rows do not move
+const LONGEST_HOLD = 60_000; // milliseconds, also while a text stays selected
 
+/** @type {Record<string, string>} */
 const CHIPS = { busy: "on the way", stuck: "stuck here", unknown: "cannot be read" };
 
+/** @type {NodeListOf<HTMLElement>} */
 const targets = document.querySelectorAll("[data-figure]");
+/** @type {NodeListOf<HTMLElement>} */
+const openFigures = document.querySelectorAll(".open");
 
+/** @param {Status} status */
 function showFigures({ figures }) {
   for (const target of targets) {
-    const figure = figures[target.dataset.figure];
+    const figure = figures[/** @type {FigureName} */ (target.dataset.figure)];
     write(target, numberText(figure.value));
     mark(target, "data-old", String(figure.old));
   }
-  for (const group of document.querySelectorAll(".open")) show(group, figures.received.value !== null); // null: an older API
+  for (const group of openFigures) show(group, figures.received.value !== null); // null: an older API
   fitFigures();
   document.title = figures.today.value === null ? "Cafe orders" : `${numberText(figures.today.value)} today · Cafe orders`;
 }
 
-/** The picture of an order's way; it follows from the time, too: what does not move is stuck after a while. */
-export function showWay(status) {
+/** Show how orders travel; those that do not move become stuck after a while. @param {Status} status */
+export function showFlow(status) {
   const { level, words, hops } = verdict(status, now());
   mark(element("verdict"), "data-level", level);
   write(element("verdict"), words);
   for (const hop of element("hops").children) {
-    const its = hops[hop.dataset.hop] ?? "";
-    mark(hop, "data-level", its);
+    const hopLevel = hops[hop.getAttribute("data-hop") ?? ""] ?? "";
+    mark(hop, "data-level", hopLevel);
     const chip = hop.querySelector(".chip");
-    if (chip) write(chip, (its === "busy" && chip.dataset.busy) || (CHIPS[its] ?? ""));
+    if (chip) write(chip, (hopLevel === "busy" && chip.getAttribute("data-busy")) || (CHIPS[hopLevel] ?? ""));
   }
-  const { agree, words: together } = syncWords(status, now());
-  mark(element("sync-words"), "data-agree", agree);
-  write(element("sync-words"), together);
+  const sync = syncWords(status, now());
+  mark(element("sync-words"), "data-agree", sync.agree);
+  write(element("sync-words"), sync.words);
   write(element("rds-as-of"), rdsWords(status));
   return { level, words };
 }
 
-/** The rows on the page, by the order's id. */
+/** Rows by the order's id. @type {Map<string, HTMLTableRowElement>} */
 const rows = new Map();
-/** When each row's order was placed. */
+/** When orders were placed, by the element that shows the age. @type {WeakMap<Element, Date>} */
 const placed = new WeakMap();
 const body = element("rows");
 
@@ -56,13 +61,14 @@ function createRow() {
   const item = make("th", "item");
   item.setAttribute("scope", "row");
   const row = make("tr", "", make("td", "quantity"), item, make("td", "customer"), make("td", "when", time, " ", age));
-  // The style lays the table out as a grid, which in some browsers is no table for screen readers otherwise.
+  // With `display: grid` some browsers no longer expose a table to screen readers: state the roles.
   row.setAttribute("role", "row");
   for (const cell of row.cells) cell.setAttribute("role", cell === item ? "rowheader" : "cell");
   row.addEventListener("animationend", () => row.classList.remove("new"));
   return row;
 }
 
+/** @param {HTMLTableRowElement} row @param {StatusOrder} order */
 function fillRow(row, { item, quantity, customer, createdAt }) {
   const [quantityCell, itemCell, customerCell, whenCell] = row.cells;
   write(quantityCell, quantity);
@@ -75,7 +81,6 @@ function fillRow(row, { item, quantity, customer, createdAt }) {
   placed.set(age, createdAt);
 }
 
-/** Write how long ago each order was placed. */
 export function showAges() {
   for (const age of body.getElementsByClassName("age")) {
     const date = placed.get(age);
@@ -83,10 +88,10 @@ export function showAges() {
   }
 }
 
-/** The texts whose words are known to fit. */
+/** The orders whose words have been fitted, as JSON. */
 let fitted = "";
 
-/** Bring the table to these orders; a row keeps its place in the document as long as its order is listed. */
+/** Update the table; the row of an order that is still listed keeps its place in the DOM. @param {StatusOrder[]} orders */
 function arrange(orders) {
   const first = element("orders").getAttribute("aria-busy") === "true";
   const listed = new Map(orders.map((order) => [order.id, order]));
@@ -95,14 +100,14 @@ function arrange(orders) {
     row.remove();
     rows.delete(id);
   }
-  // Where every row is new, a highlight of all would tell nothing, and be anything but calm.
-  const calm = !first && (body.childElementCount > 0 || shown?.length === 0);
+  // Highlight new rows only among older ones, or as the first orders of an empty cafe.
+  const highlight = !first && (body.childElementCount > 0 || displayed?.length === 0);
   let next = body.firstElementChild;
   for (const [id, order] of listed) {
     let row = rows.get(id);
     if (!row) {
       row = createRow();
-      row.classList.toggle("new", calm);
+      row.classList.toggle("new", highlight);
       rows.set(id, row);
     }
     fillRow(row, order);
@@ -117,52 +122,46 @@ function arrange(orders) {
   fitted = texts;
 }
 
-let readUntil = 0;
-/** Since when rows are held back for a reader. */
+let holdUntil = 0;
+/** @type {number | null} */
 let heldSince = null;
 
-/** A pointer moves over the table: somebody points at a row, and it should not slip away. */
-function point() {
-  readUntil = now() + READING;
-}
-
-/** Whether somebody may be reading the table. */
-export function isRead() {
+/** Return whether the rows stay where they are: a pointer has moved over them, or a text in them is selected. */
+export function isHeld() {
   const selection = document.getSelection();
-  const selected = selection !== null && !selection.isCollapsed && body.contains(selection.anchorNode);
-  if (!selected && now() >= readUntil) heldSince = null;
+  const isSelected = selection !== null && !selection.isCollapsed && body.contains(selection.anchorNode);
+  if (!isSelected && now() >= holdUntil) heldSince = null;
   else heldSince ??= now();
-  return heldSince !== null && now() - heldSince < READING_AT_MOST;
+  return heldSince !== null && now() - heldSince < LONGEST_HOLD;
 }
 
-/** The orders to show, maybe not shown yet. */
+/** The orders of the latest status. @type {StatusOrder[] | null} */
 let latest = null;
-/** What the table shows. */
-let shown = null;
+/** The orders in the table. @type {StatusOrder[] | null} */
+let displayed = null;
 
-/** Show the orders, or keep them for later; returns how many were not there before. */
+/** Show or hold back the orders; return how many are new. @param {StatusOrder[] | null} orders */
 function showOrders(orders) {
   if (orders === null) return 0;
   const known = new Set((latest ?? orders).map(({ id }) => id));
   const arrived = orders.filter(({ id }) => !known.has(id)).length;
   latest = orders;
-  const waiting = shown === null ? 0 : orders.filter(({ id }) => !rows.has(id)).length;
-  const held = waiting > 0 && rows.size > 0 && isRead();
+  const waiting = displayed === null ? 0 : orders.filter(({ id }) => !rows.has(id)).length;
+  const held = waiting > 0 && rows.size > 0 && isHeld();
   if (held) write(element("newer"), `Show ${numberText(waiting)}${waiting === orders.length ? " or more" : ""} newer`);
-  else bringUpToDate();
+  else showLatest();
   show(element("newer"), held);
   return arrived;
 }
 
-/** Show what was held back. */
-function bringUpToDate() {
+function showLatest() {
   show(element("newer"), false);
-  if (latest === null || latest === shown) return;
+  if (latest === null || latest === displayed) return;
   arrange(latest);
-  shown = latest;
+  displayed = latest;
 }
 
-/** Show a status; returns how many orders are new, and how orders get through. */
+/** Return how many orders are new, and how orders travel. @param {Status} status */
 export function showBoard(status) {
   showFigures(status);
   const { trend, words } = comparedWords(status);
@@ -172,25 +171,27 @@ export function showBoard(status) {
   showItems(status.items, !status.degraded.includes("rds"));
   const arrived = showOrders(status.orders);
   showAges();
-  return { arrived, ...showWay(status) };
+  return { arrived, ...showFlow(status) };
 }
 
-/** Once a second, too, while nothing new comes: rows that were held back are shown when the reader is gone. */
+/** Show orders that were held back once the hold has ended. */
 export function settle() {
-  if (latest !== shown && !isRead()) bringUpToDate();
+  if (latest !== displayed && !isHeld()) showLatest();
 }
 
-/** Show nobody's name any more. */
+/** Remove all names. */
 export function clearBoard() {
   for (const row of rows.values()) row.remove();
   rows.clear();
-  latest = shown = null;
+  latest = displayed = null;
   element("orders").setAttribute("aria-busy", "true");
 }
 
-body.addEventListener("pointermove", point, { passive: true });
+body.addEventListener("pointermove", () => {
+  holdUntil = now() + HOLD;
+}, { passive: true });
 element("newer").addEventListener("click", () => {
-  readUntil = 0;
+  holdUntil = 0;
   document.getSelection()?.removeAllRanges();
-  bringUpToDate();
+  showLatest();
 });

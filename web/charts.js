@@ -1,6 +1,6 @@
-/** The two charts, drawn with the DOM: elements are made once and then only changed. */
+/** The two charts of the order board. */
 
-import { make, mark, show, write, element } from "./dom.js";
+import { element, find, make, mark, show, write } from "./dom.js";
 import { fitItems } from "./fit.js";
 import { hourText, numberText } from "./formats.js";
 import { hoursWords } from "./status.js";
@@ -10,34 +10,43 @@ const TOP = 14; // percent of the height above the highest bar, for its number
 const BOTTOM = 14; // percent below the bars, for the hours
 const LABEL_EVERY = 4; // hours
 
+/**
+ * @template {keyof SVGElementTagNameMap} Name
+ * @param {Name} name
+ * @param {Record<string, string | number>} attributes
+ */
 function shape(name, attributes) {
   const made = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
   return made;
 }
 
+/** @param {number} value */
 const percent = (value) => `${value.toFixed(2)}%`;
 
-/** What is drawn now, to draw nothing twice. */
 let drawn = "";
 
-/** Bars, one an hour, the oldest first; the last one is the hour that is not over yet. */
+/** @param {Status["hours"]} hours */
 export function showHours(hours) {
   const key = JSON.stringify(hours);
   if (key === drawn) return;
   drawn = key;
   write(element("hours-words"), hoursWords(hours));
-  drawHours(element("hours"), hours);
-  listHours(element("hours-rows"), hours);
+  drawHours(hours);
+  listHours(hours);
 }
 
-function drawHours(chart, hours) {
+const chart = find("#hours", SVGElement);
+
+/** @param {Status["hours"]} hours */
+function drawHours(hours) {
   const most = Math.max(1, ...hours.map(({ count }) => count));
   const step = 100 / Math.max(1, hours.length);
   const today = hours.at(-1)?.name.slice(0, 10);
   const latest = hours.length - 1;
   const peak = hours.findIndex(({ count }) => count === most);
   const floor = 100 - BOTTOM;
+  /** @type {SVGElement[]} */
   const shapes = [shape("line", { x1: "0", x2: "100%", y1: percent(floor), y2: percent(floor), class: "axis" })];
   hours.forEach(({ name, count }, index) => {
     const height = count === 0 ? 0 : Math.max(1.5, (count / most) * (floor - TOP));
@@ -62,6 +71,7 @@ function drawHours(chart, hours) {
   arrangeLabels();
 }
 
+/** @param {string} words @param {string} x @param {string} y @param {string} className */
 function label(words, x, y, className) {
   const text = shape("text", { x, y, class: className, "text-anchor": "middle", "data-x": x });
   text.textContent = words;
@@ -70,15 +80,15 @@ function label(words, x, y, className) {
 
 /** Move labels into the chart, and hide those that would touch another. */
 export function arrangeLabels() {
-  const chart = element("hours");
   const width = chart.clientWidth;
   if (width === 0) return;
   const measured = [...chart.querySelectorAll("text")].map((text) => {
     const half = (text.getComputedTextLength() / 2 / width) * 100 + 0.01;
-    const x = Math.min(Math.max(parseFloat(text.dataset.x), half), 100 - half);
-    return { text, half, x, y: parseFloat(text.getAttribute("y")), hour: text.classList.contains("hour") };
+    const x = Math.min(Math.max(parseFloat(text.dataset.x ?? ""), half), 100 - half);
+    return { text, half, x, y: parseFloat(text.getAttribute("y") ?? ""), hour: text.classList.contains("hour") };
   });
   // The latest hour and the peak come first, then the others as far as there is room.
+  /** @type {typeof measured} */
   const placed = [];
   const height = (parseFloat(getComputedStyle(chart).fontSize) / chart.clientHeight) * 100;
   const most = Math.min(...measured.map(({ y }) => y));
@@ -92,8 +102,9 @@ export function arrangeLabels() {
   }
 }
 
-/** The same as a table, the latest hour first. */
-function listHours(body, hours) {
+/** @param {Status["hours"]} hours */
+function listHours(hours) {
+  const body = element("hours-rows");
   while (body.childElementCount > hours.length) body.lastElementChild?.remove();
   while (body.childElementCount < hours.length) {
     const hour = make("th");
@@ -107,12 +118,11 @@ function listHours(body, hours) {
   });
 }
 
-/** The items that are listed now. */
 let listed = "";
 
-/** What is ordered most: a list that is its own text, with a bar to each line. */
-export function showItems(items, known) {
-  show(element("no-items"), known && items.length === 0);
+/** @param {Status["items"]} items @param {boolean} isKnown */
+export function showItems(items, isKnown) {
+  show(element("no-items"), isKnown && items.length === 0);
   const key = JSON.stringify(items);
   if (key === listed) return;
   listed = key;
@@ -127,7 +137,7 @@ export function showItems(items, known) {
   items.forEach(({ item, quantity }, index) => {
     const [name, bar, number] = list.children[index].children;
     write(name, item);
-    mark(bar.firstElementChild, "width", percent((quantity / most) * 100));
+    mark(find("rect", SVGElement, bar), "width", percent((quantity / most) * 100));
     write(number, numberText(quantity));
   });
   fitItems();

@@ -1,3 +1,4 @@
+// @ts-nocheck
 /** Layout that needs measuring, because CSS does not know the width of a text: figures, rows and a wall screen. */
 
 import { element, mark } from "./dom.js";

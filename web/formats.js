@@ -1,4 +1,4 @@
-/** Numbers and times as the cafe writes them: in its locale and its time zone. */
+/** Numbers and times in the cafe's locale and time zone. */
 
 import { settings } from "./settings.js";
 
@@ -11,40 +11,45 @@ const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", ti
 const dayAndYear = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone });
 const year = new Intl.DateTimeFormat("en", { year: "numeric", timeZone });
 const nowText = new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(0, "second");
-// And not "yesterday", which may be the day before by the calendar.
+// Not `numeric: "auto"`: 24 hours ago may be the day before yesterday.
 const relative = new Intl.RelativeTimeFormat(locale, { style: "short" });
-// The API names hours by the cafe's own clock already: they are only written, not moved to a zone.
+// The API returns hours in the cafe's time zone already.
 const hour = new Intl.DateTimeFormat(locale, { hour: "numeric", timeZone: "UTC" });
 const clockHour = new Intl.DateTimeFormat(locale, { timeStyle: "short", timeZone: "UTC" });
 const dayOfHour = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone: "UTC" });
 
-/** How far the server's clock is ahead of this device's, in milliseconds. */
-let ahead = 0;
+/** Milliseconds by which the server's clock is ahead of this device's. */
+let clockOffset = 0;
 
-/** The time in milliseconds, by the server's clock: a device's own may be wrong, and be put right at any time. */
-export const now = () => Date.now() + ahead;
+/** Return the time by the server's clock in milliseconds: a device's own may be wrong, and may be set at any time. */
+export const now = () => Date.now() + clockOffset;
 
-/** Take the time from an answer, which tells whole seconds: smaller differences are none. */
+/**
+ * Set the server's clock from a response. Responses have whole seconds, so smaller differences are ignored.
+ * @param {number} time milliseconds; NaN changes nothing
+ */
 export function setClock(time) {
-  if (Math.abs(time - now()) > 2_000) ahead = time - Date.now();
+  if (Math.abs(time - now()) > 2_000) clockOffset = time - Date.now();
 }
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** A number; null: not known. */
+/** @param {number | null} value null: unknown */
 export const numberText = (value) => (value === null ? "–" : plain.format(value));
 
-/** A time, which no line breaks into two. */
+/** Format a time without a place for a line break. @param {Date} date */
 export const timeText = (date) => clock.format(date).replace(/\s/g, "\u00a0");
+
+/** @param {Date} date */
 export const exactTimeText = (date) => clockWithSeconds.format(date);
 
-/** The day, with its year when that is not the current one. */
+/** Format a day, with its year unless that is the current one. @param {Date} date */
 export const dayText = (date) =>
   (year.format(date) === year.format(now()) ? day : dayAndYear).format(date);
 
-/** How long ago: "now", "2 min ago", "3 hr ago", "1 day ago". */
+/** Format how long ago a time was: "now", "2 min ago", "3 hr ago", "1 day ago". @param {Date} date */
 export function ageText(date) {
   const ago = Math.max(0, now() - date.getTime());
   if (ago < MINUTE) return nowText;
@@ -53,16 +58,17 @@ export function ageText(date) {
   return relative.format(-Math.floor(ago / DAY), "day");
 }
 
-/** A span of time as a stopwatch shows it: 4:05, 1:12:30. */
-export function stopwatchText(span) {
-  const seconds = Math.max(0, Math.floor(span / 1000));
+/** Format a duration as a stopwatch: 4:05, 1:12:30. @param {number} duration milliseconds */
+export function stopwatchText(duration) {
+  const seconds = Math.max(0, Math.floor(duration / 1000));
   const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
   if (parts[0] === 0) parts.shift();
   return parts.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, "0"))).join(":");
 }
 
 /**
- * An hour, as the API names it by the cafe's clock: 2026-11-22T14.
+ * Format an hour of the API.
+ * @param {string} name such as 2026-11-22T14
  * @param {"short" | "clock" | "full"} style "14", "14:00" or "22 Nov, 14:00"
  */
 export function hourText(name, style) {

@@ -1,26 +1,36 @@
 /** The kitchen's cards: none moves under a finger, and focus stays on its card. */
 
-import { element, make, mark, show, write } from "./dom.js";
+import { element, find, make, mark, show, targetOf, write } from "./dom.js";
 import { dayText, now, numberText, stopwatchText, timeText } from "./formats.js";
-import { lateness, notes, OPEN, STATE_WORDS, title, waitsSince } from "./kitchen-orders.js";
+import { lateness, notes, OPEN, placedAt, STATE_WORDS, title, waitsSince } from "./kitchen-orders.js";
+
+/** @typedef {Api.StaffOrder} Order @typedef {ReturnType<typeof createCard>} Parts */
 
 const HOLD = 1_500; // milliseconds after the last touch in which every card stays where it is
-const HOLD_AT_MOST = 15_000; // somebody who taps without a pause sees the others' moves after so long
-const SETTLE = 400; // a card that has moved or come within this time was not meant by a touch
-const GLIDE = 180;
-const LONGEST = 24; // letters of an item in the line of what is still to make
+const LONGEST_HOLD = 15_000; // milliseconds, also while somebody keeps tapping
+const SETTLE = 400; // milliseconds after a card has moved in which a touch was meant for another card
+const GLIDE = 180; // milliseconds
+const LONGEST_ITEM = 24; // letters of an item in the summary of what is still to make
 
+/** @type {Partial<Record<Api.State, string>>} */
 const NEXT_WORDS = { received: "Start", preparing: "Ready", ready: "Collected", cancelled: "Seen" };
 
 const board = element("board");
-const columns = Object.fromEntries(OPEN.map((state) => [state, document.querySelector(`section[data-column="${state}"]`)]));
-const tabs = [...document.querySelectorAll(".tabs button")];
-const stillness = matchMedia("(prefers-reduced-motion: reduce)");
+const columns = OPEN.map((state) => {
+  const section = find(`section[data-column="${state}"]`, HTMLElement);
+  const part = (/** @type {string} */ selector) => find(selector, HTMLElement, section);
+  const [list, count, nothing, rest] = [".cards", ".count", ".nothing", ".rest"].map(part);
+  return { state, section, list, count, nothing, rest, tab: find(`.tabs [data-column="${state}"]`, HTMLElement) };
+});
+const delayed = element("delayed");
+const delayedList = element("delayed-cards");
+const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
+/** @param {string} id */
 function createCard(id) {
   const parts = {
     number: make("b", "number"), name: make("span", "name"), late: make("span", "late"), clock: make("span", "clock"),
-    pieces: make("b", "pieces"), item: make("span", "item"), notes: make("dl", "notes"), said: make("p", "said"),
+    pieces: make("b", "pieces"), item: make("span", "item"), notes: make("dl", "notes"), reason: make("p", "reason"),
     next: make("button", "next"), more: make("button", "more"), card: make("li", "card"),
   };
   const { card, next, more } = parts;
@@ -28,7 +38,7 @@ function createCard(id) {
   card.dataset.id = id;
   card.append(
     make("h3", "", parts.number, " ", parts.name), make("p", "age", parts.clock, " ", parts.late),
-    make("p", "what", parts.pieces, " ", parts.item), parts.notes, parts.said, make("div", "foot", next, more),
+    make("p", "what", parts.pieces, " ", parts.item), parts.notes, parts.reason, make("div", "foot", next, more),
   );
   return parts;
 }
@@ -37,46 +47,56 @@ export class Board {
   #kitchen;
   #pending;
   #limits;
+  /** Cards by the order's id. @type {Map<string, Parts>} */
   #cards = new Map();
-  /** When each card came to where it is. */
+  /** When each card arrived at its place. @type {WeakMap<Element, number>} */
   #placedAt = new WeakMap();
-  /** Whether the first cards are there, of which none is new. */
+  /** True once the first cards are shown, which are not highlighted. */
   #isFilled = false;
   #pressed = false;
   #pressedAt = -Infinity;
   #touchedAt = -Infinity;
+  /** @type {number | null} */
   #heldSince = null;
+  /** @type {number | undefined} */
   #timer;
 
   /**
-   * @param {Map<string, string>} pending the targets of moves that are not confirmed yet, by the order's id
-   * @param {{ next: (order) => void, more: (order) => void, seen: (order) => void }} actions
+   * @param {import("./kitchen-orders.js").Kitchen} kitchen
+   * @param {Map<string, Api.State>} pending the targets of unconfirmed moves, by the order's id
+   * @param {Limits} limits
+   * @param {Record<"next" | "more" | "acknowledge", (order: Order) => void>} actions
    */
   constructor(kitchen, pending, limits, actions) {
-    [this.#kitchen, this.#pending, this.#limits] = [kitchen, pending, limits];
+    this.#kitchen = kitchen;
+    this.#pending = pending;
+    this.#limits = limits;
     board.addEventListener("pointerdown", () => {
       this.#pressed = true;
       this.#pressedAt = this.#touchedAt = performance.now();
     });
     for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, () => this.#release());
     board.addEventListener("click", (event) => this.#tap(event, actions));
-    board.addEventListener("animationend", ({ target }) => target.classList.remove("new"));
-    for (const tab of tabs) tab.addEventListener("click", () => this.#showColumn(tab.dataset.column));
-    const count = () => this.#countRest();
-    for (const column of Object.values(columns)) column.querySelector(".cards").addEventListener("scroll", count, { passive: true });
+    board.addEventListener("animationend", (event) => targetOf(event).classList.remove("new"));
+    for (const { state, tab, list, rest } of columns) {
+      tab.addEventListener("click", () => this.#showColumn(state));
+      list.addEventListener("scroll", () => this.#countRest(), { passive: true });
+      rest.addEventListener("click", () =>
+        list.scrollBy({ top: list.clientHeight * 0.8, behavior: reducedMotion.matches ? "auto" : "smooth" }));
+    }
     window.addEventListener("resize", () => this.#showRest());
   }
 
-  /** Whether the cards stay where they are, because somebody touches them. */
+  /** True while the cards stay where they are, because somebody touches them. */
   get #isHeld() {
     const time = performance.now();
     if (this.#pressed) return true;
     if (time - this.#touchedAt >= HOLD) this.#heldSince = null;
     else this.#heldSince ??= time;
-    return this.#heldSince !== null && time - this.#heldSince < HOLD_AT_MOST;
+    return this.#heldSince !== null && time - this.#heldSince < LONGEST_HOLD;
   }
 
-  /** Show what is known; where cards are held, only what moves none of them. */
+  /** Show the orders; while cards are held, only changes that move none of them. */
   show() {
     if (this.#isHeld) this.#append();
     else this.#arrange();
@@ -88,7 +108,7 @@ export class Board {
     this.#showRest();
   }
 
-  /** Advance the ages. */
+  /** Update the ages. */
   tick() {
     for (const [id, parts] of this.#cards) {
       const order = this.#kitchen.order(id);
@@ -100,7 +120,7 @@ export class Board {
     }
   }
 
-  /** Take all names off the page. */
+  /** Remove all cards, and so all names. */
   clear() {
     for (const { card } of this.#cards.values()) card.remove();
     this.#cards.clear();
@@ -115,21 +135,25 @@ export class Board {
     this.#timer = setTimeout(() => this.show(), HOLD);
   }
 
+  /** @param {MouseEvent} event @param {Record<"next" | "more" | "acknowledge", (order: Order) => void>} actions */
   #tap(event, actions) {
-    const button = event.target.closest("button");
-    if (button?.classList.contains("rest")) this.#scroll(button.closest(".column"));
+    const button = targetOf(event).closest("button");
     const card = button?.closest(".card");
-    if (!card) return;
+    if (!button || !card) return;
     const byPointer = event.detail > 0;
     if (byPointer && this.#pressedAt - (this.#placedAt.get(card) ?? -Infinity) < SETTLE) return;
-    const order = this.#kitchen.order(card.dataset.id);
+    const order = this.#kitchen.order(card.getAttribute("data-id") ?? "");
     if (order === undefined) return;
     if (button.classList.contains("more")) actions.more(order);
-    else if (order.state === "cancelled") actions.seen(order);
+    else if (order.state === "cancelled") actions.acknowledge(order);
     else if (button.getAttribute("aria-disabled") !== "true") actions.next(order);
   }
 
-  /** Show whether a card's move is pending, or confirmed while the card still is in its old place. */
+  /**
+   * Show whether a card's move is pending, or confirmed while the card still is in its old place.
+   * @param {Parts} parts
+   * @param {Order} order
+   */
   #flag({ card, next }, order) {
     const pending = this.#pending.has(order.order_id);
     const moved = !pending && card.dataset.state !== order.state;
@@ -141,15 +165,17 @@ export class Board {
     mark(next, "aria-label", `${words}: ${title(order)}`);
   }
 
+  /** @param {HTMLElement} card @param {Order} order */
   #nextWords(card, order) {
-    return card.dataset.delayed ? "Make it" : NEXT_WORDS[order.state];
+    return (card.dataset.delayed ? "Make it" : NEXT_WORDS[order.state]) ?? "";
   }
 
-  #fill(parts, order, delayed) {
+  /** @param {Parts} parts @param {Order} order @param {boolean} isDelayed */
+  #fill(parts, order, isDelayed) {
     const { card } = parts;
     mark(card, "data-state", order.state);
     if (order.state !== "received") card.classList.remove("new");
-    if (delayed) card.dataset.delayed = "true";
+    if (isDelayed) card.dataset.delayed = "true";
     else delete card.dataset.delayed;
     write(parts.number, order.number);
     write(parts.name, order.customer_name);
@@ -162,19 +188,21 @@ export class Board {
       parts.notes.replaceChildren(...texts.map(([name, value]) => make("div", "", make("dt", "", name), " ", make("dd", "", value))));
     }
     const cancelled = order.state === "cancelled";
-    write(parts.said, cancelled ? `Cancelled${order.reason ? `: ${order.reason}` : ""}` : "");
+    write(parts.reason, cancelled ? `Cancelled${order.reason ? `: ${order.reason}` : ""}` : "");
     show(parts.more, !cancelled);
     mark(parts.more, "aria-label", `More for ${title(order)}`);
-    if (!delayed) return;
-    const created = new Date(order.created_at);
-    write(parts.clock, `${dayText(created)}, ${timeText(created)}`);
+    if (!isDelayed) return;
+    const placed = new Date(placedAt(order));
+    write(parts.clock, `${dayText(placed)}, ${timeText(placed)}`);
   }
 
+  /** @returns {{ section: HTMLElement, list: HTMLElement, orders: Order[] }[]} */
   #lists() {
-    const lists = OPEN.map((state) => [columns[state].querySelector(".cards"), this.#kitchen.column(state)]);
-    return [[element("delayed-cards"), this.#kitchen.delayed], ...lists];
+    const lists = columns.map(({ state, section, list }) => ({ section, list, orders: this.#kitchen.column(state) }));
+    return [{ section: delayed, list: delayedList, orders: this.#kitchen.delayed }, ...lists];
   }
 
+  /** @param {Order} order @param {HTMLElement} list @param {Element | null} next */
   #place(order, list, next) {
     let parts = this.#cards.get(order.order_id);
     if (parts === undefined) {
@@ -182,18 +210,18 @@ export class Board {
       parts.card.classList.toggle("new", this.#isFilled);
       this.#cards.set(order.order_id, parts);
     }
-    this.#fill(parts, order, list.id === "delayed-cards");
+    this.#fill(parts, order, list === delayedList);
     if (parts.card.parentElement !== list || parts.card.nextElementSibling !== next) list.insertBefore(parts.card, next);
     return parts.card;
   }
 
   /** Add new cards below those that are there, which moves none. */
   #append() {
-    for (const [list, orders] of this.#lists()) {
-      if (list.closest("section").hidden) continue;
+    for (const { section, list, orders } of this.#lists()) {
+      if (section.hidden) continue;
       const last = orders.findLastIndex(({ order_id: id }) => this.#cards.get(id)?.card.parentElement === list);
       const end = list.lastElementChild;
-      if (end !== null && orders[last]?.order_id !== end.dataset.id) continue; // its last card will leave
+      if (end !== null && orders[last]?.order_id !== end.getAttribute("data-id")) continue; // its last card will leave
       for (const order of orders.slice(last + 1)) {
         if (!this.#cards.has(order.order_id)) this.#placedAt.set(this.#place(order, list, null), performance.now());
       }
@@ -202,12 +230,10 @@ export class Board {
 
   #arrange() {
     const places = new Map([...this.#cards.values()].map(({ card }) => [card, card.getBoundingClientRect()]));
-    const focus = document.activeElement;
-    const focused = focus?.closest(".card");
-    const column = focused?.parentElement;
-    const index = focused ? [...column.children].indexOf(focused) : -1;
+    const restoreFocus = this.#focusKeeper();
     const kept = new Set();
-    for (const [list, orders] of this.#lists()) {
+    for (const { list, orders } of this.#lists()) {
+      /** @type {HTMLElement | null} */
       let next = null;
       for (const order of orders.toReversed()) {
         next = this.#place(order, list, next);
@@ -220,15 +246,27 @@ export class Board {
       this.#cards.delete(id);
     }
     this.#showCounts();
-    if (focused && document.activeElement !== focus) {
-      const target = focused.isConnected ? focus : column.children[Math.min(index, column.childElementCount - 1)]?.querySelector(".next");
-      (target ?? column.closest("section").querySelector("h2")).focus({ preventScroll: true });
-    }
-    if (this.#isFilled) this.#glide(places); // the first cards come into an empty page, and no finger waits there
+    restoreFocus();
+    if (this.#isFilled) this.#glide(places); // the first cards are not animated
     this.#isFilled = this.#kitchen.known;
   }
 
-  /** Let cards glide to where they belong, and remember when they came there. */
+  /** Return what gives the focus back to its card, or to the card that takes its place. */
+  #focusKeeper() {
+    const focus = document.activeElement;
+    const card = focus?.closest(".card");
+    const list = card?.parentElement;
+    if (!(focus instanceof HTMLElement) || !card || !list) return () => {};
+    const index = [...list.children].indexOf(card);
+    return () => {
+      if (document.activeElement === focus) return;
+      const near = list.children[Math.min(index, list.childElementCount - 1)];
+      const target = card.isConnected ? focus : find(near ? ".next" : "h2", HTMLElement, near ?? list.closest("section") ?? document);
+      target.focus({ preventScroll: true });
+    };
+  }
+
+  /** Let cards glide to their places, and remember when they arrived. @param {Map<Element, DOMRect>} places */
   #glide(places) {
     for (const { card } of this.#cards.values()) {
       const [before, after] = [places.get(card), card.getBoundingClientRect()];
@@ -236,62 +274,60 @@ export class Board {
       if (before && Math.abs(x) < 1 && Math.abs(y) < 1) continue;
       this.#placedAt.set(card, performance.now());
       const visible = after.top < innerHeight && after.bottom > 0 && after.width > 0;
-      if (stillness.matches || !visible) continue;
+      if (reducedMotion.matches || !visible) continue;
       if (before?.width) card.animate([{ transform: `translate(${x}px, ${y}px)` }, {}], { duration: GLIDE, easing: "ease-out" });
       else card.animate([{ opacity: 0 }, {}], { duration: GLIDE });
     }
   }
 
   #showCounts() {
-    const delayed = this.#kitchen.delayed.length;
-    show(element("delayed"), delayed > 0);
-    write(element("delayed").querySelector(".count"), numberText(delayed + this.#kitchen.more("delayed")));
-    for (const state of OPEN) {
-      const total = this.#kitchen.known ? numberText(this.#kitchen.total(state)) : "–";
-      write(columns[state].querySelector(".count"), total);
-      write(tabs.find((tab) => tab.dataset.column === state).querySelector("b"), total);
-      show(columns[state].querySelector(".nothing"), this.#kitchen.known && this.#kitchen.column(state).length === 0);
+    const count = this.#kitchen.delayed.length;
+    show(delayed, count > 0);
+    write(find(".count", HTMLElement, delayed), numberText(count + this.#kitchen.more("delayed")));
+    for (const column of columns) {
+      const total = this.#kitchen.known ? numberText(this.#kitchen.total(column.state)) : "–";
+      write(column.count, total);
+      write(find("b", HTMLElement, column.tab), total);
+      show(column.nothing, this.#kitchen.known && this.#kitchen.column(column.state).length === 0);
     }
     const items = this.#kitchen.toMake;
-    const short = (item) => ([...item].length > LONGEST ? `${[...item].slice(0, LONGEST - 1).join("")}…` : item);
-    const shown = items.slice(0, 6).map(([item, quantity]) => `${short(item)} ${numberText(quantity)}`);
-    if (items.length > shown.length) shown.push(`${numberText(items.length - shown.length)} other items`);
+    const words = items.slice(0, 6).map(([item, quantity]) => `${shorten(item)} ${numberText(quantity)}`);
+    if (items.length > words.length) words.push(`${numberText(items.length - words.length)} other items`);
     const atLeast = this.#kitchen.more("received") + this.#kitchen.more("preparing") > 0 ? "At least " : "";
-    write(element("to-make"), shown.length ? `${atLeast}${shown.join(", ")} still to make` : "");
+    write(element("to-make"), words.length ? `${atLeast}${words.join(", ")} still to make` : "");
   }
 
-  /** Give the count of the other cards its place where a column scrolls, or where the API left orders out. */
+  /** Show the button for the other cards where a column scrolls, or where the API left orders out. */
   #showRest() {
-    for (const state of OPEN) {
-      const [list, button] = [".cards", ".rest"].map((name) => columns[state].querySelector(name));
-      show(button, false);
-      show(button, list.scrollHeight > list.clientHeight + 1 || this.#kitchen.more(state) > 0);
+    for (const { state, list, rest } of columns) {
+      show(rest, false);
+      show(rest, scrolls(list) || this.#kitchen.more(state) > 0);
     }
     this.#countRest();
   }
 
   /** Count the cards below the edge of each column, and those that the API left out. */
   #countRest() {
-    for (const state of OPEN) {
-      const [list, button] = [".cards", ".rest"].map((name) => columns[state].querySelector(name));
+    for (const { state, list, rest } of columns) {
       const edge = list.getBoundingClientRect().bottom;
-      const isBelow = ({ top, bottom }) => (top + bottom) / 2 > edge;
-      const scrolls = list.scrollHeight > list.clientHeight + 1;
-      const below = scrolls ? [...list.children].filter((card) => isBelow(card.getBoundingClientRect())).length : 0;
+      const isBelow = (/** @type {DOMRect} */ { top, bottom }) => (top + bottom) / 2 > edge;
+      const below = scrolls(list) ? [...list.children].filter((card) => isBelow(card.getBoundingClientRect())).length : 0;
       const more = below + this.#kitchen.more(state);
-      write(button, `+ ${numberText(more)} more`);
-      button.classList.toggle("none", more === 0);
+      write(rest, `+ ${numberText(more)} more`);
+      rest.classList.toggle("none", more === 0);
     }
   }
 
-  #scroll(column) {
-    const list = column.querySelector(".cards");
-    list.scrollBy({ top: list.clientHeight * 0.8, behavior: stillness.matches ? "auto" : "smooth" });
-  }
-
+  /** @param {Api.OpenState} state */
   #showColumn(state) {
-    mark(board, "data-shown", state);
-    for (const tab of tabs) mark(tab, "aria-pressed", String(tab.dataset.column === state));
+    mark(board, "data-tab", state);
+    for (const { tab } of columns) mark(tab, "aria-pressed", String(tab.dataset.column === state));
     this.#showRest();
   }
 }
+
+/** @param {Element} list */
+const scrolls = (list) => list.scrollHeight > list.clientHeight + 1;
+
+/** @param {string} item */
+const shorten = (item) => ([...item].length > LONGEST_ITEM ? `${[...item].slice(0, LONGEST_ITEM - 1).join("")}…` : item);

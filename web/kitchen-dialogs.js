@@ -1,24 +1,28 @@
-/** What opens over the kitchen's cards: the other moves of an order with its cancellation, and what was done lately. */
+/** The kitchen's dialogs: an order with its other moves and its cancellation, and the recently moved orders. */
 
-import { element, make, mark, show, write } from "./dom.js";
+import { element, find, input, make, mark, show, targetOf, write } from "./dom.js";
 import { dayText, now, numberText, timeText } from "./formats.js";
 import { STATE_WORDS, title } from "./kitchen-orders.js";
 
-const REASONS = ["Sold out", "Customer changed their mind", "Ordered twice", "Not collected"];
-/** The moves that a card itself does not offer. */
-const SKIPS = { received: ["ready", "collected"], preparing: ["collected"], ready: [] };
+/** @typedef {Api.StaffOrder} Order */
 
-const orderSheet = element("order");
-const recentSheet = element("recent");
+const REASONS = ["Sold out", "Customer changed their mind", "Ordered twice", "Not collected"];
+/** The moves that a card itself does not offer. @type {Partial<Record<Api.State, Api.State[]>>} */
+const SKIPS = { received: ["ready", "collected"], preparing: ["collected"] };
+
+const orderSheet = find("#order", HTMLDialogElement);
+const recentSheet = find("#recent", HTMLDialogElement);
 
 for (const sheet of [orderSheet, recentSheet]) {
-  sheet.addEventListener("click", ({ target, clientX: x, clientY: y }) => {
+  sheet.addEventListener("click", (event) => {
+    const { clientX: x, clientY: y } = event;
     const { left, right, top, bottom } = sheet.getBoundingClientRect();
-    const beside = target === sheet && (x < left || x > right || y < top || y > bottom);
-    if (beside || target.closest(".close")) sheet.close();
+    const beside = event.target === sheet && (x < left || x > right || y < top || y > bottom);
+    if (beside || targetOf(event).closest(".close")) sheet.close();
   });
 }
 
+/** @param {string} words @param {string} label @param {() => void} action */
 function choice(words, label, action) {
   const button = make("button", "", words);
   button.type = "button";
@@ -27,58 +31,70 @@ function choice(words, label, action) {
   return button;
 }
 
-const backTo = ({ recall_to: state }) => `Back to “${STATE_WORDS[state]}”`;
-const what = ({ quantity, item }) => `${numberText(quantity)} × ${item}`;
+/** @param {Api.State} state */
+const backTo = (state) => `Back to “${STATE_WORDS[state]}”`;
+/** @param {Order} order */
+const contents = ({ quantity, item }) => `${numberText(quantity)} × ${item}`;
 
 // --- One order ---
 
 /**
- * Open the sheet of an order; `move` is called with a target, and a reason where it is cancelled.
- * Who may not cancel it reads who may.
+ * Open the sheet of an order.
+ * @param {Order} order
+ * @param {boolean} mayCancel whether the sheet offers the cancellation
+ * @param {(target: Api.State, reason?: string) => void} move
  */
 export function openOrder(order, mayCancel, move) {
-  const act = (target, reason) => {
+  const act = (/** @type {Api.State} */ target, /** @type {string | undefined} */ reason) => {
     orderSheet.close();
     move(target, reason);
   };
-  const button = (words, target) => choice(words, `${words}: ${title(order)}`, () => act(target));
+  const button = (/** @type {string} */ words, /** @type {Api.State} */ target) => choice(words, `${words}: ${title(order)}`, () => act(target, undefined));
   write(element("order-title"), title(order));
-  write(element("order-words"), what(order));
+  write(element("order-words"), contents(order));
   write(element("order-latest"), `${STATE_WORDS[order.state]} since ${timeText(new Date(order.state_at))}`);
-  const moves = SKIPS[order.state].map((target) => button(`${STATE_WORDS[target]} at once`, target));
-  if (order.recall_to) moves.push(button(backTo(order), order.recall_to));
+  const moves = (SKIPS[order.state] ?? []).map((target) => button(`Straight to “${STATE_WORDS[target]}”`, target));
+  if (order.recall_to) moves.push(button(backTo(order.recall_to), order.recall_to));
   element("order-moves").replaceChildren(...moves);
-  for (const part of element("cancel").querySelectorAll(".for-cancel")) show(part, mayCancel);
+  for (const part of cancelParts) show(part, mayCancel);
   prepareCancel(order, (reason) => act("cancelled", reason));
   orderSheet.showModal();
   element("order-title").focus();
 }
 
+/** @param {string} reason @param {string} value */
 function reasonChoice(reason, value) {
-  const input = make("input");
-  Object.assign(input, { type: "radio", name: "reason", value });
-  return make("label", "option", input, make("span", "", reason));
+  const radio = make("input");
+  Object.assign(radio, { type: "radio", name: "reason", value });
+  return make("label", "option", radio, make("span", "", reason));
 }
 
-const chosen = () => element("reasons").querySelector(":checked")?.value;
+const form = find("#cancel", HTMLFormElement);
+/** @type {NodeListOf<HTMLElement>} */
+const cancelParts = form.querySelectorAll(".for-cancel");
 
+/** Return the chosen reason; empty: another one, which is typed. */
+const chosen = () => element("reasons").querySelector("input:checked")?.getAttribute("value") ?? undefined;
+
+/** @param {Order} order @param {(reason?: string) => void} cancel */
 function prepareCancel(order, cancel) {
-  const form = element("cancel");
   element("reasons").replaceChildren(...REASONS.map((reason) => reasonChoice(reason, reason)), reasonChoice("Another reason", ""));
-  element("other-reason").value = "";
+  input("other-reason").value = "";
   show(element("other-label"), false);
   write(element("reason-wrong"), "");
   write(element("cancel-words"), {
-    received: "Nobody has begun it: a reason helps, but is not needed.",
-    preparing: "It is being made, so please give a reason.",
-    ready: "It is ready: only a manager cancels it, with a reason.",
+    received: "It is not started yet: a reason is optional.",
+    preparing: "It is being made: please give a reason.",
+    ready: "It is ready: only a manager may cancel it, with a reason.",
+    collected: "It is collected, so it cannot be cancelled.",
+    cancelled: "It is cancelled already.",
   }[order.state]);
   form.onsubmit = (event) => {
     event.preventDefault();
-    const reason = chosen() === "" ? element("other-reason").value.trim() : chosen();
+    const reason = chosen() === "" ? input("other-reason").value.trim() : chosen();
     if (!reason && (order.state !== "received" || chosen() === "")) {
       write(element("reason-wrong"), "Please give a reason.");
-      (chosen() === "" ? element("other-reason") : element("reasons").querySelector("input")).focus();
+      (chosen() === "" ? input("other-reason") : find("#reasons input", HTMLInputElement)).focus();
       return;
     }
     cancel(reason);
@@ -93,19 +109,23 @@ element("reasons").addEventListener("change", () => {
 
 // --- Recently done ---
 
+/** @param {Order} order @param {(order: Order) => void} recall */
 function row(order, recall) {
   const at = new Date(order.state_at);
   const when = dayText(at) === dayText(new Date(now())) ? timeText(at) : `${dayText(at)}, ${timeText(at)}`;
-  const words = make("p", "", make("b", "number", order.number), " ", make("span", "name", order.customer_name), " ",
-    make("span", "what", what(order)), " ",
+  const summary = make("p", "", make("b", "number", order.number), " ", make("span", "name", order.customer_name), " ",
+    make("span", "what", contents(order)), " ",
     make("small", "", `${STATE_WORDS[order.state]} ${when}${order.reason ? `: ${order.reason}` : ""}`));
-  const line = make("li", "", words);
+  const line = make("li", "", summary);
   line.dataset.state = order.state;
-  if (order.recall_to) line.append(choice(backTo(order), `${backTo(order)}: ${title(order)}`, () => recall(order)));
+  if (order.recall_to) {
+    const words = backTo(order.recall_to);
+    line.append(choice(words, `${words}: ${title(order)}`, () => recall(order)));
+  }
   return line;
 }
 
-/** Open the drawer, or bring an open one up to date. */
+/** Open the drawer, or update an open one. @param {Order[]} orders @param {(order: Order) => void} recall */
 export function showRecent(orders, recall, open = false) {
   if (!open && !recentSheet.open) return;
   const texts = JSON.stringify(orders);

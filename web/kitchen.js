@@ -1,4 +1,4 @@
-/** The kitchen's screen: polls every two seconds, sends each tap as a change to a named state, plays sounds. */
+/** The kitchen's screen: polls every two seconds, sends each tap as a change of state, and plays sounds. */
 
 import { read, Refused, send } from "./api.js";
 import { element, mark, show, write } from "./dom.js";
@@ -12,22 +12,24 @@ import { settings } from "./settings.js";
 import { SignIn, SignInNeeded } from "./sign-in.js";
 import { Sound } from "./sound.js";
 
-const BUSY = 2_000; // milliseconds to the next request
-const QUIET = 5_000; // the same while nothing is open
+/** @typedef {Api.StaffOrder} Order */
+
+const ACTIVE_POLL = 2_000; // milliseconds to the next request
+const IDLE_POLL = 5_000; // the same while no order is open
 const TICK = 1_000;
-const UNDO = 12_000; // for how long the bar offers to undo a move; the drawer offers it for half an hour
-const TROUBLE = 10_000; // for how long the bar shows why a move failed
+const UNDO_TIME = 12_000; // for how long the bar offers to undo a move; the drawer offers it for half an hour
+const TROUBLE_TIME = 10_000; // for how long the bar shows why a move failed
 const RETRIES = [500, 1_500]; // pauses before a move without a response is sent again
 const REMEMBERED = "cafe.kitchen";
 
-const NO_SIGN_IN = "This page does not know where to sign in. Ask whoever runs the cafe’s system to check config.js.";
+const NO_SIGN_IN = "Sign-in is not set up for this page. Ask the cafe’s administrator to check config.js.";
 
-// A tablet on the wall is signed in once, so the tokens are the device's and not the tab's.
+// A wall tablet is signed in once: the tokens belong to the device, not to the tab.
 const signIn = settings.staffSignIn ? new SignIn(settings.staffSignIn, localStorage) : null;
 const kitchen = new Kitchen(remembered());
-/** The targets of moves that are not confirmed yet, by the order's id. */
+/** The targets of unconfirmed moves, by the order's id. @type {Map<string, Api.State>} */
 const pending = new Map();
-const board = new Board(kitchen, pending, settings, { next: (order) => move(order, NEXT[order.state]), more, seen });
+const board = new Board(kitchen, pending, settings, { next: (order) => move(order, NEXT[order.state]), more, acknowledge });
 const sound = new Sound(showSound);
 
 function remembered() {
@@ -38,56 +40,66 @@ function remembered() {
   }
 }
 
+/** @type {string | null} */
 let etag = null;
-/** When the orders were last true. */
-let lastNews = null;
+/** When the orders were last confirmed. @type {Date | null} */
+let updatedAt = null;
 
-async function ask() {
+async function request() {
   const sentAt = performance.now();
-  let isOld = false;
-  const response = await read("/kitchen", { etag, signIn, parse: (body) => {
+  const parse = (/** @type {Api.Kitchen} */ body) => {
     if (![body.orders, body.delayed, body.recent].every(Array.isArray)) throw new TypeError("not a kitchen");
     const changes = kitchen.take(body, sentAt);
-    isOld = changes === null;
-    if (!isOld) setClock(Date.parse(body.now));
-    return changes;
-  } });
-  // With the ETag of an old response, the next one would look unchanged.
-  return isOld ? { data: null, etag } : response;
+    if (changes !== null) setClock(Date.parse(body.now));
+    return { changes };
+  };
+  const { data, etag: latest } = await read("/kitchen", { etag, signIn, parse });
+  // Keep the ETag when the response is old: with its own, the next one would look unchanged.
+  return data?.changes === null ? { changes: null, etag } : { changes: data?.changes ?? null, etag: latest };
 }
 
-// --- What the page shows ---
+// --- Display ---
 
+/** @param {string} state @param {string} words */
 function showState(state, words) {
   mark(document.body, "data-state", state);
   write(element("state"), words);
-  write(element("updated"), lastNews ? `updated ${exactTimeText(lastNews)}` : "no orders yet");
+  write(element("updated"), updatedAt ? `updated ${exactTimeText(updatedAt)}` : "no orders yet");
 }
 
-/** What the bar shows for a while: a move that can be undone, or one that failed. */
+/**
+ * The bar's message: a move that can be undone, or one that failed.
+ * @type {{ kind: "undo" | "trouble", words: string, until: number, undo: { order: Order, target: Api.State } | null } | null}
+ */
 let message = null;
 
+/**
+ * @param {"undo" | "trouble"} kind
+ * @param {string} words
+ * @param {number} duration milliseconds
+ * @param {{ order: Order, target: Api.State } | null} undo
+ */
 function showMessage(kind, words, duration, undo = null) {
   message = { kind, words, until: performance.now() + duration, undo };
   showBar();
 }
 
-/** Since when there is no network, in words; empty: there is one. */
+/** A sentence about the current outage; empty: none. */
 let outage = "";
 
 function showBar() {
   if (message !== null && performance.now() >= message.until) message = null;
   const isTrouble = message?.kind === "trouble";
-  const shown = outage ? { kind: isTrouble ? "trouble" : "outage", words: `${isTrouble ? `${message.words} ` : ""}${outage}` } : message;
-  const focused = document.activeElement === element("undo");
-  mark(element("bar"), "data-kind", shown?.kind ?? "");
-  write(element("bar-words"), shown?.words ?? "");
-  show(element("undo"), Boolean(shown?.undo));
-  if (shown?.undo) write(element("undo"), `Undo: back to “${STATE_WORDS[shown.undo.target]}”`);
-  else if (focused) element("recent-open").focus();
+  const undo = outage ? null : message?.undo;
+  const isFocused = document.activeElement === element("undo");
+  mark(element("bar"), "data-kind", outage && !isTrouble ? "outage" : (message?.kind ?? ""));
+  write(element("bar-words"), `${outage && !isTrouble ? "" : (message?.words ?? "")} ${outage}`.trim());
+  show(element("undo"), Boolean(undo));
+  if (undo) write(element("undo"), `Undo: back to “${STATE_WORDS[undo.target]}”`);
+  else if (isFocused) element("recent-open").focus();
 }
 
-/** Announce to screen readers, in one sentence, all that came at once. */
+/** Announce all changes of a response to screen readers at once. @param {Order[]} arrived @param {Order[]} cancelled */
 function announce(arrived, cancelled) {
   const parts = [];
   if (arrived.length === 1) parts.push(`New order ${arrived[0].number}: ${numberText(arrived[0].quantity)} ${arrived[0].item}.`);
@@ -100,36 +112,44 @@ function showSound() {
   show(element("sound"), !sound.isOn);
 }
 
-function showDoor(words, heading = "Sign in to see the kitchen", mayTry = false) {
-  const closed = words !== null;
-  if (closed) {
+/**
+ * Show the board, or why it is not available.
+ * @param {string | null} words null: the board
+ * @param {string} heading
+ * @param {boolean} canSignIn
+ */
+function showAccess(words, heading = "Sign in to see the kitchen", canSignIn = false) {
+  const denied = words !== null;
+  if (denied) {
     board.clear();
-    etag = lastNews = null;
-    for (const sheet of document.querySelectorAll("dialog[open]")) sheet.close();
-    write(element("door-title"), heading);
-    write(element("door-words"), words);
-    showState("door", mayTry ? "Signed out" : "No access");
+    [etag, updatedAt] = [null, null];
+    for (const sheet of document.querySelectorAll("dialog")) sheet.close();
+    write(element("access-title"), heading);
+    write(element("access-words"), words);
+    showState("no-access", canSignIn ? "Signed out" : "No access");
     write(element("updated"), "");
     write(element("to-make"), "");
     document.title = "Kitchen · Cafe orders";
   }
-  show(element("door"), closed);
-  show(element("board"), !closed);
-  show(element("bar"), !closed);
-  show(element("sign-in"), mayTry);
+  show(element("access"), denied);
+  show(element("board"), !denied);
+  show(element("bar"), !denied);
+  show(element("sign-in"), canSignIn);
   show(element("sign-out"), signIn?.session != null);
 }
 
-function showResponse({ data, etag: tag }) {
-  if (lastNews === null) showDoor(null);
+/** @param {Awaited<ReturnType<typeof request>>} response */
+function showResponse({ changes, etag: tag }) {
+  if (updatedAt === null) showAccess(null);
   etag = tag;
-  lastNews = new Date(now());
+  updatedAt = new Date(now());
   outage = "";
-  if (data !== null) showOrders(data);
+  if (changes !== null) showOrders(changes);
   showState("live", "Live");
   tick();
 }
 
+/** @param {{ arrived: Order[], cancelled: Order[] }} changes */
 function showOrders({ arrived, cancelled }) {
   board.show();
   showRecent(kitchen.recent, recall);
@@ -140,53 +160,62 @@ function showOrders({ arrived, cancelled }) {
   document.title = `${numberText(kitchen.total("received"))} to make · Kitchen`;
 }
 
-/** Keep the ids of the cards, so that a cancellation during a reload is not missed. */
+/** Store the ids of the cards, so that a cancellation during a reload is not missed. */
 function remember() {
-  const ids = JSON.stringify(kitchen.shown);
+  const ids = JSON.stringify(kitchen.ids);
   if (localStorage.getItem(REMEMBERED) !== ids) localStorage.setItem(REMEMBERED, ids);
 }
 
+/** @param {unknown} error @param {number} failures */
 function showFailure(error, failures) {
   if (error instanceof SignInNeeded) {
     polling.stop();
-    showDoor(signIn ? signInWords : NO_SIGN_IN, undefined, signIn !== null);
+    showAccess(signIn ? signInWords : NO_SIGN_IN, undefined, signIn !== null);
     signInWords = "";
   } else if (error instanceof Refused) {
-    showDoor("Your account may not see the kitchen. Ask whoever runs the cafe’s system.", "No access");
-  } else if (element("door").hidden && (failures > 1 || !navigator.onLine || lastNews === null)) {
-    showOutage(error.message);
+    showAccess("Your account may not see the kitchen. Ask the cafe’s administrator.", "No access");
+  } else if (element("access").hidden && (failures > 1 || !navigator.onLine || updatedAt === null)) {
+    showOutage(messageOf(error));
   }
 }
 
-/** Show since when there is no response; the cards stay, and moves are refused until there is one. */
+/** @param {unknown} error */
+const messageOf = (error) => (error instanceof Error ? error.message : String(error));
+
+/** Show why and since when there is no response; the cards stay, and moves are refused. @param {string} reason */
 function showOutage(reason) {
-  const since = lastNews ? ` What you see is from ${exactTimeText(lastNews)}, and no move is taken until the screen is back.` : "";
+  const since = updatedAt ? ` The orders are as of ${exactTimeText(updatedAt)}, and cannot be moved until the screen is connected again.` : "";
   outage = `${reason}.${since}`;
   showState(navigator.onLine ? "stale" : "offline", navigator.onLine ? "Not current" : "Offline");
   showBar();
 }
 
 function tick() {
-  if (!kitchen.known || !element("door").hidden) return;
+  if (!kitchen.known || !element("access").hidden) return;
   board.tick();
   showBar();
   const late = kitchen.newlyOverdue(now(), settings);
-  if (late.length && settled) sound.play("overdue");
-  settled = true;
+  if (late.length && hasTicked) sound.play("overdue");
+  hasTicked = true;
 }
 
-/** Whether the first orders have been shown, which are overdue silently. */
-let settled = false;
+/** False at the first orders: those that are overdue then make no sound. */
+let hasTicked = false;
 
 // --- Moves ---
 
+/** @param {number} pause milliseconds */
 const later = (pause) => new Promise((resolve) => setTimeout(resolve, pause));
 
-/** An id as a part of a path. Browsers remove `.` and `..` unless they are escaped twice. */
+/** Escape an id as a part of a path. Browsers remove `.` and `..` unless they are escaped twice. @param {string} id */
 const escaped = (id) => (/^\.{1,2}$/.test(id) ? id.replaceAll(".", "%252E") : encodeURIComponent(id));
 
-/** Send a move; without a response, or with a 5xx, send the same request again. */
-async function request(order, body) {
+/**
+ * Send a move; without a response, or after a 5xx or 429, send the same request again.
+ * @param {Order} order
+ * @param {{ state: Api.State, reason: string | undefined }} body
+ */
+async function sendMove(order, body) {
   const path = `/orders/${escaped(order.order_id)}`;
   const options = {
     signIn, method: "PATCH", body: JSON.stringify(body),
@@ -206,62 +235,76 @@ async function request(order, body) {
   return send(path, options);
 }
 
-/** Return why a move failed. */
+/** Return why a move failed. @param {number} status @param {Partial<Api.ChangeRefused> | null} body */
 function refusal(status, body) {
   const current = body?.order;
-  if (status === 412 && current) return `another screen has moved it: ${STATE_WORDS[current.state]}`;
+  if (status === 412 && current) return `another screen moved it: ${STATE_WORDS[current.state]}`;
   if (status === 403) return "your account may not do this; ask a manager";
-  if (status === 404) return "it is not recorded yet, or no longer there";
+  if (status === 404) return "it is not recorded yet, or no longer exists";
   const words = Object.values(body?.errors ?? {})[0] ?? body?.message;
   return status < 500 && typeof words === "string" ? words.replace(/\.$/, "") : `the order service reports an error (${status})`;
 }
 
-/** Move an order to a state; its card stays where it is, as pending, until the response comes. */
-async function move(order, target, reason = undefined) {
+/**
+ * Move an order to a state; its card stays where it is, as pending, until the response arrives.
+ * @param {Order} order
+ * @param {Api.State | null | undefined} target none: the order has no next state
+ * @param {string} [reason]
+ */
+async function move(order, target, reason) {
   const id = order.order_id;
-  if (pending.has(id)) return;
+  if (!target || pending.has(id)) return;
   const name = title(order);
   if (outage || !navigator.onLine) {
     if (!outage) showOutage("This device is offline");
-    return showMessage("trouble", `${name} was not moved.`, TROUBLE);
+    return showMessage("trouble", `${name} was not moved.`, TROUBLE_TIME);
   }
   pending.set(id, target);
   board.show();
   let trouble = "";
   try {
-    const response = await request(order, { state: target, reason });
+    const response = await sendMove(order, { state: target, reason });
     const body = await response.json().catch(() => null);
     const current = response.ok ? body : body?.order;
     if (current?.order_id === id) kitchen.confirm(current, performance.now());
     if (!response.ok) trouble = refusal(response.status, body);
   } catch (error) {
     if (error instanceof SignInNeeded) showFailure(error, 1);
-    trouble = error.message;
+    trouble = messageOf(error);
   }
   pending.delete(id);
-  if (trouble) showMessage("trouble", `${name} was not moved: ${trouble}.`, TROUBLE);
-  // A cancelled order that was brought back is not cancelled again without a reason.
-  else showMessage("undo", `${name}: ${STATE_WORDS[target]}`, UNDO, order.state !== "cancelled" && { order: kitchen.order(id), target: order.state });
+  if (trouble) showMessage("trouble", `${name} was not moved: ${trouble}.`, TROUBLE_TIME);
+  else {
+    const moved = kitchen.order(id);
+    // Undoing a recall of a cancelled order would cancel it again, for which a reason is needed.
+    const undo = moved && order.state !== "cancelled" ? { order: moved, target: order.state } : null;
+    showMessage("undo", `${name}: ${STATE_WORDS[target]}`, UNDO_TIME, undo);
+  }
   write(element("announcement"), element("bar-words").textContent);
-  if (element("door").hidden) showOrders({ arrived: [], cancelled: [] });
+  if (element("access").hidden) showOrders({ arrived: [], cancelled: [] });
 }
 
+/** @param {Order} order */
 const recall = (order) => move(order, order.recall_to);
 
+/** @param {Order} order */
 function more(order) {
-  const mayCancel = order.state !== "ready" || (signIn?.groups ?? ["manager"]).includes("manager");
+  const isManager = (signIn?.groups ?? ["manager"]).includes("manager");
+  const mayCancel = order.state in NEXT && (order.state !== "ready" || isManager);
   openOrder(order, mayCancel, (target, reason) => move(order, target, reason));
 }
 
-function seen(order) {
-  kitchen.see(order.order_id);
+/** @param {Order} order */
+function acknowledge(order) {
+  kitchen.acknowledge(order.order_id);
   remember();
   board.show();
 }
 
-// --- What a person may do ---
+// --- Controls ---
 
 element("undo").addEventListener("click", () => {
+  if (!message?.undo) return;
   const { order, target } = message.undo;
   message = null;
   showBar();
@@ -272,25 +315,25 @@ element("sound").addEventListener("click", () => later(100).then(() => sound.pla
 element("sign-in").addEventListener("click", () => signIn?.start());
 element("sign-out").addEventListener("click", () => {
   polling.stop();
-  showDoor("", "Signed out");
+  showAccess("", "Signed out");
   localStorage.removeItem(REMEMBERED);
   signIn?.end();
 });
 window.addEventListener("offline", () => {
-  if (element("door").hidden) showOutage("This device is offline");
+  if (element("access").hidden) showOutage("This device is offline");
 });
 
-/** Why the last try to sign in did not succeed. */
+/** The reason why the last sign-in failed. */
 let signInWords = "";
 try {
   await signIn?.finish();
 } catch (error) {
-  signInWords = error.message;
+  signInWords = messageOf(error);
 }
 showSound();
 stayAwake();
 const isOpen = () => OPEN.some((state) => kitchen.column(state).length > 0);
-// A page that is loaded anew may be silent until somebody touches it, so that waits until nothing is open.
+// A reloaded page may be silent until it is touched, so wait until no order is open.
 renewWhenIdle(isOpen);
-const polling = poll(ask, showResponse, showFailure, { every: () => about(isOpen() ? BUSY : QUIET) });
+const polling = poll(request, showResponse, showFailure, { every: () => about(isOpen() ? ACTIVE_POLL : IDLE_POLL) });
 setInterval(tick, TICK);

@@ -1,7 +1,7 @@
-/** The order board: polls the API, every second while orders move, and shows what it says. */
+/** The order board: polls the API, every second while orders arrive, and shows the response. */
 
 import { read, Refused } from "./api.js";
-import { clearBoard, isRead, settle, showAges, showBoard, showWay } from "./board.js";
+import { clearBoard, isHeld, settle, showAges, showBoard, showFlow } from "./board.js";
 import { arrangeLabels } from "./charts.js";
 import { element, mark, show, write } from "./dom.js";
 import { fitWall, keepFitting } from "./fit.js";
@@ -10,56 +10,56 @@ import { about, poll } from "./polling.js";
 import { renewWhenIdle, stayAwake } from "./screen.js";
 import { settings } from "./settings.js";
 import { SignIn, SignInNeeded } from "./sign-in.js";
-import { degradedWords, learn, staleWords } from "./status.js";
+import { degradedWords, readStatus, staleWords } from "./status.js";
 
-const OFTEN = 1_000; // milliseconds to the next poll
-const SELDOM = 3_000; // the same after `LIVELY` without a change: most polls of a day, and what a screen costs
-const LIVELY = 25_000;
-const OLD_NEWS = 15_000; // a cache on the way may repeat an answer; after this long the page says so
-const QUIET = 20_000; // at least this long between two announcements to a screen reader
-const WELCOME = 6_000; // how long the page says that it is back
+const ACTIVE_POLL = 1_000; // milliseconds to the next poll
+const IDLE_POLL = 3_000; // the same when nothing has changed for `IDLE_AFTER`
+const IDLE_AFTER = 25_000;
+const STALE_AFTER = 15_000; // caches may repeat a response for so long
+const ANNOUNCE_EVERY = 20_000; // the least time between two announcements to a screen reader
+const RECOVERY_NOTICE = 6_000; // for how long it is shown
 const TICK = 1_000;
 
-const NO_SIGN_IN = "This page does not know where to sign in. Ask whoever runs the cafe’s system to check config.js.";
+const NO_SIGN_IN = "Sign-in is not set up for this page. Ask the cafe’s administrator to check config.js.";
 
 const signIn = settings.signIn ? new SignIn(settings.signIn) : null;
 
-/** What the board shows. */
+/** The status on the page. @type {Status | null} */
 let status = null;
-/** What the status was read from, for the next question. */
+/** @type {string | null} */
 let etag = null;
-/** When the figures were last true. */
-let lastNews = null;
+/** When the figures were last confirmed. @type {Date | null} */
+let updatedAt = null;
 /** When a figure or an order last changed. */
 let changedAt = 0;
 let paused = false;
 
-/** Ask for news: the status, its tag, and whether this was only said again by a cache. */
-async function ask() {
+async function request() {
   const response = await read("/order-status", {
-    etag: status && etag, signIn, parse: (body) => learn(body, status, now()),
+    etag: status && etag, signIn,
+    parse: (/** @type {Untrusted<Api.OrderStatus>} */ body) => readStatus(body, status, now()),
   });
-  // A cache that cannot reach the service may go on repeating what it has.
-  const tooOld = response.age > OLD_NEWS;
-  const news = response.data ?? status;
-  const same = response.data !== null && status !== null && news.generatedAt !== null && news.generatedAt === status.generatedAt;
-  return { status: news, etag: response.etag, repeated: tooOld || same };
+  const latest = response.data ?? status;
+  if (latest === null) throw new Error("The order service sent an invalid response");
+  // A cache that cannot reach the service may keep returning an old response.
+  const same = response.data !== null && latest.generatedAt !== null && latest.generatedAt === status?.generatedAt;
+  return { status: latest, etag: response.etag, repeated: response.age > STALE_AFTER || same };
 }
 
-// --- What the page says of itself ---
+// --- The page itself ---
 
 let unannounced = 0;
 let announcedAt = 0;
 let announcedLevel = "good";
 
-/** Tell a screen reader about new orders, several at once when they come fast, and about trouble. */
+/** Announce new orders in groups, and trouble at once. @param {number} arrived @param {Level} level @param {string} words */
 function announce(arrived, level, words) {
   unannounced += arrived;
   const trouble = level !== announcedLevel && (level === "stuck" || announcedLevel === "stuck");
   const since = now() - announcedAt;
-  if (!trouble && (unannounced === 0 || since < QUIET)) {
-    // The same words again are heard only where there were none in between.
-    if (since > QUIET / 2) write(element("announcement"), "");
+  if (!trouble && (unannounced === 0 || since < ANNOUNCE_EVERY)) {
+    // Equal words are announced again only if the element was empty in between.
+    if (since > ANNOUNCE_EVERY / 2) write(element("announcement"), "");
     return;
   }
   const orders = unannounced === 1 ? "A new order." : unannounced ? `${numberText(unannounced)} new orders.` : "";
@@ -69,7 +69,7 @@ function announce(arrived, level, words) {
   announcedAt = now();
 }
 
-/** Say how the page is: by its style, by a word, and by a sentence where there is something to say. */
+/** @param {string} state @param {string} words @param {string} notice */
 function showState(state, words, notice) {
   mark(document.body, "data-state", state);
   write(element("state"), words);
@@ -78,107 +78,103 @@ function showState(state, words, notice) {
 }
 
 function showUpdated() {
-  const old = lastNews !== null && now() - lastNews > OLD_NEWS && !paused;
-  const age = old ? `, ${ageText(lastNews)}` : "";
-  write(element("updated"), lastNews ? `updated ${exactTimeText(lastNews)}${age}` : "no figures yet");
+  const age = updatedAt && isStale(updatedAt) && !paused ? `, ${ageText(updatedAt)}` : "";
+  write(element("updated"), updatedAt ? `updated ${exactTimeText(updatedAt)}${age}` : "no figures yet");
 }
 
-/**
- * Show the board, or the door before it.
- * @param {string | null} title null: the board
- * @param {boolean} mayTry whether signing in may help
- */
-function showDoor(title, words = "", mayTry = false) {
-  const closed = title !== null;
-  if (closed) {
+/** @param {Date} time */
+const isStale = (time) => now() - time.getTime() > STALE_AFTER;
+
+/** Show why the board is not available; without a title, the board. @param {string | null} title */
+function showAccess(title, words = "", canSignIn = false) {
+  const denied = title !== null;
+  if (denied) {
     clearBoard();
-    [status, etag, lastNews] = [null, null, null];
+    [status, etag, updatedAt] = [null, null, null];
     document.title = "Cafe orders";
-    write(element("door-title"), title);
-    write(element("door-words"), words);
-    showState("door", mayTry ? "Signed out" : "No access", "");
+    write(element("access-title"), title);
+    write(element("access-words"), words);
+    showState("no-access", canSignIn ? "Signed out" : "No access", "");
     write(element("updated"), "");
     write(element("announcement"), `${title}. ${words}`);
   }
-  show(element("door"), closed);
-  show(element("board"), !closed);
-  show(element("sign-in"), mayTry);
-  show(element("pause"), !closed);
+  show(element("access"), denied);
+  show(element("board"), !denied);
+  show(element("sign-in"), canSignIn);
+  show(element("pause"), !denied);
   show(element("sign-out"), signIn?.session != null);
 }
 
-let welcome;
+/** @type {number | undefined} */
+let recovery;
 
-/** A word after a time without news, until it was seen for a while. */
-function backAgain() {
-  if (["stale", "offline"].includes(document.body.dataset.state ?? "") && lastNews !== null) {
-    clearTimeout(welcome);
-    welcome = setTimeout(() => {
-      welcome = undefined;
+/** Return the notice for a while after an outage. */
+function recoveryNotice() {
+  if (["stale", "offline"].includes(document.body.dataset.state ?? "") && updatedAt !== null) {
+    clearTimeout(recovery);
+    recovery = setTimeout(() => {
+      recovery = undefined;
       if (document.body.dataset.state === "live") write(element("notice"), "");
-    }, WELCOME);
+    }, RECOVERY_NOTICE);
   }
-  return welcome === undefined ? "" : "Back again: what you see is up to date.";
+  return recovery === undefined ? "" : "Connected again: this page is up to date.";
 }
 
-/** Return the part of a status that shows a change; the time of the last comparison moves every minute. */
+/** Return what changes with an order: the other fields change every minute. @param {Status | null} status */
 const content = (status) => JSON.stringify([status?.figures, status?.orders]);
 
-function showNews(news) {
-  const first = !element("door").hidden || lastNews === null;
-  const changed = news.status !== status;
-  const words = backAgain();
-  if (!news.repeated || lastNews === null) lastNews = new Date(now());
-  if (changed && content(news.status) !== content(status)) changedAt = now();
-  ({ status, etag } = news);
-  if (first) showDoor(null);
-  if (changed) {
-    const { arrived, level, words: way } = showBoard(status);
-    announce(arrived, level, way);
-  } else {
-    const { level, words: way } = showWay(status);
-    announce(0, level, way);
-  }
-  if (now() - lastNews > OLD_NEWS) {
-    showState("stale", "Old news", staleWords("The order service repeats an old answer", lastNews));
+/** @param {Awaited<ReturnType<typeof request>>} response */
+function showResponse(response) {
+  const first = !element("access").hidden || updatedAt === null;
+  const changed = response.status !== status;
+  const notice = recoveryNotice();
+  if (!response.repeated || updatedAt === null) updatedAt = new Date(now());
+  if (changed && content(response.status) !== content(status)) changedAt = now();
+  ({ status, etag } = response);
+  if (first) showAccess(null);
+  const { arrived, level, words } = changed ? showBoard(status) : { arrived: 0, ...showFlow(status) };
+  announce(arrived, level, words);
+  if (isStale(updatedAt)) {
+    showState("stale", "Out of date", staleWords("The order service returns an old response", updatedAt));
   } else if (status.degraded.length) {
-    showState("partial", "Live, in part", degradedWords(status.degraded));
+    showState("partial", "Partly live", degradedWords(status.degraded));
   } else {
-    showState("live", "Live", words);
+    showState("live", "Live", notice);
   }
   fitWall(first);
 }
 
+/** @param {Error} error @param {number} failures @param {number} pause milliseconds */
 function showFailure(error, failures, pause) {
   if (error instanceof SignInNeeded) {
     polling.stop();
-    showDoor("Sign in to see the orders", signIn ? signInWords : NO_SIGN_IN, signIn !== null);
+    showAccess("Sign in to see the orders", signIn ? signInWords : NO_SIGN_IN, signIn !== null);
     signInWords = "";
     return;
   }
   if (error instanceof Refused) {
-    if (signIn) showDoor("No access", "Your account may not see the orders. Ask whoever runs the cafe’s system.");
-    else showDoor("No access from here", "The orders are shown in the cafe’s own networks only. This page keeps trying by itself.");
+    if (signIn) showAccess("No access", "Your account may not see the orders. Ask the cafe’s administrator.");
+    else showAccess("No access from this network", "The orders are available in the cafe’s own networks only. This page keeps trying automatically.");
     return;
   }
-  if (!element("door").hidden) return;
+  if (!element("access").hidden) return;
   const nextTry = `Next try ${exactTimeText(new Date(now() + pause))}`;
-  if (!navigator.onLine) showState("offline", "Offline", staleWords(error.message, lastNews));
-  // One failure is no news: most are over at the next try. With nothing to show, it is.
-  else if (failures === 1 && lastNews) write(element("state"), nextTry);
-  else showState("stale", nextTry, staleWords(error.message, lastNews));
+  if (!navigator.onLine) showState("offline", "Offline", staleWords(error.message, updatedAt));
+  // Most failures are over at the next try.
+  else if (failures === 1 && updatedAt) write(element("state"), nextTry);
+  else showState("stale", nextTry, staleWords(error.message, updatedAt));
 }
 
-// --- What a person may do ---
+// --- Controls ---
 
 function togglePause() {
   paused = !paused;
-  write(element("pause"), paused ? "Go on" : "Pause");
+  write(element("pause"), paused ? "Resume" : "Pause");
   if (paused) {
     polling.stop();
     showState("paused", "Paused", "");
   } else {
-    showState("live", "Going on", "");
+    showState("live", "Resuming", "");
     polling.start();
   }
 }
@@ -194,27 +190,27 @@ if (document.documentElement.classList.contains("kiosk")) {
   stayAwake();
 }
 keepFitting(arrangeLabels);
-write(element("zone"), `Times are those of ${timeZone.replaceAll("_", " ")}.`);
+write(element("zone"), `Times are in the time zone ${timeZone.replaceAll("_", " ")}.`);
 element("pause").addEventListener("click", togglePause);
 element("sign-in").addEventListener("click", () => signIn?.start());
 element("sign-out").addEventListener("click", () => {
   polling.stop();
-  showDoor("Signed out", "", false);
+  showAccess("Signed out");
   signIn?.end();
 });
 window.addEventListener("offline", () => {
-  if (!paused && element("door").hidden) showState("offline", "Offline", staleWords("This device is offline", lastNews));
+  if (!paused && element("access").hidden) showState("offline", "Offline", staleWords("This device is offline", updatedAt));
 });
 
-/** Why the last try to sign in did not succeed. */
+/** The reason why the last sign-in failed. */
 let signInWords = "";
 try {
   await signIn?.finish();
 } catch (error) {
-  signInWords = error.message;
+  signInWords = error instanceof Error ? error.message : String(error);
 }
-const polling = poll(ask, showNews, showFailure, {
-  every: (failures) => (failures > 0 || now() - changedAt < LIVELY ? OFTEN : about(SELDOM)),
+const polling = poll(request, showResponse, showFailure, {
+  every: (failures) => (failures > 0 || now() - changedAt < IDLE_AFTER ? ACTIVE_POLL : about(IDLE_POLL)),
 });
 setInterval(tick, TICK);
-renewWhenIdle(() => paused || isRead() || document.querySelector("[open]") !== null);
+renewWhenIdle(() => paused || isHeld() || document.querySelector("[open]") !== null);

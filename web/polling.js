@@ -1,51 +1,49 @@
-/** Asking again and again: one question at a time, more slowly while it fails, in a hidden tab only if wanted. */
+/** Polling: one request at a time, with longer pauses while requests fail, and none in a hidden tab unless wanted. */
 
-const AT_MOST = 30_000; // the longest pause between two tries
+const LONGEST_PAUSE = 30_000; // milliseconds
 
-/**
- * The pause after a number of failures in a row: twice as long each time, and a little random,
- * so that all the screens of a cafe do not come back in the same moment.
- */
-function pauseAfter(failures, every) {
-  return Math.min(AT_MOST, every * 2 ** failures) * (1 - Math.random() / 4);
-}
-
-/** Change a pause by up to a tenth at random, so that several screens do not send their requests together. */
+/** Change a pause by up to a tenth at random, so that several screens do not send their requests together. @param {number} pause */
 export const about = (pause) => pause * (0.9 + Math.random() / 5);
 
 /**
- * Ask until the page is closed; an answer that comes while stopped is not shown.
- * `onFailure` gets the error, how many there were in a row, and the milliseconds to the next try.
- * `every` returns the pause after a number of failures in a row, mostly none; with `whileHidden`, a hidden tab polls, too.
+ * Poll until the page is closed; a response that arrives while stopped is ignored.
+ * @template T
+ * @param {() => Promise<T>} request
+ * @param {(response: T) => void} onResponse
+ * @param {(error: Error, failures: number, pause: number) => void} onFailure with the failures in a row
+ * @param {{ every: (failures: number) => number, whileHidden?: boolean }} options `every` returns the pause
  */
-export function poll(ask, onAnswer, onFailure, { every, whileHidden = false }) {
-  let asking = false;
-  let stopped = false;
+export function poll(request, onResponse, onFailure, { every, whileHidden = false }) {
+  let isBusy = false;
+  let isStopped = false;
   let failures = 0;
+  /** @type {number | undefined} */
   let timer;
 
   async function turn() {
     clearTimeout(timer);
-    if (asking || stopped || (document.hidden && !whileHidden)) return;
-    asking = true;
+    if (isBusy || isStopped || (document.hidden && !whileHidden)) return;
+    isBusy = true;
     let pause;
     let report;
     try {
-      const answer = await ask();
+      const response = await request();
       failures = 0;
-      report = () => onAnswer(answer);
-    } catch (error) {
+      report = () => onResponse(response);
+    } catch (caught) {
       failures += 1;
-      pause = pauseAfter(failures, every(failures));
-      report = () => onFailure(error, failures, pause);
+      const error = caught instanceof Error ? caught : new Error(String(caught));
+      const retryIn = Math.min(LONGEST_PAUSE, every(failures) * 2 ** failures) * (1 - Math.random() / 4);
+      pause = retryIn;
+      report = () => onFailure(error, failures, retryIn);
     }
-    asking = false;
-    if (stopped) return;
+    isBusy = false;
+    if (isStopped) return;
     try {
       report();
     } finally {
-      // Polling goes on after an error in `onAnswer`. The pause is computed last, because a response may change it.
-      if (!stopped) timer = setTimeout(turn, pause ?? every(failures));
+      // Polling continues after an error in `onResponse`. The pause is computed last, because a response may change it.
+      if (!isStopped) timer = setTimeout(turn, pause ?? every(failures));
     }
   }
 
@@ -54,11 +52,11 @@ export function poll(ask, onAnswer, onFailure, { every, whileHidden = false }) {
   turn();
   return {
     stop() {
-      stopped = true;
+      isStopped = true;
       clearTimeout(timer);
     },
     start() {
-      stopped = false;
+      isStopped = false;
       failures = 0;
       turn();
     },

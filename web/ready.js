@@ -1,70 +1,79 @@
-/** The screen at the counter: which numbers are made, and which are ready. It runs for weeks without anybody. */
+/** The screen at the counter: which orders are being made, and which are ready. It runs unattended for weeks. */
 
 import { read } from "./api.js";
-import { element, make, mark, show, write } from "./dom.js";
+import { element, make, mark, show, targetOf, write } from "./dom.js";
 import { exactTimeText, locale, now, numberText, setClock, timeText } from "./formats.js";
 import { about, poll } from "./polling.js";
 import { renewWhenIdle, stayAwake } from "./screen.js";
 import { Sound } from "./sound.js";
 
-const BUSY = 2_000; // milliseconds to the next request
-const QUIET = 5_000; // the same while no order is open
+const ACTIVE_POLL = 2_000; // milliseconds to the next request
+const IDLE_POLL = 5_000; // the same while no order is open
 const TICK = 1_000;
-const PAGE = 8_000; // for how long a page is shown where not all numbers fit
-const OLD = 15_000; // after so long without a response the screen shows that it is not current
-// The sizes of a number, in hundredths of the window's height: the last one is read from the end of a queue.
+const PAGE_TIME = 8_000; // for how long a page is shown where not all numbers fit
+const STALE_AFTER = 15_000; // without a response the screen shows then that it is out of date
+// The sizes of a number, in hundredths of the window's height; the smallest can be read from the end of a queue.
 const PREPARING_SIZES = [20, 17, 14, 12];
 const READY_SIZES = [34, 28, 24, 20, 17, 14, 12];
 
 const sound = new Sound(() => {});
 
+/** @type {string | null} */
 let etag = null;
-/** What the screen shows. */
-let shown = null;
-let lastResponse = null;
-let isOpen = false;
+/** The numbers on the screen. @type {ReturnType<typeof readNumbers> | null} */
+let displayed = null;
+/** @type {Date | null} */
+let updatedAt = null;
 
-async function ask() {
-  const response = await read("/ready", { etag: shown && etag, parse: ({ now: time, preparing, ready }) => {
-    if (![preparing, ready].every(Array.isArray)) throw new TypeError("not the ready numbers");
-    isOpen = preparing.length + ready.length > 0;
-    return { time: Date.parse(time), preparing: preparing.map(String), ready: ready.map(({ number }) => String(number)) };
-  } });
+/** @param {Api.Ready} body */
+function readNumbers({ now: time, preparing, ready }) {
+  if (![preparing, ready].every(Array.isArray)) throw new TypeError("not the ready numbers");
+  return { time: Date.parse(time), preparing: preparing.map(String), ready: ready.map(({ number }) => String(number)) };
+}
+
+async function request() {
+  const response = await read("/ready", { etag: displayed && etag, parse: readNumbers });
   if (response.data) setClock(response.data.time);
   return response;
 }
 
 // --- Numbers ---
 
-/** A list of numbers: as large as they all fit, and at the smallest size in pages that take turns. */
+/** A list of numbers, at the largest size at which all fit; if they do not fit at the smallest size, in pages. */
 class Numbers {
   #list;
   #counter;
   #sizes;
+  /** @type {string[]} */
   #numbers = [];
   #perPage = Infinity;
   #page = 0;
 
+  /** @param {string} name @param {number[]} sizes */
   constructor(name, sizes) {
     this.#sizes = sizes;
     this.#list = element(name);
     this.#counter = element(`${name}-page`);
-    this.#list.addEventListener("animationend", ({ target }) => target.classList.remove("new"));
+    this.#list.addEventListener("animationend", (event) => targetOf(event).classList.remove("new"));
   }
 
-  /** Show these numbers; `fresh` ones are highlighted for a while. */
+  get #entries() {
+    return this.#list.querySelectorAll("li");
+  }
+
+  /** Show these numbers; highlight `fresh` ones for a while. @param {string[]} numbers @param {string[]} fresh */
   show(numbers, fresh = []) {
-    const there = new Map([...this.#list.children].map((entry) => [entry.textContent, entry]));
-    this.#list.replaceChildren(...numbers.map((number) => there.get(number) ?? make("li", "", number)));
+    const known = new Map([...this.#entries].map((entry) => [entry.textContent, entry]));
+    this.#list.replaceChildren(...numbers.map((number) => known.get(number) ?? make("li", "", number)));
     for (const number of fresh) this.#list.children[numbers.indexOf(number)]?.classList.add("new");
     if (fresh.length) this.#page = 0;
     this.#numbers = numbers;
     this.fit();
   }
 
-  /** Find the largest size at which all fit; where none is small enough, how many make a page. */
+  /** Find the largest size at which all fit; if no size is small enough, how many fit on a page. */
   fit() {
-    const entries = [...this.#list.children];
+    const entries = this.#entries;
     for (const entry of entries) show(entry, true);
     const overflows = () => this.#list.scrollHeight > this.#list.clientHeight + 1 || this.#list.scrollWidth > this.#list.clientWidth + 1;
     for (const size of this.#sizes) {
@@ -87,7 +96,7 @@ class Numbers {
   #showPage() {
     const pages = Math.max(1, Math.ceil(this.#numbers.length / this.#perPage));
     this.#page %= pages;
-    for (const [index, entry] of [...this.#list.children].entries()) {
+    for (const [index, entry] of this.#entries.entries()) {
       show(entry, Math.floor(index / this.#perPage) === this.#page);
     }
     write(this.#counter, pages > 1 ? `${numberText(this.#page + 1)} of ${numberText(pages)}` : "");
@@ -97,10 +106,12 @@ class Numbers {
 const preparing = new Numbers("preparing", PREPARING_SIZES);
 const ready = new Numbers("ready", READY_SIZES);
 
+/** @param {Awaited<ReturnType<typeof request>>} response */
 function showResponse({ data, etag: tag }) {
-  lastResponse = new Date(now());
-  if (data !== null && !(shown && data.time < shown.time)) {
-    const fresh = shown ? data.ready.filter((number) => !shown.ready.includes(number)) : [];
+  updatedAt = new Date(now());
+  if (data !== null && !(displayed && data.time < displayed.time)) {
+    const before = displayed?.ready ?? data.ready;
+    const fresh = data.ready.filter((number) => !before.includes(number));
     preparing.show(data.preparing);
     ready.show(data.ready, fresh);
     show(element("nothing"), data.ready.length === 0);
@@ -108,7 +119,7 @@ function showResponse({ data, etag: tag }) {
       sound.play("ready");
       write(element("announcement"), `Ready: ${fresh.join(", ")}`);
     }
-    [shown, etag] = [data, tag];
+    [displayed, etag] = [data, tag];
   }
   tick();
 }
@@ -117,15 +128,16 @@ function tick() {
   const date = new Date(now());
   mark(element("clock"), "lang", locale);
   write(element("clock"), timeText(date));
-  if (lastResponse === null) return;
-  const old = now() - lastResponse > OLD || !navigator.onLine;
-  mark(document.body, "data-state", old ? "stale" : "live");
-  write(element("updated"), old ? `not current since ${exactTimeText(lastResponse)}` : `updated ${exactTimeText(lastResponse)}`);
+  if (updatedAt === null) return;
+  const isStale = now() - updatedAt.getTime() > STALE_AFTER || !navigator.onLine;
+  mark(document.body, "data-state", isStale ? "stale" : "live");
+  write(element("updated"), `${isStale ? "out of date since" : "updated"} ${exactTimeText(updatedAt)}`);
 }
 
+/** @param {Error} error @param {number} failures */
 function showFailure(error, failures) {
-  if (lastResponse !== null) return tick();
-  if (failures > 1) write(element("updated"), `${error.message}. This screen keeps trying by itself.`);
+  if (updatedAt !== null) return tick();
+  if (failures > 1) write(element("updated"), `${error.message}. This screen keeps trying automatically.`);
 }
 
 function fit() {
@@ -135,12 +147,13 @@ function fit() {
 
 stayAwake();
 renewWhenIdle();
-poll(ask, showResponse, showFailure, { every: () => about(isOpen ? BUSY : QUIET) });
+const isOpen = () => displayed !== null && displayed.preparing.length + displayed.ready.length > 0;
+poll(request, showResponse, showFailure, { every: () => about(isOpen() ? ACTIVE_POLL : IDLE_POLL) });
 setInterval(tick, TICK);
 setInterval(() => {
   preparing.turn();
   ready.turn();
-}, PAGE);
+}, PAGE_TIME);
 window.addEventListener("resize", fit);
 window.addEventListener("offline", tick);
 document.fonts.addEventListener("loadingdone", fit);

@@ -1,11 +1,11 @@
-/** What a screen needs that stays on for months: it does not go dark, and it loads a new version of the page. */
+/** For screens that stay on for months: keep them awake, and reload the page after a deploy. */
 
 import { deployed } from "./settings.js";
 
 const TIMEOUT = 10_000; // milliseconds
-const EVERY = 10 * 60_000; // milliseconds between two checks for a later deploy
+const CHECK_EVERY = 10 * 60_000; // milliseconds between two checks for a deploy
 
-/** Keep the screen on: a wake lock ends when the page is hidden, so request it again when it is shown. */
+/** Keep the screen on. A wake lock ends when the page is hidden, so request it again when the page is visible. */
 export function stayAwake() {
   const request = async () => {
     try {
@@ -24,10 +24,10 @@ export function renewWhenIdle(isBusy = () => false) {
     if (document.hidden || isBusy()) return;
     try {
       const response = await fetch("/config.js", { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT) });
-      const [latest] = /{.*}/s.exec(await response.text());
-      if (response.ok && JSON.stringify(JSON.parse(latest)) !== deployed) location.reload();
+      const latest = /{.*}/s.exec(await response.text())?.[0];
+      if (response.ok && latest && JSON.stringify(JSON.parse(latest)) !== deployed) location.reload();
     } catch {
       // Without a readable config.js there is nothing to compare: check again later.
     }
-  }, EVERY);
+  }, CHECK_EVERY);
 }

@@ -1,31 +1,40 @@
-/** The stack's settings, from config.js: a value that the page cannot use is replaced, and reported in the console. */
+/** The settings from config.js: an unusable value is replaced by a default, and reported in the console. */
 
-const TIME_LIMIT = 10_000; // milliseconds; after that the page starts without config.js
+const TIMEOUT = 10_000; // milliseconds; after that the page starts without config.js
 
+/** @param {unknown} value @returns {value is string} */
 const isText = (value) => typeof value === "string" && value !== "";
 
-const isMinutes = (value) => Number.isInteger(value) && value > 0;
+/** @param {unknown} value @returns {value is string} */
+const isPath = (value) => isText(value) && /^\/[\w-]+$/.test(value);
 
+/** @param {unknown} value @returns {value is string} */
+const isTimeZone = (value) => isText(value) && Boolean(new Intl.DateTimeFormat("en", { timeZone: value }));
+
+/** @param {unknown} value @returns {value is string} */
+const isLocale = (value) => isText(value) && Boolean(new Intl.NumberFormat(value));
+
+/** @param {unknown} value @returns {value is number} */
+const isMinutes = (value) => typeof value === "number" && Number.isInteger(value) && value > 0;
+
+/** @param {unknown} value @returns {value is boolean} */
+const isBoolean = (value) => typeof value === "boolean";
+
+/** @param {unknown} value @returns {value is SignInSettings | null} */
 function isSignIn(value) {
   if (value === null) return true;
-  const { protocol } = new URL(value.domain);
-  return ["https:", "http:"].includes(protocol) && isText(value.clientId) && isText(value.scope);
+  const { domain, clientId, scope } = /** @type {Record<string, unknown>} */ (value);
+  return isText(domain) && ["https:", "http:"].includes(new URL(domain).protocol) && isText(clientId) && isText(scope);
 }
 
-/** For each setting that the pages use: whether a value can be used (an error: no), and what takes its place. */
-const USED = {
-  apiBase: [(value) => isText(value) && /^\/[\w-]+$/.test(value), "/prod"],
-  timeZone: [(value) => isText(value) && new Intl.DateTimeFormat("en", { timeZone: value }), "UTC"],
-  locale: [(value) => isText(value) && new Intl.NumberFormat(value), "en-US"],
-  signIn: [isSignIn, null],
-  staffSignIn: [isSignIn, null],
-  warnMinutes: [isMinutes, 3],
-  overdueMinutes: [isMinutes, 6],
-  ordersApiKey: [(value) => typeof value === "boolean", false],
-};
-
-function use(name) {
-  const [isUsable, substitute] = USED[name];
+/**
+ * @template T
+ * @param {string} name
+ * @param {(value: unknown) => value is T} isUsable an exception means no
+ * @param {T} otherwise
+ * @returns {T}
+ */
+function use(name, isUsable, otherwise) {
   let value;
   try {
     value = config?.[name];
@@ -33,11 +42,11 @@ function use(name) {
   } catch {
     // Reported below.
   }
-  if (config !== null) console.error(`config.js: ${name} cannot be used; this page uses`, substitute, "instead of", value);
-  return substitute;
+  if (config !== null) console.error(`config.js: ${name} cannot be used; this page uses`, otherwise, "instead of", value);
+  return otherwise;
 }
 
-function written() {
+function serialize() {
   try {
     return JSON.stringify(config);
   } catch {
@@ -45,21 +54,29 @@ function written() {
   }
 }
 
-/** The settings that config.js exports; null where it cannot be used. */
+/** What config.js exports; null where it cannot be used. @type {Record<string, unknown> | null} */
 let config = null;
 const late = new Promise((_, reject) => {
-  setTimeout(reject, TIME_LIMIT, new Error(`no answer within ${TIME_LIMIT / 1000} s`));
+  setTimeout(reject, TIMEOUT, new Error(`no response within ${TIMEOUT / 1000} s`));
 });
 try {
-  const module = await Promise.race([import("./config.js"), late]);
-  if (module.settings === null || typeof module.settings !== "object") throw new TypeError("it exports no settings");
-  config = module.settings;
+  const exports = await Promise.race([import("./config.js"), late]);
+  if (exports.settings === null || typeof exports.settings !== "object") throw new TypeError("it exports no settings");
+  config = exports.settings;
 } catch (error) {
   console.error("config.js cannot be used:", error);
 }
 
-/** The settings that the pages use. */
-export const settings = Object.fromEntries(Object.keys(USED).map((name) => [name, use(name)]));
+export const settings = {
+  apiBase: use("apiBase", isPath, "/prod"),
+  timeZone: use("timeZone", isTimeZone, "UTC"),
+  locale: use("locale", isLocale, "en-US"),
+  signIn: use("signIn", isSignIn, null),
+  staffSignIn: use("staffSignIn", isSignIn, null),
+  warnMinutes: use("warnMinutes", isMinutes, 3),
+  overdueMinutes: use("overdueMinutes", isMinutes, 6),
+  ordersApiKey: use("ordersApiKey", isBoolean, false),
+};
 
 /** The settings of config.js as JSON, to compare with those of a later deploy. */
-export const deployed = written();
+export const deployed = serialize();

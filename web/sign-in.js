@@ -1,44 +1,46 @@
 /**
- * Signing in at the user pool's own page: OAuth 2's authorization code with PKCE (RFC 7636).
+ * Sign-in at the user pool's managed login: OAuth 2's authorization code with PKCE (RFC 7636).
  *
- * The tokens live in this tab's session storage: they are gone when it is closed, and no other site sees them.
- * A staff page keeps them in the device's local storage instead: a wall tablet is signed in once.
+ * The tokens are in this tab's session storage, so they end with the tab. A staff page keeps them in local storage
+ * instead: a wall tablet is signed in once.
  */
 
 const SESSION = "cafe.session";
 const PENDING = "cafe.pending";
 const EARLY = 60_000; // milliseconds before its end at which an access token is renewed
-const TIME_LIMIT = 10_000; // milliseconds for one answer
+const TIMEOUT = 10_000; // milliseconds
 
-/** Nobody is signed in, or not any more. */
+/** There is no session, or it has ended. */
 export class SignInNeeded extends Error {}
 
+/** @param {Uint8Array} bytes */
 const base64url = (bytes) =>
   btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 
 const secret = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
 
+/** @param {string} text */
 const digest = async (text) =>
   base64url(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))));
 
-/** This page's address, which the user pool must know as one to come back to. */
+/** Return this page's address, which is one of the user pool's callback URLs. */
 const here = () => location.origin + location.pathname;
 
 export class SignIn {
-  /** Take `signIn` or `staffSignIn` of config.js, and where the tokens are kept. */
+  /** @param {SignInSettings} settings @param {Storage} storage */
   constructor({ domain, clientId, scope }, storage = sessionStorage) {
     this.domain = domain;
     this.clientId = clientId;
     this.scope = scope;
     this.storage = storage;
+    /** @type {Session | null} */
     this.session = JSON.parse(storage.getItem(SESSION) ?? "null");
   }
 
-  /** Leave for the sign-in page; it comes back here with a code. */
   async start() {
     const pending = { state: secret(), verifier: secret(), search: location.search };
     sessionStorage.setItem(PENDING, JSON.stringify(pending));
-    const question = new URLSearchParams({
+    const parameters = new URLSearchParams({
       response_type: "code",
       client_id: this.clientId,
       redirect_uri: here(),
@@ -47,26 +49,26 @@ export class SignIn {
       code_challenge: await digest(pending.verifier),
       code_challenge_method: "S256",
     });
-    location.assign(`${this.domain}/oauth2/authorize?${question}`);
+    location.assign(`${this.domain}/oauth2/authorize?${parameters}`);
   }
 
   /**
-   * Take the code with which the sign-in page came back, if it did.
-   * @throws {Error} with a sentence for the person who tried to sign in
+   * Exchange the code for tokens if the sign-in page has just redirected here.
+   * @throws {Error} with a sentence for the user
    */
   async finish() {
-    const answer = new URLSearchParams(location.search);
-    if (!answer.has("state") || !(answer.has("code") || answer.has("error"))) return;
+    const callback = new URLSearchParams(location.search);
+    if (!callback.has("state") || !(callback.has("code") || callback.has("error"))) return;
     const pending = JSON.parse(sessionStorage.getItem(PENDING) ?? "null");
     sessionStorage.removeItem(PENDING);
-    // The code is of no use twice: out of the address, and so out of the history and of bookmarks.
+    // A code is valid once: keep it out of the address, the history and bookmarks.
     history.replaceState(null, "", here() + (pending?.search ?? ""));
-    if (pending === null || answer.get("state") !== pending.state) {
-      throw new Error("That sign-in was not begun here. Please sign in again.");
+    if (pending === null || callback.get("state") !== pending.state) {
+      throw new Error("That sign-in was not started here. Please sign in again.");
     }
-    const code = answer.get("code");
+    const code = callback.get("code");
     if (code === null) {
-      throw new Error(`The sign-in did not succeed: ${answer.get("error_description") ?? answer.get("error")}.`);
+      throw new Error(`The sign-in did not succeed: ${callback.get("error_description") ?? callback.get("error")}.`);
     }
     const tokens = await this.#tokens({
       grant_type: "authorization_code", code, redirect_uri: here(), code_verifier: pending.verifier,
@@ -76,8 +78,8 @@ export class SignIn {
   }
 
   /**
-   * An access token that is good for the next question.
-   * @throws {SignInNeeded} when nobody is signed in
+   * Return an access token that is valid for the next request.
+   * @throws {SignInNeeded} when there is no session
    */
   async token() {
     if (this.session === null) throw new SignInNeeded();
@@ -86,8 +88,8 @@ export class SignIn {
   }
 
   /**
-   * Another access token, because the one there is was refused or is about to end.
-   * @throws {SignInNeeded} when the sign-in itself has ended
+   * Replace the access token, which was refused or is about to expire.
+   * @throws {SignInNeeded} when the session has ended
    */
   async renew() {
     const refresh = this.session?.refresh;
@@ -99,10 +101,10 @@ export class SignIn {
     return this.#keep(tokens, refresh ?? null);
   }
 
-  /** The groups that the access token names, null: unknown. They only say what to offer; the API decides. */
+  /** The groups in the access token. They decide only what the page offers. @returns {string[] | null} null: unknown */
   get groups() {
     try {
-      const payload = this.session.access.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+      const payload = (this.session?.access ?? "").split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
       return JSON.parse(atob(payload))["cognito:groups"] ?? [];
     } catch {
       return null;
@@ -114,19 +116,19 @@ export class SignIn {
     this.storage.removeItem(SESSION);
   }
 
-  /** Sign out here and at the sign-in page, so that the next person has to sign in. */
+  /** Sign out here and at the user pool. */
   async end() {
     const refresh = this.session?.refresh;
     this.forget();
     try {
       if (refresh) await this.#post("revoke", { token: refresh });
     } catch {
-      // It ends by itself; signing out must not fail for want of a network.
+      // The token expires anyway, and signing out must work without a network.
     }
     location.assign(`${this.domain}/logout?${new URLSearchParams({ client_id: this.clientId, logout_uri: here() })}`);
   }
 
-  /** Keep tokens, and the refresh token so far: a new one comes only where they rotate. */
+  /** Store tokens; there is a new refresh token only where they rotate. @param {Tokens} tokens @param {string | null} refresh */
   #keep(tokens, refresh) {
     this.session = {
       access: tokens.access_token,
@@ -138,21 +140,24 @@ export class SignIn {
   }
 
   /**
-   * Tokens, or null: refused.
-   * @throws {Error} when the user pool does not answer, which says nothing of the sign-in
+   * Request tokens; null: refused.
+   * @param {Record<string, string>} parameters
+   * @returns {Promise<Tokens | null>}
+   * @throws {Error} when the user pool is unavailable
    */
-  async #tokens(question) {
-    const response = await this.#post("token", question);
+  async #tokens(parameters) {
+    const response = await this.#post("token", parameters);
     if (response.ok) return response.json();
-    if (response.status >= 500 || response.status === 429) throw new Error("The sign-in service does not answer");
+    if (response.status >= 500 || response.status === 429) throw new Error("The sign-in service is unavailable");
     return null;
   }
 
-  #post(path, question) {
+  /** @param {string} path @param {Record<string, string>} parameters */
+  #post(path, parameters) {
     return fetch(`${this.domain}/oauth2/${path}`, {
       method: "POST",
-      body: new URLSearchParams({ client_id: this.clientId, ...question }),
-      signal: AbortSignal.timeout(TIME_LIMIT),
+      body: new URLSearchParams({ client_id: this.clientId, ...parameters }),
+      signal: AbortSignal.timeout(TIMEOUT),
     });
   }
 }

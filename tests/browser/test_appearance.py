@@ -235,7 +235,7 @@ def test_axe_finds_nothing_on_the_board(running_board: Board) -> None:
         found[state] = everything_wrong(board.page)
     board.page.get_by_role("button", name="Pause").click()
     found["paused"] = everything_wrong(board.page)
-    board.page.get_by_role("button", name="Go on").click()
+    board.page.get_by_role("button", name="Resume").click()
     board.site.unreachable = True
     expect(board.notice).to_contain_text("cannot be reached")
     found["stale"] = everything_wrong(board.page)
@@ -248,14 +248,14 @@ def test_axe_finds_nothing_on_the_board(running_board: Board) -> None:
 def test_axe_finds_nothing_at_the_door(running_board: Board) -> None:
     running_board.site.ask_for_sign_in()
     running_board.open("/order-status?kiosk")
-    expect(running_board.page.locator("#door")).to_be_visible()
+    expect(running_board.page.locator("#access")).to_be_visible()
     assert everything_wrong(running_board.page) == []
 
 
 def test_axe_finds_nothing_where_one_may_not_enter(running_board: Board) -> None:
     running_board.site.status = 403
     running_board.open()
-    expect(running_board.page.get_by_role("heading", name="No access from here")).to_be_visible()
+    expect(running_board.page.get_by_role("heading", name="No access from this network")).to_be_visible()
     assert everything_wrong(running_board.page) == []
 
 

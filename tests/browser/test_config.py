@@ -84,7 +84,7 @@ def test_without_config_js_the_status_is_shown(board: Board, status: int) -> Non
     board.site.config_status = status
     board.open()
     expect_status(board)
-    expect(board.page.locator("#zone")).to_have_text("Times are those of UTC.")
+    expect(board.page.locator("#zone")).to_have_text("Times are in the time zone UTC.")
     assert any("config.js cannot be used" in text for text in reports(board))
 
 
@@ -104,7 +104,7 @@ def test_a_config_js_that_never_ends_is_waited_for_ten_seconds(board: Board, con
         board.open()
     board.wait(10_000)
     expect_status(board)
-    assert any("no answer within 10 s" in text for text in reports(board))
+    assert any("no response within 10 s" in text for text in reports(board))
 
 
 def test_wrong_settings_are_replaced_and_each_is_named_in_the_console(board: Board) -> None:
@@ -156,7 +156,7 @@ def test_a_page_that_does_not_know_where_to_sign_in_says_so_and_takes_the_next_d
     right = board.site.settings["signIn"]
     board.site.settings["signIn"] = {**right, "domain": "no address"}
     board.open("/order-status?kiosk")
-    expect(board.page.locator("#door-words")).to_contain_text("does not know where to sign in")
+    expect(board.page.locator("#access-words")).to_contain_text("Sign-in is not set up")
     expect(board.page.locator("#sign-in")).to_be_hidden()
     assert reports(board)
     board.site.settings["signIn"] = right

@@ -46,7 +46,7 @@ SHOWN = {
     "/order-status": "#rows tr",
     "/order-status?kiosk": "#rows tr",
     "/order": "#menu label",
-    "/kitchen#door": "#door:not([hidden])",
+    "/kitchen#access": "#access:not([hidden])",
     **SCREENS,
 }
 
@@ -65,7 +65,7 @@ def show_extremes(board: Board, path: str) -> None:
     if path == "door":
         board.site.ask_for_sign_in()
         board.open()
-        expect(board.page.locator("#door")).to_be_visible()
+        expect(board.page.locator("#access")).to_be_visible()
     elif path == "/order":
         board.open(path)
         board.page.locator("#menu label").first.click()
@@ -140,7 +140,7 @@ def test_a_script_data_and_fonts_that_come_late_move_next_to_nothing(
     board.page.add_init_script(RECORD_SHIFTS)
     board.site.answer, board.site.shop = busy_morning(), busy_shop()
     board.site.shop.track = progress("preparing")
-    if path.endswith("#door"):
+    if path.endswith("#access"):
         board.site.ask_for_sign_in()
     board.site.hold()
     board.site.fonts_come.clear()

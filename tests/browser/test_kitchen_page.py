@@ -142,7 +142,7 @@ def test_an_order_is_moved_by_taps_undone_and_brought_back(kitchen: Kitchen) -> 
     kitchen.skip(13_000)
     expect(kitchen.bar).to_be_empty()
     kitchen.page.get_by_role("button", name="More for K42 Asha").click()
-    kitchen.page.get_by_role("button", name="Collected at once: K42 Asha").click()
+    kitchen.page.get_by_role("button", name="Straight to “Collected”: K42 Asha").click()
     expect(kitchen.bar).to_have_text("K42 Asha: Collected")
     kitchen.page.get_by_role("button", name="Recently done").click()
     drawer = kitchen.page.get_by_role("dialog", name="Recently done")
@@ -202,12 +202,12 @@ def test_what_another_screen_has_moved_is_not_moved_twice(kitchen: Kitchen) -> N
     kitchen.open()
     kitchen.shop.move("K42", "ready")
     kitchen.tap("K42")
-    expect(kitchen.bar).to_have_text("K42 Asha was not moved: another screen has moved it: Ready.")
+    expect(kitchen.bar).to_have_text("K42 Asha was not moved: another screen moved it: Ready.")
     kitchen.wait()
     expect(kitchen.numbers("ready")).to_have_text(["K42"])
     for status, words in (
         (403, "your account may not do this; ask a manager"),
-        (404, "it is not recorded yet, or no longer there"),
+        (404, "it is not recorded yet, or no longer exists"),
         (400, "No"),
     ):
         kitchen.board.site.status = status
@@ -261,6 +261,26 @@ def test_ages_are_by_the_servers_clock_and_late_orders_say_so(kitchen: Kitchen) 
     kitchen.wait(1_000)  # without an answer
     expect(kitchen.card("K42").locator(".age")).to_have_text("3:00 due")
     expect(kitchen.card("K43").locator(".age")).to_have_text("6:00 overdue")
+
+
+def test_an_order_of_an_earlier_system_without_a_time_waits_since_it_was_received(kitchen: Kitchen) -> None:
+    kitchen.shop.add("K42", ago=64, created_at=None)
+    kitchen.open()
+    expect(kitchen.card("K42").locator(".age")).to_have_text("1:05")
+
+
+def test_an_order_that_another_screen_collects_offers_no_cancellation(kitchen: Kitchen) -> None:
+    kitchen.shop.add("K42", state="ready")
+    kitchen.open()
+    kitchen.page.locator("#ready-title").click()  # a touch holds all cards for a moment
+    kitchen.shop.move("K42", "collected")
+    kitchen.board.set_hidden(False)  # polls without moving the clock
+    expect(kitchen.card("K42")).to_have_attribute("data-moved", "true")
+    kitchen.page.get_by_role("button", name="More for K42 Asha").click()
+    sheet = kitchen.page.get_by_role("dialog")
+    expect(sheet).to_contain_text("Collected since 12:00")
+    expect(sheet.get_by_role("button", name="Back to “Ready”: K42 Asha")).to_be_visible()
+    expect(sheet.get_by_role("button", name="Cancel the order")).to_be_hidden()
 
 
 def test_300_open_orders_are_counted_and_none_is_left_out_without_a_word(kitchen: Kitchen) -> None:
@@ -370,8 +390,8 @@ def test_without_a_network_the_cards_stay_and_a_move_is_refused(kitchen: Kitchen
     kitchen.open()
     kitchen.page.context.set_offline(True)
     banner = (
-        "This device is offline. What you see is from 12:00:01, "
-        "and no move is taken until the screen is back."
+        "This device is offline. The orders are as of 12:00:01, "
+        "and cannot be moved until the screen is connected again."
     )
     expect(kitchen.bar).to_have_text(banner)
     expect(kitchen.page.locator("#state")).to_have_text("Offline")
@@ -385,7 +405,7 @@ def test_without_a_network_the_cards_stay_and_a_move_is_refused(kitchen: Kitchen
     kitchen.skip(10_000)
     expect(kitchen.bar).to_be_empty()
     kitchen.board.site.status = 503
-    words = "The order service reports an error (503). What you see is from"
+    words = "The order service reports an error (503). The orders are as of"
 
     def is_said() -> bool:
         kitchen.board.wait(1_000)
@@ -403,7 +423,7 @@ def test_a_device_is_signed_in_once_and_a_hidden_screen_reads_at_once_when_shown
     kitchen.page.get_by_role("button", name="Sign in").click()
     expect(kitchen.numbers("received")).to_have_text(["K42"])
     kitchen.page.get_by_role("button", name="More for K41").click()
-    expect(kitchen.page.get_by_text("only a manager cancels it")).to_be_visible()
+    expect(kitchen.page.get_by_text("only a manager may cancel it")).to_be_visible()
     expect(kitchen.page.get_by_role("button", name="Cancel the order")).to_be_hidden()
     kitchen.page.get_by_role("button", name="Keep it").click()
     kitchen.board.set_hidden(True)

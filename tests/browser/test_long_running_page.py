@@ -166,7 +166,7 @@ def test_a_deploy_waits_for_those_who_read(board: Board) -> None:
     loaded = board.site.requests.count("/config.js")
     board.page.get_by_role("button", name="Pause").click()
     board.page.clock.fast_forward(TEN_MINUTES)
-    board.page.get_by_role("button", name="Go on").click()
+    board.page.get_by_role("button", name="Resume").click()
     board.page.get_by_text("As a table").click()
     board.page.clock.fast_forward(TEN_MINUTES)
     board.page.get_by_text("As a table").click()

@@ -37,14 +37,14 @@ def test_an_order_is_placed_and_has_a_number(form: Board) -> None:
     expect(form.page).to_have_title("Place an order · Cafe orders")
     form.page.get_by_label("Latte").check()
     form.page.get_by_role("button", name="One more").click()
-    expect(form.page.get_by_text("Together 10")).to_be_visible()
+    expect(form.page.get_by_text("Total 10")).to_be_visible()
     form.page.get_by_label("Your name").fill("  Ada Lovelace ")
     form.picture("order")
     send(form)
     expect(form.page.get_by_role("heading", name="Thank you, your order is placed")).to_be_focused()
     expect(form.page.get_by_text("3f2a9c04-7d1e-4b6a")).to_be_visible()
     expect(form.page.get_by_text("2 × Latte")).to_be_visible()
-    expect(form.page.get_by_role("link", name="See it come in")).to_have_attribute("href", "/order-status")
+    expect(form.page.get_by_role("link", name="See all orders")).to_have_attribute("href", "/order-status")
     [(order, headers)] = form.site.orders
     assert order == {"item": "Latte", "quantity": 2, "customer_name": "Ada Lovelace"}
     assert headers["content-type"] == "application/json"
@@ -125,7 +125,7 @@ def test_two_clicks_are_one_order(form: Board) -> None:
     form.page.get_by_label("Tea").check()
     form.site.hold()
     send(form)
-    expect(form.page.get_by_role("button", name="On its way …")).to_be_disabled()
+    expect(form.page.get_by_role("button", name="Sending …")).to_be_disabled()
     form.page.get_by_label("Your name").press("Enter")
     form.site.let_go()
     expect(form.page.get_by_role("heading", name="Thank you")).to_be_visible()
@@ -141,7 +141,7 @@ def test_what_is_wrong_stands_next_to_its_field(form: Board) -> None:
         "Please choose something."
     )
     expect(quantity).to_have_attribute("aria-invalid", "true")
-    expect(quantity).to_have_accessible_description("Please give a number from 1 to 1,000.")
+    expect(quantity).to_have_accessible_description("Please enter a number from 1 to 1,000.")
     assert form.site.orders == []
     form.page.get_by_label("Tea").check()
     for text in ("1001", "1.5", "-1", "two", ""):
@@ -187,8 +187,8 @@ def test_a_refusal_is_a_clear_sentence(form: Board) -> None:
     answers: list[tuple[int, dict[str, str] | str, str]] = [
         (413, {"message": "The body must not be larger."}, "The body must not be larger."),
         (429, {"message": "Throttled"}, "Too many orders at once: please try again in a moment."),
-        (503, "<html>", "could not be taken just now (503). Please send it again: it is counted once."),
-        (202, "not JSON", "could not be taken just now (202)"),
+        (503, "<html>", "could not be placed (503). Please send it again: it is counted once."),
+        (202, "not JSON", "could not be placed (202)"),
     ]
     for form.site.order_status, form.site.order_answer, words in answers:
         send(form)
@@ -201,7 +201,7 @@ def test_something_that_is_not_on_the_menu(form: Board) -> None:
     other = form.page.get_by_role("textbox", name="Something else")
     expect(other).to_be_focused()
     send(form)
-    expect(other).to_have_accessible_description("Please say what you would like.")
+    expect(other).to_have_accessible_description("Please type what you would like.")
     other.fill("Masala chai")
     send(form)
     expect(form.page.get_by_text("1 × Masala chai")).to_be_visible()
@@ -210,9 +210,9 @@ def test_something_that_is_not_on_the_menu(form: Board) -> None:
 
 def test_without_a_menu_there_is_a_field(board: Board) -> None:
     for board.site.menu_status, board.site.menu, words in (
-        (503, {}, "The menu cannot be read just now: type what you would like."),
+        (503, {}, "The menu is not available: type what you would like."),
         (200, {"menu": []}, "There is no menu yet: type what you would like."),
-        (200, "not JSON", "The menu cannot be read just now: type what you would like."),
+        (200, "not JSON", "The menu is not available: type what you would like."),
     ):
         board.open("/order")
         expect(board.page.get_by_text(words)).to_be_visible()
@@ -239,11 +239,11 @@ def test_the_key_of_a_closed_api_is_asked_for_and_sent(board: Board) -> None:
     board.page.get_by_label("Tea").check()
     send(board)
     key = board.page.get_by_label("API key")
-    expect(key).to_have_accessible_description("Please give the cafe’s API key.")
+    expect(key).to_have_accessible_description("Please enter the cafe’s API key.")
     key.fill("wrong")
     board.site.order_status, board.site.order_answer = 403, {"message": "Forbidden"}
     send(board)
-    expect(key).to_have_accessible_description("This key is not the cafe’s.")
+    expect(key).to_have_accessible_description("This API key is not valid.")
     key.fill("right")
     board.site.order_status, board.site.order_answer = 202, {"orderId": "o-1"}
     send(board)

@@ -20,11 +20,11 @@ def test_every_hop_has_its_figure(board: Board) -> None:
     figures = sync(waiting=12, in_flight=3, dead_lettered=1, **COUNTED)
     board.site.answer = answer([order("a")], sync=figures, hourly=[{"hour": "2026-11-22T12", "count": 9}])
     board.open()
-    hops = board.page.get_by_role("region", name="The way of an order").get_by_role("listitem")
+    hops = board.page.get_by_role("region", name="How an order travels").get_by_role("listitem")
     expect(hops).to_contain_text(
         [
             "API Gateway",
-            re.compile(r"SNS\s+9 came this hour"),
+            re.compile(r"SNS\s+9 this hour"),
             re.compile(r"SQS\s+12 waiting"),
             re.compile(r"Dead letters\s+1 failed 3 times"),
             re.compile(r"Lambda\s+3 in flight"),
@@ -33,13 +33,13 @@ def test_every_hop_has_its_figure(board: Board) -> None:
             re.compile(r"DynamoDB\s+1,000 counted"),
         ]
     )
-    expect(board.page.get_by_text("Why SQS’s figure is no count of orders")).to_be_visible()
+    expect(board.page.get_by_text("Why SQS does not count orders")).to_be_visible()
 
 
 def test_all_is_well(board: Board) -> None:
     board.site.answer = answer([order("a")])
     board.open()
-    expect(board.verdict).to_have_text("Every order is through.")
+    expect(board.verdict).to_have_text("All orders are recorded.")
     expect(board.verdict).to_have_attribute("data-level", "good")
     expect(board.page.locator('[data-hop]:not([data-level=""])')).to_have_count(0)
     board.picture("light")
@@ -75,7 +75,7 @@ def looked_at(
 def test_messages_that_hold_no_valid_order_are_stuck(board: Board) -> None:
     board.site.answer = answer([order("a")], sync=looked_at(rejected=2))
     board.open()
-    expect(board.verdict).to_have_text("2 messages hold no valid order.")
+    expect(board.verdict).to_have_text("2 messages are not valid orders.")
     expect(board.verdict).to_have_attribute("data-level", "stuck")
     expect(board.hop("dlq")).to_contain_text("stuck here")
 
@@ -88,7 +88,7 @@ def test_orders_that_wait_for_a_store_are_told_from_messages_that_hold_none(boar
     expect(board.hop("dlq")).to_contain_text("to be recorded")
     board.site.answer = answer([order("a")], sync=looked_at(rejected=1, waiting=1))
     board.wait(1_000)
-    expect(board.verdict).to_have_text("1 message holds no valid order; 1 order waits for a store.")
+    expect(board.verdict).to_have_text("1 message is not a valid order; 1 order waits for a store.")
     expect(board.hop("dlq")).to_contain_text("stuck here")
 
 
@@ -101,7 +101,7 @@ def test_orders_whose_id_belongs_to_another_order_are_stuck(board: Board) -> Non
     board.site.answer = answer([order("a")], sync=looked_at(rejected=1, conflicting=2, waiting=3))
     board.wait(1_000)
     expect(board.verdict).to_have_text(
-        "1 message holds no valid order; 2 orders have an id that belongs to another order; "
+        "1 message is not a valid order; 2 orders have an id that belongs to another order; "
         "3 orders wait for a store."
     )
 
@@ -111,7 +111,7 @@ def test_dead_letters_of_an_api_that_knows_no_conflicts_are_shown(board: Board) 
     del found["dead_letters"]["conflicting"]
     board.site.answer = answer([order("a")], sync=found)
     board.open()
-    expect(board.verdict).to_have_text("1 message holds no valid order; 1 order waits for a store.")
+    expect(board.verdict).to_have_text("1 message is not a valid order; 1 order waits for a store.")
 
 
 def test_a_message_that_came_after_the_last_sweep_is_neither_an_order_nor_invalid(board: Board) -> None:
@@ -120,12 +120,12 @@ def test_a_message_that_came_after_the_last_sweep_is_neither_an_order_nor_invali
     board.open()
     expect(board.verdict).to_have_text(
         "2 orders wait for a store and will be recorded automatically; "
-        "1 message failed three times; why is known within a minute."
+        "1 message failed three times; the reason will be known within a minute."
     )
     expect(board.verdict).to_have_attribute("data-level", "busy")
     board.site.answer = answer([order("a")], sync=looked_at(rejected=1) | {"dead_lettered": 2})
     board.wait(1_000)
-    expect(board.verdict).to_have_text("1 message holds no valid order; 1 message failed three times.")
+    expect(board.verdict).to_have_text("1 message is not a valid order; 1 message failed three times.")
 
 
 def test_what_dead_letters_are_is_unknown_where_nobody_looked_lately(board: Board) -> None:
@@ -139,8 +139,8 @@ def test_what_dead_letters_are_is_unknown_where_nobody_looked_lately(board: Boar
 @pytest.mark.parametrize(
     ("waiting", "in_flight", "hop", "words"),
     [
-        (12, 0, "sqs", "About 12 orders wait, and no worker takes them."),
-        (5, 3, "lambda", "The worker has 3 orders and gets none through."),
+        (12, 0, "sqs", "About 12 orders are waiting, and no worker receives them."),
+        (5, 3, "lambda", "The worker has 3 orders and finishes none."),
     ],
 )
 def test_orders_that_do_not_move_are_stuck(
@@ -193,7 +193,7 @@ def test_stores_that_nobody_compares_are_not_in_sync(board: Board) -> None:
     board.page.clock.fast_forward(301_000)
     board.wait(1_000)
     expect(board.hop("sync")).to_contain_text("unknown since 12:00")
-    expect(board.verdict).to_have_text("RDS and DynamoDB were not compared since 12:00.")
+    expect(board.verdict).to_have_text("RDS and DynamoDB have not been compared since 12:00.")
     expect(board.verdict).to_have_attribute("data-level", "unknown")
 
 
@@ -208,7 +208,9 @@ def test_stores_that_cannot_be_compared_are_unknown_and_the_reason_is_shown(
     board.open()
     expect(board.hop("sync")).to_contain_text("unknown since 11:40")
     expect(board.page.locator("#sync-words")).to_have_attribute("data-agree", "unknown")
-    expect(board.verdict).to_contain_text("RDS and DynamoDB were not compared since 11:40: MySQL error 2003.")
+    expect(board.verdict).to_contain_text(
+        "RDS and DynamoDB have not been compared since 11:40: MySQL error 2003."
+    )
     expect(board.verdict).to_have_attribute("data-level", "unknown")
 
 
@@ -254,6 +256,6 @@ def test_a_hop_that_cannot_be_read_says_so(board: Board) -> None:
     unread = sync(waiting=None, in_flight=None, dead_lettered=None)
     board.site.answer = answer([order("a")], degraded=["sqs"], sync=unread)
     board.open()
-    expect(board.verdict).to_have_text("It cannot be told now whether orders are waiting.")
+    expect(board.verdict).to_have_text("It is unknown whether orders are waiting.")
     for hop in ("sqs", "lambda", "dlq"):
         expect(board.hop(hop)).to_contain_text("cannot be read")

@@ -57,7 +57,7 @@ def test_a_failing_api_is_said_and_what_is_known_stays(board: Board) -> None:
     expect(board.page.locator("body")).to_have_attribute("data-state", "stale")
     expect(board.notice).to_have_text(
         "The order service cannot be reached. "
-        "What you see is from 12:00:01. This page keeps trying by itself."
+        "The figures are from 12:00:01. This page keeps trying automatically."
     )
     expect(board.rows).to_have_count(1)
     expect(board.figure("today")).to_have_text("7")
@@ -70,7 +70,7 @@ def test_a_failing_api_is_said_and_what_is_known_stays(board: Board) -> None:
     board.site.answer = answer([order("b"), order("a")], today=8)
     board.page.clock.fast_forward(30_000)
     expect(board.state).to_have_text("Live")
-    expect(board.notice).to_have_text("Back again: what you see is up to date.")
+    expect(board.notice).to_have_text("Connected again: this page is up to date.")
     expect(board.figure("today")).to_have_text("8")
     board.wait(7_000)
     expect(board.notice).to_be_empty()
@@ -105,7 +105,7 @@ def test_a_service_that_is_down_from_the_start_is_said_at_once(board: Board) -> 
     board.site.unreachable = True
     board.open()
     expect(board.notice).to_have_text(
-        "The order service cannot be reached. This page keeps trying by itself."
+        "The order service cannot be reached. This page keeps trying automatically."
     )
     expect(board.updated).to_have_text("no figures yet")
     expect(board.page.get_by_text("No orders yet")).to_be_hidden()
@@ -123,24 +123,24 @@ def test_who_may_not_see_it_is_told(board: Board) -> None:
     expect(board.rows).to_have_count(1)
     board.site.status = 403
     board.wait(1_000)
-    expect(board.page.get_by_role("heading", name="No access from here")).to_be_visible()
+    expect(board.page.get_by_role("heading", name="No access from this network")).to_be_visible()
     expect(board.state).to_have_text("No access")
     expect(board.rows).to_have_count(0)  # names that may be seen no longer are not left in the page
-    expect(board.page.locator("#announcement")).to_contain_text("No access from here.")
+    expect(board.page.locator("#announcement")).to_contain_text("No access from this network.")
     board.site.status = 200
     board.page.clock.fast_forward(30_000)
     expect(board.rows).to_have_count(1)
-    expect(board.page.locator("#door")).to_be_hidden()
+    expect(board.page.locator("#access")).to_be_hidden()
 
 
 def test_an_answer_that_is_none_is_said(board: Board) -> None:
     board.site.answer = ""
     board.open()
     for body, pause in (("<title>Login</title>", 2_000), ("null", 4_000), ("{}", 8_000)):
-        expect(board.notice).to_contain_text("gave an answer that this page cannot read")
+        expect(board.notice).to_contain_text("sent an invalid response")
         board.site.answer = body
         board.fail(pause)
-    expect(board.notice).to_contain_text("gave an answer that this page cannot read")
+    expect(board.notice).to_contain_text("sent an invalid response")
     expect(board.page.get_by_text("No orders yet")).to_be_hidden()
 
 
@@ -152,21 +152,21 @@ def test_a_cache_that_repeats_an_old_answer_is_noticed(board: Board, etags: bool
     expect(board.state).to_have_text("Live")
     board.site.headers["Age"] = "16" if etags else "0"
     board.page.clock.fast_forward(16_000)
-    expect(board.notice).to_contain_text("repeats an old answer. What you see is from 12:00:01.")
+    expect(board.notice).to_contain_text("returns an old response. The figures are from 12:00:01.")
 
 
 def test_a_source_that_is_away_is_named(board: Board) -> None:
     board.open()
     for source, words in (
-        ("rds", "The order history (RDS) cannot be read right now."),
-        ("dynamodb", "The counters (DynamoDB) cannot be read right now."),
-        ("sqs", "The queue (SQS) cannot be read right now."),
-        ("moon", "Moon cannot be read right now."),
+        ("rds", "The order history (RDS) cannot be read now."),
+        ("dynamodb", "The counters (DynamoDB) cannot be read now."),
+        ("sqs", "The queue (SQS) cannot be read now."),
+        ("moon", "Moon cannot be read now."),
     ):
         board.site.answer = answer([order("a")], degraded=[source])
         board.wait(1_000)
         expect(board.notice).to_contain_text(words)
-        expect(board.state).to_have_text("Live, in part")
+        expect(board.state).to_have_text("Partly live")
 
 
 def test_what_was_known_before_a_source_went_away_stays_and_looks_old(board: Board) -> None:
@@ -176,8 +176,8 @@ def test_what_was_known_before_a_source_went_away_stays_and_looks_old(board: Boa
     board.site.answer = unknown("rds", "dynamodb", "sqs")
     board.update()
     expect(board.notice).to_have_text(
-        "The order history (RDS), the counters (DynamoDB), and the queue (SQS) cannot be read right now. "
-        "What was known before stays here."
+        "The order history (RDS), the counters (DynamoDB), and the queue (SQS) cannot be read now. "
+        "The page keeps the last known figures."
     )
     expect(board.rows).to_have_count(20)
     expect(board.page.locator("#items li")).to_have_count(5)
@@ -191,7 +191,7 @@ def test_what_was_known_before_a_source_went_away_stays_and_looks_old(board: Boa
 def test_nothing_known_is_no_zero(board: Board) -> None:
     board.site.answer = unknown("rds", "dynamodb", "sqs")
     board.open()
-    expect(board.state).to_have_text("Live, in part")
+    expect(board.state).to_have_text("Partly live")
     for name in ("today", "total", "waiting", "inFlight", "inRds", "counted", "deadLettered"):
         expect(board.figure(name)).to_have_text("–")
     expect(board.page.get_by_text("No orders yet")).to_be_hidden()
@@ -255,7 +255,7 @@ def test_offline_is_said_at_once_and_the_return_too(board: Board) -> None:
     board.page.context.set_offline(True)
     expect(board.state).to_have_text("Offline")
     expect(board.notice).to_have_text(
-        "This device is offline. What you see is from 12:00:01. This page keeps trying by itself."
+        "This device is offline. The figures are from 12:00:01. This page keeps trying automatically."
     )
     expect(board.rows).to_have_count(1)
     board.wait(1_000)
@@ -265,7 +265,7 @@ def test_offline_is_said_at_once_and_the_return_too(board: Board) -> None:
     board.page.context.set_offline(False)
     expect(board.rows).to_have_count(2)
     expect(board.state).to_have_text("Live")
-    expect(board.notice).to_have_text("Back again: what you see is up to date.")
+    expect(board.notice).to_have_text("Connected again: this page is up to date.")
 
 
 def test_it_can_be_paused(board: Board) -> None:
@@ -279,7 +279,7 @@ def test_it_can_be_paused(board: Board) -> None:
     assert board.site.questions == 1
     expect(board.updated).to_have_text("updated 12:00:01")
     expect(board.page.locator(".age")).to_be_hidden()  # it would not stay true
-    board.page.get_by_role("button", name="Go on").click()
+    board.page.get_by_role("button", name="Resume").click()
     expect(board.rows).to_have_count(2)
     expect(board.state).to_have_text("Live")
 
@@ -294,5 +294,5 @@ def test_an_answer_that_comes_while_paused_is_asked_for_again(board: Board) -> N
     board.wait(1_000)
     board.page.get_by_role("button", name="Pause").click()
     board.site.let_go()
-    board.page.get_by_role("button", name="Go on").click()
+    board.page.get_by_role("button", name="Resume").click()
     expect(board.rows).to_have_count(2)

@@ -104,7 +104,7 @@ def test_the_counter_shows_numbers_large_in_pages_and_says_when_they_are_old(boa
 
     board.site.unreachable = True
     board.page.clock.fast_forward(60_000)
-    expect(board.updated).to_contain_text("not current since 12:0")
+    expect(board.updated).to_contain_text("out of date since 12:0")
 
 
 # --- The customer's page ---
@@ -125,11 +125,11 @@ def test_a_customer_follows_an_order_from_the_form_until_it_is_collected(board: 
     board.page.get_by_role("link", name="Follow your order").click()
     expect(board.page).to_have_url(f"{site.url}{TRACK}")
     details = board.page.locator("#details")
-    expect(details).to_have_text("Your number comes in a moment.")
+    expect(details).to_have_text("Your number will appear in a moment.")
     assert site.shop.track_tokens[0] == TOKEN
     board.page.clock.fast_forward(2 * 60_000)
     board.page.reload()
-    expect(details).to_have_text("Your number comes in a moment.")
+    expect(details).to_have_text("Your number will appear in a moment.")
     board.page.clock.fast_forward(61_000)  # nobody records it
     expect(details).to_have_text("It takes longer than usual. Please ask at the counter.")
     for told, headline, words in (
@@ -160,7 +160,7 @@ def test_a_customer_follows_an_order_from_the_form_until_it_is_collected(board: 
     board.page.clock.fast_forward(120_000)
     assert len(site.shop.track_tokens) == asked
     assert all(TOKEN not in path for path in site.requests)
-    for status, headline in ((410, "This order is done"), (401, "This address leads to no order")):
+    for status, headline in ((410, "This order is closed"), (401, "No order at this address")):
         site.shop.track = status
         board.page.reload()
         expect(board.page.get_by_role("heading", level=2)).to_have_text(headline)

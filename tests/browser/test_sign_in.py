@@ -109,7 +109,7 @@ def test_a_user_pool_that_does_not_answer_is_no_end_of_a_sign_in(board: Board, p
 def test_a_refusal_is_told_as_it_is(board: Board, pool: UserPool) -> None:
     pool.says_no = "<b>User is disabled</b>"
     sign_in(board)
-    expect(board.page.locator("#door-words")).to_have_text(
+    expect(board.page.locator("#access-words")).to_have_text(
         "The sign-in did not succeed: <b>User is disabled</b>."
     )
     expect(board.page).to_have_url(f"{board.site.url}/order-status")
@@ -118,11 +118,11 @@ def test_a_refusal_is_told_as_it_is(board: Board, pool: UserPool) -> None:
 def test_an_answer_to_a_sign_in_that_was_not_begun_here_is_not_taken(board: Board, pool: UserPool) -> None:
     pool.state = "forged"
     sign_in(board)
-    expect(board.page.locator("#door-words")).to_have_text(
-        "That sign-in was not begun here. Please sign in again."
+    expect(board.page.locator("#access-words")).to_have_text(
+        "That sign-in was not started here. Please sign in again."
     )
     board.open("/order-status?code=stolen&state=guessed")
-    expect(board.page.locator("#door-words")).to_contain_text("not begun here")
+    expect(board.page.locator("#access-words")).to_contain_text("not started here")
     assert pool.grants == []
 
 
@@ -130,7 +130,7 @@ def test_an_account_without_the_right_may_leave(board: Board, pool: UserPool) ->
     board.site.status = 403
     sign_in(board)
     expect(board.page.get_by_role("heading", name="No access")).to_be_visible()
-    expect(board.page.locator("#door-words")).to_contain_text("Your account may not see the orders.")
+    expect(board.page.locator("#access-words")).to_contain_text("Your account may not see the orders.")
     expect(board.page.get_by_role("button", name="Sign out")).to_be_visible()
 
 

@@ -85,6 +85,6 @@ def test_an_instance_class_without_a_price_is_reported(prod: Program) -> None:
 
 def test_the_bill_has_the_polling_intervals_of_the_page() -> None:
     script = (WEB / "order-status.js").read_text(encoding="utf-8")
-    for name in ("OFTEN", "SELDOM", "LIVELY"):
+    for name in ("ACTIVE_POLL", "IDLE_POLL", "IDLE_AFTER"):
         (milliseconds,) = re.findall(rf"^const {name} = ([\d_]+);", script, re.MULTILINE)
         assert int(milliseconds) == getattr(cost, name) * 1000

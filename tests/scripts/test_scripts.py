@@ -30,10 +30,11 @@ def tools(tmp_path: Path) -> Path:
 def checkout(tmp_path: Path) -> Path:
     """A copy of what the set-up reads."""
     directory = tmp_path / "checkout"
-    (directory / "scripts").mkdir(parents=True)
+    (directory / "scripts/js").mkdir(parents=True)
     for name in (
         "scripts/setup",
         "scripts/pulumi",
+        "scripts/js/package-lock.json",
         "Pulumi.yaml",
         "pyproject.toml",
         "requirements-dev.txt",
@@ -230,6 +231,31 @@ def test_another_version_in_the_setting_makes_the_environment_anew(checkout: Pat
     run(checkout, tools, "setup", "ministack")
 
     assert environments(notes) == [str(tools / "python3.12"), str(tools / "python3.13")]
+
+
+def test_the_checks_of_javascript_are_installed_from_their_lock_and_only_once(
+    checkout: Path, tools: Path
+) -> None:
+    notes = python_with_uv(checkout)
+    program(tools / "node", "exit 0")
+    program(tools / "npm", f'echo "npm $@" >> "{notes}"; /bin/mkdir -p scripts/js/node_modules')
+
+    run(checkout, tools, "setup", "javascript")
+    second = run(checkout, tools, "setup", "javascript")
+
+    assert (second.returncode, second.stderr) == (0, "")
+    assert [line for line in notes.read_text().splitlines() if "npm" in line] == [
+        "npm ci --prefix scripts/js --ignore-scripts --no-audit --no-fund --silent"
+    ]
+
+
+def test_a_machine_without_node_gets_it_from_pypi(checkout: Path, tools: Path) -> None:
+    notes = python_with_uv(checkout)
+
+    result = run(checkout, tools, "setup", "javascript")
+
+    assert "installing Node into .venv" in result.stderr
+    assert "--require-hashes --requirement requirements-node.txt" in notes.read_text()
 
 
 @pytest.mark.parametrize("words", [[], ["everything"]])
