@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,17 +23,18 @@ def documented() -> Iterator[list[str]]:
 
 
 def test_every_command_of_pulumi_is_one_that_its_cli_accepts(pulumi: Path, tmp_path: Path) -> None:
-    # Only the command and its options matter: each combination once.
-    lines = {
-        tuple(word for word in words if re.match(r"-|[a-z][a-z-]*$", word)): words for words in documented()
-    }
+    # Each combination of command and options once; names and values do not matter.
+    lines = {}
+    for words in documented():
+        command = words[: 2 if words[0] in {"config", "stack"} else 1]
+        lines[*command, *(word for word in words if word.startswith("-"))] = words
     assert len(lines) > 10
     for words in lines.values():
         # Options are parsed before help is printed, and nothing runs.
         result = subprocess.run(
             [pulumi, *words, "--help"],
             cwd=tmp_path,
-            env={"HOME": str(tmp_path)},
+            env={"HOME": str(tmp_path), "PULUMI_SKIP_UPDATE_CHECK": "true"},
             capture_output=True,
             text=True,
             check=False,
