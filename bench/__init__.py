@@ -1,1 +1,1 @@
-"""Measurements: counts, and ratios within one run; absolute times say little about another machine."""
+"""Benchmarks: counts, and ratios within one run; absolute times depend on the machine."""

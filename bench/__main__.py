@@ -1,4 +1,4 @@
-"""The command: measures, prints, and writes the report."""
+"""The command: measure, print the targets, and write the report."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from local.database.engine import Engine
 from local.errors import LocalError
 
 REPORT = ROOT / "docs" / "benchmarks.md"
-UNFINISHED = ROOT / "build" / "benchmarks.md"  # of what is not a full run
+PARTIAL_REPORT = ROOT / "build" / "benchmarks.md"  # of runs that are not full
 FIGURES = ROOT / "build" / "benchmarks.json"  # of the last run, for --from
 PARTS = ("batches", "workers", "status", "kitchen", "cold", "audit", "frozen", "pipeline")
 EXAMPLES = """\
@@ -35,22 +35,22 @@ examples:
   make bench                                  everything, about half an hour; writes docs/benchmarks.md
   make bench ARGS=--quick                     everything on a small scale; writes build/benchmarks.md
   make bench ARGS="--only batches,cold"       some parts
-  make bench ARGS="--only kitchen"            whole responses to the kitchen's screen, three minutes
-  make bench ARGS="--compare HEAD~1"          the work tree against another revision, in pairs
-  make bench ARGS="--database-server mysql"   on MySQL in place of MariaDB
+  make bench ARGS="--only kitchen"            responses to the kitchen's screen, three minutes
+  make bench ARGS="--compare HEAD~1"          the work tree against another revision
+  make bench ARGS="--database-server mysql"   on MySQL instead of MariaDB
   make bench ARGS="--from build/benchmarks.json"   write the report of the last figures again
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure; return the exit code."""
+    """Run the command; return the exit code."""
     options = _parse(arguments)
     console = Console(stderr=True)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _run(options, console)
     except KeyboardInterrupt:
-        console.print("Stopped; nothing is left running. `--from` reports the parts that were finished.")
+        console.print("Stopped; nothing is left running. `--from` reports the finished parts.")
         return 130
     except (MeasurementError, LocalError) as error:
         console.print(f"bench: {error}", style="red", markup=False)
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="make bench",
-        description="Measure what an order costs, against the earlier system and against the limit.",
+        description="Measure what an order costs, compared with the earlier system and with the limit.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -91,7 +91,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error("--rounds must be at least 1")
     options.rounds = options.rounds or (1 if options.quick else 5)
     is_full = not options.quick and tuple(options.only) == PARTS
-    options.output = options.output or (REPORT if is_full and not options.source else UNFINISHED)
+    options.output = options.output or (REPORT if is_full and not options.source else PARTIAL_REPORT)
     return options
 
 
@@ -148,23 +148,22 @@ def _parts_with_database(
     progress: Callable[[str], None],
     results: dict[str, Any],
 ) -> None:
-    """Add each part to the results; what was measured before Ctrl-C is kept in a file."""
+    """Add each part to the results, and save them after each."""
     earlier = subjects.earlier(server, directory / "earlier")
-    by_day, by_rows = (
-        (status.QUICK_BY_DAY, status.QUICK_BY_ROWS) if options.quick else (status.BY_DAY, status.BY_ROWS)
-    )
+    sizes = 2 if options.quick else None
     parts: dict[str, Callable[[], Any]] = {
         "batches": lambda: batches.measure_batches(earlier, ours, effort, progress),
         "workers": lambda: batches.measure_workers(ours, effort, progress),
         "status": lambda: status.measure_status(
-            server, directory, progress, by_day=by_day, by_rows=by_rows, rounds=options.rounds
-        ),
-        "kitchen": lambda: kitchen.measure_kitchen(
             server,
             directory,
             progress,
-            sizes=kitchen.QUICK_ROWS if options.quick else kitchen.ROWS,
+            by_day=status.BY_DAY[:sizes],
+            by_rows=status.BY_ROWS[:sizes],
             rounds=options.rounds,
+        ),
+        "kitchen": lambda: kitchen.measure_kitchen(
+            server, directory, progress, sizes=kitchen.ROWS[:sizes], rounds=options.rounds
         ),
         "cold": lambda: cold.measure_cold_starts(earlier, ours, progress, times=3 if options.quick else 15),
         "audit": lambda: recovery.measure_audit(
@@ -176,7 +175,7 @@ def _parts_with_database(
         if part in options.only:
             results[part] = measure()
             if part == "batches":
-                results |= {"counts": True, "money": True}  # of the same figures
+                results |= {"counts": True, "money": True}  # parts of the report from the same figures
             _save(results)
 
 
@@ -198,7 +197,7 @@ def _compare(
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
     before = subjects.ours(server, directory / "before", "before", options.compare)
-    # Shorter turns: what else runs on the machine hits both alike.
+    # Shorter turns, so that other load on the machine affects both equally.
     effort = Effort(rounds=2 * effort.rounds, share=effort.share / 2)
     return {
         "revisions": (options.compare, "work tree"),

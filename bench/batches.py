@@ -1,4 +1,4 @@
-"""Orders a second: by batch size, and by the number of workers."""
+"""Measure orders a second by batch size, and by the number of workers."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ USAGE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Effort:
-    """Numbers of orders and rounds to measure."""
+    """Number of rounds, and share of the orders, to measure."""
 
     rounds: int = 5
     share: float = 1.0  # of the orders
 
     def orders(self, number: int, batch: int) -> int:
-        """Return a number of orders, at least one batch and whole batches."""
+        """Return the share of a number of orders, in whole batches, at least one."""
         return max(1, round(number * self.share / batch)) * batch
 
 
 def measure_batches(
     earlier: Subject, ours: Subject, effort: Effort, report: Report, sizes: Sequence[int] = SIZES
 ) -> list[Figures]:
-    """Compare one worker of the earlier system, one of ours, and the limit, in turns."""
+    """Compare a worker of the earlier system, one of ours, and the limit, in turns."""
     rows = []
     with earlier.processes(earlier.worker) as (old,), ours.processes(ours.worker) as (new,):
         for name, (call, transaction) in LATENCIES.items():
@@ -69,7 +69,7 @@ def measure_batches(
 
 
 def measure_workers(ours: Subject, effort: Effort, report: Report) -> list[Figures]:
-    """Compare numbers of workers that record orders at the same time."""
+    """Compare numbers of workers that record orders in parallel."""
     rows = []
     for name, (call, transaction) in LATENCIES.items():
         for size in WORKER_SIZES:
@@ -100,7 +100,7 @@ def measure_workers(ours: Subject, effort: Effort, report: Report) -> list[Figur
 
 
 def run(subject: Subject, children: Sequence[Child], orders: int, batch: int) -> Figures:
-    """Record orders with each of the processes at the same time, and check what was counted."""
+    """Record orders with all processes in parallel, and check the counts."""
     subject.empty()
     work = [
         {"prefix": f"worker-{number}", "first": 0, "orders": orders, "batch": batch}
@@ -116,7 +116,7 @@ def run(subject: Subject, children: Sequence[Child], orders: int, batch: int) ->
 
 
 def run_with_limit(subject: Subject, child: Child, orders: int, batch: int) -> tuple[Figures, Figures]:
-    """Record orders, and then make the same calls with nothing around them."""
+    """Record orders, then replay their statements and calls alone."""
     figures = run(subject, [child], orders, batch)
     subject.empty()
     limit = child.do("limit")
@@ -126,7 +126,7 @@ def run_with_limit(subject: Subject, child: Child, orders: int, batch: int) -> t
 
 
 def total(results: Sequence[Figures]) -> Figures:
-    """Add up what several processes, or several rounds, took."""
+    """Return the sums of the figures of several processes or rounds."""
     seconds = [each for result in results for each in result["seconds"]]
     calls: Counter[str] = Counter()
     for result in results:
@@ -173,7 +173,7 @@ def compared(rounds: Sequence[dict[str, Figures]]) -> Figures:
 
 
 def check(subject: Subject, orders: int) -> None:
-    """Check that every order has a row and was counted once, and that DynamoDB shows it."""
+    """Check that every order has a row and was counted once, in DynamoDB, too."""
     found = {
         "rows": int(subject.server.execute("SELECT COUNT(*) FROM orders", database=subject.database)[0][0])
     }
@@ -186,7 +186,7 @@ def check(subject: Subject, orders: int) -> None:
 
 
 def per_thousand(figures: Figures) -> Iterator[tuple[str, float]]:
-    """Yield what 1,000 orders took."""
+    """Yield the figures of 1,000 orders."""
     scale = 1000 / figures["orders"]
     yield "statements", figures["statements"] * scale
     for name, number in sorted(figures["calls"].items()):

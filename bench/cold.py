@@ -1,4 +1,4 @@
-"""Cold starts: how long a new process takes to import a function."""
+"""Measure cold starts: the time in which a new process imports a function."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from bench.batches import Figures, Report
 from bench.subjects import ENVIRONMENT, FUNCTION_NAME, MeasurementError, Subject
 
-# Like Lambda's: no bytecode of the function's own modules, which it cannot write there.
+# As on Lambda, without bytecode of the function's modules.
 PROGRAM = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
@@ -23,7 +23,7 @@ print(time.perf_counter() - began)
 def measure_cold_starts(earlier: Subject, ours: Subject, report: Report, times: int) -> list[Figures]:
     """Import each function in new processes, in turns with the earlier system's.
 
-    Our modules create clients while Lambda imports them, and not elsewhere; the earlier system's always do.
+    Our modules create clients on Lambda alone, the earlier system's always.
     """
     functions = {
         "worker": (earlier.worker, ours.worker),

@@ -1,4 +1,4 @@
-"""Two revisions in pairs: the work tree against another one, in turns on the same server."""
+"""Compare the work tree with another revision, in turns on the same server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STATUS_SIZE = (100_000, 50_000)
 def compare_workers(
     before: Subject, now: Subject, effort: Effort, report: Report, sizes: Sequence[int] = SIZES
 ) -> list[Figures]:
-    """Compare one worker of each, and check what both counted."""
+    """Compare a worker of each, and check the counts of both."""
     rows = []
     with before.processes(before.worker) as (old,), now.processes(now.worker) as (new,):
         for name, (call, transaction) in LATENCIES.items():

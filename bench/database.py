@@ -1,4 +1,4 @@
-"""A database server of its own for a measurement, and the rows in it."""
+"""Database server for a measurement, and the rows in it."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def running(directory: Path, engine: Engine) -> Iterator[Server]:
 
 
 def create_earlier(server: Server, schema: str) -> None:
-    """Create the earlier system's database: one table, one index."""
+    """Create the earlier system's database, with one table and one index."""
     user, password = APPLICATION
     with server.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {schema}")
@@ -122,14 +122,14 @@ def create_earlier(server: Server, schema: str) -> None:
 
 
 def empty(server: Server, database: str) -> None:
-    """Remove all orders, and what was counted."""
+    """Remove all orders and counters."""
     for table in ("orders", "counters"):
         if server.execute("SHOW TABLES LIKE %s", table, database=database):
             server.execute(f"TRUNCATE TABLE {table}", database=database)
 
 
 def fill(server: Server, database: str, rows: int, per_day: int) -> None:
-    """Insert orders that came in evenly until now, the oldest first."""
+    """Insert orders at even intervals until now, the oldest first."""
     found = server.execute(
         "SELECT column_name FROM information_schema.columns"
         " WHERE table_schema = %s AND table_name = 'orders'",
@@ -140,7 +140,7 @@ def fill(server: Server, database: str, rows: int, per_day: int) -> None:
     with server.cursor(database) as cursor:
         cursor.execute("CREATE TEMPORARY TABLE thousand (n INT PRIMARY KEY)")
         cursor.executemany("INSERT INTO thousand VALUES (%s)", [(n,) for n in range(1000)])
-        # A temporary table can be read once in a statement.
+        # A statement can read a temporary table only once.
         cursor.execute("CREATE TEMPORARY TABLE thousands AS SELECT n * 1000 AS n FROM thousand")
         for last in range((rows - 1) // CHUNK * CHUNK, -1, -CHUNK):
             cursor.execute(

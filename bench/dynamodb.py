@@ -1,9 +1,8 @@
-"""AWS in the worker's own process: DynamoDB with set latencies, and a little of other services.
+"""Stand-in for AWS in the worker's own process: DynamoDB with latencies, and some calls of other services.
 
-It takes the place of botocore's HTTP session, below the client: what a client costs to serialize, sign and
-parse is measured; sockets are not. So the stand-in is never the bottleneck, however many workers there are.
-Counters and the menu are shared by all workers (`SharedItems`), orders are not: no two workers of a
-measurement get one order.
+It replaces botocore's HTTP session below the client, so that serializing, signing and parsing are measured,
+and sockets are not; it is never the bottleneck. Workers share counters and the menu (`SharedItems`), but not
+orders, since each order has one worker.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ WRITE_UNIT, READ_UNIT = 1024, 4096  # bytes
 
 
 class RefusedError(Exception):
-    """Error of DynamoDB, with its code and the further fields of the response."""
+    """Error response of DynamoDB, with its code and further fields."""
 
     def __init__(self, code: str, **details: Any) -> None:
         super().__init__(code)
@@ -40,14 +39,14 @@ class RefusedError(Exception):
 
 @dataclass(slots=True)
 class Latency:
-    """Seconds that calls take."""
+    """Durations of calls, in seconds."""
 
     call: float = 0.0
     transaction: float = 0.0
 
 
 class Usage:
-    """Count calls and billed units; several threads may count."""
+    """Counts of calls and billed units, thread-safe."""
 
     def __init__(self) -> None:
         self.calls = Counter[str]()
@@ -68,8 +67,8 @@ class Usage:
 class StandIn:
     """DynamoDB, Secrets Manager and SQS for one process.
 
-    A transaction holds its items for as long as it takes. Another one that meets a held item is cancelled,
-    and so is a plain write, as in DynamoDB; plain writes never cancel each other.
+    A transaction holds its items while it runs. As in DynamoDB, another transaction or a plain write of a
+    held item fails; plain writes do not conflict with each other.
     """
 
     def __init__(self, shared: SharedItems, secrets: Mapping[str, Mapping[str, Any]]) -> None:
@@ -95,7 +94,7 @@ class StandIn:
         self.usage = Usage()
 
     def install(self) -> None:
-        """Answer every request of every botocore client of this process."""
+        """Respond to every request of the botocore clients of this process."""
 
         def send(_session: object, request: Any) -> AWSResponse:
             return self._respond(request)
@@ -103,7 +102,7 @@ class StandIn:
         botocore.httpsession.URLLib3Session.send = send  # type: ignore[method-assign, assignment]
 
     def reset(self) -> None:
-        """Forget the orders and what was called; the shared items stay."""
+        """Remove the orders and the counts; shared items stay."""
         self._orders.clear()
         self.usage = Usage()
 
@@ -113,14 +112,14 @@ class StandIn:
         self.usage.called(operation)
         is_transaction = operation == "TransactWriteItems"
         try:
-            answer = self._operations[operation](json.loads(request.body))
+            response = self._operations[operation](json.loads(request.body))
             status = 200
         except RefusedError as error:
             status = 400
-            answer = {"__type": f"com.amazonaws.dynamodb.v20120810#{error.code}", **error.details}
+            response = {"__type": f"com.amazonaws.dynamodb.v20120810#{error.code}", **error.details}
         if not is_transaction:
             _pause(self.latency.call)
-        content = json.dumps(answer).encode()
+        content = json.dumps(response).encode()
         headers: Any = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": "bench"}
         return AWSResponse(request.url, status, headers, _Raw(content))
 
@@ -145,7 +144,7 @@ class StandIn:
                 ((_, content),) = write.items()
                 single = {"TableName": table, **content}
                 if table == UNSHARED:
-                    units += self._replace(_place(single), content.get("Item"))
+                    units += self._replace(_key(single), content.get("Item"))
                 else:
                     self._write(single, _replaced(content.get("Item")))
         self.usage.add(write_units=units)
@@ -162,7 +161,7 @@ class StandIn:
 
     def _transact_write_items(self, request: dict[str, Any]) -> dict[str, Any]:
         actions = [next(iter(action.items())) for action in request["TransactItems"]]
-        keys = [_place(action) for _, action in actions]
+        keys = [_key(action) for _, action in actions]
         self._hold(keys)
         try:
             _pause(self.latency.transaction)
@@ -200,7 +199,7 @@ class StandIn:
         return (self._shared.get("held") or {"keys": []})["keys"]  # type: ignore[no-any-return]
 
     def _write(self, request: dict[str, Any], change: Callable[[Item | None], Item | None]) -> None:
-        key = _place(request)
+        key = _key(request)
         if key.startswith(UNSHARED):
             self._apply(key, request, change)
             return
@@ -229,7 +228,7 @@ class StandIn:
 
     def _get_item(self, request: dict[str, Any]) -> dict[str, Any]:
         with self._shared.locked():
-            item = self._get(_place(request))
+            item = self._get(_key(request))
         self._read(item, consistent=request.get("ConsistentRead", False))
         return {"Item": item} if item else {}
 
@@ -237,7 +236,7 @@ class StandIn:
         responses = {}
         with self._shared.locked():
             for table, wanted in request["RequestItems"].items():
-                found = [self._get(_place({"TableName": table, "Key": key})) for key in wanted["Keys"]]
+                found = [self._get(_key({"TableName": table, "Key": key})) for key in wanted["Keys"]]
                 for item in found:
                     self._read(item, consistent=wanted.get("ConsistentRead", False))
                 responses[table] = [item for item in found if item]
@@ -283,7 +282,7 @@ class StandIn:
 
 
 class _Raw(io.BytesIO):
-    """A response's body, as urllib3 gives it."""
+    """Body of a response, as urllib3 returns it."""
 
     def stream(self, **_: Any) -> Iterable[bytes]:
         """Yield the content in one piece."""
@@ -291,7 +290,7 @@ class _Raw(io.BytesIO):
 
 
 def _pause(seconds: float) -> None:
-    """Wait; no time at all, which `time.sleep` would give to other processes, for 0."""
+    """Sleep, unless the time is 0: `time.sleep(0)` would yield to other processes."""
     if seconds:
         time.sleep(seconds)
 
@@ -305,8 +304,8 @@ def _updated(request: Mapping[str, Any]) -> Callable[[Item | None], Item]:
     return lambda item: Expressions(request).update(request["UpdateExpression"], item or key)
 
 
-def _place(request: Mapping[str, Any]) -> str:
-    """Return where a request's item is."""
+def _key(request: Mapping[str, Any]) -> str:
+    """Return the key of a request's item in the stand-in."""
     table = request["TableName"]
     item: Item = request.get("Key") or request["Item"]
     return f"{table}/{item[KEYS[table]]['S']}"
@@ -320,10 +319,10 @@ def _cancelled(reasons: Iterable[str]) -> RefusedError:
 
 
 def _units(*items: Item | None) -> int:
-    """Return the write units of an item: of the larger one, before or after."""
+    """Return the write units of a change: those of the larger item, before or after."""
     text = str(items)
     if len(text) <= WRITE_UNIT and text.isascii():
-        return 1  # as text it is longer than in DynamoDB
+        return 1  # its text is longer than the item in DynamoDB
     return max((math.ceil(_size(item) / WRITE_UNIT) for item in items if item), default=1)
 
 

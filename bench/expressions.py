@@ -1,4 +1,4 @@
-"""DynamoDB's expressions, as far as the functions use them; anything else is refused by name."""
+"""DynamoDB's expressions, as far as the functions use them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DEFAULT = re.compile(rf"if_not_exists\s*\(\s*({_NAME})\s*,\s*(:\w+)\s*\)")
 
 
 class UnknownExpressionError(ValueError):
-    """An expression that the stand-in does not understand."""
+    """An expression that the stand-in does not support."""
 
 
 class Expressions:
@@ -51,7 +51,7 @@ class Expressions:
         return any(all(self._term(*term, item or {}) for term in terms) for terms in _condition(condition))
 
     def update(self, expression: str, item: Item) -> Item:
-        """Return the item as an update makes it."""
+        """Return the updated item."""
         changed = dict(item)
         for clause, name, value in _changes(expression):
             attribute = self._name(name)
@@ -87,7 +87,7 @@ class Expressions:
 
 
 def update_item(statement: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the UpdateItem that does what an UPDATE of PartiQL does, which makes no item."""
+    """Return the UpdateItem request for an UPDATE of PartiQL, which creates no item."""
     request, key, names = _update(statement["Statement"])
     *values, key_value, limit = statement["Parameters"]
     numbers = {f":{name}": value for name, value in zip(names, values, strict=True)}
@@ -101,10 +101,10 @@ def update_item(statement: Mapping[str, Any]) -> dict[str, Any]:
 
 @lru_cache
 def _update(text: str) -> tuple[dict[str, Any], str, list[str]]:
-    """Parse an UPDATE into the part of a request that is constant, the key, and what it sets."""
+    """Parse an UPDATE into the constant part of a request, the key, and the names of its attributes."""
     found = _UPDATE.fullmatch(text)
     if not found:
-        raise UnknownExpressionError(f"The DynamoDB stand-in does not understand the statement {text!r}.")
+        raise UnknownExpressionError(f"The DynamoDB stand-in does not support the statement {text!r}.")
     key, attribute, sign = found["key"], found["attribute"], found["sign"]
     names = re.findall(r'SET "(\w+)"', found["changes"])
     request = {
@@ -118,7 +118,7 @@ def _update(text: str) -> tuple[dict[str, Any], str, list[str]]:
 
 @lru_cache
 def _condition(text: str) -> list[list[tuple[str, str, str]]]:
-    """Parse a condition: terms joined by AND, and those by OR."""
+    """Parse a condition into alternatives (OR) of terms (AND)."""
     return [[_parse_term(term.strip()) for term in either.split(" AND ")] for either in text.split(" OR ")]
 
 
@@ -129,7 +129,7 @@ def _parse_term(text: str) -> tuple[str, str, str]:
         return found[1], found[2], found[3]
     if found := _NOT_GREATER.fullmatch(text):
         return found[1], "NOT >", found[2]
-    raise UnknownExpressionError(f"The DynamoDB stand-in does not understand the condition {text!r}.")
+    raise UnknownExpressionError(f"The DynamoDB stand-in does not support the condition {text!r}.")
 
 
 @lru_cache
@@ -137,7 +137,7 @@ def _changes(text: str) -> list[tuple[str, str, str]]:
     """Parse an update into clauses, names and values."""
     start, *clauses = _CLAUSES.split(text)
     if start.strip() or not clauses:
-        raise UnknownExpressionError(f"The DynamoDB stand-in does not understand the update {text!r}.")
+        raise UnknownExpressionError(f"The DynamoDB stand-in does not support the update {text!r}.")
     changes = []
     for clause, content in zip(clauses[::2], clauses[1::2], strict=True):
         if clause == "SET":

@@ -1,4 +1,4 @@
-"""The kitchen: how long its list and a change take, by rows."""
+"""Measure the kitchen's list and a change, by rows."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ from bench.database import Server
 from bench.subjects import Child, MeasurementError
 
 OPEN = 40  # orders on the screen
-TIMES, SECONDS = 100, 3.0  # requests of one measurement, and how long they may take
+TIMES, SECONDS = 100, 3.0  # maximum number and duration of the requests of a measurement
 PER_DAY = 500
-ROWS = (100, 100_000, 5_000_000)
-QUICK_ROWS = (100, 100_000)
-CALL, TRANSACTION = 0.004, 0.02  # seconds that DynamoDB takes
+ROWS = (100, 100_000, 5_000_000)  # the first two with --quick
+CALL, TRANSACTION = 0.004, 0.02  # seconds of DynamoDB's latency
 LIST = {"httpMethod": "GET", "resource": "/kitchen", "headers": {}, "actor": "bench"}
 
 
 def measure_kitchen(
     server: Server, directory: Path, report: Report, *, sizes: Sequence[int], rounds: int
 ) -> list[Figures]:
-    """Measure whole responses of `StaffOrders`, in turns, on tables of several sizes."""
+    """Measure responses of `StaffOrders`, in turns, on tables of several sizes."""
     with ExitStack() as stack:
         pairs: list[tuple[Figures, Child, Child]] = []
         for rows in sizes:
@@ -45,7 +44,7 @@ def measure_kitchen(
                 listed = staff.do("invoke", events=[LIST] * TIMES, most_seconds=SECONDS)
                 figures["list"].append(_p50(listed))
                 figures["list_statements"] = listed["statements"] / listed["invocations"]
-                # Without DynamoDB's time, a change takes as long as its commit, or longer.
+                # Without DynamoDB's latency, most of a change's time is its commit.
                 for name, call in (("commit", 0.0), ("answer", CALL)):
                     staff.do("latency", call=call, transaction=TRANSACTION if call else 0.0)
                     changed = _change(worker, staff, f"{name}-{turn}")
@@ -55,7 +54,7 @@ def measure_kitchen(
 
 
 def _change(worker: Child, staff: Child, prefix: str) -> dict[str, Any]:
-    """Record orders, move each once and close it, so that the screen stays as full as it was."""
+    """Record orders and close each, so that the screen has as many orders as before."""
     worker.do("batches", prefix=prefix, first=0, orders=TIMES, batch=TIMES)
     changes = [_patch(f"{prefix}-{number}") for number in range(TIMES)]
     found = staff.do("invoke", events=changes, most_seconds=10 * SECONDS)

@@ -1,4 +1,4 @@
-"""The batches that are measured: messages as SQS delivers them."""
+"""Batches of messages as SQS delivers them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Event = dict[str, Any]
 
 
 def events(prefix: str, first: int, count: int, batch: int, *, envelope: bool) -> list[Event]:
-    """Return SQS events with orders of four items, all of one moment.
+    """Return SQS events with orders of four items, all sent now.
 
     Parameters
     ----------
     prefix, first
-        Name the orders, which must be new.
+        Prefix and first number of the orders' ids, which must be new.
     envelope
-        Whether SNS delivered the message; the earlier system's queue has bare orders.
+        Whether messages have SNS's envelope; those of the earlier system have none.
     """
     now = datetime.now(UTC)
     numbers = range(first, first + count)
@@ -59,7 +59,7 @@ def _record(order_id: str, number: int, now: datetime, *, envelope: bool) -> Eve
 
 
 def _notification(order_id: str, message: str, now: datetime) -> str:
-    """Return what SNS puts into the queue, with texts as long as its own."""
+    """Return an SNS notification, with texts of realistic lengths."""
     topic = "arn:aws:sns:us-east-1:123456789012:OrderTopic"
     address = "https://sns.us-east-1.amazonaws.com"
     return json.dumps(

@@ -10,7 +10,7 @@ from infra.prices import Prices
 MILLION = 1_000_000
 MEMORY = 0.5  # gigabytes of the worker, as the setting `memorySize` has it
 SERVICES = ("SNS", "SQS", "Lambda", "DynamoDB", "Secrets Manager", "CloudWatch Logs")
-RECEIVED = 10  # messages that one receive or delete of SQS takes, at most
+RECEIVED = 10  # messages of a receive or a delete of SQS, at most
 
 
 def per_million(figures: Figures, batch: int, prices: Prices) -> dict[str, float]:
@@ -19,7 +19,7 @@ def per_million(figures: Figures, batch: int, prices: Prices) -> dict[str, float
     Parameters
     ----------
     figures
-        What orders took, with DynamoDB as slow as it is on AWS: functions are paid by time.
+        Figures of orders with DynamoDB's latency on AWS, since functions are billed by time.
     batch
         Orders of one invocation.
     """

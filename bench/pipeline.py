@@ -1,4 +1,4 @@
-"""The local stack end to end: from publishing an order to its row, in orders a second, seconds and memory."""
+"""Measure the local stack end to end, from publishing an order to its row: throughput, latency and memory."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from local.directory import RunDirectory
 CAFE = ROOT / ".venv" / "bin" / "cafe"
 GROUP = 10  # messages of one call
 PUBLISHERS = 4
-LOOK = 0.05  # seconds between two looks, and so the precision of latencies
+POLL = 0.05  # seconds between two reads of the table: the precision of latencies
 STUCK = 120.0  # seconds without progress
-OVERLAP = 5_000  # rows; transactions commit in another order than they number their rows
+OVERLAP = 5_000  # rows that are read again, since transactions do not commit in the order of their ids
 SAMPLE = 5.0  # seconds between two measurements of memory
 
 
@@ -61,7 +61,7 @@ def running(directory: Path, engine: str) -> Iterator[dict[str, Any]]:
 
 @dataclass
 class Watch:
-    """Looks at a stack while orders go through it."""
+    """Observes a stack while it processes orders."""
 
     stack: dict[str, Any]
     directory: Path
@@ -71,7 +71,7 @@ class Watch:
     recorded_at: float = 0.0
 
     def follow(self, expected: int) -> None:
-        """Look until all orders have their row."""
+        """Poll the table until all orders have a row."""
         database = self.stack["database"]
         connection = pymysql.connect(
             host=database["host"],
@@ -101,14 +101,14 @@ class Watch:
                     self.latencies += [now - self.published[name] for name in found]
                 elif now - moved > STUCK:
                     raise MeasurementError(f"{expected - len(self.latencies)} orders were not recorded.")
-                time.sleep(LOOK)
+                time.sleep(POLL)
         self.memory.append((time.monotonic() - began, *_memory(self.directory)))
 
 
 def measure_pipeline(
     directory: Path, engine: str, report: Report, *, burst: int, orders: int, rate: float
 ) -> Figures:
-    """Publish some orders at once, and then many at a rate."""
+    """Publish some orders at once, then many at a rate."""
     report("Starting a local stack")
     with running(directory, engine) as stack:
         _publish(stack, directory, "warm", 50, None, lambda _: None)
@@ -135,7 +135,7 @@ def _publish(
         watch.published.update({f"{name}-{number}": time.monotonic() for number in numbers})
         entries = [{"Id": str(number), "Message": _order(f"{name}-{number}", number)} for number in numbers]
         if failed := sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)["Failed"]:
-            raise MeasurementError(f"SNS took {len(failed)} messages not: {failed[0]}")
+            raise MeasurementError(f"SNS refused {len(failed)} messages: {failed[0]}")
 
     with ThreadPoolExecutor(PUBLISHERS + 1) as pool:
         following = pool.submit(watch.follow, orders)
@@ -172,7 +172,7 @@ def _dead_letters(session: Any, stack: dict[str, Any]) -> int:
 
 
 def _memory(directory: Path) -> tuple[float, float]:
-    """Return the megabytes that the stack's processes hold in memory, and those of the workers alone."""
+    """Return the memory of the stack's processes in MiB, and that of the workers alone."""
     holder = RunDirectory(directory).holder()
     whole = worker = 0
     if holder is not None:

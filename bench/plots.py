@@ -12,7 +12,7 @@ from pygal.style import Style  # type: ignore[import-untyped]
 
 from bench.batches import Figures
 
-# Colours that colour-blind readers can distinguish; text that is readable on white and on black.
+# Colours that colour-blind readers can distinguish, and text that is readable on white and black.
 STYLE = Style(
     background="white",
     plot_background="white",
@@ -34,7 +34,7 @@ STYLE = Style(
 )
 COMMON = {
     "style": STYLE,
-    "js": [],  # a picture, without a script from elsewhere
+    "js": [],  # without an external script
     "width": 800,
     "height": 420,
     "legend_at_bottom": True,
@@ -46,7 +46,7 @@ COMMON = {
 
 
 def draw(results: Mapping[str, Any], directory: Path) -> list[str]:
-    """Write a plot of each part that was measured; return the files' names."""
+    """Write a plot of each measured part; return the names of the files."""
     directory.mkdir(parents=True, exist_ok=True)
     plots: dict[str, Callable[[Any], Any]] = {
         "batches": _batches,
@@ -100,7 +100,7 @@ def _status(found: Mapping[str, Sequence[Figures]]) -> Any:
 
 
 def _powers_of_ten(chart: Any, values: Sequence[float]) -> None:
-    """Draw a logarithmic axis from and to powers of ten."""
+    """Draw a logarithmic axis that begins and ends at powers of ten."""
     first, last = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
     chart.y_labels = [10.0**power for power in range(first, last + 1)]
     chart.range = (10.0**first, 10.0**last)

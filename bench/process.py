@@ -1,4 +1,4 @@
-"""A process that runs one function as Lambda does, by commands on standard input in lines of JSON.
+"""Process that runs a function as Lambda does, by commands on standard input in lines of JSON.
 
 python -m bench.process '{"code": "/tmp/x/code", "handler": "order_processor", "shared": "/tmp/x/items", …}'
 """
@@ -21,7 +21,7 @@ from bench.trace import Trace
 
 FIGURES = ("write_units", "read_units", "conflicts", "conditions_failed")
 LOG = 1  # standard output, as a file descriptor
-ATTEMPTS = 100  # receives of a message that a command delivers again
+ATTEMPTS = 100  # receives of a message with `again`
 
 
 class Context:
@@ -39,7 +39,7 @@ class Context:
 
 
 class Process:
-    """One function, its stand-in for AWS, and what was recorded."""
+    """A function, its stand-in for AWS, and the trace of its statements and calls."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self._envelope = settings["envelope"]
@@ -67,11 +67,11 @@ class Process:
         Parameters
         ----------
         rate
-            Orders a second; as fast as it goes for 0.
+            Orders a second; 0 for as fast as possible.
         again
-            Process again the messages that failed, at once.
+            Process failed messages again at once.
         freeze
-            Stop the process (SIGSTOP) where it would commit its first batch.
+            Stop the process (SIGSTOP) before it commits its first batch.
         """
         prepared = events(prefix, first, orders, batch, envelope=self._envelope)
         self._reset()
@@ -98,7 +98,7 @@ class Process:
         }
 
     def limit(self) -> dict[str, Any]:
-        """Make the calls of the last batches again, with nothing around them."""
+        """Replay the statements and calls of the last batches alone."""
         self.stand_in.reset()
         cpu = time.process_time()
         seconds = self.trace.replay()
@@ -109,21 +109,21 @@ class Process:
         }
 
     def invoke(self, events: list[Event], most_seconds: float = 5) -> dict[str, Any]:
-        """Call the handler with one event after the other; return the last answer."""
+        """Call the handler with one event after the other; return its last response as `answer`."""
         self._reset()
         seconds: list[float] = []
-        answer: object = None
+        response: object = None
         end = time.perf_counter() + most_seconds
         for event in events:
             if len(seconds) >= 3 and time.perf_counter() >= end:
                 break
             started = time.perf_counter()
-            answer = self._handler(event, Context(self._timeout))
+            response = self._handler(event, Context(self._timeout))
             seconds.append(time.perf_counter() - started)
-        return {"seconds": seconds, "answer": answer, "invocations": len(seconds), **self._usage()}
+        return {"seconds": seconds, "answer": response, "invocations": len(seconds), **self._usage()}
 
     def latency(self, call: float, transaction: float) -> dict[str, Any]:
-        """Set how long AWS takes from now on."""
+        """Set the latencies of AWS."""
         self.stand_in.latency = Latency(call, transaction)
         return {}
 
@@ -136,8 +136,8 @@ class Process:
     def _process(self, event: Event, *, again: bool) -> int:
         """Process a batch; return how many messages failed in the end."""
         for _ in range(ATTEMPTS if again else 1):
-            answer = self._handler(event, Context(self._timeout))
-            failures = {each["itemIdentifier"] for each in answer.get("batchItemFailures", [])}
+            response = self._handler(event, Context(self._timeout))
+            failures = {each["itemIdentifier"] for each in response.get("batchItemFailures", [])}
             if not failures:
                 return 0
             event = {"Records": [each for each in event["Records"] if each["messageId"] in failures]}
@@ -156,15 +156,15 @@ class Process:
 
 def main() -> None:
     """Run the command of each line, and write a line with its result."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    # The functions' log is written, as on Lambda; only its size is looked at.
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # The function's log is written, as on Lambda, to measure its size.
     with tempfile.TemporaryFile() as log:
         os.dup2(log.fileno(), LOG)
     process = Process(json.loads(sys.argv[1]))
     for line in sys.stdin:
         command = json.loads(line)
-        answer = getattr(process, command.pop("do"))(**command)
-        print(json.dumps(answer, default=str), file=answers, flush=True)
+        result = getattr(process, command.pop("do"))(**command)
+        print(json.dumps(result, default=str), file=output, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Measure the audit of a large table, and a worker that is frozen before it commits."""
+"""Measure the audit of a large table, and the effect of a worker that is frozen before COMMIT."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from bench.batches import Figures, Report, check
 from bench.status import fill
 from bench.subjects import MeasurementError, Subject
 
-RATE, BATCH = 200, 10  # orders a second that come in during the audit, and how many at once
+RATE, BATCH = 200, 10  # orders a second during the audit, and of a batch
 FROZEN_BATCH = 10
 
 
 def measure_audit(ours: Subject, report: Report, *, rows: int, seconds: float) -> Figures:
-    """Audit a table while orders come in; no counter may differ in the end.
+    """Audit a table while orders come in, and check all counters at the end.
 
     Parameters
     ----------
     seconds
-        For how long orders come in; the audit starts in the middle.
+        For how long orders come in; the audit starts after a quarter.
     """
     report(f"Filling a table with {rows:,} orders")
     fill(ours, rows, per_day=max(1, rows // 2))
@@ -46,7 +46,7 @@ def measure_audit(ours: Subject, report: Report, *, rows: int, seconds: float) -
 
 
 def measure_frozen_worker(ours: Subject, report: Report) -> Figures:
-    """Stop a worker between its counters and COMMIT, and see how long another one waits."""
+    """Stop a worker between its counters and COMMIT, and measure how long another one waits."""
     report("A worker that is frozen before COMMIT")
     ours.empty()
     with ours.processes(ours.worker, 2) as (frozen, other):
@@ -83,5 +83,5 @@ def wait_until_stopped(process_id: int, timeout: float = 30) -> None:
     end = time.monotonic() + timeout
     while process.status() != psutil.STATUS_STOPPED:
         if time.monotonic() > end:
-            raise MeasurementError("The worker never came to its COMMIT.")
+            raise MeasurementError("The worker did not reach its COMMIT.")
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""The report: tables in Markdown, and the same figures on a terminal."""
+"""The report in Markdown, and the targets for the terminal."""
 
 from __future__ import annotations
 
@@ -20,20 +20,19 @@ INTRODUCTION = """\
 # Benchmarks
 
 `make bench` measures and writes this page; `make bench ARGS=--help` lists what else it does. Absolute
-figures are those of one machine: compare figures of one run. Counts of statements, calls and write units
-hold everywhere, and tests assert them.
+figures depend on the machine, so compare figures of the same run. Counts of statements, calls and write
+units do not; tests assert them.
 
-**What is compared.** *Earlier* is the earlier system's worker and status, written again: a secret and a
+**What is compared.** *Earlier* is a rewrite of the earlier system's worker and status: a secret and a
 connection per invocation, a commit and two updates per order; a scan and a sort per status request.
 *Ours* is the code in `functions/`, called as Lambda calls it. *The limit* is the SQL statements and
-DynamoDB calls of our last run, made again by the same clients, in the same order and as many at once,
-with nothing around them. They run in turns; a ratio is the median of the ratios of the rounds.
+DynamoDB calls of our last run, repeated alone by the same clients, in the same order and with the same
+parallelism. They run in turns; a ratio is the median of the ratios of the rounds.
 
-**On what.** A real database server on this machine, over TLS. Each worker is a process. DynamoDB is a
-stand-in in the worker's process, below botocore's client: what the client does is measured, sockets are
-not. *4 ms* means 4 ms for each call of DynamoDB or Secrets Manager, and 20 ms for a transaction; workers
-share the counters, and transactions that meet on an item cancel each other, as on AWS. Four items are
-ordered, and all orders are of the same hour.
+**How.** A real database server runs on this machine, over TLS, and each worker is a process. DynamoDB is a
+stand-in in the worker's process, below botocore's client: the client's work is measured, sockets are not.
+*4 ms* means 4 ms for each call of DynamoDB or Secrets Manager, and 20 ms for a transaction; workers share
+the counters, and conflicting transactions fail, as on AWS. Orders are of four items and of the same hour.
 """
 
 
@@ -44,7 +43,7 @@ def markdown(results: Results, prices: Prices, plots: Sequence[str], plot_direct
     """Return the report."""
     sections = [INTRODUCTION, _machine(results)]
     if rows := list(target_rows(results)):
-        sections.append(_section("Targets", _table(("", "target", "measured", ""), rows)))
+        sections.append(_section("Targets", _table(" | target | measured | ", rows)))
     for part, (title, render) in _PARTS.items():
         if part in results:
             picture = f"![{title}]({plot_directory}/{part}.svg)\n\n" if f"{part}.svg" in plots else ""
@@ -53,7 +52,7 @@ def markdown(results: Results, prices: Prices, plots: Sequence[str], plot_direct
 
 
 def target_rows(results: Results) -> Iterator[tuple[str, str, str, str]]:
-    """Yield each target with what was measured."""
+    """Yield each target with its measured figure."""
     for target in TARGETS:
         if (figure := target.measured(results)) is not None:
             limit = f"{target.sign} {_number(target.limit)}{_unit(target)}"
@@ -91,16 +90,8 @@ def _batches(results: Results, _prices: Prices) -> str:
         for row in results["batches"]
     ]
     head = (
-        "DynamoDB",
-        "batch",
-        "earlier",
-        "ours",
-        "limit",
-        "ours / earlier",
-        "ours / limit",
-        "median ms",
-        "worst ms",
-        "failed",
+        "DynamoDB | batch | earlier | ours | limit | ours / earlier | ours / limit | median ms | "
+        "worst ms | failed"
     )
     return "Orders a second of one worker; milliseconds of our batches.\n\n" + _table(head, rows)
 
@@ -122,20 +113,12 @@ def _workers(results: Results, _prices: Prices) -> str:
         for row in results["workers"]
     ]
     head = (
-        "DynamoDB",
-        "batch",
-        "workers",
-        "orders/s",
-        "/ one worker",
-        "median ms",
-        "worst ms",
-        "failed",
-        "write units / order",
-        "of them outdated",
+        "DynamoDB | batch | workers | orders/s | / one worker | median ms | worst ms | failed | "
+        "write units / order | of them outdated"
     )
     text = (
-        "Workers share the machine's processors with the database server. *Outdated* is an update of a "
-        "counter that found a later version; DynamoDB charges for it.\n\n"
+        "Workers share the machine's processors with the database server. *Outdated* updates of a counter "
+        "found a later version; DynamoDB charges for them.\n\n"
     )
     return text + _table(head, rows)
 
@@ -148,18 +131,11 @@ def _counts(results: Results, _prices: Prices) -> str:
         for name in ("earlier", "ours")
     ]
     head = (
-        "",
-        "batch",
-        "SQL statements",
-        "new connections",
-        "DynamoDB calls",
-        "secret reads",
-        "write units",
-        "processor ms",
+        " | batch | SQL statements | new connections | DynamoDB calls | secret reads | write units | "
+        "processor ms"
     )
     text = (
-        "What 1,000 orders take. A statement is what goes to the server and waits for its answer, COMMIT and "
-        "logins included.\n\n"
+        "Figures of 1,000 orders. A statement is a round trip to the server, including COMMIT and logins.\n\n"
     )
     return text + _table(head, rows)
 
@@ -193,15 +169,13 @@ def _money(results: Results, prices: Prices) -> str:
                         f"**{sum(costs.values()):.2f}**",
                     )
                 )
-    services = money.SERVICES
     text = (
         f"US dollars for a million orders from the topic on, by the prices of {prices.as_of} in "
-        f"{prices.region} (`infra/prices.toml`), without free tiers and without what a stack costs at rest. "
-        f"Functions are paid by the time that they took here, DynamoDB at 4 ms, with {money.MEMORY} GB. An "
-        f"order over HTTP costs {1e6 * prices['api_gateway.request']:.2f} more for API Gateway, and its "
-        "function.\n\n"
+        f"{prices.region} (`infra/prices.toml`), without free tiers and a stack's fixed costs. Functions are "
+        f"billed by their time here, DynamoDB at 4 ms, with {money.MEMORY} GB. Over HTTP, API Gateway adds "
+        f"{1e6 * prices['api_gateway.request']:.2f}, and the function its time.\n\n"
     )
-    return text + _table(("", "batch", *services, "total"), rows)
+    return text + _table(" | ".join(("", "batch", *money.SERVICES, "total")), rows)
 
 
 def _status(results: Results, _prices: Prices) -> str:
@@ -216,7 +190,7 @@ def _status(results: Results, _prices: Prices) -> str:
         )
         for (size, per_day), row in unique.items()
     ]
-    head = ("orders", "a day", "earlier p50 ms", "p95", "ours p50 ms", "p95", "earlier: statements", "ours")
+    head = "orders | a day | earlier p50 ms | p95 | ours p50 ms | p95 | earlier: statements | ours"
     return "One request, DynamoDB and SQS at 0 ms.\n\n" + _table(head, rows)
 
 
@@ -229,15 +203,8 @@ def _kitchen(results: Results, _prices: Prices) -> str:
         )
         for row in results["kitchen"]
     ]
-    head = (
-        "orders",
-        "list p50 ms",
-        "change, DynamoDB at 0 ms",
-        "at 4 ms",
-        "list: statements",
-        "change: statements",
-    )
-    text = "Whole responses of `StaffOrders`, 40 open orders on the screen: `GET /kitchen`, and a change.\n\n"
+    head = "orders | list p50 ms | change, DynamoDB at 0 ms | at 4 ms | list: statements | change: statements"
+    text = "Responses of `StaffOrders` with 40 open orders: `GET /kitchen`, and a change.\n\n"
     return text + _table(head, rows)
 
 
@@ -253,11 +220,10 @@ def _cold(results: Results, _prices: Prices) -> str:
         for row in results["cold"]
     ]
     text = (
-        "Milliseconds until a new process has imported the function, without bytecode of the modules in its "
-        "archive, as on Lambda.\nThe earlier system creates its AWS clients meanwhile, and so does ours, on "
-        "Lambda alone.\n\n"
+        "Milliseconds in which a new process imports the function, without bytecode of its archive, as on "
+        "Lambda. The earlier system always creates its AWS clients meanwhile, ours on Lambda alone.\n\n"
     )
-    head = ("", "earlier", "ours, imports alone", "/ earlier", "ours, with clients", "/ earlier")
+    head = " | earlier | ours, imports alone | / earlier | ours, with clients | / earlier"
     return text + _table(head, rows)
 
 
@@ -278,21 +244,10 @@ def _pipeline(results: Results, _prices: Prices) -> str:
             )
         )
     head = (
-        "orders",
-        "a second",
-        "p50 s",
-        "p95",
-        "p99",
-        "worst",
-        "s after the last",
-        "dead letters",
-        "MiB, whole stack",
-        "MiB, workers",
+        "orders | a second | p50 s | p95 | p99 | worst | s after the last | dead letters | "
+        "MiB, whole stack | MiB, workers"
     )
-    text = (
-        "`cafe local`, orders published to the topic by four publishers; seconds from publishing to the row "
-        "in MySQL.\n\n"
-    )
+    text = "`cafe local` with four publishers to the topic; seconds from publishing to the row in MySQL.\n\n"
     return text + _table(head, rows)
 
 
@@ -308,16 +263,16 @@ def _audit(results: Results, _prices: Prices) -> str:
 def _frozen(results: Results, _prices: Prices) -> str:
     found = results["frozen"]
     return (
-        "A worker is stopped (SIGSTOP) between adding to the counters and COMMIT, and holds their rows. "
-        f"Another worker recorded its next batch after {found['seconds']:.1f} s; the first one was continued "
-        "later, and every order was counted once.\n"
+        "A worker was stopped (SIGSTOP) between its counters and COMMIT, and held their rows. Another worker "
+        f"recorded its next batch after {found['seconds']:.1f} s; the first one was resumed later, and every "
+        "order was counted once.\n"
     )
 
 
 _PARTS = {
     "batches": ("Batches", _batches),
-    "counts": ("What an order takes", _counts),
-    "money": ("What orders cost", _money),
+    "counts": ("Statements and calls", _counts),
+    "money": ("Cost", _money),
     "workers": ("Workers", _workers),
     "status": ("Order status", _status),
     "kitchen": ("Kitchen", _kitchen),
@@ -347,16 +302,8 @@ def comparison(results: Results) -> str:
         for row in results["workers"]
     ]
     head = (
-        "DynamoDB",
-        "batch",
-        f"{before}: orders/s",
-        now,
-        "ratio",
-        "of the rounds",
-        f"{before}: processor µs / order",
-        now,
-        "statements / 1,000",
-        "write units / 1,000",
+        f"DynamoDB | batch | {before}: orders/s | {now} | ratio | of the rounds | "
+        f"{before}: processor µs / order | {now} | statements / 1,000 | write units / 1,000"
     )
     return _table(head, rows) + "\n" + _compared_pages(results)
 
@@ -371,15 +318,16 @@ def _compared_pages(results: Results) -> str:
     for row in results["cold"]:
         before, now = (f"{row[name]:.0f} ms" for name in ("earlier_ms", "ready_ms"))
         rows.append((f"start of the {row['function']}", before, now))
-    return _table(("", *results["revisions"]), rows)
+    return _table(" | ".join(("", *results["revisions"])), rows)
 
 
 def _section(title: str, content: str) -> str:
     return f"## {title}\n\n{content}"
 
 
-def _table(head: Sequence[str], rows: Rows) -> str:
-    lines = [head, ["---"] * len(head), *rows]
+def _table(head: str, rows: Rows) -> str:
+    columns = head.split(" | ")
+    lines = [columns, ["---"] * len(columns), *rows]
     return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
 
 

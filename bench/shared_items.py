@@ -1,4 +1,4 @@
-"""Items that several processes read and write: a file of fixed slots in memory, under one lock."""
+"""Items that processes share: a memory-mapped file with fixed slots, under one lock."""
 
 from __future__ import annotations
 
@@ -24,10 +24,7 @@ Item = dict[str, Any]
 
 
 class SharedItems:
-    """Items by a key, shared by every process that opens the same file.
-
-    An access costs microseconds, so that it does not slow down what is measured.
-    """
+    """Items by key, shared by the processes that open the same file; an access takes microseconds."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -39,7 +36,7 @@ class SharedItems:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep every other thread and process out."""
+        """Lock out all other threads and processes."""
         with self._threads:
             fcntl.flock(self._file, fcntl.LOCK_EX)
             try:
@@ -73,7 +70,7 @@ class SharedItems:
         return filter(None, map(self._read, range(SLOTS)))
 
     def _slot(self, key: str) -> int:
-        """Return the key's slot, or the free one that it gets."""
+        """Return the key's slot, or a free one for a new key."""
         if key in self._known:
             return self._known[key]
         first: int = zlib.crc32(key.encode()) % SLOTS

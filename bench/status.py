@@ -1,4 +1,4 @@
-"""The order status: how long a request takes, by rows and by orders a day."""
+"""Measure the order status: the time of a request by rows and by orders a day."""
 
 from __future__ import annotations
 
@@ -13,13 +13,10 @@ from bench.database import Server
 from bench.subjects import Child, Subject
 
 PER_REQUEST = ("statements", "connections", "read_units")
-TIMES, SECONDS = 100, 3.0  # requests of one measurement, and how long they may take
-# Rows, and how many of them a day.
+TIMES, SECONDS = 100, 3.0  # maximum number and duration of the requests of a measurement
+# Numbers of rows, and of orders a day; the first two with --quick.
 BY_DAY = ((1_000, 500), (100_000, 50_000), (2_000_000, 1_000_000))
 BY_ROWS = ((1_000, 500), (100_000, 500), (5_000_000, 500))
-QUICK_BY_DAY = ((1_000, 500), (100_000, 50_000))
-QUICK_BY_ROWS = ((1_000, 500), (100_000, 500))
-
 
 Size = tuple[int, int]
 
@@ -65,11 +62,11 @@ def compare_status(
             report(f"Order status on tables of {len(pairs)} sizes, round {turn + 1}")
             for found, child in children:
                 _add(found, child.do("invoke", events=[{}] * TIMES, most_seconds=SECONDS))
-    return {size: _summed_up(found) for size, found in figures.items()}
+    return {size: _summarized(found) for size, found in figures.items()}
 
 
 def fill(subject: Subject, rows: int, per_day: int) -> None:
-    """Fill the tables with orders, and count them as an operator does."""
+    """Fill the tables with orders, and count them."""
     subject.empty()
     database.fill(subject.server, subject.database, rows, per_day)
     subject.server.execute("ANALYZE TABLE orders", database=subject.database)
@@ -81,22 +78,20 @@ def fill(subject: Subject, rows: int, per_day: int) -> None:
 
 
 def _put_total(subject: Subject, rows: int) -> None:
-    """Put the earlier system's one metric, which its status scans."""
+    """Put the earlier system's only metric, which its status scans."""
     item = {"metric": {"S": "TOTAL_ORDERS"}, "count": {"N": str(rows)}}
     shared = subject.shared
     with shared.locked():
         shared.put("CafeOrderMetrics/TOTAL_ORDERS", item)
 
 
-def _add(found: Figures, answer: Figures) -> None:
+def _add(found: Figures, measured: Figures) -> None:
     """Add a round."""
-    found["seconds"].append(answer["seconds"])
-    found |= {
-        name: answer[name] / answer["invocations"] for name in ("statements", "connections", "read_units")
-    }
+    found["seconds"].append(measured["seconds"])
+    found |= {name: measured[name] / measured["invocations"] for name in PER_REQUEST}
 
 
-def _summed_up(size: Figures) -> Figures:
+def _summarized(size: Figures) -> Figures:
     for name in ("earlier", "ours"):
         rounds = size[name].pop("seconds")
         ordered = sorted(each for seconds in rounds for each in seconds)

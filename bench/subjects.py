@@ -1,4 +1,4 @@
-"""Run the functions of a revision, or of the earlier system, in processes of their own."""
+"""Run the functions of a revision, or of the earlier system, in separate processes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Child:
     """A process that runs one function."""
 
     def __init__(self, settings: dict[str, Any], log: IO[bytes]) -> None:
-        # Nothing of this shell's AWS settings reaches the functions.
+        # Without the AWS settings of this shell.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.process", json.dumps(settings)],
@@ -86,7 +86,7 @@ class Child:
             self._fail()
 
     def finish(self) -> dict[str, Any]:
-        """Return what the command answers."""
+        """Return the command's result."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
@@ -99,20 +99,20 @@ class Child:
         return self.finish()
 
     def end(self) -> None:
-        """End the process, whatever it is doing."""
+        """End the process, in any state."""
         process_groups.kill([self._process.pid])
-        # Waits for the process and closes its pipes; what was still to be written is of no use.
+        # Waits for the process and closes its pipes.
         with contextlib.suppress(BrokenPipeError), self._process:
             pass
 
     def _fail(self) -> None:
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
-        raise MeasurementError("A measured process ended by itself:\n" + "\n".join(lines))
+        raise MeasurementError("A measured process has ended:\n" + "\n".join(lines))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """Functions with a database of their own and the items that their processes share.
+    """Functions with their database, and the items that their processes share.
 
     Parameters
     ----------
@@ -155,14 +155,14 @@ class Subject:
             yield children
 
     def empty(self) -> None:
-        """Remove all orders from the stores, and what was counted; the menu stays."""
+        """Remove all orders and counters from the stores."""
         database.empty(self.server, self.database)
         shared = self.shared
         with shared.locked():
             shared.clear()
 
     def _settings(self, function: str) -> dict[str, Any]:
-        # Before schema 3, the status had the worker's login.
+        # Releases before schema 3 used the worker's login for the status.
         has_own_login = function == "get_order_status" and (self.code / "stores/mysql/users.py").exists()
         return {
             "code": str(self.code),
@@ -211,7 +211,7 @@ def ours(server: Server, directory: Path, name: str = "ours", revision: str | No
 
 
 def _add_driver(code: Path) -> None:
-    """Add PyMySQL as it is in an archive: sources alone."""
+    """Add PyMySQL without bytecode, as in an archive."""
     source = Path(pymysql.__file__).parent
     shutil.copytree(source, code / "pymysql", ignore=shutil.ignore_patterns("__pycache__"))
 
@@ -230,7 +230,7 @@ def _extract(revision: str, directory: Path) -> None:
 def start_together(
     children: Sequence[Child], command: str, parameters: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Run a command in several processes at the same time."""
+    """Run a command in several processes in parallel."""
     for child, each in zip(children, parameters, strict=True):
         child.start(command, **each)
     return [child.finish() for child in children]

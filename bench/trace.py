@@ -1,4 +1,4 @@
-"""Record the statements and calls of a handler, count them, and replay them alone, which is the limit."""
+"""Record, count and replay the statements and AWS calls of a handler; the replay alone is the limit."""
 
 from __future__ import annotations
 
@@ -22,56 +22,49 @@ MAX_THREADS = 32
 
 @dataclass(slots=True)
 class Call:
-    """One statement, or one call of an AWS client."""
+    """A statement, or a call of an AWS client."""
 
     is_sql: bool
     again: Callable[..., object]
-    """Makes it once more; a statement takes the connection."""
+    """Repeats it; a statement takes the connection."""
     began: float
     ended: float
 
 
 class Trace:
-    """Records statements and calls of this process.
+    """Record of the statements and calls of this process.
 
-    A statement is what goes to the server and waits for its answer: logging in counts as one, so do
-    settings of a new connection and COMMIT.
+    A statement is a round trip to the server, including logins, settings of a new connection and COMMIT.
     """
 
     def __init__(self) -> None:
         self.statements = 0
         self.connections = 0
         self.freeze_at_commit = False
-        """Stop this process, once, where it would commit."""
+        """Stop this process once before a commit."""
         self._lock = threading.Lock()
         self._batches: list[list[Call]] = []
         self._connection_options: dict[str, Any] = {}
 
     def install(self) -> None:
-        """Watch every connection and every client that this process opens."""
+        """Record every connection and client of this process."""
         self._watch_sql()
         self._watch_aws()
 
     def start_batch(self) -> None:
-        """Separate what follows from what was before."""
+        """Begin a new batch."""
         self._batches.append([])
 
     def reset(self) -> None:
-        """Forget what was recorded."""
+        """Clear the record."""
         self.statements = self.connections = 0
         self._batches.clear()
 
     def replay(self) -> list[float]:
-        """Make all calls again, those of a batch in the same order and as many at once.
-
-        Returns
-        -------
-        list[float]
-            The seconds of each batch.
-        """
+        """Repeat all calls in the same order and parallelism; return the seconds of each batch."""
         connection = pymysql.connect(**self._connection_options)
         seconds = []
-        with ThreadPoolExecutor(max(1, min(MAX_THREADS, max(map(_most_at_once, self._batches))))) as pool:
+        with ThreadPoolExecutor(max(1, min(MAX_THREADS, max(map(_max_parallel, self._batches))))) as pool:
             for steps in [list(_steps(batch)) for batch in self._batches]:
                 began = time.perf_counter()
                 for step in steps:
@@ -137,7 +130,7 @@ class Trace:
 
 
 def _steps(calls: Sequence[Call]) -> Iterator[list[Call]]:
-    """Group calls that overlapped: a step begins when all calls of the one before have ended."""
+    """Group calls that overlapped: a step begins when all calls of the previous one have ended."""
     step: list[Call] = []
     for call in sorted(calls, key=lambda call: call.began):
         if step and call.began >= max(each.ended for each in step):
@@ -149,7 +142,7 @@ def _steps(calls: Sequence[Call]) -> Iterator[list[Call]]:
 
 
 def _make(step: Sequence[Call], connection: Any, pool: ThreadPoolExecutor) -> None:
-    """Make the calls of a step at once; alone, a call needs no thread."""
+    """Make the calls of a step in parallel; a single call needs no thread."""
     calls = [call for call in step if not call.is_sql]
     is_single = len(step) == 1
     futures = [] if is_single else [pool.submit(call.again) for call in calls]
@@ -162,8 +155,8 @@ def _make(step: Sequence[Call], connection: Any, pool: ThreadPoolExecutor) -> No
         future.result()
 
 
-def _most_at_once(calls: Sequence[Call]) -> int:
-    """Return how many AWS calls were under way at the same time."""
+def _max_parallel(calls: Sequence[Call]) -> int:
+    """Return the maximum number of parallel AWS calls."""
     moments = sorted(
         moment for call in calls if not call.is_sql for moment in ((call.began, 1), (call.ended, -1))
     )
@@ -184,7 +177,7 @@ def _call(call: Callable[..., object], client: Any, operation: str, parameters: 
 
 
 def _options(connection: Any) -> dict[str, Any]:
-    """Return how to connect as a connection did."""
+    """Return the options of a connection."""
     return {
         "host": connection.host,
         "port": connection.port,

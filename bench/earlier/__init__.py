@@ -1,1 +1,1 @@
-"""The earlier system's two functions, written again as the system has them: what ours is compared with."""
+"""The earlier system's two functions, rewritten for comparison."""

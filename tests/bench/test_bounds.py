@@ -1,4 +1,4 @@
-"""What one sender can cost at most, as the documentation has it."""
+"""The documented upper bounds of one sender's cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make bench` as it is typed."""
+"""The command line of `make bench`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
         (["--rounds", "0"], "--rounds must be at least 1"),
     ],
 )
-def test_a_wrong_option_is_named(
+def test_a_wrong_option_is_reported(
     arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):

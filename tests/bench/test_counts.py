@@ -1,4 +1,4 @@
-"""What orders cost the stores: counts, which hold on every machine."""
+"""Counts of statements, calls and units, which do not depend on the machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests import stores
 
 ITEMS = 4
 # The total, the day, the hour, and each item.
-SHOWN_COUNTERS = 3 + ITEMS
+COUNTERS = 3 + ITEMS
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +38,14 @@ def ours(database: Server, tmp_path_factory: pytest.TempPathFactory) -> Subject:
 
 @pytest.fixture(scope="module")
 def worker(ours: Subject) -> Iterator[Child]:
-    """A worker that is connected."""
+    """A worker with an open connection."""
     with ours.processes(ours.worker) as (child,):
         batches.run(ours, [child], 10, 10)
         yield child
 
 
 def measured(subject: Subject, child: Child, batch: int, number: int = 3) -> Figures:
-    """Record batches, each order of which must be counted once."""
+    """Record batches; each order must be counted once."""
     figures = batches.run(subject, [child], number * batch, batch)
     assert figures["failed"] == 0
     return figures
@@ -59,15 +59,15 @@ def test_a_batch_takes_five_statements_a_call_per_25_orders_and_one_for_the_coun
     counters = 3 + min(batch, ITEMS)
     assert figures["statements"] == 3 * 5  # begin, insert, count, commit, read the counters
     assert figures["connections"] == 0
-    new = 3 + min(3 * batch, ITEMS)  # counters are made by a call of their own
+    new = 3 + min(3 * batch, ITEMS)  # a call creates each counter
     assert figures["calls"] == {"BatchWriteItem": 3 * puts, "BatchExecuteStatement": 3, "UpdateItem": new}
     assert figures["write_units"] == 3 * (batch + counters) + new
 
 
 def test_an_order_costs_at_most_1_8_write_units_in_batches_of_ten(ours: Subject, worker: Child) -> None:
     figures = measured(ours, worker, 10, number=30)
-    new = SHOWN_COUNTERS  # which are made in the first batch
-    assert figures["write_units"] == 30 * (10 + SHOWN_COUNTERS) + new <= 1.8 * figures["orders"]
+    new = COUNTERS  # which the first batch creates
+    assert figures["write_units"] == 30 * (10 + COUNTERS) + new <= 1.8 * figures["orders"]
 
 
 def test_four_workers_at_once_count_every_order_once_for_no_more_write_units(ours: Subject) -> None:
@@ -77,7 +77,7 @@ def test_four_workers_at_once_count_every_order_once_for_no_more_write_units(our
     assert figures["write_units"] / figures["orders"] <= 1.8
 
 
-def test_the_limit_makes_the_calls_of_the_batches_before(ours: Subject, worker: Child) -> None:
+def test_the_limit_repeats_the_calls_of_the_last_batches(ours: Subject, worker: Child) -> None:
     figures, limit = batches.run_with_limit(ours, worker, 30, 10)
     assert limit["calls"] == figures["calls"]
     assert len(limit["seconds"]) == 3
@@ -102,7 +102,7 @@ def test_the_earlier_worker_reads_a_secret_per_batch_and_commits_and_counts_each
     assert figures["write_units"] == 40
 
 
-def test_a_process_that_ends_by_itself_is_reported_with_its_last_words(ours: Subject) -> None:
+def test_a_process_that_ends_is_reported_with_its_last_log_lines(ours: Subject) -> None:
     with (
         ours.processes("no_such_function") as (child,),
         pytest.raises(MeasurementError, match="no_such_function"),
@@ -110,6 +110,6 @@ def test_a_process_that_ends_by_itself_is_reported_with_its_last_words(ours: Sub
         child.do("invoke", events=[{}])
 
 
-def test_an_unknown_revision_is_named(database: Server, tmp_path: Path) -> None:
+def test_an_unknown_revision_is_reported(database: Server, tmp_path: Path) -> None:
     with pytest.raises(MeasurementError, match="git has no functions/ of 'no-such-revision'"):
         subjects.ours(database, tmp_path / "before", "before", "no-such-revision")

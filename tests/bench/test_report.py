@@ -11,7 +11,7 @@ from infra import prices
 
 
 def figures(**changed: Any) -> dict[str, Any]:
-    """Return what a thousand orders took in a hundred batches of 10 ms."""
+    """Return the figures of a thousand orders in a hundred batches of 10 ms."""
     return {
         "orders": 1000,
         "batch_seconds": [0.01] * 100,
@@ -30,7 +30,7 @@ def figures(**changed: Any) -> dict[str, Any]:
     } | changed
 
 
-def test_a_million_orders_cost_what_aws_charges_for_what_was_counted() -> None:
+def test_the_cost_of_a_million_orders_follows_from_the_counts_and_prices() -> None:
     costs = money.per_million(figures(), 10, prices.read())
     assert costs == pytest.approx(
         {
@@ -77,7 +77,7 @@ def results(times_earlier: float) -> dict[str, Any]:
     return {"about": about, "batches": rows, "counts": True, "money": True}
 
 
-def test_a_target_is_printed_with_what_was_measured() -> None:
+def test_a_target_is_printed_with_its_figure() -> None:
     first, *_ = report.target_rows(results(12.0))
     assert first == ("one worker, batches of 10, × of the earlier system", "≥ 12 ×", "12 ×", "✓")
     first, *_ = report.target_rows(results(11.9))
@@ -85,8 +85,8 @@ def test_a_target_is_printed_with_what_was_measured() -> None:
 
 
 def test_targets_of_parts_that_were_not_measured_are_left_out() -> None:
-    shown = {row[0] for row in report.target_rows(results(12.0))}
-    assert shown == {target.what for target in targets.TARGETS if target.part == "batches"}
+    rows = {row[0] for row in report.target_rows(results(12.0))}
+    assert rows == {target.what for target in targets.TARGETS if target.part == "batches"}
 
 
 def test_the_report_has_a_table_of_each_part_that_was_measured() -> None:

@@ -1,4 +1,4 @@
-"""The stand-in for DynamoDB keeps DynamoDB's rules, and counts what AWS bills."""
+"""The stand-in for DynamoDB: its rules, and its counts of billed units."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.shared_items import SharedItems
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    """A stand-in that answers this process's clients."""
+    """A stand-in for this process's clients."""
     monkeypatch.setattr(botocore.httpsession.URLLib3Session, "send", None)
     stand_in = StandIn(SharedItems(tmp_path / "items"), {"login": {"username": "ann"}})
     stand_in.install()
@@ -34,7 +34,7 @@ def client(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def set_counter(client: Any, value: int, version: int) -> None:
-    """Show a counter, as the worker does."""
+    """Set a counter, as the worker does."""
     client.update_item(
         TableName="CafeOrderMetrics",
         Key={"metric": {"S": "TOTAL_ORDERS"}},
@@ -57,7 +57,7 @@ def test_a_counter_is_set_only_over_an_older_version(client: Any, stand_in: Stan
     assert stand_in.usage.figures["conditions_failed"] == 1
 
 
-def test_what_is_not_newer_is_put_also_where_nothing_is(client: Any) -> None:
+def test_an_order_is_put_over_no_item_and_over_versions_that_are_not_newer(client: Any) -> None:
     def put(version: int) -> None:
         client.put_item(
             TableName="Orders",
@@ -72,7 +72,7 @@ def test_what_is_not_newer_is_put_also_where_nothing_is(client: Any) -> None:
         put(2)
 
 
-def test_a_statement_of_partiql_updates_an_item_that_is_there_over_an_older_version(
+def test_a_partiql_statement_updates_an_existing_item_of_an_older_version(
     client: Any, stand_in: StandIn
 ) -> None:
     set_counter(client, 1, version=1)
@@ -94,7 +94,7 @@ def test_a_statement_of_partiql_updates_an_item_that_is_there_over_an_older_vers
 
 
 def add(count: int = 1) -> dict[str, Any]:
-    """Count in a transaction, as the previous release did."""
+    """Return an action that counts in a transaction, as an earlier release did."""
     return {
         "Update": {
             "TableName": "CafeOrderMetrics",
@@ -106,7 +106,7 @@ def add(count: int = 1) -> dict[str, Any]:
     }
 
 
-def test_transactions_that_meet_on_an_item_cancel_each_other(client: Any, stand_in: StandIn) -> None:
+def test_conflicting_transactions_are_cancelled(client: Any, stand_in: StandIn) -> None:
     stand_in.latency = Latency(transaction=0.2)
     start, errors = threading.Barrier(2), []
 
@@ -142,12 +142,12 @@ def test_eventually_consistent_reads_cost_half(client: Any, stand_in: StandIn) -
     assert stand_in.usage.figures["read_units"] == 1.5
 
 
-def test_an_unknown_expression_is_named() -> None:
+def test_an_unknown_expression_is_reported() -> None:
     with pytest.raises(UnknownExpressionError, match="begins_with"):
         Expressions({}).holds("begins_with(a, :b)", {})
 
 
-def test_items_are_shared_by_all_who_open_the_file(tmp_path: Path) -> None:
+def test_processes_that_open_the_same_file_share_its_items(tmp_path: Path) -> None:
     first, second = SharedItems(tmp_path / "items"), SharedItems(tmp_path / "items")
     with first.locked():
         first.put("a", {"N": "1"})
