@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -57,13 +57,16 @@ def tally(orders: Iterable[Order], zone: tzinfo, now: datetime) -> Counter[str]:
     An order counts on the day and in the hour of its time in the cafe's time zone; in no hour if that has
     expired, and on no day if its time is unknown.
     """
-    groups: dict[tuple[str, datetime | None], list[int]] = {}
+    groups: dict[tuple[object, ...], list[Order]] = {}
     for order in orders:
-        quarter = order.created_at and start_of_quarter(order.created_at)
-        numbers = groups.setdefault((order.item, quarter), [0, 0])
-        numbers[0] += 1
-        numbers[1] += order.quantity
-    return tally_groups((Group(*key, *numbers) for key, numbers in groups.items()), zone, now)
+        at = order.created_at
+        quarter = at and (at.date(), at.hour, at.minute // 15)
+        groups.setdefault((order.item, quarter), []).append(order)
+    return tally_groups(map(_group, groups.values()), zone, now)
+
+
+def _group(orders: Sequence[Order]) -> Group:
+    return Group(orders[0].item, orders[0].created_at, len(orders), sum(order.quantity for order in orders))
 
 
 def tally_groups(groups: Iterable[Group], zone: tzinfo, now: datetime) -> Counter[str]:

@@ -142,8 +142,8 @@ def conflict(order: Order, kept: Order | None) -> Conflict | None:
         return None
     if kept is None:
         return Conflict(f"orderId {order.order_id} belongs to a row that holds no order")
+    if order.contents == kept.contents:
+        return None
     both = zip(CONTENTS, order.contents, kept.contents, strict=True)
     differing = [name for name, ours, theirs in both if ours != theirs]
-    if not differing:
-        return None
     return Conflict(f"orderId {order.order_id} belongs to another order, with another {', '.join(differing)}")

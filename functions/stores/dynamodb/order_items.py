@@ -79,18 +79,17 @@ def is_late(order: Order) -> bool:
 
 def item(order: Order) -> Item:
     """Return an order as an item, with its further attributes beside its fields."""
-    values = {
-        **{name: value for name, value in order.attributes.items() if name not in OWN_ATTRIBUTES},
-        "orderId": order.order_id,
-        "item": order.item,
-        "quantity": order.quantity,
-        "customer_name": order.customer_name,
+    found: Item = {
+        name: attribute(value) for name, value in order.attributes.items() if name not in OWN_ATTRIBUTES
     }
+    found["orderId"] = {"S": order.order_id}
+    found["item"] = {"S": order.item}
+    found["quantity"] = {"N": str(order.quantity)}
+    found["customer_name"] = {"S": order.customer_name}
     if order.created_at is not None:
-        values["created_at"] = _iso(order.created_at)
+        found["created_at"] = {"S": _iso(order.created_at)}
     if order.number is not None:
-        values["pickup_number"] = order.number
-    found = {name: attribute(value) for name, value in values.items()}
+        found["pickup_number"] = {"S": order.number}
     if order.progress is not None:
         found["order_state"] = {"S": str(order.progress.state)}
         found["state_version"] = {"N": str(order.progress.version)}

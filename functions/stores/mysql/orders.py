@@ -6,7 +6,6 @@ import itertools
 import secrets
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any, cast
 
@@ -74,7 +73,17 @@ class OrdersDatabase:
 
 def recorded(order: Order, row_id: int) -> Order:
     """Return an order with the row id and the first state of its new row."""
-    return replace(order, row_id=row_id, progress=first(None if order.is_test else order.created_at))
+    return Order(  # `dataclasses.replace` takes three times as long
+        order.order_id,
+        order.created_at,
+        order.item,
+        order.quantity,
+        order.customer_name,
+        order.attributes,
+        order.ignored_time,
+        row_id,
+        first(None if order.is_test else order.created_at),
+    )
 
 
 def recording_number() -> int:
