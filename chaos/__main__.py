@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import stack
 from cli.errors import SetUpError
 from cli.main import main
-from cli.options import DEFAULT_STACK, MOST, AsJson, Debug, Directory, SentenceGroup, StackName, examples
+from cli.options import MOST, SentenceGroup, Target, examples, on_stack
 from cli.plurals import messages
-from cli.terminal import note, print_json, say
+from cli.stack import LOCAL, REPOSITORY
+from cli.terminal import note, print_json, say, stopped
 
 if TYPE_CHECKING:
-    from chaos.faults import Faults
     from chaos.run import ChaosRun
     from cli.checks import Check
 
@@ -35,11 +34,15 @@ app = typer.Typer(cls=SentenceGroup, add_completion=False, rich_markup_mode="ric
         "make chaos ARGS=--mend",
     ),
 )
+@on_stack
 def chaos_command(
+    target: Target,
     orders: Annotated[
         int,
         typer.Option(
-            min=100, max=MOST, help="Number of orders; of each hundred, one is malformed and ten come twice."
+            min=100,
+            max=MOST,
+            help="Number of orders; of each hundred, one is malformed and ten are sent twice.",
         ),
     ] = 500,
     seed: Annotated[
@@ -58,10 +61,6 @@ def chaos_command(
     repair: Annotated[
         bool, typer.Option("--mend", help="Only repair what a killed run left broken.")
     ] = False,
-    stack_name: StackName = DEFAULT_STACK,
-    directory: Directory = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> None:
     """Break the local stack while orders arrive, and check that none is lost or counted twice.
 
@@ -70,18 +69,19 @@ def chaos_command(
     orders. Ctrl-C repairs what is broken. The orders stay in the stack's counts. Exit code 1: an order is
     missing, was counted twice, or has another state than was confirmed.
     """
-    if stack_name != stack.LOCAL:
+    if target.name != LOCAL:
         raise SetUpError(
-            f"`make chaos` breaks things on purpose: it works on the local stack only, not on {stack_name}."
+            f"`make chaos` breaks things on purpose: it works on the local stack only, not on {target.name}."
         )
     from chaos import display, faults, run
-    from cli import aws
 
-    target = stack.load(stack_name, directory)
-    clients = aws.Clients(target)
-    where = directory or stack.REPOSITORY / ".local"
+    where = target.directory or REPOSITORY / ".local"
     if repair:
-        _repair(faults.Faults(target, clients, where, random.Random(0)), as_json=as_json)  # noqa: S311
+        found = faults.Faults(target.stack, target.clients, where, random.Random(0)).repair_all()  # noqa: S311
+        repaired = (
+            f"Repaired: {'; '.join(found)}." if found else "Nothing that `make chaos` breaks is broken."
+        )
+        target.print_result({"mended": bool(found)}, repaired)
         return
     settings = run.Settings(
         orders=orders,
@@ -90,31 +90,20 @@ def chaos_command(
         outage=outage,
         keep=keep,
     )
-    note(
-        f"Seed {settings.seed}: --seed {settings.seed} sends the same orders and makes the same faults again."
-    )
-    chaos_run = run.ChaosRun(target, clients, where, settings)
+    note(f"Seed {settings.seed}: --seed {settings.seed} repeats these orders and faults.")
+    chaos_run = run.ChaosRun(target.stack, target.clients, where, settings)
     began = time.monotonic()
     checks = _watch(chaos_run)
     seconds = time.monotonic() - began
-    if as_json:
+    if target.as_json:
         print_json(display.document(chaos_run, checks, seconds))
     elif checks is not None:
         for line, style in display.report(chaos_run, checks, seconds):
             say(line, style=style)
     if checks is None:
-        note(f"Stopped after {messages(chaos_run.progress.sent)}; everything is repaired.")
-        raise typer.Exit(130)
+        raise stopped(f"Stopped after {messages(chaos_run.progress.sent)}; everything is repaired.")
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
-
-
-def _repair(faults: "Faults", *, as_json: bool) -> None:
-    found = faults.repair_all()
-    if as_json:
-        print_json({"mended": bool(found)})
-    else:
-        say(f"Repaired: {'; '.join(found)}." if found else "Nothing that `make chaos` breaks is broken.")
 
 
 def _watch(run: "ChaosRun") -> "list[Check] | None":
@@ -134,7 +123,7 @@ def _watch(run: "ChaosRun") -> "list[Check] | None":
             run.stop()
 
     try:
-        # However often Ctrl-C is typed, the repair comes to its end.
+        # However often Ctrl-C is typed, the repair is completed.
         with signals.handled(lambda _number: run.stop()), display.screen(run.progress) as show:
             try:
                 with repeating(refresh, every=REFRESH):

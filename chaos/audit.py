@@ -108,8 +108,8 @@ class Audit:
             malformed: list[Message] = []
             times: Counter[int] = Counter()
             valid = 0
-            with queues.looking(self._clients.sqs, url, threading.Event(), hold=HIDDEN) as look:
-                for message in chain.from_iterable(look.batches()):
+            with queues.scanning(self._clients.sqs, url, threading.Event(), hold=HIDDEN) as scan:
+                for message in chain.from_iterable(scan.batches()):
                     number = self._plan.number_of_malformed(message.body)
                     if number is None:
                         valid += self._plan.customer in message.body
@@ -118,7 +118,7 @@ class Audit:
                         times[number] += 1
                 is_over = len(times) >= expected or time.monotonic() > deadline
                 if is_over and not keep:
-                    look.delete(malformed)
+                    scan.delete(malformed)
             if is_over:
                 break
             time.sleep(0.5)

@@ -19,7 +19,7 @@ from chaos.database import DatabaseFaults
 from chaos.fault_proxy import FaultProxy, killing_callers, losing_responses, throttling
 from chaos.worker_processes import WorkerProcesses
 from cli import aws
-from cli.errors import AnswerError, SetUpError
+from cli.errors import OperationError, SetUpError
 from cli.stack import Stack
 from local.directory import CHAOS_FILE
 from local.errors import LocalError
@@ -143,7 +143,7 @@ class Faults:
 
         Raises
         ------
-        AnswerError
+        OperationError
             It cannot be repaired.
         """
         found = ["a killed run had left it broken"] if self.repair_killed_run() else []
@@ -243,7 +243,7 @@ def _repairing() -> Iterator[None]:
     try:
         yield
     except (LocalError, BotoCoreError, ClientError, pymysql.Error) as error:
-        raise AnswerError(
+        raise OperationError(
             f"What was broken could not be repaired ({error}): stop the stack with `cafe local stop`."
         ) from error
 

@@ -19,7 +19,7 @@ from chaos.staff import Staff
 from chaos.states import audit_states
 from cli import aws, http, queues
 from cli.checks import Check
-from cli.errors import AnswerError
+from cli.errors import OperationError
 from cli.kitchen import Kitchen
 from cli.reconciler import Outcome, Reconciler
 from cli.stack import Stack
@@ -73,8 +73,7 @@ class ChaosRun:
         self._stack = stack
         self._clients = clients
         self._faults = Faults(stack, clients, directory, self.plan.chance("meddling", 0))
-        name = stack.output("reconcile_function")
-        self._reconciler = Reconciler(functions=clients.functions, name=name)
+        self._reconciler = Reconciler.of(stack, clients)
         self._stopping = threading.Event()
         self._dead_before = 0  # dead letters of earlier runs
 
@@ -89,7 +88,7 @@ class ChaosRun:
         ------
         StoppedError
             `stop` was called, and everything is repaired.
-        AnswerError
+        OperationError
             Something else than the faults failed, such as a repair.
         """
         progress, figures = self.progress, self.figures
@@ -187,7 +186,7 @@ class ChaosRun:
         problem = sent.problem
         if sending.kind is Kind.MALFORMED and sending.entrance is Entrance.HTTP:
             if problem is None:
-                problem = AnswerError("The API accepted a malformed order.")
+                problem = OperationError("The API accepted a malformed order.")
             elif isinstance(problem, RefusedError):
                 self.figures.refused_by_api += 1
                 problem = None
@@ -246,8 +245,8 @@ class ChaosRun:
         """Run `ReconcileOrders` as its schedule does every minute; return how much it found."""
         self.figures.reconciliations += 1
         try:
-            outcome = self._reconciler.ask({}, Outcome)
-        except AnswerError:
+            outcome = self._reconciler.call({}, Outcome)
+        except OperationError:
             return 1  # a fault hit it: it has to run again
         self.figures.brought_back += outcome.swept
         self.figures.repaired += outcome.repaired

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from chaos.figures import Figures
-from cli.errors import AnswerError
+from cli.errors import OperationError
 from cli.kitchen import Kitchen, Order, RefusedError
 from orders.states import State
 
@@ -57,7 +57,7 @@ class Staff:
         while not self._stop.is_set():
             try:
                 board = self._kitchen.board()
-            except AnswerError:
+            except OperationError:
                 self._stop.wait(PAUSE)
                 continue
             listed = {order.order_id: order for order in (*board.orders, *board.delayed, *board.recent)}
@@ -79,7 +79,7 @@ class Staff:
             except RefusedError:
                 self._count("moves_refused")
                 return
-            except AnswerError:
+            except OperationError:
                 self._count(attempt)
                 continue
             with self._lock:

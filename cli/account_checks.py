@@ -1,4 +1,4 @@
-"""Checks of a deploy against the AWS account, made before the deploy as far as the credentials allow."""
+"""Checks of a deploy against the AWS account, as far as the credentials allow."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from infra import setting_changes
 from infra.database import ENGINE_VERSION, MASTER_USER
 from infra.settings import Settings
 
-# Functions that run at once beside the workers: orders, page, menu, reconciler. A new account may have 10
-# in all.
-BESIDE_WORKERS = 20
-# With these, Pulumi may use another account than what is found here.
+# Concurrency of the other functions: orders, page, menu, reconciler. A new account may have 10 in all.
+OTHER_CONCURRENCY = 20
+# With these, Pulumi may use another account than the credentials that are found here.
 OWN_CREDENTIALS = ("aws:accessKey", "aws:assumeRole", "aws:assumeRoles", "aws:assumeRoleWithWebIdentity")
 
 Client = Callable[[str], Any]
-"""Makes the client of an AWS service."""
+"""Returns the client of an AWS service."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence about a deploy, and whether it must not begin."""
+    """A sentence about a deploy, and whether it refuses the deploy."""
 
     sentence: str
     refuses: bool = True
@@ -42,12 +41,12 @@ class Deploy:
     outputs: Mapping[str, Any]
 
     def sets(self, key: str) -> bool:
-        """Return whether a setting takes effect by this deploy: in a new stack, or as a changed one."""
+        """Return whether this deploy changes a setting, or creates the stack."""
         return not self.outputs or key in setting_changes.changes(self.before, self.wanted)
 
 
 def clients(configuration: Mapping[str, str], outputs: Mapping[str, Any]) -> Client | None:
-    """Return clients for the stack's account; None without credentials that are certain to be for it."""
+    """Return clients for the stack's account; None unless the credentials are certainly for it."""
     if any(key in configuration for key in OWN_CREDENTIALS):
         return None
     try:
@@ -65,7 +64,7 @@ def clients(configuration: Mapping[str, str], outputs: Mapping[str, Any]) -> Cli
 
 
 def findings(deploy: Deploy, client: Client) -> Iterator[Finding]:
-    """Yield what the account would refuse, and what it is too small for."""
+    """Yield what the account would refuse, and the limits that are too small."""
     for check in (_storage, _snapshot, _instance_class, _log_role, _concurrency):
         try:
             yield from check(deploy, client)
@@ -74,20 +73,20 @@ def findings(deploy: Deploy, client: Client) -> Iterator[Finding]:
 
 
 def _storage(deploy: Deploy, client: Client) -> Iterator[Finding]:
-    """Compare more storage with what the database has got by itself."""
+    """Check that the storage is not less than the database has by autoscaling."""
     identifier, wanted = deploy.outputs.get("database_identifier"), deploy.wanted.database_storage
     if not identifier or not deploy.sets("databaseStorage"):
         return
     (found,) = client("rds").describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"]
     if wanted < found["AllocatedStorage"]:
         yield Finding(
-            f"databaseStorage: the database has grown to {found['AllocatedStorage']} by itself, and cannot "
-            "shrink: set it to at least that."
+            f"databaseStorage: the database has grown to {found['AllocatedStorage']} automatically, and "
+            "cannot shrink: set it to at least that."
         )
 
 
 def _snapshot(deploy: Deploy, client: Client) -> Iterator[Finding]:
-    """Look whether a database can be made from the snapshot."""
+    """Check that a database can be made from the snapshot."""
     name = deploy.wanted.database_snapshot
     if not name or not deploy.sets("databaseSnapshot"):
         return
@@ -118,7 +117,7 @@ def _snapshot(deploy: Deploy, client: Client) -> Iterator[Finding]:
 
 
 def _instance_class(deploy: Deploy, client: Client) -> Iterator[Finding]:
-    """Look whether the region has the class of instances."""
+    """Check that the region has the instance class."""
     name = deploy.wanted.database_instance_class
     if not deploy.sets("databaseInstanceClass"):
         return
@@ -133,7 +132,7 @@ def _instance_class(deploy: Deploy, client: Client) -> Iterator[Finding]:
 
 
 def _log_role(deploy: Deploy, client: Client) -> Iterator[Finding]:
-    """Look whether API Gateway may write logs, where another stack is to have allowed it."""
+    """Check that another stack has set API Gateway's log role, if this one does not."""
     if deploy.wanted.manage_api_gateway_account:
         return
     if not client("apigateway").get_account().get("cloudwatchRoleArn"):
@@ -144,13 +143,13 @@ def _log_role(deploy: Deploy, client: Client) -> Iterator[Finding]:
 
 
 def _concurrency(deploy: Deploy, client: Client) -> Iterator[Finding]:
-    """Look whether the account lets enough functions run at once."""
+    """Check the account's limit of concurrent functions."""
     limit = client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
     workers = deploy.wanted.worker_concurrency
-    if limit < workers + BESIDE_WORKERS:
+    if limit < workers + OTHER_CONCURRENCY:
         yield Finding(
             f"Lambda runs at most {limit} functions at once in this account and region, and "
             f"workerConcurrency is {workers}: workers, orders and the page throttle each other. Request at "
-            f"least {workers + BESIDE_WORKERS} in Service Quotas (AWS Lambda, L-B99A9384).",
+            f"least {workers + OTHER_CONCURRENCY} in Service Quotas (AWS Lambda, L-B99A9384).",
             refuses=False,
         )

@@ -1,4 +1,4 @@
-"""A line in the report of a command that checks a stack."""
+"""The result of a check of a stack."""
 
 from dataclasses import asdict, dataclass
 
@@ -14,11 +14,11 @@ class Check:
     name, title
         For programs, and for people.
     detail
-        What was found, or why the check failed or could not be made.
+        The finding, or why the check failed.
     seconds
-        How long it took, where that is measured.
+        How long it took, if that is measured.
     pending
-        Not failed, and not seen either: the result comes later.
+        Neither passed nor failed yet.
     """
 
     name: str
@@ -41,6 +41,6 @@ class Check:
         return "yellow" if self.pending else None if self.ok else "red"
 
     def document(self) -> dict[str, object]:
-        """Return the check for `--json`; the report lists the pending ones elsewhere."""
+        """Return the check for `--json`, where pending checks are listed separately."""
         document = asdict(self) | ({} if self.seconds is None else {"seconds": round(self.seconds, 3)})
         return {key: value for key, value in document.items() if key != "pending" and value is not None}

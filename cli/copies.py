@@ -1,4 +1,4 @@
-"""Copies of the orders in their bucket."""
+"""Copies of the orders in the backup bucket."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from cli.errors import AnswerError
+from cli.errors import OperationError
 from cli.functions import Function
 from orders.copies import ENDING, FOLDER, LAST_COPY
 
-OLD = timedelta(days=2)  # the age of a last copy that is too old; one is made every six hours
+MAX_AGE = timedelta(days=2)  # of the last copy; one is made every six hours
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class Copy:
     Attributes
     ----------
     rows
-        None if the file's metadata lacks it.
+        None if the metadata lacks it.
     """
 
     day: str
@@ -69,29 +69,29 @@ class Copied:
     rewrite: str | None = None
 
 
-def copy_now(function: Function, *, everything: bool, tell: Callable[[int], object]) -> Copied:
-    """Have the orders copied, in as many runs as it takes.
+def copy_now(function: Function, *, everything: bool, on_step: Callable[[int], object]) -> Copied:
+    """Copy the orders, in as many runs as it takes.
 
     Parameters
     ----------
     everything
-        Also the days of which no change is known.
-    tell
-        Called with the number of files that are still to be written.
+        Also copy days without a known change.
+    on_step
+        Called between the runs with the number of files that are left.
 
     Raises
     ------
-    AnswerError
-        If a run fails, or has time for nothing.
+    OperationError
+        If a run fails, or writes no file.
     """
     event: dict[str, Any] = {"command": "all"} if everything else {}
     rows: dict[str, int] = {}
     while True:
-        copied = function.ask(event, Copied)
+        copied = function.call(event, Copied)
         rows |= copied.rows
         if not copied.left:
             return Copied(as_of=copied.as_of, rows=rows, left=[])
         if not copied.rows:
-            raise AnswerError(f"{function.name} had no time to write {copied.left[0]}.")
-        tell(len(copied.left))
+            raise OperationError(f"{function.name} had no time to write {copied.left[0]}.")
+        on_step(len(copied.left))
         event |= {"rewrite": copied.rewrite} if copied.rewrite else {}

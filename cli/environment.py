@@ -1,6 +1,6 @@
-"""The user's environment, as boto3 and httpx read it for a stack on AWS, with sentences about wrong values.
+"""The environment as boto3 and httpx read it for a stack on AWS, with errors that name wrong variables.
 
-The local stack is reached without any of it: see `local.clients` and `cli.http`.
+The local stack needs none of it: see `local.clients` and `cli.http`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from cli.errors import SetUpError
 
-# boto3 takes longer to import than a command needs that uses HTTP alone.
+# boto3 takes longer to import than a command takes that uses HTTP alone.
 if TYPE_CHECKING:
     import boto3
 
@@ -42,22 +42,22 @@ def session(region: str) -> boto3.Session:
 
     check()
     core = botocore.session.Session(session_vars=RETRIES)
-    with blamed():
+    with configuration_errors():
         core.full_config  # noqa: B018  # reads the files
-    with blamed("AWS_PROFILE"):
+    with configuration_errors("AWS_PROFILE"):
         profile = core.get_scoped_config()
     for name in core.session_var_map:
-        with blamed(name):
+        with configuration_errors(name):
             core.get_config_variable(name)
-    with blamed("credential_process" if "credential_process" in profile else "credentials"):
+    with configuration_errors("credential_process" if "credential_process" in profile else "credentials"):
         found = boto3.Session(botocore_session=core, region_name=region)
         credentials = found.get_credentials()
-        # Reads the files that are named. What AWS thinks of the credentials shows with the first request.
+        # Reads the files that are named. AWS checks the credentials with the first request.
         with suppress(BotoCoreError, ClientError):
             if credentials is not None:
                 credentials.get_frozen_credentials()
-    with blamed():
-        found.client("sts")  # Settings that a client checks when it is made.
+    with configuration_errors():
+        found.client("sts")  # checks further settings
     if credentials is None:
         raise SetUpError(
             "No AWS credentials were found: type `aws configure` or `aws sso login`, or set AWS_PROFILE."
@@ -66,13 +66,10 @@ def session(region: str) -> boto3.Session:
 
 
 @contextmanager
-def blamed(setting: str = "") -> Iterator[None]:
-    """Name the variables with a value that botocore cannot use, or else the setting.
+def configuration_errors(setting: str = "") -> Iterator[None]:
+    """Convert botocore's configuration errors to `SetUpError` with the variables' names, or a setting's.
 
-    Raises
-    ------
-    SetUpError
-        With botocore's words, which contain the value, or name the file.
+    Botocore's messages contain the value, or name the file.
     """
     from botocore.exceptions import BotoCoreError
 
@@ -86,15 +83,15 @@ def blamed(setting: str = "") -> Iterator[None]:
 
 
 def check() -> None:
-    """Look at what both libraries, or the TLS contexts that they make, would stumble over.
+    """Check the variables that would break both libraries, or their TLS contexts.
 
     Raises
     ------
     SetUpError
-        With the name of the variable, and never with its value: a proxy's may contain a password.
+        With the name of the variable, but not with its value: a proxy's may contain a password.
     """
     for name in sorted(os.environ):
-        # In any case, as Python reads them; names in lower case win.
+        # In upper or lower case, as Python reads them; names in lower case take precedence.
         if name.lower() in PROXIES and (name.islower() or name.lower() not in os.environ):
             _check(name, _check_proxy)
     for name in sorted(os.environ):
@@ -114,14 +111,14 @@ def wrong(name: str, problem: object) -> SetUpError:
     return SetUpError(f"The environment variable {name} cannot be used: {str(problem).rstrip('.')}.")
 
 
-def _check(name: str, look: Callable[[str], None]) -> None:
+def _check(name: str, validate: Callable[[str], None]) -> None:
     value = os.environ.get(name)
     if not value:
         return
     try:
-        look(value)
+        validate(value)
     except ssl.SSLError:
-        raise wrong(name, "the file holds no certificates in PEM format") from None
+        raise wrong(name, "the file has no certificates in PEM format") from None
     except OSError as error:
         raise wrong(name, error.strerror) from None
     except ValueError:

@@ -1,4 +1,4 @@
-"""Meaning of the reasons that the worker and the reconciler report: MySQL's numbers, IAM's refusals."""
+"""Explanations of the errors that the worker and the reconciler report: MySQL's codes, IAM's refusals."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ MYSQL = {
     2003: UNREACHABLE,
     2005: UNREACHABLE,
     2006: "the database ended the connection",
-    2013: "the database did not answer in time, or ended the connection",
+    2013: "the database did not respond in time, or ended the connection",
     3118: LOGIN,  # MySQL: the account is locked
     4151: LOGIN,  # MariaDB: the account is locked
 }
 NUMBER = re.compile(r"MySQL error (\d+)")
 
 
-def explained(reason: str) -> str:
-    """Return a reason with its meaning, if that is known."""
+def explain(reason: str) -> str:
+    """Return a reason with its meaning in parentheses, if that is known."""
     return f"{reason} ({meaning})" if (meaning := meaning_of(reason)) else reason
 
 
 def meaning_of(reason: str) -> str | None:
-    """Return what a reason means; None if that is not known."""
-    if "AccessDenied" in reason:  # the code of DynamoDB and Secrets Manager has `Exception` after it
+    """Return the meaning of a reason; None if it is unknown."""
+    if "AccessDenied" in reason:  # with `Exception` after it from DynamoDB and Secrets Manager
         return DENIED
     found = NUMBER.search(reason)
     return MYSQL.get(int(found[1])) if found else None

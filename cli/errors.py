@@ -1,4 +1,4 @@
-"""What ends a command early: a sentence for the user and an exit code."""
+"""Errors that end a command with a message and an exit code."""
 
 
 class CafeError(Exception):
@@ -7,10 +7,10 @@ class CafeError(Exception):
     Parameters
     ----------
     sentence
-        Shown on standard error as it is, after control characters are made visible.
+        Printed on standard error, with control characters escaped.
     exit_code
-        1: the system says no. 2: the command was used wrongly, or something it needs is not there.
-        130: Ctrl-C.
+        1: the operation failed or was refused. 2: wrong usage, or something that the command needs is
+        missing. 130: Ctrl-C.
     """
 
     def __init__(self, sentence: str, *, exit_code: int) -> None:
@@ -19,14 +19,14 @@ class CafeError(Exception):
 
 
 class SetUpError(CafeError):
-    """Something that the command needs is missing, and the sentence says how to get it; exit code 2."""
+    """Something that the command needs is missing; exit code 2."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence, exit_code=2)
 
 
-class AnswerError(CafeError):
-    """The stack was asked and did not do it; exit code 1."""
+class OperationError(CafeError):
+    """The operation failed or was refused; exit code 1."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence, exit_code=1)

@@ -1,4 +1,4 @@
-"""A Lambda function of a stack, called by a person."""
+"""Calls of a stack's Lambda functions."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from botocore.exceptions import ClientError
 from pydantic import TypeAdapter, ValidationError
 
 from cli import aws
-from cli.errors import AnswerError
+from cli.errors import OperationError
 from orders import exact_json
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-BUSY_TIMEOUT = 120.0  # seconds in which a function that runs already may end
+BUSY_TIMEOUT = 120.0  # seconds to wait for another run of the function to end
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 
 def http_response(functions: LambdaClient, name: str, event: dict[str, Any]) -> tuple[int, str]:
@@ -27,26 +27,26 @@ def http_response(functions: LambdaClient, name: str, event: dict[str, Any]) -> 
 
     Raises
     ------
-    AnswerError
+    OperationError
         If it cannot be called, or returns something else.
     """
-    with aws.asking():
-        response: Any = functions.invoke(FunctionName=name, Payload=json.dumps(event))
-    answer: Any = json.loads(response["Payload"].read() or b"null")
+    with aws.translated_errors():
+        invoked: Any = functions.invoke(FunctionName=name, Payload=json.dumps(event))
+    response: Any = json.loads(invoked["Payload"].read() or b"null")
     try:
-        return int(answer["statusCode"]), str(answer["body"])
+        return int(response["statusCode"]), str(response["body"])
     except (KeyError, TypeError, ValueError):
-        problem = str(answer.get("errorMessage", answer)) if isinstance(answer, dict) else str(answer)
-    raise AnswerError(f"{name} answered {problem.rstrip('.')}.")
+        problem = str(response.get("errorMessage", response) if isinstance(response, dict) else response)
+    raise OperationError(f"{name} returned {problem.rstrip('.')}.")
 
 
-def validated(name: str, document: object, kind: type[Answer]) -> Answer:
-    """Return a function's response as an object; raise AnswerError with the first field that is invalid."""
+def validated(name: str, document: object, kind: type[T]) -> T:
+    """Parse a function's response; raise OperationError with the first invalid field."""
     try:
         return TypeAdapter(kind).validate_python(document)
     except ValidationError as problem:
-        place = ".".join(map(str, problem.errors()[0]["loc"])) or "its top level"
-        raise AnswerError(f"The response of {name} is invalid at {place}.") from None
+        field = ".".join(map(str, problem.errors()[0]["loc"])) or "its top level"
+        raise OperationError(f"The response of {name} is invalid at {field}.") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,25 +56,25 @@ class Function:
     functions: LambdaClient
     name: str
 
-    def ask(self, event: dict[str, Any], answer: type[Answer]) -> Answer:
-        """Call it, and return its response.
+    def call(self, event: dict[str, Any], kind: type[T]) -> T:
+        """Call the function, and return its parsed response.
 
         Raises
         ------
-        AnswerError
+        OperationError
             If it fails, or its response is invalid.
         """
-        with aws.asking():
-            response: Any = self._invoke(json.dumps(event))
-        payload: Any = exact_json.decode(response["Payload"].read().decode() or "null")
-        if "FunctionError" in response:
-            said = payload if isinstance(payload, dict) else {}
-            reason = f"{said.get('errorType', 'Error')}: {said.get('errorMessage', 'it did not say why')}"
-            raise AnswerError(f"{self.name} failed: {reason.rstrip('.')}. `cafe doctor` names what is wrong.")
-        return validated(self.name, payload, answer)
+        with aws.translated_errors():
+            invoked: Any = self._invoke(json.dumps(event))
+        response: Any = exact_json.decode(invoked["Payload"].read().decode() or "null")
+        if "FunctionError" in invoked:
+            error = response if isinstance(response, dict) else {}
+            reason = f"{error.get('errorType', 'Error')}: {error.get('errorMessage', 'no message')}"
+            raise OperationError(f"{self.name} failed: {reason.rstrip('.')}. `cafe doctor` shows the cause.")
+        return validated(self.name, response, kind)
 
     def _invoke(self, payload: str) -> object:
-        """Invoke it; while it runs for somebody else, wait."""
+        """Invoke the function; wait while another run of it is under way."""
         deadline = time.monotonic() + BUSY_TIMEOUT
         while True:
             try:

@@ -7,26 +7,26 @@ import httpx
 
 from cli import environment
 
-# An API call may wait for a cold start; API Gateway itself gives up after 29 seconds.
+# An API call may wait for a cold start; API Gateway times out after 29 seconds.
 TIMEOUT = httpx.Timeout(30, connect=5)
-# What a server says of itself while it fails or restarts; most else will not change by asking again.
-TRY_AGAIN = frozenset({500, 502, 503, 504})
+# Errors of a server that fails or restarts; a retry may succeed.
+RETRYABLE = frozenset({500, 502, 503, 504})
 HEADERS = {"User-Agent": "cafe"}
 LOCAL_NAMES = ("localhost", "*.localhost", "127.0.0.1")
 
 
 class LoopbackTransport(httpx.HTTPTransport):
-    """Reaches `*.localhost` at 127.0.0.1, as browsers do; most resolvers do not know these names.
+    """Connects to 127.0.0.1 for `*.localhost`, as browsers do; most resolvers do not know these names.
 
-    The `Host` header keeps the name: the local stand-in for CloudFront tells distributions apart by it.
+    The `Host` header keeps the name, by which the local CloudFront finds the distribution.
     """
 
     def __init__(self, **options: Any) -> None:
-        # The local stack has no TLS: this context trusts nobody, and reads nothing of the environment.
+        # The local stack has no TLS: this context trusts no certificate, and reads no environment variable.
         super().__init__(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), **options)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request` to the loopback address."""
+        """Send a request to the loopback address."""
         request.url = request.url.copy_with(host="127.0.0.1")
         return super().handle_request(request)
 
@@ -37,8 +37,8 @@ def client(endpoint: str | None, connections: int = 1) -> httpx.Client:
     Parameters
     ----------
     endpoint
-        The local stack's, which is reached at the loopback address whatever the environment says; `None` on
-        AWS, where its proxies and certificates are used.
+        The local stack's, which is at the loopback address and not behind a proxy; None on AWS, where the
+        environment's proxies and certificates are used.
 
     Raises
     ------
@@ -63,19 +63,16 @@ def client(endpoint: str | None, connections: int = 1) -> httpx.Client:
 
 
 def problem(error: httpx.HTTPError) -> str:
-    """Say in a few words why no answer came."""
+    """Return why there was no response."""
     if isinstance(error, httpx.TimeoutException):
-        return "no answer in time"
+        return "no response in time"
     if isinstance(error, httpx.ConnectError):
         return f"no connection ({error})"
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def message_of(response: httpx.Response) -> str:
-    """Return what an answer that is not the hoped-for one says of itself: its status and its message.
-
-    Without a full stop at the end, so that it fits into a sentence.
-    """
+    """Return an error response's status and message, without a full stop at the end."""
     try:
         body = response.json()
     except ValueError:

@@ -1,4 +1,4 @@
-"""`StaffOrders`, called by a person whom IAM lets in: what staff see of orders, and do with them."""
+"""Client of `StaffOrders`, which shows and moves the orders in the kitchen; IAM authorizes its calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from cli import aws, functions
-from cli.errors import AnswerError
+from cli.errors import OperationError
 from cli.stack import Stack
 from orders import exact_json
 from orders.states import State
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 NUMBER = re.compile(r"[A-HJ-NP-Z][0-9]{2}")  # a pickup number
 
-Answer = TypeVar("Answer", bound=BaseModel)
+T = TypeVar("T", bound=BaseModel)
 
 
-class RefusedError(AnswerError):
-    """The request was received and refused: sent again as it is, it would be refused again."""
+class RefusedError(OperationError):
+    """The request was refused, and would be refused again."""
 
 
 class Part(BaseModel):
-    """Base of the responses' parts; unknown fields of a later version are ignored."""
+    """Base of the responses' parts; fields of later versions are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -65,7 +65,7 @@ class Order(Part):
 
     @property
     def goods(self) -> str:
-        """Return what was ordered, and by whom."""
+        """Item, quantity and customer, for people."""
         return f"{self.quantity} × {self.item} for {self.customer_name or 'Guest'}"
 
 
@@ -92,7 +92,7 @@ class Kitchen:
     Attributes
     ----------
     actor
-        Who moves orders; it is kept with each change.
+        Recorded with each change.
     """
 
     functions: LambdaClient
@@ -101,9 +101,9 @@ class Kitchen:
 
     @classmethod
     def of(cls, target: Stack, clients: aws.Clients) -> Kitchen:
-        """Act in a stack's kitchen, as whoever these credentials belong to."""
+        """Return a stack's kitchen; the actor is the owner of the credentials."""
         name = target.output("staff_function")
-        with aws.asking():
+        with aws.translated_errors():
             arn = str(clients.sts.get_caller_identity()["Arn"])
         return cls(functions=clients.functions, name=name, actor=re.split("[/:]", arn)[-1])
 
@@ -112,7 +112,7 @@ class Kitchen:
         return self._parsed(self._call("GET", "/kitchen"), Board)
 
     def find(self, reference: str) -> Order:
-        """Read an order by its pickup number, as far as the screen shows it, or by its id."""
+        """Read an order by its pickup number, if the screen shows it, or by its id."""
         if NUMBER.fullmatch(reference.upper()):
             for order in self.board().listed:
                 if order.number == reference.upper():
@@ -126,18 +126,24 @@ class Kitchen:
     def move(
         self, order: Order, target: State, reason: str | None = None, *, key: str | None = None
     ) -> Order:
-        """Move an order to another state, unless somebody else has moved it since it was read.
+        """Move an order to another state.
 
-        A request that is sent again has the same key. Raises RefusedError if the order may not move there, or
-        has changed, another AnswerError if it is not known whether it moved.
+        A request that is sent again must have the same key.
+
+        Raises
+        ------
+        RefusedError
+            The order may not move there, or somebody else has moved it since it was read.
+        OperationError
+            It is unknown whether the order moved.
         """
         body = {"state": target.value} | ({"reason": reason} if reason else {})
         headers = {"If-Match": f'"{order.version}"', "Idempotency-Key": key or str(uuid.uuid4())}
         moved = self._call("PATCH", "/orders/{id}", order.order_id, headers=headers, body=json.dumps(body))
         return self._parsed(moved, Order)
 
-    def _parsed(self, document: object, kind: type[Answer]) -> Answer:
-        """Validate a response; keep the original document beside it."""
+    def _parsed(self, document: object, kind: type[T]) -> T:
+        """Parse a response, and add the original document."""
         whole = {**document, "document": document} if isinstance(document, dict) else None
         return functions.validated(self.name, whole, kind)
 
@@ -155,7 +161,7 @@ class Kitchen:
         message = document.get("message") if isinstance(document, dict) else None
         if message and status == HTTPStatus.NOT_FOUND:
             message = f"{order_id}: {message}"
-        sentence = str(message or f"{self.name} answered {status}.")
+        sentence = str(message or f"{self.name} returned {status}.")
         if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
             raise RefusedError(sentence)
-        raise AnswerError(f"{sentence} `cafe doctor` shows what is wrong.")
+        raise OperationError(f"{sentence} `cafe doctor` shows the cause.")

@@ -1,4 +1,4 @@
-"""The local stack's database, as the command looks into it."""
+"""Connections to the local stack's database."""
 
 import pymysql
 from pymysql.cursors import Cursor
@@ -12,7 +12,7 @@ CONNECT_TIMEOUT = 30  # seconds
 def connect(
     database: Database, *, user: str = "", password: str = "", read_timeout: int = 30
 ) -> "pymysql.Connection[Cursor]":
-    """Log in over TLS, as the tools' user or as another; each statement is a transaction.
+    """Connect over TLS, with autocommit; by default as the tools' user.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def connect(
     Raises
     ------
     pymysql.OperationalError
-        If the database does not let it in, or is away.
+        If the login is refused, or the database is not reachable.
     """
     return pymysql.connect(
         host=database.host,

@@ -1,4 +1,4 @@
-"""A message of a queue: what it holds, and how it is moved without becoming another order.
+"""A message of a queue: its order, and how it is sent again without becoming another order.
 
 An order without an `orderId` takes its identity from SNS's envelope, or else from SQS's message id; its time
 is the envelope's, or else SQS's. A message that is sent again gets a new id and a new time of SQS's. So an
@@ -26,8 +26,8 @@ from orders.times import OrderTime
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-# The characters that SQS refuses, halves of surrogate pairs among them, apart from controls: those JSON
-# escapes itself. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+# The characters that SQS refuses, lone surrogates among them, without control characters, which JSON escapes.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 UNSENDABLE = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
@@ -38,13 +38,13 @@ class Message:
     Attributes
     ----------
     sent_at
-        When it was first put on a queue, in milliseconds since 1970; moving to a dead-letter queue keeps it.
+        When it was first sent, in milliseconds since 1970; moving to a dead-letter queue keeps it.
     receives
-        How often it was received before this time.
+        How often it was received before.
     attributes
         SQS's message attributes, as they are sent.
     receipt
-        What deletes it, or makes it visible again.
+        The receipt handle.
     """
 
     message_id: str
@@ -56,7 +56,7 @@ class Message:
 
     @classmethod
     def of(cls, received: MessageTypeDef) -> Message:
-        """Take a message from SQS's answer."""
+        """Return a message from SQS's response."""
         system = received.get("Attributes", {})
         return cls(
             message_id=received["MessageId"],
@@ -95,12 +95,12 @@ class Message:
 
     @property
     def reason(self) -> str | None:
-        """Why it holds no order."""
+        """The reason why it has no valid order."""
         return str(self._read) if isinstance(self._read, InvalidOrderError) else None
 
     @property
     def envelope(self) -> Envelope | None:
-        """The envelope that it is in, whatever that holds."""
+        """The envelope, whatever is in it."""
         try:
             return unwrap(self.body)[0]
         except InvalidOrderError:
@@ -108,7 +108,7 @@ class Message:
 
     @property
     def text(self) -> str:
-        """What the publisher sent: the body without its envelope."""
+        """The publisher's text: the body without its envelope."""
         try:
             envelope, message = unwrap(self.body, NumberText)
             if envelope is None:
@@ -119,19 +119,19 @@ class Message:
 
     @property
     def sent(self) -> datetime:
-        """When it was first put on a queue."""
+        """The time when it was first sent."""
         return datetime.fromtimestamp(self.sent_at / 1000, UTC)
 
     @property
     def own_id(self) -> str | None:
-        """The `orderId` that its publisher wrote into it, if that is one."""
+        """The publisher's `orderId`, if it is valid."""
         fields = _object(self.text)
         order_id = fields.get("orderId") if fields else None
         return order_id if isinstance(order_id, str) and ORDER_ID.fullmatch(order_id) else None
 
     @property
     def identity(self) -> str:
-        """The id of the order that is in it, or would be if its other fields were right."""
+        """The id of its order, or of the order that it would be if its other fields were valid."""
         envelope = self.envelope
         if envelope is not None and ORDER_ID.fullmatch(envelope.message_id):
             return self.own_id or envelope.message_id
@@ -139,20 +139,20 @@ class Message:
 
     @property
     def dated_id(self) -> str:
-        """Id that the order can get if its own belongs to another order: its own, and its day.
+        """An id for an order whose own belongs to another order: its own, and its day.
 
-        Two messages of one order get the same; orders of a publisher that counts from 1 each day differ.
+        Two messages of one order get the same; orders of a publisher that restarts at 1 each day differ.
         """
         order_id = f"{self.identity}.{self.ordered_at.astimezone():%Y-%m-%d}"
         return order_id if ORDER_ID.fullmatch(order_id) else self.message_id
 
-    def carried(self) -> str:
+    def resendable(self) -> str:
         """Return the body with which it can be sent again and stays the same order, at the same time.
 
-        What is in an envelope already stays as it is, byte for byte, unless its time is in the future: then
-        the time that is taken instead goes with it, because SQS gives the message a later one. What holds no
-        JSON object stays as it is, too: it is not an order, so it has no identity to lose. The text of an
-        order that is put into an envelope is neither escaped nor changed, but for a missing `orderId`.
+        A body in an envelope is unchanged, byte for byte, unless its time is in the future: then the time
+        that counts instead is written into it, because SQS gives the message a later one. A body without a
+        JSON object is unchanged, too: it has no identity. The text of an order that is put into an envelope
+        is neither escaped nor changed, except for a missing `orderId`.
         """
         envelope, fields = self.envelope, _object(self.text)
         if fields is None or (envelope is not None and self.ignored_time is None):
@@ -161,33 +161,31 @@ class Message:
         if text.startswith('"'):  # a JSON string with the object in it
             text = str(decode(text)).strip()
         if envelope is None and fields.get("orderId") is None:
-            # Last, because the last of several members of one name is the one that counts.
+            # Last, because the last of several members with one name counts.
             comma = ", " if fields else ""
             text = f'{text[:-1]}{comma}"orderId": {json.dumps(self.message_id)}}}'
         message_id = self.message_id if envelope is None else envelope.message_id
         return _with_object(message_id, self.ordered_at, text)
 
     def editable(self) -> str:
-        """Return what a person corrects: the order, one field per line, or else the text as it is."""
+        """Return the text to correct: the order, one field per line, or else the unchanged text."""
         fields = _object(self.text)
         if fields is None:
             return self.text
         if fields.get("orderId") is None:
-            fields = (
-                {"orderId": None} | fields | {"orderId": self.identity}
-            )  # the first line, whatever it was
+            fields = {"orderId": None} | fields | {"orderId": self.identity}  # the first line
         try:
             return _escaped(encode(fields, indent=2, ensure_ascii=False)) + "\n"
         except RecursionError:  # far more levels than an order may have
             return self.text
 
     def corrected(self, text: str, order_id: str | None = None) -> Message:
-        """Return this message with a corrected order in it, of the same time.
+        """Return this message with a corrected order of the same time.
 
         Parameters
         ----------
         order_id
-            Its id; unless given, the one in the text, or else the one that it has.
+            The order's id; by default the one in the text, or else the present one.
 
         Raises
         ------
@@ -214,12 +212,12 @@ class Message:
 
     @property
     def ordered_at(self) -> datetime:
-        """The time of the order: the envelope's if it is one, or else SQS's."""
+        """The time of the order: the envelope's if it is valid, or else SQS's."""
         return self._time.at if self._time else self.sent
 
     @property
     def ignored_time(self) -> str | None:
-        """The envelope's time, if it is in the future and so not the time of the order."""
+        """The envelope's time, if it is ignored because it is in the future."""
         return self._time.ignored if self._time else None
 
     @cached_property
@@ -231,18 +229,18 @@ class Message:
 
 
 def enveloped(message_id: str, sent: datetime, text: str) -> str:
-    """Put a text into an envelope like SNS's."""
-    return enveloped_as(Envelope(message_id, iso(sent)), text)
+    """Return a text in an envelope like SNS's."""
+    return in_envelope(Envelope(message_id, iso(sent)), text)
 
 
 def _with_object(message_id: str, sent: datetime, text: str) -> str:
-    """Put the text of a JSON object into an envelope as it is, where SNS would put it as a JSON string."""
+    """Return an envelope with a JSON object, where SNS would write a string."""
     start = json.dumps({"Type": "Notification", "MessageId": message_id, "Timestamp": iso(sent)})
     return _sendable(f'{start[:-1]}, "Message": {text}}}')
 
 
-def enveloped_as(envelope: Envelope, text: str) -> str:
-    """Put a text into a given envelope."""
+def in_envelope(envelope: Envelope, text: str) -> str:
+    """Return a text in an envelope."""
     document = {
         "Type": "Notification",
         "MessageId": envelope.message_id,
@@ -253,7 +251,7 @@ def enveloped_as(envelope: Envelope, text: str) -> str:
 
 
 def _object(text: str) -> dict[str, Any] | None:
-    """Return the JSON object in a text, with its numbers as they are written; None if it holds none."""
+    """Return the JSON object in a text, with its numbers as they are written; None for other texts."""
     try:
         fields = decode_twice(text, NumberText)
     except InvalidOrderError:
@@ -262,12 +260,12 @@ def _object(text: str) -> dict[str, Any] | None:
 
 
 def _sendable(document: str) -> str:
-    """Write the characters that SQS refuses as JSON's own escapes; it stays the same document."""
+    """Escape the characters of a JSON document that SQS refuses."""
     return UNSENDABLE.sub(lambda match: json.dumps(match[0])[1:-1], document)
 
 
 def _escaped(document: str) -> str:
-    """Write what could steer a terminal as JSON's own escapes; it stays the same document."""
+    """Escape the characters of a JSON document that could control a terminal."""
 
     def escape(match: re.Match[str]) -> str:
         character = match[0]

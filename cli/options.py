@@ -1,33 +1,39 @@
-"""The options that the sub-commands share, and the one place where errors become sentences and exit codes."""
+"""Options that the commands share, and the one place where errors become messages and exit codes."""
 
 import errno
+import functools
+import inspect
 import math
 import os
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from cli import times
+from cli import stack, times
 from cli.errors import CafeError
-from cli.stack import LOCAL
-from cli.terminal import note, plain_lines, print_json
+from cli.stack import LOCAL, Stack
+from cli.terminal import note, plain_lines, print_json, say
+
+if TYPE_CHECKING:
+    from cli.aws import Clients
 
 DEBUG = "cafe.debug"
 JSON = "cafe.json"
-# Things in one run, and things a second; a load keeps the orders' ids in memory, a few hundred bytes each.
+# Orders in one run, and a second; a load keeps their ids in memory, a few hundred bytes each.
 MOST = 1_000_000
 DAY = 86_400  # seconds
 
 
 def _remember(key: str) -> Any:
-    """Keep an option's value where errors are handled; `meta` is shared by all contexts of a run."""
+    """Keep an option's value where errors are handled; all contexts of a run share `meta`."""
 
     def callback(context: typer.Context, value: bool) -> bool:
         context.meta[key] = value or context.meta.get(key, False)
@@ -37,24 +43,24 @@ def _remember(key: str) -> Any:
 
 
 def finite(value: float | None) -> float | None:
-    """Refuse `nan`, which is neither less than an option's least value nor more than its greatest."""
+    """Refuse `nan`, which no minimum and no maximum excludes."""
     if value is not None and math.isnan(value):
         raise typer.BadParameter("nan is not a number.")
     return value
 
 
 def text(value: str | None) -> str | None:
-    """Read an argument as UTF-8, whatever the locale; Python reads it with the locale's encoding."""
+    """Decode an argument as UTF-8; Python uses the locale's encoding."""
     try:
         return None if value is None else os.fsencode(value).decode()
     except UnicodeError:
         raise typer.BadParameter("It is not UTF-8 text.") from None
 
 
-def moment(text: str, option: str) -> datetime:
-    """Read an option's date or time, in UTC."""
+def parse_time(text: str, option: str) -> datetime:
+    """Parse an option's date or time; return it in UTC."""
     try:
-        return times.moment(text)
+        return times.parse_local(text)
     except ValueError:
         raise typer.BadParameter(
             f"{text!r} is not a date or time such as 2026-11-22 or 2026-11-22T14:00Z.", param_hint=option
@@ -70,7 +76,7 @@ Directory = Annotated[
     typer.Option(
         "--directory",
         envvar="CAFE_LOCAL_DIRECTORY",
-        help="Where the local stack keeps its files; .local in the repository unless given.",
+        help="The local stack's directory; default: .local in the repository.",
         show_default=False,
     ),
 ]
@@ -85,19 +91,87 @@ AsJson = Annotated[
 Debug = Annotated[
     bool,
     typer.Option(
-        "--debug", envvar="CAFE_DEBUG", help="Show where an error comes from.", callback=_remember(DEBUG)
+        "--debug", envvar="CAFE_DEBUG", help="Print the traceback of an error.", callback=_remember(DEBUG)
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; the answer is yes.")]
-DEFAULT_STACK = LOCAL
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+
+
+def rate_option(things: str) -> Any:
+    """Return the option for a maximum rate."""
+    return typer.Option(
+        min=0.01,
+        max=MOST,
+        callback=finite,
+        help=f"{things} a second, at most; default: as fast as possible.",
+        show_default=False,
+    )
+
+
+@dataclass
+class Target:
+    """The stack that a command is about, and whether the command prints JSON."""
+
+    name: str
+    directory: Path | None = None
+    as_json: bool = False
+
+    @functools.cached_property
+    def stack(self) -> Stack:
+        """The stack, whose outputs are read once."""
+        return stack.load(self.name, self.directory)
+
+    @functools.cached_property
+    def clients(self) -> "Clients":
+        """Clients for the stack."""
+        from cli import aws  # boto3 takes longer to import than most commands run
+
+        return aws.Clients(self.stack)
+
+    def output(self, name: str) -> str:
+        """Return one of the stack's outputs."""
+        return self.stack.output(name)
+
+    def say(self, sentence: str, *, style: str | None = None) -> None:
+        """Print a line: on standard output, or on standard error if a document goes there."""
+        (note if self.as_json else say)(sentence, style=style)
+
+    def print_result(self, document: object, sentence: str) -> None:
+        """Print a result: as JSON, or as a sentence."""
+        if self.as_json:
+            print_json(document)
+        else:
+            say(sentence)
+
+
+def on_stack(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace the first parameter of a command by the options that all commands on a stack have."""
+
+    def run(
+        *,
+        stack_name: StackName = LOCAL,
+        directory: Directory = None,
+        as_json: AsJson = False,
+        debug: Debug = False,
+        **own: Any,
+    ) -> None:
+        command(Target(stack_name, directory, as_json), **own)
+
+    _target, *own = inspect.signature(command, eval_str=True).parameters.values()
+    *common, _own = inspect.signature(run).parameters.values()
+    parameters = [*(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own), *common]
+    functools.update_wrapper(run, command)
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run
 
 
 def examples(*lines: str) -> str:
-    """Typer prints an epilog's paragraphs as they are when a blank line is between them."""
+    """Return an epilog; Typer keeps its lines if they are separate paragraphs."""
     return "\n\n".join(("[bold]Examples[/bold]", *lines))
 
 
-# Typer's messages are Pydantic's, in its words for programmers.
+# Typer's messages are Pydantic's, which are written for programmers.
 PYDANTIC = (
     ("Value error, ", ""),
     (", unable to (parse|interpret) .*$", ""),
@@ -106,7 +180,7 @@ PYDANTIC = (
 
 
 def _sentence(message: str) -> str:
-    """Return an error of Typer's in words for whoever typed the command."""
+    """Reword an error of Typer's for the user."""
     for pattern, words in PYDANTIC:
         message = re.sub(pattern, words, message)
     return message
@@ -114,8 +188,8 @@ def _sentence(message: str) -> str:
 
 @contextmanager
 def _plain_usage_errors(ctx: Any, args: list[str]) -> Iterator[None]:
-    """Write Typer's errors in plain words, and as a document where the arguments contain `--json`."""
-    # Read before the arguments are: a wrong one may keep `--json` from being understood.
+    """Reword Typer's errors, and print them as JSON too if the arguments contain `--json`."""
+    # Looked up before the arguments are parsed: an invalid one may prevent that.
     wants_json = ctx.parent is None and "--json" in args
     try:
         yield
@@ -132,7 +206,7 @@ def _unwrapped(help_text: str) -> str:
 
 
 class SentenceGroup(TyperGroup):
-    """Runs a sub-command; whatever it raises ends in a sentence on standard error, never in a traceback."""
+    """Runs a sub-command; prints what it raises as a sentence on standard error, never as a traceback."""
 
     def __init__(self, *, help: str | None = None, **options: Any) -> None:  # noqa: A002 - Typer's name
         super().__init__(help=help and _unwrapped(help), **options)
@@ -145,7 +219,7 @@ class SentenceGroup(TyperGroup):
         return command
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Read what comes before a sub-command, and the environment in place of it."""
+        """Parse the options before a sub-command, and their environment variables."""
         with _plain_usage_errors(ctx, args):
             return super().parse_args(ctx, args)
 
@@ -155,7 +229,7 @@ class SentenceGroup(TyperGroup):
             with _plain_usage_errors(ctx, ctx.args):
                 return super().invoke(ctx)
         except (typer.TyperException, typer.Exit, typer.Abort, BrokenPipeError):
-            raise  # Typer's own ways to end
+            raise  # Typer handles these
         except KeyboardInterrupt as error:
             raise self._end(ctx, "Stopped.", 130) from error
         except CafeError as error:
@@ -163,7 +237,7 @@ class SentenceGroup(TyperGroup):
         except Exception as error:
             if isinstance(error, OSError) and error.errno == errno.ENOSPC:
                 raise self._end(ctx, f"The output cannot be written: {error.strerror}.", 1) from error
-            sentence = f"Unexpected {type(error).__name__}: {error} (`--debug` shows where it comes from)."
+            sentence = f"Unexpected {type(error).__name__}: {error} (`--debug` prints the traceback)."
             raise self._end(ctx, sentence, 1) from error
 
     @staticmethod

@@ -1,6 +1,6 @@
-"""The settings that the pages are served with, in config.js: whether a browser can use them.
+"""Validation of the pages' settings in config.js.
 
-The pages start all the same, with substitutes (web/settings.js), so nobody would notice.
+The pages replace invalid settings by defaults (web/settings.js), so that nobody would notice.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _is_minutes(value: Any) -> bool:
 
 
 def _is_time_zone(value: Any) -> bool:
-    from infra import locales  # what only two commands need is imported when one of them runs
+    from infra import locales  # only two commands need it
 
     return value in locales.time_zones()
 
@@ -42,7 +42,7 @@ def _is_locale(value: Any) -> bool:
     return locales.is_locale(value)
 
 
-# The checks of web/settings.js; an exception means unusable.
+# The checks of web/settings.js; an exception means invalid.
 USABLE: Mapping[str, Callable[[Any], bool]] = {
     "apiBase": lambda value: re.fullmatch(r"/[A-Za-z0-9_-]+", value) is not None,
     "timeZone": _is_time_zone,
@@ -56,21 +56,21 @@ USABLE: Mapping[str, Callable[[Any], bool]] = {
 
 
 def problem(client: httpx.Client, page_url: str) -> str | None:
-    """Return a sentence about what the pages cannot use in config.js, or None."""
+    """Return a sentence about the settings that the pages cannot use, None without any."""
     url = urljoin(page_url, "config.js")
     try:
         response = client.get(url)
     except httpx.HTTPError as error:
-        return f"{url} was not reached: {http.problem(error)}."
+        return f"{url} is not reachable: {http.problem(error)}."
     found = _SCRIPT.fullmatch(response.text)
     if response.status_code != httpx.codes.OK or found is None:
-        return f"{url} returns {response.status_code} without the pages' settings: they use substitutes."
+        return f"{url} returns {response.status_code} without the pages' settings: they use defaults."
     try:
         settings = json.loads(found[1])
     except (ValueError, RecursionError):
-        return f"{url} holds no JSON: the pages use substitutes for their settings."
+        return f"{url} has no valid JSON: the pages use defaults."
     wrong = [f"{name} {settings.get(name)!r:.60}" for name in USABLE if not _is_usable(settings, name)]
-    return f"In {url} the pages cannot use {', '.join(wrong)}: they use substitutes." if wrong else None
+    return f"In {url} the pages cannot use {', '.join(wrong)}: they use defaults." if wrong else None
 
 
 def _is_usable(settings: Mapping[str, Any], name: str) -> bool:

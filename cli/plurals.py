@@ -1,10 +1,10 @@
-"""Numbers of things, in words: `1 order`, `1,000 orders`."""
+"""Numbers with nouns and verbs: `1 order`, `1,000 orders`."""
 
 from __future__ import annotations
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a number with its noun, which takes an s where there is not exactly one."""
+    """Return a number with its noun, in the plural unless the number is one."""
     return f"{count:,} {noun if count == 1 else noun + 's'}"
 
 
@@ -14,12 +14,12 @@ def orders(count: int) -> str:
 
 
 def were(count: int) -> str:
-    """Return the verb for a number of things."""
+    """Return the verb for a number."""
     return "was" if count == 1 else "were"
 
 
 def are(count: int) -> str:
-    """Return the verb for a number of things, in the present."""
+    """Return the verb for a number, in the present."""
     return "is" if count == 1 else "are"
 
 

@@ -1,4 +1,4 @@
-"""Checks before a deploy: what would be refused half-way is refused before anything is changed.
+"""Checks before a deploy, so that it is refused before it changes anything, not half-way.
 
 `python -m cli.preflight STACK [OPTION...]`, with the options that `pulumi up` gets. Exit code 2: refused.
 """
@@ -28,13 +28,13 @@ NO_CREDENTIALS = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check a deploy, write what was found to standard error, and return the exit code."""
+    """Check a deploy, print the findings on standard error, and return the exit code."""
     stack, *options = arguments
     try:
         configuration = read_configuration(stack)
         outputs = _pulumi("stack", "output", "--json", "--stack", stack)
     except (subprocess.SubprocessError, ValueError) as error:
-        print(f"Warning: nothing was checked beforehand, because {error}", file=sys.stderr)
+        print(f"Warning: the deploy was not checked, because {error}", file=sys.stderr)
         return 0
     configuration |= chosen(options)
     found = findings(stack, configuration, outputs, account_checks.clients(configuration, outputs))
@@ -58,23 +58,23 @@ def findings(
     Parameters
     ----------
     configuration
-        What is to be deployed, by full keys such as `aws:region`.
+        The settings to deploy, by full keys such as `aws:region`.
     outputs
-        Of the stack as it is deployed; empty for a new one.
+        The deployed stack's; empty for a new one.
     client
-        None where AWS cannot be asked.
+        None without credentials for AWS.
     """
     region = configuration.get("aws:region")
     try:
         wanted = settings.parse(stack, settings.of_project(configuration, project()), region)
     except settings.SettingsError:
-        return []  # The program names each wrong setting.
+        return []  # the program reports each wrong setting
     before = json.loads(outputs.get("deployed_settings", "{}"))
     found = [Finding(sentence) for sentence in setting_changes.refusals(before, wanted)]
     deployed_in = outputs.get("topic_arn", f":::{region}").split(":")[3]
     if region and region != deployed_in:
         found.append(
-            Finding(f"aws:region: the stack is in {deployed_in}, and cannot move: make another stack.")
+            Finding(f"aws:region: the stack is in {deployed_in}, and cannot move: create another stack.")
         )
     elif client is None:
         found.append(Finding(NO_CREDENTIALS, refuses=False))
@@ -86,7 +86,7 @@ def findings(
 
 
 def project() -> str:
-    """Return the project's name, which `pulumi new` lets people choose."""
+    """Return the project's name, which the user of `pulumi new` chooses."""
     name: str = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
     return name
 
@@ -102,7 +102,7 @@ def chosen(options: Sequence[str]) -> dict[str, str]:
 
 
 def read_configuration(stack: str) -> dict[str, str]:
-    """Return a stack's configuration with the project's defaults; what is secret is left out."""
+    """Return a stack's configuration with the project's defaults, without secrets."""
     entries = _pulumi("config", "--json", "--stack", stack)
     return {key: entry["value"] for key, entry in entries.items() if "value" in entry}
 

@@ -1,4 +1,4 @@
-"""Progress on standard error: where a person sees it, and now and then in a file."""
+"""Progress on standard error: live in a terminal, and every few seconds in a file."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -32,18 +32,11 @@ class RateColumn(ProgressColumn):
 
 @contextmanager
 def counting(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show a bar for `total` things, if that is known; yield the function that advances it."""
+    """Show a bar; yield the function that advances it."""
     columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=total == 1 or not is_live(err)) as bar:
         task = bar.add_task(label, total=total)
         yield lambda number: bar.advance(task, number)
-
-
-@contextmanager
-def sending(count: int) -> Iterator[Callable[[], None]]:
-    """Show a bar; yield the function to call for each accepted order."""
-    with counting("Sent", count) as advance:
-        yield lambda: advance(1)
 
 
 @contextmanager
@@ -57,7 +50,7 @@ def waiting(label: str) -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def updating() -> Iterator[Callable[[str], None]]:
-    """Show a line that changes; in a file, a new line now and then. Yield the function that sets it."""
+    """Show a line that changes; in a file, print it every few seconds. Yield the function that sets it."""
     if is_live(err):
         with Live(Text(""), console=err, transient=True, auto_refresh=False) as live:
             yield lambda text: live.update(Text(text), refresh=True)

@@ -1,4 +1,4 @@
-"""Reading a queue without using its messages up, and sending to one."""
+"""Reading a queue without consuming its messages, and sending to one."""
 
 from __future__ import annotations
 
@@ -20,31 +20,28 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BATCH = 10  # messages in one request, at most
-# Bytes of one request; SQS takes more by now, but not everywhere.
-MAX_BYTES = 256 * 1024
-# Seconds that messages stay out of others' sight if this process dies before it gives them back.
-GLANCE, PASS = 30, 600
-# Seconds; a long poll asks all of SQS's servers, so that its empty answer means an empty queue.
-LONG_POLL = 1
-# Receives in a row with nothing new: it only goes round in circles.
-CIRCLES = 3
+MAX_BYTES = 256 * 1024  # of one request; some regions take more
+# Visibility timeouts in seconds, which count if this process dies before it releases the messages.
+SHORT_HOLD, LONG_HOLD = 30, 600
+LONG_POLL = 1  # seconds; a long poll reads all of SQS's servers, so that no message means an empty queue
+MAX_REPEATS = 3  # receives in a row without a new message
 
 
 @dataclass(frozen=True, kw_only=True)
 class Depth:
-    """How many messages a queue has, as SQS estimates it."""
+    """Number of messages in a queue, as SQS estimates it."""
 
     waiting: int
     in_flight: int
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """All messages."""
         return self.waiting + self.in_flight
 
 
 def depth(sqs: SQSClient, url: str) -> Depth:
-    """Ask how many messages a queue has."""
+    """Read the number of messages in a queue."""
     attributes = sqs.get_queue_attributes(
         QueueUrl=url,
         AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
@@ -55,14 +52,20 @@ def depth(sqs: SQSClient, url: str) -> Depth:
     )
 
 
-def room(sqs: SQSClient, url: str) -> int:
-    """Return how many bytes a message of a queue may have, attributes included."""
+def max_message_size(sqs: SQSClient, url: str) -> int:
+    """Read how many bytes a message of a queue may have, attributes included."""
     name: Literal["MaximumMessageSize"] = "MaximumMessageSize"
     return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
 
 
-class Look:
-    """Messages that are held while they are looked at; see `looking`."""
+class Scan:
+    """Messages that are received and held for a while; see `scanning`.
+
+    Attributes
+    ----------
+    complete
+        Whether all visible messages were received.
+    """
 
     def __init__(self, sqs: SQSClient, url: str, stop: threading.Event, hold: int) -> None:
         self._sqs = sqs
@@ -72,13 +75,12 @@ class Look:
         self._held: dict[str, str] = {}  # receipts by message id
         self._seen: set[str] = set()
         self.complete = False
-        """Whether all messages that could be had were seen."""
 
     def batches(self) -> Iterator[list[Message]]:
         """Yield each visible message once, until there are no more or Ctrl-C is typed."""
-        circles = 0
-        while not self._stop.is_set() and circles < CIRCLES:
-            answer = self._sqs.receive_message(
+        repeats = 0
+        while not self._stop.is_set() and repeats < MAX_REPEATS:
+            response = self._sqs.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=BATCH,
                 VisibilityTimeout=self._hold,
@@ -86,35 +88,32 @@ class Look:
                 MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
                 MessageAttributeNames=["All"],
             )
-            received = [Message.of(message) for message in answer.get("Messages", [])]
+            received = [Message.of(message) for message in response.get("Messages", [])]
             self._held |= {message.message_id: message.receipt for message in received}
             if not received:
                 break
             if new := [message for message in received if message.message_id not in self._seen]:
                 self._seen |= {message.message_id for message in new}
-                circles = 0
+                repeats = 0
                 yield new
             else:
-                circles += 1
+                repeats += 1
         self.complete = not self._stop.is_set()
 
     def held_by_others(self, at_first: int) -> int:
-        """Return how many of the messages that somebody else held at first are held still, as SQS estimates.
-
-        What came back in the meantime was seen here.
-        """
+        """Return how many of the messages in flight at first still are, without ours, as SQS estimates it."""
         return min(at_first, max(0, depth(self._sqs, self._url).in_flight - len(self._held)))
 
     def delete(self, messages: Iterable[Message]) -> dict[str, str]:
-        """Delete messages; return why not, by message id, for those that could not be deleted."""
+        """Delete messages; return why, by id, messages could not be deleted."""
         failures: dict[str, str] = {}
         for group in groups(messages, BATCH):
             entries = [
                 {"Id": str(number), "ReceiptHandle": self._held[message.message_id]}
                 for number, message in enumerate(group)
             ]
-            answer = self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]
-            failed = {failure["Id"]: _reason(failure) for failure in answer.get("Failed", [])}
+            response = self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]
+            failed = {failure["Id"]: _reason(failure) for failure in response.get("Failed", [])}
             for number, message in enumerate(group):
                 if str(number) in failed:
                     failures[message.message_id] = failed[str(number)]
@@ -123,7 +122,7 @@ class Look:
         return failures
 
     def release(self) -> None:
-        """Make the messages that are still held visible again; what fails comes back by itself later."""
+        """Make the messages that are still held visible; those that fail become visible by the timeout."""
         entries = [
             {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
             for number, receipt in enumerate(self._held.values())
@@ -135,13 +134,13 @@ class Look:
 
 
 @contextmanager
-def looking(sqs: SQSClient, url: str, stop: threading.Event, *, hold: int = GLANCE) -> Iterator[Look]:
-    """Look at a queue's messages; at the end, however it comes, what was not deleted is visible again."""
-    look = Look(sqs, url, stop, hold)
+def scanning(sqs: SQSClient, url: str, stop: threading.Event, *, hold: int = SHORT_HOLD) -> Iterator[Scan]:
+    """Receive a queue's messages; at the end, make those visible again that were not deleted."""
+    scan = Scan(sqs, url, stop, hold)
     try:
-        yield look
+        yield scan
     finally:
-        look.release()
+        scan.release()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,51 +152,51 @@ class Outgoing:
 
     @property
     def size(self) -> int:
-        """Its bytes as SQS counts them: the body, and the name, type and value of each attribute."""
+        """Bytes as SQS counts them: the body, and the name, type and value of each attribute."""
         parts = [self.body]
         for name, attribute in self.attributes.items():
             parts += [name, *attribute.values()]
         return sum(len(part.encode(errors="replace") if isinstance(part, str) else part) for part in parts)
 
-    def excess(self, room: int) -> str | None:
-        """Return why it is too large for a queue with `room` bytes for a message; None if it is not."""
-        if self.size <= room:
+    def excess(self, limit: int) -> str | None:
+        """Return a message if it has more bytes than a limit."""
+        if self.size <= limit:
             return None
-        return f"With its identity and attributes it has {self.size:,} bytes, and the queue takes {room:,}"
+        return f"With its identity and attributes it has {self.size:,} bytes, and the queue takes {limit:,}"
 
 
-# Sends up to `BATCH` messages; returns the id that each got, or why it was not taken.
+# Sends messages, and returns the result of each.
 Send = Callable[[Sequence[Outgoing]], list["Sent"]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
-    """What became of an outgoing message: `message_id`, or the `problem`."""
+    """Result of sending a message: its id, or why it was refused."""
 
     message_id: str | None = None
     problem: str | None = None
 
 
 def step(rate: float | None) -> int:
-    """Tell how many messages go at once at a rate: few where it is low, so that they go evenly."""
+    """Return how many messages to send at once at a rate: fewer at a low one, to spread them evenly."""
     return BATCH if rate is None else max(1, min(BATCH, int(rate / 10)))
 
 
 def send(sqs: SQSClient, url: str, messages: Sequence[Outgoing]) -> list[Sent]:
-    """Send messages to a queue, and tell of each whether it was taken; this never raises.
+    """Send messages to a queue; return the result of each instead of raising errors.
 
-    boto3 tries again by itself. A message that was taken twice is counted once, by its identity.
+    boto3 retries. A message that is sent twice is counted once, by its identity.
     """
 
     def batch(group: Sequence[Outgoing]) -> list[Sent]:
-        answer: Any = sqs.send_message_batch(
+        response: Any = sqs.send_message_batch(
             QueueUrl=url,
             Entries=[
                 {"Id": str(number), "MessageBody": message.body, "MessageAttributes": message.attributes}
                 for number, message in enumerate(group)
             ],
         )
-        return _results(answer, len(group))
+        return _results(response, len(group))
 
     return _in_batches(messages, batch)
 
@@ -206,13 +205,13 @@ def publish(sns: Any, topic: str, messages: Sequence[Outgoing]) -> list[Sent]:
     """Publish messages to a topic, as `send` does to a queue."""
 
     def batch(group: Sequence[Outgoing]) -> list[Sent]:
-        answer = sns.publish_batch(
+        response = sns.publish_batch(
             TopicArn=topic,
             PublishBatchRequestEntries=[
                 {"Id": str(number), "Message": message.body} for number, message in enumerate(group)
             ],
         )
-        return _results(answer, len(group))
+        return _results(response, len(group))
 
     return _in_batches(messages, batch)
 
@@ -229,14 +228,14 @@ def _in_batches(
     return results
 
 
-def _results(answer: Any, count: int) -> list[Sent]:
-    taken = {entry["Id"]: entry["MessageId"] for entry in answer.get("Successful", [])}
-    failed = {entry["Id"]: _reason(entry) for entry in answer.get("Failed", [])}
+def _results(response: Any, count: int) -> list[Sent]:
+    taken = {entry["Id"]: entry["MessageId"] for entry in response.get("Successful", [])}
+    failed = {entry["Id"]: _reason(entry) for entry in response.get("Failed", [])}
     names = [str(number) for number in range(count)]
     return [
         Sent(message_id=taken[name])
         if name in taken
-        else Sent(problem=failed.get(name, "No answer about it"))
+        else Sent(problem=failed.get(name, "It is missing in the response"))
         for name in names
     ]
 
@@ -246,7 +245,7 @@ def _reason(failure: Any) -> str:
 
 
 def _by_size(messages: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
-    """Split messages into groups that fit one request each; what is too large alone goes alone."""
+    """Split messages into groups that fit one request each; a message that is too large is alone."""
     group: list[Outgoing] = []
     size = 0
     for message in messages:

@@ -1,4 +1,4 @@
-"""Orders of a period once more: each under its own id and time, so that it is counted once all the same."""
+"""Sending the orders of a period again, each under its own id and time, so that it is counted once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Replayed:
-    """What became of a replay; `failures` says why not, by order id."""
+    """Result of a replay; `failures` has the reasons by order id."""
 
     sent: int = 0
     failures: dict[str, str] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Replayed:
 
 
 class ItemDeserializer(TypeDeserializer):
-    """Reads every number that DynamoDB holds, where boto3's own refuses 1E+38; and sets as lists."""
+    """Reads every number of DynamoDB's, where boto3's own refuses 1E+38, and sets as lists."""
 
     def _deserialize_n(self, value: str) -> object:
         return exact(value)
@@ -47,7 +47,7 @@ class ItemDeserializer(TypeDeserializer):
 def from_dynamodb(
     dynamodb: DynamoDBClient, table: str, start: datetime, end: datetime
 ) -> Iterator[list[dict[str, Any]]]:
-    """Read the orders of a period from the table `Orders`, page by page; every item there is looked at."""
+    """Read the orders of a period from the table `Orders`, in pages, by a scan."""
     yield from all_items(
         dynamodb,
         table,
@@ -60,52 +60,52 @@ def from_dynamodb(
 
 
 def all_items(dynamodb: DynamoDBClient, table: str, **request: Any) -> Iterator[list[dict[str, Any]]]:
-    """Read a table page by page."""
+    """Read a table in pages."""
     read = ItemDeserializer().deserialize
-    with aws.asking():
+    with aws.translated_errors():
         for page in dynamodb.get_paginator("scan").paginate(TableName=table, **request):
             yield [{name: read(value) for name, value in item.items()} for item in page["Items"]]
 
 
 class UnsendableError(ValueError):
-    """An order that no message can hold, and why."""
+    """An order cannot be sent, for the reason in the message."""
 
 
 def bare(order: dict[str, Any]) -> str:
-    """Return an order as its publisher would write it, with its id.
+    """Return an order as its publisher would send it, with its id.
 
     Raises
     ------
     UnsendableError
-        A field holds binary data.
+        A field is binary data.
     """
     fields = {name: value for name, value in order.items() if name not in OWN_ATTRIBUTES}
     for name, value in fields.items():
         try:
             encode(value)
         except TypeError:
-            raise UnsendableError(f"{name} holds binary data, which no order can hold.") from None
+            raise UnsendableError(f"{name} is binary data, which no order can have.") from None
     return encode(fields, sort_keys=True)
 
 
 def in_envelope(order: dict[str, Any]) -> str:
-    """Return an order as the queue gets it from SNS, with the time of the order in the envelope.
+    """Return an order in SNS's envelope, with the time of the order.
 
     Raises
     ------
     UnsendableError
-        A field holds binary data, or `created_at` is not a time.
+        A field is binary data, or `created_at` is not a time.
     """
-    sent = times.parsed(order["created_at"])
+    sent = times.parse_utc(order["created_at"])
     if sent is None:
         raise UnsendableError(f"created_at is {order['created_at']!r}, which is not a time.")
     return enveloped(str(order["orderId"]), sent, bare(order))
 
 
 def count(pages: Iterable[list[dict[str, Any]]]) -> tuple[int, int]:
-    """Return how many orders there are, and how many of them are dated in the future."""
+    """Return the number of orders, and how many of them are dated in the future."""
     latest = datetime.now(UTC) + MAX_AHEAD
-    found = [times.parsed(order["created_at"]) for page in pages for order in page]
+    found = [times.parse_utc(order["created_at"]) for page in pages for order in page]
     return len(found), sum(moment is not None and moment > latest for moment in found)
 
 

@@ -1,4 +1,4 @@
-"""The schedule of `ReconcileOrders`: EventBridge's rules that call it, and whether they are on."""
+"""The schedule of `ReconcileOrders`: the rules of EventBridge that invoke it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cli.stack import Stack
 
 
 class Schedule:
-    """The rules that call the reconciler of one stack."""
+    """The rules that invoke the reconciler of one stack."""
 
     def __init__(self, events: Any, stack: Stack) -> None:
         self._events = events
@@ -19,20 +19,20 @@ class Schedule:
 
     def rules(self) -> dict[str, bool]:
         """Return whether each rule is on, by its name."""
-        with aws.asking():
+        with aws.translated_errors():
             names = self._events.list_rule_names_by_target(TargetArn=self._function)["RuleNames"]
             return {name: self._events.describe_rule(Name=name)["State"] == "ENABLED" for name in names}
 
     def pause(self) -> None:
-        """Turn every rule off; a run under way completes."""
+        """Turn every rule off; a run in progress completes."""
         for name, is_on in self.rules().items():
             if is_on:
-                with aws.asking():
+                with aws.translated_errors():
                     self._events.disable_rule(Name=name)
 
     def resume(self) -> None:
         """Turn every rule on."""
         for name, is_on in self.rules().items():
             if not is_on:
-                with aws.asking():
+                with aws.translated_errors():
                     self._events.enable_rule(Name=name)

@@ -1,4 +1,4 @@
-"""A stack as the command sees it: its outputs, and for the local one how to reach it."""
+"""A stack: its outputs, and for the local one its addresses."""
 
 import json
 import os
@@ -21,7 +21,7 @@ PULUMI_INSTALL_PAGE = "https://www.pulumi.com/docs/install/"
 
 @dataclass(frozen=True, kw_only=True)
 class Database:
-    """Where the local stack's database listens, and who may log in."""
+    """Address and login of the local stack's database."""
 
     host: str
     port: int
@@ -38,11 +38,11 @@ class Stack:
     Attributes
     ----------
     endpoint
-        Base URL of the stand-in for AWS; `None` on AWS itself.
+        Base URL of the local stack's AWS; None on AWS itself.
     database
-        Only the local stack's database can be reached from here.
+        None on AWS, where the database is in a private network.
     orders_api_key
-        What `POST /orders` wants, if it wants any.
+        The key that `POST /orders` requires, if it requires one.
     """
 
     name: str
@@ -54,11 +54,16 @@ class Stack:
 
     @property
     def is_public(self) -> bool:
-        """Whether anybody may read the order status over HTTP."""
+        """Whether the order status API is public."""
         return self.outputs.get("dashboard_access", PUBLIC) == PUBLIC
 
+    @property
+    def account(self) -> str:
+        """The number of its AWS account."""
+        return self.output("topic_arn").split(":")[4]
+
     def output(self, name: str) -> str:
-        """Return the output `name`, or raise a `SetUpError` that says how to make the stack have it."""
+        """Return an output; raise `SetUpError` if the stack lacks it."""
         value = self.outputs.get(name)
         if not value:
             raise SetUpError(f"Stack {self.name} has no output {name}: {_renew(self.name)}.")
@@ -66,23 +71,21 @@ class Stack:
 
 
 def load(name: str, directory: Path | None = None) -> Stack:
-    """Read the outputs of the stack `name`.
+    """Read the outputs of a stack: `local`, or a Pulumi stack of this project.
 
     Parameters
     ----------
-    name
-        `local`, or the name of a Pulumi stack of this project.
     directory
-        Where the local stack keeps its files; `.local` in the repository when missing.
+        The local stack's; `.local` in the repository if None.
 
     Raises
     ------
     SetUpError
-        No such stack, nothing running, or the Pulumi CLI is missing.
+        The stack does not exist or does not run, or the Pulumi CLI is missing.
     """
     if name == LOCAL:
         return _local_stack(directory or REPOSITORY / ".local")
-    if not name.strip():  # Pulumi would take the stack that is selected.
+    if not name.strip():  # Pulumi would use the selected stack
         raise SetUpError("The name of the stack is empty: give `--stack local`, or one of `pulumi stack ls`.")
     return _pulumi_stack(name)
 
@@ -108,12 +111,12 @@ def _local_stack(directory: Path) -> Stack:
         )
     except FileNotFoundError:
         raise SetUpError(
-            f"No local stack is running (there is no {path}): start one with `make local`."
+            f"No local stack is running ({path} does not exist): start one with `make local`."
         ) from None
     except OSError as problem:
         raise SetUpError(f"{path} cannot be read ({problem.strerror}).") from None
     except (ValueError, KeyError, TypeError):
-        raise SetUpError(f"{path} is not what the local mode writes: {_renew(LOCAL)}.") from None
+        raise SetUpError(f"{path} is invalid: {_renew(LOCAL)}.") from None
     _require_listener(str(stack.endpoint), path)
     return stack
 
@@ -125,20 +128,19 @@ def _database(entry: Any) -> Database:
         user=entry["user"],
         password=entry["password"],
         name=entry["name"],
-        # The stack's process may read paths with another encoding than this one.
+        # The stack's process may have another file system encoding.
         ca=os.fsdecode(entry["ca"].encode("utf-8", "surrogateescape")),
     )
 
 
 def _require_listener(endpoint: str, path: Path) -> None:
-    """A killed local stack leaves its file behind; say so here rather than after many retries."""
+    """Raise `SetUpError` if a killed local stack left its file behind, before requests are retried."""
     address = urlsplit(endpoint)
     try:
         socket.create_connection((address.hostname or "127.0.0.1", address.port or 80), timeout=5).close()
     except OSError:
         raise SetUpError(
-            f"The local stack of {path} does not run any more (nothing answers at {endpoint}): "
-            "start one with `make local`."
+            f"The local stack of {path} has ended ({endpoint} is not reachable): start one with `make local`."
         ) from None
 
 
@@ -166,10 +168,10 @@ def _pulumi_outputs(name: str) -> Any:
         )
     except FileNotFoundError:
         raise SetUpError(
-            f"Stack {name} is read by the Pulumi CLI, which is not installed: {PULUMI_INSTALL_PAGE} says how."
+            f"Reading stack {name} needs the Pulumi CLI, which is not installed: {PULUMI_INSTALL_PAGE}"
         ) from None
     except subprocess.TimeoutExpired:
-        raise SetUpError(f"`{' '.join(command)}` gave no answer in 120 seconds.") from None
+        raise SetUpError(f"`{' '.join(command)}` did not end within 120 seconds.") from None
     if run.returncode != 0:
         raise SetUpError(_pulumi_problem(name, run.stderr))
     try:
@@ -181,8 +183,8 @@ def _pulumi_outputs(name: str) -> Any:
 def _pulumi_problem(name: str, printed: str) -> str:
     if "no stack named" in printed:
         return (
-            f"There is no stack named {name}: `pulumi stack ls` lists those that exist, "
-            f"`make deploy STACK={name}` makes this one."
+            f"Stack {name} does not exist: `pulumi stack ls` lists the stacks, "
+            f"`make deploy STACK={name}` creates this one."
         )
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
     reason = next((line for line in lines if line.startswith("error:")), lines[-1] if lines else "no reason")

@@ -1,4 +1,4 @@
-"""`GET /order-status`, as tables in a terminal."""
+"""The order status, as tables in a terminal."""
 
 import json
 from collections.abc import Callable
@@ -12,18 +12,18 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cli import http
-from cli.errors import AnswerError
+from cli.errors import OperationError
 from cli.stack import Stack
 from cli.tables import Column, Kind, Table
 from cli.terminal import plain
-from cli.times import spoken
+from cli.times import local_time
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
     from cli.aws import Clients
 
-LONGEST_SHOWN = 200  # characters of an invalid response in a message
+MAX_BODY = 200  # characters of an invalid response in a message
 KINDS = {
     "Count": Kind.NUMBER,
     "Quantity": Kind.NUMBER,
@@ -33,21 +33,21 @@ KINDS = {
 }
 
 
-class Answer(BaseModel):
-    """Base of the answer's parts; what a later version of the API adds is no error."""
+class Part(BaseModel):
+    """Base of the response's parts; fields of later versions are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Metric(Answer):
-    """A counter, `TOTAL_ORDERS` for one; the count is `None` where it is not known at the moment."""
+class Metric(Part):
+    """A counter, such as `TOTAL_ORDERS`; the count is None while it is unknown."""
 
     metric: str
     count: int | None
 
 
-class RecentOrder(Answer):
-    """An order of the source of truth; of rows older than this system any part may be unknown."""
+class RecentOrder(Part):
+    """An order in MySQL; fields of legacy rows may be None."""
 
     order_id: str | None = None
     customer_name: str | None = None
@@ -56,37 +56,37 @@ class RecentOrder(Answer):
     created_at: datetime | None = None
 
 
-class TopItem(Answer):
-    """How many of an item were ordered."""
+class TopItem(Part):
+    """The quantity of an item that was ordered."""
 
     item: str
     quantity: int
 
 
-class Today(Answer):
-    """The day's orders so far, and how many there were yesterday by the same time."""
+class Today(Part):
+    """Today's number of orders, and yesterday's by the same time."""
 
     count: int | None = None
     same_time_yesterday: int | None = None
 
 
-class RdsOrders(Answer):
+class RdsOrders(Part):
     """The number of rows, and when they were counted."""
 
     count: int
     as_of: datetime
 
 
-class DeadLetters(Answer):
-    """What the messages in the dead-letter queue were when they were last looked at."""
+class DeadLetters(Part):
+    """The messages in the dead-letter queue at the last sweep."""
 
     rejected: int
-    conflicting: int = 0  # the previous release reports none
+    conflicting: int = 0  # missing in the previous release
     waiting: int
 
 
-class Sync(Answer):
-    """Where orders are on their way; `None`: not known at the moment."""
+class Sync(Part):
+    """Orders in transit and in both stores; None while a number is unknown."""
 
     waiting: int | None = None
     in_flight: int | None = None
@@ -99,8 +99,8 @@ class Sync(Answer):
     unknown_reason: str | None = None
 
 
-class OrderStatus(Answer):
-    """The whole answer."""
+class OrderStatus(Part):
+    """The whole response."""
 
     metrics: list[Metric] = Field(default_factory=list)
     today: Today = Today()
@@ -111,31 +111,25 @@ class OrderStatus(Answer):
     degraded: list[str] = Field(default_factory=list)
 
 
-def source(stack: Stack, client: httpx.Client, clients: "Clients | None" = None) -> Callable[[], object]:
-    """Return what tells the order status: the API where it is public, else its function.
+def reader(stack: Stack, client: httpx.Client, clients: "Callable[[], Clients]") -> Callable[[], object]:
+    """Return the function that reads the order status: from the API if it is public, else from its function.
 
-    The function is called with the operator's own IAM identity; neither the page's sign-in nor its networks
-    matter then.
+    The function is invoked with the operator's own IAM identity, without the page's sign-in or networks.
     """
     if stack.is_public:
         url = stack.output("order_status_url")
         return lambda: fetch(client, url)
-    name = stack.output("status_function")
-    if clients is None:
-        from cli import aws
-
-        clients = aws.Clients(stack)
-    functions = clients.functions
+    name, functions = stack.output("status_function"), clients().functions
     return lambda: call(functions, name)
 
 
 def call(functions: "LambdaClient", name: str) -> object:
-    """Return the JSON document that the function behind the status API answers with.
+    """Return the JSON document of the function behind the status API.
 
     Raises
     ------
-    AnswerError
-        It cannot be called, or it answers anything but 200 with JSON.
+    OperationError
+        It cannot be called, or does not return 200 with JSON.
     """
     from cli.functions import http_response
 
@@ -146,46 +140,46 @@ def call(functions: "LambdaClient", name: str) -> object:
             return document
         problem = f"{code}: {document['message']}"
     except (KeyError, TypeError, ValueError):
-        problem = f"{code} with {body[:LONGEST_SHOWN]!r}"
-    raise AnswerError(f"{name} answered {problem.rstrip('.')}.")
+        problem = f"{code} with {body[:MAX_BODY]!r}"
+    raise OperationError(f"{name} returned {problem.rstrip('.')}.")
 
 
 def fetch(client: httpx.Client, url: str) -> object:
-    """Return the JSON document that the status API answers with.
+    """Return the JSON document of the status API.
 
     Raises
     ------
-    AnswerError
-        It cannot be reached, or it answers anything but 200 with JSON.
+    OperationError
+        It is not reachable, or does not return 200 with JSON.
     """
     try:
         response = client.get(url)
     except httpx.TransportError as error:
-        raise AnswerError(f"{url} was not reached: {http.problem(error)}.") from error
+        raise OperationError(f"{url} is not reachable: {http.problem(error)}.") from error
     if response.status_code != httpx.codes.OK:
-        raise AnswerError(f"{url} answered {http.message_of(response)}.")
+        raise OperationError(f"{url} returned {http.message_of(response)}.")
     try:
         return response.json()
     except ValueError:
-        raise AnswerError(f"{url} answered, but not with JSON.") from None
+        raise OperationError(f"{url} did not return JSON.") from None
 
 
 def parse(document: object) -> OrderStatus:
-    """Parse the API's response; raise AnswerError with the first field that is invalid."""
+    """Parse the API's response; raise OperationError with the first field that is invalid."""
     try:
         return OrderStatus.model_validate(document)
     except ValidationError as problem:
         first = problem.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "its top level"
-        raise AnswerError(f"The status API's response is invalid at {place}: {first['msg']}.") from None
+        field = ".".join(str(part) for part in first["loc"]) or "its top level"
+        raise OperationError(f"The status API's response is invalid at {field}: {first['msg']}.") from None
 
 
 def render(status: OrderStatus) -> RenderableType:
-    """Return `status` as tables, with times in the time zone of whoever reads them."""
+    """Return tables, with times in this machine's zone."""
     parts: list[RenderableType] = []
     if status.degraded:
         sources = ", ".join(plain(source) for source in status.degraded)
-        parts.append(Text(f"Could not be read, so part of this is missing: {sources}", style="yellow"))
+        parts.append(Text(f"Incomplete, because these could not be read: {sources}", style="yellow"))
     parts.append(
         Columns(
             [_metrics(status), _sync(status.sync), _top_items(status.top_items)],
@@ -194,7 +188,7 @@ def render(status: OrderStatus) -> RenderableType:
     )
     parts.append(_recent(status.recent_orders))
     if status.generated_at is not None:
-        parts.append(Text(f"As of {spoken(status.generated_at)}", style="dim"))
+        parts.append(Text(f"As of {local_time(status.generated_at)}", style="dim"))
     return Group(*parts)
 
 
@@ -211,7 +205,7 @@ def _metrics(status: OrderStatus) -> Table:
 
 
 def _sync(sync: Sync) -> Table:
-    table = _table("On the way", "Hop", "Orders")
+    table = _table("In transit", "Where", "Orders")
     table.add_row("Waiting in the queue", _known(sync.waiting))
     table.add_row("With the worker", _known(sync.in_flight))
     table.add_row("Dead-lettered", _alarming(sync.dead_lettered))
@@ -221,9 +215,9 @@ def _sync(sync: Sync) -> Table:
         table.add_row("  with the id of another order", _alarming(left.conflicting))
         table.add_row("  waiting for a store", _known(left.waiting))
         unseen = sync.dead_lettered - left.rejected - left.conflicting - left.waiting
-        if unseen > 0:  # they came after the last sweep
-            table.add_row("  not looked at yet", _known(unseen))
-    counted = "" if sync.rds_orders is None else f" ({spoken(sync.rds_orders.as_of)})"
+        if unseen > 0:  # they arrived after the last sweep
+            table.add_row("  not read yet", _known(unseen))
+    counted = "" if sync.rds_orders is None else f" ({local_time(sync.rds_orders.as_of)})"
     table.add_row(f"In RDS{counted}", _known(sync.rds_orders.count if sync.rds_orders else None))
     table.add_row("In DynamoDB", _known(sync.dynamodb_orders))
     table.add_row("In sync", _verdict(sync))
@@ -236,7 +230,7 @@ def _verdict(sync: Sync) -> Text:
     if sync.unknown_since is None:
         return Text("unknown")
     reason = f": {plain(sync.unknown_reason)}" if sync.unknown_reason else ""
-    return Text(f"unknown since {spoken(sync.unknown_since)}{reason}", style="yellow")
+    return Text(f"unknown since {local_time(sync.unknown_since)}{reason}", style="yellow")
 
 
 def _known(count: int | None) -> Text:
@@ -261,7 +255,7 @@ def _recent(orders: list[RecentOrder]) -> Table:
     table = _table("Recent orders", "Time", "Customer", "Item", "Quantity", "Order")
     for order in orders:
         table.add_row(
-            "unknown" if order.created_at is None else spoken(order.created_at),
+            "unknown" if order.created_at is None else local_time(order.created_at),
             Text(plain(order.customer_name or "")),
             Text(plain(order.item or "")),
             _known(order.quantity),

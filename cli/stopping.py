@@ -1,4 +1,4 @@
-"""Ctrl-C during work that is done step by step: the current step is finished, then the work stops."""
+"""Stopping between two steps of work at Ctrl-C, and limiting its rate."""
 
 import threading
 import time
@@ -10,10 +10,7 @@ from local import signals
 
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C sets; the second one interrupts at once.
-
-    Termination and a closed terminal do the same.
-    """
+    """Yield an event that the first Ctrl-C, SIGTERM or SIGHUP sets; the second one interrupts at once."""
     stop = threading.Event()
 
     def stop_soon(_number: int) -> None:
@@ -29,18 +26,15 @@ def stopping() -> Iterator[threading.Event]:
 
 
 class Pace:
-    """At most so many things a second; `None`: as fast as possible.
-
-    After a delay it catches up, with at most a second's worth at once.
-    """
+    """Limits a rate per second, if there is one; after a delay it catches up by at most a second's worth."""
 
     def __init__(self, rate: float | None, stop: threading.Event) -> None:
         self._between = 1 / rate if rate else 0.0
         self._stop = stop
         self._due = time.monotonic()
 
-    def wait(self, things: int = 1) -> None:
-        """Wait until the next `things` are due; a Ctrl-C ends the wait."""
+    def wait(self, number: int = 1) -> None:
+        """Wait until the next ones are due; a Ctrl-C ends the wait."""
         if self._between:
             self._stop.wait(max(0.0, self._due - time.monotonic()))
-            self._due = max(self._due, time.monotonic() - 1) + self._between * things
+            self._due = max(self._due, time.monotonic() - 1) + self._between * number

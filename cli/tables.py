@@ -1,7 +1,7 @@
-"""Tables that lose nothing in a narrow terminal.
+"""Tables that are complete in a narrow terminal.
 
-Names wrap, ids end in "…", times and numbers stay whole. Where not even that fits, each row is printed as
-lines of `Column: value`, so a column never disappears.
+Names wrap, ids are cut with "…", times and numbers are not broken. If that does not fit, each row is printed
+as lines of `Column: value`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
-LEAST = 10  # columns into which a name may be wrapped
+MIN_WIDTH = 10  # columns into which a name may be wrapped
 FRAME = 3  # columns that a column's border and padding take
 
 
 class Kind(Enum):
-    """Kinds of columns, by how they may be broken."""
+    """Kinds of columns, by how they are wrapped."""
 
     NAME = "name"
     ID = "id"
@@ -46,19 +46,19 @@ class Table:
     rows: list[tuple[RenderableType, ...]] = field(default_factory=list)
 
     def add_row(self, *cells: RenderableType) -> None:
-        """Add a row; text is taken as it is, without Rich's markup."""
+        """Add a row; strings are not parsed as Rich's markup."""
         self.rows.append(tuple(Text(cell) if isinstance(cell, str) else cell for cell in cells))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the table, or its rows line by line."""
-        if self._least_width() <= options.max_width:
+        if self._min_width() <= options.max_width:
             yield self._framed()
         else:
             yield from self._lines()
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        """Return how wide it can be."""
-        if self._least_width() <= options.max_width:
+        """Return the smallest and largest width."""
+        if self._min_width() <= options.max_width:
             return Measurement.get(console, options, self._framed())
         return Measurement(1, options.max_width)
 
@@ -87,14 +87,16 @@ class Table:
                     yield from (label, cell)
         yield Text()
 
-    def _least_width(self) -> int:
+    def _min_width(self) -> int:
         columns = zip(self.columns, *self.rows, strict=True)
-        return 1 + sum(FRAME + _least_width(column, cells) for column, *cells in columns)
+        return 1 + sum(FRAME + _min_width(column, cells) for column, *cells in columns)
 
 
-def _least_width(column: Column, cells: list[RenderableType]) -> int:
-    """Return the columns of a terminal that a column needs."""
-    longest = max((cell_len(cell.plain) if isinstance(cell, Text) else LEAST for cell in cells), default=0)
+def _min_width(column: Column, cells: list[RenderableType]) -> int:
+    """Return the width that a column needs."""
+    longest = max(
+        (cell_len(cell.plain) if isinstance(cell, Text) else MIN_WIDTH for cell in cells), default=0
+    )
     if column.kind in (Kind.WHOLE, Kind.NUMBER):
         return max(cell_len(column.name), longest)
-    return max(*map(cell_len, column.name.split()), min(LEAST, longest))
+    return max(*map(cell_len, column.name.split()), min(MIN_WIDTH, longest))

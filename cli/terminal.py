@@ -1,7 +1,7 @@
-"""What the command shows: text that cannot harm a terminal, and JSON documents.
+"""Output of the commands: text that cannot harm a terminal, and JSON documents.
 
-Names of customers and dishes are any text that anybody sent. They never reach Rich's markup parser
-(the consoles have it off) and never the terminal as control characters.
+Names of customers and items are untrusted text. The consoles do not parse Rich's markup, and control
+characters are escaped.
 """
 
 import json
@@ -14,29 +14,26 @@ from typing import TextIO
 import typer
 from rich.console import Console
 
-from cli.errors import AnswerError, SetUpError
+from cli.errors import OperationError, SetUpError
 from orders import exact_json
 
-# Columns of a table that goes into a file or a pipe: wide enough that nothing of it is cut off.
-FILE_WIDTH = 160
-
-LONGEST_ANSWER = 100  # characters; standard input may be anything
-
-WIDEST = 1000  # columns; a wider table would take long, and nobody could read it
+FILE_WIDTH = 160  # columns of a table in a file or a pipe, so that nothing is cut off
+MAX_REPLY = 100  # characters; standard input may be anything
+MAX_WIDTH = 1000  # columns; a wider table would take long, and nobody could read it
 
 
 def width(stream: TextIO | None, otherwise: int) -> int | None:
-    """Return the columns of a stream, `None` for those that its terminal has at each moment.
+    """Return the width of a stream; None if it is a terminal, whose width can change.
 
-    `COLUMNS` counts if it is a positive number; `otherwise` is for files and pipes.
+    `COLUMNS` overrides it if it is a positive number; `otherwise` is for files and pipes.
     """
     if "COLUMNS" in os.environ:
-        return min(shutil.get_terminal_size((otherwise, 0)).columns, WIDEST)
+        return min(shutil.get_terminal_size((otherwise, 0)).columns, MAX_WIDTH)
     return None if stream and stream.isatty() else otherwise
 
 
 def is_live(console: Console) -> bool:
-    """Whether what is printed can be replaced later."""
+    """Return whether printed lines can be replaced."""
     return console.is_terminal and not console.is_dumb_terminal
 
 
@@ -51,7 +48,7 @@ JOINERS = frozenset("\u200c\u200d")
 
 
 def plain(text: object) -> str:
-    """Return `text` with everything that could steer a terminal written as an escape, `\\x1b` for Escape."""
+    """Escape the characters that could control a terminal, such as `\\x1b`."""
     return "".join(
         character.encode("unicode_escape").decode("ascii")
         if unicodedata.category(character) in HARMFUL_CATEGORIES and character not in JOINERS
@@ -61,46 +58,58 @@ def plain(text: object) -> str:
 
 
 def plain_lines(text: str) -> str:
-    """As `plain`, but lines stay lines."""
+    """Escape such characters in each line, and keep line breaks."""
     return "\n".join(plain(line) for line in text.split("\n"))
 
 
 def say(sentence: str, *, style: str | None = None) -> None:
-    """Print a line on standard output; it is never wrapped, so that it can be copied or searched."""
+    """Print a line on standard output, not wrapped, so that it can be copied or searched."""
     out.print(sentence, style=style, soft_wrap=True)
 
 
 def note(sentence: str, *, style: str | None = None) -> None:
-    """Print a line on standard error: progress and problems, never results."""
+    """Print a line on standard error: progress or a problem."""
     err.print(sentence, style=style, soft_wrap=True)
 
 
 def print_json(document: object) -> None:
-    """Print the one JSON document of a `--json` run; ASCII only, so that it prints everywhere."""
+    """Print the JSON document of a command, in ASCII, which every terminal can show."""
     typer.echo(json.dumps(document, indent=2))
 
 
 def print_exact_json(document: object) -> None:
-    """Print a document as `print_json` does, with each `Decimal` as the number that it is."""
+    """Print a JSON document with the exact value of each `Decimal`."""
     typer.echo(exact_json.encode(document, indent=2))
 
 
+def stopped(sentence: str) -> typer.Exit:
+    """Print on standard error how far a command came before Ctrl-C; return the exit to raise."""
+    note(plain_lines(sentence))
+    return typer.Exit(130)
+
+
+def failed(sentence: str, exit_code: int = 1) -> typer.Exit:
+    """Print on standard error what failed; return the exit to raise."""
+    note(plain_lines(sentence), style="red")
+    return typer.Exit(exit_code)
+
+
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask on standard error, and go on only if the answer is yes.
+    """Ask for confirmation on standard error, unless `yes`.
 
     Raises
     ------
-    AnswerError
-        The answer is no.
+    OperationError
+        The reply is not yes.
     SetUpError
-        Nobody answers: standard input is at its end.
+        Standard input is at its end.
     """
     if yes:
         return
     err.print(f"{plain_lines(question)} [y/N] ", end="", soft_wrap=True)
-    answer = sys.stdin.readline(LONGEST_ANSWER) if sys.stdin else ""
-    if not answer:
+    reply = sys.stdin.readline(MAX_REPLY) if sys.stdin else ""
+    if not reply:
         err.print()
-        raise SetUpError("Nothing was done, because nobody answered: `--yes` answers yes.")
-    if answer.strip().lower() not in {"y", "yes"}:
-        raise AnswerError("Nothing was done.")
+        raise SetUpError("Nothing was done: there is no standard input for the confirmation; use `--yes`.")
+    if reply.strip().lower() not in {"y", "yes"}:
+        raise OperationError("Nothing was done.")

@@ -1,4 +1,4 @@
-"""Files of text, as editors on any system leave them."""
+"""Text files with the line ends and byte order marks of any editor."""
 
 import codecs
 import re
@@ -11,7 +11,7 @@ OTHER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def lines(path: Path) -> list[bytes]:
-    """Return a file's lines without line ends (LF, CRLF or CR) and byte order marks.
+    """Read a file's lines, without line ends (LF, CRLF or CR) and byte order marks.
 
     Raises
     ------
@@ -24,12 +24,12 @@ def lines(path: Path) -> list[bytes]:
         raise SetUpError(f"{path} cannot be read ({error.strerror}).") from error
     if content.startswith(OTHER_MARKS) or b"\0" in content[:4]:
         raise _not_utf_8(path)
-    # Files that were joined have marks in between.
+    # Concatenated files have marks in between.
     return [line.removeprefix(codecs.BOM_UTF8) for line in re.split(rb"\r\n|\r|\n", content)]
 
 
 def read(path: Path) -> str:
-    r"""Return a file's text, with `\n` between its lines.
+    r"""Read a file's text, with `\n` between its lines.
 
     Raises
     ------

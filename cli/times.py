@@ -1,4 +1,4 @@
-"""Moments and stretches of time, as people read and type them."""
+"""Times and durations, as people read and type them."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -8,9 +8,9 @@ EARLIEST, LATEST = datetime(1000, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzin
 UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
-def duration(seconds: float) -> str:
-    """Return a stretch of time in its two largest units, `3 d 4 h`."""
-    rest = round(seconds)
+def duration(length: timedelta | float) -> str:
+    """Format a duration, or seconds, in its two largest units, such as `3 d 4 h`; a negative one as 0."""
+    rest = round(max(0.0, length.total_seconds() if isinstance(length, timedelta) else length))
     parts: list[str] = []
     for unit, size in UNITS:
         number, rest = divmod(rest, size)
@@ -19,8 +19,8 @@ def duration(seconds: float) -> str:
     return " ".join(part for part in parts[:2] if not part.startswith("0 ")) or "0 s"
 
 
-def moment(text: str) -> datetime:
-    """Read a date or a time, in this machine's time zone unless it names one; return it in UTC.
+def parse_local(text: str) -> datetime:
+    """Parse a date or time, by default in this machine's time zone; return it in UTC.
 
     Raises
     ------
@@ -36,27 +36,27 @@ def moment(text: str) -> datetime:
     return found
 
 
-def parsed(text: object) -> datetime | None:
-    """Read a time that a program wrote, in UTC unless it says otherwise; None if it is none."""
+def parse_utc(text: object) -> datetime | None:
+    """Parse a time that a program wrote, by default in UTC; return None if it is invalid."""
     try:
         found = datetime.fromisoformat(str(text))
-        return moment(str(found if found.tzinfo else found.replace(tzinfo=UTC)))
+        return parse_local(str(found if found.tzinfo else found.replace(tzinfo=UTC)))
     except ValueError:
         return None
 
 
-def spoken(moment: datetime) -> str:
-    """Write a time in this machine's zone, and to the second."""
-    with suppress(OverflowError, ValueError, OSError):  # a year that this zone does not have
+def local_time(moment: datetime) -> str:
+    """Format a time in this machine's zone, to the second."""
+    with suppress(OverflowError, ValueError, OSError):  # beyond the years of this zone
         moment = moment.astimezone()
     return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def iso(moment: datetime) -> str:
-    """Write a time in UTC, to the millisecond, for programs."""
+    """Format a time in UTC, to the millisecond, for programs."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def ago(moment: datetime) -> timedelta:
-    """Tell how long ago a moment was."""
+def age(moment: datetime) -> timedelta:
+    """Return the time since a moment."""
     return datetime.now(UTC) - moment

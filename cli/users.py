@@ -1,4 +1,4 @@
-"""The people who may sign in to a stack's pages, and what they may do there."""
+"""Users of a stack's user pool, and their roles."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from enum import StrEnum
 from typing import Any
 
 from cli import aws
-from cli.errors import AnswerError
+from cli.errors import OperationError
 from cli.stack import Stack
 
-INVITED = "FORCE_CHANGE_PASSWORD"  # Cognito's status of who has not signed in yet
+INVITED = "FORCE_CHANGE_PASSWORD"  # Cognito's status of a user who has not signed in yet
 PASSWORD_LENGTH = 16
 
 
@@ -26,8 +26,8 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Person:
-    """Somebody with an account; the highest role counts.
+class User:
+    """A user, with the highest of their roles.
 
     Attributes
     ----------
@@ -46,92 +46,95 @@ class Person:
     invited: bool
 
 
-class People:
-    """The accounts of a stack's user pool; those in the group viewer are managed by Pulumi."""
+class Users:
+    """The users of a stack's pool; those in the group viewer are managed by Pulumi."""
 
     def __init__(self, stack: Stack, clients: aws.Clients) -> None:
         self._pool = stack.output("user_pool_id")
         self._is_local = stack.endpoint is not None
         self._cognito = clients.users
 
-    def all(self) -> list[Person]:
-        """Read all accounts, by role and address."""
-        groups: dict[str, set[Role]] = defaultdict(set)  # by the users' names in the pool
-        with aws.asking():
+    def all(self) -> list[User]:
+        """Read all users, by role and address."""
+        roles: dict[str, set[Role]] = defaultdict(set)  # by the users' names
+        with aws.translated_errors():
             for role in Role:
-                for user in self._read("list_users_in_group", GroupName=role.value):
-                    groups[user["Username"]].add(role)
+                for found in self._read("list_users_in_group", GroupName=role.value):
+                    roles[found["Username"]].add(role)
             users = self._read("list_users")
-        found = [
-            Person(
-                name=user["Username"],
-                email=next((item["Value"] for item in user["Attributes"] if item["Name"] == "email"), ""),
-                role=next((role for role in Role if role in groups[user["Username"]]), None),
-                managed=Role.VIEWER in groups[user["Username"]],
-                invited=user["UserStatus"] == INVITED,
-            )
-            for user in users
-        ]
-        return sorted(found, key=lambda person: (person.role or "~", person.email))
+        return sorted(
+            (_user(found, roles[found["Username"]]) for found in users),
+            key=lambda user: (user.role or "~", user.email),
+        )
 
-    def find(self, email: str) -> Person | None:
-        """Return an account that may be changed here, None if it is missing.
+    def find(self, email: str) -> User | None:
+        """Return a user who may be changed here, None if the address is unknown.
 
         Raises
         ------
-        AnswerError
-            If it is in `dashboardUsers`: the next deploy would put back what is changed here.
+        OperationError
+            If it is in `dashboardUsers`: the next deploy would undo a change.
         """
-        person = next((person for person in self.all() if person.email.lower() == email), None)
-        if person is not None and person.managed:
-            raise AnswerError(
-                f"{email} is in the setting dashboardUsers, and so managed by Pulumi: take the address out "
-                "of it and deploy, then add it here; staff may read the order status, too."
+        user = next((user for user in self.all() if user.email.lower() == email), None)
+        if user is not None and user.managed:
+            raise OperationError(
+                f"{email} is in the setting dashboardUsers, and so managed by Pulumi: remove the address "
+                "from it and deploy, then add it here; staff may read the order status, too."
             )
-        return person
+        return user
 
-    def add(self, email: str, role: Role) -> tuple[Person | None, str | None]:
-        """Give somebody a role, and an account if needed; repeat an invitation that was not used.
+    def add(self, email: str, role: Role) -> tuple[User | None, str | None]:
+        """Give an address a role, and create the user if needed; repeat an invitation that was not used.
 
-        Returns the account that was there, and the password of a new one on a local stack, which sends no
+        Returns the user as it was before, and the password of a new one on a local stack, which sends no
         e-mails.
         """
-        was = self.find(email)
+        before = self.find(email)
         key = {"UserPoolId": self._pool, "Username": email}
         password = None
-        with aws.asking():
-            if was is None or (was.invited and not self._is_local):
-                self._invite(email, again=was is not None)
-            if was is None and self._is_local:
+        with aws.translated_errors():
+            if before is None or (before.invited and not self._is_local):
+                self._invite(email, again=before is not None)
+            if before is None and self._is_local:
                 password = _password()
                 self._cognito.admin_set_user_password(**key, Password=password, Permanent=True)
             self._cognito.admin_add_user_to_group(**key, GroupName=role.value)
-            if was and was.role not in {None, role}:
-                self._cognito.admin_remove_user_from_group(**key, GroupName=str(was.role))
-        return was, password
+            if before and before.role not in {None, role}:
+                self._cognito.admin_remove_user_from_group(**key, GroupName=str(before.role))
+        return before, password
 
     def remove(self, email: str) -> None:
-        """Delete an account, and end its sessions."""
+        """Delete a user, and end their sessions."""
         key = {"UserPoolId": self._pool, "Username": email}
-        with aws.asking():
+        with aws.translated_errors():
             self._cognito.admin_user_global_sign_out(**key)
             self._cognito.admin_delete_user(**key)
 
-    def _read(self, operation: str, **which: str) -> list[dict[str, Any]]:
-        pages = self._cognito.get_paginator(operation).paginate(UserPoolId=self._pool, **which)
+    def _read(self, operation: str, **request: str) -> list[dict[str, Any]]:
+        pages = self._cognito.get_paginator(operation).paginate(UserPoolId=self._pool, **request)
         return [user for page in pages for user in page["Users"]]
 
     def _invite(self, email: str, *, again: bool) -> None:
-        how = {"MessageAction": "RESEND"} if again else {}
+        action = {"MessageAction": "RESEND"} if again else {}
         if self._is_local:
-            how = {"MessageAction": "SUPPRESS"}
+            action = {"MessageAction": "SUPPRESS"}
         self._cognito.admin_create_user(
             UserPoolId=self._pool,
             Username=email,
             UserAttributes=[{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}],
             DesiredDeliveryMediums=["EMAIL"],
-            **how,
+            **action,
         )
+
+
+def _user(found: dict[str, Any], roles: set[Role]) -> User:
+    return User(
+        name=found["Username"],
+        email=next((item["Value"] for item in found["Attributes"] if item["Name"] == "email"), ""),
+        role=next((role for role in Role if role in roles), None),
+        managed=Role.VIEWER in roles,
+        invited=found["UserStatus"] == INVITED,
+    )
 
 
 def _password() -> str:

@@ -1,4 +1,4 @@
-"""One order, followed through the whole system: the checklist for a stack that was just set up.
+"""Checks of one order on its way through the whole system.
 
 It stays in the stack's counts. It is marked as a test, so that no screen shows it, and cancelled in the end.
 Other orders may arrive at the same time.
@@ -17,7 +17,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_
 
 from cli import aws, http, page_settings, queues, status, worker_log
 from cli.checks import Check
-from cli.error_codes import explained
+from cli.error_codes import explain
 from cli.errors import CafeError
 from cli.kitchen import Kitchen
 from cli.local_database import connect
@@ -30,38 +30,33 @@ from orders.counters import TOTAL_ORDERS, item_name
 from orders.states import State
 
 TITLE = "<title>Cafe orders</title>"
-# Not 1: a worker that counts orders where it should count pieces would pass unnoticed.
-QUANTITY = 2
-# Seconds: the queue's numbers are approximate; after this, what is still there belongs to other orders.
+QUANTITY = 2  # not 1, to tell pieces from orders
+# Seconds until the queue is empty: its numbers are approximate, and others may use it.
 GRACE = 2.0
-# Seconds for a statement when the time of all checks is up.
-LEAST_READ = 5
-# Seconds: how long the line of an order that is recorded is waited for. CloudWatch passes it on in a few.
-LOG_DELAY = 10.0
-# Milliseconds by which this machine's clock may be ahead of AWS's.
-CLOCK_SKEW = 300_000
+MIN_READ_TIMEOUT = 5  # seconds for a statement after the time of all checks
+LOG_TIMEOUT = 10.0  # seconds until the line of a recorded order is in CloudWatch
+CLOCK_SKEW = 300_000  # milliseconds by which this machine's clock may be ahead of AWS's
 
 
 class FailedError(Exception):
-    """A check's no, with the reason."""
+    """A check failed, for the reason in the message."""
 
 
 class NotYetError(FailedError):
-    """It may still become true."""
+    """A check failed, and may pass later."""
 
 
 class PendingError(Exception):
-    """It cannot be seen yet, and what can be seen is as it should be."""
+    """The result is not available yet, and nothing else is wrong."""
 
 
 class Verification:
-    """Places one order and checks what became of it.
+    """Places one order, and checks that it is processed.
 
     Parameters
     ----------
     timeout
-        Seconds for all checks together, from the moment when the order is placed. Each check is made at least
-        once, however late it is.
+        Seconds for all checks together, once the order is placed. Each check is made at least once.
     """
 
     def __init__(
@@ -71,7 +66,7 @@ class Verification:
         self._client = client
         self._clients = clients
         self._timeout = timeout
-        # Unique, so that a person finds this order again on the page and in the table.
+        # Unique, so that the order can be found in the table.
         name = f"verify-{secrets.token_hex(4)}"
         self._order = Order(item=item, quantity=QUANTITY, customer_name=name, is_test=True)
         self._item = item_name(item)
@@ -81,7 +76,7 @@ class Verification:
 
     @property
     def order_id(self) -> str | None:
-        """The id of the order that was placed; `None` before, and when it was not accepted."""
+        """The id of the order; None until it is accepted."""
         return self._receipt.order_id if self._receipt else None
 
     def run(self) -> Iterator[Check]:
@@ -103,11 +98,11 @@ class Verification:
         yield self._check("order_cancelled", "No screen shows it, and it is cancelled", self._cancelled)
         yield self._check("page_served", "The page is served", self._page)
 
-    def _check(self, name: str, title: str, question: Callable[[], str]) -> Check:
+    def _check(self, name: str, title: str, check: Callable[[], str]) -> Check:
         started = time.monotonic()
         pending = False
         try:
-            ok, detail = True, question()
+            ok, detail = True, check()
         except PendingError as error:
             ok, detail, pending = True, str(error), True
         except (FailedError, CafeError) as error:
@@ -115,12 +110,12 @@ class Verification:
         except (BotoCoreError, ClientError) as error:
             ok, detail = False, aws.problem(error)
         except pymysql.Error as error:
-            ok, detail = False, f"The database says: {error.args[-1] if error.args else error!r}"
+            ok, detail = False, f"The database reports: {error.args[-1] if error.args else error!r}"
         seconds = time.monotonic() - started
         return Check(name=name, title=title, ok=ok, detail=detail, seconds=seconds, pending=pending)
 
-    def _poll(self, question: Callable[[], str], at_most: float = float("inf")) -> str:
-        """Ask until the answer is not `NotYetError` any more, or the time is up."""
+    def _poll(self, check: Callable[[], str], at_most: float = float("inf")) -> str:
+        """Repeat a check while it raises `NotYetError`, until the timeout."""
         left = max(0.0, min(at_most, self._started + self._timeout - time.monotonic()))
         attempts = Retrying(
             retry=retry_if_exception_type(NotYetError),
@@ -128,7 +123,7 @@ class Verification:
             stop=stop_before_delay(left),
             reraise=True,
         )
-        return attempts(question)
+        return attempts(check)
 
     def _accepted(self) -> str:
         if self._receipt is None:
@@ -147,7 +142,6 @@ class Verification:
 
     def _drained(self) -> str:
         order_id = self._accepted()
-        deadline = self._started + self._timeout
 
         def consumed() -> str:
             if not self._is_recorded(order_id):
@@ -159,15 +153,15 @@ class Verification:
         except NotYetError as error:
             reason = self._workers_reason(order_id)
             raise FailedError(f"{error} {reason}" if reason else str(error)) from error
-        patience = min(deadline, time.monotonic() + GRACE)
-        while (waiting := self._queue_length()) and time.monotonic() < patience:
+        deadline = min(self._started + self._timeout, time.monotonic() + GRACE)
+        while (waiting := self._queue_length()) and time.monotonic() < deadline:
             time.sleep(0.1)
-        # Of other orders, or ours once more: ReconcileOrders records what the worker took and could not.
+        # Other orders, or ours once more, if ReconcileOrders recorded it instead of the worker.
         left = f"taken and recorded; {messages(waiting)} in the queue or with the worker"
         return left if waiting else "the queue is empty"
 
     def _is_recorded(self, order_id: str) -> bool:
-        """A message leaves the queue after both stores have its order; `Orders` is written last."""
+        """Return whether both stores have the order; `Orders` is written last."""
         found = self._clients.dynamodb.get_item(
             TableName=self._stack.output("orders_table"),
             Key={"orderId": {"S": order_id}},
@@ -192,9 +186,9 @@ class Verification:
         return self._poll(lambda: self._row_in_status(order_id))
 
     def _row_in_database(self, order_id: str, database: Database) -> str:
-        # A locked table lets a statement wait: no longer than the checks have, but a moment at least.
+        # A locked table blocks a statement: no longer than the checks have, but some seconds at least.
         left = self._started + self._timeout - time.monotonic()
-        connection = connect(database, read_timeout=max(LEAST_READ, round(left)))
+        connection = connect(database, read_timeout=max(MIN_READ_TIMEOUT, round(left)))
 
         def row() -> str:
             with connection.cursor() as cursor:
@@ -210,14 +204,14 @@ class Verification:
             return self._poll(row)
 
     def _row_in_status(self, order_id: str) -> str:
-        answer = status.parse(status.source(self._stack, self._client, self._clients)())
-        for order in answer.recent_orders:
+        found = status.parse(status.reader(self._stack, self._client, lambda: self._clients)())
+        for order in found.recent_orders:
             if order.order_id == order_id:
-                # With the setting customerNames none, the API tells no name.
+                # With the setting customerNames none, the API returns no name.
                 name = order.customer_name or self._order.customer_name
                 return self._compare(name, order.item, order.quantity) + " (by the status API)"
         raise NotYetError(
-            f"Not among the status API's {len(answer.recent_orders)} recent orders after {self._timeout:g} s."
+            f"Not among the status API's {len(found.recent_orders)} recent orders after {self._timeout:g} s."
         )
 
     def _compare(self, customer_name: str | None, item: str | None, quantity: int | None) -> str:
@@ -231,7 +225,7 @@ class Verification:
     # The counters
 
     def _before(self, counter: str) -> int | str:
-        """Return the number before the order, or why it cannot be read: its check then fails."""
+        """Return a counter before the order, or why it cannot be read."""
         try:
             return self._read(counter)
         except (BotoCoreError, ClientError) as error:
@@ -271,31 +265,31 @@ class Verification:
                 filterPattern=f'"{order_id}"',
             )
             lines[:] = [event.get("message", "") for page in pages for event in page["events"]]
-            if any(_says_processed(line, order_id) for line in lines):
+            if any(_is_processed(line, order_id) for line in lines):
                 return group
             raise NotYetError(f"No such line for {order_id} in {group} after {self._timeout:g} s.")
 
         try:
             is_recorded = self._is_recorded(order_id)
         except (BotoCoreError, ClientError):
-            is_recorded = False  # another check says so
+            is_recorded = False  # another check fails
         try:
-            return self._poll(logged, at_most=LOG_DELAY if is_recorded else float("inf"))
+            return self._poll(logged, at_most=LOG_TIMEOUT if is_recorded else float("inf"))
         except NotYetError as error:
             if is_recorded and not any(_is_about(line, order_id) for line in lines):
                 raise PendingError(f"The order is recorded; its line is not in {group} yet.") from error
             raise FailedError(self._workers_reason(order_id) or str(error)) from error
 
     def _workers_reason(self, order_id: str) -> str | None:
-        """Return why the worker could not record the order, None if its log does not say so."""
+        """Return why the worker could not record the order, None if its log has no reason."""
         group = self._stack.output("worker_log_group")
         since = datetime.fromtimestamp(self._started_at - CLOCK_SKEW / 1000, UTC)
         try:
             found = worker_log.failures(self._clients.logs, group, since, about=order_id)
         except CafeError as error:
-            return f"Whether the worker logged a reason is not known: {error}"
+            return f"The worker's log could not be read: {error}"
         reasons = [line.reason for line in found.lines if line.order_id == order_id]
-        return f"The worker could not record it: {explained(reasons[-1])}." if reasons else None
+        return f"The worker could not record it: {explain(reasons[-1])}." if reasons else None
 
     # The kitchen
 
@@ -315,12 +309,12 @@ class Verification:
         try:
             response = self._client.get(url, follow_redirects=True)
         except httpx.HTTPError as error:
-            raise FailedError(f"{url} was not reached: {http.problem(error)}.") from error
-        if is_shut_to_this_network(self._stack, response):
-            return f"{url} is shut to this machine's network, as dashboardCidrs says"
+            raise FailedError(f"{url} is not reachable: {http.problem(error)}.") from error
+        if refuses_this_network(self._stack, response):
+            return f"{url} refuses this machine's network, which is not in dashboardCidrs"
         kind = response.headers.get("Content-Type", "no type")
         if response.status_code != httpx.codes.OK or not kind.startswith("text/html"):
-            raise FailedError(f"{url} answered {response.status_code} with {kind}, not 200 with text/html.")
+            raise FailedError(f"{url} returned {response.status_code} with {kind}, not 200 with text/html.")
         if TITLE not in response.text:
             raise FailedError(f"{url} is not the order status page: it lacks {TITLE}.")
         if wrong := page_settings.problem(self._client, url):
@@ -328,19 +322,19 @@ class Verification:
         return url
 
 
-def is_shut_to_this_network(target: Stack, response: httpx.Response) -> bool:
-    """Whether the page is not for whoever is here, and says so."""
+def refuses_this_network(target: Stack, response: httpx.Response) -> bool:
+    """Return whether the page refuses this machine because of `dashboardCidrs`."""
     networks = target.outputs.get("dashboard_access") == NETWORKS
     return networks and response.status_code == httpx.codes.FORBIDDEN
 
 
-def _says_processed(message: str, order_id: str) -> bool:
-    """Whether a log line, one JSON object, says that this very order was processed."""
+def _is_processed(message: str, order_id: str) -> bool:
+    """Return whether a log line, one JSON object, is about the processing of an order."""
     return _is_about(message, order_id) and json.loads(message).get("message") == PROCESSED
 
 
 def _is_about(message: str, order_id: str) -> bool:
-    """Whether a log line, one JSON object, is about this very order."""
+    """Return whether a log line, one JSON object, is about an order."""
     try:
         line = json.loads(message)
     except ValueError:

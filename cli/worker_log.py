@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cli import aws
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 FAILED, PROCESSED = "Order not processed", "Order processed successfully"
 NOT_SET = "Visibility not set"
 MOST_PAGES = 20  # of up to 10,000 lines; an outage has a line for each receive of each order
-FIELDS = {  # of an item of `Orders`; `item` is a word that DynamoDB keeps for itself
+FIELDS = {  # of an item of `Orders`; `item` is a reserved word in DynamoDB
     "ProjectionExpression": "orderId, created_at, #item, quantity, customer_name",
     "ExpressionAttributeNames": {"#item": "item"},
 }
@@ -31,7 +32,7 @@ class Failure:
     Attributes
     ----------
     refused
-        Whether that is because of what it holds.
+        Whether the order itself is the reason.
     conflict
         Whether its id belongs to another order.
     """
@@ -57,12 +58,15 @@ class Failures:
         return {line.order_id for line in self.lines}
 
     def without_conflicts(self) -> Failures:
-        """Return the lines about orders that a store failed, or refused."""
+        """Return the lines about orders that a store failed or refused to record."""
         return replace(self, lines=[line for line in self.lines if not line.conflict])
 
     def latest(self, message_id: str) -> Failure | None:
-        """Return the last line about a message, None if there is none."""
+        """Return the last line about a message, None without one."""
         return next((line for line in reversed(self.lines) if line.message_id == message_id), None)
+
+
+# These functions raise OperationError if the log cannot be read.
 
 
 def failures(logs: CloudWatchLogsClient, group: str, since: datetime, about: str = FAILED) -> Failures:
@@ -71,50 +75,40 @@ def failures(logs: CloudWatchLogsClient, group: str, since: datetime, about: str
     Parameters
     ----------
     about
-        Text that the lines hold; the id of an order for the lines about that one alone.
-
-    Raises
-    ------
-    AnswerError
-        If the log cannot be read.
+        Text in the lines, such as the id of an order.
     """
-    found: list[Failure] = []
-    complete = True
-    with aws.asking():
-        pages = _pages(logs, group, since, about)
-        for number, page in enumerate(pages):
-            found += [line for event in page["events"] if (line := _failure(event))]
-            if number + 1 == MOST_PAGES:
-                complete = not page.get("nextToken")
-                break
-    return Failures(lines=sorted(found, key=lambda line: line.at), complete=complete)
+    events, complete = _events(logs, group, since, about)
+    return Failures(lines=[line for event in events if (line := _failure(event))], complete=complete)
 
 
 def has_processed(logs: CloudWatchLogsClient, group: str, since: datetime) -> bool:
-    """Return whether the worker recorded an order since a moment.
-
-    Raises
-    ------
-    AnswerError
-        If the log cannot be read.
-    """
-    with aws.asking():
+    """Return whether the worker recorded an order since a moment."""
+    with aws.translated_errors():
         return any(page["events"] for page in _pages(logs, group, since, PROCESSED))
 
 
 def visibility_problem(logs: CloudWatchLogsClient, group: str, since: datetime) -> str | None:
-    """Return why the worker last could not set the visibility of messages that failed; None if it could.
-
-    Raises
-    ------
-    AnswerError
-        If the log cannot be read.
-    """
-    with aws.asking():
-        events = [event for page in _pages(logs, group, since, NOT_SET) for event in page["events"]]
-    lines = [_line(event) for event in sorted(events, key=lambda event: event.get("timestamp", 0))]
+    """Return why the worker last failed to set the visibility of failed messages; None if it did not."""
+    lines = [_line(event) for event in _events(logs, group, since, NOT_SET)[0]]
     reasons = [str(line.get("reason")) for line in lines if line.get("message") == NOT_SET]
     return reasons[-1] if reasons else None
+
+
+def last_reason(logs: CloudWatchLogsClient, group: str, since: datetime, message_id: str) -> str | None:
+    """Return the last reason that the worker logged about a message, None without one."""
+    lines = [_line(event) for event in _events(logs, group, since, message_id)[0]]
+    reasons = [str(line["reason"]) for line in lines if line.get("reason")]
+    return reasons[-1] if reasons else None
+
+
+def _events(logs: CloudWatchLogsClient, group: str, since: datetime, text: str) -> tuple[list[Any], bool]:
+    """Return the lines that contain a text, the oldest first, and whether all were read."""
+    with aws.translated_errors():
+        pages = list(islice(_pages(logs, group, since, text), MOST_PAGES))
+    events = [event for page in pages for event in page["events"]]
+    return sorted(events, key=lambda event: event.get("timestamp", 0)), not (
+        pages and pages[-1].get("nextToken")
+    )
 
 
 def _pages(logs: CloudWatchLogsClient, group: str, since: datetime, text: str) -> Iterable[Any]:
@@ -149,14 +143,14 @@ def _failure(event: Any) -> Failure | None:
 def recorded(dynamodb: DynamoDBClient, table: str, order_ids: Iterable[str]) -> dict[str, Order | None]:
     """Return the orders that are recorded, by their ids: `Orders` is written last.
 
-    None stands for an item that does not say what was ordered.
+    None stands for an item that lacks fields of the order.
 
     Raises
     ------
-    AnswerError
-        If DynamoDB does not answer.
+    OperationError
+        If DynamoDB cannot be read.
     """
-    with aws.asking():
+    with aws.translated_errors():
         keys = ({"orderId": {"S": order_id}} for order_id in order_ids)
         items = aws.items(dynamodb, table, keys, **FIELDS)
         return {item["orderId"]["S"]: _order(item) for item in items}

@@ -1,4 +1,4 @@
-"""`cafe backup`: its options and output."""
+"""`cafe backup`: list the backups, and copy the orders now."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import stack, times
-from cli.options import DEFAULT_STACK, MOST, AsJson, Debug, Directory, SentenceGroup, StackName, examples
+from cli import times
+from cli.options import MOST, SentenceGroup, Target, examples, on_stack
 from cli.plurals import counted, orders
 from cli.progress import waiting
 from cli.terminal import note, out, print_json, say
+from orders.times import iso
 
 if TYPE_CHECKING:
     from cli.copies import Copy
 
-SHOWN = 14  # days
+DAYS = 14  # that are listed
 KILOBYTE = 1000
 
 app = typer.Typer(
@@ -27,12 +28,10 @@ app = typer.Typer(
 
 
 @app.command("list", epilog=examples("cafe backup list", "cafe backup list --limit 365 --stack prod --json"))
+@on_stack
 def list_command(
-    limit: Annotated[int, typer.Option(min=1, max=MOST, help="How many days, the latest first.")] = SHOWN,
-    stack_name: StackName = DEFAULT_STACK,
-    directory: Directory = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
+    target: Target,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="How many days, the latest first.")] = DAYS,
 ) -> None:
     """List the copies of the orders, each day's with its rows, and the database's backups.
 
@@ -42,63 +41,61 @@ def list_command(
     from cli import aws, copies
     from cli.restore.backups import Backups, sentences
 
-    target = stack.load(stack_name, directory)
-    clients = aws.Clients(target)
     bucket = target.output("backup_bucket")
-    with aws.asking():
-        found = copies.Copies(clients.s3, bucket)
+    with aws.translated_errors():
+        found = copies.Copies(target.clients.s3, bucket)
         last, (count, files) = found.last_at(), found.files(limit)
     document: dict[str, Any] = {
         "stack": target.name,
         "bucket": bucket,
-        "last_copy_at": _time(last),
+        "last_copy_at": iso(last),
         "days": count,
-        "copies": [asdict(each) | {"written_at": _time(each.written_at)} for each in files],
+        "copies": [asdict(each) | {"written_at": iso(each.written_at)} for each in files],
     }
-    if not as_json:
+    if not target.as_json:
         _say_copies(bucket, last, count, files)
-    if target.endpoint is None:
-        database = Backups(clients.rds, target.output("database_identifier"))
+    if target.stack.endpoint is None:
+        database = Backups(target.clients.rds, target.output("database_identifier"))
         automated, snapshots = database.automated(), database.manual()
         document["snapshots"] = [each.document() for each in snapshots]
         document["automated_backups"] = [each.document() for each in automated]
-        if not as_json:
+        if not target.as_json:
             for sentence in sentences(automated, snapshots):
                 say(sentence)
-    if as_json:
+    if target.as_json:
         print_json(document)
 
 
 @app.command("now", epilog=examples("cafe backup now", "cafe backup now --all --stack prod"))
+@on_stack
 def now_command(
+    target: Target,
     everything: Annotated[
         bool,
-        typer.Option("--all", help="Write the files of all days again, also where no change is known."),
+        typer.Option("--all", help="Write the files of all days again, even if no change is known."),
     ] = False,
-    stack_name: StackName = DEFAULT_STACK,
-    directory: Directory = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> None:
     """Copy the orders now; the schedule does so every six hours.
 
-    It writes the missing files, and those of days whose orders were recorded or moved since. Rows that were
-    edited or deleted by SQL leave no trace: they need `--all`. Exit code 1: not all could be copied.
+    It writes missing files, and the files of days whose orders were recorded or moved since the last copy.
+    Rows that were edited or deleted by SQL leave no trace: they need `--all`. Exit code 1: not all could be
+    copied.
     """
-    from cli import aws, copies
+    from cli import copies
     from cli.functions import Function
 
-    target = stack.load(stack_name, directory)
-    function = Function(functions=aws.Clients(target).functions, name=target.output("backup_function"))
-    with waiting("Copying") as tell:
+    function = Function(functions=target.clients.functions, name=target.output("backup_function"))
+    with waiting("Copying") as update:
         copied = copies.copy_now(
-            function, everything=everything, tell=lambda left: tell(f"Copying; {counted(left, 'file')} left")
+            function,
+            everything=everything,
+            on_step=lambda left: update(f"Copying; {counted(left, 'file')} left"),
         )
-    if as_json:
-        print_json({"stack": target.name, "as_of": _time(copied.as_of), "rows": copied.rows})
-    else:
-        total = sum(copied.rows.values())
-        say(f"{counted(len(copied.rows), 'file')} written, with {orders(total)}; all days have a copy.")
+    total = orders(sum(copied.rows.values()))
+    target.print_result(
+        {"stack": target.name, "as_of": iso(copied.as_of), "rows": copied.rows},
+        f"{counted(len(copied.rows), 'file')} written, with {total}; all days have a copy.",
+    )
 
 
 def _say_copies(bucket: str, last: datetime | None, count: int, files: "list[Copy]") -> None:
@@ -113,15 +110,11 @@ def _say_copies(bucket: str, last: datetime | None, count: int, files: "list[Cop
     table = Table("Copies of the orders", columns)
     for each in files:
         rows = "?" if each.rows is None else f"{each.rows:,}"
-        table.add_row(each.day, rows, f"{each.bytes / KILOBYTE:,.1f}", times.spoken(each.written_at))
+        table.add_row(each.day, rows, f"{each.bytes / KILOBYTE:,.1f}", times.local_time(each.written_at))
     if files:
         out.print(table)
     say(f"{counted(count, 'day')} in bucket {bucket}.")
     if last is None:
-        note("There is no complete copy yet: `cafe backup now` writes the missing files.", style="yellow")
+        note("No copy is complete yet: `cafe backup now` writes the missing files.", style="yellow")
     else:
-        say(f"Complete as of {times.spoken(last)}.")
-
-
-def _time(moment: datetime | None) -> str | None:
-    return times.iso(moment) if moment else None
+        say(f"Complete as of {times.local_time(last)}.")

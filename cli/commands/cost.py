@@ -1,4 +1,4 @@
-"""`cafe cost`: what a stack costs in a month, by what the program registers and the table of prices."""
+"""`cafe cost`: the monthly price of a stack, from the resources that the program registers."""
 
 import json
 import os
@@ -17,8 +17,8 @@ from cli.tables import Column, Kind, Table
 from cli.terminal import out, print_json, say
 from infra import cost, prices
 
-MOST_ORDERS = 10_000_000
-MOST_SCREENS = 1_000
+MAX_ORDERS = 10_000_000
+MAX_SCREENS = 1_000
 SERVICES = {
     "api_gateway": "API Gateway",
     "cloudfront": "CloudFront",
@@ -58,12 +58,12 @@ def cost_command(
         str, typer.Option("--stack", help="A stack with a file Pulumi.NAME.yaml.", show_default=True)
     ] = "dev",
     orders_per_day: Annotated[
-        int, typer.Option(min=0, max=MOST_ORDERS, help="Orders over HTTP.", show_default=True)
+        int, typer.Option(min=0, max=MAX_ORDERS, help="Orders over HTTP.", show_default=True)
     ] = cost.Use.orders_a_day,
     screens: Annotated[
         int,
         typer.Option(
-            min=0, max=MOST_SCREENS, help="Order-status pages that are open day and night.", show_default=True
+            min=0, max=MAX_SCREENS, help="Order-status pages that are open day and night.", show_default=True
         ),
     ] = cost.Use.screens,
     as_json: AsJson = False,
@@ -73,7 +73,7 @@ def cost_command(
 
     From the resources that the program registers with the stack's settings, and the prices in
     infra/prices.toml. It calls neither Pulumi nor AWS. Data transfer, S3 (cents), and backups larger than the
-    database are not in it.
+    database are not included.
     """
     use = cost.Use(orders_a_day=orders_per_day, screens=screens)
     with waiting("Running the program"):
@@ -86,7 +86,7 @@ def cost_command(
 
 
 def _resources(stack: str) -> list[dict[str, Any]]:
-    """Record what the program registers, in a process of its own, with nothing of the environment.
+    """Record what the program registers, in another process, without the environment.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def _show(stack: str, bill: cost.Bill, table: prices.Prices) -> None:
     if (region := _region(stack)) not in {None, table.region}:
         say(f"The stack is in {region}, where prices differ from these of {table.region}.", style="yellow")
     for name in cost.unpriced(bill.total, table):
-        say(f"Not in it: infra/prices.toml has no price for {name}.", style="yellow")
+        say(f"Not included: infra/prices.toml has no price for {name}.", style="yellow")
     million, page = 1e6 * cost.dollars(bill.order, table), cost.dollars(bill.screen, table)
     say(f"A million orders cost {million:.2f}, and a page that is open day and night {page:.2f} a month.")
     say("Most of it is for:")
@@ -153,7 +153,7 @@ def _show(stack: str, bill: cost.Bill, table: prices.Prices) -> None:
 
 
 def _levers(bill: cost.Bill, table: prices.Prices) -> list[tuple[str, float]]:
-    """Return the largest amounts in US dollars, with what changes them."""
+    """Return the largest amounts in US dollars, each with the settings that change it."""
     found = {name: cost.dollars({name: amount}, table) for name, amount in bill.total.items()}
     largest = sorted(found, key=lambda name: -found[name])[:LEVERS]
     return [(_lever(name), found[name]) for name in largest]

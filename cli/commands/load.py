@@ -1,4 +1,4 @@
-"""`cafe load`: options and output."""
+"""`cafe load`: place many orders, and audit the result."""
 
 from contextlib import nullcontext
 from enum import StrEnum
@@ -6,22 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import plurals, stack
-from cli.options import (
-    DAY,
-    DEFAULT_STACK,
-    MOST,
-    AsJson,
-    Debug,
-    Directory,
-    SentenceGroup,
-    StackName,
-    Yes,
-    examples,
-    finite,
-)
+from cli import plurals
+from cli.options import DAY, MOST, SentenceGroup, Target, Yes, examples, finite, on_stack, rate_option
 from cli.progress import updating
-from cli.terminal import confirm, note, print_json, say
+from cli.terminal import confirm, failed, print_json, say, stopped
 
 if TYPE_CHECKING:
     from cli.load.audit import Tally
@@ -38,16 +26,15 @@ class Through(StrEnum):
     TOPIC = "topic"
 
 
-# Requests at once, and the rate in a second that each of them is good for.
+# Concurrent requests, and the rate per second that each of them allows.
 WORKERS = {Through.HTTP: 8, Through.TOPIC: 4}
 MOST_WORKERS = 64
 PER_WORKER = {Through.HTTP: 10, Through.TOPIC: 100}
 KITCHEN_RATE = 0.25  # orders a second that a small kitchen can make
-LATENCIES = (50, 95, 99)  # percent
-
+LATENCIES = (50, 95, 99)  # percentiles
 
 Percent = Annotated[
-    float, typer.Option(min=0, max=100, callback=finite, help="Percent of the orders, on top of them.")
+    float, typer.Option(min=0, max=100, callback=finite, help="Percent of the orders, in addition.")
 ]
 
 
@@ -59,28 +46,18 @@ Percent = Annotated[
         "cafe load --orders 100 --kitchen",
     ),
 )
+@on_stack
 def load_command(
+    target: Target,
     orders: Annotated[int, typer.Option(min=1, max=MOST, help="How many orders.")] = 1000,
-    rate: Annotated[
-        float | None,
-        typer.Option(
-            min=0.1,
-            max=MOST,
-            callback=finite,
-            help="Orders a second, at most; without it, as fast as possible.",
-            show_default=False,
-        ),
-    ] = None,
+    rate: Annotated[float | None, rate_option("Orders")] = None,
     duplicates: Percent = 0,
     malformed: Percent = 0,
     through: Annotated[Through, typer.Option(help="The API, or the topic.")] = Through.HTTP,
     stall_timeout: Annotated[
         float,
         typer.Option(
-            min=0.1,
-            max=DAY,
-            callback=finite,
-            help="Seconds without any progress after which it gives up.",
+            min=0.1, max=DAY, callback=finite, help="Seconds without progress after which the run ends."
         ),
     ] = 60,
     patience: Annotated[
@@ -94,19 +71,15 @@ def load_command(
         ),
     ] = False,
     yes: Yes = False,
-    stack_name: StackName = DEFAULT_STACK,
-    directory: Directory = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> None:
-    """Place many orders, follow them to the end, and check that each was counted exactly once.
+    """Place many orders, wait until they are recorded, and check that each was counted exactly once.
 
     They stay in the stack's counts. They are of the items “Load test 1” to “3”, and tests that no screen
     shows; with --kitchen, they are drinks that are prepared, made ready and collected at a human pace.
-    Latency is from before an order is sent to when both stores have it, of a sample, to a tenth of a second.
-    Exit code 1: a check failed.
+    Latency is measured from before an order is sent until both stores have it, of a sample, to a tenth of a
+    second. Exit code 1: a check failed.
     """
-    from cli import aws, http
+    from cli import http
     from cli.kitchen import Kitchen
     from cli.load.audit import Audit, Tally
     from cli.load.kitchen import playing
@@ -116,10 +89,10 @@ def load_command(
     from cli.traffic.entrances import senders
     from cli.traffic.plan import Entrance
 
-    target = stack.load(stack_name, directory)
-    if target.endpoint is None:
+    stack = target.stack
+    if stack.endpoint is None:
         where = " and on its screens" if kitchen else ""
-        confirm(f"Place {orders:,} test orders in stack {target.name}, for good{where}?", yes=yes)
+        confirm(f"Place {orders:,} test orders in stack {stack.name}, for good{where}?", yes=yes)
     if kitchen and rate is None:
         rate = KITCHEN_RATE
     plan = Plan(
@@ -130,41 +103,37 @@ def load_command(
         entrance=Entrance(through),
     )
     workers = min(MOST_WORKERS, max(WORKERS[through], round((rate or 0) / PER_WORKER[through])))
-    with http.client(target.endpoint, workers) as client, stopping() as stop:
-        clients = aws.Clients(target)
+    with http.client(stack.endpoint, workers) as client, stopping() as stop:
         tally = Tally()
-        audit = Audit(target, clients, plan, tally)
+        audit = Audit(stack, target.clients, plan, tally)
         run = Run(plan, audit, tally, stop=stop, stall_timeout=patience or stall_timeout)
         with (
-            playing(Kitchen.of(target, clients), tally.numbers, stop) if kitchen else nullcontext(),
+            playing(Kitchen.of(stack, target.clients), tally.numbers, stop) if kitchen else nullcontext(),
             updating() as show,
         ):
             run.follow(
-                senders(target, clients, client, rate),
+                senders(stack, target.clients, client, rate),
                 lambda figures: show(_figures_line(figures, plan)),
                 workers=workers,
                 rate=rate,
             )
-        stopped = stop.is_set()
-        checks = [] if stopped else list(audit.checks())
-    failed = sum(not check.ok for check in checks)
+        interrupted = stop.is_set()
+        checks = [] if interrupted else list(audit.checks())
     figures = run.figures()
-    if as_json:
-        document = _load_document(run, plan, tally, stopped)
+    if target.as_json:
+        document = _load_document(run, plan, tally, interrupted)
         print_json(document | {"checks": [check.document() for check in checks]})
     else:
         say(_figures_line(figures, plan))
         for check in checks:
             say(check.line, style=check.style)
-    if stopped:
-        note(
+    if interrupted:
+        raise stopped(
             f"Stopped: {figures.sent:,} of {plurals.orders(plan.orders)} {plurals.were(plan.orders)} sent; "
             "they are still recorded."
         )
-        raise typer.Exit(130)
-    if failed:
-        note(f"{failed} of {plurals.counted(len(checks), 'check')} failed.", style="red")
-        raise typer.Exit(1)
+    if failures := sum(not check.ok for check in checks):
+        raise failed(f"{failures} of {plurals.counted(len(checks), 'check')} failed.")
 
 
 def _figures_line(figures: "Figures", plan: "Plan") -> str:
@@ -179,7 +148,7 @@ def _figures_line(figures: "Figures", plan: "Plan") -> str:
     ).rstrip()
 
 
-def _load_document(run: "Run", plan: "Plan", tally: "Tally", stopped: bool) -> dict[str, Any]:
+def _load_document(run: "Run", plan: "Plan", tally: "Tally", interrupted: bool) -> dict[str, Any]:
     figures = run.figures()
     latency = {f"p{percent}": figures.latency(percent) for percent in LATENCIES}
     return {
@@ -193,5 +162,5 @@ def _load_document(run: "Run", plan: "Plan", tally: "Tally", stopped: bool) -> d
         "per_second": round(figures.per_second, 1),
         "latency": {name: seconds and round(seconds, 3) for name, seconds in latency.items()}
         | {"sample": len(figures.latencies)},
-        "interrupted": stopped,
+        "interrupted": interrupted,
     }

@@ -14,7 +14,7 @@ from local.database.engine import Engine
 from local.display import Display
 from local.errors import LocalError
 
-HIGHEST_PORT = 65_535
+MAX_PORT = 65_535
 
 app = typer.Typer(help="Run the whole system on this machine, without an AWS account.")
 
@@ -25,27 +25,27 @@ def start(
     directory: Directory = None,
     port: Annotated[
         int,
-        typer.Option(min=0, max=HIGHEST_PORT, help="Port of everything but the database; 0 is any free one."),
+        typer.Option(min=0, max=MAX_PORT, help="Port of everything but the database; 0 is any free one."),
     ] = stack.DEFAULT_PORT,
     database_port: Annotated[
-        int, typer.Option(min=0, max=HIGHEST_PORT, help="Port of the database; 0 is any free one.")
+        int, typer.Option(min=0, max=MAX_PORT, help="Port of the database; 0 is any free one.")
     ] = 0,
     database_server: Annotated[
         Engine,
         typer.Option(
             envvar="CAFE_DATABASE_SERVER",
-            help="The server in place of RDS: MariaDB, which starts faster, or MySQL, if it is installed.",
+            help="The database server: MariaDB, which starts faster, or MySQL, if it is installed.",
         ),
     ] = Engine.MARIADB,
     config: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KEY=VALUE",
-            help="A setting in place of its default, such as dashboardAccess=login; can be repeated.",
+            help="A setting such as dashboardAccess=login; can be repeated.",
             show_default=False,
         ),
     ] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Return as soon as everything answers.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Return as soon as everything is ready.")] = False,
 ) -> None:
     """Run the whole system on this machine until Ctrl-C, without an AWS account."""
     if context.invoked_subcommand is not None:
@@ -70,7 +70,7 @@ def start(
 @app.command()
 def stop(context: typer.Context, directory: Directory = None) -> None:
     """Stop a local stack, detached or not, and remove everything."""
-    # `cafe local --directory D stop` means what it seems to mean, too.
+    # `cafe local --directory D stop` works, too.
     before = context.parent.params.get("directory") if context.parent else None
     path = _run_directory(directory or before)
     try:
@@ -78,7 +78,7 @@ def stop(context: typer.Context, directory: Directory = None) -> None:
     except LocalError as error:
         note(str(error), style="red")
         raise typer.Exit(1) from error
-    say("Stopped; nothing of the local stack is left." if stopped else f"No local stack runs in {path}.")
+    say("Stopped and removed." if stopped else f"No local stack runs in {path}.")
 
 
 def _run_directory(chosen: Path | None) -> Path:

@@ -1,18 +1,16 @@
-"""`cafe orders`: what can be typed about orders in the kitchen, and what is then printed."""
+"""`cafe orders`: orders in the kitchen."""
 
 import re
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import stack
-from cli.errors import AnswerError
-from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, examples, text
+from cli.errors import OperationError
+from cli.options import SentenceGroup, Target, examples, on_stack, text
 from cli.tables import Column, Kind, Table
 from cli.terminal import note, out, plain, print_exact_json, say
-from cli.times import duration, spoken
+from cli.times import duration, local_time
 
 # boto3 takes longer to import than most commands run, so each command imports its own.
 if TYPE_CHECKING:
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     cls=SentenceGroup,
     no_args_is_help=True,
-    help="See and move orders in the kitchen, by your AWS credentials.",
+    help="Show and move orders in the kitchen, with your AWS credentials.",
     epilog=examples("cafe orders list", "cafe orders ready K42", 'cafe orders cancel K42 --reason "No milk"'),
 )
 
@@ -34,7 +32,7 @@ Reference = Annotated[
         show_default=False,
     ),
 ]
-MADE_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+USER_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # as the user pool makes it
 COLUMNS = (
     Column("Number", Kind.WHOLE),
     Column("State", Kind.WHOLE),
@@ -47,15 +45,11 @@ COLUMNS = (
 
 
 @app.command("list", epilog=examples("cafe orders list", "cafe orders list --stack prod --json"))
-def list_command(
-    stack_name: StackName = DEFAULT_STACK,
-    directory: Directory = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> None:
-    """List the open orders, the oldest first, and what was moved in the last 30 minutes."""
-    board = _kitchen(stack_name, directory).board()
-    if as_json:
+@on_stack
+def list_command(target: Target) -> None:
+    """List the open orders, the oldest first, and the orders that were moved in the last 30 minutes."""
+    board = _kitchen(target).board()
+    if target.as_json:
         print_exact_json(board.document)
         return
     for title, orders in (
@@ -69,50 +63,40 @@ def list_command(
     say(f"{to_make:,} to make, {making:,} being made, {ready:,} ready.")
     left_out = to_make + making + ready - len(board.orders)
     if left_out > 0:
-        note(f"{left_out:,} more are open than are listed.", style="yellow")
+        note(f"{left_out:,} more open orders are not listed.", style="yellow")
 
 
 @app.command("show", epilog=examples("cafe orders show K42", "cafe orders show O1234 --json"))
-def show_command(
-    reference: Reference,
-    stack_name: StackName = DEFAULT_STACK,
-    directory: Directory = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> None:
-    """Show an order with all that its publisher said, and who moved it when."""
-    from cli import aws
-    from cli.kitchen import Kitchen
-    from cli.users import People
+@on_stack
+def show_command(target: Target, reference: Reference) -> None:
+    """Show an order with all fields of its publisher, and the history of its moves."""
+    from cli.users import Users
 
-    target = stack.load(stack_name, directory)
-    clients = aws.Clients(target)
-    order = Kitchen.of(target, clients).find(reference)
-    if as_json:
+    order = _kitchen(target).find(reference)
+    if target.as_json:
         print_exact_json(order.document)
         return
-    people: dict[str, str] = {}
-    # Tokens have the name that the user pool made, a UUID.
-    if any(MADE_NAME.fullmatch(change.actor) for change in order.history):
-        people = {person.name: person.email for person in People(target, clients).all()}
+    emails: dict[str, str] = {}
+    if any(USER_NAME.fullmatch(change.actor) for change in order.history):
+        emails = {user.name: user.email for user in Users(target.stack, target.clients).all()}
     facts: dict[str, object] = {
         "Number": order.number,
         "Order": order.order_id,
         "State": order.state or "none: it was recorded before orders had states",
-        "Since": spoken(order.state_at) if order.state_at else "a test order: no screen shows it",
-        "Sent": spoken(order.created_at) if order.created_at else "unknown",
+        "Since": local_time(order.state_at) if order.state_at else "a test order: no screen shows it",
+        "Sent": local_time(order.created_at) if order.created_at else "unknown",
         "Ordered": order.goods,
         **order.attributes,
     }
     for name, value in facts.items():
         say(f"{plain(name) + ':':<12} {plain(value)}")
     for change in order.history:
-        because = f": {change.reason}" if change.reason else ""
-        who = people.get(change.actor, change.actor)
-        say(f"{spoken(change.at)}  {change.came_from} → {change.to} by {plain(who + because)}")
+        reason = f": {change.reason}" if change.reason else ""
+        actor = emails.get(change.actor, change.actor)
+        say(f"{local_time(change.at)}  {change.came_from} → {change.to} by {plain(actor + reason)}")
 
 
-def _add_move(name: str, target: str, sentence: str) -> None:
+def _add_move(name: str, state: str, sentence: str) -> None:
     """Add the command that moves an order forward."""
 
     @app.command(
@@ -120,14 +104,9 @@ def _add_move(name: str, target: str, sentence: str) -> None:
         help=f"{sentence}. Exit code 1: it cannot be, or somebody else has just moved it.",
         epilog=examples(f"cafe orders {name} K42"),
     )
-    def move_command(
-        reference: Reference,
-        stack_name: StackName = DEFAULT_STACK,
-        directory: Directory = None,
-        as_json: AsJson = False,
-        debug: Debug = False,
-    ) -> None:
-        _move(reference, target, stack_name, directory, as_json=as_json)
+    @on_stack
+    def move_command(target: Target, reference: Reference) -> None:
+        _move(target, reference, state)
 
 
 _add_move("prepare", "preparing", "Mark an order as being made")
@@ -138,64 +117,47 @@ _add_move("collect", "collected", "Mark an order as collected")
 @app.command(
     "cancel", epilog=examples("cafe orders cancel K42", 'cafe orders cancel K42 --reason "Out of oat milk"')
 )
+@on_stack
 def cancel_command(
+    target: Target,
     reference: Reference,
     reason: Annotated[
         str | None,
-        typer.Option(callback=text, help="Why; needed once the order is being made.", show_default=False),
+        typer.Option(callback=text, help="Required once the order is being made.", show_default=False),
     ] = None,
-    stack_name: StackName = DEFAULT_STACK,
-    directory: Directory = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> None:
     """Cancel an order. Exit code 1: it cannot be, or somebody else has just moved it."""
-    _move(reference, "cancelled", stack_name, directory, as_json=as_json, reason=reason)
+    _move(target, reference, "cancelled", reason)
 
 
 @app.command("recall", epilog=examples("cafe orders recall K42"))
-def recall_command(
-    reference: Reference,
-    stack_name: StackName = DEFAULT_STACK,
-    directory: Directory = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> None:
-    """Take back an order's latest move, for up to 30 minutes. Exit code 1: it cannot be taken back."""
-    kitchen = _kitchen(stack_name, directory)
+@on_stack
+def recall_command(target: Target, reference: Reference) -> None:
+    """Undo an order's latest move, for up to 30 minutes. Exit code 1: it cannot be undone."""
+    kitchen = _kitchen(target)
     order = kitchen.find(reference)
     if order.recall_to is None:
-        raise AnswerError(
-            f"Order {order.number} was not moved in the last 30 minutes, or a move was taken back."
+        raise OperationError(
+            f"Order {order.number} was not moved in the last 30 minutes, or its last move was undone already."
         )
-    _say_moved(kitchen.move(order, order.recall_to), as_json=as_json)
+    _say_moved(target, kitchen.move(order, order.recall_to))
 
 
-def _kitchen(stack_name: str, directory: Path | None) -> "Kitchen":
-    from cli import aws
+def _kitchen(target: Target) -> "Kitchen":
     from cli.kitchen import Kitchen
 
-    target = stack.load(stack_name, directory)
-    return Kitchen.of(target, aws.Clients(target))
+    return Kitchen.of(target.stack, target.clients)
 
 
-def _move(
-    reference: str,
-    target: str,
-    stack_name: str,
-    directory: Path | None,
-    *,
-    as_json: bool,
-    reason: str | None = None,
-) -> None:
+def _move(target: Target, reference: str, state: str, reason: str | None = None) -> None:
     from orders.states import State
 
-    kitchen = _kitchen(stack_name, directory)
-    _say_moved(kitchen.move(kitchen.find(reference), State(target), reason), as_json=as_json)
+    kitchen = _kitchen(target)
+    _say_moved(target, kitchen.move(kitchen.find(reference), State(state), reason))
 
 
-def _say_moved(order: "Order", *, as_json: bool) -> None:
-    if as_json:
+def _say_moved(target: Target, order: "Order") -> None:
+    if target.as_json:
         print_exact_json(order.document)
     else:
         state = {"received": "to be made", "preparing": "being made"}.get(str(order.state), order.state)
@@ -205,7 +167,7 @@ def _say_moved(order: "Order", *, as_json: bool) -> None:
 def _table(title: str, orders: "list[Order]", now: datetime) -> Table:
     table = Table(title, COLUMNS)
     for order in orders:
-        age = duration((now - order.state_at).total_seconds()) if order.state_at else ""
+        age = duration(now - order.state_at) if order.state_at else ""
         table.add_row(
             order.number,
             str(order.state),

@@ -1,31 +1,23 @@
-"""`cafe restore`: bring the database back from a backup, and the orders that it lacks from DynamoDB."""
+"""`cafe restore`: restore the database from a backup, and the orders that it lacks from DynamoDB."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import stack, times
-from cli.errors import AnswerError, CafeError, SetUpError
-from cli.options import (
-    DEFAULT_STACK,
-    AsJson,
-    Debug,
-    Directory,
-    SentenceGroup,
-    StackName,
-    Yes,
-    examples,
-    moment,
-)
+from cli.errors import CafeError, OperationError, SetUpError
+from cli.options import SentenceGroup, Target, Yes, examples, on_stack, parse_time
 from cli.plurals import counted
 from cli.terminal import confirm, note, plain, print_json, say
 
 if TYPE_CHECKING:
     from cli.restore.backups import Backups
-    from cli.restore.record import Record
+    from cli.restore.deploys import Deploys
+    from cli.restore.record import Record, Records
     from cli.restore.steps import Restore
 
 app = typer.Typer(cls=SentenceGroup)
@@ -40,11 +32,13 @@ app = typer.Typer(cls=SentenceGroup)
         "cafe restore --cancel --stack prod",
     ),
 )
+@on_stack
 def restore_command(
+    target: Target,
     to: Annotated[
         str | None,
         typer.Option(
-            help="Date or time, in your time zone unless it names one, within the automated backups.",
+            help="Date or time within the automated backups, by default in your time zone.",
             show_default=False,
         ),
     ] = None,
@@ -53,109 +47,96 @@ def restore_command(
         typer.Option(help="Name of a manual snapshot, or the ARN of a shared one.", show_default=False),
     ] = None,
     cancel: Annotated[
-        bool, typer.Option("--cancel", help="Give up a restore that has not replaced the database yet.")
+        bool, typer.Option("--cancel", help="Cancel a restore that has not replaced the database yet.")
     ] = False,
     yes: Yes = False,
-    stack_name: StackName = DEFAULT_STACK,
-    directory: Directory = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> None:
-    """Bring the database of a stack on AWS back from a backup.
+    """Restore the database of a stack on AWS from a backup.
 
     It makes a snapshot as of the time, pauses the worker, deploys a database made from the snapshot,
-    resumes, brings back from DynamoDB what that lacks, and audits. Orders that come in meanwhile wait.
+    resumes, restores from DynamoDB what the database lacks, and audits. New orders wait meanwhile.
 
-    Without --to and --snapshot it continues a restore after a break, or lists the backups. Exit code 1: it
-    stopped, or not everything came back.
+    Without --to and --snapshot it continues an interrupted restore, or lists the backups. Exit code 1: it
+    stopped, or not everything was restored.
     """
     if (to is not None) + (snapshot is not None) + cancel > 1:
-        raise typer.BadParameter("Give one of --to, --snapshot and --cancel.", param_hint="--to")
-    as_of = moment(to, "--to").replace(microsecond=0) if to else None
-    if stack_name == stack.LOCAL:
+        raise typer.BadParameter("Use one of --to, --snapshot and --cancel.", param_hint="--to")
+    as_of = parse_time(to, "--to").replace(microsecond=0) if to else None
+    if target.name == stack.LOCAL:
         raise SetUpError("The local stack has no backups and keeps nothing: name a stack on AWS by --stack.")
-    target = stack.load(stack_name, directory)
-    parts = _Parts(target, yes=yes, as_json=as_json)
-    parts.check_account()
-    record = parts.records.load()
+    session = _Session(target, yes=yes)
+    session.check_account()
+    record = session.records.load()
     if cancel:
-        _cancel(parts, record)
+        _cancel(session, record)
     elif record is None and as_of is None and not snapshot:
-        _list(parts)
+        _list(session)
     elif record is None:
-        _run(parts, _begin(parts, as_of, snapshot, yes=yes))
+        _run(session, _begin(session, as_of, snapshot))
     elif (as_of is not None and as_of != record.to) or (snapshot and snapshot != record.snapshot):
         name = target.name
-        raise AnswerError(f"Another restore, {record.what}, is under way. {how_to_continue(name, record)}")
+        raise OperationError(f"Another restore, {record.what}, is under way. {how_to_continue(name, record)}")
     else:
         note(f"Continuing the restore {record.what}.")
-        _run(parts, record)
+        _run(session, record)
 
 
-class _Parts:
-    """The parts of a restore of one stack."""
+class _Session:
+    """A stack whose database is restored, with its deploys and the record of the restore."""
 
-    def __init__(self, target: stack.Stack, *, yes: bool, as_json: bool) -> None:
-        from cli import aws
+    def __init__(self, target: Target, *, yes: bool) -> None:
         from cli.restore.deploys import Deploys
         from cli.restore.record import Records
 
-        self.as_json = as_json
-        self.say = note if as_json else say
-        self.clients = aws.Clients(target)
-        self.deploys = Deploys(target, yes=yes, quiet=as_json)
-        self.records = Records(self.clients.dynamodb, target)
-
-    @property
-    def name(self) -> str:
-        return self.deploys.stack.name
+        self.target, self.yes = target, yes
+        self.deploys: Deploys = Deploys(target.stack, yes=yes, quiet=target.as_json)
+        self.records: Records = Records(target.clients.dynamodb, target.stack)
 
     def check_account(self) -> None:
-        """Raise a SetUpError if the credentials are of another account than the stack's."""
+        """Raise SetUpError if the credentials are of another account than the stack's."""
         from cli import aws
 
-        with aws.asking():
-            mine = self.clients.sts.get_caller_identity()["Account"]
-        account = self.deploys.stack.output("topic_arn").split(":")[4]
-        if mine != account:
+        with aws.translated_errors():
+            account = self.target.clients.account()
+        if account != self.target.stack.account:
             raise SetUpError(
-                f"The credentials are of account {mine}, and stack {self.name} is in account {account}: "
-                "set AWS_PROFILE."
+                f"The credentials are of account {account}, and stack {self.target.name} is in account "
+                f"{self.target.stack.account}: set AWS_PROFILE."
             )
 
     def backups(self, source: str | None = None) -> Backups:
-        """Return the backups of a database, of the running one unless another is named."""
+        """Return the backups of a database, by default of the running one."""
         from cli.restore.backups import Backups
 
-        identifier = source or self.deploys.stack.output("database_identifier")
-        return Backups(self.clients.rds, identifier)
+        return Backups(self.target.clients.rds, source or self.deploys.stack.output("database_identifier"))
 
     def restore(self, record: Record) -> Restore:
         """Return the steps."""
+        from functools import partial
+
         from cli import queues
         from cli.reconciler import Reconciler
         from cli.restore.lost import Lost
         from cli.restore.steps import Restore
         from cli.schedule import Schedule
 
-        target, clients = self.deploys.stack, self.clients
-        reconciler = Reconciler(functions=clients.functions, name=target.output("reconcile_function"))
-        url = target.output("queue_url")
+        target, clients = self.target, self.target.clients
+        reconciler = Reconciler.of(target.stack, clients)
         return Restore(
             functions=clients.functions,
             deploys=self.deploys,
             backups=self.backups(record.source),
             records=self.records,
-            schedule=Schedule(clients.events, target),
+            schedule=Schedule(clients.events, target.stack),
             lost=Lost(
                 dynamodb=clients.dynamodb,
                 table=target.output("orders_table"),
                 reconciler=reconciler,
-                send=lambda messages: queues.send(clients.sqs, url, messages),
+                send=partial(queues.send, clients.sqs, target.output("queue_url")),
             ),
             reconciler=reconciler,
             record=record,
-            say=self.say,
+            say=target.say,
         )
 
 
@@ -170,57 +151,58 @@ def how_to_continue(stack_name: str, record: Record) -> str:
     return f"{paused}Continue with `cafe restore --stack {stack_name}`."
 
 
-def _run(parts: _Parts, record: Record) -> None:
+def _run(session: _Session, record: Record) -> None:
     from cli import aws
 
-    name = parts.name
+    name = session.target.name
     try:
-        with aws.asking():
-            problem = parts.restore(record).run()
+        with aws.translated_errors():
+            problem = session.restore(record).run()
     except KeyboardInterrupt:
         raise CafeError(f"Stopped.\n{how_to_continue(name, record)}", exit_code=130) from None
     except CafeError as error:
         raise CafeError(f"{error}\n{how_to_continue(name, record)}", exit_code=error.exit_code) from error
     lost = record.lost or []
     seconds = (datetime.now(UTC) - record.started_at).total_seconds()
-    if parts.as_json:
-        print_json(
-            {
-                "stack": name,
-                "snapshot": record.snapshot,
-                "ok": not lost and problem is None,
-                "orders_brought_back": record.orders,
-                "states_brought_back": record.states,
-                "not_brought_back": lost,
-                "audit": problem,
-                "paused_seconds": round(record.paused_seconds),
-                "seconds": round(seconds),
-            }
-        )
-    else:
-        say(
-            f"Restored {record.what} in {times.duration(seconds)}, of which the worker was paused for "
-            f"{times.duration(record.paused_seconds)}. Keep Pulumi.{name}.yaml, which names the snapshot."
-        )
-    if lost:
-        some = ", ".join(plain(order_id) for order_id in lost[:5])
-        note(
-            f"{counted(len(lost), 'order')} of DynamoDB's did not come back, such as {some}: "
-            f"`cafe dlq list --stack {name}` names the reasons of those that were sent.",
-            style="red",
-        )
-    if problem is not None:
-        note(f"The audit: {plain(problem)}. Repeat it: `cafe reconcile --full --stack {name}`.", style="red")
+    session.target.print_result(
+        {
+            "stack": name,
+            "snapshot": record.snapshot,
+            "ok": not lost and problem is None,
+            "orders_brought_back": record.orders,
+            "states_brought_back": record.states,
+            "not_brought_back": lost,
+            "audit": problem,
+            "paused_seconds": round(record.paused_seconds),
+            "seconds": round(seconds),
+        },
+        f"Restored {record.what} in {times.duration(seconds)}; the worker was paused for "
+        f"{times.duration(record.paused_seconds)} of it. Keep Pulumi.{name}.yaml, which names the snapshot.",
+    )
+    _note_problems(name, lost, problem)
     if lost or problem is not None:
         raise typer.Exit(1)
 
 
-def _begin(parts: _Parts, as_of: datetime | None, snapshot: str | None, *, yes: bool) -> Record:
+def _note_problems(name: str, lost: Sequence[str], problem: str | None) -> None:
+    if lost:
+        some = ", ".join(plain(order_id) for order_id in lost[:5])
+        note(
+            f"{counted(len(lost), 'order')} of DynamoDB's could not be restored, such as {some}: "
+            f"`cafe dlq list --stack {name}` shows why those that were sent failed.",
+            style="red",
+        )
+    if problem is not None:
+        note(f"The audit: {plain(problem)}. Repeat it: `cafe reconcile --full --stack {name}`.", style="red")
+
+
+def _begin(session: _Session, as_of: datetime | None, snapshot: str | None) -> Record:
     """Check what can be checked before anything is changed, ask, and store the new restore."""
     from cli.restore.deploys import PROTECTION, SNAPSHOT, changes
     from cli.restore.record import Record
 
-    target, before, backups = parts.deploys.stack, parts.deploys.deployed, parts.backups()
+    deploys, backups = session.deploys, session.backups()
+    name = session.target.name
     if as_of is not None:
         snapshot = backups.name_of(as_of)
         if backups.snapshot(snapshot) is None:
@@ -228,51 +210,51 @@ def _begin(parts: _Parts, as_of: datetime | None, snapshot: str | None, *, yes: 
     found = backups.snapshot(str(snapshot))
     if as_of is None and (found is None or found.status != "available"):
         state = f"is {found.status}" if found else "does not exist in this account and region"
-        raise AnswerError(
-            f"Snapshot {snapshot} {state}. `cafe restore --stack {target.name}` lists the backups."
-        )
+        raise OperationError(f"Snapshot {snapshot} {state}. `cafe restore --stack {name}` lists the backups.")
+    before = deploys.deployed
     if before[SNAPSHOT] == snapshot:
-        raise AnswerError(
+        raise OperationError(
             f"The database was made from snapshot {snapshot}, so a deploy would change nothing: copy it "
             "under another name (`aws rds copy-db-snapshot`), and restore that."
         )
     record = Record(
         snapshot=str(snapshot),
         to=as_of,
-        source=target.output("database_identifier"),
+        source=session.target.output("database_identifier"),
         protected=bool(before[PROTECTION]),
         started_at=datetime.now(UTC),
     )
-    parts.deploys.refuse(changes(found, parts.deploys.settings()) if found else {})
-    deploys = "three deploys, because it is protected" if record.protected else "a deploy"
+    deploys.refuse(changes(found, deploys.settings()) if found else {})
+    number = "three deploys, because it is protected" if record.protected else "a deploy"
     beside = "a database is restored beside the running one, for a snapshot; then " if as_of else ""
     confirm(
-        f"Restore the database of stack {target.name} {record.what}? First {beside}the worker is paused, and "
-        f"orders wait. Then {deploys}, each of which Pulumi shows before, for about an hour.",
-        yes=yes,
+        f"Restore the database of stack {name} {record.what}? First {beside}the worker is paused, and "
+        f"orders wait. Then {number}, each of which Pulumi shows before, for about an hour.",
+        yes=session.yes,
     )
-    parts.records.begin(record)
+    session.records.begin(record)
     return record
 
 
-def _cancel(parts: _Parts, record: Record | None) -> None:
+def _cancel(session: _Session, record: Record | None) -> None:
+    name = session.target.name
     if record is None:
-        raise AnswerError(f"No restore of stack {parts.name} is under way.")
-    parts.restore(record).cancel()
-    if parts.as_json:
-        print_json({"stack": parts.name, "cancelled": True})
-    else:
-        say("Cancelled; the worker takes orders, and the database is unchanged.")
+        raise OperationError(f"No restore of stack {name} is under way.")
+    session.restore(record).cancel()
+    session.target.print_result(
+        {"stack": name, "cancelled": True},
+        "Cancelled; the worker takes orders, and the database is unchanged.",
+    )
 
 
-def _list(parts: _Parts) -> None:
+def _list(session: _Session) -> None:
     from cli.restore.backups import sentences
 
-    automated, manual = parts.backups().automated(), parts.backups().manual()
-    if parts.as_json:
+    automated, manual = session.backups().automated(), session.backups().manual()
+    if session.target.as_json:
         print_json(
             {
-                "stack": parts.name,
+                "stack": session.target.name,
                 "automated": [each.document() for each in automated],
                 "snapshots": [each.document() for each in manual],
             }

@@ -1,24 +1,22 @@
-"""`cafe staff`: who may sign in to the kitchen's page, and what is then printed."""
+"""`cafe staff`: users of the kitchen's page."""
 
 from dataclasses import asdict
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import stack
-from cli.errors import AnswerError
-from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples, text
+from cli.errors import OperationError
+from cli.options import SentenceGroup, Target, Yes, examples, on_stack, text
 from cli.terminal import confirm, out, plain, print_json, say
 
 if TYPE_CHECKING:
-    from cli.users import People
+    from cli.users import Users
 
 app = typer.Typer(
     cls=SentenceGroup,
     no_args_is_help=True,
-    help="Say who works in the kitchen: sees orders and moves them, once signed in.",
+    help="Manage the kitchen's users, who see orders and move them once signed in.",
     epilog=examples("cafe staff add ada@example.com --stack prod", "cafe staff list"),
 )
 
@@ -31,7 +29,7 @@ class Role(StrEnum):
 
 
 def _email(value: str) -> str:
-    """Check an address, and write it as the user pool compares it."""
+    """Check an address, and return it as the user pool compares it."""
     from infra import setting_parsers
 
     address = (text(value) or "").strip().lower()
@@ -45,32 +43,28 @@ def _email(value: str) -> str:
 
 Email = Annotated[
     str,
-    typer.Argument(metavar="EMAIL", callback=_email, help="The person's e-mail address.", show_default=False),
+    typer.Argument(metavar="EMAIL", callback=_email, help="The user's e-mail address.", show_default=False),
 ]
 
 
 @app.command("list", epilog=examples("cafe staff list", "cafe staff list --stack prod --json"))
-def list_command(
-    stack_name: StackName = DEFAULT_STACK,
-    directory: Directory = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> None:
-    """List who may sign in, and as what."""
+@on_stack
+def list_command(target: Target) -> None:
+    """List the users and their roles."""
     from cli.tables import Column, Table
 
-    people = _people(stack_name, directory).all()
-    if as_json:
-        print_json({"people": [asdict(person) for person in people]})
+    users = _users(target).all()
+    if target.as_json:
+        print_json({"people": [asdict(user) for user in users]})
         return
-    table = Table("May sign in", (Column("Address"), Column("Role"), Column("Account")))
-    for person in people:
-        state = "invited" if person.invited else "in use"
-        table.add_row(plain(person.email), person.role or "none", state)
-    if people:
+    table = Table("Users", (Column("Address"), Column("Role"), Column("Account")))
+    for user in users:
+        state = "invited" if user.invited else "in use"
+        table.add_row(plain(user.email), user.role or "none", state)
+    if users:
         out.print(table)
     else:
-        say("Nobody may sign in: `cafe staff add EMAIL` invites somebody.")
+        say("There are no users: `cafe staff add EMAIL` invites one.")
 
 
 @app.command(
@@ -79,61 +73,51 @@ def list_command(
         "cafe staff add ada@example.com", "cafe staff add bo@example.com --role manager --stack prod"
     ),
 )
+@on_stack
 def add_command(
+    target: Target,
     email: Email,
     role: Annotated[Role, typer.Option(help="A manager also cancels orders that are ready.")] = Role.STAFF,
-    stack_name: StackName = DEFAULT_STACK,
-    directory: Directory = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> None:
-    """Let somebody sign in to the kitchen's page, or give somebody another role.
+    """Let somebody sign in to the kitchen's page, or change somebody's role.
 
-    Who has no account is invited by an e-mail with a password for the first time; typed again, the command
-    sends another invitation. A local stack sends no e-mails: it prints the password. A tablet on the wall is
-    best a user of its own. Who is in the setting dashboardUsers is managed by Pulumi, and refused.
+    A new user is invited by an e-mail with a first password; the command sends another invitation when it is
+    repeated. A local stack sends no e-mails: it prints the password. Give a shared tablet a user of its own.
+    Addresses in the setting dashboardUsers are managed by Pulumi, and refused.
     """
     from cli import users
 
-    was, password = _people(stack_name, directory).add(email, users.Role(role))
-    if as_json:
-        print_json({"email": email, "role": role, "is_new": was is None, "password": password})
-        return
+    before, password = _users(target).add(email, users.Role(role))
     if password:
-        say(f"{email} is {role} now, and signs in with the password {password}")
-    elif was is None or was.invited:
-        say(f"{email} is {role} now, and invited by e-mail.")
-    elif str(was.role) == role.value:
-        say(f"{email} is {role} already.")
+        sentence = f"{email} is {role} now, and signs in with the password {password}"
+    elif before is None or before.invited:
+        sentence = f"{email} is {role} now, and invited by e-mail."
+    elif str(before.role) == role.value:
+        sentence = f"{email} is {role} already."
     else:
-        say(f"{email} is {role} now; where they are signed in, within 15 minutes.")
+        sentence = f"{email} is {role} now; pages that are signed in follow within 15 minutes."
+    target.print_result(
+        {"email": email, "role": role, "is_new": before is None, "password": password}, sentence
+    )
 
 
 @app.command("remove", epilog=examples("cafe staff remove ada@example.com --stack prod"))
-def remove_command(
-    email: Email,
-    yes: Yes = False,
-    stack_name: StackName = DEFAULT_STACK,
-    directory: Directory = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> None:
-    """Delete somebody's account: pages where they are signed in stop within 15 minutes."""
-    people = _people(stack_name, directory)
-    person = people.find(email)
-    if person is None:
-        raise AnswerError(f"{email} has no account: `cafe staff list` shows who has.")
-    confirm(f"Delete the account of {person.email} ({person.role or 'no role'})?", yes=yes)
-    people.remove(email)
-    if as_json:
-        print_json({"email": email, "removed": True})
-    else:
-        say(f"{email} was removed; pages where they are signed in stop within 15 minutes.")
+@on_stack
+def remove_command(target: Target, email: Email, yes: Yes = False) -> None:
+    """Delete a user; pages that are signed in stop within 15 minutes."""
+    users = _users(target)
+    user = users.find(email)
+    if user is None:
+        raise OperationError(f"{email} has no account: `cafe staff list` lists the users.")
+    confirm(f"Delete the account of {user.email} ({user.role or 'no role'})?", yes=yes)
+    users.remove(email)
+    target.print_result(
+        {"email": email, "removed": True},
+        f"{email} was removed; pages that are signed in stop within 15 minutes.",
+    )
 
 
-def _people(stack_name: str, directory: Path | None) -> "People":
-    from cli import aws
-    from cli.users import People
+def _users(target: Target) -> "Users":
+    from cli.users import Users
 
-    target = stack.load(stack_name, directory)
-    return People(target, aws.Clients(target))
+    return Users(target.stack, target.clients)

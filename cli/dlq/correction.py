@@ -1,4 +1,4 @@
-"""Which id a corrected order may have: one order is never counted under two, nor two orders under one."""
+"""Check the id of a corrected order: no order is counted under two ids, and no two orders under one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Correction:
-    """A dead letter that a person corrects.
+    """A dead letter that is corrected.
 
     Attributes
     ----------
@@ -28,15 +28,15 @@ class Correction:
     state: State
     recorded: Callable[[Iterable[str]], Mapping[str, Order | None]]
 
-    def of(self, text: str, order_id: str | None = None) -> Message:
-        """Return the message with the order of a text in it; see `Message.corrected`.
+    def apply(self, text: str, order_id: str | None = None) -> Message:
+        """Return the message with a corrected order; see `Message.corrected`.
 
         Raises
         ------
         InvalidOrderError
             The text is not an order, or the order must not have its id.
-        AnswerError
-            Nobody knows which orders are recorded.
+        OperationError
+            DynamoDB is not available.
         """
         corrected = self.message.corrected(text, order_id)
         assert corrected.order is not None  # noqa: S101 - else it raises
@@ -45,19 +45,19 @@ class Correction:
         return corrected
 
     def _problem(self, order: Order) -> str | None:
-        """Return why an order must not have its id."""
+        """Return why an order must not have its id, None if it may."""
         ours = self.message.identity
         recorded = self.recorded({order.order_id, ours})
         mine = recorded.get(ours)
         clash = conflict(replace(order, order_id=ours), mine) if mine else None
         if order.order_id == ours:
             return f"{clash}: give it another id, such as {self._free_id()}." if clash else None
-        # The order may be recorded under the id that it has, or be known by it elsewhere.
+        # The order may be recorded under its id, or known by it elsewhere.
         has_an_id = self.message.own_id is not None or self.message.order is not None
         if has_an_id and self.state.kind is not Kind.CONFLICTING and clash is None:
-            return f"The orderId must stay {ours}: another one is another order."
+            return f"The orderId must stay {ours}: another id is another order."
         if order.order_id in recorded:
-            return f"The orderId {order.order_id} is taken: give it another one, such as {self._free_id()}."
+            return f"The orderId {order.order_id} is in use: give it another one, such as {self._free_id()}."
         return None
 
     def _free_id(self) -> str:

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 class BadLineError(ValueError):
-    """A line that holds no message, and why."""
+    """A line is not a message, for the reason in the message of the error."""
 
 
 def document(message: Message) -> dict[str, Any]:
-    """Return what a line says of a message; `import` needs `message_id`, `sent_at` and `body` of it."""
+    """Return a message as a line has it; `import` reads `message_id`, `sent_at`, `body` and `attributes`."""
     attributes = {
         name: {
             key: {"base64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
@@ -52,9 +52,9 @@ def document(message: Message) -> dict[str, Any]:
 
 
 def check(path: Path) -> None:
-    """Raise a `SetUpError` if a file would take the place of what is none: a device, a pipe, a directory."""
+    """Raise `SetUpError` if the path exists and is not a regular file."""
     if path.exists() and not path.is_file():
-        raise SetUpError(f"{path} is no ordinary file; `cafe dlq list --json` prints the messages.")
+        raise SetUpError(f"{path} is not a regular file; `cafe dlq list --json` prints the messages.")
 
 
 def write(path: Path, messages: Iterable[Message]) -> None:
@@ -65,7 +65,7 @@ def write(path: Path, messages: Iterable[Message]) -> None:
     SetUpError
         It cannot be written.
     """
-    path = path.resolve()  # a link keeps leading to the file
+    path = path.resolve()  # a link is kept
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -81,23 +81,23 @@ def write(path: Path, messages: Iterable[Message]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """Messages, bad lines and ignored times in the future of a file, by the line's number."""
+    """Messages, bad lines and ignored future times of a file, by line number."""
 
     messages: dict[int, Message]
     bad: dict[int, str]
     ignored_times: dict[int, str] = field(default_factory=dict)
 
-    def refuse_larger_than(self, room: int) -> None:
-        """Make bad lines of the messages that a queue does not take, since they have more bytes."""
+    def refuse_larger_than(self, limit: int) -> None:
+        """Turn messages with more bytes than a limit into bad lines."""
         for number, message in list(self.messages.items()):
-            if excess := _outgoing(message).excess(room):
+            if excess := _outgoing(message).excess(limit):
                 del self.messages[number]
                 self.ignored_times.pop(number, None)
                 self.bad[number] = f"Message {message.message_id}: {excess}: shorten its body."
 
 
 def read(path: Path) -> Contents:
-    """Read a file of messages, and check every line before anything is done with any.
+    """Read and check all lines of a file of messages.
 
     Raises
     ------
@@ -120,24 +120,24 @@ def read(path: Path) -> Contents:
 
 
 def _not_in_the_future(message: Message) -> tuple[Message, str | None]:
-    """Use the time of the import where `sent_at` is in the future; return the time that is ignored."""
+    """Replace a `sent_at` in the future by the time of the import; return the time that is ignored."""
     now = time.time()
     if message.sent_at / 1000 <= now + MAX_AHEAD.total_seconds():
         return message, message.ignored_time
-    taken = replace(message, sent_at=int(now * 1000))
-    return taken, iso(message.sent) if taken.envelope is None else taken.ignored_time
+    dated = replace(message, sent_at=int(now * 1000))
+    return dated, iso(message.sent) if dated.envelope is None else dated.ignored_time
 
 
 def _message(line: bytes) -> Message:
     try:
-        said = json.loads(line)
+        fields = json.loads(line)
     except (ValueError, RecursionError):
         raise BadLineError("This is not JSON.") from None
-    if not isinstance(said, dict):
+    if not isinstance(fields, dict):
         raise BadLineError("This is not a JSON object.")
-    body, message_id = said.get("body"), said.get("message_id")
+    body, message_id = fields.get("body"), fields.get("message_id")
     if not isinstance(body, str) or not isinstance(message_id, str):
-        raise BadLineError("`message_id` and `body` must be there, as text.")
+        raise BadLineError("`message_id` and `body` must be strings.")
     if not ORDER_ID.fullmatch(message_id):
         raise BadLineError(
             "`message_id` must be 1 to 64 letters, digits, dots, underscores, colons or hyphens."
@@ -145,8 +145,8 @@ def _message(line: bytes) -> Message:
     message = Message(
         message_id=message_id,
         body=body,
-        sent_at=_milliseconds(said.get("sent_at")),
-        attributes=_attributes(said),
+        sent_at=_milliseconds(fields.get("sent_at")),
+        attributes=_attributes(fields.get("attributes", {})),
     )
     if message.order is None:
         raise BadLineError(message.reason or "")
@@ -157,13 +157,12 @@ def _milliseconds(text: object) -> int:
     try:
         if datetime.fromisoformat(str(text)).tzinfo is None:
             raise ValueError(text)
-        return round(times.moment(str(text)).timestamp() * 1000)
+        return round(times.parse_local(str(text)).timestamp() * 1000)
     except ValueError:
         raise BadLineError("`sent_at` must be a time with its zone, such as 2026-11-22T14:00:00Z.") from None
 
 
-def _attributes(said: dict[str, Any]) -> dict[str, Any]:
-    attributes = said.get("attributes", {})
+def _attributes(attributes: Any) -> dict[str, Any]:
     try:
         return {
             str(name): {
@@ -173,16 +172,16 @@ def _attributes(said: dict[str, Any]) -> dict[str, Any]:
             for name, attribute in attributes.items()
         }
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise BadLineError("`attributes` is not as `cafe dlq export` writes it.") from None
+        raise BadLineError("`attributes` must be as `cafe dlq export` writes them.") from None
 
 
 def _outgoing(message: Message) -> Outgoing:
-    return Outgoing(body=message.carried(), attributes=dict(message.attributes))
+    return Outgoing(body=message.resendable(), attributes=dict(message.attributes))
 
 
 @dataclass(kw_only=True)
 class Imported:
-    """What became of a file's messages; `failures` says why not, by line."""
+    """Result of an import; `failures` has the reasons by line."""
 
     sent: int = 0
     failures: dict[int, str] = field(default_factory=dict)
@@ -215,7 +214,7 @@ def send(
         outgoing = [_outgoing(messages[line]) for line in batch]
         for line, result in zip(batch, queues.send(sqs, url, outgoing), strict=True):
             if result.message_id is None:
-                imported.failures[line] = result.problem or "Not taken"
+                imported.failures[line] = result.problem or "Refused"
             else:
                 imported.sent += 1
         imported.last_line = batch[-1]

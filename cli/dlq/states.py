@@ -1,4 +1,4 @@
-"""State of the orders in dead letters: recorded, invalid, conflicting, refused, or not recorded now."""
+"""States of the orders in dead letters: recorded, invalid, conflicting, refused, or waiting."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from cli import worker_log
-from cli.error_codes import explained
-from cli.errors import AnswerError
+from cli.error_codes import explain
+from cli.errors import OperationError
 from cli.plurals import orders
 from orders.ledger import conflict
 
@@ -28,9 +28,9 @@ class Kind(StrEnum):
     """Kind of a state."""
 
     RECORDED = "recorded"
-    INVALID = "invalid"  # the message holds no valid order
-    CONFLICTING = "conflicting"  # an order whose id belongs to another order
-    REFUSED = "refused"  # an order that a store cannot hold
+    INVALID = "invalid"  # the message has no valid order
+    CONFLICTING = "conflicting"  # the order's id belongs to another order
+    REFUSED = "refused"  # a store cannot hold the order
     WAITING = "waiting"
     UNKNOWN = "unknown"
 
@@ -53,23 +53,23 @@ class State:
 
     @property
     def sentence(self) -> str:
-        """Sentence for a person."""
-        why = explained(self.reason) if self.reason else None
+        """Sentence for the user."""
+        why = explain(self.reason) if self.reason else None
         match self.kind:
             case Kind.RECORDED:
                 return "Recorded: the next sweep removes the message."
             case Kind.INVALID:
-                return why or "There is no order in it."
+                return why or "It has no valid order."
             case Kind.CONFLICTING:
                 return f"Not recorded: {why}. `cafe dlq edit` gives it another id."
             case Kind.REFUSED:
-                return f"An order that cannot be recorded until it is corrected: {why}"
+                return f"The order cannot be recorded until it is corrected: {why}"
             case Kind.WAITING if why:
-                return f"An order that could not be recorded: {why}"
+                return f"The order could not be recorded: {why}"
             case Kind.WAITING:
-                return "An order, but it could not be recorded or delivered."
+                return "The order could not be recorded or delivered."
             case Kind.UNKNOWN:
-                return f"An order; whether it is recorded is not known: {why}"
+                return f"It is unknown whether the order is recorded: {why}"
 
 
 def states(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dict[str, State]:
@@ -84,19 +84,19 @@ def states(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dict[
         return found
     try:
         known = _recorded(stack, clients, valid)
-    except AnswerError as error:
+    except OperationError as error:
         unknown = State(kind=Kind.UNKNOWN, reason=str(error))
         return found | dict.fromkeys((message.message_id for message in valid), unknown)
     return found | known | _waiting(stack, clients, [m for m in valid if m.message_id not in known])
 
 
 def conflicts(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dict[str, str]:
-    """Return why, by its id, for each message whose order has the id of another one.
+    """Return the reasons, by message id, of messages whose order has the id of another order.
 
     Raises
     ------
-    AnswerError
-        If DynamoDB does not answer.
+    OperationError
+        If DynamoDB cannot be read.
     """
     known = _recorded(stack, clients, [message for message in messages if message.order is not None])
     return {name: state.reason or "" for name, state in known.items() if state.kind is Kind.CONFLICTING}
@@ -111,13 +111,13 @@ def _recorded(stack: Stack, clients: Clients, messages: Sequence[Message]) -> di
     """Return the state of each message whose order's id is recorded, whichever order that is."""
     found = recorded(stack, clients, {message.identity for message in messages})
     return {
-        message.message_id: _compared(message.order, found[message.identity])
+        message.message_id: _compare(message.order, found[message.identity])
         for message in messages
         if message.order and message.identity in found
     }
 
 
-def _compared(order: Order, other: Order | None) -> State:
+def _compare(order: Order, other: Order | None) -> State:
     if other and (reason := conflict(order, other)):
         return State(kind=Kind.CONFLICTING, reason=reason, other=other)
     return State(kind=Kind.RECORDED)
@@ -129,13 +129,13 @@ def _waiting(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dic
     since = max(min(message.sent for message in messages), datetime.now(UTC) - LOG)
     try:
         log = worker_log.failures(clients.logs, stack.output("worker_log_group"), since)
-    except AnswerError as error:
-        reason = f"the reason is not known, because the worker's log could not be read: {error}"
+    except OperationError as error:
+        reason = f"the reason is unknown, because the worker's log could not be read: {error}"
         return {message.message_id: State(kind=Kind.WAITING, reason=reason) for message in messages}
-    return {message.message_id: _tried(log.latest(message.message_id)) for message in messages}
+    return {message.message_id: _state_after(log.latest(message.message_id)) for message in messages}
 
 
-def _tried(failure: Failure | None) -> State:
+def _state_after(failure: Failure | None) -> State:
     if failure is None:
         return State(kind=Kind.WAITING)
     kind = Kind.CONFLICTING if failure.conflict else Kind.REFUSED if failure.refused else Kind.WAITING
@@ -143,26 +143,26 @@ def _tried(failure: Failure | None) -> State:
 
 
 def summary(found: Sequence[State], *, swept: bool) -> str:
-    """Say how many messages are in each state, with a reason for each.
+    """Return how many messages are in each state, with a reason for each.
 
     Parameters
     ----------
     swept
-        Whether ReconcileOrders tries the orders again.
+        Whether ReconcileOrders retries the orders.
     """
     parts = []
     for kind, words in (
-        (Kind.INVALID, "with no order"),
+        (Kind.INVALID, "without a valid order"),
         (Kind.CONFLICTING, "whose id belongs to another order"),
         (Kind.REFUSED, "that cannot be recorded until corrected"),
-        (Kind.WAITING, "not recorded now" + (", and tried again every minute" if swept else "")),
+        (Kind.WAITING, "not recorded now" + (", and retried every minute" if swept else "")),
         (Kind.RECORDED, "recorded, and removed by the next sweep"),
-        (Kind.UNKNOWN, "of which it is not known whether they are recorded"),
+        (Kind.UNKNOWN, "not known to be recorded"),
     ):
         same = [state for state in found if state.kind is kind]
         if not same:
             continue
         count = f"{len(same):,}" if kind is Kind.INVALID else orders(len(same))
         reason = next((state.reason for state in same if state.reason), None)
-        parts.append(f"{count} {words}" + (f": {explained(reason).rstrip('.')}" if reason else ""))
+        parts.append(f"{count} {words}" + (f": {explain(reason).rstrip('.')}" if reason else ""))
     return "; ".join(parts)

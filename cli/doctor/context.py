@@ -1,10 +1,11 @@
-"""Shared by the checks of a stack: its clients, values that several checks read, and the next commands."""
+"""Context of the checks: a stack's clients, values that several checks read, and the next commands."""
 
 import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
+from typing import NamedTuple
 
 import httpx
 
@@ -19,10 +20,10 @@ from cli.restore.record import Record, Records
 from cli.stack import LOCAL, Stack
 from cli.status import OrderStatus
 
-SILENT = timedelta(minutes=5)  # the reconciler runs every minute
-ACCESS_DENIED = "1045"  # MySQL's number of a login that is refused
-STORES = ("DynamoDB: ", "The database's secret: ")  # how reasons begin that are about no single order
-LOOKED_AT = 50  # dead letters, whose reasons are shown
+MAX_SILENCE = timedelta(minutes=5)  # of the reconciler, which runs every minute
+ACCESS_DENIED = "1045"  # MySQL's code for a refused login
+STORES = ("DynamoDB: ", "The database's secret: ")  # prefixes of reasons that concern all orders
+MAX_LETTERS = 50  # dead letters that are read
 
 
 class State(StrEnum):
@@ -33,7 +34,12 @@ class State(StrEnum):
     BAD = "bad"
 
 
-Verdict = tuple[State, str, str | None]  # state, detail, next command
+class Verdict(NamedTuple):
+    """State and detail of a part; `next` replaces the check's usual next command."""
+
+    state: State
+    detail: str
+    next: str | None = None
 
 
 @dataclass
@@ -51,7 +57,7 @@ class Context:
 
     @property
     def deploy(self) -> str:
-        """The command that deploys the stack again; only with a refresh it restores deleted resources."""
+        """The command that deploys the stack again; a refresh makes it create deleted resources."""
         if self.stack.name == LOCAL:
             return "cafe local stop && make local"
         return f"make deploy STACK={self.stack.name} ARGS=--refresh"
@@ -59,13 +65,12 @@ class Context:
     @cached_property
     def _check(self) -> CheckResponse | CafeError:
         try:
-            name = self.stack.output("reconcile_function")
-            return Reconciler(functions=self.clients.functions, name=name).check()
+            return Reconciler.of(self.stack, self.clients).check()
         except CafeError as error:
             return error
 
-    def known(self) -> CheckResponse:
-        """Return what ReconcileOrders reads of both stores; raises a CafeError."""
+    def stores(self) -> CheckResponse:
+        """Return the state of both stores as ReconcileOrders reads it; raises CafeError."""
         if isinstance(self._check, CafeError):
             raise self._check
         return self._check
@@ -91,7 +96,7 @@ class Context:
             target_url=self.stack.output("queue_url"),
             stop=threading.Event(),
         )
-        return list(states(self.stack, self.clients, letters.listed(LOOKED_AT).messages).values())
+        return list(states(self.stack, self.clients, letters.listed(MAX_LETTERS).messages).values())
 
     @property
     def worker_log_command(self) -> str:
@@ -102,20 +107,20 @@ class Context:
         return f"aws logs tail {group} --since 15m --region {self.stack.region}"
 
     def next_for_store(self, reason: str) -> str:
-        """Return what to type about a store that refused an order."""
+        """Return the command for a store that refused an order."""
         meaning = meaning_of(reason)
         if meaning in {DENIED, SCHEMA}:
             return self.deploy
         is_about_one_order = "ValidationException" in reason or not reason.startswith(STORES)
         if meaning is None and is_about_one_order:
             return self.command("dlq list")
-        database = self.known().database
+        database = self.stores().database
         if database.reachable and not database.refuses_writes:
-            return self.command("status --watch")  # it is tried again within minutes
+            return self.command("status --watch")  # orders are retried within minutes
         return self.next_for_database(reason)
 
     def next_for_database(self, reason: str | None) -> str:
-        """Return what to type: a refused login differs from the secret; else RDS's events have the reason."""
+        """Return the command: on a refused login, replace the user's password; else RDS's events."""
         meaning = meaning_of(str(reason))
         if meaning in {DENIED, SCHEMA}:
             return self.deploy

@@ -9,7 +9,7 @@ from cli import aws
 from cli.doctor.access import api, credentials, page
 from cli.doctor.context import Context, State, Verdict
 from cli.doctor.dead_letters import conflicts, dead_letters, undelivered
-from cli.doctor.orders import backup, last_order, late_orders, longest_wait
+from cli.doctor.orders import backup, last_order, late_orders, max_wait
 from cli.doctor.stores import database, drift, schema
 from cli.doctor.worker import queue, schedule, worker
 from cli.errors import CafeError, SetUpError
@@ -29,7 +29,7 @@ class Finding:
 def findings(context: Context) -> Iterator[Finding]:
     """Yield a finding per part of the stack as soon as it is known."""
     deploy, command = context.deploy, context.command
-    # Name, title, check, and the command to type next if the check itself fails.
+    # Name, title, check, and the command to type next unless the check has another one.
     checks: list[tuple[str, str, Callable[[Context], Verdict], str]] = [
         ("page", "Page", page, deploy),
         ("api", "API", api, deploy),
@@ -45,7 +45,7 @@ def findings(context: Context) -> Iterator[Finding]:
         ("last_order", "Last order", last_order, command("verify")),
         ("backup", "Copy of orders", backup, command("backup list")),
     ]
-    if longest_wait(context.stack):
+    if max_wait(context.stack):
         checks.append(("late_orders", "Late orders", late_orders, command("orders list")))
     if context.stack.endpoint is None:
         found = _finding(context, "credentials", "Credentials", credentials, "aws sso login")
@@ -57,15 +57,15 @@ def findings(context: Context) -> Iterator[Finding]:
 
 
 def _finding(
-    context: Context, name: str, title: str, check: Callable[[Context], Verdict], else_next: str
+    context: Context, name: str, title: str, check: Callable[[Context], Verdict], usual: str
 ) -> Finding:
     try:
-        state, detail, command = check(context)
+        found = check(context)
     except SetUpError as error:
-        state, detail, command = State.BAD, str(error), context.deploy
+        found = Verdict(State.BAD, str(error), context.deploy)
     except (CafeError, BotoCoreError, ClientError) as error:
         cause = error.__cause__ if isinstance(error, CafeError) else error
         detail = str(error) if isinstance(error, CafeError) else aws.problem(error)
-        state, command = State.BAD, context.deploy if aws.is_not_there(cause) else else_next
-    next_command = None if state is State.OK else command
-    return Finding(name=name, title=title, state=state, detail=detail, next=next_command)
+        found = Verdict(State.BAD, detail, context.deploy if aws.is_not_found(cause) else None)
+    command = None if found.state is State.OK else found.next or usual
+    return Finding(name=name, title=title, state=found.state, detail=found.detail, next=command)

@@ -1,4 +1,4 @@
-"""The check after a load: everything grew by exactly what was sent, each order once."""
+"""Audit of a load: every order was recorded and counted exactly once."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from cli.traffic.entrances import Sent
 from cli.traffic.plan import Entrance, Kind, Sending
 from orders.counters import item_name
 
-CLOCKS = timedelta(minutes=5)  # by which this machine's clock may be off
+CLOCK_SKEW = timedelta(minutes=5)  # between this machine and AWS
 
 
 @dataclass(kw_only=True)
 class Tally:
-    """Results so far; all workers add theirs.
+    """Results so far, of all workers.
 
     Attributes
     ----------
     accepted, lost
-        Numbers of the orders that were accepted, and why the others were not.
+        Numbers of the orders that were accepted, and errors of the others.
     numbers
-        The orders' numbers by their ids, where these are known: more than `accepted` if a response got lost.
+        Numbers by known ids: more than `accepted` if a response got lost.
     refused, undetected
-        Malformed ones that were refused, and that were accepted for the worker to refuse.
+        Malformed orders that were refused, and that were accepted and left to the worker.
     """
 
     accepted: set[int] = field(default_factory=set)
@@ -62,7 +62,7 @@ class Tally:
 
 
 class Audit:
-    """Compares the stack before and after a load; it is made before it.
+    """Compares the stack before and after a load; created before it.
 
     Attributes
     ----------
@@ -75,9 +75,8 @@ class Audit:
         self._clients = clients
         self._plan = plan
         self._tally = tally
-        name = stack.output("reconcile_function")
-        self._reconciler = Reconciler(functions=clients.functions, name=name)
-        with aws.asking():
+        self._reconciler = Reconciler.of(stack, clients)
+        with aws.translated_errors():
             self._started_at = datetime.now(UTC)
             self._was_quiet = not self.depth()
             self.before = read_counters(stack, clients)
@@ -87,7 +86,7 @@ class Audit:
         return queues.depth(self._clients.sqs, self._stack.output("queue_url")).total
 
     def recorded(self) -> int:
-        """Return how many orders the menu's counters have, of this run and others at the same time."""
+        """Return by how many orders the menu's counters grew, by this run and others."""
         quantities = {item_name(item): quantity for item, quantity in self._plan.items.items()}
         values = read_values(self._stack, self._clients, quantities)
         return sum(
@@ -95,7 +94,7 @@ class Audit:
         )
 
     def items(self, order_ids: Iterable[str]) -> Iterator[tuple[str, str, int]]:
-        """Read the id, item and quantity of those orders that are in `Orders`."""
+        """Read the id, item and quantity of the orders that are in `Orders`."""
         keys = ({"orderId": {"S": order_id}} for order_id in order_ids)
         for item in aws.items(self._clients.dynamodb, self._stack.output("orders_table"), keys):
             yield item["orderId"]["S"], item["item"]["S"], int(item["quantity"]["N"])
@@ -111,7 +110,7 @@ class Audit:
             detail="; ".join([accepted, *list(tally.lost.values())[:1]]),
         )
         unconfirmed = set(range(plan.orders)) - tally.accepted
-        with aws.asking():
+        with aws.translated_errors():
             items = Found(plan.wanted, plan.orders)
             for order_id, item, quantity in self.items(tally.numbers):
                 items.add(tally.numbers[order_id], item, quantity)
@@ -130,7 +129,7 @@ class Audit:
         count = tally.refused + tally.undetected
         by_http = self._plan.entrance is Entrance.HTTP
         found = len(list(self.items(self._plan.bad_id(number) for number in range(1, count + 1))))
-        later = "" if by_http else "; the worker refuses them as dead letters"
+        later = "" if by_http else "; they become dead letters"
         return Check(
             name="malformed",
             title="No malformed order was recorded",
@@ -139,11 +138,13 @@ class Audit:
         )
 
     def _rows(self, missing: Container[int]) -> tuple[Check, int | None]:
-        """Check the rows in MySQL, and count those of others in the same time."""
+        """Check the rows in MySQL, and count those of others since the start."""
         title = "Every order has one row in MySQL"
         rows, others = Found(self._plan.wanted, self._plan.orders), 0
         try:
-            for page in self._reconciler.orders(self._started_at - CLOCKS, datetime.now(UTC) + CLOCKS):
+            for page in self._reconciler.orders(
+                self._started_at - CLOCK_SKEW, datetime.now(UTC) + CLOCK_SKEW
+            ):
                 for order in page:
                     number = self._tally.numbers.get(str(order["orderId"]))
                     if number is not None or order.get(RUN) == self._plan.run:

@@ -1,4 +1,4 @@
-"""A kitchen that makes the orders of a load, at a human pace, so that the screens show something."""
+"""Simulated staff who make the orders of a load at a human pace, for the screens."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import threading
 from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 
-from cli.errors import AnswerError
+from cli.errors import OperationError
 from cli.kitchen import Board, Kitchen, Order
 from orders.states import State
 
 BARISTAS = 4  # each makes one order at a time
-LOOK = 2.0  # seconds between two looks at the board
-# The next state, and the least and most seconds until then.
+INTERVAL = 2.0  # seconds between two reads of the board
+# The next state, and the minimum and maximum of seconds until then.
 NEXT = {
     State.RECEIVED: (State.PREPARING, 3, 15),
     State.PREPARING: (State.READY, 20, 60),
@@ -24,34 +24,34 @@ NEXT = {
 def _work(
     kitchen: Kitchen, order_ids: Container[str], stop: threading.Event, all_sent: threading.Event
 ) -> None:
-    """Make the orders of one run, and no others, until all are sent and collected, or Ctrl-C."""
+    """Make the orders of one run until all are sent and collected, or Ctrl-C."""
     while not stop.is_set():
         is_last = all_sent.is_set()
         if not _make_some(kitchen, order_ids) and is_last:
             return
-        stop.wait(LOOK)
+        stop.wait(INTERVAL)
 
 
 def _make_some(kitchen: Kitchen, order_ids: Container[str]) -> bool:
-    """Make the moves that are due, and return whether there are open orders."""
+    """Make the moves that are due; return whether there are open orders."""
     try:
         board = kitchen.board()
-    except AnswerError:
+    except OperationError:
         return True
     mine = orders_of(board, order_ids)
     for order, target in due(mine, board):
-        with suppress(AnswerError):  # Somebody at the screen was faster.
+        with suppress(OperationError):  # somebody else has moved it
             kitchen.move(order, target)
     return bool(mine)
 
 
 def orders_of(board: Board, order_ids: Container[str]) -> list[Order]:
-    """Return the open orders that have these ids, the oldest first."""
+    """Return the open orders with these ids, the oldest first."""
     return [order for order in (*board.orders, *board.delayed) if order.order_id in order_ids]
 
 
 def due(orders: list[Order], board: Board) -> Iterator[tuple[Order, State]]:
-    """Yield the orders that are to be moved now, and where to."""
+    """Yield the orders to move now, each with its next state."""
     free = BARISTAS - sum(order.state is State.PREPARING for order in orders)
     for order in orders:
         if order.state not in NEXT or order.state_at is None:
@@ -69,15 +69,15 @@ def due(orders: list[Order], board: Board) -> Iterator[tuple[Order, State]]:
 
 @contextmanager
 def playing(kitchen: Kitchen, order_ids: Container[str], stop: threading.Event) -> Iterator[None]:
-    """Make these orders while the `with` statement lasts, and to their end after it."""
+    """Make these orders while the `with` statement lasts, and finish them at its end."""
     all_sent = threading.Event()
     thread = threading.Thread(target=_work, args=(kitchen, order_ids, stop, all_sent), daemon=True)
     thread.start()
     try:
         yield
         all_sent.set()
-        while thread.is_alive():  # so that Ctrl-C is seen
-            thread.join(LOOK)
+        while thread.is_alive():  # so that Ctrl-C is handled
+            thread.join(INTERVAL)
     except BaseException:
         stop.set()
         raise

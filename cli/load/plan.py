@@ -1,7 +1,7 @@
 """The orders of a load.
 
-Every order has an id of its own and one of three items. Duplicates are the same order sent again later. What
-is malformed must not be counted. The orders are tests, which no screen shows, but for a kitchen's load.
+Every order has its own id and one of three items. Duplicates are sent again later. Malformed orders must not
+be counted. The orders are tests, which no screen shows, except in a load for the kitchen.
 """
 
 import json
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from cli.traffic.client import TEST_ORDER
 from cli.traffic.plan import Entrance, Kind, Sending, in_order
 
-# The quantity identifies the item, so that a counter of one is a number of orders.
+# Every item has one quantity, so that its counter is a multiple of the number of orders.
 ITEMS = {"Load test 1": 1, "Load test 2": 2, "Load test 3": 3}
 KITCHEN_ITEMS = {"Flat white": 1, "Cappuccino": 2, "Chai latte": 3}
 GUESTS = ("Ada", "Bo", "Chiara", "Dmitri", "Emeka", "Fatima", "Grete", "Hugo", "Ines", "Jun", "Kofi", "Lena")
@@ -31,22 +31,22 @@ MALFORMED: tuple[dict[str, object], ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Amounts and entrance of a load; percentages are of the orders, and are added to them."""
+    """Amounts and entrance of a load; percentages are added to the orders."""
 
     orders: int
     duplicates: float = 0.0
     malformed: float = 0.0
-    kitchen: bool = False  # whether the orders are shown on the screens
+    kitchen: bool = False  # whether the screens show the orders
     entrance: Entrance = Entrance.HTTP
     run: str = field(default_factory=lambda: f"load-{secrets.token_hex(5)}")
 
     def sendings(self) -> Iterator[Sending]:
-        """Yield what is sent; the same for the same run."""
+        """Yield the sendings; the same for the same run."""
         return in_order(self._step(number) for number in range(self.orders))
 
     @property
     def items(self) -> dict[str, int]:
-        """The items, each with the quantity in which it is ordered."""
+        """The items, each with its quantity in an order."""
         return KITCHEN_ITEMS if self.kitchen else ITEMS
 
     def wanted(self, number: int) -> tuple[str, int]:
@@ -54,7 +54,7 @@ class Plan:
         return list(self.items.items())[number % len(self.items)]
 
     def bad_id(self, number: int) -> str:
-        """Return the id of something malformed."""
+        """Return the id of a malformed order."""
         return f"{self.run}-bad-{number}"
 
     def _step(self, number: int) -> Iterator[tuple[float, Sending]]:
@@ -73,7 +73,7 @@ class Plan:
         order: dict[str, object] = {"item": item, "quantity": quantity}
         if not self.kitchen:
             return order | {"customer_name": "Load test", RUN: self.run, TEST_ORDER: True}
-        # Without the attribute of the run: the screen shows attributes.
+        # Without the attribute of the run, because the screens show attributes.
         if number % NOTED == 0:
             order["note"] = NOTES[number // NOTED % len(NOTES)]
         return order | {"customer_name": GUESTS[number % len(GUESTS)]}
@@ -86,6 +86,6 @@ class Plan:
 
 
 def _due(number: int, percent: float) -> int:
-    """Spread so many percent evenly: return the ordinal of the one after order `number`, 0 if none."""
+    """Spread a percentage evenly: return the ordinal of the one after order `number`, 0 without one."""
     before, after = (round(orders * percent / 100) for orders in (number, number + 1))
     return after if after > before else 0

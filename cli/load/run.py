@@ -18,12 +18,12 @@ from cli.traffic.send import send
 
 SAMPLE = 90  # orders whose latency is measured at the same time
 INTERVAL = 0.1  # seconds between two readings, and so the precision of latencies
-GRACE = 15.0  # seconds: the queue's numbers are approximate, and others may use it
+GRACE = 15.0  # seconds until the queue is empty: its numbers are approximate, and others may use it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """Progress of a run; latencies in seconds, from before the sending to when both stores have the order."""
+    """Progress of a run; latencies are the seconds from before a sending until both stores have the order."""
 
     sent: int
     done: int
@@ -31,7 +31,7 @@ class Figures:
     latencies: tuple[float, ...]
 
     def latency(self, percent: float) -> float | None:
-        """Return the latency that so many percent of the sample do not exceed."""
+        """Return a percentile of the latencies."""
         if not self.latencies:
             return None
         return self.latencies[min(len(self.latencies) - 1, int(len(self.latencies) * percent / 100))]
@@ -69,7 +69,7 @@ class Run:
         workers: int,
         rate: float | None,
     ) -> None:
-        """Send everything and show the figures until all is recorded, nothing changes any more, or Ctrl-C."""
+        """Send all orders; show the figures until all are recorded, nothing changes any more, or Ctrl-C."""
         self._started = self._progressed = time.monotonic()
         sendings = self._plan.sendings()
         with send(
@@ -96,11 +96,11 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """From the first order to the last that was recorded."""
+        """Seconds from the first order to the last that was recorded."""
         return self._progressed - self._started
 
     def _is_over(self) -> bool:
-        """Return whether all is recorded and no duplicate is left to count, or nothing changes any more."""
+        """Return whether all is recorded and the queue is empty, or nothing changes any more."""
         idle = time.monotonic() - self._progressed
         if self._sample or self._done < len(self._tally.accepted):
             return idle > self._stall_timeout
@@ -123,7 +123,7 @@ class Run:
             now = time.monotonic()
             done = self._audit.recorded()
         except (BotoCoreError, ClientError):
-            return False  # perhaps throttled; the next reading has more
+            return False  # perhaps throttled
         self._latencies += [now - self._sample.pop(order_id) for order_id in recorded]
         grew, self._done = done > self._done, done
         return grew

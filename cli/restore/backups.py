@@ -1,4 +1,4 @@
-"""Backups of a stack's database: the moments to which it can be restored, and its snapshots."""
+"""Backups of a stack's database: the periods of its automated backups, and its snapshots."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cli import aws, times
-from cli.errors import AnswerError
+from cli.errors import OperationError
 from cli.terminal import plain
 
 POLL = 15.0  # seconds
-# Statuses of an instance or a snapshot that does not become available by itself.
+# Statuses of an instance or a snapshot that will not become available.
 FAILED = re.compile(r"failed|incompatible-.*|inaccessible-.*|restore-error|storage-full|stopped|deleting")
-INSTANCE = re.compile(r"(.+)-[0-9a-f]{7}")  # the name that Pulumi gives
+INSTANCE = re.compile(r"(.+)-[0-9a-f]{7}")  # Pulumi's names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,7 @@ class Backups:
         return sorted(found, key=lambda each: (each.identifier != self._identifier, -each.latest.timestamp()))
 
     def manual(self) -> list[Snapshot]:
-        """Return the snapshots that stay until somebody deletes them, the latest first."""
+        """Return the manual snapshots, the latest first."""
         found = self._all("describe_db_snapshots", "DBSnapshots", SnapshotType="manual")
         ours = [_snapshot(each) for each in found if self._is_ours(each["DBInstanceIdentifier"])]
         return sorted(ours, key=lambda each: each.taken_at or datetime.now(UTC), reverse=True)
@@ -108,7 +108,7 @@ class Backups:
         return _snapshot(found) if found else None
 
     def is_replaced(self) -> bool:
-        """Return whether there is another instance of the stack's than the database."""
+        """Return whether the stack has another instance than the database."""
         instances = self._all("describe_db_instances", "DBInstances")
         names = [each["DBInstanceIdentifier"] for each in instances]
         return any(
@@ -120,34 +120,34 @@ class Backups:
 
         Raises
         ------
-        AnswerError
-            No period of backups has that moment.
+        OperationError
+            The moment is in no period of backups.
         """
         backups = self.automated()
         for backup in backups:
             if backup.earliest <= moment <= backup.latest:
                 return backup
         periods = " or ".join(
-            f"{times.spoken(each.earliest)} to {times.spoken(each.latest)}" for each in backups
+            f"{times.local_time(each.earliest)} to {times.local_time(each.latest)}" for each in backups
         )
-        raise AnswerError(
-            f"There is no automated backup of {times.spoken(moment)}: "
-            + (f"--to takes a time from {periods}." if periods else "this database has none at all.")
+        raise OperationError(
+            f"No automated backup has {times.local_time(moment)}: "
+            + (f"--to takes a time from {periods}." if periods else "this database has none.")
         )
 
     def name_of(self, moment: datetime) -> str:
         """Return the name of a snapshot as of a moment, and of the instance from which it is made."""
         return f"{self._family}-to-{moment.astimezone(UTC):%Y%m%dt%H%M%S}"
 
-    def make_snapshot(self, moment: datetime, instance_class: str, tell: Callable[[str], None]) -> None:
+    def make_snapshot(self, moment: datetime, instance_class: str, update: Callable[[str], None]) -> None:
         """Make a manual snapshot as of a moment, from an instance that is restored and deleted again.
 
-        Each step is taken when AWS shows that it is due, so that this can be called again after a break.
+        The next step follows from the states in AWS, so that it can be called again after an interruption.
 
         Raises
         ------
-        AnswerError
-            The moment is in no backup, or RDS does not complete a step.
+        OperationError
+            The moment is in no backup, or a step of RDS failed.
         """
         name = self.name_of(moment)
         while (snapshot := self.snapshot(name)) is None or snapshot.status != "available":
@@ -155,15 +155,15 @@ class Backups:
             status = str(instance["DBInstanceStatus"]) if instance else "missing"
             if snapshot is not None:
                 _refuse_failure(f"Snapshot {name}", snapshot.status)
-                tell(f"Snapshot {name}: {snapshot.status}")
+                update(f"Snapshot {name}: {snapshot.status}")
             elif instance is None:
                 self._restore_beside(name, moment, instance_class)
             elif status == "available":
-                with aws.asking():
+                with aws.translated_errors():
                     self._rds.create_db_snapshot(DBSnapshotIdentifier=name, DBInstanceIdentifier=name)
             else:
                 _refuse_failure(f"Instance {name}", status)
-                tell(f"Instance {name}: {status}")
+                update(f"Instance {name}: {status}")
             self._sleep(POLL)
         self.delete_beside(name)
 
@@ -171,7 +171,7 @@ class Backups:
         """Delete the instance from which a snapshot is made, if it exists."""
         instance = self._instance(name)
         if instance and instance["DBInstanceStatus"] != "deleting":
-            with aws.asking():
+            with aws.translated_errors():
                 self._rds.delete_db_instance(
                     DBInstanceIdentifier=name, SkipFinalSnapshot=True, DeleteAutomatedBackups=True
                 )
@@ -185,7 +185,7 @@ class Backups:
         )
         groups = self._all("describe_db_subnet_groups", "DBSubnetGroups")
         group = next((each["DBSubnetGroupName"] for each in groups if each["VpcId"] == backup.vpc), None)
-        with aws.asking():
+        with aws.translated_errors():
             self._rds.restore_db_instance_to_point_in_time(
                 **source,
                 TargetDBInstanceIdentifier=name,
@@ -207,11 +207,11 @@ class Backups:
         except ClientError as error:
             if error.response["Error"]["Code"] in {"DBInstanceNotFound", "DBSnapshotNotFound"}:
                 return None
-            raise AnswerError(f"{aws.problem(error)}.") from error
+            raise OperationError(f"{aws.problem(error)}.") from error
         return dict(found[0]) if found else None
 
     def _all(self, operation: str, key: str, **request: object) -> list[dict[str, Any]]:
-        with aws.asking():
+        with aws.translated_errors():
             pages = self._rds.get_paginator(operation).paginate(**request)
             return [each for page in pages for each in page[key]]
 
@@ -220,12 +220,12 @@ class Backups:
 
 
 def sentences(automated: Sequence[Automated], snapshots: Sequence[Snapshot]) -> Iterator[str]:
-    """Yield a sentence for each backup, or one if there are no backups."""
+    """Yield a sentence for each backup, or one without backups."""
     for backup in automated:
-        period = f"from {times.spoken(backup.earliest)} to {times.spoken(backup.latest)}"
+        period = f"from {times.local_time(backup.earliest)} to {times.local_time(backup.latest)}"
         yield f"Database {plain(backup.identifier)}: automated backups {period}."
     for each in snapshots:
-        made = f"made {times.spoken(each.taken_at)}" if each.taken_at else "not made yet"
+        made = f"made {times.local_time(each.taken_at)}" if each.taken_at else "not made yet"
         yield f"Snapshot {plain(each.name)}: {each.status}, {each.gigabytes:,} GB, {made}."
     if not automated and not snapshots:
         yield "The database has neither automated backups nor snapshots."
@@ -242,4 +242,4 @@ def _snapshot(found: dict[str, Any]) -> Snapshot:
 
 def _refuse_failure(what: str, status: str) -> None:
     if FAILED.fullmatch(status):
-        raise AnswerError(f"{what} is {status}: look at its events in the RDS console, and delete it.")
+        raise OperationError(f"{what} is {status}: look at its events in the RDS console, and delete it.")

@@ -1,4 +1,4 @@
-"""Deploys of a restore: the settings that it changes, checked before and deployed by `scripts/pulumi`."""
+"""Deploys of a restore: its settings, which are checked and then deployed by `scripts/pulumi`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cli import account_checks, preflight, stack
-from cli.errors import AnswerError, CafeError
+from cli.errors import CafeError, OperationError
 from cli.restore.backups import Snapshot
 from cli.stack import REPOSITORY, Stack
 from cli.stopping import stopping
@@ -19,7 +19,7 @@ STANDARD_ERROR = 2
 
 
 def changes(snapshot: Snapshot, settings: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings with which a database is made from a snapshot, and is large enough for it."""
+    """Return the settings for a database from a snapshot, which must be large enough for it."""
     changed = {SNAPSHOT: snapshot.name}
     if snapshot.gigabytes > int(settings[STORAGE]):
         changed[STORAGE] = str(snapshot.gigabytes)
@@ -27,14 +27,14 @@ def changes(snapshot: Snapshot, settings: Mapping[str, str]) -> dict[str, str]:
 
 
 class Deploys:
-    """A stack as it is deployed, and what is deployed next.
+    """A deployed stack, and its next deploys.
 
     Parameters
     ----------
     yes
         Let Pulumi deploy without asking.
     quiet
-        Keep standard output for a document.
+        Print Pulumi's output on standard error.
     """
 
     def __init__(self, target: Stack, *, yes: bool, quiet: bool) -> None:
@@ -43,7 +43,7 @@ class Deploys:
 
     @property
     def deployed(self) -> dict[str, Any]:
-        """Return the settings of the last deploy that succeeded, those that are compared."""
+        """The settings of the last successful deploy, as far as they are compared."""
         found: dict[str, Any] = json.loads(self.stack.output("deployed_settings"))
         return found
 
@@ -52,19 +52,19 @@ class Deploys:
 
         Raises
         ------
-        AnswerError
+        OperationError
             Pulumi cannot read them.
         """
         prefix = f"{preflight.project()}:"
         return {key.removeprefix(prefix): value for key, value in self._configuration().items()}
 
     def refuse(self, changed: Mapping[str, str]) -> None:
-        """Check a deploy of changed settings, once the protection has been taken off; print warnings.
+        """Check a deploy of changed settings without deletion protection; print warnings.
 
         Raises
         ------
-        AnswerError
-            With the reasons why it would be refused.
+        OperationError
+            It would be refused.
         """
         configuration = self._configuration()
         unprotected = json.dumps(self.deployed | {PROTECTION: False})
@@ -77,10 +77,10 @@ class Deploys:
             if not finding.refuses:
                 note(f"Warning: {finding.sentence}", style="yellow")
         if reasons := [finding.sentence for finding in found if finding.refuses]:
-            raise AnswerError("\n".join(("This cannot be restored:", *(f"  {each}" for each in reasons))))
+            raise OperationError("\n".join(("This cannot be restored:", *(f"  {each}" for each in reasons))))
 
     def deploy(self, changed: Mapping[str, str]) -> None:
-        """Deploy changed settings, which stay in the stack's file; Pulumi shows what it will do, and asks.
+        """Deploy changed settings, which stay in the stack's file; Pulumi shows the changes, and asks.
 
         Raises
         ------
@@ -89,7 +89,7 @@ class Deploys:
         """
         options = [word for key, value in changed.items() for word in ("--config", f"{key}={value}")]
         command = ["scripts/pulumi", "up", self.stack.name, *options, *(["--yes"] if self._yes else [])]
-        # Pulumi gets the same Ctrl-C, ends the step under way, and reports it.
+        # Pulumi gets the same Ctrl-C, completes the current step, and reports it.
         with stopping() as stop:
             status = subprocess.Popen(
                 command, cwd=REPOSITORY, stdout=STANDARD_ERROR if self._quiet else None
@@ -97,27 +97,27 @@ class Deploys:
         if stop.is_set():
             raise CafeError("The deploy was stopped.", exit_code=130)
         if status != 0:
-            raise AnswerError("The deploy did not succeed, for the reason above.")
+            raise OperationError("The deploy failed, for the reason above.")
         self.stack = stack.load(self.stack.name)
 
     def put_back(self, keys: Iterable[str]) -> None:
-        """Give settings in the stack's file the values that are deployed.
+        """Reset settings in the stack's file to the deployed values.
 
         Raises
         ------
-        AnswerError
-            Pulumi cannot do it.
+        OperationError
+            Pulumi failed.
         """
         for key in keys:
             found = self.deployed[key]
             value = found if isinstance(found, str) else json.dumps(found)
             command = ["pulumi", "config", "set", key, value, "--stack", self.stack.name]
             if subprocess.run(command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, check=False).returncode:
-                raise AnswerError(f"Pulumi cannot set {key}: set it to {value!r} by hand.")
+                raise OperationError(f"Pulumi cannot set {key}: set it to {value!r} yourself.")
 
     def _configuration(self) -> dict[str, str]:
         try:
             return preflight.read_configuration(self.stack.name)
         except (subprocess.SubprocessError, ValueError, OSError) as error:
             name = self.stack.name
-            raise AnswerError(f"Pulumi cannot read the settings of stack {name}: {error}.") from error
+            raise OperationError(f"Pulumi cannot read the settings of stack {name}: {error}.") from error

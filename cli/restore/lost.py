@@ -1,4 +1,4 @@
-"""Orders that DynamoDB has and a restored database lacks: found, sent to the worker again, and waited for."""
+"""Orders that DynamoDB has and a restored database lacks: they are sent to the worker again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 2000  # orders that the function looks up in one call
 POLL = 2.0  # seconds
-ARRIVAL = 300.0  # seconds in which no order arrives; a message that failed comes again within this time
+ARRIVAL_TIMEOUT = 300.0  # seconds without an arrival; a failed message is retried within this time
 
 
 @dataclass(kw_only=True)
@@ -27,9 +27,9 @@ class Sent:
     Attributes
     ----------
     missing, older
-        Versions by id, of orders that the database lacks, and of those that have an older state there.
+        Versions, by id, of orders that the database lacks, and that it has in an older state.
     failures
-        Why, by id, for each order that could not be sent.
+        The reasons, by id, why orders could not be sent.
     """
 
     missing: dict[str, int] = field(default_factory=dict)
@@ -50,15 +50,15 @@ class Lost:
     clock: Callable[[], float] = time.monotonic
 
     def send_again(self, stop: threading.Event, advance: Callable[[int], object]) -> Sent:
-        """Send every order again that the database lacks or has in an older state, until Ctrl-C."""
+        """Send the orders again that the database lacks or has in an older state, until Ctrl-C."""
         sent = Sent()
         pages = self._pages(sent, stop, advance)
         sent.failures = replay.replay(pages, _body, self.send, stop=stop).failures
         sent.interrupted = stop.is_set()
         return sent
 
-    def wait(self, sent: Sent, tell: Callable[[str], None]) -> list[str]:
-        """Wait until the database has what was sent; return the ids of orders that do not arrive."""
+    def wait(self, sent: Sent, update: Callable[[str], None]) -> list[str]:
+        """Wait until the database has the orders; return the ids of those that do not arrive."""
         waiting = {
             order_id: version
             for order_id, version in (sent.missing | sent.older).items()
@@ -68,10 +68,10 @@ class Lost:
         while left := self._left(waiting):
             if len(left) < len(waiting):
                 last_arrival = self.clock()
-            elif self.clock() - last_arrival > ARRIVAL:
+            elif self.clock() - last_arrival > ARRIVAL_TIMEOUT:
                 break
             waiting = left
-            tell(f"The worker records them: {len(waiting):,} to go")
+            update(f"The worker records them: {len(waiting):,} to go")
             self.sleep(POLL)
         return sorted({*left, *sent.failures})
 
@@ -99,11 +99,11 @@ class Lost:
 
 
 def _version(item: dict[str, Any]) -> int:
-    """Return the version of an order's state; 0 where it has none of ours."""
+    """Return the version of an order's state; 0 without a valid one."""
     version = item.get("state_version", 0)
     return int(version) if str(version).isdigit() else 0
 
 
 def _body(order: dict[str, Any]) -> str:
     """Return an order's message: in an envelope with its time, if it has one."""
-    return replay.in_envelope(order) if times.parsed(order.get("created_at")) else replay.bare(order)
+    return replay.in_envelope(order) if times.parse_utc(order.get("created_at")) else replay.bare(order)

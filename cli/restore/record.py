@@ -1,7 +1,7 @@
-"""Record of a restore that is under way, kept beside the stack's figures.
+"""Record of a restore that is under way.
 
-It is an item of the table `CafeOrderMetrics`, so that anybody can continue the restore, on any machine. How
-far the restore is follows from what AWS shows; only what nothing else shows is kept here.
+It is an item of the table `CafeOrderMetrics`, so that the restore can be continued on any machine. Its
+progress follows from the states in AWS; the record has the rest.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from cli import aws, times
-from cli.errors import AnswerError
+from cli.errors import OperationError
 from cli.stack import Stack
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-KEY = "RESTORE"  # no counter, like `RDS_ORDERS`
+KEY = "RESTORE"  # not a counter, like `RDS_ORDERS`
 DOCUMENT = "document"
 
 
@@ -30,10 +30,10 @@ class Record:
     Attributes
     ----------
     snapshot
-        What the database is made from.
+        The snapshot from which the database is made.
     to
-        The moment to which a database is restored beside the running one, to make that snapshot; None where
-        the snapshot was there.
+        The moment as of which that snapshot is made, from a database that is restored beside the running one;
+        None if the snapshot existed.
     source
         The database's identifier when the restore began.
     protected
@@ -41,9 +41,9 @@ class Record:
     paused_at, resumed_at
         When the worker was paused and resumed.
     orders, states
-        How many orders came back from DynamoDB, and how many came back in a newer state.
+        Numbers of orders and of newer states that were restored from DynamoDB.
     lost
-        Ids of orders that did not come back; None until that is known.
+        Ids of orders that could not be restored; None until that is known.
     """
 
     snapshot: str
@@ -59,17 +59,17 @@ class Record:
 
     @property
     def is_pausing(self) -> bool:
-        """Return whether orders wait for the restore."""
+        """Whether orders wait for the restore."""
         return self.paused_at is not None and self.resumed_at is None
 
     @property
     def what(self) -> str:
-        """Return from what the database is restored, for people."""
-        return f"as of {times.spoken(self.to)}" if self.to else f"from snapshot {self.snapshot}"
+        """The source of the restored database, for people."""
+        return f"as of {times.local_time(self.to)}" if self.to else f"from snapshot {self.snapshot}"
 
     @property
     def paused_seconds(self) -> float:
-        """Return for how long the worker was paused, so far."""
+        """Seconds for which the worker was paused so far."""
         if self.paused_at is None:
             return 0.0
         return ((self.resumed_at or datetime.now(UTC)) - self.paused_at).total_seconds()
@@ -87,7 +87,7 @@ class Records:
 
     def load(self) -> Record | None:
         """Return the restore that is under way."""
-        with aws.asking():
+        with aws.translated_errors():
             item = self._dynamodb.get_item(
                 TableName=self._table, Key={"metric": {"S": KEY}}, ConsistentRead=True
             ).get("Item")
@@ -98,23 +98,23 @@ class Records:
 
         Raises
         ------
-        AnswerError
-            Somebody else has begun a restore since `load` found none.
+        OperationError
+            Another restore has begun since `load` found none.
         """
-        with aws.asking():
+        with aws.translated_errors():
             try:
                 self._put(record, ConditionExpression="attribute_not_exists(metric)")
             except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
-                raise AnswerError("Somebody else has just begun a restore of this stack.") from error
+                raise OperationError("Somebody else has just begun a restore of this stack.") from error
 
     def save(self, record: Record) -> None:
         """Store the record again."""
-        with aws.asking():
+        with aws.translated_errors():
             self._put(record)
 
     def delete(self) -> None:
         """Delete the record of a restore that has ended."""
-        with aws.asking():
+        with aws.translated_errors():
             self._dynamodb.delete_item(TableName=self._table, Key={"metric": {"S": KEY}})
 
     def _put(self, record: Record, **condition: Any) -> None:

@@ -1,4 +1,4 @@
-"""The steps of a restore: each looks first whether it is done, so that it continues after any break."""
+"""The steps of a restore: each checks first whether it is done, so that a restore can be continued."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cli import times, worker
-from cli.error_codes import explained
-from cli.errors import AnswerError, CafeError
+from cli.error_codes import explain
+from cli.errors import CafeError, OperationError
 from cli.plurals import counted, orders
 from cli.progress import counting, waiting
 from cli.reconciler import Reconciler
@@ -43,7 +43,7 @@ class Restore:
     sleep: Callable[[float], None] = time.sleep
 
     def run(self) -> str | None:
-        """Take every step that is not done yet; return why the audit did not end well, None if it did."""
+        """Take every step that is not done yet; return why the audit failed, None if it succeeded."""
         for step in (
             self._make_snapshot,
             self._check,
@@ -51,7 +51,7 @@ class Restore:
             self._pause,
             self._replace_database,
             self._resume_worker,
-            self._bring_back,
+            self._restore_orders,
             self._resume_schedule,
             self._protect,
         ):
@@ -65,11 +65,11 @@ class Restore:
 
         Raises
         ------
-        AnswerError
+        OperationError
             The database is replaced, or being replaced.
         """
         if self.backups.is_replaced():
-            raise AnswerError("The database has been replaced already: continue the restore.")
+            raise OperationError("The database has been replaced already: continue the restore.")
         self._switch_worker(worker.ENABLED)
         self.schedule.resume()
         if self.record.to is not None:
@@ -87,8 +87,8 @@ class Restore:
         if self.record.to is None or self._is_replaced():
             return
         instance_class = self.deploys.settings()["databaseInstanceClass"]
-        with waiting(f"Restoring a database beside the running one, {self.record.what}") as tell:
-            self.backups.make_snapshot(self.record.to, instance_class, tell)
+        with waiting(f"Restoring a database beside the running one, {self.record.what}") as update:
+            self.backups.make_snapshot(self.record.to, instance_class, update)
         self.say(f"Snapshot {self.record.snapshot} is available.")
 
     def _check(self) -> None:
@@ -97,7 +97,7 @@ class Restore:
 
     def _unprotect(self) -> None:
         if self.deploys.deployed[PROTECTION] and not self._is_replaced():
-            self.say("A deploy takes the protection off: nothing else changes.")
+            self.say("A deploy turns deletion protection off: nothing else changes.")
             self.deploys.deploy({PROTECTION: "false"})
 
     def _pause(self) -> None:
@@ -115,7 +115,7 @@ class Restore:
         self.say(f"A deploy replaces the database, {self.record.what}: it takes about half an hour.")
         self.deploys.deploy(self._changes())
         if not self._is_replaced():
-            raise AnswerError("The deploy has not replaced the database.")
+            raise OperationError("The deploy has not replaced the database.")
 
     def _resume_worker(self) -> None:
         if self.record.resumed_at is None:
@@ -127,7 +127,7 @@ class Restore:
                 f"The database is restored, and the worker takes orders again. It was paused for {paused}."
             )
 
-    def _bring_back(self) -> None:
+    def _restore_orders(self) -> None:
         if self.record.lost is not None:
             return
         self._wait_until_late()
@@ -135,20 +135,22 @@ class Restore:
             sent = self.lost.send_again(stop, advance)
         if sent.interrupted:
             raise CafeError("Stopped: not all orders are sent to the worker again.", exit_code=130)
-        with waiting("The worker records them") as tell:
-            lost = self.lost.wait(sent, tell)
+        with waiting("The worker records them") as update:
+            lost = self.lost.wait(sent, update)
         self.record.orders = len(sent.missing.keys() - set(lost))
         self.record.states = len(sent.older.keys() - set(lost))
         self.record.lost = lost
         self.records.save(self.record)
         states = counted(self.record.states, "state")
-        self.say(f"{orders(self.record.orders)} and {states} came back from DynamoDB; {len(lost):,} did not.")
+        self.say(
+            f"{orders(self.record.orders)} and {states} restored from DynamoDB; {len(lost):,} not restored."
+        )
         if sent.failures:
             order_id, reason = next(iter(sent.failures.items()))
             self.say(f"{orders(len(sent.failures))} could not be sent; {plain(order_id)}: {plain(reason)}")
 
     def _wait_until_late(self) -> None:
-        """Wait until every order that is missing counts as late, so that its state is taken over."""
+        """Wait until every missing order counts as late, so that the worker keeps its state."""
         since = self.record.paused_at
         with waiting("Waiting until the last orders are ten minutes old"):
             while since and (rest := LATE_AFTER - (datetime.now(UTC) - since)) > timedelta(0):
@@ -158,10 +160,10 @@ class Restore:
         self.schedule.resume()
 
     def _audit(self) -> str | None:
-        with waiting("Auditing every counter") as tell:
-            report = self.reconciler.run("full", lambda so_far: tell(f"Compared {orders(so_far.checked)}"))
+        with waiting("Auditing every counter") as update:
+            report = self.reconciler.run("full", lambda so_far: update(f"Compared {orders(so_far.checked)}"))
         if report.reason:
-            return explained(report.reason)
+            return explain(report.reason)
         if report.remaining:
             return f"{report.remaining:,} still differ"
         rows = orders(report.rds_orders or 0)
@@ -170,17 +172,17 @@ class Restore:
 
     def _protect(self) -> None:
         if self.record.protected and not self.deploys.deployed[PROTECTION]:
-            self.say("A deploy puts the protection on again.")
+            self.say("A deploy turns deletion protection on again.")
             self.deploys.deploy({PROTECTION: "true"})
 
     def _changes(self) -> dict[str, str]:
         snapshot = self.backups.snapshot(self.record.snapshot)
         if snapshot is None:
-            raise AnswerError(f"Snapshot {self.record.snapshot} does not exist any more.")
+            raise OperationError(f"Snapshot {self.record.snapshot} does not exist any more.")
         return changes(snapshot, self.deploys.settings())
 
     def _is_replaced(self) -> bool:
-        """Return whether the database is the snapshot's, as far as the last deploy that succeeded says."""
+        """Return whether the last successful deploy made the database from the snapshot."""
         return bool(self.deploys.deployed[SNAPSHOT] == self.record.snapshot)
 
     def _switch_worker(self, wanted: str) -> None:

@@ -1,1 +1,1 @@
-"""Orders that the commands send: what, to which entrance, and what both stores have of it afterwards."""
+"""Sending orders to the entrances of a stack, and auditing both stores afterwards."""

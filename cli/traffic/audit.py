@@ -1,4 +1,4 @@
-"""Comparison of the orders that a run sent with what a store has of them, and with its counters."""
+"""Comparison of the orders of a run with a store and its counters."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ DAY, HOUR = re.compile(r"ORDERS#[\d-]{10}"), re.compile(r"ORDERS#[\d-]{10}T\d\d"
 
 
 class Found:
-    """Orders of a run in a store: how often each was found, in a byte, and examples of what is wrong.
+    """Orders of a run in a store: how often each was found, and examples of errors.
 
     Parameters
     ----------
     wanted
-        Returns an order's item and quantity; None for an order that must not be there.
+        Returns an order's item and quantity; None for an order that must not be in the store.
     orders
-        The orders' numbers are below it.
+        The number of orders; theirs are below it.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Found:
         return sum(self._times)
 
     def add(self, number: object, item: str, quantity: int) -> None:
-        """Add an order as the store has it."""
+        """Add an order of the store."""
         is_known = isinstance(number, int) and 0 <= number < len(self._times)
         wanted = self._wanted(number) if is_known else None  # type: ignore[arg-type]
         if not isinstance(number, int) or wanted is None:
@@ -68,7 +68,7 @@ class Found:
         del self._wrong[EXAMPLES:]
 
     def problems(self, optional: Container[int] = ()) -> list[str]:
-        """Return what is wrong, with examples; `optional` orders may be missing."""
+        """Return the errors, with examples; `optional` orders may be missing."""
         missing, twice, first = 0, 0, ""
         for number, times in enumerate(self._times):
             if times == 1 or self._wanted(number) is None or (not times and number in optional):
@@ -104,7 +104,7 @@ def read_counters(stack: Stack, clients: Clients) -> dict[str, Counted]:
 
 
 def read_values(stack: Stack, clients: Clients, names: Iterable[str]) -> dict[str, int]:
-    """Read some counters' values; a counter that DynamoDB has not is left out."""
+    """Read the values of counters; one that DynamoDB lacks is left out."""
     items = {name: item_of(name) for name in names}
     menu = [{"item": {"S": item}} for item in items.values() if item is not None]
     metrics = [{"metric": {"S": name}} for name, item in items.items() if item is None]

@@ -1,4 +1,4 @@
-"""`POST /orders`: an order is sent until it is accepted, and recorded once."""
+"""Client of `POST /orders`, with retries that never make a second order."""
 
 import json
 import threading
@@ -19,11 +19,11 @@ from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
 from cli import http
-from cli.errors import AnswerError
+from cli.errors import OperationError
 
-# With the waits below, about 20 seconds where the API fails at once. Throttling does not count.
+# With the waits below, about 20 seconds if the API fails at once. Throttling does not count.
 ATTEMPTS = 8
-RETRY_TIMEOUT = 60.0  # seconds after which an order is not sent again
+RETRY_TIMEOUT = 60.0  # seconds after which there is no retry
 TEST_ORDER = "test_order"  # the attribute of orders that no screen shows
 BACK_OFF = wait_random_exponential(multiplier=0.2, max=5)
 
@@ -35,7 +35,7 @@ class Order:
     item: str
     quantity: int = 1
     customer_name: str | None = None
-    is_test: bool = False  # shown on no screen; it is counted as any other
+    is_test: bool = False  # counted, but not shown on any screen
 
     def body(self) -> dict[str, object]:
         """Return the JSON object that the API takes."""
@@ -59,23 +59,23 @@ class Receipt:
     message: str
 
 
-class RefusedError(AnswerError):
+class RefusedError(OperationError):
     """The API refuses this order, however often it is sent."""
 
     def __init__(self, message: str, fields: dict[str, str]) -> None:
-        # The sentences mostly name their field themselves.
+        # Most sentences contain the name of their field.
         lines = [sentence if name in sentence else f"{name}: {sentence}" for name, sentence in fields.items()]
         super().__init__("\n".join(lines or [message]))
         self.message = message
         self.fields = fields
 
 
-class BusyError(AnswerError):
-    """The API did not accept the order this time; the same request may be sent again."""
+class BusyError(OperationError):
+    """The API did not accept the order; a retry may succeed."""
 
 
 class ThrottledError(BusyError):
-    """The API is throttled: the order is accepted later."""
+    """The API is throttled; a later retry succeeds."""
 
 
 class _Failures(stop_base):
@@ -96,9 +96,9 @@ class OrderClient:
     url
         The stack's `orders_url`.
     back_off
-        How long to wait before an order is sent again.
+        How long to wait before a retry.
     timeout
-        Seconds after which an order is not sent again.
+        Seconds after which there is no retry.
     api_key
         The stack's `orders_api_key`, if it has one.
     """
@@ -146,7 +146,7 @@ class OrderClient:
         return self._attempts(self._send, body, key or str(uuid.uuid4()))
 
     def close(self) -> None:
-        """Send nothing again; requests in flight still get their responses."""
+        """End all retries; requests in flight still get their responses."""
         self._closing.set()
 
     def _send(self, body: str, key: str) -> Receipt:
@@ -154,11 +154,11 @@ class OrderClient:
             headers = {**self._headers, "Idempotency-Key": key}
             response = self._client.post(self._url, content=body.encode(), headers=headers)
         except httpx.TransportError as error:
-            raise BusyError(f"{self._url} was not reached: {http.problem(error)}.") from error
+            raise BusyError(f"{self._url} is not reachable: {http.problem(error)}.") from error
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            raise ThrottledError(f"{self._url} answered {http.message_of(response)}.")
-        if response.status_code in http.TRY_AGAIN:
-            raise BusyError(f"{self._url} answered {http.message_of(response)}.")
+            raise ThrottledError(f"{self._url} returned {http.message_of(response)}.")
+        if response.status_code in http.RETRYABLE:
+            raise BusyError(f"{self._url} returned {http.message_of(response)}.")
         if not response.is_success:
             raise _refusal(self._url, response)
         return _receipt(self._url, response)
@@ -170,7 +170,7 @@ def _refusal(url: str, response: httpx.Response) -> RefusedError:
         message = str(response.json().get("message") or "The order was refused.")
         return RefusedError(message, {str(name): str(sentence) for name, sentence in fields.items()})
     except (ValueError, KeyError, TypeError, AttributeError):
-        return RefusedError(f"{url} answered {http.message_of(response)}.", {})
+        return RefusedError(f"{url} returned {http.message_of(response)}.", {})
 
 
 def _receipt(url: str, response: httpx.Response) -> Receipt:
@@ -178,4 +178,4 @@ def _receipt(url: str, response: httpx.Response) -> Receipt:
         body = response.json()
         return Receipt(order_id=str(body["orderId"]), message=str(body.get("message", "")))
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise AnswerError(f"{url} answered {http.message_of(response)}, but gave no order id.") from None
+        raise OperationError(f"{url} returned {http.message_of(response)} without an order id.") from None

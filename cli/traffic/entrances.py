@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cli import queues
-from cli.errors import AnswerError
+from cli.errors import OperationError
 from cli.queues import Outgoing
 from cli.traffic.client import OrderClient
 from cli.traffic.plan import Entrance, Sending
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
-    """Result of a sending: the order's id, if it is known, and why it was not accepted, if it was not."""
+    """Result of a sending: the order's id, if it is known, or the error."""
 
     order_id: str | None = None
-    problem: AnswerError | None = None
+    problem: OperationError | None = None
 
 
 @dataclass(frozen=True)
 class Sender:
-    """Sends to one entrance, up to `batch` at once; after `close`, it sends nothing again."""
+    """Sends to one entrance, up to `batch` at once; without retries after `close`."""
 
     batch: int
     send: Callable[[Sequence[Sending]], list[Sent]]
@@ -42,19 +42,19 @@ def http_sender(client: OrderClient) -> Sender:
     def place(sending: Sending) -> Sent:
         try:
             return Sent(order_id=client.place(sending.body, sending.order_id).order_id)
-        except AnswerError as error:
+        except OperationError as error:
             return Sent(problem=error)
 
     return Sender(1, lambda sendings: [place(sending) for sending in sendings], client.close)
 
 
 def batch_sender(send: queues.Send, rate: float | None = None) -> Sender:
-    """Return a sender to the topic or the queue; boto3 sends again what fails."""
+    """Return a sender to the topic or the queue; boto3 retries."""
 
     def send_batch(sendings: Sequence[Sending]) -> list[Sent]:
         results = send([Outgoing(body=sending.body, attributes={}) for sending in sendings])
         return [
-            Sent(order_id=sending.order_id, problem=AnswerError(sent.problem) if sent.problem else None)
+            Sent(order_id=sending.order_id, problem=OperationError(sent.problem) if sent.problem else None)
             for sending, sent in zip(sendings, results, strict=True)
         ]
 

@@ -43,12 +43,12 @@ class Sending:
 
 
 def in_order(steps: Iterable[Iterable[tuple[float, Sending]]]) -> Iterator[Sending]:
-    """Yield what is sent by its place; step n has places from n on, so that few wait in memory."""
+    """Sort the sendings of all steps by position; step n has none before n, so that few are in memory."""
     waiting: list[tuple[float, int, Sending]] = []
     ticket = itertools.count()
     for number, step in enumerate(steps):
-        for place, sending in step:
-            heapq.heappush(waiting, (place, next(ticket), sending))
+        for position, sending in step:
+            heapq.heappush(waiting, (position, next(ticket), sending))
         while waiting and waiting[0][0] <= number:
             yield heapq.heappop(waiting)[2]
     while waiting:

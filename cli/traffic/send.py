@@ -1,4 +1,4 @@
-"""The one sender of orders: many at a time, at a rate, until all are sent or it is stopped."""
+"""Concurrent sending of orders, at a rate, until all are sent or it is stopped."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from cli.errors import AnswerError
+from cli.errors import OperationError
 from cli.stopping import Pace
 from cli.traffic.client import Order, OrderClient, RefusedError
 from cli.traffic.entrances import Sender, Sent, http_sender
 from cli.traffic.plan import Entrance, Sending
 
 CONNECTIONS = 8  # of many equal orders
-INTERVAL = 0.1  # seconds; Python handles a signal between two waits, whichever thread received it
+INTERVAL = 0.1  # seconds; Python handles signals between two waits
 
-# Takes each result and when its sending began; called by one thread at a time. Raising ends the sending.
+# Called with each result and its start, by one thread at a time; an exception ends the sending.
 OnSent = Callable[[Sending, Sent, float], object]
 
 
@@ -36,8 +36,8 @@ def send(
 ) -> Iterator[Callable[[], bool]]:
     """Send in the background; yield a function that waits for a moment and returns whether it still runs.
 
-    Nothing more is sent once `stop` is set, at the end of the `with` statement, and after an error, which is
-    raised at that end. Requests in flight then are completed.
+    Sending ends when `stop` is set, at the end of the `with` statement, and after an error, which is raised
+    at that end. Requests in flight are completed.
 
     Parameters
     ----------
@@ -62,14 +62,14 @@ def send(
             work.end()
     errors = [error for future in futures if (error := future.exception())]
     if errors:
-        # A refusal has the reason; other workers may only have seen the end.
+        # A refusal has the reason; errors of other workers may follow from it.
         raise min(
-            errors, key=lambda error: (isinstance(error, AnswerError), not isinstance(error, RefusedError))
+            errors, key=lambda error: (isinstance(error, OperationError), not isinstance(error, RefusedError))
         )
 
 
 class _Work:
-    """The work of each worker, and the state that they share."""
+    """The work of all workers, with their shared state."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class _Work:
         self._turn, self._result = threading.Lock(), threading.Lock()
 
     def __call__(self) -> None:
-        """Send batches until none is left, or all are to end."""
+        """Send batches until none is left, or `end` is called."""
         try:
             while batch := self._next():
                 started = time.monotonic()
@@ -99,7 +99,7 @@ class _Work:
             raise
 
     def end(self) -> None:
-        """Have all workers end after what they are sending."""
+        """Make all workers end after their current batch."""
         self._ended.set()
         for sender in self._senders.values():
             sender.close()
@@ -113,7 +113,7 @@ class _Work:
 
 
 def _batches(sendings: Iterable[Sending], senders: Mapping[Entrance, Sender]) -> Iterator[list[Sending]]:
-    """Group what goes to the same entrance."""
+    """Group sendings by entrance."""
     groups: defaultdict[Entrance, list[Sending]] = defaultdict(list)
     for sending in sendings:
         group = groups[sending.entrance]
@@ -125,11 +125,11 @@ def _batches(sendings: Iterable[Sending], senders: Mapping[Entrance, Sender]) ->
 
 @dataclass(kw_only=True)
 class Placed:
-    """Result of placing a number of equal orders; `problem` is why not all were placed."""
+    """Result of placing equal orders; `problem` is why not all were placed."""
 
     requested: int
     order_ids: list[str] = field(default_factory=list)
-    problem: AnswerError | None = None
+    problem: OperationError | None = None
     interrupted: bool = False
     seconds: float = 0.0
 
@@ -146,10 +146,7 @@ def place_many(
     stop: threading.Event,
     on_accepted: Callable[[], object] = lambda: None,
 ) -> Placed:
-    """Place `order` `count` times over a few connections, each time as an order of its own, until `stop`.
-
-    The first that fails ends it, since the others are the same.
-    """
+    """Place an order `count` times, as different orders, until `stop` is set or one fails."""
     placed = Placed(requested=count)
     started = time.monotonic()
 
@@ -165,7 +162,7 @@ def place_many(
         with send(same, senders, on_sent, workers=min(CONNECTIONS, count), stop=stop) as is_sending:
             while is_sending():
                 pass
-    except AnswerError as error:
+    except OperationError as error:
         placed.problem = None if stop.is_set() else error
     placed.interrupted = stop.is_set()
     placed.seconds = time.monotonic() - started

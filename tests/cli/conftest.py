@@ -158,3 +158,9 @@ def conflicting(dev: FakeAws) -> str:
     """A message whose order has the id of another order that is recorded."""
     record(dev, "O-7", "Latte", 2)
     return dev.put(OWN_ID)
+
+
+@pytest.fixture
+def dev_cafe(cafe: Cafe, functions: FakeFunctions) -> Cafe:
+    """The command on the stack `dev`."""
+    return lambda *words: cafe(*words, "--stack", "dev")

@@ -37,10 +37,10 @@ def test_status_is_asked_of_the_function_itself(cafe: Cafe, api: FakeApi) -> Non
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        ({"statusCode": 503, "body": '{"message": "Nothing is known."}'}, "answered 503: Nothing is known."),
-        ({"errorMessage": "Task timed out", "errorType": "E"}, "answered Task timed out."),
-        ({"statusCode": 200, "body": "<html>"}, "GetOrderStatusLambda-dev answered"),
-        (None, "GetOrderStatusLambda-dev answered"),
+        ({"statusCode": 503, "body": '{"message": "Nothing is known."}'}, "returned 503: Nothing is known."),
+        ({"errorMessage": "Task timed out", "errorType": "E"}, "returned Task timed out."),
+        ({"statusCode": 200, "body": "<html>"}, "GetOrderStatusLambda-dev returned"),
+        (None, "GetOrderStatusLambda-dev returned"),
     ],
 )
 def test_a_function_that_does_not_answer_is_a_sentence(
@@ -58,7 +58,7 @@ def test_the_doctor_asks_it_too(cafe: Cafe) -> None:
     result = cafe("doctor", "--json", "--stack", "dev")
     found = {finding["name"]: finding for finding in json.loads(result.stdout)["findings"]}
     assert found["api"]["state"] == "ok"
-    assert found["api"]["detail"] == "GetOrderStatusLambda-dev answers"
+    assert found["api"]["detail"] == "GetOrderStatusLambda-dev is available"
 
 
 def test_a_page_that_is_shut_to_this_network_is_as_it_should_be(

@@ -53,7 +53,7 @@ def test_a_bucket_without_copies_says_what_to_type(cafe: Cafe, s3: Any) -> None:
     result = cafe("backup", "list", *DEV)
     assert result.exit_code == 0
     assert f"0 days in bucket {BUCKET}." in result.stdout
-    assert "There is no complete copy yet: `cafe backup now`" in result.stderr
+    assert "No copy is complete yet: `cafe backup now`" in result.stderr
 
 
 class Rds:
@@ -184,8 +184,8 @@ def test_a_young_stack_has_no_copy_yet_and_an_old_one_should_have_one(
     cafe: Cafe, dev: FakeAws, functions: FakeFunctions, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert line(cafe)[0] == "ok"
-    monkeypatch.setattr(copies, "OLD", timedelta(0))
-    assert line(cafe) == ("bad", "none was ever completed", "cafe backup now --stack dev")
+    monkeypatch.setattr(copies, "MAX_AGE", timedelta(0))
+    assert line(cafe) == ("bad", "none has ever been completed", "cafe backup now --stack dev")
     monkeypatch.undo()
 
 

@@ -44,7 +44,7 @@ def test_the_list_tells_reason_age_receives_and_body(
 
     assert (result.exit_code, result.stderr) == (0, "")
     assert "quantity must be an integer from 1 to 1000." in result.stdout
-    assert "An order, but it could not be recorded" in result.stdout
+    assert "The order could not be recorded" in result.stdout
     assert r"[bold]\u202e not JSON" in result.stdout
     assert "\u202e" not in result.stdout
     assert '{"item": "Latte", "quantity": 2}' in result.stdout  # not its envelope
@@ -107,7 +107,7 @@ def test_a_limit_says_that_there_is_more(dlq: Cafe, dev: FakeAws) -> None:
 
 
 def test_an_empty_queue_says_so(dlq: Cafe) -> None:
-    assert dlq("list").stdout == "Nothing is in the dead-letter queue “orders”.\n"
+    assert dlq("list").stdout == "The dead-letter queue “orders” is empty.\n"
     assert "subscription" in dlq("list", "--queue", "subscription").stdout
 
 
@@ -123,7 +123,7 @@ def test_what_somebody_else_holds_is_told(dlq: Cafe, dev: FakeAws, words: tuple[
     dev.put(GOOD)
     dev.sqs.receive_message(QueueUrl=dev.dead_letter_queue_url)
 
-    assert f"Somebody else holds 1 message just now: {so}." in dlq(*words).stderr
+    assert f"Another receiver holds 1 message now: {so}." in dlq(*words).stderr
 
 
 def test_the_list_tells_recorded_orders_from_those_that_could_not_be_recorded(
@@ -144,7 +144,7 @@ def test_the_list_tells_recorded_orders_from_those_that_could_not_be_recorded(
     assert (states[recorded], states[waiting]) == ("recorded", "waiting")
     assert sorted(states.values()) == ["invalid", "recorded", "waiting"]
     assert "Recorded: the next sweep removes the message." in text
-    assert "An order that could not be recorded: MySQL error 1290 (the database is read-only)" in text
+    assert "The order could not be recorded: MySQL error 1290 (the database is read-only)" in text
 
 
 def test_an_order_whose_id_belongs_to_another_one_is_listed_as_such(
@@ -194,8 +194,8 @@ def test_a_state_that_could_not_be_found_out_is_told_as_such(dlq: Cafe, dev: Fak
 
     shown = dlq("show", message_id).stdout
 
-    assert "An order; whether it is recorded is not known: BatchGetItem: ResourceNotFoundException" in shown
-    assert "Logged:      not known, because the worker's log could not be read" in shown
+    assert "It is unknown whether the order is recorded: BatchGetItem: ResourceNotFoundException" in shown
+    assert "Logged:      unknown, because the worker's log could not be read" in shown
 
 
 def test_what_comes_back_while_the_list_is_made_is_not_held_by_others(dev: FakeAws) -> None:
@@ -234,7 +234,7 @@ def test_an_id_that_is_not_there_is_told(dlq: Cafe) -> None:
     result = dlq("show", "12345678")
 
     assert result.exit_code == 1
-    assert "There is no message 12345678 here just now" in result.stderr
+    assert "Message 12345678 was not found" in result.stderr
 
 
 def test_a_beginning_that_several_ids_have_is_not_enough(dlq: Cafe, dev: FakeAws) -> None:
@@ -256,7 +256,7 @@ def test_orders_are_sent_under_their_identity_and_time_and_the_rest_stays(dlq: C
 
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("3 messages sent again, in ")
-    assert "1 message left, which cannot be recorded as it is: quantity must be" in result.stderr
+    assert "1 message left, which cannot be recorded unchanged: quantity must be" in result.stderr
     by_id = {body["MessageId"]: body for body in sent(dev)}
     assert by_id[bare]["Message"] == json.loads(GOOD) | {"orderId": bare}
     assert by_id["m-1"] == json.loads(ENVELOPED)
@@ -272,7 +272,7 @@ def test_an_order_whose_id_belongs_to_another_one_would_come_back_and_stays(dlq:
     result = dlq("redrive")
 
     assert result.exit_code == 0, result.output
-    assert f"1 message left, which cannot be recorded as it is: {TAKEN}" in result.stderr
+    assert f"1 message left, which cannot be recorded unchanged: {TAKEN}" in result.stderr
     assert sent(dev) == [json.loads(ENVELOPED)]
     assert dev.bodies(dev.dead_letter_queue_url) == [OWN_ID]
     assert dlq("redrive", "--all").exit_code == 0
@@ -371,7 +371,7 @@ def test_ctrl_c_finishes_the_step_and_leaves_the_rest(
     result = dlq("redrive")
 
     assert result.exit_code == 130
-    assert "Stopped: 10 messages sent again; the others are where they were." in result.stderr
+    assert "Stopped: 10 messages sent again; the others are unchanged." in result.stderr
     assert len(sent(dev)) == 10
     assert len(dev.bodies(dev.dead_letter_queue_url)) == 15
 
@@ -393,7 +393,7 @@ def test_what_the_queue_refuses_stays(dlq: Cafe, dev: FakeAws, monkeypatch: pyte
 
 def test_a_message_is_deleted_only_after_it_was_sent(dev: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     dev.put(GOOD)
-    monkeypatch.setattr(queues.Look, "delete", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(queues.Scan, "delete", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
 
     with pytest.raises(KeyboardInterrupt):
         letters(dev).redrive()

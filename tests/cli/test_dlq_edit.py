@@ -102,11 +102,11 @@ def test_a_file_stands_in_for_the_editor(dlq: Cafe, dev: FakeAws, tmp_path: Path
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        ("/nowhere/editor", "/nowhere/editor is not there"),
-        ("/bin/false", "ended with 1"),
+        ("/nowhere/editor", "/nowhere/editor was not found"),
+        ("/bin/false", "ended with exit code 1"),
         ("vi 'unclosed", "vi 'unclosed cannot be started"),
         ("/bin/true", "Nothing was changed, and nothing was sent."),
-        ("", "No editor can be opened here, because this is no terminal"),
+        ("", "No editor can be opened, because standard input is not a terminal"),
     ],
 )
 def test_an_editor_that_fails_changes_nothing(
@@ -128,7 +128,7 @@ def test_a_message_that_went_away_meanwhile_is_not_sent(dev: FakeAws) -> None:
     found = letters(dev).find(message_id)
     dev.sqs.purge_queue(QueueUrl=dev.dead_letter_queue_url)
 
-    with pytest.raises(Exception, match="no message"):
+    with pytest.raises(Exception, match="was not found"):
         letters(dev).replace(message_id, found)
 
     assert sent(dev) == []
@@ -172,7 +172,7 @@ def test_an_id_that_is_taken_is_refused(
     result = dlq("edit", conflicting, "--order-id", "O-8", "--yes")
 
     assert result.exit_code == 1
-    assert "The orderId O-8 is taken: give it another one, such as O-7.20" in result.stderr
+    assert "The orderId O-8 is in use: give it another one, such as O-7.20" in result.stderr
     assert unsent(dev)
 
 
@@ -233,7 +233,7 @@ def test_an_order_whose_id_belongs_to_no_other_one_keeps_it(
 
     order_id = "O-7" if "O-7" in body else message_id
     assert (result.exit_code, unsent(dev)) == (1, True)
-    assert f"The orderId must stay {order_id}: another one is another order." in result.stderr
+    assert f"The orderId must stay {order_id}: another id is another order." in result.stderr
 
 
 @pytest.mark.parametrize("body", ["poison", BAD.replace("O-8", "O 8")])
@@ -245,7 +245,7 @@ def test_a_message_that_names_no_valid_id_can_get_one(
     record(dev, "O-7", "Tea", 1)
     edit = ("edit", dev.put(body), "--file", str(corrected), "--yes", "--order-id")
 
-    assert "The orderId O-7 is taken" in dlq(*edit, "O-7").stderr
+    assert "The orderId O-7 is in use" in dlq(*edit, "O-7").stderr
     assert dlq(*edit, "O-9").exit_code == 0
     assert sent(dev)[0]["Message"] == json.loads(GOOD) | {"orderId": "O-9"}
 

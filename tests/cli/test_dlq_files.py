@@ -64,7 +64,7 @@ def test_what_is_no_ordinary_file_is_not_replaced(dlq: Cafe, dev: FakeAws, tmp_p
     result = dlq("export", str(pipe), "--yes")
 
     assert (result.exit_code, pipe.is_fifo()) == (2, True)
-    assert f"{pipe} is no ordinary file" in result.stderr
+    assert f"{pipe} is not a regular file" in result.stderr
     assert dlq("export", str(link), "--yes").exit_code == 0
     assert link.is_symlink()
     assert json.loads(file.read_text())["body"] == GOOD
@@ -182,8 +182,8 @@ def test_bad_lines_are_named_and_nothing_is_sent(dlq: Cafe, dev: FakeAws, tmp_pa
         "Line 3: quantity must be an integer",
         "Line 4: This is not JSON.",
         "Line 6: This is not a JSON object.",
-        "Line 7: `message_id` and `body` must be there",
-        "Line 8: `attributes` is not as",
+        "Line 7: `message_id` and `body` must be strings",
+        "Line 8: `attributes` must be as",
         "Nothing was sent, because 6 lines",
     ):
         assert sentence in result.stderr

@@ -128,7 +128,7 @@ def test_a_played_kitchen_leaves_the_orders_of_others_alone() -> None:
 def test_a_played_kitchen_works_until_all_orders_are_collected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(load_kitchen, "LOOK", 0)
+    monkeypatch.setattr(load_kitchen, "INTERVAL", 0)
     functions = FakeFunctions()
     staff = Staff(functions)
     staff.orders = [order("K42"), order("A01")]

@@ -87,7 +87,7 @@ def test_an_unexpected_error_is_a_sentence_without_a_traceback(cafe: Cafe, broke
 
     assert result.exit_code == 1
     assert result.stderr == (
-        "Unexpected RuntimeError: a [bold]mistake\\x1b (`--debug` shows where it comes from).\n"
+        "Unexpected RuntimeError: a [bold]mistake\\x1b (`--debug` prints the traceback).\n"
     )
 
 

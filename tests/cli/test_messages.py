@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.messages import Message, enveloped_as
+from cli.messages import Message, in_envelope
 from cli.terminal import plain
 from orders.exact_json import NumberText, encode
 from orders.message import Envelope
@@ -44,7 +44,7 @@ def bodies(draw: st.DrawFn) -> str:
     if draw(st.booleans()):
         text = json.dumps(text)
     if draw(st.booleans()):
-        text = enveloped_as(
+        text = in_envelope(
             draw(st.just(ENVELOPE) | st.just(FUTURE) | st.builds(Envelope, st.text(), TIMES)), text
         )
         if draw(st.booleans()):
@@ -62,15 +62,15 @@ def message(body: object) -> Message:
 def test_a_message_that_is_sent_again_stays_the_same_order(body: str) -> None:
     before = message(body)
 
-    again = replace(before, message_id="another", body=before.carried(), sent_at=SENT + 86_400_000)
+    again = replace(before, message_id="another", body=before.resendable(), sent_at=SENT + 86_400_000)
 
     assert again.order == before.order
     assert again.reason == before.reason
-    assert again.carried() == again.body  # the second time, nothing is left to do
+    assert again.resendable() == again.body  # the second time, nothing is left to do
 
 
 def test_a_bare_message_takes_its_identity_and_its_time_with_it() -> None:
-    carried = json.loads(message({"item": "Latte", "quantity": 1}).carried())
+    carried = json.loads(message({"item": "Latte", "quantity": 1}).resendable())
 
     assert carried["MessageId"] == "8f14e45f"
     assert carried["Timestamp"] == "2026-11-22T13:00:00.123Z"
@@ -92,7 +92,7 @@ BARE = {
 def test_a_bare_order_is_put_into_an_envelope_as_it_is(body: str) -> None:
     written = body if body.strip().startswith("{") else json.loads(body)
 
-    carried = message(body).carried()
+    carried = message(body).resendable()
 
     assert written.strip()[:-1] in carried
     assert len(carried.encode()) <= len(body.encode()) + 300
@@ -102,7 +102,7 @@ def test_a_bare_order_is_put_into_an_envelope_as_it_is(body: str) -> None:
 def test_identity_and_time_take_no_more_than_300_bytes(body: str, message_id: str) -> None:
     before = Message(message_id=message_id, body=body, sent_at=SENT)
 
-    after = before.carried()
+    after = before.resendable()
 
     assert len(after.encode(errors="replace")) <= len(body.encode(errors="replace")) + 300
 
@@ -118,9 +118,9 @@ REFUSED_BY_SQS = "\ud83d\udfff\ufffe\uffff"
 def test_characters_that_sqs_refuses_are_sent_as_escapes(first: str, envelope: Envelope | None) -> None:
     # The last of several members of one name counts, so this may be an order.
     text = f'{{"{first}": "{REFUSED_BY_SQS}", "note": "\uffff", "item": "Latte", "quantity": 1}}'
-    before = message(json.dumps(text) if envelope is None else enveloped_as(envelope, text))
+    before = message(json.dumps(text) if envelope is None else in_envelope(envelope, text))
 
-    again = replace(before, body=before.carried(), message_id="another")
+    again = replace(before, body=before.resendable(), message_id="another")
     corrected = before.corrected(before.editable())
 
     assert not set(REFUSED_BY_SQS) & set(again.body + corrected.body)
@@ -133,7 +133,7 @@ def test_characters_that_sqs_refuses_are_sent_as_escapes(first: str, envelope: E
     "body", ["poison", '{"item": "Latte", "quantity": 1', '"\\"{}\\""', "[]", "5", '{"n": NaN}']
 )
 def test_what_holds_no_json_object_is_sent_as_it_is(body: str) -> None:
-    assert message(body).carried() == body
+    assert message(body).resendable() == body
 
 
 NUMBER = "0.1234567890123456712345678901"
@@ -149,7 +149,7 @@ def test_numbers_are_shown_as_they_were_sent(number: str, form: str) -> None:
     text = f'{{"orderId": "O-1", "item": "Latte", "quantity": 0, "n": [{number}], "note": "Zo\\u00eb"}}'
     body = {
         "bare": text,
-        "in an envelope": enveloped_as(ENVELOPE, text),
+        "in an envelope": in_envelope(ENVELOPE, text),
         "in an envelope as an object": f'{{"Type": "Notification", "MessageId": "m-1", "Message": {text}}}',
         "in a JSON string": json.dumps(text),
     }[form]
@@ -184,18 +184,18 @@ def test_a_message_of_many_levels_is_shown_as_it_is() -> None:
 
 
 def test_the_time_that_is_taken_instead_of_one_in_the_future_goes_with_the_message() -> None:
-    before = message(enveloped_as(FUTURE, '{"item": "Latte", "quantity": 1}'))
+    before = message(in_envelope(FUTURE, '{"item": "Latte", "quantity": 1}'))
 
-    again = replace(before, body=before.carried(), sent_at=SENT + 86_400_000)
+    again = replace(before, body=before.resendable(), sent_at=SENT + 86_400_000)
 
     assert (before.ignored_time, again.ignored_time) == (FUTURE.timestamp, None)
     assert again.ordered_at == before.ordered_at == before.sent
 
 
 def test_what_is_in_an_envelope_is_not_touched() -> None:
-    body = enveloped_as(ENVELOPE, ' {"item" : "Latte", "quantity": 1.0}')
+    body = in_envelope(ENVELOPE, ' {"item" : "Latte", "quantity": 1.0}')
 
-    assert message(body).carried() == body
+    assert message(body).resendable() == body
 
 
 @given(bodies())
@@ -219,7 +219,7 @@ def test_an_order_that_is_left_as_it_is_in_the_editor_stays_the_same(body: str) 
     [
         ({"orderId": "O-7", "item": "Latte", "quantity": 0}, "O-7"),
         ({"item": "Latte", "quantity": 0}, "8f14e45f"),
-        (json.loads(enveloped_as(ENVELOPE, '{"item": "Latte", "quantity": 0}')), ENVELOPE.message_id),
+        (json.loads(in_envelope(ENVELOPE, '{"item": "Latte", "quantity": 0}')), ENVELOPE.message_id),
         ("poison", "8f14e45f"),
     ],
 )
@@ -242,8 +242,8 @@ def _seven() -> str:
     "body",
     [
         {"orderId": "O-8", "item": "Latte", "quantity": 2, "price": 1},
-        enveloped_as(ENVELOPE, '{"orderId": "O-8", "item": "Latte", "quantity": 2}'),
-        enveloped_as(ENVELOPE, '{"item": "Latte", "quantity": 2}'),
+        in_envelope(ENVELOPE, '{"orderId": "O-8", "item": "Latte", "quantity": 2}'),
+        in_envelope(ENVELOPE, '{"item": "Latte", "quantity": 2}'),
     ],
 )
 def test_an_order_can_get_another_id_and_keeps_its_time(body: Any) -> None:
@@ -263,7 +263,7 @@ def test_an_id_that_is_none_can_be_corrected() -> None:
 
 
 def test_an_envelope_without_a_time_gets_the_messages_own() -> None:
-    before = message(enveloped_as(Envelope("m-1", "yesterday"), '{"item": "Latte", "quantity": 1}'))
+    before = message(in_envelope(Envelope("m-1", "yesterday"), '{"item": "Latte", "quantity": 1}'))
     assert before.reason == "The message has no valid time of sending."
 
     after = before.corrected(before.editable())

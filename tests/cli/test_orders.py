@@ -35,7 +35,7 @@ def test_open_orders_are_listed_with_their_age_by_the_servers_clock(orders: Cafe
 def test_a_list_that_is_cut_says_so(orders: Cafe, staff: Staff) -> None:
     staff.totals = {"received": 300, "preparing": 0, "ready": 0}
     result = orders("list")
-    assert "299 more are open than are listed." in result.stderr
+    assert "299 more open orders are not listed." in result.stderr
 
 
 def test_numbers_in_a_document_stay_exact(orders: Cafe, staff: Staff) -> None:
@@ -101,7 +101,7 @@ def test_a_database_that_is_down_is_a_sentence_with_what_to_type(orders: Cafe, s
     staff.refusal = (503, {"message": "Orders are not available just now."})
     result = orders("ready", "K42")
     assert result.exit_code == 1
-    assert result.stderr == "Orders are not available just now. `cafe doctor` shows what is wrong.\n"
+    assert result.stderr == "Orders are not available just now. `cafe doctor` shows the cause.\n"
 
 
 def test_an_order_that_is_not_there_is_a_sentence(orders: Cafe, staff: Staff) -> None:

@@ -102,7 +102,8 @@ def test_less_storage_is_refused_without_asking_aws(aws: Account) -> None:
 def test_storage_that_grew_by_itself_is_a_lower_limit_for_a_change_only(aws: Account) -> None:
     aws.allocated = 42
     assert refusals(aws, databaseStorage="41") == [
-        "databaseStorage: the database has grown to 42 by itself, and cannot shrink: set it to at least that."
+        "databaseStorage: the database has grown to 42 automatically, and cannot shrink: "
+        "set it to at least that."
     ]
     assert found(aws, databaseStorage="42") == found(aws) == []
 
@@ -246,4 +247,4 @@ def test_a_state_that_cannot_be_read_is_a_warning(
 ) -> None:
     pulumi(tmp_path, "exit 255", monkeypatch)
     assert preflight.main(["dev"]) == 0
-    assert capsys.readouterr().err.startswith("Warning: nothing was checked beforehand")
+    assert capsys.readouterr().err.startswith("Warning: the deploy was not checked")

@@ -13,7 +13,7 @@ import pytest
 
 from cli import account_checks, preflight, stack
 from cli.doctor.context import State
-from cli.errors import AnswerError
+from cli.errors import OperationError
 from cli.restore import backups, deploys, lost, steps
 from cli.restore.deploys import Deploys
 from cli.restore.record import Record, Records
@@ -119,7 +119,7 @@ def rds(functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch) -> FakeRds:
     found = FakeRds()
     monkeypatch.setattr(administrator(), "rds", found, raising=False)
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
-    for module, name in ((backups, "POLL"), (lost, "POLL"), (lost, "ARRIVAL")):
+    for module, name in ((backups, "POLL"), (lost, "POLL"), (lost, "ARRIVAL_TIMEOUT")):
         monkeypatch.setattr(module, name, 0)
     monkeypatch.setattr(steps, "LATE_AFTER", timedelta(0))
     return found
@@ -162,8 +162,8 @@ def test_a_restore_to_a_time_takes_every_step(restore: Cafe, shop: Shop, rds: Fa
     assert shop.rows == {"o1": 1, "o2": 7, "o3": 1}
     assert shop.functions.states == ["Disabling", "Enabling"]
     assert shop.is_running
-    assert "1 order and 1 state came back from DynamoDB; 0 did not." in result.stdout
-    assert "of which the worker was paused for " in result.stdout.splitlines()[-1]
+    assert "1 order and 1 state restored from DynamoDB; 0 not restored." in result.stdout
+    assert "the worker was paused for " in result.stdout.splitlines()[-1]
 
 
 def test_a_restore_from_a_snapshot_of_an_unprotected_stack_is_one_deploy(
@@ -342,7 +342,7 @@ def test_a_restore_that_may_not_pause_the_schedule_does_not_claim_that_it_has(
     restore: Cafe, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_schedule: Schedule) -> None:
-        raise AnswerError("EventBridge: AccessDenied.")
+        raise OperationError("EventBridge: AccessDenied.")
 
     with monkeypatch.context() as patch:
         patch.setattr(Schedule, "pause", refuse)
@@ -357,7 +357,7 @@ def test_orders_that_do_not_come_back_are_named(restore: Cafe, shop: Shop) -> No
     shop.refuses = {"o3"}
     result = restore("--to", TO)
     assert result.exit_code == 1
-    assert "1 order of DynamoDB's did not come back, such as o3" in result.stderr
+    assert "1 order of DynamoDB's could not be restored, such as o3" in result.stderr
     assert shop.is_running
 
 
@@ -371,7 +371,7 @@ def test_an_order_that_cannot_be_sent_is_named_with_the_reason(restore: Cafe, sh
     )
     result = restore("--to", TO)
     assert result.exit_code == 1
-    assert "1 order could not be sent; o4: photo holds binary data" in result.stdout
+    assert "1 order could not be sent; o4: photo is binary data" in result.stdout
     assert shop.rows["o3"] == 1
 
 
@@ -395,12 +395,12 @@ def test_an_audit_that_does_not_end_well_is_a_no(restore: Cafe, shop: Shop) -> N
 @pytest.mark.parametrize(
     ("words", "exit_code", "sentence"),
     [
-        (("--to", "2026-11-26T16:00Z"), 1, "There is no automated backup of 2026-11-26"),
+        (("--to", "2026-11-26T16:00Z"), 1, "No automated backup has 2026-11-26"),
         (("--to", "soon"), 2, "is not a date or time"),
         (("--snapshot", "other"), 1, "Snapshot other does not exist in this account and region."),
         (("--snapshot", "deployed"), 1, "The database was made from snapshot deployed"),
         (("--snapshot", "new"), 1, "Snapshot new is creating."),
-        (("--to", TO, "--snapshot", "x"), 2, "Give one of --to, --snapshot and --cancel."),
+        (("--to", TO, "--snapshot", "x"), 2, "Use one of --to, --snapshot and --cancel."),
     ],
 )
 def test_what_cannot_be_restored_is_refused_before_anything_is_changed(
@@ -487,7 +487,7 @@ def test_the_local_stack_has_no_backups(cafe: Cafe) -> None:
     assert "The local stack has no backups" in result.stderr
 
 
-@pytest.mark.parametrize(("status", "sentence"), [(0, None), (3, "The deploy did not succeed")])
+@pytest.mark.parametrize(("status", "sentence"), [(0, None), (3, "The deploy failed")])
 def test_a_deploy_is_the_one_of_make_deploy(
     tmp_path: Path, dev: FakeAws, monkeypatch: pytest.MonkeyPatch, status: int, sentence: str | None
 ) -> None:
@@ -498,7 +498,7 @@ def test_a_deploy_is_the_one_of_make_deploy(
     monkeypatch.setattr(deploys, "REPOSITORY", tmp_path)
     target = Deploys(stack.load("dev"), yes=True, quiet=True)
     if sentence:
-        with pytest.raises(AnswerError, match=sentence):
+        with pytest.raises(OperationError, match=sentence):
             target.deploy(NEW)
     else:
         target.deploy({**NEW, "databaseStorage": "31"})
@@ -512,5 +512,5 @@ def test_settings_are_put_back_to_what_is_deployed(dev: FakeAws, pulumi: Pulumi)
     Deploys(stack.load("dev"), yes=True, quiet=True).put_back(["deletionProtection"])
     assert pulumi.words == ["config", "set", "deletionProtection", "true", "--stack", "dev"]
     pulumi.prints(exit_code=1)
-    with pytest.raises(AnswerError, match="set it to '' by hand"):
+    with pytest.raises(OperationError, match="set it to '' yourself"):
         Deploys(_stack_of(dev), yes=True, quiet=True).put_back(["databaseSnapshot"])

@@ -62,7 +62,7 @@ def test_a_file_left_by_a_killed_stack_is_not_taken_for_a_running_one(local_stac
     document["endpoint"] = "http://127.0.0.1:9"
     (local_stack / "stack.json").write_text(json.dumps(document))
 
-    with pytest.raises(SetUpError, match=r"does not run any more .*`make local`"):
+    with pytest.raises(SetUpError, match=r"has ended .*`make local`"):
         stack.load("local", local_stack)
 
 
@@ -70,7 +70,7 @@ def test_a_file_left_by_a_killed_stack_is_not_taken_for_a_running_one(local_stac
 def test_a_damaged_file_names_the_way_out(text: str, tmp_path: Path) -> None:
     (tmp_path / "stack.json").write_text(text)
 
-    with pytest.raises(SetUpError, match=r"stack\.json is not what the local mode writes: stop it with"):
+    with pytest.raises(SetUpError, match=r"stack\.json is invalid: stop it with"):
         stack.load("local", tmp_path)
 
 
@@ -130,7 +130,7 @@ def test_an_unknown_stack_is_called_unknown(pulumi: Pulumi) -> None:
     pulumi.prints(error="error: no stack named 'stage' found\n", exit_code=255)
 
     with pytest.raises(
-        SetUpError, match=r"no stack named stage: `pulumi stack ls`.*`make deploy STACK=stage`"
+        SetUpError, match=r"Stack stage does not exist: `pulumi stack ls`.*`make deploy STACK=stage`"
     ):
         stack.load("stage")
 

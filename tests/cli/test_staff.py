@@ -78,7 +78,8 @@ def test_a_role_is_changed_and_not_added(staff: Cafe, pool: Pool) -> None:
     staff("add", "ada@example.com", "--role", "manager")
     pool.accept("ada@example.com")
     assert (
-        "is staff now; where they are signed in, within 15 minutes" in staff("add", "ada@example.com").stdout
+        "is staff now; pages that are signed in follow within 15 minutes"
+        in staff("add", "ada@example.com").stdout
     )
     assert pool.groups("ada@example.com") == ["staff"]
     assert "is staff already" in staff("add", "ada@example.com").stdout

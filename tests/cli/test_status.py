@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-import cli.main
 from cli import terminal
+from cli.commands import status
 from tests.cli.conftest import Cafe
 from tests.cli.stand_in import FakeApi, Reply
 
@@ -102,11 +102,11 @@ def test_dead_letters_are_shown_by_what_they_need(shown: Any, answer: dict[str, 
     assert re.search(r"without a valid order +│ +2", text)
     assert re.search(r"with the id of another order +│ +1", text)
     assert re.search(r"waiting for a store +│ +3", text)
-    assert "not looked at yet" not in text
+    assert "not read yet" not in text
     answer["sync"]["dead_lettered"] = 7
-    assert re.search(r"not looked at yet +│ +1", shown())
+    assert re.search(r"not read yet +│ +1", shown())
     del found["conflicting"]  # the previous release
-    assert re.search(r"not looked at yet +│ +2", shown())
+    assert re.search(r"not read yet +│ +2", shown())
 
 
 def test_times_are_those_of_the_reader(shown: Any) -> None:
@@ -137,7 +137,7 @@ def test_degraded_sources_are_named(shown: Any, answer: dict[str, Any]) -> None:
 
     assert re.search(r"TOTAL_ORDERS +│ +unknown", text)
 
-    assert "part of this is missing: rds, sqs" in text
+    assert "these could not be read: rds, sqs" in text
     assert re.search(r"Waiting in the queue +│ unknown", text)
     assert re.search(r"In sync +│ unknown", text)
 
@@ -191,8 +191,8 @@ def test_json_is_the_answer_itself(cafe: Cafe, api: FakeApi, answer: dict[str, A
             Reply(status=503, body={"message": "Nothing could be read"}),
             "503 Service Unavailable: Nothing could",
         ),
-        (Reply(status=200, body="<html>"), "not with JSON"),
-        (Reply(status=0), "was not reached"),
+        (Reply(status=200, body="<html>"), "did not return JSON"),
+        (Reply(status=0), "is not reachable"),
         (Reply(body=[]), "response is invalid at its top level"),
         (Reply(body={"metrics": [{"metric": "A", "count": "x"}]}), "response is invalid at metrics.0.count"),
     ],
@@ -212,7 +212,7 @@ def test_an_answer_that_is_no_answer_ends_with_1(
 def test_watch_refreshes_survives_a_failure_and_ends_with_a_sentence(
     cafe: Cafe, api: FakeApi, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(cli.main, "REFRESH", 0.01)
+    monkeypatch.setattr(status, "REFRESH", 0.01)
     replies = [Reply(status=503), Reply(body=answer), Reply(body=answer)]
 
     def next_reply() -> None:
@@ -226,7 +226,7 @@ def test_watch_refreshes_survives_a_failure_and_ends_with_a_sentence(
     result = cafe("status", "--watch")
 
     assert result.exit_code == 130
-    assert "answered 503" in result.stdout
+    assert "returned 503" in result.stdout
     assert result.stdout.count("TOTAL_ORDERS") >= 2
     assert re.fullmatch(r"Stopped: watched for \d s, \d+ updates\.\n", result.stderr)
 

@@ -36,7 +36,7 @@ NAMES = [
 def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     """A queue of moto's is exact at once."""
     monkeypatch.setattr(verify, "GRACE", 0.05)
-    monkeypatch.setattr(verify, "LOG_DELAY", 0.05)
+    monkeypatch.setattr(verify, "LOG_TIMEOUT", 0.05)
 
 
 @pytest.fixture(autouse=True)
@@ -111,9 +111,7 @@ def test_a_kitchen_that_does_not_answer_is_noticed(dev: FakeAws, kitchen: Staff)
     kitchen.refusal = (503, {"message": "The change is not confirmed."})
     checks = run(dev)
     assert failed(checks) == ["order_cancelled"]
-    assert (
-        checks["order_cancelled"].detail == "The change is not confirmed. `cafe doctor` shows what is wrong."
-    )
+    assert checks["order_cancelled"].detail == "The change is not confirmed. `cafe doctor` shows the cause."
 
 
 def test_json_is_one_document_and_progress_goes_to_standard_error(cafe: Cafe, dev: FakeAws) -> None:
@@ -294,16 +292,16 @@ def test_a_worker_that_logs_something_else_is_noticed(dev: FakeAws) -> None:
     ],
 )
 def test_only_the_line_of_this_order_counts(line: str, ours: bool) -> None:
-    assert verify._says_processed(line, "o-1") is ours
+    assert verify._is_processed(line, "o-1") is ours
 
 
 @pytest.mark.parametrize(
     ("page", "detail"),
     [
-        (Reply(status=403, body="<title>Cafe orders</title>", content_type="text/html"), "answered 403"),
-        (Reply(body={}), "answered 200 with application/json"),
+        (Reply(status=403, body="<title>Cafe orders</title>", content_type="text/html"), "returned 403"),
+        (Reply(body={}), "returned 200 with application/json"),
         (Reply(body="<title>Hello</title>", content_type="text/html"), "lacks <title>Cafe orders</title>"),
-        (Reply(status=0), "was not reached"),
+        (Reply(status=0), "is not reachable"),
     ],
 )
 def test_a_page_that_is_not_the_page_is_noticed(dev: FakeAws, api: FakeApi, page: Reply, detail: str) -> None:
@@ -319,10 +317,10 @@ def test_a_page_that_is_not_the_page_is_noticed(dev: FakeAws, api: FakeApi, page
     ("config", "detail"),
     [
         (Reply(status=404, body="<Error/>"), "returns 404 without the pages' settings"),
-        (Reply(status=0), "config.js was not reached"),
+        (Reply(status=0), "config.js is not reachable"),
         (Reply(body="export const settings = {"), "without the pages' settings"),
-        (Reply(body="export const settings = {'locale': 5};"), "holds no JSON"),
-        (Reply(body="export const settings = " + '{"a":' * 99_999 + "};"), "holds no JSON"),
+        (Reply(body="export const settings = {'locale': 5};"), "has no valid JSON"),
+        (Reply(body="export const settings = " + '{"a":' * 99_999 + "};"), "has no valid JSON"),
         (Reply(body="export const settings = {};"), "apiBase None, timeZone None, locale None, signIn"),
         (Reply(body=CONFIG.replace("en-US", "en-12")), "cannot use locale 'en-12'"),
         (Reply(body=CONFIG.replace('"en-US"', "5")), "cannot use locale 5"),
@@ -430,7 +428,7 @@ def test_a_locked_database_does_not_outlast_the_time_of_the_checks(
 
     run(dev, database=LOCAL_DATABASE)
 
-    assert database.arguments["read_timeout"] == verify.LEAST_READ  # the checks have 0.3 s
+    assert database.arguments["read_timeout"] == verify.MIN_READ_TIMEOUT  # the checks have 0.3 s
 
 
 def test_a_local_database_that_is_gone_is_a_no_with_the_reason(dev: FakeAws) -> None:
@@ -446,7 +444,7 @@ def test_the_local_stack_is_asked_with_its_own_administrator(local_stack: Path, 
 
     assert clients.sqs.meta.endpoint_url == f"http://127.0.0.1:{api.port}"
     assert clients.sqs.meta.region_name == REGION
-    credentials = clients._session.get_credentials()
+    credentials = clients.session.get_credentials()
     assert credentials is not None
     assert (credentials.access_key, credentials.secret_key) == ("test", "test")
 

@@ -92,7 +92,7 @@ def envelope(message: str, message_id: str, sent_at: datetime) -> str:
 
 def with_identity(body: str, message_id: str, sent_at: datetime) -> str:
     """Return a message with its id and time in the body, as `cafe dlq redrive` sends it."""
-    return Message(message_id=message_id, body=body, sent_at=round(sent_at.timestamp() * 1000)).carried()
+    return Message(message_id=message_id, body=body, sent_at=round(sent_at.timestamp() * 1000)).resendable()
 
 
 MALFORMED: dict[str, str] = {

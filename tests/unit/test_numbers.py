@@ -146,8 +146,8 @@ def test_a_number_that_dynamodb_can_hold_stays_exact(pipeline: Pipeline, numbers
     bare = Message(message_id="m-2", body=letter.text, sent_at=letter.sent_at)
     again = {
         "edited": letter.corrected(letter.editable()).body,
-        "redriven": letter.carried(),
-        "bare, redriven": bare.carried(),
+        "redriven": letter.resendable(),
+        "bare, redriven": bare.resendable(),
         **pipeline.replayed(order_id),
     }
     for how, body in again.items():

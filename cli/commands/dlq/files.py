@@ -1,25 +1,28 @@
 """`cafe dlq export` and `import`: dead letters in a file."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import plurals, stack
+from cli import plurals
 from cli.commands.dlq.options import QueueName, Rate, WhichQueue, opened
 from cli.dlq import render
 from cli.errors import CafeError
-from cli.options import DEFAULT_STACK, AsJson, Debug, Directory, SentenceGroup, StackName, Yes, examples
+from cli.options import SentenceGroup, Target, Yes, examples, on_stack
 from cli.progress import counting
-from cli.terminal import confirm, note, plain, print_json, say
+from cli.terminal import confirm, failed, note, plain, print_json, say, stopped
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-    from cli.dlq.files import Contents, Imported
+    from cli.dlq.files import Contents
 
-BAD_LINES = 20  # how many are named
+MAX_LINES = 20  # that are printed of each kind
+
+File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
 
 app = typer.Typer(cls=SentenceGroup)
 
@@ -27,131 +30,111 @@ app = typer.Typer(cls=SentenceGroup)
 @app.command(
     "export", epilog=examples("cafe dlq export letters.jsonl", "cafe dlq export letters.jsonl --stack prod")
 )
+@on_stack
 def export_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
-    queue: WhichQueue = QueueName.ORDERS,
-    yes: Yes = False,
-    stack_name: StackName = DEFAULT_STACK,
-    directory: Directory = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
+    target: Target, file: File, queue: WhichQueue = QueueName.ORDERS, yes: Yes = False
 ) -> None:
-    """Write all messages to a file, one JSON object per line, and leave them where they are.
+    """Write all messages to a file, one JSON object per line, and leave them in the queue.
 
-    Only you may read the file, because customers' names are in it. It appears whole or not at all.
+    Only you may read the file, because it contains customers' names. It is written completely or not at all.
     """
     from cli.dlq import files
-    from cli.queues import PASS
+    from cli.queues import LONG_HOLD
 
     files.check(file)
     if file.exists():
         confirm(f"Overwrite {plain(file)}?", yes=yes)
-    with opened(stack_name, directory, queue) as letters:
+    with opened(target, queue) as letters:
         with counting("Read", letters.depth().total) as advance:
-            listing = letters.listed(None, hold=PASS, advance=advance)
+            listing = letters.listed(None, hold=LONG_HOLD, advance=advance)
         if letters.stop.is_set():
             raise CafeError(
                 f"Stopped: {file} was not written, and all messages are visible again.", exit_code=130
             )
         files.write(file, listing.messages)
-    if as_json:
-        print_json(
-            {"file": str(file), "exported": len(listing.messages), "held_by_others": listing.held_by_others}
-        )
-    else:
-        say(f"{plurals.messages(len(listing.messages))} written to {plain(file)}.")
-    if listing.held_by_others:
-        note(render.held_by_others(listing.held_by_others, "not in the file"), style="yellow")
+    count, held = len(listing.messages), listing.held_by_others
+    target.print_result(
+        {"file": str(file), "exported": count, "held_by_others": held},
+        f"{plurals.messages(count)} written to {plain(file)}.",
+    )
+    if held:
+        note(render.held_by_others(held, "not in the file"), style="yellow")
 
 
 @app.command(
     "import",
     epilog=examples("cafe dlq import letters.jsonl", "cafe dlq import letters.jsonl --skip-bad --rate 50"),
 )
+@on_stack
 def import_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
+    target: Target,
+    file: File,
     rate: Rate = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Send the good lines, even if there are bad ones.")
     ] = False,
     yes: Yes = False,
-    stack_name: StackName = DEFAULT_STACK,
-    directory: Directory = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> None:
     """Send the orders of an exported, perhaps corrected, file to the worker, each under its id and time.
 
-    Every line is checked before the first is sent; bad lines are named, and then nothing is sent unless you
-    say so. What was sent already may be sent again: it is counted once. Exit code 1: not all lines were sent.
+    Every line is checked before the first is sent; if lines are bad, nothing is sent without `--skip-bad`.
+    Orders that were sent already may be sent again: they are counted once. Exit code 1: not all lines were
+    sent.
     """
-    from cli import aws
     from cli.dlq import files
     from cli.stopping import stopping
 
-    target = stack.load(stack_name, directory)
-    sqs, url = aws.Clients(target).sqs, target.output("queue_url")
+    sqs, url = target.clients.sqs, target.output("queue_url")
     contents = _read(file, sqs, url)
-    _name_bad_lines(contents)
+    _note_lines([f"Line {line}: {reason}" for line, reason in contents.bad.items()], "red")
     if contents.bad and not skip_bad:
-        note(
-            f"Nothing was sent, because {plurals.lines(len(contents.bad))} of {plain(file)} cannot be: "
-            "correct them, or send the others with `--skip-bad`.",
-            style="red",
-        )
-        if as_json:
+        if target.as_json:
             print_json({"sent": 0, "bad_lines": contents.bad})
-        raise typer.Exit(1)
-    for line, ignored in list(contents.ignored_times.items())[:BAD_LINES]:
-        note(f"Line {line}: {plain(render.ignored(ignored, contents.messages[line]))}", style="yellow")
-    if len(contents.ignored_times) > BAD_LINES:
-        note(f"and {plurals.lines(len(contents.ignored_times) - BAD_LINES)} more with a time in the future.")
+        raise failed(
+            f"Nothing was sent, because {plurals.lines(len(contents.bad))} of {plain(file)} cannot be: "
+            "correct them, or send the others with `--skip-bad`."
+        )
+    ignored = [
+        f"Line {line}: {render.ignored(time, contents.messages[line])}"
+        for line, time in contents.ignored_times.items()
+    ]
+    _note_lines(ignored, "yellow")
     count = len(contents.messages)
     if count:
         confirm(f"Send {plurals.orders(count)} to the worker of stack {target.name}?", yes=yes)
     with stopping() as stop, counting("Sent", count) as advance:
         imported = files.send(sqs, url, contents.messages, stop=stop, rate=rate, advance=advance)
-    if as_json:
-        seconds = round(imported.seconds, 3)
-        print_json(
-            asdict(imported)
-            | {"seconds": seconds, "bad_lines": contents.bad, "ignored_times": contents.ignored_times}
+    if target.as_json:
+        document = asdict(imported) | {"seconds": round(imported.seconds, 3)}
+        print_json(document | {"bad_lines": contents.bad, "ignored_times": contents.ignored_times})
+    sent = f"{imported.sent:,} of {plurals.orders(count)}"
+    if imported.interrupted:
+        raise stopped(
+            f"Stopped after line {imported.last_line}: {sent} {plurals.were(count)} sent. "
+            "Import the file again for the rest; an order that is sent twice is counted once."
         )
-    _end_import(imported, count, quiet=as_json)
-    if contents.bad:
+    if not target.as_json:
+        say(f"{sent} sent, in {imported.seconds:.1f} s.")
+    _note_lines([f"Line {line} was not sent: {reason}" for line, reason in imported.failures.items()], "red")
+    if imported.failures or contents.bad:
         raise typer.Exit(1)
 
 
 def _read(file: Path, sqs: "SQSClient", url: str) -> "Contents":
-    """Read a file of messages; lines with more bytes than the queue takes are bad ones."""
+    """Read a file of messages; those that are too large for the queue are bad lines."""
     from cli import aws, queues
     from cli.dlq import files
 
     contents = files.read(file)
     if contents.messages:
-        with aws.asking():
-            contents.refuse_larger_than(queues.room(sqs, url))
+        with aws.translated_errors():
+            contents.refuse_larger_than(queues.max_message_size(sqs, url))
     return contents
 
 
-def _end_import(imported: "Imported", count: int, *, quiet: bool) -> None:
-    if imported.interrupted:
-        note(
-            f"Stopped after line {imported.last_line}: "
-            f"{imported.sent:,} of {plurals.orders(count)} {plurals.were(count)} sent. "
-            "Import the file again for the rest; what was sent is counted once all the same."
-        )
-        raise typer.Exit(130)
-    if not quiet:
-        say(f"{imported.sent:,} of {plurals.orders(count)} sent, in {imported.seconds:.1f} s.")
-    for line, reason in list(imported.failures.items())[:BAD_LINES]:
-        note(f"Line {line} was not sent: {plain(reason)}", style="red")
-    if imported.failures:
-        raise typer.Exit(1)
-
-
-def _name_bad_lines(contents: "Contents") -> None:
-    for line, reason in list(contents.bad.items())[:BAD_LINES]:
-        note(f"Line {line}: {plain(reason)}", style="red")
-    if len(contents.bad) > BAD_LINES:
-        note(f"and {plurals.counted(len(contents.bad) - BAD_LINES, 'more bad line')}.", style="red")
+def _note_lines(sentences: Sequence[str], style: str) -> None:
+    """Print sentences about lines, and the number of those that are left out."""
+    for sentence in sentences[:MAX_LINES]:
+        note(plain(sentence), style=style)
+    if len(sentences) > MAX_LINES:
+        note(f"and {len(sentences) - MAX_LINES:,} more.", style=style)

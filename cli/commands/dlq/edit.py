@@ -1,0 +1,108 @@
+"""`cafe dlq edit`: correct the order in a message."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli import text_files
+from cli.commands.dlq.options import MessageId, QueueName, WhichQueue, opened
+from cli.commands.dlq.redrive import end
+from cli.dlq import render
+from cli.errors import OperationError
+from cli.options import SentenceGroup, Target, Yes, examples, on_stack
+from cli.terminal import confirm, note, plain, plain_lines, print_json, say
+
+if TYPE_CHECKING:
+    from cli.dlq.correction import Correction
+    from cli.messages import Message
+
+app = typer.Typer(cls=SentenceGroup)
+
+
+@app.command(
+    "edit",
+    epilog=examples(
+        "cafe dlq edit 8f14e45f",
+        "cafe dlq edit 8f14e45f --file corrected.json --yes",
+        "cafe dlq edit 8f14e45f --order-id 17.2026-11-22",
+    ),
+)
+@on_stack
+def edit_command(
+    target: Target,
+    message_id: MessageId,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Read the corrected order from this file, and open no editor.", show_default=False),
+    ] = None,
+    order_id: Annotated[
+        str | None,
+        typer.Option("--order-id", help="Give the order this id, and open no editor.", show_default=False),
+    ] = None,
+    queue: WhichQueue = QueueName.ORDERS,
+    yes: Yes = False,
+) -> None:
+    """Correct the order in a message in your editor, and send it again under the same time.
+
+    Its id stays the same, unless it belongs to another order: then give it one that is not in use. The order
+    is checked by the worker's rules before it is sent. Exit code 1: it still cannot be recorded, or the
+    message is gone; nothing was changed then.
+    """
+    from cli.dlq.correction import Correction
+    from cli.dlq.states import recorded, states
+    from orders.order import InvalidOrderError
+
+    with opened(target, queue) as letters:
+        message = letters.find(message_id)
+    state = states(target.stack, target.clients, [message])[message.message_id]
+    correction = Correction(
+        message=message, state=state, recorded=partial(recorded, target.stack, target.clients)
+    )
+    try:
+        if file is not None or order_id is not None:
+            text = text_files.read(file) if file else message.editable()
+            corrected = correction.apply(text, order_id)
+        else:
+            note(f"Message {message.message_id}: {plain(state.sentence)}")
+            corrected = _edited(correction, yes=yes)
+    except InvalidOrderError as error:
+        raise OperationError(f"{error} Nothing was sent.") from error
+    note(plain_lines("\n".join(render.before_sending(message, corrected))))
+    confirm("Send it to the worker, and delete the message here?", yes=yes)
+    with opened(target, queue) as letters:
+        moved = letters.replace(message.message_id, corrected)
+    if target.as_json:
+        print_json({"order_id": corrected.identity} | render.moved_document(moved))
+    elif moved.sent:
+        say(f"Sent: order {corrected.identity}.")
+    if moved.undeleted or moved.failures:
+        end(moved, must_send=True)
+
+
+def _edited(correction: "Correction", *, yes: bool) -> "Message":
+    """Open the editor until the order is valid, or the text stays the same; with `yes`, once.
+
+    Raises
+    ------
+    InvalidOrderError
+        The order is still invalid.
+    OperationError
+        The text stayed the same, or the user does not want to correct it again.
+    """
+    from cli.dlq import editor
+    from orders.order import InvalidOrderError
+
+    before, text = "", correction.message.editable()
+    while True:
+        before, text = text, editor.edit(text)
+        try:
+            return correction.apply(text)
+        except InvalidOrderError as error:
+            if text == before:
+                raise OperationError("Nothing was changed, and nothing was sent.") from error
+            if yes:
+                raise
+            note(plain(error), style="red")
+        confirm("Correct it again?", yes=False)

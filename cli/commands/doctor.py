@@ -1,0 +1,51 @@
+"""`cafe doctor`: check a stack."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from cli.options import SentenceGroup, Target, examples, on_stack
+from cli.terminal import plain, print_json, say
+
+if TYPE_CHECKING:
+    from cli.doctor.findings import Finding
+
+SIGNS = {"ok": ("✓", None), "warn": ("!", "yellow"), "bad": ("✗", "red")}
+
+app = typer.Typer(cls=SentenceGroup)
+
+
+@app.command("doctor", epilog=examples("cafe doctor", "cafe doctor --stack prod --json"))
+@on_stack
+def doctor_command(target: Target) -> None:
+    """Report what is wrong with the system, and which command to type next.
+
+    It changes nothing, and places no order: `cafe verify` does. Exit code 1: something is bad.
+    """
+    from cli import http
+    from cli.doctor.context import Context, State
+    from cli.doctor.findings import findings
+
+    found: list[Finding] = []
+    with http.client(target.stack.endpoint) as client:
+        for finding in findings(Context(target.stack, target.clients, client)):
+            found.append(finding)
+            if not target.as_json:
+                _say_finding(finding)
+    bad = sum(finding.state is State.BAD for finding in found)
+    warned = sum(finding.state is State.WARN for finding in found)
+    if target.as_json:
+        print_json({"stack": target.name, "ok": not bad, "findings": [asdict(finding) for finding in found]})
+    elif bad or warned:
+        say(f"{bad} bad, {warned} to check.", style="bold red" if bad else "bold yellow")
+    else:
+        say("All is well.", style="bold green")
+    raise typer.Exit(1 if bad else 0)
+
+
+def _say_finding(finding: "Finding") -> None:
+    sign, style = SIGNS[finding.state]
+    say(f"{sign} {finding.title:<19} {plain(finding.detail)}", style=style)
+    if finding.next:
+        say(f"{'':<21} → {plain(finding.next)}", style=style)

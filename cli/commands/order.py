@@ -1,0 +1,91 @@
+"""`cafe order`: place orders."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import MOST, SentenceGroup, Target, examples, on_stack, text
+from cli.plurals import orders, were
+from cli.progress import counting
+from cli.terminal import failed, plain, print_json, say, stopped
+
+# boto3, httpx and others take longer to import than most commands run, so each command imports its own.
+if TYPE_CHECKING:
+    from cli.traffic.send import Placed
+
+app = typer.Typer(cls=SentenceGroup)
+
+
+@app.command(
+    "order",
+    epilog=examples(
+        "cafe order Latte",
+        'cafe order "Flat White" --quantity 2 --customer Ada',
+        "cafe order Coffee --count 1000",
+        "cafe order Tea --stack dev --json",
+    ),
+)
+@on_stack
+def order_command(
+    target: Target,
+    item: Annotated[
+        str,
+        typer.Argument(
+            metavar="ITEM", callback=text, help="What to order, 1 to 100 characters.", show_default=False
+        ),
+    ],
+    quantity: Annotated[int, typer.Option(help="How many pieces, 1 to 1000.")] = 1,
+    customer: Annotated[
+        str | None,
+        typer.Option(callback=text, help="The customer's name; default: Guest.", show_default=False),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=MOST, help="How many such orders to place.")] = 1,
+) -> None:
+    """Place an order, or many equal ones.
+
+    An order that the API does not accept at once is retried for up to a minute, and never becomes two.
+    Exit code 1: the API did not accept all of them.
+    """
+    from cli import http
+    from cli.stopping import stopping
+    from cli.traffic.client import Order, OrderClient
+    from cli.traffic.send import CONNECTIONS, place_many
+
+    url = target.output("orders_url")
+    order = Order(item=item, quantity=quantity, customer_name=customer)
+    with (
+        http.client(target.stack.endpoint, CONNECTIONS) as connections,
+        counting("Sent", count) as advance,
+        stopping() as stop,
+    ):
+        client = OrderClient(connections, url, api_key=target.stack.orders_api_key)
+        placed = place_many(client, order, count, stop, lambda: advance(1))
+    if target.as_json:
+        print_json(_document(placed))
+    elif count == 1 and placed.accepted:
+        say(f"Order accepted: {plain(placed.order_ids[0])}")
+    elif placed.accepted:
+        say(
+            f"{placed.accepted:,} of {orders(count)} accepted in {placed.seconds:.1f} s "
+            f"({placed.accepted / placed.seconds:.0f} per second)"
+        )
+    if placed.interrupted:
+        raise stopped(
+            f"Stopped: {placed.accepted:,} of {orders(count)} {were(count)} accepted, no more were sent."
+        )
+    if placed.problem is not None:
+        raise failed(str(placed.problem), placed.problem.exit_code)
+
+
+def _document(placed: "Placed") -> dict[str, object]:
+    document: dict[str, object] = {
+        "requested": placed.requested,
+        "accepted": placed.accepted,
+        "order_ids": placed.order_ids,
+        "seconds": round(placed.seconds, 3),
+        "interrupted": placed.interrupted,
+    }
+    if placed.problem is not None:
+        document["error"] = str(placed.problem)
+        document["errors"] = getattr(placed.problem, "fields", {})
+    return document

@@ -1,0 +1,40 @@
+"""`cafe worker`: pause and resume the worker."""
+
+import typer
+
+from cli.options import SentenceGroup, Target, examples, on_stack
+
+app = typer.Typer(
+    cls=SentenceGroup,
+    no_args_is_help=True,
+    help="Pause the worker, so that orders wait in the queue, and resume it.",
+    epilog=examples("cafe worker pause", "cafe worker resume"),
+)
+
+
+@app.command("pause", epilog=examples("cafe worker pause", "cafe worker pause --stack prod"))
+@on_stack
+def pause_command(target: Target) -> None:
+    """Take no more orders from the queue; they wait there, for up to fourteen days, and none is lost.
+
+    Orders that the worker has already are still recorded.
+    """
+    from cli.worker import DISABLED
+
+    _switch(target, DISABLED, "The worker is paused; orders wait in the queue.")
+
+
+@app.command("resume", epilog=examples("cafe worker resume", "cafe worker resume --stack prod"))
+@on_stack
+def resume_command(target: Target) -> None:
+    """Take orders from the queue again."""
+    from cli.worker import ENABLED
+
+    _switch(target, ENABLED, "The worker takes orders.")
+
+
+def _switch(target: Target, state: str, sentence: str) -> None:
+    from cli.worker import switch
+
+    switch(target.clients.functions, target.output("worker_mapping"), state)
+    target.print_result({"stack": target.name, "state": state}, sentence)
