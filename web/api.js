@@ -9,14 +9,6 @@ const TIMEOUT = 10_000; // milliseconds
 /** The API responds with 403. */
 export class Refused extends Error {}
 
-export class HttpError extends Error {
-  /** @param {number} status */
-  constructor(status) {
-    super(`The order service reports an error (${status})`);
-    this.status = status;
-  }
-}
-
 /**
  * Send one request; renew a refused access token once.
  * @param {string} path
@@ -53,7 +45,7 @@ export async function send(path, { signIn = null, headers = {}, ...options } = {
  * @param {string} path
  * @param {ApiOptions & { etag?: string | null, parse: (body: Body) => Data }} options
  * @returns {Promise<{ data: Data | null, etag: string | null, age: number }>}
- * @throws {SignInNeeded | Refused | Error} the latter with a sentence for the page
+ * @throws {SignInNeeded | Refused | Error} the latter with a sentence for the page, and the status as `cause`
  */
 export async function read(path, { etag = null, headers = {}, parse, ...options }) {
   const response = await send(path, { ...options, headers: etag === null ? headers : { ...headers, "If-None-Match": etag } });
@@ -62,7 +54,7 @@ export async function read(path, { etag = null, headers = {}, parse, ...options 
   if (response.status === 304 && etag !== null) return { data: null, etag, age };
   if (response.status === 401) throw new SignInNeeded();
   if (response.status === 403) throw new Refused();
-  if (!response.ok) throw new HttpError(response.status);
+  if (!response.ok) throw new Error(`The order service reports an error (${response.status})`, { cause: response.status });
   try {
     return { data: parse(await response.json()), etag: response.headers.get("ETag"), age };
   } catch {

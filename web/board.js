@@ -49,8 +49,6 @@ export function showFlow(status) {
 
 /** Rows by the order's id. @type {Map<string, HTMLTableRowElement>} */
 const rows = new Map();
-/** When orders were placed, by the element that shows the age. @type {WeakMap<Element, Date>} */
-const placed = new WeakMap();
 const body = element("rows");
 
 function createRow() {
@@ -70,21 +68,15 @@ function createRow() {
 
 /** @param {HTMLTableRowElement} row @param {StatusOrder} order */
 function fillRow(row, { item, quantity, customer, createdAt }) {
-  const [quantityCell, itemCell, customerCell, whenCell] = row.cells;
-  write(quantityCell, quantity);
-  write(itemCell, item);
-  write(customerCell, customer);
-  const [time, age] = whenCell.children;
+  for (const [index, text] of [quantity, item, customer].entries()) write(row.cells[index], text);
+  const [time] = row.cells[3].children;
   write(time, createdAt ? `${dayText(createdAt)}, ${timeText(createdAt)}` : "time unknown");
-  if (!createdAt) return;
-  mark(time, "datetime", createdAt.toISOString());
-  placed.set(age, createdAt);
+  if (createdAt) mark(time, "datetime", createdAt.toISOString());
 }
 
 export function showAges() {
-  for (const age of body.getElementsByClassName("age")) {
-    const date = placed.get(age);
-    if (date) write(age, ageText(date));
+  for (const time of body.getElementsByTagName("time")) {
+    if (time.dateTime && time.nextElementSibling) write(time.nextElementSibling, ageText(new Date(time.dateTime)));
   }
 }
 

@@ -21,6 +21,12 @@ function shape(name, attributes) {
   return made;
 }
 
+/** Remove or add children at the end. @param {Element} parent @param {number} count @param {() => Element} create */
+function resize(parent, count, create) {
+  while (parent.childElementCount > count) parent.lastElementChild?.remove();
+  while (parent.childElementCount < count) parent.append(create());
+}
+
 /** @param {number} value */
 const percent = (value) => `${value.toFixed(2)}%`;
 
@@ -105,12 +111,11 @@ export function arrangeLabels() {
 /** @param {Status["hours"]} hours */
 function listHours(hours) {
   const body = element("hours-rows");
-  while (body.childElementCount > hours.length) body.lastElementChild?.remove();
-  while (body.childElementCount < hours.length) {
+  resize(body, hours.length, () => {
     const hour = make("th");
     hour.setAttribute("scope", "row");
-    body.append(make("tr", "", hour, make("td", "number")));
-  }
+    return make("tr", "", hour, make("td", "number"));
+  });
   [...hours].reverse().forEach(({ name, count }, index) => {
     const [hour, number] = body.children[index].children;
     write(hour, hourText(name, "full"));
@@ -128,12 +133,11 @@ export function showItems(items, isKnown) {
   listed = key;
   const list = element("items");
   const most = Math.max(1, ...items.map(({ quantity }) => quantity));
-  while (list.childElementCount > items.length) list.lastElementChild?.remove();
-  while (list.childElementCount < items.length) {
+  resize(list, items.length, () => {
     const bar = shape("svg", { "aria-hidden": "true" });
     bar.append(shape("rect", { height: "100%", rx: 2 }));
-    list.append(make("li", "", make("span", "item"), bar, make("b")));
-  }
+    return make("li", "", make("span", "item"), bar, make("b"));
+  });
   items.forEach(({ item, quantity }, index) => {
     const [name, bar, number] = list.children[index].children;
     write(name, item);

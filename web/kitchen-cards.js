@@ -230,7 +230,10 @@ export class Board {
 
   #arrange() {
     const places = new Map([...this.#cards.values()].map(({ card }) => [card, card.getBoundingClientRect()]));
-    const restoreFocus = this.#focusKeeper();
+    const focus = document.activeElement;
+    const focused = focus?.closest(".card");
+    const column = focused?.parentElement;
+    const index = focused && column ? [...column.children].indexOf(focused) : -1;
     const kept = new Set();
     for (const { list, orders } of this.#lists()) {
       /** @type {HTMLElement | null} */
@@ -246,24 +249,13 @@ export class Board {
       this.#cards.delete(id);
     }
     this.#showCounts();
-    restoreFocus();
+    if (focused && column && document.activeElement !== focus) {
+      const near = column.children[Math.min(index, column.childElementCount - 1)]?.querySelector(".next");
+      const target = focused.isConnected ? focus : (near ?? column.closest("section")?.querySelector("h2"));
+      if (target instanceof HTMLElement) target.focus({ preventScroll: true });
+    }
     if (this.#isFilled) this.#glide(places); // the first cards are not animated
     this.#isFilled = this.#kitchen.known;
-  }
-
-  /** Return what gives the focus back to its card, or to the card that takes its place. */
-  #focusKeeper() {
-    const focus = document.activeElement;
-    const card = focus?.closest(".card");
-    const list = card?.parentElement;
-    if (!(focus instanceof HTMLElement) || !card || !list) return () => {};
-    const index = [...list.children].indexOf(card);
-    return () => {
-      if (document.activeElement === focus) return;
-      const near = list.children[Math.min(index, list.childElementCount - 1)];
-      const target = card.isConnected ? focus : find(near ? ".next" : "h2", HTMLElement, near ?? list.closest("section") ?? document);
-      target.focus({ preventScroll: true });
-    };
   }
 
   /** Let cards glide to their places, and remember when they arrived. @param {Map<Element, DOMRect>} places */

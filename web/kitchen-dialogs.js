@@ -118,10 +118,8 @@ function row(order, recall) {
     make("small", "", `${STATE_WORDS[order.state]} ${when}${order.reason ? `: ${order.reason}` : ""}`));
   const line = make("li", "", summary);
   line.dataset.state = order.state;
-  if (order.recall_to) {
-    const words = backTo(order.recall_to);
-    line.append(choice(words, `${words}: ${title(order)}`, () => recall(order)));
-  }
+  const words = order.recall_to && backTo(order.recall_to);
+  if (words) line.append(choice(words, `${words}: ${title(order)}`, () => recall(order)));
   return line;
 }
 

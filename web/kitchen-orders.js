@@ -21,11 +21,10 @@ const MINUTE = 60_000;
 /** @param {Order | undefined} order */
 const isOpen = (order) => order !== undefined && order.state in NEXT;
 
+/** @param {Order} order */
+const age = (order) => `${placedAt(order)} ${order.order_id}`;
 /** @param {Order} one @param {Order} other */
-function byAge(one, other) {
-  const [a, b] = [one, other].map((order) => `${placedAt(order)} ${order.order_id}`);
-  return a < b ? -1 : a > b ? 1 : 0;
-}
+const byAge = (one, other) => (age(one) < age(other) ? -1 : 1);
 
 export class Kitchen {
   /** The newest known version of each order. @type {Map<string, Order>} */

@@ -324,12 +324,7 @@ window.addEventListener("offline", () => {
 });
 
 /** The reason why the last sign-in failed. */
-let signInWords = "";
-try {
-  await signIn?.finish();
-} catch (error) {
-  signInWords = messageOf(error);
-}
+let signInWords = (await signIn?.finish().catch((/** @type {Error} */ error) => error.message)) || "";
 showSound();
 stayAwake();
 const isOpen = () => OPEN.some((state) => kitchen.column(state).length > 0);

@@ -186,9 +186,7 @@ function tick() {
   showUpdated();
 }
 
-if (document.documentElement.classList.contains("kiosk")) {
-  stayAwake();
-}
+if (document.documentElement.classList.contains("kiosk")) stayAwake();
 keepFitting(arrangeLabels);
 write(element("zone"), `Times are in the time zone ${timeZone.replaceAll("_", " ")}.`);
 element("pause").addEventListener("click", togglePause);
@@ -203,12 +201,7 @@ window.addEventListener("offline", () => {
 });
 
 /** The reason why the last sign-in failed. */
-let signInWords = "";
-try {
-  await signIn?.finish();
-} catch (error) {
-  signInWords = error instanceof Error ? error.message : String(error);
-}
+let signInWords = (await signIn?.finish().catch((/** @type {Error} */ error) => error.message)) || "";
 const polling = poll(request, showResponse, showFailure, {
   every: (failures) => (failures > 0 || now() - changedAt < IDLE_AFTER ? ACTIVE_POLL : about(IDLE_POLL)),
 });

@@ -46,16 +46,10 @@ function use(name, isUsable, otherwise) {
   return otherwise;
 }
 
-function serialize() {
-  try {
-    return JSON.stringify(config);
-  } catch {
-    return null;
-  }
-}
-
 /** What config.js exports; null where it cannot be used. @type {Record<string, unknown> | null} */
 let config = null;
+/** The same as JSON, to compare it with that of a later deploy. */
+export let deployed = "null";
 const late = new Promise((_, reject) => {
   setTimeout(reject, TIMEOUT, new Error(`no response within ${TIMEOUT / 1000} s`));
 });
@@ -63,6 +57,7 @@ try {
   const exports = await Promise.race([import("./config.js"), late]);
   if (exports.settings === null || typeof exports.settings !== "object") throw new TypeError("it exports no settings");
   config = exports.settings;
+  deployed = JSON.stringify(config);
 } catch (error) {
   console.error("config.js cannot be used:", error);
 }
@@ -77,6 +72,3 @@ export const settings = {
   overdueMinutes: use("overdueMinutes", isMinutes, 6),
   ordersApiKey: use("ordersApiKey", isBoolean, false),
 };
-
-/** The settings of config.js as JSON, to compare with those of a later deploy. */
-export const deployed = serialize();

@@ -231,27 +231,21 @@ export function verdict(status, now) {
     hops.sync = "stuck";
     stuck.push(`RDS and DynamoDB are ${sync.words.replace("they differ", "not the same")}`);
   }
-  if (stuck.length) {
-    return { level: "stuck", words: clauses([...stuck, dead.waiting, dead.unseen]), hops };
-  }
+  if (stuck.length) return { level: "stuck", words: clauses([...stuck, dead.waiting, dead.unseen]), hops };
   if (dead.waiting || dead.unseen) {
     const waiting = dead.waiting && `${dead.waiting} and will be recorded automatically`;
     const unseen = dead.unseen && `${dead.unseen}; the reason will be known within a minute`;
     return { level: "busy", words: clauses([waiting, unseen]), hops };
   }
-  if (degraded.includes("sqs") || figures.waiting.value === null) {
-    return { level: "unknown", words: "It is unknown whether orders are waiting.", hops };
-  }
-  if (waiting + inFlight > 0) {
-    return { level: "busy", words: `About ${counted(waiting + inFlight, "order is", "orders are")} on the way.`, hops };
-  }
+  const isUnread = degraded.includes("sqs") || figures.waiting.value === null;
+  if (isUnread) return { level: "unknown", words: "It is unknown whether orders are waiting.", hops };
+  const moving = waiting + inFlight;
+  if (moving > 0) return { level: "busy", words: `About ${counted(moving, "order is", "orders are")} on the way.`, hops };
   const since = notComparedSince(status, now);
   const reason = status.unknownReason && `: ${status.unknownReason}`;
   const notCompared = since && `RDS and DynamoDB have not been compared since ${sinceText(since, now)}${reason}`;
-  if (degraded.length) {
-    return { level: "unknown", words: clauses(["no orders are known to be waiting", notCompared]), hops };
-  }
-  if (notCompared) return { level: "unknown", words: sentence(notCompared), hops };
+  const known = degraded.length ? "no orders are known to be waiting" : null;
+  if (known || notCompared) return { level: "unknown", words: clauses([known, notCompared]), hops };
   return { level: "good", words: figures.total.value === 0 ? "Ready for the first order." : "All orders are recorded.", hops };
 }
 

@@ -1,6 +1,6 @@
 /** A customer's own order. The token after the # identifies it; it is sent in a header, which no log contains. */
 
-import { HttpError, read } from "./api.js";
+import { read } from "./api.js";
 import { element, mark, write } from "./dom.js";
 import { exactTimeText, now, numberText, setClock, timeText } from "./formats.js";
 import { about, poll } from "./polling.js";
@@ -108,10 +108,9 @@ function showGone(headline, words) {
 
 /** @param {Error} error @param {number} failures */
 function showFailure(error, failures) {
-  const isGone = error instanceof HttpError && error.status === GONE;
-  if (error instanceof SignInNeeded || isGone) {
+  if (error instanceof SignInNeeded || error.cause === GONE) {
     polling.stop();
-    if (isGone) showGone("This order is closed", "It was collected or cancelled a while ago.");
+    if (error.cause === GONE) showGone("This order is closed", "It was collected or cancelled a while ago.");
     else showUnknown();
     return;
   }
