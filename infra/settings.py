@@ -124,10 +124,10 @@ FIELDS = {_key(name): name for name in Settings.__annotations__}
 _METADATA = {
     _key(name): hint.__metadata__ for name, hint in get_type_hints(Settings, include_extras=True).items()
 }
-PARSERS: Mapping[str, Callable[[str], Any]] = {key: metadata[0] for key, metadata in _METADATA.items()}
+PARSERS: Mapping[str, Callable[[str], Any]] = {key: parser for key, (parser, _) in _METADATA.items()}
+EFFECTS: Mapping[str, Effect] = {key: effect for key, (_, effect) in _METADATA.items()}
 RENAMED = {"dashboardSecondFactor": "dashboardMfa"}  # booleans, still accepted by their old names
 KEYS = {*PARSERS, *RENAMED}
-EFFECTS: Mapping[str, Effect] = {key: metadata[1] for key, metadata in _METADATA.items() if metadata[1:]}
 
 
 def load() -> Settings:
@@ -168,24 +168,24 @@ def parse(stack: str, configuration: Mapping[str, str], region: str | None = Non
         A setting is invalid, missing or unknown.
     """
     configuration = _with_new_names(configuration)
-    wrong = []
+    errors = []
     if not STACK_NAME.fullmatch(stack):
-        wrong.append(f"stack name {stack!r}: must be 1 to 16 of a-z, 0-9 and single hyphens, a letter first")
+        errors.append(f"stack name {stack!r}: must be 1 to 16 of a-z, 0-9 and single hyphens, a letter first")
     parsed: dict[str, Any] = {}
     for key, parser in PARSERS.items():
         if key not in configuration:
-            wrong.append(f"{key}: is missing; Pulumi.yaml has its default")
+            errors.append(f"{key}: is missing; Pulumi.yaml has its default")
             continue
         try:
             parsed[key] = parser(configuration[key])
         except parsers.EntriesError as error:
-            wrong += [f"{key}[{at}]: {rule}, not {_abbreviated(entry)}" for at, rule, entry in error.wrong]
+            errors += [f"{key}[{at}]: {rule}, not {_abbreviated(entry)}" for at, rule, entry in error.wrong]
         except ValueError as error:
-            wrong.append(f"{key}: {error}, not {_abbreviated(configuration[key])}")
-    wrong += [f"{_abbreviated(key)}: {_unknown(key)}" for key in configuration if key not in PARSERS]
-    wrong += _conflicts(parsed, region)
-    if wrong:
-        raise SettingsError("These settings are wrong:\n" + "\n".join(f"  {line}" for line in wrong))
+            errors.append(f"{key}: {error}, not {_abbreviated(configuration[key])}")
+    errors += [f"{_abbreviated(key)}: {_unknown(key)}" for key in configuration if key not in PARSERS]
+    errors += _conflicts(parsed, region)
+    if errors:
+        raise SettingsError("These settings are invalid:\n" + "\n".join(f"  {line}" for line in errors))
     return Settings(**{FIELDS[key]: value for key, value in parsed.items()})
 
 
@@ -211,7 +211,7 @@ def _conflicts(parsed: Mapping[str, Any], region: str | None) -> Iterator[str]:
         yield "batchWindow: must be at least 1 with a batchSize over 10 (a limit of Lambda)"
     access = parsed.get("dashboardAccess")
     if access == "public" and parsed.get("customerNames") == "full":
-        yield "customerNames: must be initial or none while dashboardAccess is public: anybody can read it"
+        yield "customerNames: must be initial or none while dashboardAccess is public (anyone can read it)"
     if access == "cidrs" and parsed.get("dashboardCidrs") == []:
         yield "dashboardCidrs: must contain a network while dashboardAccess is cidrs"
     if parsed.get("overdueMinutes", 1000) <= parsed.get("warnMinutes", 0):

@@ -62,11 +62,11 @@ def test_wrong_settings_are_reported_as_a_deploy_reports_them(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(stack: str, changes: object) -> dict[str, Any]:
-        raise pulumi.RunError("These settings are wrong:\n  timeZone: is missing")
+        raise pulumi.RunError("These settings are invalid:\n  timeZone: is missing")
 
     monkeypatch.setattr(recording, "record", refuse)
     assert recording.main(["dev"]) == 2
-    assert capsys.readouterr().err.startswith("These settings are wrong:")
+    assert capsys.readouterr().err.startswith("These settings are invalid:")
 
 
 def test_a_file_that_is_not_valid_yaml_is_named(
