@@ -3,14 +3,19 @@
 
 import { element, mark } from "./dom.js";
 
-const ONE_LINE = 31; // rem: as wide is a table whose orders have a line each
+const ONE_LINE = 31; // rem: a table at least this wide has one line for each order
 const TWO_LINES = 15;
 const STACKED = 16; // rem: a narrower list has each bar under its item
-const SMALLEST = 0.7; // of the text on a wall: where it takes less, the page is scrolled
+const MIN_SCALE = 0.7; // of the text size on a wall: where even this is too large, the page scrolls
 const STEP = 0.05;
 
 const figures = [...document.querySelectorAll("[data-figure]")];
 const root = document.documentElement;
+
+const isWall = () => root.classList.contains("wall");
+
+const remSize = () => parseFloat(getComputedStyle(root).fontSize);
+const remWidth = (element) => element.clientWidth / remSize();
 
 const scaleOf = (element, name) => Number(element.style.getPropertyValue(name) || 1);
 
@@ -18,94 +23,136 @@ function setScale(element, name, scale) {
   if (scaleOf(element, name) !== scale) element.style.setProperty(name, String(scale));
 }
 
-/** Return the width of an element's text. */
 function textWidth(element) {
   const range = document.createRange();
   range.selectNodeContents(element);
   return range.getBoundingClientRect().width;
 }
 
-/** Make each figure as large as the style wants it, or as its place allows. */
-export function fitFigures() {
-  const fits = figures.map((figure) => {
+/**
+ * Run measurements side by side. Each is a generator that alternates between writes and reads, writes first, with a
+ * `yield` in between: so all of them share one layout in each step.
+ */
+function run(measurements) {
+  let running = measurements.map((measurement) => measurement());
+  while (running.length > 0) running = running.filter((measurement) => !measurement.next().done);
+}
+
+/** Make each figure as large as the style allows, and as its parent has room for. */
+function* measureFigures() {
+  yield;
+  const scales = figures.map((figure) => {
     const room = figure.parentElement.clientWidth;
     const natural = textWidth(figure) / scaleOf(figure, "--fit");
     return natural > room && room > 0 ? Math.floor((room / natural) * 990) / 1000 : 1;
   });
-  figures.forEach((figure, index) => setScale(figure, "--fit", fits[index]));
+  yield;
+  figures.forEach((figure, index) => setScale(figure, "--fit", scales[index]));
 }
 
-const remSize = () => parseFloat(getComputedStyle(root).fontSize);
-const remOf = (element) => element.clientWidth / remSize();
-
-/** Return whether a place is narrower than its text, which happens only while words do not break. */
-function sticksOut(place) {
-  const { paddingLeft, paddingRight } = getComputedStyle(place);
-  const room = place.getBoundingClientRect().width - parseFloat(paddingLeft) - parseFloat(paddingRight);
-  return textWidth(place) > room + 0.05;
+/** Return whether a text is wider than its cell, as only a long word is while the list is `unbroken`. */
+function sticksOut(cell) {
+  const { paddingLeft, paddingRight } = getComputedStyle(cell);
+  const room = cell.getBoundingClientRect().width - parseFloat(paddingLeft) - parseFloat(paddingRight);
+  return textWidth(cell) > room + 0.05;
 }
 
-/** Count the texts in each part that have a word wider than their place. */
-function countBroken(list, parts) {
-  list.classList.add("unbroken");
-  const counts = parts.map((part) => [...part.querySelectorAll(".item, .customer, .price")].filter(sticksOut).length);
-  list.classList.remove("unbroken");
-  return counts;
-}
+const countBroken = (part) => [...part.querySelectorAll(".item, .customer, .price")].filter(sticksOut).length;
 
 /**
- * Give each of these parts of a list the least room in which no word breaks: data-fit, for which the style has a layout.
- * Where a word is longer than any room, it is the room in which the fewest words break, `usual` if others are no better.
+ * Give each part of a list the first layout (`data-fit`, from `first` to `last`) in which no word breaks. Where words
+ * break in every layout, choose the one with the fewest; among those, prefer `usual`.
  */
-export function fitWords(list, parts, least, most, usual) {
-  const best = new Map(parts.map((part) => [part, { room: usual, broken: Infinity }]));
+function* measureWords(list, parts, first, last, usual) {
+  const best = new Map(parts.map((part) => [part, { layout: usual, broken: Infinity }]));
+  list.classList.add("unbroken");
   let rest = parts;
-  for (let room = least; room <= most && rest.length > 0; room++) {
-    for (const part of rest) mark(part, "data-fit", String(room));
-    const counts = countBroken(list, rest);
-    rest = rest.filter((part, index) => {
-      const { broken } = best.get(part);
-      if (counts[index] < broken || (counts[index] === broken && room === usual)) best.set(part, { room, broken: counts[index] });
-      return counts[index] > 0;
+  for (let layout = first; layout <= last && rest.length > 0; layout++) {
+    for (const part of rest) mark(part, "data-fit", String(layout));
+    yield;
+    rest = rest.filter((part) => {
+      const broken = countBroken(part);
+      const least = best.get(part).broken;
+      if (broken < least || (broken === least && layout === usual)) best.set(part, { layout, broken });
+      return broken > 0;
     });
+    yield;
   }
-  for (const [part, { room }] of best) mark(part, "data-fit", String(room));
+  list.classList.remove("unbroken");
+  for (const [part, { layout }] of best) mark(part, "data-fit", String(layout));
 }
 
-/** Give each order a line, two or three; on a wall one, and what is too long is cut off there. */
-export function fitRows() {
+/** Give each order one to three lines; on a wall one, which the style cuts off. */
+function* measureRows() {
   const table = element("table");
-  const width = remOf(table);
+  yield;
+  const width = remWidth(table);
+  yield;
   const least = isWall() || width >= ONE_LINE ? 1 : width >= TWO_LINES ? 2 : 3;
   mark(table, "data-fit", String(least));
-  fitWords(table, [...element("rows").rows], least, isWall() ? 0 : 3, isWall() ? 1 : Math.max(2, least));
+  yield* measureWords(table, [...element("rows").rows], least, isWall() ? 0 : 3, isWall() ? 1 : Math.max(2, least));
 }
 
-/** Put each bar beside its item (1), or under it where a word would break (2), and the number, too (3). */
-export function fitItems() {
+/** Put each bar beside its item (1), or below it where a word would break (2), and the number, too (3). */
+function* measureItems() {
   const list = element("items");
   const items = [...list.children];
-  const room = (fit) => mark(list, "data-fit", String(fit));
-  room(1);
-  if (remOf(list) >= STACKED && countBroken(list, items).every((count) => count === 0)) return;
-  room(2);
-  fitWords(list, items, 2, 3, 3);
+  mark(list, "data-fit", "1");
+  list.classList.add("unbroken");
+  yield;
+  const hasRoom = remWidth(list) >= STACKED && items.every((item) => countBroken(item) === 0);
+  yield;
+  list.classList.remove("unbroken");
+  if (hasRoom) return;
+  mark(list, "data-fit", "2");
+  yield* measureWords(list, items, 2, 3, 3);
+}
+
+/** The parts of the order board whose contents changed in this task. */
+const changed = new Set();
+
+function fitChanged() {
+  const measurements = [...changed];
+  changed.clear();
+  run(measurements);
+}
+
+/** Fit a part at the end of this task, together with the others that change in it. */
+function fitSoon(measurement) {
+  if (changed.size === 0) queueMicrotask(fitChanged);
+  changed.add(measurement);
+}
+
+export const fitFigures = () => fitSoon(measureFigures);
+export const fitRows = () => fitSoon(measureRows);
+export const fitItems = () => fitSoon(measureItems);
+
+function fitParts() {
+  for (const measurement of [measureFigures, measureRows, measureItems]) changed.add(measurement);
+  fitChanged();
+}
+
+/** Fit the words in the parts of a list: see `measureWords`. */
+export function fitWords(list, parts, first, last, usual) {
+  run([() => measureWords(list, parts, first, last, usual)]);
 }
 
 const overflows = (element) =>
   element.scrollHeight > element.clientHeight + 1 || element.scrollWidth > element.clientWidth + 1;
 
-const isWall = () => root.classList.contains("wall");
-
-/** Return whether everything can be seen at once. */
+/** Return whether everything is visible at once. */
 const fitsWall = () => ![document.body, ...document.querySelectorAll("main, section:not([hidden])")].some(overflows);
 
-/** On a wall: show everything at once, in smaller text if need be; where even that is not enough, a page to scroll. */
+/** On a wall, show everything at once, in smaller text if necessary; where that is not enough, let the page scroll. */
 export function fitWall(afresh = false) {
+  if (!afresh) {
+    if (!isWall()) return;
+    fitChanged();
+    if (fitsWall()) return;
+  }
   const wanted = root.classList.contains("kiosk") && matchMedia("(min-width: 40em)").matches;
-  if (!afresh && (!isWall() || fitsWall())) return;
   root.classList.toggle("wall", wanted);
-  for (let scale = afresh ? 1 : scaleOf(root, "--scale"); wanted && scale >= SMALLEST; scale -= STEP) {
+  for (let scale = afresh ? 1 : scaleOf(root, "--scale"); wanted && scale >= MIN_SCALE; scale -= STEP) {
     setScale(root, "--scale", scale);
     fitParts();
     if (fitsWall()) return;
@@ -115,28 +162,25 @@ export function fitWall(afresh = false) {
   fitParts();
 }
 
-function fitParts() {
-  fitFigures();
-  fitRows();
-  fitItems();
-}
-
-/** Measure again, and call `more`, when the screen, the size of text or a font is another. */
-export function keepFitting(more) {
+/** Fit the board, and call `afterwards`, when the window, the text size, a font or the width of a part changes. */
+export function keepFitting(afterwards) {
   let known = "";
+  const widths = new Map();
   const surroundings = () => [innerWidth, innerHeight, remSize() / scaleOf(root, "--scale")].join();
   const fitAll = () => {
     fitWall(true);
-    more();
+    afterwards();
     known = surroundings();
   };
-  const observer = new ResizeObserver(() => {
+  const observer = new ResizeObserver((entries) => {
+    const hasNewWidth = entries.some(({ target, contentRect }) => contentRect.width !== widths.get(target));
+    for (const { target, contentRect } of entries) widths.set(target, contentRect.width);
     if (surroundings() !== known) return fitAll();
-    fitParts();
-    more();
+    if (hasNewWidth) fitParts();
+    afterwards();
   });
-  for (const place of [element("table"), ...figures.map((figure) => figure.parentElement)]) observer.observe(place);
+  // It reports each of them once at the beginning.
+  for (const part of [element("table"), ...figures.map((figure) => figure.parentElement)]) observer.observe(part);
   window.addEventListener("resize", fitAll);
   document.fonts.addEventListener("loadingdone", fitAll);
-  fitAll();
 }
