@@ -114,5 +114,5 @@ lock: ## Pin the newest versions that pyproject.toml allows
 
 clean: ## Stop the local stack, and remove what was made in this directory
 	@if [ -x .venv/bin/cafe ]; then .venv/bin/cafe local stop || true; fi
-	@rm -rf .venv .venv-ministack scripts/js/node_modules .local .hypothesis .mypy_cache .pytest_cache .ruff_cache build test-results *.egg-info
+	@rm -rf .venv .venv-ministack scripts/js/node_modules .local .hypothesis .mypy_cache .pytest_cache .ruff_cache build *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

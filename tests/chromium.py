@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 
-import pytest
-from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Playwright
 
-from tests.waiting import LIMIT
-
-# What Debian, Ubuntu, Fedora and Google call it, the fastest first; on macOS it is an application and not on
-# the PATH.
+# Its names on Debian, Ubuntu, Fedora and of Google's packages, the fastest first; macOS has it in a folder.
 NAMES = (
     "chromium-headless-shell",
     "chromium",
@@ -40,27 +35,18 @@ def find_chromium() -> str | None:
 
 
 def launch(playwright: Playwright, *options: str) -> Browser:
-    """Start a headless browser that talks to nobody but the page's server.
+    """Start a headless browser that sends no requests of its own.
 
     Parameters
     ----------
     options
-        More options of Chromium's command line.
+        More command-line options of Chromium.
 
     Raises
     ------
     playwright.sync_api.Error
-        There is no Chromium on this machine.
+        Chromium is not installed.
     """
     # Chromium's sandbox does not start for root, as in most containers.
     sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     return playwright.chromium.launch(executable_path=find_chromium(), args=[*QUIET, *sandbox, *options])
-
-
-# A module at a time: Playwright's event loop must not be running when other tests start one.
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start Chromium for the tests of a module."""
-    expect.set_options(timeout=LIMIT * 1000)
-    with sync_playwright() as playwright, launch(playwright) as chromium:
-        yield chromium

@@ -23,7 +23,6 @@ pytest_plugins = [
     "tests.environment",
     "tests.time_limit",
     "tests.command",
-    "tests.chromium",
     "tests.local_stack",
     "tests.stores",
 ]

@@ -1,4 +1,4 @@
-"""A shop behind the screens: orders with states, and the API's responses about them."""
+"""A fake of the API behind the screens: orders with states in memory, and the responses about them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from tests.browser.responses import NOON, Answer
+from tests.browser.responses import LONG_ITEM, LONG_NAME, NOON, Json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 OPEN = ("received", "preparing", "ready")
 PER_STATE = 200
+Patch = tuple[str, dict[str, Any], dict[str, str]]  # the order's id, body and headers of a PATCH request
 
 
 def _time(moment: datetime) -> str:
@@ -21,30 +22,27 @@ def _time(moment: datetime) -> str:
 
 
 @dataclass
-class Shop:
-    """Return the API's responses for orders that a test adds and moves, at the time `now`."""
+class FakeOrderApi:
+    """Orders that a test adds and moves, and the API's responses about them at the time `now`."""
 
     now: datetime = NOON
-    orders: dict[str, Answer] = field(default_factory=dict)
+    orders: dict[str, Json] = field(default_factory=dict)
     delayed: set[str] = field(default_factory=set)  # ids
-    history: dict[str, list[Answer]] = field(default_factory=dict)
-    left_out: dict[str, int] = field(default_factory=dict)  # more orders of a state than are listed
-    patches: list[tuple[str, dict[str, Any], dict[str, str]]] = field(
-        default_factory=list
-    )  # id, body, headers
-    answers: dict[str, tuple[int, Answer]] = field(default_factory=dict)  # by Idempotency-Key
-    lost_answers: int = 0  # changes that are made, and whose response gets lost
-    track: Answer | int = HTTPStatus.UNAUTHORIZED  # of GET /track: an answer, or a status
+    history: dict[str, list[Json]] = field(default_factory=dict)
+    patches: list[Patch] = field(default_factory=list)
+    patch_responses: dict[str, tuple[int, Json]] = field(default_factory=dict)  # by Idempotency-Key
+    responses_to_lose: int = 0  # number of changes that are made without a response
+    track: Json | int = HTTPStatus.UNAUTHORIZED  # the response of GET /track, or its status
     track_tokens: list[str] = field(default_factory=list)
-    preparing: list[str] | None = None  # of GET /ready in place of the orders' numbers
+    preparing: list[str] | None = None  # GET /ready lists these in place of the orders' numbers
     ready: list[str] | None = None
 
     def add(
         self, number: str, item: str = "Latte", *, ago: float = 30, delayed: bool = False, **changes: object
-    ) -> Answer:
+    ) -> Json:
         """Add an order that was sent some seconds ago."""
         created = _time(self.now - timedelta(seconds=ago))
-        order: Answer = {
+        order: Json = {
             "order_id": f"order-{number}",
             "number": number,
             "state": "received",
@@ -66,7 +64,7 @@ class Shop:
         return order
 
     def move(self, number: str, state: str, reason: str | None = None) -> None:
-        """Change an order's state, as another screen does."""
+        """Change the state of an order, as another screen does."""
         order = next(order for order in self.orders.values() if order["number"] == number)
         version = max(order["version"] + 1, int(self.now.timestamp() * 1_000_000))
         change = {
@@ -83,7 +81,7 @@ class Shop:
         if state == "ready":
             order["ready_at"] = _time(self.now)
 
-    def kitchen(self) -> Answer:
+    def kitchen(self) -> Json:
         """Return the response of `GET /kitchen`."""
         by_age = sorted(self.orders.values(), key=lambda order: order["created_at"])
         states = {
@@ -92,7 +90,7 @@ class Shop:
             ]
             for state in OPEN
         }
-        totals = {state: len(orders) + self.left_out.get(state, 0) for state, orders in states.items()}
+        totals = {state: len(orders) for state, orders in states.items()}
         moved = sorted(
             (order for order in by_age if order["version"] > 1), key=lambda order: -order["version"]
         )
@@ -104,7 +102,7 @@ class Shop:
             "recent": moved,
         }
 
-    def numbers(self) -> Answer:
+    def numbers(self) -> Json:
         """Return the response of `GET /ready`."""
         orders = sorted(self.orders.values(), key=lambda order: order["state_at"])
         preparing = [order["number"] for order in orders if order["state"] == "preparing"]
@@ -118,15 +116,15 @@ class Shop:
             ],
         }
 
-    def patch(self, order_id: str, body: dict[str, Any], headers: Mapping[str, str]) -> tuple[int, Answer]:
+    def patch(self, order_id: str, body: dict[str, Any], headers: Mapping[str, str]) -> tuple[int, Json]:
         """Return the response of `PATCH /orders/{id}`, with its status."""
         self.patches.append((order_id, body, dict(headers)))
         key = headers["idempotency-key"]
-        if key not in self.answers:
-            self.answers[key] = self._change(self.orders[order_id], body, headers["if-match"])
-        return self.answers[key]
+        if key not in self.patch_responses:
+            self.patch_responses[key] = self._change(self.orders[order_id], body, headers["if-match"])
+        return self.patch_responses[key]
 
-    def _change(self, order: Answer, body: dict[str, Any], version: str) -> tuple[int, Answer]:
+    def _change(self, order: Json, body: dict[str, Any], version: str) -> tuple[int, Json]:
         if order["state"] == body["state"]:
             return HTTPStatus.OK, dict(order)
         if version != f'"{order["version"]}"':
@@ -135,10 +133,10 @@ class Shop:
         return HTTPStatus.OK, dict(order)
 
 
-def busy_shop() -> Shop:
-    """Return a shop as on a good morning, for pictures."""
-    shop = Shop()
-    received: list[tuple[str, str, str, int, int, Answer]] = [
+def busy_order_api() -> FakeOrderApi:
+    """Return the orders of a good morning, for screenshots and layout tests."""
+    api = FakeOrderApi()
+    received: list[tuple[str, str, str, int, int, Json]] = [
         ("K51", "Oluwaseun", "Flat white", 1, 402, {"table_number": 4}),
         ("K52", "Zoë", "Latte", 2, 215, {"note": "one with oat milk, please"}),
         ("K53", "Kenji", "Almond croissant", 1, 151, {}),
@@ -146,23 +144,38 @@ def busy_shop() -> Shop:
         ("K55", "Luca", "Latte", 3, 40, {}),
         ("K56", "Nora", "Masala chai", 1, 8, {"note": "no sugar"}),
     ]
-    preparing = [
-        ("K48", "Mei", "Cappuccino", 2, 330),
-        ("K50", "Asha", "Latte", 1, 240),
-    ]
+    preparing = [("K48", "Mei", "Cappuccino", 2, 330), ("K50", "Asha", "Latte", 1, 240)]
     ready = [
         ("K44", "Ida", "Flat white", 1, 205),
         ("K46", "Ravi", "Tea", 2, 118),
         ("K47", "Chloé", "Latte", 1, 35),
     ]
     for number, name, item, quantity, ago, attributes in received:
-        shop.add(number, item, ago=ago, customer_name=name, quantity=quantity, attributes=attributes)
+        api.add(number, item, ago=ago, customer_name=name, quantity=quantity, attributes=attributes)
     for number, name, item, quantity, ago in preparing:
-        shop.add(number, item, ago=ago, customer_name=name, quantity=quantity)
-        shop.move(number, "preparing")
+        api.add(number, item, ago=ago, customer_name=name, quantity=quantity)
+        api.move(number, "preparing")
     for number, name, item, quantity, waiting in ready:
-        shop.add(number, item, ago=waiting + 200, customer_name=name, quantity=quantity)
-        shop.now -= timedelta(seconds=waiting)
-        shop.move(number, "ready")
-        shop.now += timedelta(seconds=waiting)
-    return shop
+        api.add(number, item, ago=waiting + 200, customer_name=name, quantity=quantity)
+        api.now -= timedelta(seconds=waiting)
+        api.move(number, "ready")
+        api.now += timedelta(seconds=waiting)
+    return api
+
+
+def extreme_order_api() -> FakeOrderApi:
+    """Return orders with the longest texts in every state, one of them delayed."""
+    api = busy_order_api()
+    texts = ("Cappuccino", LONG_ITEM, "Almond croissant", "Karamellmacchiato", "Oluwaseun A.", LONG_NAME)
+    for number, text in enumerate(texts):
+        changes: Json = {"customer_name": texts[-number], "quantity": 1000, "attributes": {"note": text}}
+        state = OPEN[number % 3]
+        api.add(f"H{number}", text, state=state, ago=4_000, delayed=number == 3, **changes)
+    return api
+
+
+def track_response(state: str = "received", **changes: object) -> Json:
+    """Return a response of `GET /track`."""
+    now = _time(NOON)
+    usual = {"number": "K42", "state_at": now, "ready_at": None, "orders_before": 3, "usual_seconds": 250}
+    return {"now": now, "state": state, **usual, **changes}

@@ -1,4 +1,4 @@
-"""What is wrong with the layout of a page, found by measuring every text in it."""
+"""Find the faults in the layout of a page by measuring every text in it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-SETTLED = 5_000  # milliseconds; a page that is as it should be takes two frames
+SETTLED = 5_000  # milliseconds; a page without faults takes two frames
 
 FIND_FAULTS = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 
 
 def faults(page: Page) -> list[str]:
-    """Return what sticks out, overlaps, is cut off, or is broken although there is room."""
+    """Return the texts that stick out, overlap, are cut off, or break although there is room."""
     try:
-        # The page measures again in the frames after a change.
+        # The page measures its texts in the frames after a change.
         page.wait_for_function(f"() => ({FIND_FAULTS})().length === 0", polling=50, timeout=SETTLED)
     except PlaywrightTimeoutError:
         found: list[str] = page.evaluate(FIND_FAULTS)
@@ -27,7 +27,7 @@ def faults(page: Page) -> list[str]:
 
 
 def zoom_text(page: Page, factor: float) -> None:
-    """Show text larger, as a browser's text zoom does; 1 is the page's own size."""
+    """Enlarge the text, as the text zoom of a browser does; 1 is the page's own size."""
     page.evaluate(
         """(factor) => {
             const { style } = document.documentElement;

@@ -1,30 +1,30 @@
-"""Answers of the order-status API, as the page gets them."""
+"""Responses of `GET /order-status` and `GET /menu`, as the pages receive them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-Answer = dict[str, Any]
+Json = dict[str, Any]
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
-def order(order_id: str, item: str | None = "Latte", **changes: object) -> Answer:
+def order(order_id: str, item: str | None = "Latte", **changes: object) -> Json:
     """Return one of the recent orders."""
     usual = {"customer_name": "Asha", "item": item, "quantity": 1, "created_at": NOON.isoformat()}
     return {"order_id": order_id, **usual, **changes}
 
 
-def answer(
-    orders: list[Answer] | None = None,
+def order_status(
+    orders: list[Json] | None = None,
     *,
     total: int | None = None,
     today: int | None = None,
     yesterday: int | None = None,
     **changes: object,
-) -> Answer:
-    """Return an answer that fits these orders: all counted, nothing waiting, both stores in sync."""
+) -> Json:
+    """Return a response that fits these orders: all are counted, none is waiting, both stores are in sync."""
     count = len(orders or [])
     total = count if total is None else total
     today = count if today is None else today
@@ -41,15 +41,15 @@ def answer(
     }
 
 
-def sync(**changes: object) -> Answer:
-    """Return the figures of an order's way: nothing under way, nothing wrong."""
+def sync(**changes: object) -> Json:
+    """Return the figures of the pipeline: no order is in it, and nothing is wrong."""
     quiet = {"waiting": 0, "in_flight": 0, "dead_lettered": 0, "rds_orders": None, "dynamodb_orders": None}
     known = {"in_sync": True, "drift": 0, "drift_since": None, "unknown_since": None, "unknown_reason": None}
     return {**quiet, "dead_letters": None, **known, **changes}
 
 
-def unknown(*degraded: str) -> Answer:
-    """Return an answer in which nothing could be read but its own shape."""
+def degraded_status(*degraded: str) -> Json:
+    """Return a response without figures: these sources could not be read."""
     return {
         "metrics": None,
         "recent_orders": [],
@@ -61,15 +61,15 @@ def unknown(*degraded: str) -> Answer:
     }
 
 
-def hourly(counts: list[int], now: datetime = NOON) -> list[Answer]:
-    """Return counts as those of the last hours, the current one last."""
+def hourly(counts: list[int], now: datetime = NOON) -> list[Json]:
+    """Return these counts for the last hours, the current hour last."""
     ago = range(len(counts) - 1, -1, -1)
     hours = [f"{now - timedelta(hours=hours):%Y-%m-%dT%H}" for hours in ago]
     return [{"hour": hour, "count": count} for hour, count in zip(hours, counts, strict=True)]
 
 
-def busy_morning() -> Answer:
-    """Return an answer as on a good day in the cafe, for pictures."""
+def busy_morning() -> Json:
+    """Return the response of a good day, for screenshots and layout tests."""
     names = [
         "Asha K.",
         "Tomás R.",
@@ -95,7 +95,7 @@ def busy_morning() -> Answer:
     counts = [28, 22, 25, 31, 27, 14, 6, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 17, 38, 52, 41, 24, 9]
     total, today = 48_213, sum(counts[-12:])
     rds = {"count": total - 3, "as_of": (NOON - timedelta(seconds=40)).isoformat()}
-    return answer(
+    return order_status(
         orders,
         total=total,
         today=today,
@@ -112,11 +112,51 @@ def busy_morning() -> Answer:
     )
 
 
+def stuck_morning() -> Json:
+    """Return the response of a day on which orders wait, fail and are missing from a store."""
+    figures = sync(
+        waiting=12,
+        dead_lettered=3,
+        rds_orders={"count": 48_213, "as_of": NOON.isoformat()},
+        dynamodb_orders=48_208,
+        in_sync=False,
+        drift=5,
+        drift_since=(NOON - timedelta(minutes=20)).isoformat(),
+    )
+    return busy_morning() | {"sync": figures}
+
+
+HOSTILE = [
+    "<img src=x onerror=\"alert('ran')\">",
+    "</td></tr></table><script>alert('ran')</script>",
+    "<style>body { display: none }</style>",
+    "javascript:alert('ran')",
+    "{{constructor.constructor('alert(1)')()}} ${alert(1)}",
+    "abc\u202egnirts desrever\u202d\u2066",
+    "W" * 100,
+    "Z\u0351\u036b\u0343\u036a\u0302\u036b" * 12,
+    "👩‍🍳🧑🏽‍🍳 ☕️ عمر 李雷",
+    "  spaces  and\ttabs\nand lines  ",
+]
+
+
+def hostile_status() -> Json:
+    """Return a response with a hostile text in every field that takes one."""
+    return order_status(
+        [order(name, name, customer_name=name, quantity=1000) for name in HOSTILE],
+        total=123_456_789,
+        today=9_999_999,
+        degraded=[HOSTILE[0]],
+        hourly=[{"hour": name, "count": number} for number, name in enumerate(HOSTILE)],
+        top_items=[{"item": name, "quantity": 1_000_000} for name in HOSTILE[:5]],
+    )
+
+
 LONG_ITEM, LONG_NAME = "W" * 100, "M" * 100
 
 
-def extremes(figure: int = 987_654_321) -> Answer:
-    """Return an answer with the longest names and the same long figure everywhere."""
+def extremes(figure: int = 987_654_321) -> Json:
+    """Return a response with the longest names, and the same figure everywhere."""
     items = ("Cappuccino", LONG_ITEM, "Almond croissant", "Karamellmacchiato")
     names = ("Oluwaseun A.", LONG_NAME, "Guest", "Ada")
     orders = [
@@ -139,7 +179,7 @@ def extremes(figure: int = 987_654_321) -> Answer:
         drift=figure,
         drift_since=(NOON - timedelta(days=2)).isoformat(),
     )
-    return answer(
+    return order_status(
         orders,
         total=figure,
         today=figure,

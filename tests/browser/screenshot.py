@@ -1,4 +1,4 @@
-"""Make the README's pictures of the pages: make picture."""
+"""Take the README's pictures of the pages: make picture."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 from playwright.sync_api import sync_playwright
 
 from tests.browser import responses
-from tests.browser.fake_order_api import busy_shop
-from tests.browser.fake_site import Site, serve
+from tests.browser.fake_order_api import busy_order_api, track_response
+from tests.browser.fake_site import FakeSite, serve
 from tests.chromium import launch
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """One page as a device shows it."""
+    """A page on a device."""
 
     path: str
     width: int
     height: int
-    shown: str = 'body[data-state="live"]'  # there once the page has its first answer
+    ready: str = 'body[data-state="live"]'  # an element that appears with the first response
     dark: bool = False
-    tap: str = ""  # the name of a button to press first, and then what is there
-    tapped: str = ""
+    tap: str = ""  # the label of a button to press first
+    tapped: str = ""  # an element that appears then
 
 
 PICTURES = {
@@ -48,24 +48,23 @@ PICTURES = {
 TRACK = Picture(path="/track#token", width=330, height=510)
 # Responses of `GET /track` while an order is made.
 NOON = responses.NOON.isoformat()
-ORDER: responses.Answer = {"now": NOON, "number": "K50", "state_at": NOON, "usual_seconds": 240}
-STEPS: tuple[responses.Answer, ...] = (
-    {**ORDER, "state": "received", "orders_before": 3, "ready_at": None},
-    {**ORDER, "state": "preparing", "orders_before": 0, "ready_at": None},
-    {**ORDER, "state": "ready", "orders_before": None, "ready_at": NOON},
+STEPS = (
+    track_response("received", number="K50", usual_seconds=240),
+    track_response("preparing", number="K50", usual_seconds=240, orders_before=0),
+    track_response("ready", number="K50", orders_before=None, ready_at=NOON),
 )
 
 
-def prepare(site: Site) -> None:
-    """Let a site show made-up orders: a good morning."""
-    site.answer = responses.busy_morning()
-    site.shop = busy_shop()
-    site.shop.ready = ["K47", "K46", "K44"]
-    site.shop.preparing = ["K48", "K49", "K50"]
+def prepare(site: FakeSite) -> None:
+    """Set up the responses of a good morning."""
+    site.response = responses.busy_morning()
+    site.order_api = busy_order_api()
+    site.order_api.ready = ["K47", "K46", "K44"]
+    site.order_api.preparing = ["K48", "K49", "K50"]
 
 
 def open_page(browser: Browser, url: str, picture: Picture, *, dark: bool, frozen: bool) -> Page:
-    """Open a page as a device shows it, with its clock at noon if it is `frozen`."""
+    """Load a page on a device; `frozen` stops its clock at noon."""
     scheme: Literal["light", "dark"] = "dark" if dark or picture.dark else "light"
     page = browser.new_page(
         viewport={"width": picture.width, "height": picture.height},
@@ -77,7 +76,7 @@ def open_page(browser: Browser, url: str, picture: Picture, *, dark: bool, froze
     if frozen:
         page.clock.install(time=responses.NOON)
     page.goto(f"{url}{picture.path}")
-    page.locator(picture.shown).wait_for()
+    page.locator(picture.ready).wait_for()
     page.wait_for_function("() => document.fonts.status === 'loaded'")
     if picture.tap:
         page.get_by_role("button", name=picture.tap).click()
@@ -87,7 +86,7 @@ def open_page(browser: Browser, url: str, picture: Picture, *, dark: bool, froze
 
 
 def side_by_side(browser: Browser, pictures: list[bytes], target: Path) -> None:
-    """Write one picture (PNG) of several, from left to right."""
+    """Combine pictures into one (PNG), from left to right."""
     images = (f'<img src="data:image/png;base64,{base64.b64encode(each).decode()}">' for each in pictures)
     page = browser.new_page()
     page.set_content(f'<body style="display: inline-flex; gap: 16px; margin: 0">{"".join(images)}')
@@ -96,16 +95,16 @@ def side_by_side(browser: Browser, pictures: list[bytes], target: Path) -> None:
 
 
 def screenshots(directory: Path, origin: str | None = None, *, dark: bool = False) -> None:
-    """Write the pictures of all pages into a directory, which is made when it is missing.
+    """Write the pictures of all pages into a directory, which is created if it is missing.
 
     Parameters
     ----------
     directory
-        Where the pictures go, each with its page's name.
+        Directory for the pictures, each with the name of its page.
     origin
-        Address of a running stack's pages; None shows orders made up for the pictures.
+        Address of a running stack's pages; None: a fake site with fake orders.
     dark
-        Show every page as on a device that is set to dark colours.
+        Use dark colours for every page.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -123,16 +122,16 @@ def screenshots(directory: Path, origin: str | None = None, *, dark: bool = Fals
         if origin is None:
             steps = []
             for step in STEPS:
-                site.shop.track = step
+                site.order_api.track = step
                 steps.append(show(TRACK))
             side_by_side(browser, steps, directory / "track.png")
 
 
 def main() -> None:
-    """Read the command line and make the pictures."""
-    parser = argparse.ArgumentParser(description="Make pictures of the pages.")
+    """Read the command line and take the pictures."""
+    parser = argparse.ArgumentParser(description="Take pictures of the pages.")
     parser.add_argument("directory", type=Path, metavar="DIRECTORY")
-    parser.add_argument("--origin", help="address of a running stack's pages; without it, made-up orders")
+    parser.add_argument("--origin", help="address of a running stack's pages; default: a fake site")
     parser.add_argument("--dark", action="store_true", help="dark colours")
     arguments = parser.parse_args()
     screenshots(arguments.directory, arguments.origin, dark=arguments.dark)

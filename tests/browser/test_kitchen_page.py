@@ -1,4 +1,4 @@
-"""The kitchen's screen as a barista meets it: taps, other screens, sounds, and a network that goes away."""
+"""The kitchen screen: taps, concurrent changes by other screens, sounds, and a lost network."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.responses import NOON
-from tests.browser.test_order_status_page import HOSTILE
+from tests.browser.responses import HOSTILE, NOON
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
     from tests.browser.conftest import Board
-    from tests.browser.fake_order_api import Shop
+    from tests.browser.fake_order_api import FakeOrderApi
 
-POLL = 2_000  # milliseconds between two questions while an order is open
+POLL = 2_000  # milliseconds between two requests while an order is open
 HOLD = 1_500  # milliseconds after a touch in which no card moves
 
-# No jitter; and every tone that the page plays, by its frequency.
+# No jitter; records the frequency of every tone that the page plays.
 SETUP = """
 Math.random = () => 0.5;
 window.tones = [];
@@ -41,7 +40,7 @@ window.OscillatorNode = class extends Tone {
 
 @dataclass
 class Kitchen:
-    """The screen with the shop behind it; their clocks go together."""
+    """The screen and the API behind it; their clocks advance together."""
 
     board: Board
 
@@ -50,32 +49,32 @@ class Kitchen:
         return self.board.page
 
     @property
-    def shop(self) -> Shop:
-        return self.board.site.shop
+    def api(self) -> FakeOrderApi:
+        return self.board.site.order_api
 
     def open(self) -> None:
         """Open the screen, and wait for its first orders."""
         self.board.open("/kitchen")
-        expect(self.page.locator("#state")).to_have_text("Live")
+        expect(self.board.state).to_have_text("Live")
 
-    def wait(self, milliseconds: int = POLL) -> None:
-        """Let time pass, by default until the next response is on the screen."""
-        self.shop.now += timedelta(milliseconds=milliseconds)
+    def advance(self, milliseconds: int = POLL) -> None:
+        """Advance both clocks, by default until the screen shows the next response."""
+        self.api.now += timedelta(milliseconds=milliseconds)
         before = self.board.updated.text_content()
-        self.board.wait(milliseconds)
+        self.board.advance(milliseconds)
         if milliseconds >= POLL:
             expect(self.board.updated).not_to_have_text(before or "")
 
-    def skip(self, milliseconds: int) -> None:
-        """Let a long time pass at once; the time limit of a request under way would run out with it."""
-        self.shop.now += timedelta(milliseconds=milliseconds)
+    def fast_forward(self, milliseconds: int) -> None:
+        """Move both clocks forward at once; no request may be in flight, or it would time out."""
+        self.api.now += timedelta(milliseconds=milliseconds)
         self.page.clock.fast_forward(milliseconds)
 
     def column(self, state: str) -> Locator:
         return self.page.locator(f'section[data-column="{state}"]')
 
     def numbers(self, state: str) -> Locator:
-        """The pickup numbers in a column, from the top."""
+        """The pickup numbers in a column, from top to bottom."""
         return self.column(state).locator(".number")
 
     def card(self, number: str) -> Locator:
@@ -87,64 +86,64 @@ class Kitchen:
 
     @property
     def bar(self) -> Locator:
-        """The line at the bottom, which offers to undo and shows what went wrong."""
+        """The bar at the bottom, with the result of the last move and its undo."""
         return self.page.locator("#bar-words")
 
     @property
     def tones(self) -> list[int]:
-        """Take the tones that were played since the last look."""
+        """Take the tones that were played since the last call."""
         played: list[int] = self.page.evaluate("tones.splice(0)")
         return played
 
     @property
     def targets(self) -> list[Any]:
         """The target states that the screen has requested."""
-        return [body["state"] for _, body, _ in self.shop.patches]
+        return [body["state"] for _, body, _ in self.api.patches]
 
 
 @pytest.fixture
 def kitchen(board: Board) -> Kitchen:
-    """The screen, not opened yet; as on a tablet."""
+    """The screen on a tablet, not loaded yet."""
     board.page.add_init_script(SETUP)
     board.page.set_viewport_size({"width": 1180, "height": 820})
     return Kitchen(board)
 
 
 def test_an_order_is_moved_by_taps_undone_and_brought_back(kitchen: Kitchen) -> None:
-    kitchen.shop.add("K42", "Latte", quantity=2, attributes={"note": "oat milk", "table_number": 7})
-    kitchen.shop.add("K43", "Tea", ago=10)
+    kitchen.api.add("K42", "Latte", quantity=2, attributes={"note": "oat milk", "table_number": 7})
+    kitchen.api.add("K43", "Tea", ago=10)
     kitchen.open()
     expect(kitchen.card("K42")).to_contain_text("2 × Latte")
     expect(kitchen.card("K42").locator(".notes")).to_have_text("note oat milktable number 7")
     expect(kitchen.page.locator("#to-make")).to_have_text("Latte 2, Tea 1 still to make")
     expect(kitchen.page).to_have_title("2 to make · Kitchen")
 
-    kitchen.board.site.hold()
+    kitchen.board.site.hold_responses()
     kitchen.card("K42").dblclick()
     expect(kitchen.card("K42")).to_have_attribute("data-pending", "true")
-    expect(kitchen.numbers("received")).to_have_text(["K42", "K43"])  # it moves when it is confirmed
-    kitchen.board.site.let_go()
+    expect(kitchen.numbers("received")).to_have_text(["K42", "K43"])  # a card moves once it is confirmed
+    kitchen.board.site.release_responses()
     expect(kitchen.bar).to_have_text("K42 Asha: Making")
-    expect(kitchen.card("K42")).to_have_attribute("data-moved", "true")  # still under the finger
+    expect(kitchen.card("K42")).to_have_attribute("data-moved", "true")  # it stays under the finger for now
     kitchen.tap("K42")
-    kitchen.wait(HOLD)
+    kitchen.advance(HOLD)
     expect(kitchen.numbers("preparing")).to_have_text(["K42"])
     assert kitchen.targets == ["preparing"]
-    [(_, body, headers)] = kitchen.shop.patches
+    [(_, body, headers)] = kitchen.api.patches
     assert body == {"state": "preparing"}
     assert headers["if-match"] == '"1"'
     assert len(headers["idempotency-key"]) == 36
 
-    kitchen.page.get_by_role("button", name="Undo: back to “To make”").click()
+    kitchen.board.button("Undo: back to “To make”").click()
     expect(kitchen.numbers("received")).to_have_text(["K42", "K43"])
     expect(kitchen.bar).to_have_text("K42 Asha: To make")
 
-    kitchen.skip(13_000)
+    kitchen.fast_forward(13_000)
     expect(kitchen.bar).to_be_empty()
-    kitchen.page.get_by_role("button", name="More for K42 Asha").click()
-    kitchen.page.get_by_role("button", name="Straight to “Collected”: K42 Asha").click()
+    kitchen.board.button("More for K42 Asha").click()
+    kitchen.board.button("Straight to “Collected”: K42 Asha").click()
     expect(kitchen.bar).to_have_text("K42 Asha: Collected")
-    kitchen.page.get_by_role("button", name="Recently done").click()
+    kitchen.board.button("Recently done").click()
     drawer = kitchen.page.get_by_role("dialog", name="Recently done")
     expect(drawer.get_by_role("listitem")).to_have_text(
         ["K42 Asha 2 × Latte Collected 12:00Back to “To make”"]
@@ -153,139 +152,127 @@ def test_an_order_is_moved_by_taps_undone_and_brought_back(kitchen: Kitchen) -> 
     expect(kitchen.bar).to_have_text("K42 Asha: To make")
     drawer.get_by_role("button", name="Close").click()
     assert kitchen.targets == ["preparing", "received", "collected", "received"]
-    versions = [change["version"] for change in kitchen.shop.history["order-K42"]]
+    versions = [change["version"] for change in kitchen.api.history["order-K42"]]
     assert versions == sorted(set(versions))
 
 
 def test_a_move_without_a_response_is_sent_again_and_an_older_response_changes_nothing(
     kitchen: Kitchen,
 ) -> None:
-    kitchen.shop.add("K42")
+    kitchen.api.add("K42")
     kitchen.open()
-    kitchen.shop.lost_answers = 2
+    kitchen.api.responses_to_lose = 2
     with kitchen.page.expect_event("requestfailed"):
         kitchen.tap("K42")
     expect(kitchen.card("K42")).to_have_attribute("data-pending", "true")
     with kitchen.page.expect_event("requestfailed"):
-        kitchen.board.wait(500)
+        kitchen.board.advance(500)
     with kitchen.page.expect_request("**/orders/*"):
-        kitchen.board.wait(1_500)
+        kitchen.board.advance(1_500)
     expect(kitchen.bar).to_have_text("K42 Asha: Making")
-    assert len(kitchen.shop.history["order-K42"]) == 1
-    assert len({headers["idempotency-key"] for _, _, headers in kitchen.shop.patches}) == 1
+    assert len(kitchen.api.history["order-K42"]) == 1
+    assert len({headers["idempotency-key"] for _, _, headers in kitchen.api.patches}) == 1
 
-    kitchen.wait()
+    kitchen.advance()
     expect(kitchen.numbers("preparing")).to_have_text(["K42"])
-    current = kitchen.shop.orders["order-K42"]
-    kitchen.shop.orders["order-K42"] = {**current, "state": "received", "version": 1}
-    kitchen.wait()  # an older version of the order, such as a cache's
+    current = kitchen.api.orders["order-K42"]
+    kitchen.api.orders["order-K42"] = {**current, "state": "received", "version": 1}
+    kitchen.advance()  # an older version of the order, such as a cache's
     expect(kitchen.numbers("preparing")).to_have_text(["K42"])
-    kitchen.shop.orders = {}
-    kitchen.shop.now -= timedelta(minutes=1)
+    kitchen.api.orders = {}
+    kitchen.api.now -= timedelta(minutes=1)
     with kitchen.page.expect_response("**/kitchen"):
-        kitchen.board.wait(POLL)  # a whole response that is older
+        kitchen.board.advance(POLL)  # a whole response that is older
     expect(kitchen.numbers("preparing")).to_have_text(["K42"])
-    kitchen.shop.now += timedelta(minutes=1)
-    kitchen.wait()
+    kitchen.api.now += timedelta(minutes=1)
+    kitchen.advance()
     expect(kitchen.numbers("preparing")).to_have_count(0)
 
 
-def test_an_order_whose_id_is_a_step_of_a_path_is_moved(kitchen: Kitchen) -> None:
-    kitchen.shop.add("K42", order_id="..")
+def test_an_order_whose_id_is_a_path_segment_is_moved(kitchen: Kitchen) -> None:
+    kitchen.api.add("K42", order_id="..")
     kitchen.open()
     kitchen.tap("K42")
     expect(kitchen.bar).to_have_text("K42 Asha: Making")
 
 
-def test_what_another_screen_has_moved_is_not_moved_twice(kitchen: Kitchen) -> None:
-    kitchen.shop.add("K42")
+def test_a_move_that_the_api_refuses_is_reported_and_undone(kitchen: Kitchen) -> None:
+    kitchen.api.add("K42")
     kitchen.open()
-    kitchen.shop.move("K42", "ready")
+    kitchen.api.move("K42", "ready")
     kitchen.tap("K42")
     expect(kitchen.bar).to_have_text("K42 Asha was not moved: another screen moved it: Ready.")
-    kitchen.wait()
+    kitchen.advance()
     expect(kitchen.numbers("ready")).to_have_text(["K42"])
-    for status, words in (
+    for status, text in (
         (403, "your account may not do this; ask a manager"),
         (404, "it is not recorded yet, or no longer exists"),
         (400, "No"),
     ):
         kitchen.board.site.status = status
         kitchen.tap("K42")
-        expect(kitchen.bar).to_have_text(f"K42 Asha was not moved: {words}.")
+        expect(kitchen.bar).to_have_text(f"K42 Asha was not moved: {text}.")
     kitchen.board.site.status = 200
     expect(kitchen.numbers("ready")).to_have_text(["K42"])
 
 
-def test_no_card_moves_under_a_finger(kitchen: Kitchen) -> None:
+def test_a_card_does_not_move_while_it_is_touched(kitchen: Kitchen) -> None:
     for number, ago in (("K41", 90), ("K42", 60), ("K43", 30)):
-        kitchen.shop.add(number, ago=ago)
+        kitchen.api.add(number, ago=ago)
     kitchen.open()
-    place = kitchen.card("K43").bounding_box()
-    assert place
-    kitchen.page.mouse.move(place["x"] + 30, place["y"] + 30)
+    box = kitchen.card("K43").bounding_box()
+    assert box
+    kitchen.page.mouse.move(box["x"] + 30, box["y"] + 30)
     kitchen.page.mouse.down()
-    kitchen.shop.move("K41", "preparing")
-    kitchen.shop.add("K44", ago=0)
-    kitchen.shop.add("K40", ago=1_000_000, delayed=True)
-    kitchen.wait()
-    expect(kitchen.numbers("received")).to_have_text(["K41", "K42", "K43", "K44"])  # a new one comes below
+    kitchen.api.move("K41", "preparing")
+    kitchen.api.add("K44", ago=0)
+    kitchen.api.add("K40", ago=1_000_000, delayed=True)
+    kitchen.advance()
+    expect(kitchen.numbers("received")).to_have_text(
+        ["K41", "K42", "K43", "K44"]
+    )  # a new card is added below
     expect(kitchen.page.locator(".new .number")).to_have_text(["K44"])
-    assert kitchen.card("K43").bounding_box() == place
+    assert kitchen.card("K43").bounding_box() == box
     kitchen.page.mouse.up()
     expect(kitchen.bar).to_have_text("K43 Asha: Making")
     assert kitchen.targets == ["preparing"]
-    assert kitchen.shop.patches[0][0] == "order-K43"
-    assert kitchen.card("K43").bounding_box() == place
-    kitchen.wait(HOLD)
+    assert kitchen.api.patches[0][0] == "order-K43"
+    assert kitchen.card("K43").bounding_box() == box
+    kitchen.advance(HOLD)
     expect(kitchen.numbers("received")).to_have_text(["K42", "K44"])
     expect(kitchen.page.get_by_role("region", name="Delayed: check first")).to_contain_text("K40")
-    # A card that has come under the finger just now takes no tap.
+    # A card that has just moved under the finger ignores a tap.
     kitchen.tap("K42")
     assert kitchen.targets == ["preparing"]
-    kitchen.wait(500)
+    kitchen.advance(500)
     kitchen.tap("K42")
     expect(kitchen.bar).to_have_text("K42 Asha: Making")
 
 
-def test_ages_are_by_the_servers_clock_and_late_orders_say_so(kitchen: Kitchen) -> None:
-    kitchen.shop.now = NOON + timedelta(hours=2)  # the tablet's clock is two hours slow
-    kitchen.shop.add("K42", ago=179)
-    kitchen.shop.add("K43", ago=359)
-    kitchen.shop.add("K44", ago=3_725)
-    kitchen.shop.add("K45", ago=5, state="ready")
+def test_ages_follow_the_servers_clock_and_late_orders_are_marked(kitchen: Kitchen) -> None:
+    kitchen.api.now = NOON + timedelta(hours=2)  # the tablet is two hours slow
+    kitchen.api.add("K42", ago=179)
+    kitchen.api.add("K43", ago=359)
+    kitchen.api.add("K44", ago=3_725)
+    kitchen.api.add("K45", ago=5, state="ready")
     kitchen.open()
     expect(kitchen.card("K42").locator(".age")).to_have_text("2:59")
     expect(kitchen.card("K44").locator(".age")).to_have_text("1:02:05 overdue")
     expect(kitchen.card("K45").locator(".age")).to_have_text("0:05 waiting")
-    kitchen.wait(1_000)  # without an answer
+    kitchen.advance(1_000)  # before the next response
     expect(kitchen.card("K42").locator(".age")).to_have_text("3:00 due")
     expect(kitchen.card("K43").locator(".age")).to_have_text("6:00 overdue")
 
 
 def test_an_order_of_an_earlier_system_without_a_time_waits_since_it_was_received(kitchen: Kitchen) -> None:
-    kitchen.shop.add("K42", ago=64, created_at=None)
+    kitchen.api.add("K42", ago=64, created_at=None)
     kitchen.open()
     expect(kitchen.card("K42").locator(".age")).to_have_text("1:05")
 
 
-def test_an_order_that_another_screen_collects_offers_no_cancellation(kitchen: Kitchen) -> None:
-    kitchen.shop.add("K42", state="ready")
-    kitchen.open()
-    kitchen.page.locator("#ready-title").click()  # a touch holds all cards for a moment
-    kitchen.shop.move("K42", "collected")
-    kitchen.board.set_hidden(False)  # polls without moving the clock
-    expect(kitchen.card("K42")).to_have_attribute("data-moved", "true")
-    kitchen.page.get_by_role("button", name="More for K42 Asha").click()
-    sheet = kitchen.page.get_by_role("dialog")
-    expect(sheet).to_contain_text("Collected since 12:00")
-    expect(sheet.get_by_role("button", name="Back to “Ready”: K42 Asha")).to_be_visible()
-    expect(sheet.get_by_role("button", name="Cancel the order")).to_be_hidden()
-
-
-def test_300_open_orders_are_counted_and_none_is_left_out_without_a_word(kitchen: Kitchen) -> None:
+def test_the_cards_that_do_not_fit_are_counted(kitchen: Kitchen) -> None:
     for number in range(300):
-        kitchen.shop.add(
+        kitchen.api.add(
             f"N{number}", HOSTILE[number % len(HOSTILE)], ago=4_000 - number, quantity=1 + number % 3
         )
     kitchen.open()
@@ -306,64 +293,64 @@ def test_300_open_orders_are_counted_and_none_is_left_out_without_a_word(kitchen
     expect(more).to_have_text(f"+ {300 - visible} more")
     before = more.text_content() or ""
     more.click()
-    kitchen.wait(1_000)
+    kitchen.advance(1_000)
     expect(more).not_to_have_text(before)
     assert kitchen.page.evaluate("document.documentElement.scrollWidth") <= 1180
 
 
-def test_sounds_are_silent_at_first_and_say_when_they_are_blocked(kitchen: Kitchen) -> None:
-    kitchen.shop.add("K41", ago=500)
-    kitchen.shop.add("K40", ago=7_000, delayed=True)
+def test_sounds_announce_new_late_and_cancelled_orders_once_a_tap_allows_them(kitchen: Kitchen) -> None:
+    kitchen.api.add("K41", ago=500)
+    kitchen.api.add("K40", ago=7_000, delayed=True)
     kitchen.open()
-    off = kitchen.page.get_by_role("button", name="Sound is off: tap here")
+    off = kitchen.board.button("Sound is off: tap here")
     expect(off).to_be_visible()
-    kitchen.page.locator("h1").click()  # any tap will do
+    kitchen.page.locator("h1").click()  # any tap enables it
     expect(off).to_be_hidden()
-    kitchen.wait()
-    assert kitchen.tones == []  # nor for what was late before, nor for delayed orders
-    kitchen.shop.add("K42", ago=356)
-    kitchen.shop.add("K43", "Tea", quantity=2)
-    kitchen.wait()
+    kitchen.advance()
+    assert kitchen.tones == []  # neither for orders that were late before nor for delayed ones
+    kitchen.api.add("K42", ago=356)
+    kitchen.api.add("K43", "Tea", quantity=2)
+    kitchen.advance()
     assert kitchen.tones == [659, 880]
-    expect(kitchen.page.locator("#announcement")).to_have_text("2 new orders: K42, K43.")
-    kitchen.wait()
+    expect(kitchen.board.announcement).to_have_text("2 new orders: K42, K43.")
+    kitchen.advance()
     assert kitchen.tones == [988] * 3
-    kitchen.wait()
-    assert kitchen.tones == []  # once
-    kitchen.shop.move("K43", "cancelled", "Sold out")
-    kitchen.wait()
+    kitchen.advance()
+    assert kitchen.tones == []  # only once
+    kitchen.api.move("K43", "cancelled", "Sold out")
+    kitchen.advance()
     assert kitchen.tones == [523, 392, 262]
     kitchen.page.evaluate("sessionStorage.mayPlay = true")
     kitchen.page.reload()
     expect(kitchen.numbers("received")).to_have_text(["K41", "K42", "K43"])
-    kitchen.board.wait(POLL)
+    kitchen.board.advance(POLL)
     assert kitchen.tones == []  # nor after a reload
 
 
-def test_a_cancelled_order_stays_until_it_is_seen_also_over_a_reload(kitchen: Kitchen) -> None:
-    kitchen.shop.add("K42")
-    kitchen.shop.add("K43")
+def test_a_cancelled_order_stays_until_it_is_acknowledged_even_over_a_reload(kitchen: Kitchen) -> None:
+    kitchen.api.add("K42")
+    kitchen.api.add("K43")
     kitchen.open()
-    kitchen.shop.move("K42", "cancelled", "<b>Sold out</b>")
+    kitchen.api.move("K42", "cancelled", "<b>Sold out</b>")
     kitchen.page.reload()
     expect(kitchen.card("K42")).to_contain_text("Cancelled: <b>Sold out</b>")
     expect(kitchen.card("K42").locator(".item")).to_have_css("text-decoration-line", "none")
     expect(kitchen.card("K42").locator(".what")).to_have_css("text-decoration-line", "line-through")
     expect(kitchen.column("received").locator(".count")).to_have_text("1")
-    kitchen.wait()
-    kitchen.page.get_by_role("button", name="Seen: K42").click()
-    kitchen.wait(HOLD)
+    kitchen.advance()
+    kitchen.board.button("Seen: K42").click()
+    kitchen.advance(HOLD)
     expect(kitchen.numbers("received")).to_have_text(["K43"])
     kitchen.page.reload()
     expect(kitchen.numbers("received")).to_have_text(["K43"])
 
 
-def test_an_order_is_cancelled_with_a_reason_by_keyboard_and_focus_stays(kitchen: Kitchen) -> None:
-    kitchen.shop.add("K42", state="preparing")
-    kitchen.shop.add("K43", state="preparing", ago=10)
+def test_an_order_is_cancelled_with_a_reason_by_keyboard_and_focus_is_kept(kitchen: Kitchen) -> None:
+    kitchen.api.add("K42", state="preparing")
+    kitchen.api.add("K43", state="preparing", ago=10)
     kitchen.open()
     keyboard = kitchen.page.keyboard
-    kitchen.page.get_by_role("button", name="More for K42 Asha").focus()
+    kitchen.board.button("More for K42 Asha").focus()
     keyboard.press("Enter")
     sheet = kitchen.page.get_by_role("dialog", name="K42 Asha")
     expect(sheet.get_by_role("heading")).to_be_focused()
@@ -375,60 +362,74 @@ def test_an_order_is_cancelled_with_a_reason_by_keyboard_and_focus_stays(kitchen
     keyboard.type("The oven is broken")
     keyboard.press("Enter")
     expect(kitchen.bar).to_have_text("K42 Asha: Cancelled")
-    assert kitchen.shop.patches[0][1] == {"state": "cancelled", "reason": "The oven is broken"}
-    expect(kitchen.numbers("preparing")).to_have_text(["K43"])  # this screen knows of its own cancellation
-    expect(kitchen.page.get_by_role("button", name="Undo: back to “Making”")).to_be_visible()
-    next_card = kitchen.page.get_by_role("button", name="Ready: K43 Asha")
+    assert kitchen.api.patches[0][1] == {"state": "cancelled", "reason": "The oven is broken"}
+    expect(kitchen.numbers("preparing")).to_have_text(["K43"])  # this screen cancelled it itself
+    expect(kitchen.board.button("Undo: back to “Making”")).to_be_visible()
+    next_card = kitchen.board.button("Ready: K43 Asha")
     next_card.focus()
     keyboard.press("Enter")
     expect(kitchen.numbers("ready")).to_have_text(["K43"])
-    expect(kitchen.page.get_by_role("button", name="Collected: K43 Asha")).to_be_focused()
+    expect(kitchen.board.button("Collected: K43 Asha")).to_be_focused()
 
 
-def test_without_a_network_the_cards_stay_and_a_move_is_refused(kitchen: Kitchen) -> None:
-    kitchen.shop.add("K42")
+def test_an_order_that_another_screen_collects_offers_no_cancellation(kitchen: Kitchen) -> None:
+    kitchen.api.add("K42", state="ready")
     kitchen.open()
-    kitchen.page.context.set_offline(True)
+    kitchen.page.locator("#ready-title").click()  # a touch holds all cards for a moment
+    kitchen.api.move("K42", "collected")
+    kitchen.board.set_hidden(False)  # polls without moving the clock
+    expect(kitchen.card("K42")).to_have_attribute("data-moved", "true")
+    kitchen.board.button("More for K42 Asha").click()
+    sheet = kitchen.page.get_by_role("dialog")
+    expect(sheet).to_contain_text("Collected since 12:00")
+    expect(sheet.get_by_role("button", name="Back to “Ready”: K42 Asha")).to_be_visible()
+    expect(sheet.get_by_role("button", name="Cancel the order")).to_be_hidden()
+
+
+def test_offline_the_cards_stay_and_a_move_is_refused(kitchen: Kitchen) -> None:
+    kitchen.api.add("K42")
+    kitchen.open()
+    kitchen.board.set_offline(True)
     banner = (
         "This device is offline. The orders are as of 12:00:01, "
         "and cannot be moved until the screen is connected again."
     )
     expect(kitchen.bar).to_have_text(banner)
-    expect(kitchen.page.locator("#state")).to_have_text("Offline")
+    expect(kitchen.board.state).to_have_text("Offline")
     kitchen.tap("K42")
     expect(kitchen.bar).to_have_text(f"K42 Asha was not moved. {banner}")
     expect(kitchen.numbers("received")).to_have_text(["K42"])
-    assert kitchen.shop.patches == []
-    kitchen.page.context.set_offline(False)
-    expect(kitchen.page.locator("#state")).to_have_text("Live")
+    assert kitchen.api.patches == []
+    kitchen.board.set_offline(False)
+    expect(kitchen.board.state).to_have_text("Live")
     expect(kitchen.bar).to_have_text("K42 Asha was not moved.")
-    kitchen.skip(10_000)
+    kitchen.fast_forward(10_000)
     expect(kitchen.bar).to_be_empty()
     kitchen.board.site.status = 503
-    words = "The order service reports an error (503). The orders are as of"
+    text = "The order service reports an error (503). The orders are as of"
 
-    def is_said() -> bool:
-        kitchen.board.wait(1_000)
-        return words in (kitchen.bar.text_content() or "")
+    def is_reported() -> bool:
+        kitchen.board.advance(1_000)
+        return text in (kitchen.bar.text_content() or "")
 
-    eventually(is_said)
+    eventually(is_reported)
 
 
-def test_a_device_is_signed_in_once_and_a_hidden_screen_reads_at_once_when_shown(kitchen: Kitchen) -> None:
-    kitchen.shop.add("K42")
-    kitchen.shop.add("K41", state="ready")
-    pool = kitchen.board.site.ask_for_sign_in()
+def test_a_device_stays_signed_in_and_a_hidden_screen_polls_at_once_when_shown(kitchen: Kitchen) -> None:
+    kitchen.api.add("K42")
+    kitchen.api.add("K41", state="ready")
+    pool = kitchen.board.site.require_sign_in()
     pool.groups = ["staff"]
     kitchen.board.open("/kitchen")
-    kitchen.page.get_by_role("button", name="Sign in").click()
+    kitchen.board.button("Sign in").click()
     expect(kitchen.numbers("received")).to_have_text(["K42"])
-    kitchen.page.get_by_role("button", name="More for K41").click()
+    kitchen.board.button("More for K41").click()
     expect(kitchen.page.get_by_text("only a manager may cancel it")).to_be_visible()
-    expect(kitchen.page.get_by_role("button", name="Cancel the order")).to_be_hidden()
-    kitchen.page.get_by_role("button", name="Keep it").click()
+    expect(kitchen.board.button("Cancel the order")).to_be_hidden()
+    kitchen.board.button("Keep it").click()
     kitchen.board.set_hidden(True)
-    kitchen.shop.add("K43", ago=0)
-    kitchen.board.wait(60_000)
+    kitchen.api.add("K43", ago=0)
+    kitchen.board.advance(60_000)
     expect(kitchen.numbers("received")).to_have_text(["K42"])
     assert kitchen.page.evaluate("wakeLocks") == 1
     kitchen.board.set_hidden(False)
@@ -438,8 +439,8 @@ def test_a_device_is_signed_in_once_and_a_hidden_screen_reads_at_once_when_shown
     kitchen.page.reload()
     expect(kitchen.numbers("received")).to_have_text(["K42", "K43"])
     assert pool.grants == ["authorization_code"]
-    pool.access, pool.forgets = "another", True
-    kitchen.board.wait(POLL)
+    pool.access_token, pool.rejects_refresh = "another", True
+    kitchen.board.advance(POLL)
     expect(kitchen.page.get_by_role("heading", name="Sign in to see the kitchen")).to_be_visible()
     expect(kitchen.page.locator(".card")).to_have_count(0)
     assert "access-1" not in kitchen.page.evaluate("JSON.stringify({ ...localStorage })")
