@@ -140,7 +140,7 @@ CASES = {
             **COUNTED,
         ),
         verdict=(
-            "No order is waiting, as far as is known; "
+            "No orders are known to be waiting; "
             "RDS and DynamoDB have not been compared since 11:40: MySQL error 2003."
         ),
         level="unknown",
