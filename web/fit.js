@@ -56,7 +56,7 @@ function* measureFigures() {
     return natural > room && room > 0 ? Math.floor((room / natural) * 990) / 1000 : 1;
   });
   yield;
-  figures.forEach((figure, index) => setScale(figure, "--fit", scales[index]));
+  for (const [index, figure] of figures.entries()) setScale(figure, "--fit", scales[index]);
 }
 
 /**
