@@ -26,12 +26,8 @@ DEAD_LETTER_TIMEOUT = 60.0  # seconds; the reconciler may hold dead letters
 class Audit:
     """Reads both stores and the queues as a whole, in pages.
 
-    It is made before the first order is sent, when the stack is quiet: earlier orders are left out.
-
-    Attributes
-    ----------
-    last_id
-        The id of the last earlier row.
+    It is made before the first order is sent, when the stack is quiet: earlier orders are left out, such as
+    the rows up to `last_id`.
     """
 
     def __init__(self, stack: Stack, clients: aws.Clients, plan: Plan) -> None:

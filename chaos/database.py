@@ -21,15 +21,7 @@ UNLOCK = f"ALTER USER {APPLICATION_USER}@'%' ACCOUNT UNLOCK"
 
 
 class DatabaseFaults:
-    """Stops, locks and fills the database.
-
-    Parameters
-    ----------
-    master
-        Name and password of the master user.
-    directory
-        The directory of the local stack.
-    """
+    """Stops, locks and fills the database; `master` is the login of the master user."""
 
     def __init__(self, database: Database, master: tuple[str, str], directory: Path) -> None:
         self._database = database

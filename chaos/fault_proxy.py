@@ -82,10 +82,7 @@ def losing_responses(chance: random.Random, share: float) -> Injector:
 def killing_callers(kill: Callable[[int], bool], *, at_most: int, after: bool) -> Injector:
     """Kill workers in the middle of a batch: before their orders reach DynamoDB, or after.
 
-    Parameters
-    ----------
-    kill
-        Kills the process with a connection from a port; returns whether there was one.
+    `kill` kills the process with a connection from a port, and returns whether there was one.
     """
     left = threading.Semaphore(at_most)
 
@@ -109,15 +106,7 @@ def error(code: str) -> Response:
 class FaultProxy:
     """Passes calls on to DynamoDB, except those that the current injector changes.
 
-    Parameters
-    ----------
-    endpoint
-        MiniStack's base URL.
-
-    Attributes
-    ----------
-    refused, lost
-        Calls that were refused so far, and whose responses were dropped.
+    It counts the calls that were refused, and those whose responses were lost.
     """
 
     def __init__(self, endpoint: str) -> None:

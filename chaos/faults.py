@@ -44,39 +44,16 @@ class Before:
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that can be broken for a while.
+    """Something that can be broken for a while."""
 
-    Attributes
-    ----------
-    name, sentence
-        For programs, and for people while it lasts.
-    broken
-        Breaks it, and repairs it at the end of the `with` statement.
-    harm
-        Returns how often it did harm so far; None if that is not counted.
-    """
-
-    name: str
-    sentence: str
-    broken: Callable[[], AbstractContextManager[None]]
-    harm: Callable[[], int] | None = None
+    name: str  # for programs
+    sentence: str  # for people, while it lasts
+    broken: Callable[[], AbstractContextManager[None]]  # repairs at the end of the `with` statement
+    harm: Callable[[], int] | None = None  # returns how often it did harm so far
 
 
 class Faults:
-    """The faults of one local stack.
-
-    Parameters
-    ----------
-    directory
-        Where the stack keeps its files.
-    chance
-        For random choices.
-
-    Raises
-    ------
-    SetUpError
-        Another run is using the same stack.
-    """
+    """The faults of one local stack; raises SetUpError if another run is using it."""
 
     def __init__(self, stack: Stack, clients: aws.Clients, directory: Path, chance: random.Random) -> None:
         if stack.endpoint is None or stack.database is None:
@@ -139,13 +116,7 @@ class Faults:
                 self._repair(before)
 
     def repair_all(self) -> list[str]:
-        """Repair what a killed run or anybody else broke, and return what that was.
-
-        Raises
-        ------
-        OperationError
-            It cannot be repaired.
-        """
+        """Repair what a killed run or anybody else broke; return what that was, or raise OperationError."""
         found = ["a killed run had left it broken"] if self.repair_killed_run() else []
         with _repairing():
             return [*found, *self.database.repair_found()]

@@ -9,13 +9,7 @@ FIRST_PHASE = "Waiting until the stack is quiet"
 
 @dataclass(kw_only=True)
 class Progress:
-    """The current state of a run; threads of the run write it, another shows it.
-
-    Attributes
-    ----------
-    states
-        The phases and faults so far, in the order in which they began: one may end before the next refresh.
-    """
+    """The current state of a run; threads of the run write it, another shows it."""
 
     phase: str = FIRST_PHASE
     states: list[str] = field(default_factory=lambda: [FIRST_PHASE])

@@ -41,17 +41,7 @@ class Order:
 
 
 class Plan:
-    """The orders of a run: the same for the same seed, and none is kept in memory.
-
-    Parameters
-    ----------
-    seed
-        Of all random choices.
-    run
-        Marks this run's orders.
-    orders
-        Their number, the malformed ones included.
-    """
+    """The orders of a run: the same for the same seed; none is kept in memory."""
 
     def __init__(self, *, seed: int, run: str, orders: int) -> None:
         self._seed = seed

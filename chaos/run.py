@@ -56,13 +56,7 @@ class Settings:
 
 
 class ChaosRun:
-    """One run on one local stack.
-
-    Parameters
-    ----------
-    directory
-        Where the stack keeps its files.
-    """
+    """One run on the local stack in a directory."""
 
     def __init__(self, stack: Stack, clients: aws.Clients, directory: Path, settings: Settings) -> None:
         self.progress = Progress()
@@ -84,12 +78,8 @@ class ChaosRun:
     def run(self) -> list[Check]:
         """Do everything, and return the audit.
 
-        Raises
-        ------
-        StoppedError
-            `stop` was called, and everything is repaired.
-        OperationError
-            Something else than the faults failed, such as a repair.
+        It raises StoppedError if `stop` was called, and everything is repaired, and OperationError if
+        anything but the faults failed, such as a repair.
         """
         progress, figures = self.progress, self.figures
         progress.messages = sum(self.expected.values())

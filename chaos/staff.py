@@ -20,12 +20,9 @@ PACE = 0.1  # seconds between two moves of one person; without it they would be 
 
 
 class Staff:
-    """Moves orders to states at random, by right and wrong versions; a move without a response is sent again.
+    """Moves orders to random states, with current and outdated versions; repeats moves without a response.
 
-    Attributes
-    ----------
-    confirmed
-        The versions that were confirmed, by the orders' ids.
+    `confirmed` has the versions that were confirmed, by the orders' ids.
     """
 
     def __init__(self, kitchen: Kitchen, customer: str, figures: Figures, seed: str) -> None:

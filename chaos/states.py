@@ -36,12 +36,7 @@ class Moved:
     def problem(self, item: tuple[str, int] | None, confirmed: Set[int]) -> str | None:
         """Return what is wrong with it, None if nothing is.
 
-        Parameters
-        ----------
-        item
-            State and version in DynamoDB.
-        confirmed
-            Versions in the responses to staff.
+        `item` is its state and version in DynamoDB, `confirmed` has the versions in the responses to staff.
         """
         state, version = FIRST
         for number, came_from, target in self.moves:

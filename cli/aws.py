@@ -39,13 +39,7 @@ def _client(service: Any, **options: Any) -> Any:
 
 
 class Clients:
-    """The clients that the commands need.
-
-    Raises
-    ------
-    SetUpError
-        The stack is on AWS, and no credentials were found, or a setting of the environment is wrong.
-    """
+    """The clients that the commands need; raises SetUpError without credentials, or with a wrong setting."""
 
     cloudwatch: "CloudWatchClient" = _client("cloudwatch")
     dynamodb: "DynamoDBClient" = _client("dynamodb")

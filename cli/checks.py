@@ -7,26 +7,14 @@ from cli.terminal import plain
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """A check and its result.
+    """A check and its result."""
 
-    Attributes
-    ----------
-    name, title
-        For programs, and for people.
-    detail
-        The finding, or why the check failed.
-    seconds
-        How long it took, if that is measured.
-    pending
-        Neither passed nor failed yet.
-    """
-
-    name: str
-    title: str
+    name: str  # for programs
+    title: str  # for people
     ok: bool
-    detail: str
-    seconds: float | None = None
-    pending: bool = False
+    detail: str  # the finding, or why the check failed
+    seconds: float | None = None  # how long it took
+    pending: bool = False  # neither passed nor failed yet
 
     @property
     def line(self) -> str:

@@ -16,18 +16,12 @@ MAX_AGE = timedelta(days=2)  # of the last copy; one is made every six hours
 
 @dataclass(frozen=True, kw_only=True)
 class Copy:
-    """The file of a day's orders.
-
-    Attributes
-    ----------
-    rows
-        None if the metadata lacks it.
-    """
+    """The file of a day's orders."""
 
     day: str
     written_at: datetime
     bytes: int
-    rows: int | None
+    rows: int | None  # None if the metadata lacks it
 
 
 class Copies:
@@ -70,19 +64,10 @@ class Copied:
 
 
 def copy_now(function: Function, *, everything: bool, on_step: Callable[[int], object]) -> Copied:
-    """Copy the orders, in as many runs as it takes.
+    """Copy the orders, or also days without a known change, in as many runs as it takes.
 
-    Parameters
-    ----------
-    everything
-        Also copy days without a known change.
-    on_step
-        Called between the runs with the number of files that are left.
-
-    Raises
-    ------
-    OperationError
-        If a run fails, or writes no file.
+    `on_step` is called between the runs with the number of files that are left. Raises OperationError if a
+    run fails, or writes no file.
     """
     event: dict[str, Any] = {"command": "all"} if everything else {}
     rows: dict[str, int] = {}

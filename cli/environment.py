@@ -29,13 +29,7 @@ RETRIES = {
 
 
 def session(region: str) -> boto3.Session:
-    """Return a session with the user's credentials, profile and settings.
-
-    Raises
-    ------
-    SetUpError
-        No credentials were found, or a variable or a configuration file cannot be used.
-    """
+    """Return a session with the user's credentials, profile and settings; raise SetUpError without them."""
     import boto3
     import botocore.session
     from botocore.exceptions import BotoCoreError, ClientError
@@ -85,10 +79,7 @@ def configuration_errors(setting: str = "") -> Iterator[None]:
 def check() -> None:
     """Check the variables that would break both libraries, or their TLS contexts.
 
-    Raises
-    ------
-    SetUpError
-        With the name of the variable, but not with its value: a proxy's may contain a password.
+    The error has the name of a variable, but not its value: a proxy's may contain a password.
     """
     for name in sorted(os.environ):
         # In upper or lower case, as Python reads them; names in lower case take precedence.

@@ -23,13 +23,7 @@ T = TypeVar("T")
 
 
 def http_response(functions: LambdaClient, name: str, event: dict[str, Any]) -> tuple[int, str]:
-    """Call a function behind the API; return the status code and the body of its response.
-
-    Raises
-    ------
-    OperationError
-        If it cannot be called, or returns something else.
-    """
+    """Call a function behind the API; return the status code and the body of its response."""
     with aws.translated_errors():
         invoked: Any = functions.invoke(FunctionName=name, Payload=json.dumps(event))
     response: Any = json.loads(invoked["Payload"].read() or b"null")
@@ -57,13 +51,7 @@ class Function:
     name: str
 
     def call(self, event: dict[str, Any], kind: type[T]) -> T:
-        """Call the function, and return its parsed response.
-
-        Raises
-        ------
-        OperationError
-            If it fails, or its response is invalid.
-        """
+        """Call the function; return its parsed response, or raise OperationError."""
         with aws.translated_errors():
             invoked: Any = self._invoke(json.dumps(event))
         response: Any = exact_json.decode(invoked["Payload"].read().decode() or "null")

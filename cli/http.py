@@ -34,16 +34,8 @@ class LoopbackTransport(httpx.HTTPTransport):
 def client(endpoint: str | None, connections: int = 1) -> httpx.Client:
     """Return a client with at most `connections` open connections, all kept alive.
 
-    Parameters
-    ----------
-    endpoint
-        The local stack's, which is at the loopback address and not behind a proxy; None on AWS, where the
-        environment's proxies and certificates are used.
-
-    Raises
-    ------
-    SetUpError
-        A variable of the environment cannot be used.
+    The local stack's endpoint is at the loopback address, and not behind a proxy. On AWS, where it is None,
+    the environment's proxies and certificates are used; a wrong variable raises SetUpError.
     """
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
     if endpoint is not None:

@@ -87,13 +87,7 @@ class Board(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Kitchen:
-    """The kitchen of one stack.
-
-    Attributes
-    ----------
-    actor
-        Recorded with each change.
-    """
+    """The kitchen of one stack; the actor is recorded with each change."""
 
     functions: LambdaClient
     name: str
@@ -126,16 +120,10 @@ class Kitchen:
     def move(
         self, order: Order, target: State, reason: str | None = None, *, key: str | None = None
     ) -> Order:
-        """Move an order to another state.
+        """Move an order to another state; a request that is sent again must have the same key.
 
-        A request that is sent again must have the same key.
-
-        Raises
-        ------
-        RefusedError
-            The order may not move there, or somebody else has moved it since it was read.
-        OperationError
-            It is unknown whether the order moved.
+        Raises RefusedError if the order may not move there, or somebody else has moved it since it was read,
+        and another OperationError if it is unknown whether it moved.
         """
         body = {"state": target.value} | ({"reason": reason} if reason else {})
         headers = {"If-Match": f'"{order.version}"', "Idempotency-Key": key or str(uuid.uuid4())}

@@ -12,18 +12,7 @@ CONNECT_TIMEOUT = 30  # seconds
 def connect(
     database: Database, *, user: str = "", password: str = "", read_timeout: int = 30
 ) -> "pymysql.Connection[Cursor]":
-    """Connect over TLS, with autocommit; by default as the tools' user.
-
-    Parameters
-    ----------
-    read_timeout
-        Seconds for a statement.
-
-    Raises
-    ------
-    pymysql.OperationalError
-        If the login is refused, or the database is not reachable.
-    """
+    """Connect over TLS, with autocommit; by default as the tools' user. The timeout is in seconds."""
     return pymysql.connect(
         host=database.host,
         port=database.port,

@@ -33,24 +33,12 @@ UNSENDABLE = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """A message as SQS keeps it.
-
-    Attributes
-    ----------
-    sent_at
-        When it was first sent, in milliseconds since 1970; moving to a dead-letter queue keeps it.
-    receives
-        How often it was received before.
-    attributes
-        SQS's message attributes, as they are sent.
-    receipt
-        The receipt handle.
-    """
+    """A message as SQS keeps it."""
 
     message_id: str
     body: str
-    sent_at: int
-    receives: int = 0
+    sent_at: int  # milliseconds since 1970; moving to a dead-letter queue keeps it
+    receives: int = 0  # before this one
     attributes: Mapping[str, Any] = field(default_factory=dict)
     receipt: str = field(default="", repr=False)
 
@@ -180,17 +168,9 @@ class Message:
             return self.text
 
     def corrected(self, text: str, order_id: str | None = None) -> Message:
-        """Return this message with a corrected order of the same time.
+        """Return this message with a corrected order of the same time; raise InvalidOrderError.
 
-        Parameters
-        ----------
-        order_id
-            The order's id; by default the one in the text, or else the present one.
-
-        Raises
-        ------
-        InvalidOrderError
-            The text is not an order.
+        Its id is `order_id`, by default the one in the text, or else the present one.
         """
         OrderFields.of(decode_twice(text))
         fields = _object(text) or {}

@@ -31,6 +31,8 @@ JSON = "cafe.json"
 MOST = 1_000_000
 DAY = 86_400  # seconds
 
+Command = Callable[..., None]
+
 
 def _remember(key: str) -> Any:
     """Keep an option's value where errors are handled; all contexts of a run share `meta`."""
@@ -144,7 +146,7 @@ class Target:
             say(sentence)
 
 
-def on_stack(command: Callable[..., None]) -> Callable[..., None]:
+def on_stack(command: Command) -> Command:
     """Replace the first parameter of a command by the options that all commands on a stack have."""
 
     def run(
@@ -169,6 +171,11 @@ def on_stack(command: Callable[..., None]) -> Callable[..., None]:
 def examples(*lines: str) -> str:
     """Return an epilog; Typer keeps its lines if they are separate paragraphs."""
     return "\n\n".join(("[bold]Examples[/bold]", *lines))
+
+
+def stack_command(app: typer.Typer, name: str, *lines: str, **options: Any) -> Callable[[Command], Command]:
+    """Add a command on a stack to an application, with examples for its help page."""
+    return lambda command: app.command(name, epilog=examples(*lines), **options)(on_stack(command))
 
 
 # Typer's messages are Pydantic's, which are written for programmers.

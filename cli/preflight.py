@@ -55,14 +55,7 @@ def findings(
 ) -> list[Finding]:
     """Return the reasons against a deploy, and warnings.
 
-    Parameters
-    ----------
-    configuration
-        The settings to deploy, by full keys such as `aws:region`.
-    outputs
-        The deployed stack's; empty for a new one.
-    client
-        None without credentials for AWS.
+    The configuration has full keys, such as `aws:region`; `outputs` are empty for a new stack.
     """
     region = configuration.get("aws:region")
     try:

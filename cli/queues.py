@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import aws
 from cli.messages import Message
+from cli.stopping import Pace
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -59,13 +60,7 @@ def max_message_size(sqs: SQSClient, url: str) -> int:
 
 
 class Scan:
-    """Messages that are received and held for a while; see `scanning`.
-
-    Attributes
-    ----------
-    complete
-        Whether all visible messages were received.
-    """
+    """Messages that are received and held for a while; `complete` once all visible ones were received."""
 
     def __init__(self, sqs: SQSClient, url: str, stop: threading.Event, hold: int) -> None:
         self._sqs = sqs
@@ -258,8 +253,17 @@ def _by_size(messages: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
         yield group
 
 
-def groups(things: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Split things into groups of a size; the last may be smaller."""
-    iterator = iter(things)
+def paced(items: Iterable[T], pace: Pace) -> Iterator[list[T]]:
+    """Yield items in batches at a rate, until Ctrl-C is typed."""
+    for batch in groups(items, step(pace.rate)):
+        pace.wait(len(batch))
+        if pace.stop.is_set():
+            return
+        yield batch
+
+
+def groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Split items into groups of a size; the last may be smaller."""
+    iterator = iter(items)
     while group := list(itertools.islice(iterator, size)):
         yield group

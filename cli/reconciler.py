@@ -33,46 +33,25 @@ class Corrections(Response):
 
 
 class Findings(Response):
-    """What one or more runs found and did.
+    """Results of one or more runs."""
 
-    Attributes
-    ----------
-    compared
-        Whether the last comparison was possible; if not, the differences are unknown.
-    counted
-        Rows that were not in the counters.
-    bad_rows
-        Why, by id, rows hold no valid order.
-    drift
-        By how many orders the stores differed.
-    swept, left
-        Messages of the dead-letter queue that were recorded, and that stay there.
-    rejected, conflicting, waiting
-        Of those that stay, messages without a valid order, orders with the id of another order, and orders
-        that could not be recorded now; each with a reason.
-    unchecked
-        What could not be compared, and why.
-    reason
-        Why something was left undone.
-    """
-
-    compared: bool = True
+    compared: bool = True  # if not, the differences are unknown
     checked: int = 0
     repaired: int = 0
-    counted: int = 0
-    bad_rows: dict[str, str] = Field(default_factory=dict)
-    drift: int = 0
+    counted: int = 0  # rows that were not in the counters
+    bad_rows: dict[str, str] = Field(default_factory=dict)  # why, by id, rows have no valid order
+    drift: int = 0  # orders that differed
     rds_orders: int | None = None
-    swept: int = 0
-    left: int = 0
-    rejected: int = 0
+    swept: int = 0  # dead letters that were recorded
+    left: int = 0  # dead letters that stay, of these three kinds or for another reason
+    rejected: int = 0  # without a valid order
     rejected_reason: str | None = None
-    conflicting: int = 0
+    conflicting: int = 0  # with the id of another order
     conflicting_reason: str | None = None
-    waiting: int = 0
+    waiting: int = 0  # not recorded now
     waiting_reason: str | None = None
-    unchecked: str | None = None
-    reason: str | None = None
+    unchecked: str | None = None  # what could not be compared, and why
+    reason: str | None = None  # why something was left undone
 
 
 class Outcome(Findings):
@@ -83,19 +62,11 @@ class Outcome(Findings):
 
 
 class Report(Findings):
-    """What all runs of a command found and did.
-
-    Attributes
-    ----------
-    remaining
-        By how many orders the stores still differ.
-    corrected
-        Changes of counters, by their names.
-    """
+    """Results of all runs of a command."""
 
     runs: int = 0
-    remaining: int = 0
-    corrected: dict[str, int] = Field(default_factory=dict)
+    remaining: int = 0  # orders that still differ
+    corrected: dict[str, int] = Field(default_factory=dict)  # changes of counters, by name
 
     def add(self, outcome: Outcome) -> None:
         """Add one run: the sums of what it did, and the dead letters that it left."""
@@ -118,18 +89,12 @@ class Report(Findings):
 
 
 class DatabaseState(Response):
-    """State of the database.
-
-    Attributes
-    ----------
-    narrow_for
-        Seconds that it takes to widen the table; None if it is wide.
-    """
+    """State of the database."""
 
     reachable: bool
     reason: str | None = None
     refuses_writes: str | None = None
-    narrow_for: float | None = None
+    narrow_for: float | None = None  # seconds that it takes to widen the table
     version: int | None = Field(default=None, alias="schema")
 
 
@@ -191,10 +156,8 @@ class Reconciler(Function):
     def run(self, command: str | None, on_step: Callable[[Report], object] = lambda _report: None) -> Report:
         """Compare and repair to the end; `on_step` is called between the function's runs.
 
-        Parameters
-        ----------
-        command
-            None: the last minutes. `full`: also every counter. `rebuild`: also write every order again.
+        Without a command it compares the last minutes; `full` also audits every counter, and `rebuild` also
+        writes every order again.
         """
         report = Report()
         event: dict[str, Any] = {"command": command} if command else {}

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -72,13 +73,7 @@ class UnsendableError(ValueError):
 
 
 def bare(order: dict[str, Any]) -> str:
-    """Return an order as its publisher would send it, with its id.
-
-    Raises
-    ------
-    UnsendableError
-        A field is binary data.
-    """
+    """Return an order as its publisher would send it, with its id; raise UnsendableError for binary data."""
     fields = {name: value for name, value in order.items() if name not in OWN_ATTRIBUTES}
     for name, value in fields.items():
         try:
@@ -89,13 +84,7 @@ def bare(order: dict[str, Any]) -> str:
 
 
 def in_envelope(order: dict[str, Any]) -> str:
-    """Return an order in SNS's envelope, with the time of the order.
-
-    Raises
-    ------
-    UnsendableError
-        A field is binary data, or `created_at` is not a time.
-    """
+    """Return an order in SNS's envelope, with its time; raise UnsendableError if that is invalid."""
     sent = times.parse_utc(order["created_at"])
     if sent is None:
         raise UnsendableError(f"created_at is {order['created_at']!r}, which is not a time.")
@@ -120,25 +109,18 @@ def replay(
 ) -> Replayed:
     """Send orders until there are no more or Ctrl-C is typed."""
     replayed = Replayed()
-    pace = Pace(rate, stop)
-    at_once = queues.step(rate)
-    for page in pages:
-        for start in range(0, len(page), at_once):
-            batch = page[start : start + at_once]
-            pace.wait(len(batch))
-            if stop.is_set():
-                replayed.interrupted = True
-                return replayed
-            outgoing: dict[str, Outgoing] = {}
-            for order in batch:
-                try:
-                    outgoing[str(order["orderId"])] = Outgoing(body=body(order), attributes={})
-                except UnsendableError as error:
-                    replayed.failures[str(order["orderId"])] = str(error)
-            for order_id, result in zip(outgoing, send(list(outgoing.values())), strict=True):
-                if result.problem is None:
-                    replayed.sent += 1
-                else:
-                    replayed.failures[order_id] = result.problem
-            advance(len(batch))
+    for batch in queues.paced(chain.from_iterable(pages), Pace(rate, stop)):
+        outgoing: dict[str, Outgoing] = {}
+        for order in batch:
+            try:
+                outgoing[str(order["orderId"])] = Outgoing(body=body(order), attributes={})
+            except UnsendableError as error:
+                replayed.failures[str(order["orderId"])] = str(error)
+        for order_id, result in zip(outgoing, send(list(outgoing.values())), strict=True):
+            if result.problem is None:
+                replayed.sent += 1
+            else:
+                replayed.failures[order_id] = result.problem
+        advance(len(batch))
+    replayed.interrupted = stop.is_set()
     return replayed

@@ -33,23 +33,13 @@ class Database:
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """A deployed stack.
-
-    Attributes
-    ----------
-    endpoint
-        Base URL of the local stack's AWS; None on AWS itself.
-    database
-        None on AWS, where the database is in a private network.
-    orders_api_key
-        The key that `POST /orders` requires, if it requires one.
-    """
+    """A deployed stack."""
 
     name: str
     outputs: Mapping[str, str]
     region: str
-    endpoint: str | None = None
-    database: Database | None = None
+    endpoint: str | None = None  # base URL of the local stack's AWS
+    database: Database | None = None  # None on AWS, where it is in a private network
     orders_api_key: str | None = field(default=None, repr=False)
 
     @property
@@ -71,17 +61,9 @@ class Stack:
 
 
 def load(name: str, directory: Path | None = None) -> Stack:
-    """Read the outputs of a stack: `local`, or a Pulumi stack of this project.
+    """Read the outputs of a stack: the local one, in a directory, or a Pulumi stack of this project.
 
-    Parameters
-    ----------
-    directory
-        The local stack's; `.local` in the repository if None.
-
-    Raises
-    ------
-    SetUpError
-        The stack does not exist or does not run, or the Pulumi CLI is missing.
+    Raises SetUpError if the stack does not exist or does not run, or the Pulumi CLI is missing.
     """
     if name == LOCAL:
         return _local_stack(directory or REPOSITORY / ".local")

@@ -124,13 +124,7 @@ def reader(stack: Stack, client: httpx.Client, clients: "Callable[[], Clients]")
 
 
 def call(functions: "LambdaClient", name: str) -> object:
-    """Return the JSON document of the function behind the status API.
-
-    Raises
-    ------
-    OperationError
-        It cannot be called, or does not return 200 with JSON.
-    """
+    """Return the JSON document of the function behind the status API; raise OperationError without one."""
     from cli.functions import http_response
 
     code, body = http_response(functions, name, {})
@@ -145,13 +139,7 @@ def call(functions: "LambdaClient", name: str) -> object:
 
 
 def fetch(client: httpx.Client, url: str) -> object:
-    """Return the JSON document of the status API.
-
-    Raises
-    ------
-    OperationError
-        It is not reachable, or does not return 200 with JSON.
-    """
+    """Return the JSON document of the status API; raise OperationError without one."""
     try:
         response = client.get(url)
     except httpx.TransportError as error:

@@ -29,12 +29,12 @@ class Pace:
     """Limits a rate per second, if there is one; after a delay it catches up by at most a second's worth."""
 
     def __init__(self, rate: float | None, stop: threading.Event) -> None:
+        self.rate, self.stop = rate, stop
         self._between = 1 / rate if rate else 0.0
-        self._stop = stop
         self._due = time.monotonic()
 
     def wait(self, number: int = 1) -> None:
         """Wait until the next ones are due; a Ctrl-C ends the wait."""
         if self._between:
-            self._stop.wait(max(0.0, self._due - time.monotonic()))
+            self.stop.wait(max(0.0, self._due - time.monotonic()))
             self._due = max(self._due, time.monotonic() - 1) + self._between * number

@@ -95,15 +95,7 @@ def failed(sentence: str, exit_code: int = 1) -> typer.Exit:
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask for confirmation on standard error, unless `yes`.
-
-    Raises
-    ------
-    OperationError
-        The reply is not yes.
-    SetUpError
-        Standard input is at its end.
-    """
+    """Ask for confirmation on standard error, unless `yes`; raise OperationError if the reply is not yes."""
     if yes:
         return
     err.print(f"{plain_lines(question)} [y/N] ", end="", soft_wrap=True)

@@ -11,13 +11,7 @@ OTHER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def lines(path: Path) -> list[bytes]:
-    """Read a file's lines, without line ends (LF, CRLF or CR) and byte order marks.
-
-    Raises
-    ------
-    SetUpError
-        It cannot be read, or it is UTF-16.
-    """
+    """Read a file's lines, without line ends (LF, CRLF or CR) and byte order marks."""
     try:
         content = path.read_bytes()
     except OSError as error:

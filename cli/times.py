@@ -20,13 +20,7 @@ def duration(length: timedelta | float) -> str:
 
 
 def parse_local(text: str) -> datetime:
-    """Parse a date or time, by default in this machine's time zone; return it in UTC.
-
-    Raises
-    ------
-    ValueError
-        It is not a date or time, or not between the years 1000 and 9999.
-    """
+    """Parse a date or time from 1000 to 9999, by default in this machine's time zone; return it in UTC."""
     try:
         found = datetime.fromisoformat(text.strip()).astimezone(UTC)
     except (OverflowError, OSError) as error:

@@ -27,23 +27,13 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class User:
-    """A user, with the highest of their roles.
+    """A user, with the highest of their roles."""
 
-    Attributes
-    ----------
-    name
-        In the pool, and so in tokens: a UUID.
-    managed
-        By Pulumi: the address is in `dashboardUsers`.
-    invited
-        Has not signed in yet.
-    """
-
-    name: str
+    name: str  # in the pool, and so in tokens: a UUID
     email: str
     role: Role | None
-    managed: bool
-    invited: bool
+    managed: bool  # by Pulumi: the address is in `dashboardUsers`
+    invited: bool  # and has not signed in yet
 
 
 class Users:
@@ -70,10 +60,7 @@ class Users:
     def find(self, email: str) -> User | None:
         """Return a user who may be changed here, None if the address is unknown.
 
-        Raises
-        ------
-        OperationError
-            If it is in `dashboardUsers`: the next deploy would undo a change.
+        Raises OperationError if it is in `dashboardUsers`: the next deploy would undo a change.
         """
         user = next((user for user in self.all() if user.email.lower() == email), None)
         if user is not None and user.managed:

@@ -51,13 +51,7 @@ class PendingError(Exception):
 
 
 class Verification:
-    """Places one order, and checks that it is processed.
-
-    Parameters
-    ----------
-    timeout
-        Seconds for all checks together, once the order is placed. Each check is made at least once.
-    """
+    """Places one order, and checks for `timeout` seconds that it is processed; each check at least once."""
 
     def __init__(
         self, stack: Stack, client: httpx.Client, clients: aws.Clients, *, item: str, timeout: float

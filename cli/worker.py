@@ -32,13 +32,7 @@ def paused(functions: "LambdaClient", mapping: str) -> Iterator[None]:
 
 
 def switch(functions: "LambdaClient", mapping: str, wanted: str) -> None:
-    """Pause or resume the worker, and wait until Lambda has done so.
-
-    Raises
-    ------
-    OperationError
-        The mapping keeps its state.
-    """
+    """Pause or resume the worker, and wait until Lambda has done so."""
     deadline = time.monotonic() + SWITCH_TIMEOUT
     with aws.translated_errors(), waiting("Waiting for Lambda"):
         functions.update_event_source_mapping(UUID=mapping, Enabled=wanted == ENABLED)

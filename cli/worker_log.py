@@ -27,22 +27,14 @@ FIELDS = {  # of an item of `Orders`; `item` is a reserved word in DynamoDB
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A line about an order that was not recorded.
-
-    Attributes
-    ----------
-    refused
-        Whether the order itself is the reason.
-    conflict
-        Whether its id belongs to another order.
-    """
+    """A line about an order that was not recorded."""
 
     order_id: str
     message_id: str
     reason: str
     at: datetime
-    refused: bool = False
-    conflict: bool = False
+    refused: bool = False  # because of the order itself
+    conflict: bool = False  # its id belongs to another order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,13 +62,7 @@ class Failures:
 
 
 def failures(logs: CloudWatchLogsClient, group: str, since: datetime, about: str = FAILED) -> Failures:
-    """Read the worker's lines about orders that failed.
-
-    Parameters
-    ----------
-    about
-        Text in the lines, such as the id of an order.
-    """
+    """Read the worker's lines about orders that failed, which contain a text such as an order's id."""
     events, complete = _events(logs, group, since, about)
     return Failures(lines=[line for event in events if (line := _failure(event))], complete=complete)
 
@@ -144,11 +130,6 @@ def recorded(dynamodb: DynamoDBClient, table: str, order_ids: Iterable[str]) -> 
     """Return the orders that are recorded, by their ids: `Orders` is written last.
 
     None stands for an item that lacks fields of the order.
-
-    Raises
-    ------
-    OperationError
-        If DynamoDB cannot be read.
     """
     with aws.translated_errors():
         keys = ({"orderId": {"S": order_id}} for order_id in order_ids)

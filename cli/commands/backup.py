@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import times
-from cli.options import MOST, SentenceGroup, Target, examples, on_stack
+from cli.options import MOST, SentenceGroup, Target, examples, stack_command
 from cli.plurals import counted, orders
 from cli.progress import waiting
 from cli.terminal import note, out, print_json, say
@@ -27,8 +27,7 @@ app = typer.Typer(
 )
 
 
-@app.command("list", epilog=examples("cafe backup list", "cafe backup list --limit 365 --stack prod --json"))
-@on_stack
+@stack_command(app, "list", "cafe backup list", "cafe backup list --limit 365 --stack prod --json")
 def list_command(
     target: Target,
     limit: Annotated[int, typer.Option(min=1, max=MOST, help="How many days, the latest first.")] = DAYS,
@@ -66,8 +65,7 @@ def list_command(
         print_json(document)
 
 
-@app.command("now", epilog=examples("cafe backup now", "cafe backup now --all --stack prod"))
-@on_stack
+@stack_command(app, "now", "cafe backup now", "cafe backup now --all --stack prod")
 def now_command(
     target: Target,
     everything: Annotated[

@@ -86,13 +86,7 @@ def cost_command(
 
 
 def _resources(stack: str) -> list[dict[str, Any]]:
-    """Record what the program registers, in another process, without the environment.
-
-    Raises
-    ------
-    SetUpError
-        The stack has no file, or its settings are wrong.
-    """
+    """Record what the program registers, in another process without the environment."""
     if not (REPOSITORY / f"Pulumi.{stack}.yaml").is_file():
         known = sorted(path.name.split(".")[1] for path in REPOSITORY.glob("Pulumi.*.yaml"))
         raise SetUpError(f"Pulumi.{stack}.yaml does not exist. Stacks with a file: {', '.join(known)}.")

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 import typer
 
-from cli.options import SentenceGroup, Target, Yes, examples, on_stack
+from cli.options import SentenceGroup, Target, Yes, examples, stack_command
 from cli.plurals import orders
 from cli.progress import waiting
 from cli.terminal import confirm
@@ -33,8 +33,7 @@ def _database() -> None:
     pass
 
 
-@app.command("widen", epilog=examples("cafe database widen", "cafe database widen --stack prod --yes"))
-@on_stack
+@stack_command(app, "widen", "cafe database widen", "cafe database widen --stack prod --yes")
 def widen_command(target: Target, yes: Yes = False) -> None:
     """Make ids 64 bits wide, and times last beyond 2038, in a table of an earlier release.
 

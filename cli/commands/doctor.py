@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.options import SentenceGroup, Target, examples, on_stack
+from cli.options import SentenceGroup, Target, stack_command
 from cli.terminal import plain, print_json, say
 
 if TYPE_CHECKING:
@@ -16,8 +16,7 @@ SIGNS = {"ok": ("✓", None), "warn": ("!", "yellow"), "bad": ("✗", "red")}
 app = typer.Typer(cls=SentenceGroup)
 
 
-@app.command("doctor", epilog=examples("cafe doctor", "cafe doctor --stack prod --json"))
-@on_stack
+@stack_command(app, "doctor", "cafe doctor", "cafe doctor --stack prod --json")
 def doctor_command(target: Target) -> None:
     """Report what is wrong with the system, and which command to type next.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import plurals
-from cli.options import DAY, MOST, SentenceGroup, Target, Yes, examples, finite, on_stack, rate_option
+from cli.options import DAY, MOST, SentenceGroup, Target, Yes, finite, rate_option, stack_command
 from cli.progress import updating
 from cli.terminal import confirm, failed, print_json, say, stopped
 
@@ -38,15 +38,13 @@ Percent = Annotated[
 ]
 
 
-@app.command(
+@stack_command(
+    app,
     "load",
-    epilog=examples(
-        "cafe load --orders 1000",
-        "cafe load --orders 10000 --rate 200 --duplicates 10 --malformed 1 --through topic",
-        "cafe load --orders 100 --kitchen",
-    ),
+    "cafe load --orders 1000",
+    "cafe load --orders 10000 --rate 200 --duplicates 10 --malformed 1 --through topic",
+    "cafe load --orders 100 --kitchen",
 )
-@on_stack
 def load_command(
     target: Target,
     orders: Annotated[int, typer.Option(min=1, max=MOST, help="How many orders.")] = 1000,

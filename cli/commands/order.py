@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import MOST, SentenceGroup, Target, examples, on_stack, text
+from cli.options import MOST, SentenceGroup, Target, stack_command, text
 from cli.plurals import orders, were
 from cli.progress import counting
 from cli.terminal import failed, plain, print_json, say, stopped
@@ -16,16 +16,14 @@ if TYPE_CHECKING:
 app = typer.Typer(cls=SentenceGroup)
 
 
-@app.command(
+@stack_command(
+    app,
     "order",
-    epilog=examples(
-        "cafe order Latte",
-        'cafe order "Flat White" --quantity 2 --customer Ada',
-        "cafe order Coffee --count 1000",
-        "cafe order Tea --stack dev --json",
-    ),
+    "cafe order Latte",
+    'cafe order "Flat White" --quantity 2 --customer Ada',
+    "cafe order Coffee --count 1000",
+    "cafe order Tea --stack dev --json",
 )
-@on_stack
 def order_command(
     target: Target,
     item: Annotated[

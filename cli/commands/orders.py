@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.errors import OperationError
-from cli.options import SentenceGroup, Target, examples, on_stack, text
+from cli.options import SentenceGroup, Target, examples, stack_command, text
 from cli.tables import Column, Kind, Table
 from cli.terminal import note, out, plain, print_exact_json, say
 from cli.times import duration, local_time
@@ -44,8 +44,7 @@ COLUMNS = (
 )
 
 
-@app.command("list", epilog=examples("cafe orders list", "cafe orders list --stack prod --json"))
-@on_stack
+@stack_command(app, "list", "cafe orders list", "cafe orders list --stack prod --json")
 def list_command(target: Target) -> None:
     """List the open orders, the oldest first, and the orders that were moved in the last 30 minutes."""
     board = _kitchen(target).board()
@@ -66,8 +65,7 @@ def list_command(target: Target) -> None:
         note(f"{left_out:,} more open orders are not listed.", style="yellow")
 
 
-@app.command("show", epilog=examples("cafe orders show K42", "cafe orders show O1234 --json"))
-@on_stack
+@stack_command(app, "show", "cafe orders show K42", "cafe orders show O1234 --json")
 def show_command(target: Target, reference: Reference) -> None:
     """Show an order with all fields of its publisher, and the history of its moves."""
     from cli.users import Users
@@ -99,12 +97,12 @@ def show_command(target: Target, reference: Reference) -> None:
 def _add_move(name: str, state: str, sentence: str) -> None:
     """Add the command that moves an order forward."""
 
-    @app.command(
+    @stack_command(
+        app,
         name,
+        f"cafe orders {name} K42",
         help=f"{sentence}. Exit code 1: it cannot be, or somebody else has just moved it.",
-        epilog=examples(f"cafe orders {name} K42"),
     )
-    @on_stack
     def move_command(target: Target, reference: Reference) -> None:
         _move(target, reference, state)
 
@@ -114,10 +112,7 @@ _add_move("ready", "ready", "Mark an order as ready")
 _add_move("collect", "collected", "Mark an order as collected")
 
 
-@app.command(
-    "cancel", epilog=examples("cafe orders cancel K42", 'cafe orders cancel K42 --reason "Out of oat milk"')
-)
-@on_stack
+@stack_command(app, "cancel", "cafe orders cancel K42", 'cafe orders cancel K42 --reason "Out of oat milk"')
 def cancel_command(
     target: Target,
     reference: Reference,
@@ -130,8 +125,7 @@ def cancel_command(
     _move(target, reference, "cancelled", reason)
 
 
-@app.command("recall", epilog=examples("cafe orders recall K42"))
-@on_stack
+@stack_command(app, "recall", "cafe orders recall K42")
 def recall_command(target: Target, reference: Reference) -> None:
     """Undo an order's latest move, for up to 30 minutes. Exit code 1: it cannot be undone."""
     kitchen = _kitchen(target)

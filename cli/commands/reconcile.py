@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.errors import CafeError
-from cli.options import SentenceGroup, Target, Yes, examples, on_stack
+from cli.options import SentenceGroup, Target, Yes, stack_command
 from cli.plurals import orders
 from cli.progress import waiting
 from cli.terminal import confirm, note, plain, print_json, say
@@ -17,11 +17,9 @@ if TYPE_CHECKING:
 app = typer.Typer(cls=SentenceGroup)
 
 
-@app.command(
-    "reconcile",
-    epilog=examples("cafe reconcile", "cafe reconcile --full --stack prod", "cafe reconcile --rebuild"),
+@stack_command(
+    app, "reconcile", "cafe reconcile", "cafe reconcile --full --stack prod", "cafe reconcile --rebuild"
 )
-@on_stack
 def reconcile_command(
     target: Target,
     full: Annotated[

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import times
-from cli.options import SentenceGroup, Target, Yes, examples, on_stack, parse_time, rate_option
+from cli.options import SentenceGroup, Target, Yes, parse_time, rate_option, stack_command
 from cli.plurals import are, orders, were
 from cli.progress import counting, waiting
 from cli.terminal import confirm, failed, note, plain, print_json, say, stopped
@@ -28,16 +28,14 @@ class Source(StrEnum):
     DYNAMODB = "dynamodb"
 
 
-@app.command(
+@stack_command(
+    app,
     "replay",
-    epilog=examples(
-        "cafe replay --from 2026-11-22 --to 2026-11-23",
-        "cafe replay --from 2026-11-22T14:00Z --to 2026-11-22T15:00Z --rate 50 --stack prod",
-        "cafe replay --from 2026-11-22T09:00Z --source dynamodb",
-        "cafe replay --from 2026-11-22 --send-to https://sqs.eu-central-1.amazonaws.com/123456789012/other",
-    ),
+    "cafe replay --from 2026-11-22 --to 2026-11-23",
+    "cafe replay --from 2026-11-22T14:00Z --to 2026-11-22T15:00Z --rate 50 --stack prod",
+    "cafe replay --from 2026-11-22T09:00Z --source dynamodb",
+    "cafe replay --from 2026-11-22 --send-to https://sqs.eu-central-1.amazonaws.com/123456789012/other",
 )
-@on_stack
 def replay_command(
     target: Target,
     start: Annotated[

@@ -10,7 +10,7 @@ import typer
 
 from cli import stack, times
 from cli.errors import CafeError, OperationError, SetUpError
-from cli.options import SentenceGroup, Target, Yes, examples, on_stack, parse_time
+from cli.options import SentenceGroup, Target, Yes, parse_time, stack_command
 from cli.plurals import counted
 from cli.terminal import confirm, note, plain, print_json, say
 
@@ -23,16 +23,14 @@ if TYPE_CHECKING:
 app = typer.Typer(cls=SentenceGroup)
 
 
-@app.command(
+@stack_command(
+    app,
     "restore",
-    epilog=examples(
-        "cafe restore --stack prod",
-        "cafe restore --to 2026-11-22T14:00 --stack prod",
-        "cafe restore --snapshot cafe-2026-11-01 --stack prod",
-        "cafe restore --cancel --stack prod",
-    ),
+    "cafe restore --stack prod",
+    "cafe restore --to 2026-11-22T14:00 --stack prod",
+    "cafe restore --snapshot cafe-2026-11-01 --stack prod",
+    "cafe restore --cancel --stack prod",
 )
-@on_stack
 def restore_command(
     target: Target,
     to: Annotated[

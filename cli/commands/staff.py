@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.errors import OperationError
-from cli.options import SentenceGroup, Target, Yes, examples, on_stack, text
+from cli.options import SentenceGroup, Target, Yes, examples, stack_command, text
 from cli.terminal import confirm, out, plain, print_json, say
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ Email = Annotated[
 ]
 
 
-@app.command("list", epilog=examples("cafe staff list", "cafe staff list --stack prod --json"))
-@on_stack
+@stack_command(app, "list", "cafe staff list", "cafe staff list --stack prod --json")
 def list_command(target: Target) -> None:
     """List the users and their roles."""
     from cli.tables import Column, Table
@@ -67,13 +66,9 @@ def list_command(target: Target) -> None:
         say("There are no users: `cafe staff add EMAIL` invites one.")
 
 
-@app.command(
-    "add",
-    epilog=examples(
-        "cafe staff add ada@example.com", "cafe staff add bo@example.com --role manager --stack prod"
-    ),
+@stack_command(
+    app, "add", "cafe staff add ada@example.com", "cafe staff add bo@example.com --role manager --stack prod"
 )
-@on_stack
 def add_command(
     target: Target,
     email: Email,
@@ -101,8 +96,7 @@ def add_command(
     )
 
 
-@app.command("remove", epilog=examples("cafe staff remove ada@example.com --stack prod"))
-@on_stack
+@stack_command(app, "remove", "cafe staff remove ada@example.com --stack prod")
 def remove_command(target: Target, email: Email, yes: Yes = False) -> None:
     """Delete a user; pages that are signed in stop within 15 minutes."""
     users = _users(target)

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from cli.errors import OperationError
-from cli.options import SentenceGroup, Target, examples, on_stack
+from cli.options import SentenceGroup, Target, stack_command
 from cli.plurals import counted
 from cli.terminal import is_live, out, plain_lines, print_json, stopped
 
@@ -19,10 +19,7 @@ REFRESH = 2.0  # seconds
 app = typer.Typer(cls=SentenceGroup)
 
 
-@app.command(
-    "status", epilog=examples("cafe status", "cafe status --watch", "cafe status --stack prod --json")
-)
-@on_stack
+@stack_command(app, "status", "cafe status", "cafe status --watch", "cafe status --stack prod --json")
 def status_command(
     target: Target,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh every two seconds until Ctrl-C.")] = False,

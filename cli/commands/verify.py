@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import DAY, SentenceGroup, Target, examples, finite, on_stack, text
+from cli.options import DAY, SentenceGroup, Target, finite, stack_command, text
 from cli.plurals import counted
 from cli.terminal import print_json, stopped
 
@@ -15,11 +15,7 @@ if TYPE_CHECKING:
 app = typer.Typer(cls=SentenceGroup)
 
 
-@app.command(
-    "verify",
-    epilog=examples("cafe verify", "cafe verify --stack dev --timeout 120", "cafe verify --json"),
-)
-@on_stack
+@stack_command(app, "verify", "cafe verify", "cafe verify --stack dev --timeout 120", "cafe verify --json")
 def verify_command(
     target: Target,
     timeout: Annotated[

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli.options import SentenceGroup, Target, examples, on_stack
+from cli.options import SentenceGroup, Target, examples, stack_command
 
 app = typer.Typer(
     cls=SentenceGroup,
@@ -12,8 +12,7 @@ app = typer.Typer(
 )
 
 
-@app.command("pause", epilog=examples("cafe worker pause", "cafe worker pause --stack prod"))
-@on_stack
+@stack_command(app, "pause", "cafe worker pause", "cafe worker pause --stack prod")
 def pause_command(target: Target) -> None:
     """Take no more orders from the queue; they wait there, for up to fourteen days, and none is lost.
 
@@ -24,8 +23,7 @@ def pause_command(target: Target) -> None:
     _switch(target, DISABLED, "The worker is paused; orders wait in the queue.")
 
 
-@app.command("resume", epilog=examples("cafe worker resume", "cafe worker resume --stack prod"))
-@on_stack
+@stack_command(app, "resume", "cafe worker resume", "cafe worker resume --stack prod")
 def resume_command(target: Target) -> None:
     """Take orders from the queue again."""
     from cli.worker import ENABLED

@@ -16,13 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Correction:
-    """A dead letter that is corrected.
-
-    Attributes
-    ----------
-    recorded
-        Reads the orders that are recorded under ids.
-    """
+    """A dead letter that is corrected; `recorded` reads the orders that are recorded under ids."""
 
     message: Message
     state: State
@@ -31,12 +25,8 @@ class Correction:
     def apply(self, text: str, order_id: str | None = None) -> Message:
         """Return the message with a corrected order; see `Message.corrected`.
 
-        Raises
-        ------
-        InvalidOrderError
-            The text is not an order, or the order must not have its id.
-        OperationError
-            DynamoDB is not available.
+        Raises InvalidOrderError if the order is invalid or must not have its id, OperationError without
+        DynamoDB.
         """
         corrected = self.message.corrected(text, order_id)
         assert corrected.order is not None  # noqa: S101 - else it raises

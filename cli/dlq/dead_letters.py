@@ -66,13 +66,7 @@ class DeadLetters:
         )
 
     def find(self, name: str) -> Message:
-        """Find the message with an id, or with the only id that begins so.
-
-        Raises
-        ------
-        OperationError
-            No id, or several ids begin so.
-        """
+        """Find the message with an id, or with the only id that begins so; raise OperationError otherwise."""
         with aws.translated_errors(), scanning(self.sqs, self.url, self.stop) as scan:
             return _found(scan, name)
 
@@ -88,22 +82,12 @@ class DeadLetters:
     ) -> Moved:
         """Send messages to the queue again, each under its identity and time, and delete them here.
 
-        Parameters
-        ----------
-        rate
-            Messages a second, at most.
-        name
-            Id of the only message to send, or its beginning.
-        everything
-            Also send messages without a valid order or with a conflicting id, unchanged.
-        conflicts
-            Returns the reasons, by message id, of messages whose order has the id of another order.
-        new_ids
-            Give such an order another id, and send it, too.
+        Messages without a valid order, and those for which `conflicts` returns a reason, are left here. With
+        `everything` they are sent unchanged, and with `new_ids` conflicting orders are sent under another id.
+        `name` is the id of the only message to send, or its beginning.
         """
         moved = Moved()
         pace = Pace(rate, self.stop)
-        step = queues.step(rate)
         started = time.monotonic()
         try:
             others = 0 if name else queues.depth(self.sqs, self.url).in_flight
@@ -118,10 +102,7 @@ class DeadLetters:
                         break
                     moved.left |= left
                     advance(len(batch) - len(chosen))
-                    for some in queues.groups(chosen, step):
-                        pace.wait(len(some))
-                        if self.stop.is_set():
-                            break
+                    for some in queues.paced(chosen, pace):
                         self._move(scan, some, moved)
                         advance(len(some))
                 moved.held_by_others = scan.held_by_others(others) if others else 0
@@ -132,13 +113,7 @@ class DeadLetters:
         return moved
 
     def replace(self, name: str, corrected: Message) -> Moved:
-        """Send a corrected message to the queue, and delete the original.
-
-        Raises
-        ------
-        OperationError
-            The original is not here any more, so nothing was sent.
-        """
+        """Send a corrected message, and delete the original; raise OperationError if that is gone."""
         moved = Moved()
         with aws.translated_errors(), scanning(self.sqs, self.url, self.stop, hold=queues.LONG_HOLD) as scan:
             current = _found(scan, name)
@@ -187,47 +162,23 @@ class DeadLetters:
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """Messages of a queue.
-
-    Attributes
-    ----------
-    complete
-        Whether these are all visible messages.
-    held_by_others
-        Messages that another receiver held all the time, as SQS estimates it.
-    """
+    """Messages of a queue."""
 
     messages: list[Message]
-    complete: bool
-    held_by_others: int
+    complete: bool  # whether these are all visible messages
+    held_by_others: int  # all the time, as SQS estimates it
 
 
 @dataclass(kw_only=True)
 class Moved:
-    """Result of a redrive; reasons are by message id.
+    """Result of a redrive, with reasons by message id."""
 
-    Attributes
-    ----------
-    new_ids
-        The SQS message ids of the messages that were sent.
-    left
-        Why messages were not sent: they would come back.
-    failures
-        Why the queue refused messages; they stay here.
-    undeleted
-        Why messages were sent and not deleted here; they are counted once.
-    problem
-        Why the redrive ended early.
-    held_by_others
-        Messages that another receiver held all the time, as SQS estimates it.
-    """
-
-    new_ids: set[str] = field(default_factory=set)
-    left: dict[str, str] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
-    undeleted: dict[str, str] = field(default_factory=dict)
-    problem: str | None = None
-    held_by_others: int = 0
+    new_ids: set[str] = field(default_factory=set)  # of the messages that were sent
+    left: dict[str, str] = field(default_factory=dict)  # not sent, because they would come back
+    failures: dict[str, str] = field(default_factory=dict)  # refused by the queue, and still here
+    undeleted: dict[str, str] = field(default_factory=dict)  # sent, and still here; they are counted once
+    problem: str | None = None  # why the redrive ended early
+    held_by_others: int = 0  # all the time, as SQS estimates it
     interrupted: bool = False
     seconds: float = 0.0
 

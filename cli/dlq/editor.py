@@ -18,12 +18,7 @@ DEFAULTS = ("sensible-editor", "nano", "vi")
 def edit(text: str, suffix: str = ".json") -> str:
     """Open a text in `$VISUAL` or `$EDITOR`, in a file that only its owner may read; return the new text.
 
-    Raises
-    ------
-    SetUpError
-        No editor was found, or standard input is not a terminal.
-    OperationError
-        The editor failed, or the file is not UTF-8 any more.
+    Raises SetUpError without an editor or a terminal, and OperationError if the editor fails.
     """
     words = _command()
     with tempfile.TemporaryDirectory(prefix="cafe-") as directory:

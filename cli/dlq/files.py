@@ -58,13 +58,7 @@ def check(path: Path) -> None:
 
 
 def write(path: Path, messages: Iterable[Message]) -> None:
-    """Write messages to a file that only its owner may read; it appears whole or not at all.
-
-    Raises
-    ------
-    SetUpError
-        It cannot be written.
-    """
+    """Write messages to a file that only its owner may read, completely or not at all."""
     path = path.resolve()  # a link is kept
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -97,13 +91,7 @@ class Contents:
 
 
 def read(path: Path) -> Contents:
-    """Read and check all lines of a file of messages.
-
-    Raises
-    ------
-    SetUpError
-        It cannot be read.
-    """
+    """Read and check all lines of a file of messages."""
     contents = Contents(messages={}, bad={})
     for number, line in enumerate(text_files.lines(path), start=1):
         if not line.strip():
@@ -202,15 +190,7 @@ def send(
     """Send messages to a queue, in the order of their lines, each under its identity and time."""
     imported = Imported()
     started = time.monotonic()
-    pace = Pace(rate, stop)
-    step = queues.step(rate)
-    lines = sorted(messages)
-    for start in range(0, len(lines), step):
-        batch = lines[start : start + step]
-        pace.wait(len(batch))
-        if stop.is_set():
-            imported.interrupted = True
-            break
+    for batch in queues.paced(sorted(messages), Pace(rate, stop)):
         outgoing = [_outgoing(messages[line]) for line in batch]
         for line, result in zip(batch, queues.send(sqs, url, outgoing), strict=True):
             if result.message_id is None:
@@ -219,5 +199,6 @@ def send(
                 imported.sent += 1
         imported.last_line = batch[-1]
         advance(len(batch))
+    imported.interrupted = stop.is_set()
     imported.seconds = time.monotonic() - started
     return imported

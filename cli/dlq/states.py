@@ -37,19 +37,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """State of a message's order.
-
-    Attributes
-    ----------
-    reason
-        Why it is invalid, conflicting, refused, waits, or is unknown.
-    other
-        The order that its id belongs to, where that is known.
-    """
+    """State of a message's order."""
 
     kind: Kind
-    reason: str | None = None
-    other: Order | None = None
+    reason: str | None = None  # why it is not recorded
+    other: Order | None = None  # the order to which its id belongs, if that is known
 
     @property
     def sentence(self) -> str:
@@ -91,13 +83,7 @@ def states(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dict[
 
 
 def conflicts(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dict[str, str]:
-    """Return the reasons, by message id, of messages whose order has the id of another order.
-
-    Raises
-    ------
-    OperationError
-        If DynamoDB cannot be read.
-    """
+    """Return the reasons, by message id, of messages whose order has the id of another order."""
     known = _recorded(stack, clients, [message for message in messages if message.order is not None])
     return {name: state.reason or "" for name, state in known.items() if state.kind is Kind.CONFLICTING}
 
@@ -143,13 +129,7 @@ def _state_after(failure: Failure | None) -> State:
 
 
 def summary(found: Sequence[State], *, swept: bool) -> str:
-    """Return how many messages are in each state, with a reason for each.
-
-    Parameters
-    ----------
-    swept
-        Whether ReconcileOrders retries the orders.
-    """
+    """Return how many messages are in each state, with a reason for each; `swept` messages are retried."""
     parts = []
     for kind, words in (
         (Kind.INVALID, "without a valid order"),

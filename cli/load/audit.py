@@ -24,24 +24,14 @@ CLOCK_SKEW = timedelta(minutes=5)  # between this machine and AWS
 
 @dataclass(kw_only=True)
 class Tally:
-    """Results so far, of all workers.
+    """Results so far, of all workers."""
 
-    Attributes
-    ----------
-    accepted, lost
-        Numbers of the orders that were accepted, and errors of the others.
-    numbers
-        Numbers by known ids: more than `accepted` if a response got lost.
-    refused, undetected
-        Malformed orders that were refused, and that were accepted and left to the worker.
-    """
-
-    accepted: set[int] = field(default_factory=set)
-    numbers: dict[str, int] = field(default_factory=dict)
-    lost: dict[int, str] = field(default_factory=dict)
+    accepted: set[int] = field(default_factory=set)  # numbers of the orders
+    numbers: dict[str, int] = field(default_factory=dict)  # by known ids, of lost responses too
+    lost: dict[int, str] = field(default_factory=dict)  # errors of the other orders
     duplicates: int = 0
-    refused: int = 0
-    undetected: int = 0
+    refused: int = 0  # malformed orders that were refused
+    undetected: int = 0  # malformed orders that were accepted
 
     def add(self, sending: Sending, sent: Sent) -> None:
         """Add one result."""
@@ -62,13 +52,7 @@ class Tally:
 
 
 class Audit:
-    """Compares the stack before and after a load; created before it.
-
-    Attributes
-    ----------
-    before
-        The counters in DynamoDB before the load.
-    """
+    """Compares the stack with the counters `before` the load; created before it."""
 
     def __init__(self, stack: Stack, clients: aws.Clients, plan: Plan, tally: Tally) -> None:
         self._stack = stack

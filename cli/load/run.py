@@ -38,13 +38,7 @@ class Figures:
 
 
 class Run:
-    """One load, from the first order until all are recorded.
-
-    Parameters
-    ----------
-    stall_timeout
-        Seconds without progress after which it ends.
-    """
+    """One load, until all orders are recorded, or for `stall_timeout` seconds without progress."""
 
     def __init__(
         self, plan: Plan, audit: Audit, tally: Tally, *, stop: threading.Event, stall_timeout: float

@@ -57,13 +57,7 @@ class Snapshot:
 
 
 class Backups:
-    """Backups in the stack's account and region.
-
-    Parameters
-    ----------
-    identifier
-        The database's; the names of its predecessors differ in their last part.
-    """
+    """Backups of a database, and of its predecessors, whose identifiers differ in their last part."""
 
     def __init__(self, rds: Any, identifier: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._rds = rds
@@ -116,13 +110,7 @@ class Backups:
         )
 
     def at(self, moment: datetime) -> Automated:
-        """Return the backups from which a database can be restored to a moment.
-
-        Raises
-        ------
-        OperationError
-            The moment is in no period of backups.
-        """
+        """Return the backups with a moment; raise OperationError if it is in no period of backups."""
         backups = self.automated()
         for backup in backups:
             if backup.earliest <= moment <= backup.latest:
@@ -143,11 +131,6 @@ class Backups:
         """Make a manual snapshot as of a moment, from an instance that is restored and deleted again.
 
         The next step follows from the states in AWS, so that it can be called again after an interruption.
-
-        Raises
-        ------
-        OperationError
-            The moment is in no backup, or a step of RDS failed.
         """
         name = self.name_of(moment)
         while (snapshot := self.snapshot(name)) is None or snapshot.status != "available":

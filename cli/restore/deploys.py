@@ -29,12 +29,7 @@ def changes(snapshot: Snapshot, settings: Mapping[str, str]) -> dict[str, str]:
 class Deploys:
     """A deployed stack, and its next deploys.
 
-    Parameters
-    ----------
-    yes
-        Let Pulumi deploy without asking.
-    quiet
-        Print Pulumi's output on standard error.
+    With `yes`, Pulumi does not ask; with `quiet`, its output goes to standard error.
     """
 
     def __init__(self, target: Stack, *, yes: bool, quiet: bool) -> None:
@@ -48,24 +43,12 @@ class Deploys:
         return found
 
     def settings(self) -> dict[str, str]:
-        """Return the settings of the next deploy.
-
-        Raises
-        ------
-        OperationError
-            Pulumi cannot read them.
-        """
+        """Return the settings of the next deploy."""
         prefix = f"{preflight.project()}:"
         return {key.removeprefix(prefix): value for key, value in self._configuration().items()}
 
     def refuse(self, changed: Mapping[str, str]) -> None:
-        """Check a deploy of changed settings without deletion protection; print warnings.
-
-        Raises
-        ------
-        OperationError
-            It would be refused.
-        """
+        """Check a deploy of changed settings without deletion protection; print warnings, raise refusals."""
         configuration = self._configuration()
         unprotected = json.dumps(self.deployed | {PROTECTION: False})
         outputs = {**self.stack.outputs, "deployed_settings": unprotected}
@@ -80,13 +63,7 @@ class Deploys:
             raise OperationError("\n".join(("This cannot be restored:", *(f"  {each}" for each in reasons))))
 
     def deploy(self, changed: Mapping[str, str]) -> None:
-        """Deploy changed settings, which stay in the stack's file; Pulumi shows the changes, and asks.
-
-        Raises
-        ------
-        CafeError
-            The deploy failed, was refused or was stopped.
-        """
+        """Deploy changed settings, which stay in the stack's file; Pulumi shows the changes, and asks."""
         options = [word for key, value in changed.items() for word in ("--config", f"{key}={value}")]
         command = ["scripts/pulumi", "up", self.stack.name, *options, *(["--yes"] if self._yes else [])]
         # Pulumi gets the same Ctrl-C, completes the current step, and reports it.
@@ -101,13 +78,7 @@ class Deploys:
         self.stack = stack.load(self.stack.name)
 
     def put_back(self, keys: Iterable[str]) -> None:
-        """Reset settings in the stack's file to the deployed values.
-
-        Raises
-        ------
-        OperationError
-            Pulumi failed.
-        """
+        """Reset settings in the stack's file to the deployed values."""
         for key in keys:
             found = self.deployed[key]
             value = found if isinstance(found, str) else json.dumps(found)

@@ -22,18 +22,10 @@ ARRIVAL_TIMEOUT = 300.0  # seconds without an arrival; a failed message is retri
 
 @dataclass(kw_only=True)
 class Sent:
-    """Orders that were sent again.
+    """Orders that were sent again: versions by id, and reasons by id for those that could not be sent."""
 
-    Attributes
-    ----------
-    missing, older
-        Versions, by id, of orders that the database lacks, and that it has in an older state.
-    failures
-        The reasons, by id, why orders could not be sent.
-    """
-
-    missing: dict[str, int] = field(default_factory=dict)
-    older: dict[str, int] = field(default_factory=dict)
+    missing: dict[str, int] = field(default_factory=dict)  # in the database
+    older: dict[str, int] = field(default_factory=dict)  # in the database
     failures: dict[str, str] = field(default_factory=dict)
     interrupted: bool = False
 

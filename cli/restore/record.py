@@ -25,37 +25,18 @@ DOCUMENT = "document"
 
 @dataclass(kw_only=True)
 class Record:
-    """A restore.
+    """A restore."""
 
-    Attributes
-    ----------
-    snapshot
-        The snapshot from which the database is made.
-    to
-        The moment as of which that snapshot is made, from a database that is restored beside the running one;
-        None if the snapshot existed.
-    source
-        The database's identifier when the restore began.
-    protected
-        Whether `deletionProtection` was on.
-    paused_at, resumed_at
-        When the worker was paused and resumed.
-    orders, states
-        Numbers of orders and of newer states that were restored from DynamoDB.
-    lost
-        Ids of orders that could not be restored; None until that is known.
-    """
-
-    snapshot: str
-    to: datetime | None = None
-    source: str
-    protected: bool
+    snapshot: str  # from which the database is made
+    to: datetime | None = None  # as of which the snapshot is made, from a database beside the running one
+    source: str  # the database's identifier when the restore began
+    protected: bool  # whether `deletionProtection` was on
     started_at: datetime
     paused_at: datetime | None = None
     resumed_at: datetime | None = None
-    orders: int = 0
-    states: int = 0
-    lost: list[str] | None = None
+    orders: int = 0  # restored from DynamoDB
+    states: int = 0  # newer ones, restored from DynamoDB
+    lost: list[str] | None = None  # ids of orders that could not be restored
 
     @property
     def is_pausing(self) -> bool:
@@ -94,13 +75,7 @@ class Records:
         return CODEC.validate_json(item[DOCUMENT]["S"]) if item else None
 
     def begin(self, record: Record) -> None:
-        """Store a new record.
-
-        Raises
-        ------
-        OperationError
-            Another restore has begun since `load` found none.
-        """
+        """Store a new record; raise OperationError if another restore has begun since `load` found none."""
         with aws.translated_errors():
             try:
                 self._put(record, ConditionExpression="attribute_not_exists(metric)")

@@ -61,13 +61,7 @@ class Restore:
         return problem
 
     def cancel(self) -> None:
-        """Cancel the restore, unless the database has been replaced.
-
-        Raises
-        ------
-        OperationError
-            The database is replaced, or being replaced.
-        """
+        """Cancel the restore; raise OperationError if the database has been replaced."""
         if self.backups.is_replaced():
             raise OperationError("The database has been replaced already: continue the restore.")
         self._switch_worker(worker.ENABLED)

@@ -23,17 +23,8 @@ DAY, HOUR = re.compile(r"ORDERS#[\d-]{10}"), re.compile(r"ORDERS#[\d-]{10}T\d\d"
 class Found:
     """Orders of a run in a store: how often each was found, and examples of errors.
 
-    Parameters
-    ----------
-    wanted
-        Returns an order's item and quantity; None for an order that must not be in the store.
-    orders
-        The number of orders; theirs are below it.
-
-    Attributes
-    ----------
-    pieces
-        The quantities by item.
+    `wanted` returns the item and quantity of a number below `orders`; None for an order that must not be in
+    the store. `pieces` has the quantities by item.
     """
 
     def __init__(self, wanted: Callable[[int], tuple[str, int] | None], orders: int) -> None:

@@ -89,18 +89,7 @@ class _Failures(stop_base):
 class OrderClient:
     """Places orders at a stack's `POST /orders`; safe to use from several threads.
 
-    Parameters
-    ----------
-    client
-        Keeps its connections open between orders.
-    url
-        The stack's `orders_url`.
-    back_off
-        How long to wait before a retry.
-    timeout
-        Seconds after which there is no retry.
-    api_key
-        The stack's `orders_api_key`, if it has one.
+    An attempt that fails is repeated after a `back_off`, for up to `timeout` seconds.
     """
 
     def __init__(
@@ -125,23 +114,10 @@ class OrderClient:
         )
 
     def place(self, body: str, key: str | None = None) -> Receipt:
-        """Send an order until it is accepted.
+        """Send an order, valid or not, until it is accepted.
 
-        All attempts have one key, so that a lost response does not make a second order.
-
-        Parameters
-        ----------
-        body
-            The body of the request, valid or not.
-        key
-            The idempotency key, if the same order may be placed again later; a new one if None.
-
-        Raises
-        ------
-        RefusedError
-            The order is invalid.
-        BusyError
-            It was not accepted in any attempt.
+        All attempts have one idempotency key, so that a lost response does not make a second order. Raises
+        RefusedError if the order is invalid, and BusyError if no attempt succeeded.
         """
         return self._attempts(self._send, body, key or str(uuid.uuid4()))
 

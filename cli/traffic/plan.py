@@ -25,21 +25,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
-    """A message or a request.
+    """A message or a request."""
 
-    Attributes
-    ----------
-    number
-        The order's number in its run.
-    order_id
-        The id that the sender gives it; over HTTP, where the API gives the ids, the idempotency key.
-    """
-
-    number: int
+    number: int  # the order's, in its run
     body: str
     kind: Kind = Kind.ORDER
     entrance: Entrance = Entrance.HTTP
-    order_id: str | None = None
+    order_id: str | None = None  # or, over HTTP, the idempotency key
 
 
 def in_order(steps: Iterable[Iterable[tuple[float, Sending]]]) -> Iterator[Sending]:

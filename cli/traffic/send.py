@@ -37,14 +37,8 @@ def send(
     """Send in the background; yield a function that waits for a moment and returns whether it still runs.
 
     Sending ends when `stop` is set, at the end of the `with` statement, and after an error, which is raised
-    at that end. Requests in flight are completed.
-
-    Parameters
-    ----------
-    sendings
-        Read by one thread at a time, only as fast as they are sent.
-    rate
-        Sendings a second, at most.
+    at that end. Requests in flight are completed. One thread at a time reads `sendings`, as fast as they are
+    sent, or at a rate per second.
     """
     work = _Work(_batches(sendings, senders), senders, on_sent, rate)
     futures: list[Future[None]] = []

@@ -11,7 +11,7 @@ from cli.commands.dlq.options import MessageId, QueueName, WhichQueue, opened
 from cli.commands.dlq.redrive import end
 from cli.dlq import render
 from cli.errors import OperationError
-from cli.options import SentenceGroup, Target, Yes, examples, on_stack
+from cli.options import SentenceGroup, Target, Yes, stack_command
 from cli.terminal import confirm, note, plain, plain_lines, print_json, say
 
 if TYPE_CHECKING:
@@ -21,15 +21,13 @@ if TYPE_CHECKING:
 app = typer.Typer(cls=SentenceGroup)
 
 
-@app.command(
+@stack_command(
+    app,
     "edit",
-    epilog=examples(
-        "cafe dlq edit 8f14e45f",
-        "cafe dlq edit 8f14e45f --file corrected.json --yes",
-        "cafe dlq edit 8f14e45f --order-id 17.2026-11-22",
-    ),
+    "cafe dlq edit 8f14e45f",
+    "cafe dlq edit 8f14e45f --file corrected.json --yes",
+    "cafe dlq edit 8f14e45f --order-id 17.2026-11-22",
 )
-@on_stack
 def edit_command(
     target: Target,
     message_id: MessageId,
@@ -84,12 +82,8 @@ def edit_command(
 def _edited(correction: "Correction", *, yes: bool) -> "Message":
     """Open the editor until the order is valid, or the text stays the same; with `yes`, once.
 
-    Raises
-    ------
-    InvalidOrderError
-        The order is still invalid.
-    OperationError
-        The text stayed the same, or the user does not want to correct it again.
+    It raises InvalidOrderError if the order is still invalid, and OperationError if the text stayed the same,
+    or the user does not want to correct it again.
     """
     from cli.dlq import editor
     from orders.order import InvalidOrderError

@@ -11,7 +11,7 @@ from cli import plurals
 from cli.commands.dlq.options import QueueName, Rate, WhichQueue, opened
 from cli.dlq import render
 from cli.errors import CafeError
-from cli.options import SentenceGroup, Target, Yes, examples, on_stack
+from cli.options import SentenceGroup, Target, Yes, stack_command
 from cli.progress import counting
 from cli.terminal import confirm, failed, note, plain, print_json, say, stopped
 
@@ -27,10 +27,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
 app = typer.Typer(cls=SentenceGroup)
 
 
-@app.command(
-    "export", epilog=examples("cafe dlq export letters.jsonl", "cafe dlq export letters.jsonl --stack prod")
-)
-@on_stack
+@stack_command(app, "export", "cafe dlq export letters.jsonl", "cafe dlq export letters.jsonl --stack prod")
 def export_command(
     target: Target, file: File, queue: WhichQueue = QueueName.ORDERS, yes: Yes = False
 ) -> None:
@@ -61,11 +58,9 @@ def export_command(
         note(render.held_by_others(held, "not in the file"), style="yellow")
 
 
-@app.command(
-    "import",
-    epilog=examples("cafe dlq import letters.jsonl", "cafe dlq import letters.jsonl --skip-bad --rate 50"),
+@stack_command(
+    app, "import", "cafe dlq import letters.jsonl", "cafe dlq import letters.jsonl --skip-bad --rate 50"
 )
-@on_stack
 def import_command(
     target: Target,
     file: File,

@@ -8,7 +8,7 @@ import typer
 from cli import plurals
 from cli.commands.dlq.options import OneMessage, QueueName, WhichQueue, opened
 from cli.dlq import render
-from cli.options import SentenceGroup, Target, Yes, examples, on_stack
+from cli.options import SentenceGroup, Target, Yes, stack_command
 from cli.progress import counting
 from cli.terminal import confirm, failed, note, plain, stopped
 
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(cls=SentenceGroup)
 
 
-@app.command(
-    "purge", epilog=examples("cafe dlq purge", "cafe dlq purge --invalid", "cafe dlq purge --id 8f14e45f")
-)
-@on_stack
+@stack_command(app, "purge", "cafe dlq purge", "cafe dlq purge --invalid", "cafe dlq purge --id 8f14e45f")
 def purge_command(
     target: Target,
     message_id: OneMessage = None,

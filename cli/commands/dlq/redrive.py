@@ -8,7 +8,7 @@ import typer
 from cli import plurals
 from cli.commands.dlq.options import OneMessage, QueueName, Rate, WhichQueue, opened
 from cli.dlq import render
-from cli.options import SentenceGroup, Target, examples, on_stack
+from cli.options import SentenceGroup, Target, stack_command
 from cli.progress import counting
 from cli.terminal import note, plain, print_json, say
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 app = typer.Typer(cls=SentenceGroup)
 
 
-@app.command(
+@stack_command(
+    app,
     "redrive",
-    epilog=examples(
-        "cafe dlq redrive", "cafe dlq redrive --rate 50 --stack prod", "cafe dlq redrive --id 8f14e45f"
-    ),
+    "cafe dlq redrive",
+    "cafe dlq redrive --rate 50 --stack prod",
+    "cafe dlq redrive --id 8f14e45f",
 )
-@on_stack
 def redrive_command(
     target: Target,
     rate: Rate = None,

@@ -8,7 +8,7 @@ from cli import plurals
 from cli.commands.dlq.options import MessageId, QueueName, WhichQueue, opened
 from cli.dlq import render
 from cli.errors import OperationError
-from cli.options import MOST, SentenceGroup, Target, examples, on_stack
+from cli.options import MOST, SentenceGroup, Target, stack_command
 from cli.progress import counting
 from cli.terminal import note, out, plain, plain_lines, print_json, say, stopped
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(cls=SentenceGroup)
 
 
-@app.command("list", epilog=examples("cafe dlq list", "cafe dlq list --limit 1000 --stack prod --json"))
-@on_stack
+@stack_command(app, "list", "cafe dlq list", "cafe dlq list --limit 1000 --stack prod --json")
 def list_command(
     target: Target,
     limit: Annotated[int, typer.Option(min=1, max=MOST, help="How many messages to show, at most.")] = 100,
@@ -71,8 +70,7 @@ def _say_how_many(listing: "Listing", total: int, queue: QueueName) -> None:
         say(f"The dead-letter queue “{queue.value}” is empty.")
 
 
-@app.command("show", epilog=examples("cafe dlq show 8f14e45f"))
-@on_stack
+@stack_command(app, "show", "cafe dlq show 8f14e45f")
 def show_command(target: Target, message_id: MessageId, queue: WhichQueue = QueueName.ORDERS) -> None:
     """Show a message, the state of its order, and the reason in the worker's log."""
     from cli import worker_log
