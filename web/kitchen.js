@@ -235,7 +235,7 @@ async function sendMove(order, body) {
   return send(path, options);
 }
 
-/** Return why a move failed. @param {number} status @param {Partial<Api.ChangeRefused> | null} body */
+/** Return why a move failed. @param {number} status @param {Partial<Api.ChangeRefused & { order: Api.StaffOrder }> | null} body */
 function refusal(status, body) {
   const current = body?.order;
   if (status === 412 && current) return `another screen moved it: ${STATE_WORDS[current.state]}`;

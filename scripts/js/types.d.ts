@@ -62,9 +62,9 @@ declare namespace Api {
     errors?: Record<string, string>;
   }
 
-  interface ChangeRefused extends OrderRefused {
-    /** the order as it is now, where another screen has changed it */
-    order?: StaffOrder;
+  interface ChangeRefused {
+    message: string;
+    errors: Record<string, string>;
   }
 
   type Count = number | null;
