@@ -115,6 +115,7 @@ def test_an_unchanged_status_changes_nothing_but_the_time(hurried_board: Board) 
     board.page.evaluate(RECORD_CHANGES)
     layouts, polls = layout_count(cdp), board.site.not_modified
     eventually(lambda: board.site.not_modified >= polls + IDLE_POLLS)
+    board.page.wait_for_function("() => changed.has('updated')", polling=LOOK)
     layouts, polls = layout_count(cdp) - layouts, board.site.not_modified - polls
     changed = set(board.page.evaluate("[...changed]"))
     assert changed - {"rows"} == {"updated"}  # the age of an order grows in its row
