@@ -6,6 +6,7 @@ missing output gets a mark, a string with its name that is found in the inputs t
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -79,12 +80,14 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(dict(value.assets))
 
 
+@functools.cache
 def _output_names(type_token: str) -> list[str]:
-    """Return the provider's names of a type's outputs, from the class that the program imported."""
-    package = f"pulumi_{type_token.partition(':')[0]}"
-    modules = [module for name, module in sys.modules.items() if name.split(".", 1)[0] == package]
-    for module in modules:
-        for item in list(vars(module).values()):
-            if isinstance(item, type) and get_type_token(item) == type_token:
-                return list(_types.resource_pulumi_to_py_names(item))
+    """Return the provider's names of a type's outputs; the program has imported its class."""
+    package, module, name = type_token.split(":")
+    service = module.partition("/")[0]
+    path = f"pulumi_{package}" if service == "index" else f"pulumi_{package}.{service}"
+    # Modules whose name is a keyword, such as `lambda`, end in an underscore.
+    found = getattr(sys.modules.get(path) or sys.modules.get(f"{path}_"), name, None)
+    if isinstance(found, type) and get_type_token(found) == type_token:
+        return list(_types.resource_pulumi_to_py_names(found))
     return []
