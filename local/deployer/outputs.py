@@ -6,7 +6,6 @@ missing output gets a mark, a string with its name that is found in the inputs t
 
 from __future__ import annotations
 
-import functools
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -80,7 +79,6 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(dict(value.assets))
 
 
-@functools.cache
 def _output_names(type_token: str) -> list[str]:
     """Return the provider's names of a type's outputs; the program has imported its class."""
     package, module, name = type_token.split(":")

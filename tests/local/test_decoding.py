@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import gzip
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 
 from local.emulator import decoding
 from local.emulator.decoding import LARGEST, NotInFormatError, TooLargeError, decode
+from tests.local import asgi
 
 PATH = "/_aws/execute-api/0a1b2c3d/prod/orders"
 ORDER = b'{"item": "Latte", "quantity": 1}'
@@ -70,7 +70,7 @@ def post(
     headers += [(b"Content-Encoding", coding.encode()) for coding in codings]
     scope = {"type": "http", "path": path, "headers": headers}
     application: Any = decoding.decoding(api)
-    asyncio.run(application(scope, receive, send))
+    asgi.run(application(scope, receive, send))
     response = json.loads(sent[1]["body"]) if len(sent) > 1 else None
     assert not incoming, "the body was not read to its end"
     return sent[0]["status"], response, api

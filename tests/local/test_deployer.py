@@ -309,3 +309,18 @@ def test_a_program_ends_with_the_first_failure(run: Callable[[str], Any]) -> Non
 def test_an_error_of_the_program_is_raised_unchanged(run: Callable[[str], Any]) -> None:
     with pytest.raises(ZeroDivisionError):
         run("1 / 0\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            ZeroDivisionError("division by zero"),
+            "The program failed with ZeroDivisionError: division by zero",
+        ),
+        (ValueError("Settings are wrong:\n  menu: is missing"), "Settings are wrong:\n  menu: is missing"),
+        (DeployError("orders: is declared twice"), "orders: is declared twice"),
+    ],
+)
+def test_an_unexpected_error_is_reported_with_its_type(error: Exception, message: str) -> None:
+    assert program._message(error) == message

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from local.emulator.gateway import Gateway, Served
+from tests.local import asgi
 
 GATEWAY = "127.0.0.1:4566"
 PAGE = "d1a.cloudfront.localhost:4566"
@@ -156,7 +156,7 @@ class Sender:
                 self.response.headers = {k.decode().lower(): v.decode() for k, v in message["headers"]}
             self.response.body += message.get("body", b"")
 
-        asyncio.run(self.gateway(scope, receive, send))
+        asgi.run(self.gateway(scope, receive, send))
         return self.response
 
 
