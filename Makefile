@@ -29,7 +29,7 @@ test: ## Run all tests (ARGS="-k parser": some of them)
 quick: lint ## Run lint and the tests that need no stack, no database and no browser, in a minute
 	@.venv/bin/python -m pytest -m "not database" tests/unit tests/program tests/cli tests/docs tests/scripts tests/ci $(ARGS)
 
-engine: ## Run the program through Pulumi's engine, with stand-ins for AWS (needs the Pulumi CLI)
+engine: ## Run the program in Pulumi's engine, with fake providers (needs the Pulumi CLI)
 	@scripts/setup python
 	@.venv/bin/python -m tests.engine.cli
 	@.venv/bin/python -m pytest --numprocesses=0 tests/engine $(ARGS)
