@@ -44,10 +44,10 @@ lint: javascript ## Check style and types
 # The machine's Node, or the one that the set-up adds to .venv
 node_bin = PATH="$(CURDIR)/.venv/bin:$$PATH" scripts/js/node_modules/.bin
 
-javascript: ## Check style and types of the pages
+javascript: ## Check style and types of the pages and of CloudFront's function
 	@scripts/setup python javascript
 	$(node_bin)/tsc --project scripts/js
-	$(node_bin)/biome lint --config-path=scripts/js --error-on-warnings web tests/browser
+	$(node_bin)/biome lint --config-path=scripts/js --error-on-warnings web infra tests/browser
 
 format: ## Format the sources, and repair what ruff can repair
 	@scripts/setup python

@@ -2,7 +2,8 @@
 // CloudFront function: admits viewers from NETWORKS, and all viewers of the paths in OPEN. The deploy prepends
 // both constants. It compares whole paths, so that no other spelling of one, such as with `%2D`, bypasses it.
 
-function handler(event) {
+// biome-ignore lint/correctness/noUnusedVariables: CloudFront calls it.
+function handler(/** @type {GuardEvent} */ event) {
   var request = event.request;
   if (OPEN.includes(request.uri)) {
     return request;
@@ -19,7 +20,7 @@ function handler(event) {
   };
 }
 
-function isIn(address, network) {
+function isIn(/** @type {number[]} */ address, /** @type {GuardNetwork} */ network) {
   if (address.length !== network.bytes.length) {
     return false;
   }
@@ -30,19 +31,19 @@ function isIn(address, network) {
 }
 
 // Return the 4 bytes of an IPv4 address, the 16 of an IPv6 address, or none if it is invalid.
-function bytesOf(text) {
+function bytesOf(/** @type {string} */ text) {
   var bytes = text.includes(":") ? bytesOfIpv6(text) : text.split(".").map(Number);
   return bytes.every((byte) => byte >= 0 && byte <= 255) ? bytes : [];
 }
 
-function bytesOfIpv6(text) {
+function bytesOfIpv6(/** @type {string} */ text) {
   // `::` stands for the missing groups of zeros.
   var halves = text.split("::").map((half) => (half ? half.split(":") : []));
   var missing = 8 - halves.reduce((sum, half) => sum + half.length, 0);
   if (halves.length > 2 || missing < 0 || (halves.length === 1 && missing > 0)) {
     return [];
   }
-  var bytes = [];
+  var bytes = /** @type {number[]} */ ([]);
   halves[0].concat(Array(missing).fill("0"), halves[1] || []).forEach((group) => {
     var number = parseInt(group, 16);
     bytes.push(number >> 8, number & 255);

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import sync_playwright
 from typer.testing import CliRunner
 
 from cli.main import app as command
 from infra import access
 from tests.access.conftest import Visitor
+from tests.chromium import launch
 from tests.local_stack import LocalStack
 
 # Protected paths in several spellings, some of which the API accepts.
@@ -103,10 +104,10 @@ def test_the_operator_needs_neither_a_listed_network_nor_the_key(networks_stack:
 Guard = Callable[[list[str], list[dict[str, Any]]], list[bool]]
 
 
-@pytest.fixture
-def guard(browser: Browser) -> Iterator[Guard]:
+@pytest.fixture(scope="module")
+def guard() -> Iterator[Guard]:
     """Run the guard for some networks on requests; return which ones it admits."""
-    with browser.new_page() as page:
+    with sync_playwright() as playwright, launch(playwright) as browser, browser.new_page() as page:
 
         def run(networks: list[str], requests: list[dict[str, Any]]) -> list[bool]:
             code = access.guard_code(networks, ["/prod/orders"])
