@@ -186,7 +186,7 @@ const messageOf = (error) => (error instanceof Error ? error.message : String(er
 function showOutage(reason) {
   const since = updatedAt ? ` The orders are as of ${exactTimeText(updatedAt)}, and cannot be moved until the screen is connected again.` : "";
   outage = `${reason}.${since}`;
-  showState(navigator.onLine ? "stale" : "offline", navigator.onLine ? "Not current" : "Offline");
+  showState(navigator.onLine ? "stale" : "offline", navigator.onLine ? "Out of date" : "Offline");
   showBar();
 }
 
@@ -270,7 +270,7 @@ async function move(order, target, reason) {
     if (!response.ok) trouble = refusal(response.status, body);
   } catch (error) {
     if (error instanceof SignInNeeded) showFailure(error, 1);
-    trouble = messageOf(error);
+    trouble = messageOf(error) || "please sign in again";
   }
   pending.delete(id);
   if (trouble) showMessage("trouble", `${name} was not moved: ${trouble}.`, TROUBLE_TIME);

@@ -9,7 +9,7 @@ import { SignInNeeded } from "./sign-in.js";
 const ACTIVE_POLL = 5_000; // milliseconds to the next request
 const IDLE_POLL = 15_000; // the same for an order that has not changed for `IDLE_AFTER`, and in a hidden tab
 const IDLE_AFTER = 10 * 60_000;
-const UNRECORDED_AFTER = 3 * 60_000; // the customer asks at the counter when there is no number yet
+const UNRECORDED_AFTER = 3 * 60_000; // a customer without a number is then sent to the counter
 const GONE = 410;
 
 const STEPS = ["received", "preparing", "ready", "collected"];

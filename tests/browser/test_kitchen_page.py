@@ -440,7 +440,9 @@ def test_a_device_stays_signed_in_and_a_hidden_screen_polls_at_once_when_shown(k
     expect(kitchen.numbers("received")).to_have_text(["K42", "K43"])
     assert pool.grants == ["authorization_code"]
     pool.access_token, pool.rejects_refresh = "another", True
-    kitchen.board.advance(POLL)
+    kitchen.tap("K42")
     expect(kitchen.page.get_by_role("heading", name="Sign in to see the kitchen")).to_be_visible()
+    announcement = kitchen.page.locator("#announcement")
+    expect(announcement).to_have_text("K42 Asha was not moved: please sign in again.")
     expect(kitchen.page.locator(".card")).to_have_count(0)
     assert "access-1" not in kitchen.page.evaluate("JSON.stringify({ ...localStorage })")
