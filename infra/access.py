@@ -83,7 +83,7 @@ class Access(pulumi.ComponentResource):
     origin_secret: pulumi.Output[str] | None = None
     sign_in_url: pulumi.Output[str]
     user_pool: aws.cognito.UserPool
-    """Created by `invite`."""
+    """Created by `create_user_pool`."""
 
     def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Access", name, None, opts)
@@ -108,7 +108,7 @@ class Access(pulumi.ComponentResource):
         digest = self.origin_secret.apply(lambda secret: hashlib.sha256(secret.encode()).hexdigest())
         return pulumi.Output.unsecret(digest)
 
-    def invite(self, origin: pulumi.Output[str]) -> tuple[SignIn | None, SignIn]:
+    def create_user_pool(self, origin: pulumi.Output[str]) -> tuple[SignIn | None, SignIn]:
         """Create the user pool for the pages of an origin, and invite the users.
 
         Returns

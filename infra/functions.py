@@ -62,8 +62,8 @@ class SharedResources:
         return {} if self.network.private_endpoints else {"SQS_DUALSTACK": "true"}
 
     @property
-    def open_hours(self) -> dict[str, pulumi.Input[str]]:
-        """Return the variable with the hours after which an order no longer counts as open."""
+    def open_hours_variables(self) -> dict[str, pulumi.Input[str]]:
+        """Return the variable with the hours for which an order counts as open."""
         return {"OPEN_HOURS": str(self.settings.open_hours)}
 
     @property
@@ -171,7 +171,7 @@ def get_order_status(shared: SharedResources, schema: Schema) -> Function:
         environment={
             **shared.store_variables,
             "DATABASE_SECRET": secret,
-            **shared.open_hours,
+            **shared.open_hours_variables,
             **shared.sqs_variables,
             "QUEUE_URL": messaging.queue.url,
             "DEAD_LETTER_QUEUE_URL": messaging.dead_letters.url,
@@ -213,7 +213,7 @@ def staff_orders(shared: SharedResources, schema: Schema) -> Function:
         environment={
             "DATABASE_SECRET": shared.database.secret.arn,
             "ORDERS_TABLE": shared.tables.orders.name,
-            **shared.open_hours,
+            **shared.open_hours_variables,
             **shared.origin_variables,
         },
         statements=[shared.read_login, iam.put_item(shared.tables.orders)],
@@ -231,7 +231,7 @@ def public_orders(shared: SharedResources, schema: Schema) -> Function:
         environment={
             "DATABASE_SECRET": secret,
             "TRACKING_SECRET": tracking.secret.arn,
-            **shared.open_hours,
+            **shared.open_hours_variables,
         },
         statements=[iam.read_secret(secret), iam.read_secret(tracking.secret.arn)],
         timeout=HTTP_TIMEOUT,
@@ -251,7 +251,7 @@ def reconcile_orders(shared: SharedResources, schema: Schema) -> Function:
         files=shared.time_zone_files,
         environment={
             **shared.store_variables,
-            **shared.open_hours,
+            **shared.open_hours_variables,
             **shared.sqs_variables,
             "DEAD_LETTER_QUEUE_URL": dead_letters.url,
             # CloudWatch charges for each metric, so this one is published only if an alarm uses it.

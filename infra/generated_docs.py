@@ -58,7 +58,7 @@ def settings_page() -> str:
 def value_range(parser: Callable[[str], Any]) -> str:
     """Return the values that a parser accepts, from its error message."""
     if isinstance(parser, Integer):
-        return f"{parser.least} to {parser.most}"
+        return f"{parser.minimum} to {parser.maximum}"
     try:
         parser(INVALID)
     except ValueError as error:

@@ -66,7 +66,7 @@ class PageArgs:
 class Page(pulumi.ComponentResource):
     """One origin for browsers, without CORS: the bucket with the pages, and the API under `/<stage>/`.
 
-    The component also creates the user pool (`Access.invite`), which needs the distribution's URL.
+    The component also creates the user pool (`Access.create_user_pool`), which needs the distribution's URL.
     """
 
     origin: pulumi.Output[str]
@@ -109,10 +109,10 @@ class Page(pulumi.ComponentResource):
 
     def _upload(self, bucket: aws.s3.Bucket, args: PageArgs) -> None:
         uploaded = [
-            self._object(bucket, key, path.suffix, source=pulumi.FileAsset(str(path)))
+            self._upload_file(bucket, key, path.suffix, source=pulumi.FileAsset(str(path)))
             for key, path in web_files.files().items()
         ]
-        sign_in, staff_sign_in = args.access.invite(self.origin)
+        sign_in, staff_sign_in = args.access.create_user_pool(self.origin)
         settings = pulumi.Output.json_dumps(
             {
                 "apiBase": f"/{args.stage}",
@@ -129,9 +129,9 @@ class Page(pulumi.ComponentResource):
         )
         script = pulumi.Output.concat("export const settings = ", settings, ";\n")
         # Uploaded last: open pages reload when it changes, and then need all other files.
-        self._object(bucket, web_files.SETTINGS, ".js", after=uploaded, content=script)
+        self._upload_file(bucket, web_files.SETTINGS, ".js", after=uploaded, content=script)
 
-    def _object(
+    def _upload_file(
         self,
         bucket: aws.s3.Bucket,
         key: str,

@@ -92,13 +92,15 @@ class EntriesError(ValueError):
 class Integer:
     """Parses an integer within limits."""
 
-    least: int
-    most: int
+    minimum: int
+    maximum: int
 
     def __call__(self, text: str) -> int:
         """Return the integer."""
-        if not re.fullmatch("[0-9]{1,9}", text) or not self.least <= int(text) <= self.most:
-            raise ValueError(f"must be a whole number from {self.least} to {self.most}, in the digits 0 to 9")
+        if not re.fullmatch("[0-9]{1,9}", text) or not self.minimum <= int(text) <= self.maximum:
+            raise ValueError(
+                f"must be a whole number from {self.minimum} to {self.maximum}, in the digits 0 to 9"
+            )
         return int(text)
 
 
@@ -120,14 +122,14 @@ def boolean(text: str) -> bool:
     return one_of("true", "false")(text) == "true"
 
 
-def entries(text: str, parse: Callable[[object], T], most: int, example: str) -> list[T]:
+def entries(text: str, parse: Callable[[object], T], maximum: int, example: str) -> list[T]:
     """Parse each entry of a list, which Pulumi passes as JSON."""
     try:
         decoded = json.loads(text)
     except (ValueError, RecursionError):
         decoded = None
-    if not isinstance(decoded, list) or len(decoded) > most:
-        raise ValueError(f"must be a list of up to {most}, such as {example}")
+    if not isinstance(decoded, list) or len(decoded) > maximum:
+        raise ValueError(f"must be a list of up to {maximum}, such as {example}")
     values, wrong = [], []
     for index, entry in enumerate(decoded):
         try:

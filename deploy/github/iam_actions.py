@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # The actions of the AWS managed policy AmazonAPIGatewayPushToCloudWatchLogs
-LOG_ACTIONS = [
+LOGS = [
     "logs:CreateLogGroup",
     "logs:CreateLogStream",
     "logs:DescribeLogGroups",

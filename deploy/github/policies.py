@@ -12,15 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.github.iam_actions import (
-    APIS,
-    CHANGE_NETWORK,
-    CREATE_NETWORK,
-    LOG_ACTIONS,
-    NETWORK,
-    PREVIEW,
-    REFRESH,
-)
+from deploy.github.iam_actions import APIS, CHANGE_NETWORK, CREATE_NETWORK, LOGS, NETWORK, PREVIEW, REFRESH
 
 PROJECT = "cafe-orders"
 ISSUER = "token.actions.githubusercontent.com"
@@ -347,5 +339,5 @@ def boundary(account: Account, stack: str) -> dict[str, Any]:
             ],
             "*",
         ),
-        allow(LOG_ACTIONS, "*", ArnLike={"aws:PrincipalArn": account.role(named(stack, "api-gateway-logs"))}),
+        allow(LOGS, "*", ArnLike={"aws:PrincipalArn": account.role(named(stack, "api-gateway-logs"))}),
     )

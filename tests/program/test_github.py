@@ -207,7 +207,7 @@ def test_the_boundary_allows_the_actions_of_the_functions(prod: Program, invited
         for action in statement["Action"]
     }
     assert len(used) > 10
-    assert used == {action for action, *_ in statements(limit)} - set(iam_actions.LOG_ACTIONS) | {
+    assert used == {action for action, *_ in statements(limit)} - set(iam_actions.LOGS) | {
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     }

@@ -95,7 +95,7 @@ def texts(key: str) -> st.SearchStrategy[str]:
     parser = settings.PARSERS[key]
     valid = list(VALID.get(key, ["true", "false"]))
     if isinstance(parser, setting_parsers.Integer):
-        valid = [str(number + by) for number in (parser.least, parser.most) for by in (-1, 0, 1)]
+        valid = [str(number + by) for number in (parser.minimum, parser.maximum) for by in (-1, 0, 1)]
     some = st.text(st.characters(), max_size=40) | st.text("\ud800\u200b\u2800\x00\u202e=1.-/:@", max_size=8)
     pieces = [piece for text in valid for piece in re.split(r"(\W)", text) if piece]
     mixed = st.lists(st.sampled_from(pieces) | some, max_size=12).map("".join)
@@ -280,10 +280,10 @@ def test_an_integer_is_accepted_at_its_limits_and_refused_one_beyond(key: str) -
         "warnMinutes": {"overdueMinutes": "240"},
         "overdueMinutes": {"warnMinutes": "1"},
     }
-    for number in (limits.least, limits.most):
+    for number in (limits.minimum, limits.maximum):
         assert getattr(parse(**{**others.get(key, {}), key: str(number)}), settings.FIELDS[key]) == number
-    for number in (limits.least - 1, limits.most + 1):
-        assert f"{key}: must be a whole number from {limits.least} to {limits.most}" in error_message(
+    for number in (limits.minimum - 1, limits.maximum + 1):
+        assert f"{key}: must be a whole number from {limits.minimum} to {limits.maximum}" in error_message(
             **{key: str(number)}
         )
 

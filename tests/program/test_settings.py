@@ -41,7 +41,7 @@ def test_every_setting_is_declared_with_its_type_default_and_description() -> No
 def test_a_description_contains_the_range() -> None:
     for key, parser in settings.PARSERS.items():
         if isinstance(parser, setting_parsers.Integer):
-            assert f"{parser.least} to {parser.most}" in DECLARED[key]["description"]
+            assert f"{parser.minimum} to {parser.maximum}" in DECLARED[key]["description"]
 
 
 def test_an_order_turns_red_after_it_turned_amber() -> None:
