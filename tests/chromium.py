@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 
-from playwright.sync_api import Browser, Playwright
+import pytest
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+
+from tests.waiting import LIMIT
 
 # Its names on Debian, Ubuntu, Fedora and of Google's packages, the fastest first; macOS has it in a folder.
 NAMES = (
@@ -50,3 +54,12 @@ def launch(playwright: Playwright, *options: str) -> Browser:
     # Chromium's sandbox does not start for root, as in most containers.
     sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     return playwright.chromium.launch(executable_path=find_chromium(), args=[*QUIET, *sandbox, *options])
+
+
+# A module at a time: Playwright's event loop must not run while other tests start one.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start Chromium for the tests of a module."""
+    expect.set_options(timeout=LIMIT * 1000)
+    with sync_playwright() as playwright, launch(playwright) as chromium:
+        yield chromium

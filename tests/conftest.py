@@ -23,18 +23,20 @@ pytest_plugins = [
     "tests.environment",
     "tests.time_limit",
     "tests.command",
+    "tests.chromium",
     "tests.local_stack",
     "tests.stores",
 ]
 
 # These share what takes long to make: all files of a kind in one process.
-IN_ONE_PROCESS = ("end_to_end", "engine", "program", "access", "chaos")
-# They use the stack that the tests of end_to_end share; in another process they would start a second one.
-WITH_END_TO_END = (
-    "tests/local/test_foreign_pages.py",
-    "tests/local/test_gateway_wire.py",
-    "tests/local/test_local_stack.py",
-)
+IN_ONE_PROCESS = ("end_to_end", "engine", "program", "chaos")
+# Folders and files that use another kind's local stack; in another process they would start a second one.
+SHARING_A_STACK = {
+    "access": "chaos",
+    "tests/local/test_foreign_pages.py": "end_to_end",
+    "tests/local/test_gateway_wire.py": "end_to_end",
+    "tests/local/test_local_stack.py": "end_to_end",
+}
 
 
 class KindsSideBySide(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
@@ -42,7 +44,8 @@ class KindsSideBySide(LoadScopeScheduling):  # type: ignore[misc]  # xdist has n
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
-        kind = "end_to_end" if file in WITH_END_TO_END else file.split("/")[1]
+        folder = file.split("/")[1]
+        kind = SHARING_A_STACK.get(file) or SHARING_A_STACK.get(folder, folder)
         return kind if kind in IN_ONE_PROCESS else file
 
     def remove_node(self, node: WorkerController) -> str | None:

@@ -65,3 +65,10 @@ def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack
     """Run the stack that is shared by tests that leave it unchanged."""
     with started(tmp_path_factory.mktemp("shared") / "local-stack") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def login_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """Run the stack with a sign-in, which tests break and repair."""
+    with started(tmp_path_factory.mktemp("login") / "stack", dashboardAccess="login") as running:
+        yield running

@@ -1,4 +1,4 @@
-"""Two stacks that are not public: one with a sign-in, one limited to some networks."""
+"""A stack limited to some networks, and clients of it and of the stack with a sign-in."""
 
 from __future__ import annotations
 
@@ -37,12 +37,6 @@ class Visitor:
 def client_from(address: str | None = None) -> httpx.Client:
     """Return an HTTP client with a local source address."""
     return httpx.Client(transport=LoopbackTransport(local_address=address), timeout=LIMIT)
-
-
-@pytest.fixture(scope="session")
-def login_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    with started(tmp_path_factory.mktemp("login") / "stack", dashboardAccess="login") as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A local stack to be broken, which nobody else uses."""
+"""The local stack that these tests break."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from cli.http import client as http_client
-from tests.local_stack import started
+from tests.local_stack import LocalStack
 from tests.system import System
 
 
 @pytest.fixture(scope="session")
-def cafe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with (
-        started(tmp_path_factory.mktemp("chaos") / "local-stack") as stack,
-        http_client(stack.endpoint) as http,
-    ):
-        yield System(stack, http)
+def cafe(login_stack: LocalStack) -> Iterator[System]:
+    with http_client(login_stack.endpoint) as http:
+        yield System(login_stack, http)
