@@ -25,10 +25,7 @@ def measure_cold_starts(earlier: Subject, ours: Subject, report: Report, times: 
 
     Our modules create clients on Lambda alone, the earlier system's always.
     """
-    functions = {
-        "worker": (earlier.worker, ours.worker),
-        "order status": (earlier.status, ours.status),
-    }
+    functions = {"worker": (earlier.worker, ours.worker), "order status": (earlier.status, ours.status)}
     rows = []
     for name, (old, new) in functions.items():
         report(f"Cold start of the {name}, {times} processes each")

@@ -69,10 +69,7 @@ def measure_frozen_worker(ours: Subject, report: Report) -> Figures:
         os.kill(frozen.process_id, signal.SIGCONT)
         thawed = frozen.finish()
     check(ours, 13 * FROZEN_BATCH)
-    return {
-        "seconds": result["ends"][0] - began,
-        "failed": result["failed"] + thawed["failed"],
-    }
+    return {"seconds": result["ends"][0] - began, "failed": result["failed"] + thawed["failed"]}
 
 
 def wait_until_stopped(process_id: int, timeout: float = 30) -> None:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from stores.dynamodb.client import TableNames
 
 
-def _text(name: str) -> Callable[[], str]:
-    return lambda: os.environ[name]
+def _text(name: str, default: str | None = None) -> Callable[[], str]:
+    return lambda: os.environ[name] if default is None else os.environ.get(name, default)
 
 
 def _integer(name: str) -> Callable[[], int]:
@@ -30,8 +30,10 @@ def _switch(name: str) -> Callable[[], bool]:
 
 backup_bucket = _text("BACKUP_BUCKET")
 backup_days = _integer("BACKUP_DAYS")  # for how many days backups are kept
+customer_names = _text("CUSTOMER_NAMES", "initial")  # a value of `CustomerNames`, for the order status
 database_secret = _text("DATABASE_SECRET")  # id of the secret with the function's database login
 dead_letter_queue_url = _text("DEAD_LETTER_QUEUE_URL")
+function_name = _text("AWS_LAMBDA_FUNCTION_NAME", "")  # empty outside Lambda
 idempotency_table = _text("IDEMPOTENCY_TABLE")
 master_secret = _text("MASTER_SECRET")  # id of the secret with the master user's login
 menu_index = _text("MENU_INDEX")  # name of the index that holds the menu
@@ -40,6 +42,7 @@ open_hours = _integer("OPEN_HOURS")  # for how many hours an order stays open if
 orders_api_key_sha256 = _optional("ORDERS_API_KEY_SHA256")  # None if orders need no API key
 origin_secret_sha256 = _optional("ORIGIN_SECRET_SHA256")  # None if CloudFront adds no secret to requests
 orders_table = _text("ORDERS_TABLE")
+page_origin = _text("PAGE_ORIGIN", "")  # of the pages, without a trailing slash; empty if unknown
 publishes_oldest_waiting = _switch("PUBLISH_OLDEST_WAITING")  # an alarm watches the metric
 queue_url = _text("QUEUE_URL")
 signed_in_only = _switch("SIGNED_IN_ONLY")  # the order status requires sign-in
@@ -49,21 +52,6 @@ topic_arn = _text("TOPIC_ARN")
 # Id of the secret with the keys that sign customers' links: `{"current": "2", "keys": {"1": "…", "2": "…"}}`;
 # new links are signed with the current key.
 tracking_secret = _text("TRACKING_SECRET")
-
-
-def customer_names() -> str:
-    """Return a value of `CustomerNames`: how much of a name the order status shows."""
-    return os.environ.get("CUSTOMER_NAMES", "initial")
-
-
-def page_origin() -> str:
-    """Return the origin of the pages, without a trailing slash; empty if it is unknown."""
-    return os.environ.get("PAGE_ORIGIN", "")
-
-
-def function_name() -> str:
-    """Return the name of the function, empty outside Lambda."""
-    return os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
 
 
 def table_names() -> TableNames:

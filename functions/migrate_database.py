@@ -80,11 +80,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _bring_up_to_date(
-    mysql: MySql,
-    application: LoginSecret,
-    status: LoginSecret,
-    menu: Mapping[str, Decimal],
-    context: Any,
+    mysql: MySql, application: LoginSecret, status: LoginSecret, menu: Mapping[str, Decimal], context: Any
 ) -> dict[str, Any]:
     """Apply all missing changes; return the names of the applied migrations."""
     zone = environment.time_zone()

@@ -188,7 +188,8 @@ def _run(work: Work, left: Callable[[], float], asked_by: str) -> dict[str, Any]
     reason = outcome.unchecked or outcome.reason or swept.reason or swept.waiting_reason
     # Only if OrderDLQ was read, too: without this metric, the alarm `ReconcilerSilent` goes off.
     if outcome.unchecked is None and outcome.rds_orders is not None and not swept.reason:
-        _publish_drift(outcome, asked_by)
+        done = {"checked": outcome.checked, "repaired": outcome.repaired, "rdsOrders": outcome.rds_orders}
+        log("INFO", "Reconciled", **metrics({"Drift": outcome.drift}), askedBy=asked_by, **done)
     if reason:
         log("ERROR", "Not all was reconciled", reason=reason, askedBy=asked_by)
     result = asdict(outcome) | asdict(swept)
@@ -289,19 +290,6 @@ def _sweep(left: Callable[[], float]) -> SweepResult:
     except StoreUnavailableError as error:
         log("ERROR", "Dead letters not noted", reason=str(error))
     return swept
-
-
-def _publish_drift(outcome: Outcome, asked_by: str) -> None:
-    """Publish the drift as a metric, also if it is 0."""
-    log(
-        "INFO",
-        "Reconciled",
-        **metrics({"Drift": outcome.drift}),
-        askedBy=asked_by,
-        checked=outcome.checked,
-        repaired=outcome.repaired,
-        rdsOrders=outcome.rds_orders,
-    )
 
 
 def _publish_oldest_waiting() -> None:

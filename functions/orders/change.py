@@ -77,21 +77,13 @@ class ChangeRequest:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An order with its changes, as of `now` by the database's clock.
-
-    Attributes
-    ----------
-    repeated
-        Version and request hash of the change with the same idempotency key, if there is one.
-    is_moved
-        Whether the request has moved the order.
-    """
+    """An order with its changes, as of `now` by the database's clock."""
 
     order: Order
     changes: Sequence[Change]
     now: datetime
-    repeated: tuple[int, bytes] | None = None
-    is_moved: bool = False
+    repeated: tuple[int, bytes] | None = None  # version and request hash of the change with the same key
+    is_moved: bool = False  # by the request
 
     @property
     def latest(self) -> Change | None:

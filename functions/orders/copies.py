@@ -53,12 +53,7 @@ def days(first: date, last: date) -> list[date]:
 def due(known: Known, written: Mapping[str, datetime], rewrite: datetime | None = None) -> list[Day]:
     """Return the days whose files must be written, the latest first.
 
-    Parameters
-    ----------
-    written
-        When each file was last written, by its name.
-    rewrite
-        Files that were written before this moment are written again in any case.
+    `written` has the time of each file by name; files from before `rewrite` are written again in any case.
     """
 
     def is_due(day: Day) -> bool:

@@ -17,19 +17,11 @@ Failures = dict[str, str]  # reasons, by order id or by another key of an order
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Result of writing orders to the projection.
-
-    Attributes
-    ----------
-    refused
-        Reason for each order that the projection refuses, by order id.
-    newer
-        State of each order of which the projection has a later version, by order id: the order was moved a
-        moment ago, or the source of truth was restored from a backup and lost the change.
-    """
+    """Result of writing orders to the projection, by order id."""
 
     refused: Failures = field(default_factory=dict)
     newer: dict[str, Progress] = field(default_factory=dict)
+    """Later versions in the projection: of orders that were just moved, or whose move a restore lost."""
 
 
 class OrderDatabase(Protocol):
@@ -68,17 +60,13 @@ class Ledger:
         kept, reasons = self._insert([first[order_id] for order_id in sorted(first)])
         failures: Failures = {}
         for key, order in orders.items():
-            reason = reasons.get(order.order_id)
-            if reason is None:
-                reason = conflict(order, kept[order.order_id])
+            in_reasons = order.order_id in reasons
+            reason = reasons[order.order_id] if in_reasons else conflict(order, kept[order.order_id])
             if reason is not None:
                 failures[key] = reason
         recorded = {order.order_id for key, order in orders.items() if key not in failures}
         reasons = self._project([order for order in kept.values() if order and order.order_id in recorded])
-        for key, order in orders.items():
-            if order.order_id in reasons:
-                failures.setdefault(key, reasons[order.order_id])
-        return failures
+        return {key: reasons[o.order_id] for key, o in orders.items() if o.order_id in reasons} | failures
 
     def _insert(self, orders: Sequence[Order]) -> tuple[dict[str, Order | None], Failures]:
         kept: dict[str, Order | None] = {}

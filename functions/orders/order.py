@@ -104,6 +104,11 @@ class Order:
         return self.attributes.get(TEST_ORDER) is True
 
     @property
+    def version(self) -> int:
+        """Return the version of its state; 0 without a state."""
+        return self.progress.version if self.progress else 0
+
+    @property
     def number(self) -> str | None:
         """Return its pickup number."""
         return None if self.row_id is None else pickup_number(self.row_id)

@@ -14,9 +14,8 @@ from zoneinfo import ZoneInfo
 
 from orders import counters
 from orders.counters import TOTAL_ORDERS, Counted
-from orders.ledger import Written
+from orders.ledger import OrderDatabase, OrderProjection
 from orders.order import Order
-from orders.states import Progress
 from orders.sync import RdsOrders
 
 PAGE = 1000  # rows
@@ -50,28 +49,28 @@ class Behind:
     older: Sequence[str]  # orders with an older state in the database
 
 
-class Database(Protocol):
+Read = Callable[[datetime, datetime, Position, int], Rows]
+
+
+class Database(OrderDatabase, Protocol):
     """The source of truth (`stores.mysql.reconciliation.ReconciliationDatabase`)."""
 
     def count_uncounted(self) -> Rows: ...
     def recorded(self, since: datetime, until: datetime, after: Position, limit: int) -> Rows: ...
     def changed(self, since: datetime, until: datetime, after: Position, limit: int) -> Rows: ...
     def set_first_states(self, order_ids: Collection[str]) -> list[str]: ...
-    def adopt(self, newer: Mapping[str, Progress]) -> None: ...
     def orders(self, order_ids: Collection[str]) -> Iterator[Rows]: ...
     def by_id(self, after: int, limit: int) -> Rows: ...
-    def counted(self, names: Collection[str]) -> dict[str, Counted]: ...
     def names(self) -> set[str]: ...
     def create_counters(self, names: Collection[str]) -> None: ...
 
 
-class Projection(Protocol):
+class Projection(OrderProjection, Protocol):
     """Orders and counters in DynamoDB (`stores.dynamodb.projection.Projection`)."""
 
     def behind(self, versions: Mapping[str, int]) -> set[str]: ...
     def read(self, names: Iterable[str]) -> dict[str, Counted]: ...
     def names(self) -> set[str]: ...
-    def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Written: ...
     def set_counter(self, name: str, counted: Counted, read: Counted | None = None) -> bool: ...
 
 
@@ -122,19 +121,13 @@ class Reconciler:
         since = last.compared_until or now - FIRST
         names = {TOTAL_ORDERS}
         # Changes first: `compared_until` covers both.
-        if self._compare_changed(since - CHANGES_OVERLAP, now - GRACE, outcome):
-            after: Position | None = (0, 0)
-            while after is not None:
-                if self._clock.left() <= 0:
-                    outcome.unchecked = TIME_IS_UP
-                    break
-                rows = self._database.recorded(since - OVERLAP, now - GRACE, after, PAGE)
-                outcome.bad_rows |= rows.bad
-                self._set_first_states(rows.orders, outcome)
-                self._compare_orders(rows.orders, outcome)
-                names |= counters.tally(rows.orders, self._zone, now).keys()
-                outcome.compared_until = rows.until or now - GRACE
-                after = rows.after
+        for rows in self._pages(self._database.changed, since - CHANGES_OVERLAP, now - GRACE, outcome):
+            self._compare_orders(rows.orders, outcome)
+        for rows in self._pages(self._database.recorded, since - OVERLAP, now - GRACE, outcome):
+            self._set_first_states(rows.orders, outcome)
+            self._compare_orders(rows.orders, outcome)
+            names |= counters.tally(rows.orders, self._zone, now).keys()
+            outcome.compared_until = rows.until or now - GRACE
         self.compare_counters(names, outcome)
 
     def compare_all_counters(self, outcome: Outcome) -> None:
@@ -194,18 +187,17 @@ class Reconciler:
             if rows.after is None:
                 return
 
-    def _compare_changed(self, since: datetime, until: datetime, outcome: Outcome) -> bool:
-        """Compare the orders that were moved in a period; return False if time was up before the end."""
+    def _pages(self, read: Read, since: datetime, until: datetime, outcome: Outcome) -> Iterator[Rows]:
+        """Yield the pages of a period until time is up, which makes the comparison incomplete."""
         after: Position | None = (0, 0)
         while after is not None:
             if self._clock.left() <= 0:
                 outcome.unchecked = TIME_IS_UP
-                return False
-            rows = self._database.changed(since, until, after, PAGE)
+                return
+            rows = read(since, until, after, PAGE)
             outcome.bad_rows |= rows.bad
-            self._compare_orders(rows.orders, outcome)
+            yield rows
             after = rows.after
-        return True
 
     def _set_first_states(self, orders: Sequence[Order], outcome: Outcome) -> None:
         """Set the first state of orders that the previous release recorded, and write them."""
@@ -215,7 +207,7 @@ class Reconciler:
 
     def _compare_orders(self, orders: Sequence[Order], outcome: Outcome) -> None:
         """Write orders that are missing in DynamoDB, or have an older state there."""
-        versions = {order.order_id: order.progress.version if order.progress else 0 for order in orders}
+        versions = {order.order_id: order.version for order in orders}
         behind = self._projection.behind(versions)
         if behind:
             # A transaction may have waited for locks, and its worker may be between the two stores.

@@ -43,19 +43,11 @@ class Cutoffs:
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A customer's order, and how long other orders take.
-
-    Attributes
-    ----------
-    before
-        Number of earlier orders that are received or being prepared; None if no order was moved.
-    seconds
-        Seconds until the latest orders were ready.
-    """
+    """A customer's order, and how long other orders take."""
 
     order: Order
-    before: int | None
-    seconds: Sequence[int]
+    before: int | None  # earlier orders that are received or being prepared; None if no order was moved
+    seconds: Sequence[int]  # until the latest orders were ready
 
 
 def kitchen(
@@ -124,7 +116,7 @@ def staff_order(order: Order, latest: Change | None, now: datetime) -> dict[str,
         "order_id": order.order_id,
         "number": order.number,
         "state": progress.state if progress else None,
-        "version": progress.version if progress else 0,
+        "version": order.version,
         "state_at": iso(progress.at) if progress else None,
         "created_at": iso(order.created_at),
         "ready_at": iso(progress.ready_at) if progress else None,

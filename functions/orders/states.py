@@ -42,23 +42,13 @@ class Role(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """State, version and times of an order.
-
-    Attributes
-    ----------
-    version
-        1 for an order that was never moved; it grows with every change.
-    at
-        When the order entered its state. For an order that was never moved, when it was sent: one that is
-        recorded hours later must not look new. None for a test order, which no screen shows.
-    ready_at
-        When it last became ready; None if it has not, or was recalled from there.
-    """
+    """State, version and times of an order."""
 
     state: State
-    version: int
+    version: int  # 1 for an order that was never moved; it grows with every change
     at: datetime | None
-    ready_at: datetime | None = None
+    """When it entered its state, or when it was sent if it was never moved; None for a test order."""
+    ready_at: datetime | None = None  # when it last became ready; None if it was recalled from there
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +97,7 @@ def targets(progress: Progress, latest: Change | None, role: Role, now: datetime
 
 
 def check(
-    progress: Progress,
-    latest: Change | None,
-    target: State,
-    role: Role,
-    reason: str | None,
-    now: datetime,
+    progress: Progress, latest: Change | None, target: State, role: Role, reason: str | None, now: datetime
 ) -> None:
     """Raise MoveError if an order may not move to a target; `latest` is its latest change."""
     state = progress.state

@@ -8,27 +8,15 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class RdsOrders:
-    """Result of the last comparison of MySQL with DynamoDB: the item `RDS_ORDERS`.
+    """Result of the last comparison of MySQL with DynamoDB: the item `RDS_ORDERS`."""
 
-    Attributes
-    ----------
-    count, as_of
-        Number of orders that MySQL counted, and when; None before the first comparison.
-    drift, drift_since
-        By how many orders the stores differ, and since which comparison they have.
-    compared_until
-        Everything recorded until then was compared.
-    unknown_since, unknown_reason
-        Since when no comparison was possible, and why the last one was not; None if it was.
-    """
-
-    count: int = 0
-    as_of: datetime | None = None
-    drift: int = 0
-    drift_since: datetime | None = None
-    compared_until: datetime | None = None
-    unknown_since: datetime | None = None
-    unknown_reason: str | None = None
+    count: int = 0  # orders that MySQL counted
+    as_of: datetime | None = None  # time of the count; None before the first comparison
+    drift: int = 0  # by how many orders the stores differ
+    drift_since: datetime | None = None  # the first comparison that found them to differ
+    compared_until: datetime | None = None  # everything recorded until then was compared
+    unknown_since: datetime | None = None  # since when no comparison was possible; None if the last one was
+    unknown_reason: str | None = None  # why the last one was not
 
 
 @dataclass(frozen=True, slots=True)

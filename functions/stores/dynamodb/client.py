@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -82,6 +82,17 @@ class DynamoDb:
                 return response
             _pause(attempt)
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def update(self, table: str, key: Item, update: str, values: Mapping[str, Item], **options: Any) -> None:
+        """Update an item; raise ConditionFailedError if a condition among the `options` fails."""
+        self.call(
+            "update_item",
+            TableName=table,
+            Key=key,
+            UpdateExpression=update,
+            ExpressionAttributeValues=values,
+            **options,
+        )
 
     def get(
         self, table: str, keys: Sequence[Item], *, consistent: bool, attributes: str | None = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from orders.counters import DEAD_LETTERS, RDS_ORDERS
 from orders.sync import DeadLetterCounts, RdsOrders
@@ -29,18 +30,15 @@ class Metrics:
 
     def save(self, found: RdsOrders) -> None:
         """Write the result of a comparison, and clear `unknown_since` and `unknown_reason`."""
-        self._dynamodb.call(
-            "update_item",
-            TableName=self._table,
-            Key={"metric": {"S": RDS_ORDERS}},
-            # The last five attributes are for an earlier release, after a rollback.
-            UpdateExpression="SET #count = :count, as_of = :as_of, drift = :drift, drift_since = :since,"
+        self._update(
+            RDS_ORDERS,
+            # The last four attributes are for an earlier release, after a rollback.
+            "SET #count = :count, as_of = :as_of, drift = :drift, drift_since = :since,"
             " compared_until = :until, settled_id = if_not_exists(settled_id, :zero),"
             " settled_count = if_not_exists(settled_count, :zero), marks = if_not_exists(marks, :empty),"
             " version = if_not_exists(version, :zero) + :one"
             " REMOVE unknown_since, unknown_reason",
-            ExpressionAttributeNames={"#count": "count"},
-            ExpressionAttributeValues={
+            {
                 ":count": {"N": str(found.count)},
                 ":as_of": {"S": _text(found.as_of)},
                 ":drift": {"N": str(found.drift)},
@@ -50,6 +48,7 @@ class Metrics:
                 ":one": {"N": "1"},
                 ":empty": {"L": []},
             },
+            ExpressionAttributeNames={"#count": "count"},
         )
 
     def save_unknown(self, reason: str, now: datetime, compared_until: datetime | None = None) -> None:
@@ -59,29 +58,24 @@ class Metrics:
         if compared_until:
             update += ", compared_until = :until"
             values[":until"] = {"S": _text(compared_until)}
-        self._dynamodb.call(
-            "update_item",
-            TableName=self._table,
-            Key={"metric": {"S": RDS_ORDERS}},
-            UpdateExpression=update,
-            ExpressionAttributeValues=values,
-        )
+        self._update(RDS_ORDERS, update, values)
 
     def save_dead_letters(self, found: DeadLetterCounts) -> None:
         """Write the result of a sweep."""
-        self._dynamodb.call(
-            "update_item",
-            TableName=self._table,
-            Key={"metric": {"S": DEAD_LETTERS}},
-            UpdateExpression="SET rejected = :rejected, conflicting = :conflicting, waiting = :waiting,"
-            " as_of = :as_of",
-            ExpressionAttributeValues={
+        self._update(
+            DEAD_LETTERS,
+            "SET rejected = :rejected, conflicting = :conflicting, waiting = :waiting, as_of = :as_of",
+            {
                 ":rejected": {"N": str(found.rejected)},
                 ":conflicting": {"N": str(found.conflicting)},
                 ":waiting": {"N": str(found.waiting)},
                 ":as_of": {"S": _text(found.as_of)},
             },
         )
+
+    def _update(self, metric: str, update: str, values: Mapping[str, Item], **options: Any) -> None:
+        key = {"metric": {"S": metric}}
+        self._dynamodb.update(self._table, key, update, values, **options)
 
     def _items(self, names: Sequence[str], *, consistent: bool = False) -> dict[str, Item]:
         keys = [{"metric": {"S": name}} for name in dict.fromkeys(names)]

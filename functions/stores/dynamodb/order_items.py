@@ -33,7 +33,7 @@ class OrderItems:
                 TableName=self._table,
                 Item=item(order),
                 ConditionExpression=NOT_NEWER,
-                ExpressionAttributeValues={":version": {"N": str(version_of(order))}},
+                ExpressionAttributeValues={":version": {"N": str(order.version)}},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ConditionFailedError as error:
@@ -47,7 +47,7 @@ class OrderItems:
 
     def newer(self, orders: Sequence[Order]) -> dict[str, Progress]:
         """Read the states of those orders that have a later version in the table, consistently."""
-        ours = {order.order_id: version_of(order) for order in orders}
+        ours = {order.order_id: order.version for order in orders}
         found = {each["orderId"]["S"]: progress_of(each) for each in self._get(list(ours), STATE)}
         return {
             name: progress for name, progress in found.items() if progress and progress.version > ours[name]
@@ -58,14 +58,9 @@ class OrderItems:
         return list(self._dynamodb.get(self._table, keys, consistent=True, attributes=attributes))
 
 
-def version_of(order: Order) -> int:
-    """Return the version of an order's state; 0 without a state."""
-    return order.progress.version if order.progress else 0
-
-
 def is_moved(order: Order) -> bool:
     """Return whether an order was moved."""
-    return version_of(order) > 1
+    return order.version > 1
 
 
 def is_late(order: Order) -> bool:

@@ -81,14 +81,13 @@ class Projection:
         if read:
             values[":read_version"] = _number(read.version)
         try:
-            self._dynamodb.call(
-                "update_item",
-                TableName=table,
-                Key=key,
-                UpdateExpression=update,
+            self._dynamodb.update(
+                table,
+                key,
+                update,
+                values,
                 ConditionExpression=AS_READ if read else CURRENT,
                 ExpressionAttributeNames={"#counter": counter, "#version": "version"},
-                ExpressionAttributeValues=values,
             )
         except ConditionFailedError:
             return False
@@ -106,14 +105,7 @@ class Projection:
         if price is not None:
             update += " SET price = :price"
             values[":price"] = {"N": str(price)}
-        self._dynamodb.call(
-            "update_item",
-            TableName=table,
-            Key=key,
-            UpdateExpression=update,
-            ExpressionAttributeNames={"#counter": counter},
-            ExpressionAttributeValues=values,
-        )
+        self._dynamodb.update(table, key, update, values, ExpressionAttributeNames={"#counter": counter})
 
     def read(self, names: Iterable[str]) -> dict[str, Counted]:
         """Read existing counters consistently; one without a version has version 0."""

@@ -66,8 +66,11 @@ class AuditDatabase:
 
 def _snapshot(cursor: Cursor, tally: Tally, since: datetime, left: Callable[[], float]) -> Snapshot:
     # Counters first: they change all the time, and each change makes reading their old version slower.
-    counters = read(cursor)
-    last, after = last_id(cursor), 0
+    cursor.execute("SELECT name, value, corrections FROM counters")
+    counters = {bytes(name).decode(): State(value, corrections) for name, value, corrections in cursor}
+    cursor.execute("SELECT COALESCE(MAX(id), 0) FROM orders")
+    ((last,),) = cursor.fetchall()
+    after = 0
     expected, rows, bad = Counter[str](), 0, list[int]()
     while after < last:
         if left() <= 0:
@@ -79,19 +82,6 @@ def _snapshot(cursor: Cursor, tally: Tally, since: datetime, left: Callable[[], 
         bad += bad_rows(cursor, after, upto, MAX_BAD_ROWS - len(bad))
         after = upto
     return Snapshot(counters, expected, rows, bad)
-
-
-def read(cursor: Cursor) -> dict[str, State]:
-    """Read all counters."""
-    cursor.execute("SELECT name, value, corrections FROM counters")
-    return {bytes(name).decode(): State(value, corrections) for name, value, corrections in cursor.fetchall()}
-
-
-def last_id(cursor: Cursor) -> int:
-    """Return the largest id of the table, 0 if it is empty."""
-    cursor.execute("SELECT COALESCE(MAX(id), 0) FROM orders")
-    ((found,),) = cursor.fetchall()
-    return int(found)
 
 
 def sum_groups(cursor: Cursor, after: int, upto: int, since: datetime) -> list[Group]:
@@ -106,7 +96,9 @@ def sum_groups(cursor: Cursor, after: int, upto: int, since: datetime) -> list[G
     quarter = f"IF(created_at BETWEEN '{naive(EARLIEST)}' AND '{naive(LATEST)}', {number}, NULL)"
     new, old = "created_at >= %s", "(created_at < %s OR created_at IS NULL)"
     return [
-        Group(name, None if start is None else _start(start), int(orders), int(quantity))
+        Group(
+            name, None if start is None else EPOCH + int(start) * QUARTER_LENGTH, int(orders), int(quantity)
+        )
         for columns, groups, when in (
             (f"{item}, {quarter} AS quarter, COUNT(*), SUM(quantity)", f"{item}, {length}, quarter", new),
             (f"{item}, NULL, 0, SUM(quantity)", f"{item}, {length}", old),
@@ -164,7 +156,3 @@ def bad_rows(cursor: Cursor, after: int, upto: int, limit: int) -> list[int]:
         (after, upto, limit),
     )
     return [row_id for (row_id,) in cursor.fetchall()]
-
-
-def _start(quarter: int) -> datetime:
-    return EPOCH + int(quarter) * QUARTER_LENGTH

@@ -52,15 +52,7 @@ INDEXES = {
 }
 COUNTERS = {"name", "value", "version", "corrections"}
 EVENTS = {
-    "order_row",
-    "version",
-    "from_state",
-    "to_state",
-    "at",
-    "actor",
-    "reason",
-    "key_hash",
-    "request_hash",
+    *["order_row", "version", "from_state", "to_state", "at", "actor", "reason", "key_hash", "request_hash"]
 }
 MIGRATIONS = {"number", "name", "applied_at"}
 EARLIEST, LATEST = datetime(1970, 1, 2), datetime(2038, 1, 18)  # noqa: DTZ001  # of a TIMESTAMP in any time zone
