@@ -89,7 +89,8 @@ def _copy(copied: Copied, left: Callable[[], float], rewrite: datetime | None) -
     # The last complete run has all earlier changes in its files.
     since = written.get(LAST_COPY) or min(written.values(), default=copied.as_of)
     first = today - timedelta(days=environment.backup_days() - 1)
-    due = copies.due(table().known(first, today, since - MARGIN), written, rewrite)
+    changed = table().changed(since - MARGIN)
+    due = copies.due(table().days(first, today), changed, written, rewrite)
     whole = left()
     for day in due:
         rest = left()

@@ -181,8 +181,7 @@ def _run(work: Work, left: Callable[[], float], asked_by: str) -> dict[str, Any]
     if environment.publishes_oldest_waiting():
         _publish_oldest_waiting()
     swept = SweepResult()
-    # The scheduled audit runs beside the run of every minute, and two parallel sweeps would each count a
-    # part.
+    # The scheduled audit runs beside the run of every minute, and parallel sweeps each count only a part.
     if outcome.next is None and not (work is _audit and asked_by == SCHEDULE):
         swept = _sweep(left)
     reason = outcome.unchecked or outcome.reason or swept.reason or swept.waiting_reason

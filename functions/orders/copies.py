@@ -10,7 +10,6 @@ import io
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import chain
@@ -32,14 +31,6 @@ Day = date | None
 """A day in UTC; None for orders without a time, or with one before `orders.times.EARLIEST`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Days and changes of the rows in the database."""
-
-    days: Sequence[Day]  # days that have or may have rows
-    changed: Mapping[Day, datetime]  # when a row of the day changed last
-
-
 def key(day: Day) -> str:
     """Return the name of a day's file."""
     return f"{FOLDER}{UNDATED if day is None else day.isoformat()}{ENDING}"
@@ -50,21 +41,25 @@ def days(first: date, last: date) -> list[date]:
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
-def due(known: Known, written: Mapping[str, datetime], rewrite: datetime | None = None) -> list[Day]:
+def due(
+    candidates: Iterable[Day],
+    changed: Mapping[Day, datetime],
+    written: Mapping[str, datetime],
+    rewrite: datetime | None = None,
+) -> list[Day]:
     """Return the days whose files must be written, the latest first.
 
-    `written` has the time of each file by name; files from before `rewrite` are written again in any case.
+    `changed` has the time of a day's latest change, `written` that of a file by its name; files from before
+    `rewrite` are written again in any case.
     """
 
     def is_due(day: Day) -> bool:
         at = written.get(key(day))
         if at is None or (rewrite is not None and at < rewrite):
             return True
-        changed = known.changed.get(day)
-        return changed is not None and at < changed + MARGIN
+        return day in changed and at < changed[day] + MARGIN
 
-    found = filter(is_due, known.days)
-    return sorted(found, key=lambda day: day or date.min, reverse=True)
+    return sorted(filter(is_due, candidates), key=lambda day: day or date.min, reverse=True)
 
 
 def compressed(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[bytes]:

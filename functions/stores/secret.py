@@ -27,7 +27,7 @@ class Secret:
         self._value: dict[str, Any] | None = None
 
     def values(self) -> dict[str, Any]:
-        """Return the secret's content; raise StoreUnavailableError if it is not JSON, too."""
+        """Return the secret's content; raise StoreUnavailableError also if it is not JSON."""
         if self._value is None:
             try:
                 response = self._client.get_secret_value(SecretId=self.secret_id)

@@ -67,7 +67,7 @@ class MySql:
         self._client_flag = client_flag
         self._idle = idle
         self._used_at = 0.0
-        self.id_step = 1  # difference between two ids that the server generates
+        self.id_step = 1  # difference between consecutive ids that the server generates
         self._connection: Connection[Cursor] | None = None
 
     def run(self, work: Callable[[Cursor], T]) -> T:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pymysql.cursors import Cursor, SSCursor
 
-from orders.copies import Day, Known, days
+from orders.copies import Day, days
 from orders.times import EARLIEST
 from stores.mysql.connection import MySql, naive
 from stores.mysql.orders import NUMBER_BITS, first_number
@@ -38,13 +38,6 @@ class OrderTable:
     def __init__(self, mysql: MySql) -> None:
         self._mysql = mysql
 
-    def known(self, first: date, today: date, since: datetime) -> Known:
-        """Return the days of rows, and the changes since a moment.
-
-        These are all days from that of the first order since `first` to `today`, and later days with orders.
-        """
-        return Known(self._days(first, today), self._changed(since, datetime.now(UTC)))
-
     def copy(self, day: Day, write: Write[T]) -> T:
         """Pass the rows of a day to `write` as a stream, in one snapshot.
 
@@ -63,7 +56,8 @@ class OrderTable:
 
         return self._mysql.snapshot(read)
 
-    def _days(self, first: date, today: date) -> list[Day]:
+    def days(self, first: date, today: date) -> list[Day]:
+        """Return the days from the first order since `first` to `today`, and later days with orders."""
         start, end = _bounds(first)[0], _bounds(today)[1]
         oldest = self._mysql.select(
             "SELECT MIN(created_at) FROM orders WHERE created_at BETWEEN %s AND %s", start, end
@@ -78,9 +72,10 @@ class OrderTable:
             found += days(oldest[0][0].date(), today)
         return [*found, *(_day(value) for (value,) in later), *([None] if undated else [])]
 
-    def _changed(self, since: datetime, now: datetime) -> dict[Day, datetime]:
-        start = first_number(since.timestamp())
-        recorded = self._mysql.select(RECORDED, first_number(now.timestamp()), start)
+    def changed(self, since: datetime) -> dict[Day, datetime]:
+        """Return the days whose rows changed since a moment, with the time of the latest change."""
+        numbers = (first_number(moment.timestamp()) for moment in (datetime.now(UTC), since))
+        recorded = self._mysql.select(RECORDED, *numbers)
         changed = {
             _day(value): datetime.fromtimestamp(int(number) >> NUMBER_BITS, UTC) for value, number in recorded
         }

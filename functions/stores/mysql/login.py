@@ -32,10 +32,7 @@ class LoginSecret(Secret):
         super().__init__(secret_id, "The database's secret", client)
 
     def get(self) -> Login:
-        """Return the login (keys `host`, `port`, `username`, `password`, `dbname`).
-
-        Raises StoreUnavailableError if a key is missing, too.
-        """
+        """Return the login; raise StoreUnavailableError also if a key is missing."""
         value = self.values()
         try:
             return Login(

@@ -18,7 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orders import copies
-from orders.copies import Day, Known
+from orders.copies import Day
 from tests.unit.copied_files import MARKED, original, read
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -139,7 +139,7 @@ def due(
     written: dict[Day, datetime],
     rewrite: datetime | None = None,
 ) -> list[Day]:
-    return copies.due(Known(days, changed), {copies.key(d): at for d, at in written.items()}, rewrite)
+    return copies.due(days, changed, {copies.key(d): at for d, at in written.items()}, rewrite)
 
 
 def test_days_without_a_file_are_due_latest_first() -> None:
