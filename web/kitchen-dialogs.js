@@ -49,7 +49,8 @@ export function openOrder(order, mayCancel, move) {
     orderSheet.close();
     move(target, reason);
   };
-  const button = (/** @type {string} */ words, /** @type {Api.State} */ target) => choice(words, `${words}: ${title(order)}`, () => act(target, undefined));
+  const button = (/** @type {string} */ words, /** @type {Api.State} */ target) =>
+    choice(words, `${words}: ${title(order)}`, () => act(target, undefined));
   write(element("order-title"), title(order));
   write(element("order-words"), contents(order));
   write(element("order-latest"), `${STATE_WORDS[order.state]} since ${timeText(new Date(order.state_at))}`);

@@ -184,8 +184,8 @@ const messageOf = (error) => (error instanceof Error ? error.message : String(er
 
 /** Show why and since when there is no response; the cards stay, and moves are refused. @param {string} reason */
 function showOutage(reason) {
-  const since = updatedAt ? ` The orders are as of ${exactTimeText(updatedAt)}, and cannot be moved until the screen is connected again.` : "";
-  outage = `${reason}.${since}`;
+  outage = `${reason}.`;
+  if (updatedAt) outage += ` The orders are as of ${exactTimeText(updatedAt)}, and cannot be moved until the screen is connected again.`;
   showState(navigator.onLine ? "stale" : "offline", navigator.onLine ? "Out of date" : "Offline");
   showBar();
 }

@@ -154,7 +154,7 @@ function showFailure(error, failures, pause) {
   }
   if (error instanceof Refused) {
     if (signIn) showAccess("No access", "Your account may not see the orders. Ask the cafe’s administrator.");
-    else showAccess("No access from this network", "The orders are available in the cafe’s own networks only. This page keeps trying automatically.");
+    else showAccess("No access from this network", "Only the cafe’s own networks have access. This page keeps trying automatically.");
     return;
   }
   if (!element("access").hidden) return;

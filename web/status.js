@@ -191,7 +191,8 @@ function sinceText(date, now) {
 function deadWords({ figures, deadLetters }, now) {
   const dead = figures.deadLettered.value ?? 0; // last known value: the alert stays while SQS cannot be read
   const failed = (/** @type {number} */ number) => (number ? `${counted(number, "message", "messages")} failed three times` : "");
-  if (!deadLetters || now - deadLetters.asOf.getTime() > COMPARED_WITHIN) return { stuck: dead ? [failed(dead)] : [], waiting: "", unseen: "" };
+  const isChecked = deadLetters && now - deadLetters.asOf.getTime() <= COMPARED_WITHIN;
+  if (!isChecked) return { stuck: dead ? [failed(dead)] : [], waiting: "", unseen: "" };
   const rejected = Math.min(deadLetters.rejected, dead);
   const conflicting = Math.min(deadLetters.conflicting, dead - rejected);
   const waiting = Math.min(deadLetters.waiting, dead - rejected - conflicting);

@@ -56,7 +56,8 @@ function details({ number, state, state_at: since, orders_before: before, usual_
   if (state === "ready") return `Please collect it at the counter.${at && ` Ready since ${at}.`}`;
   if (state === "collected") return at && `Collected at ${at}.`;
   if (state === "cancelled") return "Please ask at the counter.";
-  const place = before === null ? "" : before === 0 ? "Yours is next." : `${numberText(before)} ${before === 1 ? "order" : "orders"} before yours.`;
+  const count = before === null ? "" : `${numberText(before)} ${before === 1 ? "order" : "orders"} before yours.`;
+  const place = before === 0 ? "Yours is next." : count;
   return `${place} ${usual === null ? "" : `Orders usually take about ${minutes(usual)}.`}`.trim();
 }
 
