@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import ssl
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,25 +27,24 @@ from local.database import server as database_server
 from local.database.instance import Database, tls_context
 from orders.errors import StoreUnavailableError
 from orders.ledger import Ledger
-from stores.dynamodb.client import DynamoDb, TableNames
+from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.projection import Projection
 from stores.mysql import migrations, users
 from stores.mysql.connection import MySql
 from stores.mysql.login import Login
 from stores.mysql.orders import OrdersDatabase
 from tests import database_engine, partiql
+from tests.dynamodb import KEYS, NAMES, DynamoDbTables, ValidatingClient
 from tests.moto_state import make_or_copy
 from tests.waiting import LIMIT
 
 BERLIN = ZoneInfo("Europe/Berlin")
-NAMES = TableNames("Orders", "CafeMenu", "CafeOrderMetrics")
 MENU_INDEX = "menu"
 MENU_BY_PRICE: Any = {
     "IndexName": MENU_INDEX,
     "KeySchema": [{"AttributeName": "price", "KeyType": "HASH"}],
     "Projection": {"ProjectionType": "KEYS_ONLY"},
 }
-KEYS = {"Orders": "orderId", "CafeMenu": "item", "CafeOrderMetrics": "metric"}
 MIGRATIONS = Path(__file__).parent.parent / "functions" / "migrations"
 
 
@@ -64,7 +64,7 @@ def _make_tables() -> None:
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-    # The menu proper: what has a price.
+    # The items with a price.
     client.update_table(
         TableName=NAMES.menu,
         AttributeDefinitions=[
@@ -76,14 +76,21 @@ def _make_tables() -> None:
 
 
 @contextmanager
-def dynamodb_in_process() -> Iterator[Any]:
-    """Run DynamoDB with the three tables in this process."""
-    client = moto_client("dynamodb")
+def aws_in_process() -> Iterator[None]:
+    """Run AWS's services in this process, by moto."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        yield
+
+
+@contextmanager
+def dynamodb_in_process() -> Iterator[Any]:
+    """Run DynamoDB with the three tables in this process, by moto."""
+    client = moto_client("dynamodb")
+    with pytest.MonkeyPatch.context() as patch, aws_in_process():
         make_or_copy(_make_tables, "us-east-1", "dynamodb")
-        # moto's own updates items on other conditions than DynamoDB, and does not read every statement.
+        # moto's own updates items on other conditions than DynamoDB, and does not parse every statement.
         patch.setattr(DynamoDBBackend, "batch_execute_statement", staticmethod(partial(_execute, client)))
         yield client
 
@@ -93,10 +100,23 @@ def _execute(client: Any, statements: Sequence[Any]) -> Any:
 
 
 @pytest.fixture
-def dynamodb() -> Iterator[Any]:
-    """DynamoDB with the three tables, in this process."""
+def aws() -> Iterator[None]:
+    """AWS's services by moto."""
+    with aws_in_process():
+        yield
+
+
+@pytest.fixture
+def moto_dynamodb() -> Iterator[Any]:
+    """DynamoDB with the three tables, by moto: for tests of requests that `dynamodb` does not support."""
     with dynamodb_in_process() as client:
         yield client
+
+
+@pytest.fixture
+def dynamodb() -> Any:
+    """DynamoDB with the three tables, in memory."""
+    return ValidatingClient(DynamoDbTables(), moto_client("dynamodb"))
 
 
 @pytest.fixture
@@ -105,9 +125,7 @@ def projection(dynamodb: Any) -> Projection:
     return Projection(DynamoDb(client=dynamodb), NAMES, BERLIN)
 
 
-# A new table is cheaper than one whose rows are deleted, and it counts ids from 1.
 TABLES = ("orders", "order_events", "counters")
-EMPTY = tuple(f"TRUNCATE TABLE {table}" for table in TABLES)
 SCHEMA = (
     "SHOW TABLES",
     *(f"SHOW CREATE TABLE {table}" for table in TABLES),
@@ -135,6 +153,7 @@ class Server:
     login: Login
     authority: Path
     _schema: tuple[Any, ...] = ()  # of the migrated database, once there is one
+    _worker: tuple[Any, ...] = ()  # the worker's rights and password, once they are set up
 
     @functools.cached_property
     def administrator(self) -> MySql:
@@ -153,12 +172,28 @@ class Server:
         migrations.migrate(self.administrator, migrations.read(MIGRATIONS))
         self._schema = self.administrator.read(_all(*SCHEMA))
 
+    def set_up_worker(self) -> Login:
+        """Give the worker's user its rights and its password, if they are others; return its login."""
+        login = dataclasses.replace(self.login, username="cafe_user", password="a password")
+        state = _all("SHOW CREATE USER cafe_user@'%'", "SHOW GRANTS FOR cafe_user@'%'")
+        if not self._worker or self.administrator.read(state) != self._worker:
+            users.set_up_worker(self.administrator, login)
+            self._worker = self.administrator.read(state)
+        return login
+
     def _is_migrated(self) -> bool:
         """Remove all rows, and return whether the schema is the migrated one."""
+        if not self._schema:
+            return False
+        read = self.administrator.read
         try:
-            return bool(self._schema) and self.administrator.read(_all(*EMPTY, *SCHEMA)) == self._schema
+            found = read(_all("DELETE FROM counters", "DELETE FROM order_events", *SCHEMA))
+            # A table that has had rows continues their ids: a new one begins at 1.
+            if found != self._schema:
+                found = read(_all("TRUNCATE TABLE orders", *SCHEMA))
         except StoreUnavailableError:  # a table is missing
             return False
+        return found == self._schema
 
     def connect(
         self, database: str | None = None, client_flag: int = 0
@@ -217,7 +252,7 @@ def _count(cursor: pymysql.cursors.Cursor) -> int:
 
 
 class FixedLogin:
-    """A login that does not change, and counts how often it was asked for anew."""
+    """A login that does not change; it counts how often it was to be fetched again."""
 
     def __init__(self, login: Login) -> None:
         self.login = login
@@ -230,10 +265,17 @@ class FixedLogin:
         self.forgotten += 1
 
 
+class CachedContexts:
+    """Stands in for `ssl`: reading an authority takes as long as connecting."""
+
+    create_default_context = staticmethod(functools.cache(ssl.create_default_context))
+
+
 @pytest.fixture
 def administrator(server: Server, monkeypatch: pytest.MonkeyPatch) -> MySql:
     """A connection that may change everything; it stays open from test to test."""
     monkeypatch.setattr(stores.mysql.connection, "CERTIFICATE_AUTHORITY", server.authority)
+    monkeypatch.setattr(stores.mysql.connection, "ssl", CachedContexts)
     return server.administrator
 
 
@@ -246,7 +288,7 @@ def empty_database(server: Server, administrator: MySql) -> Server:
 
 @pytest.fixture
 def master(empty_database: Server, administrator: MySql) -> MySql:
-    """A connection that may change the schema, of which there is none yet."""
+    """A connection that may change the schema, to an empty database."""
     return administrator
 
 
@@ -254,9 +296,7 @@ def master(empty_database: Server, administrator: MySql) -> MySql:
 def mysql(server: Server, administrator: MySql) -> Iterator[MySql]:
     """A connection as the application's user, to a schema that is up to date and has no rows."""
     server.empty_tables()
-    login = dataclasses.replace(server.login, username="cafe_user", password="a password")
-    users.set_up_worker(administrator, login)
-    mysql = MySql(FixedLogin(login))
+    mysql = MySql(FixedLogin(server.set_up_worker()))
     yield mysql
     mysql.close()
 

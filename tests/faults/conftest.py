@@ -56,7 +56,6 @@ def login(server: Server) -> Login:
         master = MySql(FixedLogin(administrator), client_flag=CLIENT.MULTI_STATEMENTS)
         migrations.migrate(master, migrations.read(MIGRATIONS))
         users.set_up_worker(master, login)
-        # A new TLS session for every connection would be a third of the tests' time.
         master.read(lambda cursor: cursor.execute("ALTER USER cafe_faults@'%' REQUIRE NONE"))
         master.close()
     return login

@@ -14,12 +14,11 @@ from orders.counters import Counted, is_expired, is_projected
 from orders.errors import Conflict
 from orders.exact_json import encode
 from stores.dynamodb.client import Item
-from tests.faults.dynamodb import DynamoDbTables
+from tests.dynamodb import NAMES, DynamoDbTables
 from tests.faults.messages import RecordedOrder
 from tests.faults.mysql import Database, Tables
 from tests.faults.queue import Message, Queue
 from tests.faults.runs import Reconciliation, Run
-from tests.stores import NAMES
 
 T = TypeVar("T")
 ZONE = ZoneInfo("Europe/Berlin")

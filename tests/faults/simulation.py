@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from stores.mysql.login import Login
-from tests.faults.dynamodb import DynamoDbTables
+from tests.dynamodb import DynamoDbTables
 from tests.faults.faults import Boundary, Fault, Place
 from tests.faults.invariants import ZONE, Invariants
 from tests.faults.messages import NewOrder, RecordedOrder, envelope, with_identity

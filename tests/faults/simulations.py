@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 
 from stores.mysql.login import Login
-from tests.faults.dynamodb import DynamoDbTables
+from tests.dynamodb import DynamoDbTables
 from tests.faults.mysql import Database
 from tests.faults.simulation import Simulation
 

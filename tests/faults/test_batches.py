@@ -13,8 +13,8 @@ from orders.ledger import Ledger
 from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.projection import Projection
 from stores.mysql.orders import OrdersDatabase
-from tests.faults.dynamodb import DynamoDbTables
-from tests.stores import BERLIN, NAMES, number_of
+from tests.dynamodb import NAMES, DynamoDbTables
+from tests.stores import BERLIN, number_of
 
 NOW = datetime.now(UTC)
 

@@ -19,8 +19,8 @@ from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.projection import Projection
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
-from tests.faults.dynamodb import DynamoDbTables
-from tests.stores import BERLIN, NAMES, FixedLogin
+from tests.dynamodb import NAMES, DynamoDbTables
+from tests.stores import BERLIN, FixedLogin
 
 WORKERS = 4
 ORDERS = 1500

@@ -237,8 +237,10 @@ def test_the_idle_timeout_releases_the_locks_of_a_worker_that_stops_before_its_c
 
 def stop_before_commit(simulation: Simulation, limit: float) -> None:
     simulation.session_timeout = 1
-    for number, order_id in enumerate(("A1", "B1")):
-        simulation.receive(number, [simulation.publish(NewOrder(order_id))], before(Place.COMMIT))
+    # New ids: over deleted rows that are not purged yet, the second worker would wait for the first row.
+    for worker in range(2):
+        order = simulation.publish(NewOrder(f"{limit:g}-{worker}"))
+        simulation.receive(worker, [order], before(Place.COMMIT))
     assert simulation.acquires_lock(1, limit)
     simulation.recover()
 

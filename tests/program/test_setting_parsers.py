@@ -23,9 +23,9 @@ from hypothesis import strategies as st
 from infra import archives, locales, setting_parsers, settings
 from orders.order import OrderFields
 from stores.dynamodb.projection import Projection
+from tests.dynamodb import NAMES
 from tests.program.conftest import NETWORKS, Program
 from tests.program.setting_values import error_message, parse
-from tests.stores import NAMES
 
 # Terms of regular expressions, Python and pydantic, which no error message may contain
 JARGON = re.compile(r"pattern|regex|\^|\$|\\d|\[[A-Za-z]-|Traceback|Error|NoneType|Input should|object at 0x")

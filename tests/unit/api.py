@@ -14,7 +14,7 @@ from stores.dynamodb.order_items import OrderItems
 from stores.mysql.connection import MySql
 from stores.mysql.screens import Screens
 from tests import openapi
-from tests.stores import NAMES
+from tests.dynamodb import NAMES
 from tests.unit.both_stores import BothStores
 
 OPEN_HOURS = 6

@@ -18,7 +18,8 @@ from stores.mysql.audit import AuditDatabase
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.reconciliation import ReconciliationDatabase
-from tests.stores import BERLIN, NAMES
+from tests.dynamodb import NAMES
+from tests.stores import BERLIN
 
 
 class BothStores:

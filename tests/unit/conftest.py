@@ -35,7 +35,7 @@ def status_login(mysql: MySql, administrator: MySql, server: Server) -> Login:
 
 
 @pytest.fixture
-def queue(dynamodb: Any) -> Queue:
+def queue(aws: None) -> Queue:
     """A dead-letter queue."""
     return Queue(moto_client("sqs"))
 

@@ -13,7 +13,14 @@ from orders.counters import Counted, item_name
 from stores import aws
 from stores.dynamodb.menu import Menu
 from stores.dynamodb.projection import Projection
-from tests.stores import MENU_INDEX, NAMES
+from tests.dynamodb import NAMES
+from tests.stores import MENU_INDEX
+
+
+@pytest.fixture
+def dynamodb(moto_dynamodb: Any) -> Any:
+    """DynamoDB by moto, which has the menu's index."""
+    return moto_dynamodb
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ from stores import aws
 from stores.mysql.connection import MySql
 from stores.mysql.login import Login
 from tests import openapi
-from tests.stores import BERLIN, NAMES, FixedLogin, moto_client
+from tests.dynamodb import NAMES
+from tests.stores import BERLIN, FixedLogin, moto_client
 from tests.unit.both_stores import BothStores, orders
 from tests.waiting import eventually
 
@@ -52,6 +53,12 @@ class Sources:
                 self.both.dynamodb.delete_table(TableName=NAMES.metrics)
             case "sqs":
                 self.sqs.delete_queue(QueueUrl=self.queue_url)
+
+
+@pytest.fixture
+def dynamodb(moto_dynamodb: Any) -> Any:
+    """DynamoDB by moto, which the function's own client calls."""
+    return moto_dynamodb
 
 
 @pytest.fixture

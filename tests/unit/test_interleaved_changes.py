@@ -20,7 +20,7 @@ from orders.change import ChangeRequest, Found
 from orders.order import Order
 from orders.states import Change, Role, State
 from stores.mysql.changes import OrderChanges
-from tests.stores import NAMES
+from tests.dynamodb import NAMES
 from tests.unit.api import Api
 from tests.unit.both_stores import BothStores
 

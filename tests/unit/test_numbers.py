@@ -27,13 +27,14 @@ from stores.dynamodb.projection import Projection
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.reconciliation import ReconciliationDatabase
+from tests.dynamodb import NAMES
 from tests.json_numbers import JSON_NUMBERS
-from tests.stores import BERLIN, NAMES
+from tests.stores import BERLIN
 from tests.unit.api import TrackingKeys
 
 SENT = datetime(2026, 11, 22, 14, 5, 6, 789000, tzinfo=UTC)
 PERIOD = (SENT - timedelta(hours=1), SENT + timedelta(hours=1))
-FEW = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def is_storable(text: str) -> bool:
@@ -110,8 +111,8 @@ def record(body: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def pipeline(mysql: MySql, dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
-    return Pipeline(mysql, dynamodb, monkeypatch)
+def pipeline(mysql: MySql, moto_dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    return Pipeline(mysql, moto_dynamodb, monkeypatch)
 
 
 def values(order_fields: Any) -> list[Fraction]:

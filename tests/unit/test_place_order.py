@@ -53,9 +53,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def table(dynamodb: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> IdempotencyKeys:
-    create_table(dynamodb)
-    keys = IdempotencyKeys(TABLE, dynamodb, clock)
+def table(moto_dynamodb: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> IdempotencyKeys:
+    create_table(moto_dynamodb)
+    keys = IdempotencyKeys(TABLE, moto_dynamodb, clock)
     monkeypatch.setattr(place_order, "keys", lambda: keys)
     return keys
 
@@ -162,12 +162,12 @@ def test_after_24_hours_a_key_is_a_new_order(post: Post, topic: Topic, clock: Cl
 
 
 def test_a_request_that_failed_before_it_was_published_keeps_its_order_id(
-    post: Post, topic: Topic, dynamodb: Any
+    post: Post, topic: Topic, moto_dynamodb: Any
 ) -> None:
     topic.error = StoreUnavailableError("SNS: away")
     assert post(Idempotency_Key="key")[0] == 503
     topic.error = None
-    (claimed,) = dynamodb.scan(TableName=TABLE)["Items"]
+    (claimed,) = moto_dynamodb.scan(TableName=TABLE)["Items"]
     assert post(Idempotency_Key="key")[0] == 202
     assert topic.order_ids == [claimed["orderId"]["S"]]
 

@@ -23,7 +23,8 @@ from cli.schedule import Schedule
 from cli.stack import Stack
 from orders.message import parse_batch
 from tests.cli.fake_rds import RUNNING, FakeRds
-from tests.stores import NAMES, TABLES, moto_client
+from tests.dynamodb import NAMES
+from tests.stores import TABLES, moto_client
 from tests.unit.api import Api
 from tests.unit.both_stores import orders
 from tests.unit.dead_letter_queue import Queue
@@ -102,6 +103,12 @@ class Shop(Deploys):
         failures = self.both.ledger.record({each.message_id: each.order for each in received})
         assert failures == {}
         self.messages.clear()
+
+
+@pytest.fixture
+def dynamodb(moto_dynamodb: Any) -> Any:
+    """DynamoDB by moto, which the command's client calls."""
+    return moto_dynamodb
 
 
 @pytest.fixture

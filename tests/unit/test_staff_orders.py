@@ -20,7 +20,7 @@ from orders.order import Order
 from orders.states import Role
 from stores.mysql.changes import OrderChanges
 from stores.mysql.connection import MySql
-from tests.stores import NAMES
+from tests.dynamodb import NAMES
 from tests.unit.api import Api
 from tests.unit.both_stores import BothStores, orders
 

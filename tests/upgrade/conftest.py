@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from orders.counters import is_projected
-from tests.stores import NAMES, Server, moto_client
+from tests.dynamodb import NAMES
+from tests.stores import Server, moto_client
 from tests.upgrade.releases import CURRENT, PREVIOUS, WITHOUT_STATES, Release
 
 
@@ -99,7 +100,7 @@ class Stores:
 
 
 @pytest.fixture
-def stores(empty_database: Server, dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Stores:
+def stores(empty_database: Server, moto_dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> Stores:
     """Empty stores, and the environment of the functions."""
     login = empty_database.login
     secrets = moto_client("secretsmanager")
@@ -127,7 +128,7 @@ def stores(empty_database: Server, dynamodb: Any, monkeypatch: pytest.MonkeyPatc
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    return Stores(empty_database, dynamodb)
+    return Stores(empty_database, moto_dynamodb)
 
 
 def unpacked(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.stores import NAMES
+from tests.dynamodb import NAMES
 from tests.upgrade.conftest import Stores
 from tests.upgrade.releases import Release
 

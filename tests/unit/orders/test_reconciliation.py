@@ -14,7 +14,8 @@ from orders.sync import DeadLetterCounts, RdsOrders
 from stores.mysql import reconciliation, widening
 from stores.mysql.connection import MySql
 from stores.mysql.status import StatusDatabase
-from tests.stores import BERLIN, NAMES
+from tests.dynamodb import NAMES
+from tests.stores import BERLIN
 from tests.unit.both_stores import BothStores, orders
 
 NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)

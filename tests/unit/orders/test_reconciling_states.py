@@ -16,7 +16,8 @@ from orders.states import Progress, State, pickup_number
 from orders.sync import RdsOrders
 from stores.mysql.connection import MySql
 from stores.mysql.orders import OrdersDatabase
-from tests.stores import BERLIN, NAMES
+from tests.dynamodb import NAMES
+from tests.stores import BERLIN
 from tests.unit.api import Api
 from tests.unit.both_stores import BothStores, orders
 

@@ -21,7 +21,8 @@ from stores.aws import CONNECTIONS
 from stores.dynamodb import client as dynamodb_client
 from stores.dynamodb.client import ATTEMPTS, DynamoDb
 from stores.dynamodb.projection import Projection
-from tests.stores import BERLIN, NAMES
+from tests.dynamodb import NAMES
+from tests.stores import BERLIN
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 ITEM = "ITEM#Latte"
