@@ -1,4 +1,4 @@
-"""Everything breaks while orders arrive, and at the end each of them is in all counts exactly once."""
+"""Runs of `make chaos`: in spite of all faults, every order is counted exactly once."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def chaos(cafe: System, *words: str) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def as_it_was(cafe: System) -> Iterator[None]:
-    """Whatever was broken is repaired: the visibility timeout, the functions' DynamoDB, the database."""
+    """Check that all faults are repaired: visibility timeout, DynamoDB's endpoint, database."""
     before = state(cafe)
     yield
     assert state(cafe) == before
@@ -87,23 +87,23 @@ def test_nothing_is_lost_or_counted_twice_while_everything_breaks(cafe: System) 
     assert figures["workers_killed"] > 0
     assert figures["calls_refused"] > 0
     assert figures["answers_lost"] > 0
-    # Staff moved orders all the while; the check `states` compares the confirmed moves with both stores.
+    # Staff moved orders meanwhile; the check `states` compares the confirmed moves with both stores.
     assert figures["moves_confirmed"] > 0
-    # Its malformed orders are deleted once they were found in the queue.
+    # Malformed orders are deleted once they are found in the dead-letter queue.
     assert cafe.depth("dead_letter_queue_url") == before
 
 
-def test_after_an_outage_that_dead_letters_every_order_none_needs_a_human(cafe: System) -> None:
+def test_after_an_outage_all_dead_lettered_orders_are_recorded(cafe: System) -> None:
     report = chaos(cafe, "--orders", "100", "--outage", "--seed", "2")
     assert report["ok"] is True
     figures = report["figures"]
-    # Three receives were not enough: good orders lay in the DLQ, and were recorded from there.
+    # Valid orders were dead-lettered after three receives, and recorded from there.
     assert figures["dead_in_outage"] > 50
     assert figures["brought_back"] > 50
     assert figures["databases_killed"] == 1
 
 
-def test_what_a_killed_run_left_broken_is_repaired_on_request(cafe: System) -> None:
+def test_faults_of_a_killed_run_are_repaired_on_request(cafe: System) -> None:
     process = start(cafe, "--orders", "100", "--seed", quick_seed())
     wait_for(process, "is killed (SIGKILL)")
     process.kill()
@@ -112,7 +112,7 @@ def test_what_a_killed_run_left_broken_is_repaired_on_request(cafe: System) -> N
     assert chaos(cafe, "--mend") == {"mended": False}
 
 
-def test_what_somebody_broke_by_hand_is_repaired_on_request(cafe: System) -> None:
+def test_manual_damage_is_repaired_on_request(cafe: System) -> None:
     control.send(cafe.stack.directory, control.Request.KILL_DATABASE)
     eventually(lambda: not responds(cafe))
     assert chaos(cafe, "--mend") == {"mended": True}
@@ -136,7 +136,7 @@ def responds(cafe: System) -> bool:
 
 
 @pytest.mark.timeout(600)
-def test_what_is_broken_is_repaired_at_ctrl_c(cafe: System) -> None:
+def test_faults_are_repaired_at_ctrl_c(cafe: System) -> None:
     eventually(lambda: cafe.depth() == 0, limit=500)
     reconcile(cafe)  # An order of an earlier run may still be among the dead letters.
     before = cafe.depth("dead_letter_queue_url")
@@ -178,7 +178,7 @@ def reconcile(cafe: System) -> None:
 
 
 def settled(cafe: System, dead: int) -> bool:
-    """Have the reconciler bring good orders back, until both stores agree."""
+    """Run the reconciler until both stores agree."""
     reconcile(cafe)
     ((rows,),) = cafe.rows("SELECT COUNT(*) FROM orders")
     return cafe.depth() == 0 and cafe.depth("dead_letter_queue_url") == dead and rows == cafe.total()

@@ -1,4 +1,4 @@
-"""A stand-in stack for the command's tests, and the command itself."""
+"""Fixtures: a fake stack, and the command on it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.cli.stand_in import REGION, FakeApi, FakeAws, FakeFunctions, administ
 
 
 class Cafe(Protocol):
-    """Types `cafe` with words after it."""
+    """Runs `cafe` with arguments."""
 
     def __call__(self, *words: str) -> Result: ...
 
@@ -56,7 +56,7 @@ def local_stack(api: FakeApi, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def cafe(local_stack: Path, monkeypatch: pytest.MonkeyPatch) -> Cafe:
-    """The command, on the stand-in stack."""
+    """The command, on the fake local stack."""
     monkeypatch.setenv("CAFE_LOCAL_DIRECTORY", str(local_stack))
     monkeypatch.delenv("CAFE_DEBUG", raising=False)
     runner = CliRunner()
@@ -69,7 +69,7 @@ def cafe(local_stack: Path, monkeypatch: pytest.MonkeyPatch) -> Cafe:
 
 @pytest.fixture
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """AWS credentials that open nothing."""
+    """Invalid AWS credentials."""
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
@@ -77,14 +77,14 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def aws(api: FakeApi, credentials: None) -> Iterator[FakeAws]:
-    """The rest of a stack on AWS, whose worker has an order done when the API answers."""
+    """The rest of a stack on AWS, whose worker records an order before the API responds."""
     with mock_aws():
         yield FakeAws(api)
 
 
 @pytest.fixture
 def dev(aws: FakeAws, pulumi: Pulumi, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
-    """The stack `dev`, as Pulumi tells of it; an empty queue says so at once."""
+    """The stack `dev` with its outputs in Pulumi, without long polling."""
     monkeypatch.setattr(queues, "LONG_POLL", 0)
     pulumi.prints(json.dumps(aws.outputs()))
     return aws
@@ -92,7 +92,7 @@ def dev(aws: FakeAws, pulumi: Pulumi, monkeypatch: pytest.MonkeyPatch) -> FakeAw
 
 @pytest.fixture
 def quick_clients(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clients that are made once: making them takes longer than most commands."""
+    """Clients that are shared by all tests: making them takes longer than most commands."""
     monkeypatch.setattr(clients, "Clients", lambda _stack: administrator())
 
 
@@ -105,7 +105,7 @@ def functions(dev: FakeAws, quick_clients: None, monkeypatch: pytest.MonkeyPatch
 
 
 class Pulumi:
-    """A Pulumi CLI that prints what it is told to."""
+    """A fake Pulumi CLI that prints a prepared output."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -123,13 +123,13 @@ class Pulumi:
 
     @property
     def words(self) -> list[str]:
-        """What it was started with."""
+        """The arguments of the last call."""
         return (self._directory / "words").read_text().split()
 
 
 @pytest.fixture
 def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pulumi:
-    """A Pulumi CLI on the path, not yet installed."""
+    """A fake Pulumi CLI on the path, which a test installs by `prints`."""
     directory = tmp_path / "bin"
     directory.mkdir()
     monkeypatch.setenv("PATH", f"{directory}:/usr/bin:/bin")
@@ -144,7 +144,7 @@ def dlq(cafe: Cafe, dev: FakeAws, quick_clients: None) -> Cafe:
 
 @pytest.fixture
 def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An editor that runs the script `sed` on the file."""
+    """The script of an editor that runs `sed` on the file."""
     script = tmp_path / "sed"
     script.write_text("s/x/x/")
     monkeypatch.delenv("VISUAL", raising=False)
@@ -155,7 +155,7 @@ def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def conflicting(dev: FakeAws) -> str:
-    """A message whose order has the id of another order that is recorded."""
+    """The id of a message whose order has the id of another recorded order."""
     record(dev, "O-7", "Latte", 2)
     return dev.put(OWN_ID)
 

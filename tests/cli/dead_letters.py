@@ -1,4 +1,4 @@
-"""Messages in `OrderDLQ` for tests of `cafe dlq`, and what they look at."""
+"""Messages in `OrderDLQ`, and helpers, for the tests of `cafe dlq`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ ENVELOPED = json.dumps(
 )
 
 
-def answering(answer: str, *words: str) -> Any:
-    """Type `cafe dlq`, and answer its question."""
-    return CliRunner().invoke(app, ["dlq", *words, "--stack", "dev"], input=answer)
+def confirming(reply: str, *words: str) -> Any:
+    """Run `cafe dlq` with a reply to its confirmation."""
+    return CliRunner().invoke(app, ["dlq", *words, "--stack", "dev"], input=reply)
 
 
 def sent(aws: FakeAws) -> list[dict[str, Any]]:
-    """Return what is on the queue."""
+    """Return the messages on the queue."""
     return [json.loads(body) for body in aws.bodies(aws.queue_url)]
 
 
@@ -51,5 +51,5 @@ def record(aws: FakeAws, order_id: str, item: str, quantity: int, customer_name:
 
 
 def unsent(aws: FakeAws) -> bool:
-    """Return whether nothing was sent, and the one message is where it was."""
+    """Return whether nothing was sent, and the message is still in the dead-letter queue."""
     return (sent(aws), len(aws.bodies(aws.dead_letter_queue_url))) == ([], 1)

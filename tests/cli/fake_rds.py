@@ -1,4 +1,4 @@
-"""RDS with a database, its automated backups and snapshots; what was begun is further at each look."""
+"""A fake of RDS with a database, its automated backups and snapshots, which advance with each request."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class FakeRds:
     gigabytes
         Of every snapshot.
     is_active
-        Whether the running database is still there, or only its automated backups.
+        Whether the running database exists, or only its automated backups.
     calls
-        What was changed, in order.
+        The changes, in order.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class FakeRds:
         self.gigabytes = 20
         self.is_active = True
         self.calls: list[str] = []
-        self.restored: dict[str, Any] = {}  # with what a database was restored beside
+        self.restored: dict[str, Any] = {}  # the arguments with which a database was restored
 
     def restore_db_instance_to_point_in_time(self, **request: Any) -> None:
         self.calls.append("restore")

@@ -1,4 +1,4 @@
-"""A stand-in for StaffOrders."""
+"""A fake of StaffOrders."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ class Staff:
         self.totals = {"received": 1, "preparing": 0, "ready": 0}
         self.refusal: tuple[int, dict[str, Any]] | None = None
         self.body = ""
-        functions.usual = self.answer
+        functions.usual = self.respond
 
     @property
     def moves(self) -> list[dict[str, Any]]:
         """The requests that moved an order."""
         return [event for event in self.functions.events if event["httpMethod"] == "PATCH"]
 
-    def answer(self, event: dict[str, Any]) -> dict[str, Any]:
-        status, document = self._answer(event)
+    def respond(self, event: dict[str, Any]) -> dict[str, Any]:
+        status, document = self._respond(event)
         return {"statusCode": status, "headers": {}, "body": self.body or json.dumps(document)}
 
-    def _answer(self, event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        # Only what comes through API Gateway has a context.
+    def _respond(self, event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        # Only requests through API Gateway have a context.
         assert "requestContext" not in event
         if event["resource"] == "/kitchen":
             board = {"now": "2026-11-26T13:04:05.000Z", "orders": self.orders, "totals": self.totals}

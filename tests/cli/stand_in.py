@@ -1,4 +1,4 @@
-"""A small stack on loopback: an API and a page over real HTTP, tables, queues and logs in moto."""
+"""A fake stack: an API and a page over HTTP on loopback, tables, queues and logs in moto."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PAGE = "<!doctype html><html><head><title>Cafe orders</title></head></html>"
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What the API received."""
+    """A request to the API."""
 
     method: str
     path: str
@@ -42,25 +42,25 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What the API answers; `status` 0 closes the connection without an answer."""
+    """A response of the API; `status` 0 closes the connection without one."""
 
     status: int = 200
     body: object = field(default_factory=dict)
     content_type: str = "application/json"
 
     def encoded(self) -> bytes:
-        """Return the body as it is sent."""
+        """Return the encoded body."""
         return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
 
 
 class Server(ThreadingHTTPServer):
-    """Says nothing of clients that leave early: some tests are about that."""
+    """Ignores clients that disconnect early, as some tests do."""
 
     daemon_threads = True
     request_queue_size = 64  # all connections of a run are opened at once
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Let mistakes of the stand-in itself be seen."""
+        """Print errors of the fake itself."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -71,9 +71,9 @@ class FakeApi:
     Attributes
     ----------
     replies
-        Answers to the next orders; when empty, an order is accepted.
+        Responses to the next orders; without one, an order is accepted.
     on_order
-        Called with the order's id and body once it is accepted: the worker, if there is one.
+        Called with the id and body of each accepted order: the worker, if there is one.
     ids
         The accepted orders' ids, by their idempotency keys.
     """
@@ -112,7 +112,7 @@ class FakeApi:
 
     @property
     def order_ids(self) -> set[str]:
-        """The orders that were made of them."""
+        """The ids of the accepted orders."""
         return set(self.ids.values())
 
     def outputs(self) -> dict[str, str]:
@@ -126,8 +126,8 @@ class FakeApi:
             "topic_arn": f"arn:aws:sns:{REGION}:123456789012:OrderTopic-dev",
         }
 
-    def answer(self, request: Request) -> Reply:
-        """Decide on a reply, as the stack would."""
+    def respond(self, request: Request) -> Reply:
+        """Return the response of the stack."""
         with self._lock:
             self.requests.append(request)
             if request.method == "POST":
@@ -172,7 +172,7 @@ class FakeApi:
 
             def _serve(self) -> None:
                 sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                reply = api.answer(
+                reply = api.respond(
                     Request(
                         method=self.command,
                         path=self.path,
@@ -196,7 +196,7 @@ class FakeApi:
 
 @functools.cache
 def administrator() -> Clients:
-    """Return clients for moto, made once: reading the services' descriptions takes longer than a test."""
+    """Return clients for moto, shared by all tests: making them takes longer than a test."""
     return Clients(Stack(name="dev", outputs={}, region=REGION))
 
 
@@ -206,9 +206,9 @@ class FakeAws:
     Attributes
     ----------
     left_out
-        What the worker does not do: `record`, `menu`, `total`, `days`, `log` or `row`.
+        Steps that the worker omits: `record`, `menu`, `total`, `days`, `log` or `row`.
     others
-        Orders of somebody else that the worker writes at the same time.
+        Number of other orders that the worker counts at the same time.
     deployed
         The settings of the last deploy.
     """
@@ -293,7 +293,7 @@ class FakeAws:
         return s3
 
     def put(self, body: str, url: str | None = None, **attributes: str) -> str:
-        """Put a message on a queue, the dead-letter queue unless another is named; return its id."""
+        """Send a message to a queue, by default the dead-letter queue; return its id."""
         sent = self.sqs.send_message(
             QueueUrl=url or self.dead_letter_queue_url,
             MessageBody=body,
@@ -304,20 +304,20 @@ class FakeAws:
         return sent["MessageId"]
 
     def bodies(self, url: str) -> list[str]:
-        """Return the bodies of a queue's visible messages, and leave them there."""
+        """Return the bodies of a queue's visible messages, which stay visible."""
         bodies: list[str] = []
-        while answer := self.sqs.receive_message(
+        while response := self.sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60
         ).get("Messages", []):
-            self._held += [(url, message["ReceiptHandle"]) for message in answer]
-            bodies += [message["Body"] for message in answer]
+            self._held += [(url, message["ReceiptHandle"]) for message in response]
+            bodies += [message["Body"] for message in response]
         while self._held:
             held_url, receipt = self._held.pop()
             self.sqs.change_message_visibility(QueueUrl=held_url, ReceiptHandle=receipt, VisibilityTimeout=0)
         return bodies
 
     def work(self, order_id: str, order: Any) -> None:
-        """Process one order, but for what is to be left out."""
+        """Process one order, without the steps to omit."""
         steps: dict[str, Callable[[], object]] = {
             "record": lambda: self._record(order_id, order),
             "menu": lambda: self._add("CafeMenu", "item", order["item"], "orders", order["quantity"]),
@@ -353,7 +353,7 @@ class FakeAws:
         )
 
     def log(self, line: Mapping[str, object], ago: float = 0) -> None:
-        """Write a line to the worker's log, as of so many seconds ago."""
+        """Write a line to the worker's log, with a time so many seconds ago."""
         self.logs.put_log_events(
             logGroupName="/cafe/dev/OrderProcessor",
             logStreamName="1",
@@ -378,30 +378,30 @@ def _accepts(topic: str, queue: str) -> dict[str, Any]:
 
 
 class FakeFunctions:
-    """Functions and the worker's mapping, in the place of a client of Lambda's.
+    """A fake client of Lambda, with functions and the worker's mapping.
 
     Attributes
     ----------
     status
-        What the function behind the status API answers, as API Gateway gets it.
-    answers
-        Answers to the next invocations: a document, or an exception to raise; when empty, `usual` answers.
+        The response of the function behind the status API.
+    responses
+        Responses to the next invocations, or exceptions to raise; without one, `usual` is called.
     events
-        What it was invoked with.
+        The events of the invocations.
     """
 
     def __init__(self) -> None:
         self.status: dict[str, Any] = {}
-        self.answers: list[Any] = []
+        self.responses: list[Any] = []
         self.events: list[dict[str, Any]] = []
         self.usual: Callable[[dict[str, Any]], Any] = lambda _event: {}
         self.state = "Enabled"
-        self.states: list[str] = []  # that were asked for
+        self.states: list[str] = []  # that were requested
         self.last = "No records processed"
         self.changed_at = datetime.now(UTC)
 
     def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
-        """Run one of the functions that operators call, or the one behind the status API."""
+        """Invoke one of the functions."""
         if FunctionName == "GetOrderStatusLambda-dev":
             return {"Payload": io.BytesIO(json.dumps(self.status).encode())}
         assert FunctionName in {
@@ -412,14 +412,14 @@ class FakeFunctions:
         }
         event = json.loads(Payload)
         self.events.append(event)
-        answer = self.answers.pop(0) if self.answers else self.usual(event)
-        if isinstance(answer, Exception):
-            raise answer
-        failed = {"FunctionError": "Unhandled"} if "errorMessage" in answer else {}
-        return {"Payload": io.BytesIO(json.dumps(answer).encode()), **failed}
+        response = self.responses.pop(0) if self.responses else self.usual(event)
+        if isinstance(response, Exception):
+            raise response
+        failed = {"FunctionError": "Unhandled"} if "errorMessage" in response else {}
+        return {"Payload": io.BytesIO(json.dumps(response).encode()), **failed}
 
     def get_event_source_mapping(self, *, UUID: str) -> dict[str, Any]:  # noqa: N803
-        """Tell how the mapping is; what was begun is done at the second look."""
+        """Return the mapping; a change is complete at the second request."""
         state = self.state
         self.state = {"Enabling": "Enabled", "Disabling": "Disabled"}.get(state, state)
         return {

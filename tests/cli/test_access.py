@@ -1,4 +1,4 @@
-"""The command where the order status is not public, and orders want a key."""
+"""The command with an order status that is not public, and an API key for orders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEY = "k" * 32
 def shut(
     request: pytest.FixtureRequest, api: FakeApi, dev: FakeAws, pulumi: Pulumi, functions: FakeFunctions
 ) -> FakeFunctions:
-    """A stack whose status API refuses everybody who just asks."""
+    """A stack whose status API refuses unsigned requests."""
     api.status = Reply(status=401, body={"message": "Sign in."})
     functions.status = {"statusCode": 200, "headers": {}, "body": json.dumps(STATUS)}
     access = {"dashboard_access": request.param, "status_function": "GetOrderStatusLambda-dev"}
@@ -28,14 +28,14 @@ def shut(
 
 
 @pytest.mark.usefixtures("shut")
-def test_status_is_asked_of_the_function_itself(cafe: Cafe, api: FakeApi) -> None:
+def test_the_status_is_read_from_the_function(cafe: Cafe, api: FakeApi) -> None:
     result = cafe("status", "--json", "--stack", "dev")
     assert (result.exit_code, json.loads(result.stdout)) == (0, STATUS)
     assert api.requests == []
 
 
 @pytest.mark.parametrize(
-    ("answer", "sentence"),
+    ("response", "sentence"),
     [
         ({"statusCode": 503, "body": '{"message": "Nothing is known."}'}, "returned 503: Nothing is known."),
         ({"errorMessage": "Task timed out", "errorType": "E"}, "returned Task timed out."),
@@ -43,10 +43,10 @@ def test_status_is_asked_of_the_function_itself(cafe: Cafe, api: FakeApi) -> Non
         (None, "GetOrderStatusLambda-dev returned"),
     ],
 )
-def test_a_function_that_does_not_answer_is_a_sentence(
-    cafe: Cafe, shut: FakeFunctions, answer: Any, sentence: str
+def test_an_invalid_response_of_the_function_is_reported(
+    cafe: Cafe, shut: FakeFunctions, response: Any, sentence: str
 ) -> None:
-    shut.status = answer
+    shut.status = response
     result = cafe("status", "--stack", "dev")
     assert (result.exit_code, result.stdout) == (1, "")
     assert sentence in result.stderr
@@ -54,14 +54,14 @@ def test_a_function_that_does_not_answer_is_a_sentence(
 
 
 @pytest.mark.usefixtures("shut")
-def test_the_doctor_asks_it_too(cafe: Cafe) -> None:
+def test_the_doctor_calls_the_function_too(cafe: Cafe) -> None:
     result = cafe("doctor", "--json", "--stack", "dev")
     found = {finding["name"]: finding for finding in json.loads(result.stdout)["findings"]}
     assert found["api"]["state"] == "ok"
     assert found["api"]["detail"] == "GetOrderStatusLambda-dev is available"
 
 
-def test_a_page_that_is_shut_to_this_network_is_as_it_should_be(
+def test_a_page_that_refuses_this_network_passes(
     cafe: Cafe, api: FakeApi, shut: FakeFunctions, dev: FakeAws
 ) -> None:
     api.page = Reply(status=403, body={"message": "Not your network."})
@@ -73,13 +73,13 @@ def test_a_page_that_is_shut_to_this_network_is_as_it_should_be(
     assert checks["page_served"]["ok"] is networks
 
 
-def test_verify_finds_its_order_where_no_names_are_told(
+def test_verify_finds_its_order_in_a_status_without_names(
     cafe: Cafe, api: FakeApi, shut: FakeFunctions, dev: FakeAws
 ) -> None:
     def show(order_id: str, order: Any) -> None:
         dev.work(order_id, order)
-        told = order | {"order_id": order_id, "customer_name": ""}
-        shut.status["body"] = json.dumps({"recent_orders": [told]})
+        found = order | {"order_id": order_id, "customer_name": ""}
+        shut.status["body"] = json.dumps({"recent_orders": [found]})
 
     api.on_order = show
     result = cafe("verify", "--json", "--stack", "dev", "--timeout", "5")
@@ -96,11 +96,11 @@ def test_orders_are_sent_with_the_stacks_key(cafe: Cafe, api: FakeApi, dev: Fake
     assert KEY not in result.output
 
 
-def test_without_a_key_none_is_sent(cafe: Cafe, api: FakeApi, dev: FakeAws) -> None:
+def test_no_key_is_sent_without_one(cafe: Cafe, api: FakeApi, dev: FakeAws) -> None:
     assert cafe("order", "Tea", "--stack", "dev").exit_code == 0
     assert "x-api-key" not in {name.lower() for name in api.orders[0].headers}
 
 
-def test_a_key_is_not_shown_by_accident(dev: FakeAws, pulumi: Pulumi) -> None:
+def test_the_api_key_is_not_in_the_repr(dev: FakeAws, pulumi: Pulumi) -> None:
     pulumi.prints(json.dumps(dev.outputs() | {"orders_api_key": KEY}))
     assert KEY not in repr(stack.load("dev"))

@@ -1,4 +1,4 @@
-"""`cafe backup`, and the doctor's line about the copies, on a bucket of moto's."""
+"""`cafe backup`, and the doctor's check of the copies, on a bucket in moto."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_copies_are_listed_the_latest_days_first_with_their_rows(cafe: Cafe,
     assert f"4 days in bucket {BUCKET}.\nComplete as of " in printed
 
 
-def test_a_bucket_without_copies_says_what_to_type(cafe: Cafe, s3: Any) -> None:
+def test_an_empty_bucket_names_the_command_that_copies(cafe: Cafe, s3: Any) -> None:
     result = cafe("backup", "list", *DEV)
     assert result.exit_code == 0
     assert f"0 days in bucket {BUCKET}." in result.stdout
@@ -57,7 +57,7 @@ def test_a_bucket_without_copies_says_what_to_type(cafe: Cafe, s3: Any) -> None:
 
 
 class Rds:
-    """Answers of RDS, in pages."""
+    """Responses of RDS, in pages."""
 
     def get_paginator(self, operation: str) -> Rds:
         self.operation = operation
@@ -88,7 +88,7 @@ def snapshot(name: str, instance: str) -> dict[str, Any]:
     }
 
 
-def test_the_databases_backups_are_listed_too_also_of_one_that_is_gone(
+def test_backups_of_existing_and_deleted_databases_are_listed(
     cafe: Cafe, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(administrator(), "rds", Rds())
@@ -101,7 +101,7 @@ def test_the_databases_backups_are_listed_too_also_of_one_that_is_gone(
     assert "Snapshot cafe-orders-dev-1: available, 20 GB, made 2026-11-26" in printed
 
 
-def test_what_cannot_be_listed_is_an_error(
+def test_a_bucket_that_cannot_be_listed_is_an_error(
     cafe: Cafe, dev: FakeAws, quick_clients: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result = cafe("backup", "list", *DEV)
@@ -112,12 +112,12 @@ def test_what_cannot_be_listed_is_an_error(
 # now
 
 
-def answer(rows: dict[str, int], *left: str, rewrite: str | None = None) -> dict[str, Any]:
+def response(rows: dict[str, int], *left: str, rewrite: str | None = None) -> dict[str, Any]:
     return {"as_of": AS_OF, "rows": rows, "left": list(left), "rewrite": rewrite}
 
 
 def test_the_orders_are_copied_in_as_many_runs_as_it_takes(cafe: Cafe, functions: FakeFunctions) -> None:
-    functions.answers = [answer({"orders/b": 2}, "orders/a"), answer({"orders/a": 1})]
+    functions.responses = [response({"orders/b": 2}, "orders/a"), response({"orders/a": 1})]
     result = cafe("backup", "now", *DEV)
     assert result.stdout == "2 files written, with 3 orders; all days have a copy.\n"
     assert functions.events == [{}, {}]
@@ -126,23 +126,23 @@ def test_the_orders_are_copied_in_as_many_runs_as_it_takes(cafe: Cafe, functions
 def test_all_files_are_written_again_from_the_moment_of_the_first_run(
     cafe: Cafe, functions: FakeFunctions
 ) -> None:
-    functions.answers = [answer({"orders/b": 2}, "orders/a", rewrite=AS_OF), answer({}, rewrite=AS_OF)]
+    functions.responses = [response({"orders/b": 2}, "orders/a", rewrite=AS_OF), response({}, rewrite=AS_OF)]
     document = json.loads(cafe("backup", "now", "--all", "--json", *DEV).stdout)
     assert document == {"stack": "dev", "as_of": AS_OF, "rows": {"orders/b": 2}}
     assert functions.events == [{"command": "all"}, {"command": "all", "rewrite": AS_OF}]
 
 
 @pytest.mark.parametrize(
-    ("answers", "reason"),
+    ("responses", "reason"),
     [
         ([{"errorType": "StoreUnavailableError", "errorMessage": "S3: SlowDown"}], "S3: SlowDown"),
-        ([answer({}, "orders/a")], "had no time to write orders/a"),
+        ([response({}, "orders/a")], "had no time to write orders/a"),
     ],
 )
-def test_a_run_that_fails_says_why(
-    cafe: Cafe, functions: FakeFunctions, answers: list[Any], reason: str
+def test_a_failing_run_reports_the_reason(
+    cafe: Cafe, functions: FakeFunctions, responses: list[Any], reason: str
 ) -> None:
-    functions.answers = answers
+    functions.responses = responses
     result = cafe("backup", "now", *DEV)
     assert result.exit_code == 1
     assert reason in result.stderr
@@ -157,7 +157,7 @@ def line(cafe: Cafe) -> tuple[str, str, str | None]:
     return mine["state"], mine["detail"], mine["next"]
 
 
-def test_a_copy_of_today_is_well(cafe: Cafe, functions: FakeFunctions, s3: Any) -> None:
+def test_a_copy_of_today_is_ok(cafe: Cafe, functions: FakeFunctions, s3: Any) -> None:
     complete(s3)
     state, detail, command = line(cafe)
     assert (state, command) == ("ok", None)
@@ -165,7 +165,7 @@ def test_a_copy_of_today_is_well(cafe: Cafe, functions: FakeFunctions, s3: Any) 
 
 
 @pytest.mark.parametrize(("minutes", "state"), [(0, "ok"), (1, "bad")])
-def test_a_copy_is_old_after_two_days(
+def test_a_copy_is_too_old_after_two_days(
     cafe: Cafe,
     functions: FakeFunctions,
     s3: Any,
@@ -173,14 +173,14 @@ def test_a_copy_is_old_after_two_days(
     minutes: int,
     state: str,
 ) -> None:
-    # S3 counts in seconds.
+    # S3's times have no fraction.
     at = datetime.now(UTC) - timedelta(days=2, minutes=minutes) + timedelta(seconds=30)
     monkeypatch.setattr(copies.Copies, "last_at", lambda _: at)
     assert line(cafe)[0] == state
     assert (line(cafe)[2] == "cafe backup now --stack dev") == (state == "bad")
 
 
-def test_a_young_stack_has_no_copy_yet_and_an_old_one_should_have_one(
+def test_a_missing_copy_is_a_failure_in_an_old_stack_only(
     cafe: Cafe, dev: FakeAws, functions: FakeFunctions, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert line(cafe)[0] == "ok"
@@ -189,7 +189,7 @@ def test_a_young_stack_has_no_copy_yet_and_an_old_one_should_have_one(
     monkeypatch.undo()
 
 
-def test_a_bucket_that_cannot_be_looked_into_is_never_well(
+def test_a_bucket_that_cannot_be_read_is_a_failure(
     cafe: Cafe, functions: FakeFunctions, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: object) -> None:
@@ -202,5 +202,5 @@ def test_a_bucket_that_cannot_be_looked_into_is_never_well(
     assert detail == "could not check: ListObjectsV2: AccessDenied: no"
 
 
-def test_a_bucket_that_is_gone_is_deployed_again(cafe: Cafe, functions: FakeFunctions) -> None:
+def test_a_missing_bucket_is_deployed_again(cafe: Cafe, functions: FakeFunctions) -> None:
     assert line(cafe)[::2] == ("bad", "make deploy STACK=dev ARGS=--refresh")

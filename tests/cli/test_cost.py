@@ -1,4 +1,4 @@
-"""`cafe cost`, with what the program registers given."""
+"""`cafe cost`, from prepared resources."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost, "_resources", lambda stack: RESOURCES)
 
 
-def test_the_bill_has_a_row_a_service_and_names_what_most_of_it_is_for(cafe: Cafe, recorded: None) -> None:
+def test_the_bill_has_a_row_per_service_and_the_largest_items(cafe: Cafe, recorded: None) -> None:
     result = cafe("cost", "--orders-per-day", "0", "--screens", "0")
     assert result.exit_code == 0
     assert "13.98" in result.stdout
     assert "11.68  the database, db.t4g.micro: `databaseInstanceClass`" in result.stdout
 
 
-def test_the_bill_as_json_has_dollars_by_service_an_order_and_a_screen(cafe: Cafe, recorded: None) -> None:
+def test_the_bill_as_json_has_dollars_by_service_order_and_screen(cafe: Cafe, recorded: None) -> None:
     document = json.loads(cafe("cost", "--stack", "prod", "--json").stdout)
     assert document["stack"] == "prod"
     assert document["at_rest"]["rds"] == pytest.approx(13.98)
@@ -52,7 +52,7 @@ def test_a_stack_in_another_region_than_the_prices_is_named(
     assert "The stack is in eu-central-1, where prices differ from these of us-east-1." in cafe("cost").stdout
 
 
-def test_a_stack_without_a_file_is_refused_with_those_that_have_one(cafe: Cafe) -> None:
+def test_an_unknown_stack_is_refused_with_the_list_of_stacks(cafe: Cafe) -> None:
     result = cafe("cost", "--stack", "prdo")
     assert result.exit_code == 2
     assert "Pulumi.prdo.yaml does not exist. Stacks with a file: dev, prod" in result.stderr

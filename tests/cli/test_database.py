@@ -1,4 +1,4 @@
-"""`cafe database widen`: what is said before a large table is locked, and what happens to the worker."""
+"""`cafe database widen`: its confirmation, and how it pauses the worker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def widen(cafe: Cafe, functions: FakeFunctions) -> Cafe:
 
 
 def test_a_table_is_widened_while_the_worker_is_paused(widen: Cafe, functions: FakeFunctions) -> None:
-    functions.answers = [TABLE, WIDENED]
+    functions.responses = [TABLE, WIDENED]
 
     result = widen("--yes")
 
@@ -33,30 +33,33 @@ def test_a_table_is_widened_while_the_worker_is_paused(widen: Cafe, functions: F
     assert result.stdout.splitlines()[-1] == "Widened in 41.3 s."
 
 
-def test_nothing_is_locked_without_a_yes(widen: Cafe, functions: FakeFunctions) -> None:
-    functions.answers = [TABLE]
+def test_nothing_is_locked_without_confirmation(widen: Cafe, functions: FakeFunctions) -> None:
+    functions.responses = [TABLE]
     assert widen().exit_code != 0
     assert len(functions.events) == 1
     assert functions.states == []
 
 
-def test_a_worker_that_was_paused_stays_so(widen: Cafe, functions: FakeFunctions) -> None:
+def test_a_paused_worker_stays_paused(widen: Cafe, functions: FakeFunctions) -> None:
     functions.state = "Disabled"
-    functions.answers = [TABLE, WIDENED]
+    functions.responses = [TABLE, WIDENED]
     assert widen("--yes").exit_code == 0
     assert functions.states == []
 
 
-def test_the_worker_goes_on_after_a_failure_that_is_named(widen: Cafe, functions: FakeFunctions) -> None:
-    functions.answers = [TABLE, {"errorType": "SchemaError", "errorMessage": "A transaction uses the table."}]
+def test_the_worker_is_resumed_after_a_failure(widen: Cafe, functions: FakeFunctions) -> None:
+    functions.responses = [
+        TABLE,
+        {"errorType": "SchemaError", "errorMessage": "A transaction uses the table."},
+    ]
     result = widen("--yes")
     assert result.exit_code == 1
     assert "A transaction uses the table." in result.stderr
     assert functions.states == ["Disabling", "Enabling"]
 
 
-def test_a_wide_table_is_left_alone(widen: Cafe, functions: FakeFunctions) -> None:
-    functions.answers = [TABLE | {"columns": []}]
+def test_a_wide_table_is_not_changed(widen: Cafe, functions: FakeFunctions) -> None:
+    functions.responses = [TABLE | {"columns": []}]
     result = widen("--json")
     assert json.loads(result.stdout)["columns"] == []
     assert functions.states == []

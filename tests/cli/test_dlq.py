@@ -1,4 +1,4 @@
-"""`cafe dlq`: nothing is lost, nothing becomes another order, and nothing is done without a word about it."""
+"""`cafe dlq list`, `show`, `redrive` and `purge`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.cli.dead_letters import (
     GOOD,
     OWN_ID,
     TAKEN,
-    answering,
+    confirming,
     letters,
     record,
     sent,
@@ -32,10 +32,10 @@ from tests.cli.stand_in import FakeAws, administrator
 # list and show
 
 
-def test_the_list_tells_reason_age_receives_and_body(
+def test_the_list_shows_reason_age_receives_and_body(
     dlq: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(terminal.out, "_width", 160)  # so that no sentence is broken
+    monkeypatch.setattr(terminal.out, "_width", 160)  # so that no sentence is wrapped
     dev.put(BAD)
     dev.put(ENVELOPED)
     dev.put("[bold]\x1f not JSON".replace("\x1f", "\u202e"))
@@ -51,7 +51,7 @@ def test_the_list_tells_reason_age_receives_and_body(
     assert "3 messages." in result.stdout
 
 
-def test_a_long_body_takes_no_room_from_the_rest_in_a_narrow_terminal(
+def test_a_long_body_is_cut_in_a_narrow_terminal(
     dlq: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(terminal.out, "_width", 60)
@@ -65,7 +65,7 @@ def test_a_long_body_takes_no_room_from_the_rest_in_a_narrow_terminal(
     assert {len(line) for line in lines if "│" in line} == {60}
 
 
-def test_looking_uses_no_place_up(dlq: Cafe, dev: FakeAws) -> None:
+def test_listing_leaves_the_messages_in_the_queue(dlq: Cafe, dev: FakeAws) -> None:
     for _ in range(12):
         dev.put(BAD)
 
@@ -75,7 +75,7 @@ def test_looking_uses_no_place_up(dlq: Cafe, dev: FakeAws) -> None:
     assert len(dev.bodies(dev.dead_letter_queue_url)) == 12
 
 
-def test_json_has_all_that_is_known(dlq: Cafe, dev: FakeAws) -> None:
+def test_json_has_all_properties(dlq: Cafe, dev: FakeAws) -> None:
     message_id = dev.put(GOOD)
 
     (message,) = json.loads(dlq("list", "--json").stdout)["messages"]
@@ -99,14 +99,14 @@ def test_binary_attributes_are_listed_exported_and_imported(dlq: Cafe, dev: Fake
     assert sent_again["MessageAttributes"]["trace"]["BinaryValue"] == b"\x00\xff"
 
 
-def test_a_limit_says_that_there_is_more(dlq: Cafe, dev: FakeAws) -> None:
+def test_a_limited_list_reports_that_there_is_more(dlq: Cafe, dev: FakeAws) -> None:
     for _ in range(12):
         dev.put(GOOD)
 
     assert "These are 3 of about 12" in dlq("list", "--limit", "3").stdout
 
 
-def test_an_empty_queue_says_so(dlq: Cafe) -> None:
+def test_an_empty_queue_is_reported(dlq: Cafe) -> None:
     assert dlq("list").stdout == "The dead-letter queue “orders” is empty.\n"
     assert "subscription" in dlq("list", "--queue", "subscription").stdout
 
@@ -119,14 +119,16 @@ def test_an_empty_queue_says_so(dlq: Cafe) -> None:
         (("purge", "--yes"), "not deleted"),
     ],
 )
-def test_what_somebody_else_holds_is_told(dlq: Cafe, dev: FakeAws, words: tuple[str, ...], so: str) -> None:
+def test_messages_held_by_others_are_reported(
+    dlq: Cafe, dev: FakeAws, words: tuple[str, ...], so: str
+) -> None:
     dev.put(GOOD)
     dev.sqs.receive_message(QueueUrl=dev.dead_letter_queue_url)
 
     assert f"Another receiver holds 1 message now: {so}." in dlq(*words).stderr
 
 
-def test_the_list_tells_recorded_orders_from_those_that_could_not_be_recorded(
+def test_the_list_shows_which_orders_are_recorded(
     dlq: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(terminal.out, "width", 200)
@@ -147,9 +149,7 @@ def test_the_list_tells_recorded_orders_from_those_that_could_not_be_recorded(
     assert "The order could not be recorded: MySQL error 1290 (the database is read-only)" in text
 
 
-def test_an_order_whose_id_belongs_to_another_one_is_listed_as_such(
-    dlq: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_conflicting_order_is_listed(dlq: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(terminal.out, "_width", 200)
     record(dev, "O-7", "Latte", 2)
     conflicting, again = dev.put(OWN_ID), dev.put('{"orderId": "O-7", "item": "Latte", "quantity": 2}')
@@ -177,7 +177,7 @@ def test_the_order_that_an_id_belongs_to_is_shown(dlq: Cafe, dev: FakeAws) -> No
     assert re.search(r"Belongs to: +2 × Latte for Ada, sent 20", text)
 
 
-def test_a_conflict_that_only_the_worker_knows_is_listed_as_such(dlq: Cafe, dev: FakeAws) -> None:
+def test_a_conflict_in_the_workers_log_is_listed(dlq: Cafe, dev: FakeAws) -> None:
     message_id = dev.put(OWN_ID)
     line = {"orderId": "O-7", "messageId": message_id, "reason": TAKEN, "refused": True, "conflict": True}
     dev.log({"message": "Order not processed", **line})
@@ -187,18 +187,18 @@ def test_a_conflict_that_only_the_worker_knows_is_listed_as_such(dlq: Cafe, dev:
     assert (message["state"], message["state_reason"]) == ("conflicting", TAKEN)
 
 
-def test_a_state_that_could_not_be_found_out_is_told_as_such(dlq: Cafe, dev: FakeAws) -> None:
+def test_an_unknown_state_is_reported(dlq: Cafe, dev: FakeAws) -> None:
     message_id = dev.put(OWN_ID)
     dev.dynamodb.delete_table(TableName="Orders-dev")
     dev.logs.delete_log_group(logGroupName="/cafe/dev/OrderProcessor")
 
-    shown = dlq("show", message_id).stdout
+    text = dlq("show", message_id).stdout
 
-    assert "It is unknown whether the order is recorded: BatchGetItem: ResourceNotFoundException" in shown
-    assert "Logged:      unknown, because the worker's log could not be read" in shown
+    assert "It is unknown whether the order is recorded: BatchGetItem: ResourceNotFoundException" in text
+    assert "Logged:      unknown, because the worker's log could not be read" in text
 
 
-def test_what_comes_back_while_the_list_is_made_is_not_held_by_others(dev: FakeAws) -> None:
+def test_messages_released_during_the_listing_are_not_held_by_others(dev: FakeAws) -> None:
     for _ in range(12):
         dev.put(GOOD)
     held = dev.sqs.receive_message(QueueUrl=dev.dead_letter_queue_url, MaxNumberOfMessages=10)["Messages"]
@@ -216,7 +216,7 @@ def test_what_comes_back_while_the_list_is_made_is_not_held_by_others(dev: FakeA
     assert (len(listing.messages), listing.held_by_others) == (8, 4)
 
 
-def test_one_message_is_shown_with_what_the_worker_said(dlq: Cafe, dev: FakeAws) -> None:
+def test_a_message_is_shown_with_the_reason_in_the_workers_log(dlq: Cafe, dev: FakeAws) -> None:
     message_id = dev.put(BAD, ErrorMessage="away")
     dev.log({"message": "Message rejected", "messageId": message_id, "reason": "a \x1b reason"})
 
@@ -230,14 +230,14 @@ def test_one_message_is_shown_with_what_the_worker_said(dlq: Cafe, dev: FakeAws)
     assert '"quantity": 0' in result.stdout
 
 
-def test_an_id_that_is_not_there_is_told(dlq: Cafe) -> None:
+def test_an_unknown_id_is_reported(dlq: Cafe) -> None:
     result = dlq("show", "12345678")
 
     assert result.exit_code == 1
     assert "Message 12345678 was not found" in result.stderr
 
 
-def test_a_beginning_that_several_ids_have_is_not_enough(dlq: Cafe, dev: FakeAws) -> None:
+def test_an_abbreviated_id_must_have_four_characters(dlq: Cafe, dev: FakeAws) -> None:
     result = dlq("show", "1")
 
     assert result.exit_code == 2
@@ -247,7 +247,7 @@ def test_a_beginning_that_several_ids_have_is_not_enough(dlq: Cafe, dev: FakeAws
 # redrive
 
 
-def test_orders_are_sent_under_their_identity_and_time_and_the_rest_stays(dlq: Cafe, dev: FakeAws) -> None:
+def test_valid_orders_are_redriven_under_their_identity_and_time(dlq: Cafe, dev: FakeAws) -> None:
     bare = dev.put(GOOD, trace="1")
     for body in (OWN_ID, ENVELOPED, BAD):
         dev.put(body)
@@ -264,7 +264,7 @@ def test_orders_are_sent_under_their_identity_and_time_and_the_rest_stays(dlq: C
     assert dev.bodies(dev.dead_letter_queue_url) == [BAD]
 
 
-def test_an_order_whose_id_belongs_to_another_one_would_come_back_and_stays(dlq: Cafe, dev: FakeAws) -> None:
+def test_a_conflicting_order_is_not_redriven(dlq: Cafe, dev: FakeAws) -> None:
     record(dev, "O-7", "Latte", 2)
     dev.put(OWN_ID)
     dev.put(ENVELOPED)
@@ -279,9 +279,7 @@ def test_an_order_whose_id_belongs_to_another_one_would_come_back_and_stays(dlq:
     assert dev.bodies(dev.dead_letter_queue_url) == []
 
 
-def test_orders_with_used_ids_get_new_ones_on_request_and_the_others_keep_theirs(
-    dlq: Cafe, dev: FakeAws
-) -> None:
+def test_new_ids_changes_only_ids_in_use(dlq: Cafe, dev: FakeAws) -> None:
     record(dev, "O-7", "Latte", 2)
     record(dev, "m-1", "Latte", 5)
     for body in (OWN_ID, OWN_ID, ENVELOPED, BAD):
@@ -301,7 +299,7 @@ def test_orders_with_used_ids_get_new_ones_on_request_and_the_others_keep_theirs
     assert dev.bodies(dev.dead_letter_queue_url) == [BAD]
 
 
-def test_everything_is_sent_on_request(dlq: Cafe, dev: FakeAws) -> None:
+def test_all_sends_invalid_messages_too(dlq: Cafe, dev: FakeAws) -> None:
     dev.put("poison")
 
     assert dlq("redrive", "--all").exit_code == 0
@@ -316,14 +314,14 @@ def test_one_message_is_sent_alone(dlq: Cafe, dev: FakeAws) -> None:
     assert dev.bodies(dev.dead_letter_queue_url) == [GOOD]
 
 
-def test_one_message_that_holds_no_order_is_a_no(dlq: Cafe, dev: FakeAws) -> None:
+def test_one_invalid_message_is_not_redriven(dlq: Cafe, dev: FakeAws) -> None:
     message_id = dev.put(BAD)
 
     assert dlq("redrive", "--id", message_id).exit_code == 1
     assert sent(dev) == []
 
 
-def test_what_sns_could_not_deliver_goes_to_the_same_queue(dlq: Cafe, dev: FakeAws) -> None:
+def test_undelivered_messages_are_redriven_to_the_same_queue(dlq: Cafe, dev: FakeAws) -> None:
     dev.put(ENVELOPED, dev.undelivered_url)
 
     assert dlq("redrive", "--queue", "subscription").exit_code == 0
@@ -340,9 +338,7 @@ def test_a_rate_is_kept(dev: FakeAws) -> None:
     assert moved.seconds >= 0.2
 
 
-def test_what_comes_back_at_once_is_not_sent_round_and_round(
-    dev: FakeAws, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_message_that_fails_at_once_is_sent_once(dev: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     dev.put(GOOD)
     there_and_back = DeadLetters(
         sqs=administrator().sqs,
@@ -376,7 +372,9 @@ def test_ctrl_c_finishes_the_step_and_leaves_the_rest(
     assert len(dev.bodies(dev.dead_letter_queue_url)) == 15
 
 
-def test_what_the_queue_refuses_stays(dlq: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_that_the_queue_refuses_stay(
+    dlq: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dev.put(GOOD)
 
     def refuse(_sqs: object, _url: str, messages: list[Any]) -> list[queues.Sent]:
@@ -405,11 +403,11 @@ def test_a_message_is_deleted_only_after_it_was_sent(dev: FakeAws, monkeypatch: 
 # purge
 
 
-def test_the_question_says_how_many_and_what_would_be_lost(dlq: Cafe, dev: FakeAws) -> None:
+def test_the_confirmation_has_the_number_of_messages_and_orders(dlq: Cafe, dev: FakeAws) -> None:
     for body in (GOOD, BAD, "poison"):
         dev.put(body)
 
-    result = answering("y\n", "purge")
+    result = confirming("y\n", "purge")
 
     assert (
         "Delete 3 messages from “orders” for good, 1 of them with an order, lost unless it is recorded?"
@@ -419,15 +417,15 @@ def test_the_question_says_how_many_and_what_would_be_lost(dlq: Cafe, dev: FakeA
     assert dev.bodies(dev.dead_letter_queue_url) == []
 
 
-@pytest.mark.parametrize(("answer", "exit_code"), [("n\n", 1), ("\n", 1), ("", 2)])
-def test_without_a_yes_nothing_is_deleted(dev: FakeAws, dlq: Cafe, answer: str, exit_code: int) -> None:
+@pytest.mark.parametrize(("reply", "exit_code"), [("n\n", 1), ("\n", 1), ("", 2)])
+def test_nothing_is_deleted_without_confirmation(dev: FakeAws, dlq: Cafe, reply: str, exit_code: int) -> None:
     dev.put(GOOD)
 
-    assert answering(answer, "purge").exit_code == exit_code
+    assert confirming(reply, "purge").exit_code == exit_code
     assert dev.bodies(dev.dead_letter_queue_url) == [GOOD]
 
 
-def test_what_holds_no_order_is_deleted_alone(dlq: Cafe, dev: FakeAws) -> None:
+def test_invalid_deletes_only_messages_without_an_order(dlq: Cafe, dev: FakeAws) -> None:
     for body in (GOOD, BAD, "poison"):
         dev.put(body)
 
@@ -435,11 +433,11 @@ def test_what_holds_no_order_is_deleted_alone(dlq: Cafe, dev: FakeAws) -> None:
     assert dev.bodies(dev.dead_letter_queue_url) == [GOOD]
 
 
-def test_orders_with_used_ids_are_deleted_alone(dlq: Cafe, dev: FakeAws, conflicting: str) -> None:
+def test_conflicting_deletes_only_orders_with_ids_in_use(dlq: Cafe, dev: FakeAws, conflicting: str) -> None:
     for body in (GOOD, BAD):
         dev.put(body)
 
-    result = answering("y\n", "purge", "--conflicting")
+    result = confirming("y\n", "purge", "--conflicting")
 
     assert "Delete 1 message from “orders” for good, 1 of them with an order, lost unless" in result.stderr
     assert sorted(dev.bodies(dev.dead_letter_queue_url)) == sorted([GOOD, BAD])
@@ -449,20 +447,18 @@ def test_orders_with_used_ids_are_deleted_alone(dlq: Cafe, dev: FakeAws, conflic
     assert dev.bodies(dev.dead_letter_queue_url) == [GOOD]
 
 
-def test_nothing_is_deleted_or_renamed_while_nobody_knows_which_ids_are_taken(
-    dlq: Cafe, dev: FakeAws, conflicting: str
-) -> None:
+def test_nothing_is_deleted_or_renamed_without_dynamodb(dlq: Cafe, dev: FakeAws, conflicting: str) -> None:
     dev.dynamodb.delete_table(TableName="Orders-dev")
 
     for words in (["purge", "--conflicting", "--yes"], ["redrive", "--new-ids"]):
         result = dlq(*words)
         assert (result.exit_code, unsent(dev)) == (1, True)
         assert "BatchGetItem: ResourceNotFoundException" in result.stderr
-    assert dlq("redrive").exit_code == 0  # the worker knows
+    assert dlq("redrive").exit_code == 0  # the worker refuses conflicts
     assert len(sent(dev)) == 1
 
 
-def test_what_came_after_the_question_stays(dev: FakeAws) -> None:
+def test_messages_after_the_confirmation_stay(dev: FakeAws) -> None:
     counted = dev.put(GOOD)
     dev.put(OWN_ID)
 

@@ -1,4 +1,4 @@
-"""`cafe dlq edit`: a corrected order is the same order, and another id is one that is free."""
+"""`cafe dlq edit`: a corrected order is the same order, and another id must be free."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.cli.dead_letters import (
     GOOD,
     OWN_ID,
     TAKEN,
-    answering,
+    confirming,
     letters,
     record,
     sent,
@@ -42,7 +42,7 @@ def test_an_order_that_is_still_wrong_is_not_sent(dlq: Cafe, dev: FakeAws, edito
     message_id = dev.put(BAD)
     editor.write_text('s/"quantity": 0/"quantity": -1/')
 
-    result = answering("n\n", "edit", message_id)
+    result = confirming("n\n", "edit", message_id)
 
     assert result.exit_code == 1
     assert "quantity must be an integer" in result.stderr
@@ -50,7 +50,7 @@ def test_an_order_that_is_still_wrong_is_not_sent(dlq: Cafe, dev: FakeAws, edito
     assert (sent(dev), dev.bodies(dev.dead_letter_queue_url)) == ([], [BAD])
 
 
-def test_who_says_yes_to_all_is_not_asked_to_correct_it_again(dlq: Cafe, dev: FakeAws, editor: Path) -> None:
+def test_with_yes_an_invalid_correction_is_not_asked_for_again(dlq: Cafe, dev: FakeAws, editor: Path) -> None:
     message_id = dev.put(BAD)
     editor.write_text('s/"quantity": 0/"quantity": -1/')
 
@@ -60,7 +60,7 @@ def test_who_says_yes_to_all_is_not_asked_to_correct_it_again(dlq: Cafe, dev: Fa
     assert result.stderr.endswith("quantity must be an integer from 1 to 1000. Nothing was sent.\n")
 
 
-def test_ctrl_c_is_the_editors_and_what_it_paints_is_no_result(
+def test_ctrl_c_reaches_the_editor_whose_output_is_on_standard_error(
     dlq: Cafe,
     dev: FakeAws,
     editor: Path,
@@ -77,18 +77,18 @@ def test_ctrl_c_is_the_editors_and_what_it_paints_is_no_result(
     assert capfd.readouterr() == ("", "painted\n")
 
 
-def test_a_no_sends_nothing(dlq: Cafe, dev: FakeAws, editor: Path) -> None:
+def test_without_confirmation_nothing_is_sent(dlq: Cafe, dev: FakeAws, editor: Path) -> None:
     message_id = dev.put(BAD)
     editor.write_text('s/"quantity": 0/"quantity": 3/')
 
-    result = answering("no\n", "edit", message_id)
+    result = confirming("no\n", "edit", message_id)
 
     assert result.exit_code == 1
     assert "Nothing was done." in result.stderr
     assert (sent(dev), dev.bodies(dev.dead_letter_queue_url)) == ([], [BAD])
 
 
-def test_a_file_stands_in_for_the_editor(dlq: Cafe, dev: FakeAws, tmp_path: Path) -> None:
+def test_a_file_replaces_the_editor(dlq: Cafe, dev: FakeAws, tmp_path: Path) -> None:
     message_id = dev.put("poison")
     corrected = tmp_path / "corrected.json"
     corrected.write_text(GOOD)
@@ -123,7 +123,7 @@ def test_an_editor_that_fails_changes_nothing(
     assert dev.bodies(dev.dead_letter_queue_url) == [BAD]
 
 
-def test_a_message_that_went_away_meanwhile_is_not_sent(dev: FakeAws) -> None:
+def test_a_correction_of_a_deleted_message_is_not_sent(dev: FakeAws) -> None:
     message_id = dev.put(GOOD)
     found = letters(dev).find(message_id)
     dev.sqs.purge_queue(QueueUrl=dev.dead_letter_queue_url)
@@ -137,9 +137,7 @@ def test_a_message_that_went_away_meanwhile_is_not_sent(dev: FakeAws) -> None:
 # Another id
 
 
-def test_an_order_whose_id_belongs_to_another_one_can_get_another_id(
-    dlq: Cafe, dev: FakeAws, conflicting: str
-) -> None:
+def test_a_conflicting_order_can_get_another_id(dlq: Cafe, dev: FakeAws, conflicting: str) -> None:
     (before,) = json.loads(dlq("list", "--json").stdout)["messages"]
 
     result = dlq("edit", conflicting, "--order-id", "O-8", "--yes")
@@ -151,7 +149,7 @@ def test_an_order_whose_id_belongs_to_another_one_can_get_another_id(
     assert dev.bodies(dev.dead_letter_queue_url) == []
 
 
-def test_the_other_id_can_be_written_in_the_editor(
+def test_another_id_can_be_typed_in_the_editor(
     dlq: Cafe, dev: FakeAws, editor: Path, conflicting: str
 ) -> None:
     editor.write_text("s/O-7/O-8/")
@@ -163,10 +161,8 @@ def test_the_other_id_can_be_written_in_the_editor(
     assert sent(dev)[0]["Message"]["orderId"] == "O-8"
 
 
-@pytest.mark.parametrize("holder", [("Latte", 5), ("Tea", 1)])  # another order, and one that looks the same
-def test_an_id_that_is_taken_is_refused(
-    dlq: Cafe, dev: FakeAws, conflicting: str, holder: tuple[str, int]
-) -> None:
+@pytest.mark.parametrize("holder", [("Latte", 5), ("Tea", 1)])  # another order, and an equal one
+def test_an_id_in_use_is_refused(dlq: Cafe, dev: FakeAws, conflicting: str, holder: tuple[str, int]) -> None:
     record(dev, "O-8", *holder)
 
     result = dlq("edit", conflicting, "--order-id", "O-8", "--yes")
@@ -176,7 +172,7 @@ def test_an_id_that_is_taken_is_refused(
     assert unsent(dev)
 
 
-def test_an_id_that_belongs_to_another_order_cannot_stay_and_the_one_that_is_offered_is_free(
+def test_a_conflicting_id_is_refused_and_the_suggested_one_is_free(
     dlq: Cafe, dev: FakeAws, conflicting: str, tmp_path: Path
 ) -> None:
     corrected = tmp_path / "corrected.json"
@@ -192,7 +188,7 @@ def test_an_id_that_belongs_to_another_order_cannot_stay_and_the_one_that_is_off
 
 
 @pytest.mark.parametrize("order_id", ["i" * 64, "O-7"])
-def test_an_id_that_cannot_be_made_longer_or_is_taken_each_day_is_offered_as_the_messages(
+def test_the_message_id_is_suggested_if_the_dated_id_is_too_long_or_in_use(
     dlq: Cafe, dev: FakeAws, order_id: str
 ) -> None:
     today = datetime.now(UTC).astimezone()
@@ -222,9 +218,7 @@ def test_an_order_that_is_corrected_to_the_one_that_is_recorded_is_that_order(
         OWN_ID,
     ],
 )
-def test_an_order_whose_id_belongs_to_no_other_one_keeps_it(
-    dlq: Cafe, dev: FakeAws, tmp_path: Path, body: str
-) -> None:
+def test_an_order_without_a_conflict_keeps_its_id(dlq: Cafe, dev: FakeAws, tmp_path: Path, body: str) -> None:
     message_id = dev.put(body)
     corrected = tmp_path / "corrected.json"
     corrected.write_text(GOOD)
@@ -261,7 +255,7 @@ def test_an_order_that_conflicts_with_one_that_dynamodb_lacks_can_get_another_id
     assert sent(dev)[0]["Message"]["orderId"] == "O-8"
 
 
-def test_an_order_that_is_recorded_under_its_id_gets_no_second_one(dlq: Cafe, dev: FakeAws) -> None:
+def test_a_recorded_order_cannot_get_another_id(dlq: Cafe, dev: FakeAws) -> None:
     record(dev, "O-7", "Tea", 1)
     message_id = dev.put(OWN_ID)
 
@@ -271,7 +265,7 @@ def test_an_order_that_is_recorded_under_its_id_gets_no_second_one(dlq: Cafe, de
     assert "The orderId must stay O-7" in result.stderr
 
 
-def test_an_invalid_order_whose_id_belongs_to_another_one_is_refused_until_it_has_a_free_id(
+def test_a_corrected_order_with_a_conflicting_id_needs_a_free_id(
     dlq: Cafe, dev: FakeAws, editor: Path
 ) -> None:
     record(dev, "O-8", "Tea", 1)
@@ -287,16 +281,14 @@ def test_an_invalid_order_whose_id_belongs_to_another_one_is_refused_until_it_ha
 
 
 @pytest.mark.parametrize("order_id", ["O 9", "", "ö", "o" * 65])
-def test_an_id_that_is_none_is_refused(dlq: Cafe, dev: FakeAws, conflicting: str, order_id: str) -> None:
+def test_an_invalid_id_is_refused(dlq: Cafe, dev: FakeAws, conflicting: str, order_id: str) -> None:
     result = dlq("edit", conflicting, "--order-id", order_id, "--yes")
 
     assert (result.exit_code, unsent(dev)) == (1, True)
     assert "orderId must be 1 to 64 letters" in result.stderr
 
 
-def test_nothing_is_sent_while_nobody_knows_which_ids_are_taken(
-    dlq: Cafe, dev: FakeAws, conflicting: str
-) -> None:
+def test_nothing_is_sent_without_dynamodb(dlq: Cafe, dev: FakeAws, conflicting: str) -> None:
     dev.dynamodb.delete_table(TableName="Orders-dev")
 
     result = dlq("edit", conflicting, "--order-id", "O-8", "--yes")

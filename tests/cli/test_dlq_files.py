@@ -1,4 +1,4 @@
-"""`cafe dlq export` and `import`, and messages of every size: what goes out is what came in."""
+"""`cafe dlq export` and `import`, and messages of every size."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.cli.dead_letters import (
     ENVELOPED,
     GOOD,
     OWN_ID,
-    answering,
+    confirming,
     letters,
     sent,
 )
 from tests.cli.stand_in import FakeAws
 
 
-def test_what_was_exported_is_imported_as_the_same_orders(dlq: Cafe, dev: FakeAws, tmp_path: Path) -> None:
+def test_an_export_is_imported_as_the_same_orders(dlq: Cafe, dev: FakeAws, tmp_path: Path) -> None:
     bare = dev.put(GOOD, trace="1")
     dev.put(ENVELOPED)
     file = tmp_path / "letters.jsonl"
@@ -48,13 +48,13 @@ def test_a_file_is_overwritten_only_on_request(dlq: Cafe, dev: FakeAws, tmp_path
     file = tmp_path / "letters.jsonl"
     file.write_text("mine")
 
-    assert answering("n\n", "export", str(file)).exit_code == 1
+    assert confirming("n\n", "export", str(file)).exit_code == 1
     assert file.read_text() == "mine"
     assert dlq("export", str(file), "--yes").exit_code == 0
     assert file.read_text() == ""
 
 
-def test_what_is_no_ordinary_file_is_not_replaced(dlq: Cafe, dev: FakeAws, tmp_path: Path) -> None:
+def test_only_a_regular_file_is_replaced(dlq: Cafe, dev: FakeAws, tmp_path: Path) -> None:
     pipe, link, file = tmp_path / "pipe", tmp_path / "link", tmp_path / "file"
     os.mkfifo(pipe)
     file.touch()
@@ -127,7 +127,7 @@ def test_a_file_of_any_editor_is_imported(dlq: Cafe, dev: FakeAws, tmp_path: Pat
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_a_file_that_is_not_utf_8_says_what_to_do(
+def test_a_file_that_is_not_utf_8_is_refused_with_advice(
     dlq: Cafe, dev: FakeAws, tmp_path: Path, encoding: str
 ) -> None:
     file = tmp_path / "letters"
@@ -190,7 +190,7 @@ def test_bad_lines_are_named_and_nothing_is_sent(dlq: Cafe, dev: FakeAws, tmp_pa
     assert sent(dev) == []
 
 
-def test_good_lines_are_sent_on_request_and_it_is_still_a_no(dlq: Cafe, dev: FakeAws, tmp_path: Path) -> None:
+def test_skip_bad_sends_the_good_lines_and_ends_with_1(dlq: Cafe, dev: FakeAws, tmp_path: Path) -> None:
     file = tmp_path / "letters.jsonl"
     file.write_text("{\n" + lines(FINE))
 
@@ -203,7 +203,7 @@ def test_good_lines_are_sent_on_request_and_it_is_still_a_no(dlq: Cafe, dev: Fak
     assert (body["MessageId"], body["Timestamp"]) == ("m-2", "2026-11-22T14:00:00.250Z")
 
 
-def test_ctrl_c_says_after_which_line_it_stopped(
+def test_ctrl_c_reports_the_last_line(
     dlq: Cafe, dev: FakeAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "letters.jsonl"
@@ -242,18 +242,18 @@ def padded(size: int) -> str:
 
 @pytest.fixture
 def small(dev: FakeAws) -> int:
-    """The bytes that a message of the order queue may have."""
+    """The size limit of a message in the order queue."""
     room = 4096
     dev.sqs.set_queue_attributes(QueueUrl=dev.queue_url, Attributes={"MaximumMessageSize": str(room)})
     return room
 
 
 def largest(small: int) -> int:
-    """Return how many bytes a bare order with the attribute `trace` = `1` may have."""
+    """Return the size limit of a bare order with the attribute `trace` = `1`."""
     return small - GROWTH - 2 * 36 - len("trace" + "String" + "1")
 
 
-def test_a_bare_order_goes_out_if_its_identity_just_fits(dlq: Cafe, dev: FakeAws, small: int) -> None:
+def test_a_bare_order_is_sent_if_its_identity_just_fits(dlq: Cafe, dev: FakeAws, small: int) -> None:
     dev.put(padded(largest(small)), trace="1")
 
     result = dlq("redrive")
@@ -262,7 +262,7 @@ def test_a_bare_order_goes_out_if_its_identity_just_fits(dlq: Cafe, dev: FakeAws
     assert len(dev.bodies(dev.queue_url)[0]) == small - len("trace" + "String" + "1")
 
 
-def test_a_bare_order_without_room_for_its_identity_is_named_and_stays(
+def test_a_bare_order_too_large_for_its_identity_is_reported_and_stays(
     dlq: Cafe, dev: FakeAws, small: int
 ) -> None:
     message_id = dev.put(padded(largest(small) + 1), trace="1")
@@ -279,7 +279,7 @@ def test_a_bare_order_without_room_for_its_identity_is_named_and_stays(
     assert len(dev.bodies(dev.dead_letter_queue_url)) == 1
 
 
-def test_a_line_without_room_for_its_identity_is_a_bad_line(
+def test_a_line_too_large_for_its_identity_is_a_bad_line(
     dlq: Cafe, dev: FakeAws, small: int, tmp_path: Path
 ) -> None:
     file = tmp_path / "letters.jsonl"
@@ -293,7 +293,7 @@ def test_a_line_without_room_for_its_identity_is_a_bad_line(
     assert dev.bodies(dev.queue_url) == []
 
 
-def test_an_enveloped_order_goes_out_byte_for_byte(dlq: Cafe, dev: FakeAws, small: int) -> None:
+def test_an_enveloped_order_is_sent_byte_for_byte(dlq: Cafe, dev: FakeAws, small: int) -> None:
     body = ENVELOPED.replace("m-1", "m-2").replace(": ", " :") + " " * 99
     dev.put(body + " " * (small - len(body)))
 

@@ -31,7 +31,7 @@ def well(**different: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def healthy(dev: FakeAws, functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch) -> FakeFunctions:
-    """A system in which all is well."""
+    """The functions of a healthy stack."""
     dev.make_bucket()
     functions.usual = lambda _event: well()
     monkeypatch.setattr("cli.doctor.worker.PAUSE", 0)
@@ -39,19 +39,19 @@ def healthy(dev: FakeAws, functions: FakeFunctions, monkeypatch: pytest.MonkeyPa
 
 
 def findings(cafe: Cafe) -> dict[str, tuple[str, str | None]]:
-    """Return what is not well, and what to type next."""
+    """Return the state and the next command of each check that is not ok."""
     document = json.loads(cafe("doctor", "--json").stdout)
     assert document["ok"] == all(finding["state"] != "bad" for finding in document["findings"])
     return {f["name"]: (f["state"], f["next"]) for f in document["findings"] if f["state"] != "ok"}
 
 
-def test_when_all_is_well_every_line_says_so(dev_cafe: Cafe, healthy: FakeFunctions) -> None:
+def test_every_check_of_a_healthy_stack_is_ok(dev_cafe: Cafe, healthy: FakeFunctions) -> None:
     result = dev_cafe("doctor")
 
     assert result.exit_code == 0, result.output
     assert [line[0] for line in result.stdout.splitlines()[:-1]] == ["✓"] * 14
     assert result.stdout.splitlines()[-1] == "All is well."
-    # No request about orders that wait: the alarm LateOrders is off.
+    # The orders in the kitchen are not read, because the alarm LateOrders is off.
     assert healthy.events == [{"command": "check"}]
 
 
@@ -64,7 +64,7 @@ def test_when_all_is_well_every_line_says_so(dev_cafe: Cafe, healthy: FakeFuncti
         ("ready", 21, {}),
     ],
 )
-def test_orders_that_wait_for_longer_than_the_setting_says_are_told(
+def test_orders_that_wait_longer_than_the_setting_are_a_warning(
     dev_cafe: Cafe,
     healthy: FakeFunctions,
     dev: FakeAws,
@@ -77,11 +77,11 @@ def test_orders_that_wait_for_longer_than_the_setting_says_are_told(
     staff = Staff(healthy)
     sent = datetime(2026, 11, 26, 13, 4, 5, tzinfo=UTC) - timedelta(minutes=minutes)
     staff.orders = [kitchen_order(state=state, created_at=sent.isoformat())]
-    healthy.usual = lambda event: staff.answer(event) if "resource" in event else well()
+    healthy.usual = lambda event: staff.respond(event) if "resource" in event else well()
     assert findings(dev_cafe) == expected
 
 
-def test_each_bad_line_has_the_next_command(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:
+def test_each_failure_has_the_next_command(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:
     dev.put("poison")
     healthy.state = "Disabled"
 
@@ -122,7 +122,7 @@ EVENTS = "aws rds describe-events --source-type db-instance --duration 120 --reg
         ),
     ],
 )
-def test_what_the_function_sees_is_judged(
+def test_the_state_of_the_stores_decides(
     dev_cafe: Cafe, healthy: FakeFunctions, different: Any, expected: Any
 ) -> None:
     healthy.usual = lambda _event: well(**different)
@@ -174,7 +174,7 @@ def test_orders_that_the_worker_could_not_record_are_bad_and_each_counts_once(
     assert "→ cafe status --watch --stack dev" in result.stdout
 
 
-def test_orders_that_failed_and_are_recorded_since_are_told_and_are_well(
+def test_orders_that_failed_and_were_recorded_later_are_ok(
     dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
 ) -> None:
     fail(dev, "o1")
@@ -186,7 +186,7 @@ def test_orders_that_failed_and_are_recorded_since_are_told_and_are_well(
     assert "1 order failed in the last 15 min, and recorded since" in result.stdout
 
 
-def test_a_worker_whose_orders_only_the_reconciler_records_is_not_well(
+def test_a_worker_whose_orders_only_the_reconciler_records_is_a_warning(
     dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
 ) -> None:
     dev.log({"level": "INFO", "message": "Order processed successfully", "orderId": "earlier"}, ago=1)
@@ -216,7 +216,7 @@ DEPLOY = "make deploy STACK=dev ARGS=--refresh"
         ("KeyError in tables.py, line 7", "cafe dlq list --stack dev"),
     ],
 )
-def test_what_to_type_next_follows_from_the_reason_of_failed_orders(
+def test_the_next_command_follows_from_the_reason_of_failed_orders(
     dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws, reason: str, command: str
 ) -> None:
     fail(dev, "o1", reason=reason)
@@ -224,11 +224,11 @@ def test_what_to_type_next_follows_from_the_reason_of_failed_orders(
     assert findings(dev_cafe) == {"worker": ("bad", command)}
 
 
-def test_a_worker_that_may_not_set_the_visibility_of_messages_is_not_well(
+def test_a_worker_without_permission_to_set_visibility_is_a_warning(
     dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
 ) -> None:
     dev.log({"level": "ERROR", "message": "Visibility not set", "reason": "no time is left, 3 messages"})
-    assert findings(dev_cafe) == {}  # it passes by itself
+    assert findings(dev_cafe) == {}  # a temporary problem
     reason = "SQS: An error occurred (AccessDenied) when calling the ChangeMessageVisibilityBatch"
     dev.log({"level": "ERROR", "message": "Visibility not set", "reason": reason})
 
@@ -236,7 +236,7 @@ def test_a_worker_that_may_not_set_the_visibility_of_messages_is_not_well(
     assert findings(dev_cafe) == {"worker": ("warn", DEPLOY)}
 
 
-def test_a_log_that_cannot_be_read_to_its_end_says_nothing_of_failed_orders(
+def test_a_log_that_is_too_long_is_a_warning(
     dev_cafe: Cafe, healthy: FakeFunctions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pages = [{"events": [], "nextToken": "more"}, {"events": []}]
@@ -249,7 +249,7 @@ def test_a_log_that_cannot_be_read_to_its_end_says_nothing_of_failed_orders(
     assert "All is well" not in result.stdout
 
 
-def test_dead_letters_are_told_apart(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:
+def test_dead_letters_are_counted_by_state(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:
     dev.put('{"orderId": "o1", "item": "Tea", "quantity": 0}')
     fail(dev, "o2", dev.put('{"orderId": "o2", "item": "Tea", "quantity": 1}'))
     dev.put('{"orderId": "o3", "item": "Tea", "quantity": 1}')
@@ -266,7 +266,7 @@ def test_dead_letters_are_told_apart(dev_cafe: Cafe, healthy: FakeFunctions, dev
     )
 
 
-def test_orders_whose_id_belongs_to_another_one_are_conflicts_and_no_failure_of_the_worker(
+def test_conflicting_orders_are_not_a_failure_of_the_worker(
     dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
 ) -> None:
     why = "orderId o1 belongs to another order, with another item"
@@ -286,7 +286,7 @@ def test_orders_whose_id_belongs_to_another_one_are_conflicts_and_no_failure_of_
     assert findings(dev_cafe) == {"dead_letters": command, "conflicts": command}
 
 
-def test_conflicts_beyond_the_messages_that_were_looked_at_are_those_of_the_sweep(
+def test_conflicts_beyond_the_messages_that_were_read_are_those_of_the_sweep(
     dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
 ) -> None:
     for _ in range(3):
@@ -303,8 +303,8 @@ def test_an_order_that_a_store_cannot_hold_does_not_wait(
     message_id = dev.put('{"orderId": "o1", "item": "Tea", "quantity": 1}')
     fail(dev, "o1", message_id, "MySQL error 1406", refused=True)
 
-    told = "1 order that cannot be recorded until corrected: MySQL error 1406\n"
-    assert f"Dead letters        1 message: {told}" in dev_cafe("doctor").stdout
+    text = "1 order that cannot be recorded until corrected: MySQL error 1406\n"
+    assert f"Dead letters        1 message: {text}" in dev_cafe("doctor").stdout
     assert findings(dev_cafe)["dead_letters"] == ("bad", "cafe dlq list --stack dev")
     (message,) = json.loads(dev_cafe("dlq", "list", "--json").stdout)["messages"]
     assert (message["state"], message["state_reason"]) == ("refused", "MySQL error 1406")
@@ -325,7 +325,7 @@ def test_dead_letters_that_no_sweep_reads_are_not_tried_again(
     assert findings(dev_cafe) == {"dead_letters": ("bad", "cafe reconcile --stack dev")}
 
 
-def test_a_worker_whose_log_cannot_be_read_is_not_well(
+def test_a_worker_whose_log_cannot_be_read_is_bad(
     dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
 ) -> None:
     dev.logs.delete_log_group(logGroupName="/cafe/dev/OrderProcessor")
@@ -333,16 +333,14 @@ def test_a_worker_whose_log_cannot_be_read_is_not_well(
     assert findings(dev_cafe)["worker"][0] == "bad"
 
 
-def test_without_dynamodb_nobody_says_that_the_stores_were_not_compared(
-    dev_cafe: Cafe, healthy: FakeFunctions
-) -> None:
+def test_without_dynamodb_drift_is_unknown(dev_cafe: Cafe, healthy: FakeFunctions) -> None:
     away = {"reachable": False, "reason": "DynamoDB: throttled"}
     healthy.usual = lambda _event: well(dynamodb=away, as_of=None, drift=None)
 
     assert "Drift               unknown: DynamoDB: throttled" in dev_cafe("doctor").stdout
 
 
-def test_a_young_stack_is_not_compared_yet_and_an_old_one_should_have_been(
+def test_a_missing_comparison_is_a_failure_in_an_old_stack_only(
     dev_cafe: Cafe, healthy: FakeFunctions
 ) -> None:
     healthy.usual = lambda _event: well(as_of=None, drift=None)
@@ -359,15 +357,15 @@ def test_a_young_stack_is_not_compared_yet_and_an_old_one_should_have_been(
 
 def test_orders_dated_in_the_future_are_not_the_last_order(dev_cafe: Cafe, healthy: FakeFunctions) -> None:
     healthy.usual = lambda _event: well(future_orders=1)
-    told = dev_cafe("doctor")
+    text = dev_cafe("doctor")
     healthy.usual = lambda _event: well(last_order_at="2099-01-01T00:00:00Z")  # an earlier release
     old = dev_cafe("doctor")
 
-    assert "ago; 1 order dated in the future besides\n" in told.stdout
+    assert "ago; 1 order dated in the future besides\n" in text.stdout
     assert "which is in the future" in old.stdout
 
 
-def test_a_function_that_fails_leaves_the_other_lines(dev_cafe: Cafe, healthy: FakeFunctions) -> None:
+def test_a_failing_function_leaves_the_other_checks(dev_cafe: Cafe, healthy: FakeFunctions) -> None:
     healthy.usual = lambda _event: {"errorType": "Timeout", "errorMessage": "late"}
 
     assert findings(dev_cafe).keys() == {"database", "schema", "drift", "last_order"}
@@ -382,7 +380,9 @@ def test_messages_that_sns_could_not_deliver_are_bad(
     assert findings(dev_cafe) == {"undelivered": ("bad", "cafe dlq list --queue subscription --stack dev")}
 
 
-def test_orders_that_sns_would_lose_are_bad(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:
+def test_a_missing_subscription_or_policy_is_bad(
+    dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
+) -> None:
     dev.sqs.set_queue_attributes(QueueUrl=dev.queue_url, Attributes={"Policy": ""})
     refused = dev_cafe("doctor")
     dev.sns.unsubscribe(SubscriptionArn=dev.subscription)
@@ -394,7 +394,7 @@ def test_orders_that_sns_would_lose_are_bad(dev_cafe: Cafe, healthy: FakeFunctio
     assert findings(dev_cafe) == {"undelivered": ("bad", DEPLOY)}
 
 
-def test_a_topic_that_is_gone_is_deployed_again(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:
+def test_a_missing_topic_is_deployed_again(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:
     dev.sns.delete_topic(TopicArn=dev.outputs()["topic_arn"])
 
     assert findings(dev_cafe) == {"undelivered": ("bad", DEPLOY)}
@@ -404,7 +404,7 @@ def test_a_topic_that_is_gone_is_deployed_again(dev_cafe: Cafe, healthy: FakeFun
     ("age", "state"),
     [(timedelta(seconds=5), None), (timedelta(minutes=2), "warn"), (timedelta(hours=1), "bad")],
 )
-def test_the_age_of_the_oldest_order_is_judged_where_it_is_known(
+def test_the_age_of_the_oldest_message_decides(
     dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws, age: timedelta, state: str | None
 ) -> None:
     dev.put("{}", dev.queue_url)
@@ -424,7 +424,7 @@ def test_the_age_of_the_oldest_order_is_judged_where_it_is_known(
     assert findings(dev_cafe) == expected
 
 
-def test_a_queue_that_does_not_shrink_is_noticed_without_metrics(
+def test_a_queue_that_does_not_shrink_is_found_without_metrics(
     dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
 ) -> None:
     dev.put("{}", dev.queue_url)
@@ -440,7 +440,7 @@ def test_a_queue_that_does_not_shrink_is_noticed_without_metrics(
         ("Enabled", "PROBLEM: Function call failed", "warn"),
     ],
 )
-def test_the_workers_mapping_is_judged(
+def test_the_state_of_the_workers_mapping_decides(
     dev_cafe: Cafe, healthy: FakeFunctions, state: str, last: str, expected: str
 ) -> None:
     healthy.state, healthy.last = state, last
@@ -448,9 +448,9 @@ def test_the_workers_mapping_is_judged(
     assert findings(dev_cafe)["worker"][0] == expected
 
 
-def test_what_is_not_there_is_deployed_again(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:
+def test_missing_resources_are_deployed_again(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:
     gone = ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "no"}}, "Invoke")
-    healthy.answers = [gone]
+    healthy.responses = [gone]
     dev.sqs.delete_queue(QueueUrl=dev.dead_letter_queue_url)
 
     deploy = ("bad", "make deploy STACK=dev ARGS=--refresh")
@@ -481,7 +481,7 @@ def test_credentials_that_are_refused_are_the_only_finding(
     assert findings(dev_cafe) == {"credentials": ("bad", "aws sso login")}
 
 
-def test_the_doors_are_judged(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:
+def test_the_page_and_the_api_are_checked(dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws) -> None:
     dev.api.page = Reply(status=403, body={"message": "No"})
     dev.api.status = Reply(body={"degraded": ["rds"]})
 
@@ -496,7 +496,7 @@ def test_settings_that_the_page_cannot_use_are_a_finding(
     assert findings(dev_cafe) == {"page": ("bad", "make deploy STACK=dev ARGS=--refresh")}
 
 
-def test_a_stack_that_is_older_than_the_command_is_told_to_deploy(
+def test_a_stack_older_than_the_command_needs_a_deploy(
     dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws, pulumi: Any
 ) -> None:
     outputs = dev.outputs()

@@ -1,4 +1,4 @@
-"""The command in odd environments: none of it reaches the local stack, and on AWS a wrong value is named."""
+"""Invalid environment variables: the local stack ignores them, and on AWS they are named."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BROKEN_CONFIGURATIONS = {
 }
 
 
-# One at a time where one may hide another.
+# Separate cases, because one error may hide another.
 ALONE = (
     "ALL_PROXY",
     "HTTP_PROXY",
@@ -44,7 +44,7 @@ ALONE = (
 
 @pytest.fixture(params=[*ALONE, "everything", *BROKEN_CONFIGURATIONS])
 def odd(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """An environment in which something is wrong."""
+    """An environment with an invalid variable."""
     name = request.param
     if name in BROKEN_CONFIGURATIONS:
         home = tmp_path / "home"
@@ -60,7 +60,7 @@ def odd(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 class Emulator(BaseHTTPRequestHandler):
-    """Answers like SQS without a queue, and remembers who asked."""
+    """Responds like SQS without a queue, and records the credentials."""
 
     def do_POST(self) -> None:
         self.server.seen.append(dict(self.headers))  # type: ignore[attr-defined]
@@ -123,9 +123,7 @@ def test_every_client_is_of_the_local_stack_in_any_environment(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSLKEYLOGFILE"])
-def test_the_local_database_is_looked_into_in_any_environment(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_local_database_is_read_in_any_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, BROKEN[name])
     roots = str(stack.REPOSITORY / "functions" / "rds_roots" / "us-east-1.pem")
     away = stack.Database(host="127.0.0.1", port=9, user="u", password="p", name="cafe_db", ca=roots)
@@ -194,7 +192,7 @@ def test_proxies_and_certificates_are_used_on_aws(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.usefixtures("credentials")
-def test_retries_on_aws_are_as_the_user_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_retry_settings_apply_on_aws(monkeypatch: pytest.MonkeyPatch) -> None:
     dev = stack.Stack(name="dev", outputs={}, region=REGION)
     retries = operator.attrgetter("sqs.meta.config.retries")
     assert retries(Clients(dev)) == {"mode": "standard", "total_max_attempts": 5}
@@ -229,7 +227,7 @@ WRONG_FILES = [
 
 
 @pytest.mark.parametrize(("content", "problem"), WRONG_FILES)
-def test_what_is_wrong_in_a_file_is_named_on_aws(
+def test_errors_in_configuration_files_are_named_on_aws(
     content: str, problem: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     config = tmp_path / "config"

@@ -1,4 +1,4 @@
-"""`cafe load`: what is sent, what is followed, and that a wrong count is noticed."""
+"""`cafe load`: its orders, its progress, and its audit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.cli.stand_in import FakeAws, FakeFunctions, Reply
 
 @pytest.fixture
 def run(cafe: Cafe, dev: FakeAws, functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch) -> Cafe:
-    """The command `cafe load` on the stack `dev`, whose worker is done as soon as an order is placed."""
+    """The command `cafe load` on the stack `dev`, whose worker records an order at once."""
     monkeypatch.setattr(load, "INTERVAL", 0.01)
     monkeypatch.setattr("cli.traffic.send.INTERVAL", 0.01)
 
@@ -65,7 +65,7 @@ def test_a_plan_has_the_amounts_and_the_originals_before_their_duplicates() -> N
 
 @settings(max_examples=25)
 @given(orders=integers(1, 60), duplicates=floats(0, 100), malformed=floats(0, 100))
-def test_percentages_are_exact_whatever_they_are(orders: int, duplicates: float, malformed: float) -> None:
+def test_any_percentage_is_exact(orders: int, duplicates: float, malformed: float) -> None:
     plan = Plan(orders=orders, duplicates=duplicates, malformed=malformed)
     kinds = Counter(sending.kind for sending in plan.sendings())
 
@@ -74,7 +74,7 @@ def test_percentages_are_exact_whatever_they_are(orders: int, duplicates: float,
     assert kinds[Kind.MALFORMED] == round(orders * malformed / 100)
 
 
-def test_the_api_gives_the_ids_and_the_topic_takes_them() -> None:
+def test_the_api_assigns_ids_and_the_topic_accepts_them() -> None:
     by_http, by_topic = (
         next(Plan(orders=1, entrance=each).sendings()) for each in (Entrance.HTTP, Entrance.TOPIC)
     )
@@ -83,7 +83,7 @@ def test_the_api_gives_the_ids_and_the_topic_takes_them() -> None:
     assert json.loads(by_topic.body)["orderId"] == by_topic.order_id
 
 
-def test_no_screen_shows_the_orders_unless_a_kitchen_is_played() -> None:
+def test_no_screen_shows_the_orders_without_a_simulated_kitchen() -> None:
     hidden, visible = (
         json.loads(next(Plan(orders=1, kitchen=each).sendings()).body) for each in (False, True)
     )
@@ -97,7 +97,7 @@ NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
 def board(*orders: tuple[str, int], state: str = "received") -> Board:
-    """A board at noon with orders that have been in their state for so many seconds."""
+    """Return a board at noon with orders and the seconds in their states."""
     shown = [order(number, state, state_at=NOON - timedelta(seconds=seconds)) for number, seconds in orders]
     document = {"now": NOON, "orders": shown, "totals": {}, "delayed": [], "recent": []}
     return Board.model_validate(document)
@@ -111,21 +111,21 @@ def moves(shown: Board) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("state", "target"), [("received", "preparing"), ("preparing", "ready"), ("ready", "collected")]
 )
-def test_a_played_kitchen_takes_a_human_time_for_each_step(state: str, target: str) -> None:
+def test_a_simulated_kitchen_takes_a_human_time_for_each_step(state: str, target: str) -> None:
     assert moves(board(("K42", 60), state=state)) == [("K42", target)]
     assert moves(board(("K42", 2), state=state)) == []
 
 
-def test_a_played_kitchen_makes_the_oldest_orders_first_and_few_at_once() -> None:
+def test_a_simulated_kitchen_makes_the_oldest_orders_first_and_few_at_once() -> None:
     waiting = board(*((f"K{number}", 100 - number) for number in range(40, 60)))
     assert moves(waiting) == [(f"K{number}", "preparing") for number in range(40, 40 + BARISTAS)]
 
 
-def test_a_played_kitchen_leaves_the_orders_of_others_alone() -> None:
+def test_a_simulated_kitchen_moves_only_its_own_orders() -> None:
     assert moves(board(("A42", 60))) == []
 
 
-def test_a_played_kitchen_works_until_all_orders_are_collected(
+def test_a_simulated_kitchen_works_until_all_orders_are_collected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(load_kitchen, "INTERVAL", 0)
@@ -134,7 +134,7 @@ def test_a_played_kitchen_works_until_all_orders_are_collected(
     staff.orders = [order("K42"), order("A01")]
 
     def collect(event: dict[str, Any]) -> dict[str, Any]:
-        moved = staff.answer(event)
+        moved = staff.respond(event)
         if event["httpMethod"] == "PATCH":
             staff.orders[0]["state"] = json.loads(event["body"])["state"]
             staff.orders = [each for each in staff.orders if each["state"] != "collected"]
@@ -148,7 +148,7 @@ def test_a_played_kitchen_works_until_all_orders_are_collected(
     assert [each["number"] for each in staff.orders] == ["A01"]
 
 
-def test_all_is_counted_once(run: Cafe, dev: FakeAws) -> None:
+def test_every_order_is_counted_once(run: Cafe, dev: FakeAws) -> None:
     result = run("--orders", "40", "--duplicates", "10", "--malformed", "5", "--json")
 
     assert result.exit_code == 0, result.output
@@ -174,7 +174,7 @@ def test_all_is_counted_once(run: Cafe, dev: FakeAws) -> None:
     assert len(dev.api.order_ids) == 40
 
 
-def test_people_get_a_line_per_check(run: Cafe) -> None:
+def test_each_check_is_printed_as_a_line(run: Cafe) -> None:
     result = run("--orders", "6")
     lines = result.stdout.splitlines()
 
@@ -192,7 +192,7 @@ def test_people_get_a_line_per_check(run: Cafe) -> None:
     ]
 
 
-def test_a_file_gets_a_line_of_progress_now_and_then(run: Cafe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_in_a_file_is_a_line_every_few_seconds(run: Cafe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "FILE_INTERVAL", 0)
     assert re.search(r"^ +\d+\.\d s  Sent \d of 6  done ", run("--orders", "6", "--json").stderr)
 
@@ -205,29 +205,27 @@ def failed(run: Cafe, *words: str) -> set[str]:
 
 
 @pytest.mark.parametrize(("left_out", "name"), [("record", "recorded"), ("menu", "menu"), ("total", "total")])
-def test_what_is_not_counted_is_noticed(run: Cafe, dev: FakeAws, left_out: str, name: str) -> None:
+def test_an_order_that_is_not_counted_fails(run: Cafe, dev: FakeAws, left_out: str, name: str) -> None:
     dev.left_out = {left_out}
 
     assert name in failed(run)
 
 
-def test_what_is_counted_twice_is_noticed(run: Cafe, dev: FakeAws) -> None:
+def test_an_order_counted_twice_fails(run: Cafe, dev: FakeAws) -> None:
     dev.others = 1
 
     assert failed(run) == {"total"}
 
 
-def test_orders_of_others_at_the_same_time_are_no_failure(
-    run: Cafe, dev: FakeAws, functions: FakeFunctions
-) -> None:
+def test_orders_of_others_at_the_same_time_pass(run: Cafe, dev: FakeAws, functions: FakeFunctions) -> None:
     dev.others = 1
     usual = functions.usual
 
     def read(event: dict[str, Any]) -> Any:
-        answer = usual(event)
-        answer["orders"].append({"orderId": "somebody's", "created_at": "2999-01-01T00:00:00Z"})
+        response = usual(event)
+        response["orders"].append({"orderId": "somebody's", "created_at": "2999-01-01T00:00:00Z"})
         dev.work("somebody's", {"item": "Load test 1", "quantity": 1})  # as another load does
-        return answer
+        return response
 
     functions.usual = read
     result = run("--orders", "6")
@@ -237,13 +235,13 @@ def test_orders_of_others_at_the_same_time_are_no_failure(
     assert "+14, of which 8 are of others" in result.stdout
 
 
-def test_a_row_that_is_there_twice_is_noticed(run: Cafe, functions: FakeFunctions) -> None:
+def test_a_row_that_exists_twice_is_found(run: Cafe, functions: FakeFunctions) -> None:
     usual = functions.usual
 
     def read(event: dict[str, Any]) -> Any:
-        answer = usual(event)
-        answer["orders"] *= 2
-        return answer
+        response = usual(event)
+        response["orders"] *= 2
+        return response
 
     functions.usual = read
 
@@ -251,22 +249,22 @@ def test_a_row_that_is_there_twice_is_noticed(run: Cafe, functions: FakeFunction
 
 
 @pytest.mark.parametrize("changed", [{"orderId": "another"}, {"quantity": 9}])
-def test_a_duplicate_under_another_id_and_a_changed_row_are_noticed(
+def test_a_duplicate_under_another_id_and_a_changed_row_fail(
     run: Cafe, functions: FakeFunctions, changed: dict[str, Any]
 ) -> None:
     usual = functions.usual
 
     def read(event: dict[str, Any]) -> Any:
-        answer = usual(event)
-        answer["orders"].append({**answer["orders"].pop(), **changed})
-        return answer
+        response = usual(event)
+        response["orders"].append({**response["orders"].pop(), **changed})
+        return response
 
     functions.usual = read
 
     assert failed(run) == {"rows"}
 
 
-def test_orders_that_are_not_taken_are_noticed(run: Cafe, dev: FakeAws) -> None:
+def test_orders_that_are_not_accepted_fail(run: Cafe, dev: FakeAws) -> None:
     dev.api.replies = [Reply(status=403, body={"message": "Closed"})]
 
     assert failed(run) == {"taken"}
@@ -290,7 +288,7 @@ def test_ctrl_c_stops_sending_and_checks_nothing(run: Cafe, dev: FakeAws) -> Non
     assert 5 <= len(dev.api.order_ids) < 100
 
 
-def test_what_stops_one_worker_stops_all(run: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_one_worker_stops_all(run: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[str] = []
     place = OrderClient.place
 
@@ -308,7 +306,7 @@ def test_what_stops_one_worker_stops_all(run: Cafe, dev: FakeAws, monkeypatch: p
     assert len(dev.api.order_ids) < 1000
 
 
-def test_a_stack_on_aws_is_asked_about(cafe: Cafe, dev: FakeAws, functions: FakeFunctions) -> None:
+def test_a_load_on_aws_needs_confirmation(cafe: Cafe, dev: FakeAws, functions: FakeFunctions) -> None:
     result = cafe("load", "--orders", "5", "--stack", "dev")
 
     assert result.exit_code == 2

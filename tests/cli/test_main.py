@@ -1,4 +1,4 @@
-"""The command as a whole: help, errors, and what it is when installed."""
+"""The whole command: help, errors, and the installed program."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DLQ = ["list", "show", "redrive", "edit", "purge", "export", "import"]
 @pytest.mark.parametrize(
     "command", [*COMMANDS, *(f"dlq {name}" for name in DLQ), "worker pause", "worker resume"]
 )
-def test_every_command_explains_itself_with_examples(cafe: Cafe, command: str) -> None:
+def test_the_help_of_every_command_has_examples(cafe: Cafe, command: str) -> None:
     result = cafe(*command.split(), "--help")
 
     assert result.exit_code == 0
@@ -53,14 +53,14 @@ def test_help_lists_the_commands(cafe: Cafe) -> None:
         (["replay", "--from", "0001-01-01T00:00+14:00"], "is not a date or time"),
     ],
 )
-def test_wrong_usage_is_one_json_document_too(cafe: Cafe, words: list[str], sentence: str) -> None:
+def test_wrong_usage_is_one_json_document(cafe: Cafe, words: list[str], sentence: str) -> None:
     result = cafe(*words, "--json")
 
     assert result.exit_code == 2
     assert sentence in json.loads(result.stdout)["error"]
 
 
-def test_a_wrong_variable_is_explained_like_a_wrong_option(
+def test_an_invalid_variable_is_reported_like_an_invalid_option(
     cafe: Cafe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CAFE_DEBUG", "perhaps")
@@ -74,7 +74,7 @@ def test_a_wrong_variable_is_explained_like_a_wrong_option(
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mistake in the command itself."""
+    """An error in the command itself."""
 
     def load(*_: object) -> stack.Stack:
         raise RuntimeError("a [bold]mistake\x1b")
@@ -82,7 +82,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack, "load", load)
 
 
-def test_an_unexpected_error_is_a_sentence_without_a_traceback(cafe: Cafe, broken: None) -> None:
+def test_an_unexpected_error_prints_no_traceback(cafe: Cafe, broken: None) -> None:
     result = cafe("status")
 
     assert result.exit_code == 1
@@ -147,7 +147,7 @@ needs_full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="m
         (">&-", 0, ""),
     ],
 )
-def test_a_standard_output_that_takes_nothing_is_no_traceback(
+def test_an_unwritable_standard_output_prints_no_traceback(
     api: FakeApi, local_stack: Path, redirection: str, exit_code: int, sentence: str
 ) -> None:
     program = Path(sys.executable).with_name("cafe")
@@ -176,12 +176,12 @@ def test_a_standard_output_that_takes_nothing_is_no_traceback(
         (("verify", "--timeout", "soon"), "It must be a valid number"),
     ],
 )
-def test_a_wrong_option_is_explained_without_the_words_of_a_library(
+def test_errors_of_options_do_not_contain_library_terms(
     cafe: Cafe, words: tuple[str, ...], sentence: str
 ) -> None:
     result = cafe(*words)
 
-    said = " ".join(result.stderr.replace("│", " ").split())
+    text = " ".join(result.stderr.replace("│", " ").split())
     assert result.exit_code == 2
-    assert sentence in said
-    assert not any(jargon in said for jargon in ("Value error", "Input should", "parse string"))
+    assert sentence in text
+    assert not any(jargon in text for jargon in ("Value error", "Input should", "parse string"))

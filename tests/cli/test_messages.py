@@ -1,4 +1,4 @@
-"""A message that is moved stays the same order, and a correction is of the same order."""
+"""A message that is sent again, or corrected, stays the same order."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ORDERS = st.fixed_dictionaries(
 
 @st.composite
 def bodies(draw: st.DrawFn) -> str:
-    """Whatever may be in a queue: orders in every form, and what is none."""
+    """Return bodies of all kinds: orders in every form, and invalid ones."""
     text = draw(ORDERS.map(encode) | st.text() | VALUES.map(encode))
     if draw(st.booleans()):
         text = json.dumps(text)
@@ -66,15 +66,15 @@ def test_a_message_that_is_sent_again_stays_the_same_order(body: str) -> None:
 
     assert again.order == before.order
     assert again.reason == before.reason
-    assert again.resendable() == again.body  # the second time, nothing is left to do
+    assert again.resendable() == again.body  # a second time changes nothing
 
 
-def test_a_bare_message_takes_its_identity_and_its_time_with_it() -> None:
-    carried = json.loads(message({"item": "Latte", "quantity": 1}).resendable())
+def test_a_bare_message_keeps_its_identity_and_its_time() -> None:
+    body = json.loads(message({"item": "Latte", "quantity": 1}).resendable())
 
-    assert carried["MessageId"] == "8f14e45f"
-    assert carried["Timestamp"] == "2026-11-22T13:00:00.123Z"
-    assert carried["Message"]["orderId"] == "8f14e45f"
+    assert body["MessageId"] == "8f14e45f"
+    assert body["Timestamp"] == "2026-11-22T13:00:00.123Z"
+    assert body["Message"]["orderId"] == "8f14e45f"
 
 
 BARE = {
@@ -89,13 +89,13 @@ BARE = {
 
 
 @pytest.mark.parametrize("body", BARE.values(), ids=BARE)
-def test_a_bare_order_is_put_into_an_envelope_as_it_is(body: str) -> None:
+def test_a_bare_order_is_enveloped_unchanged(body: str) -> None:
     written = body if body.strip().startswith("{") else json.loads(body)
 
-    carried = message(body).resendable()
+    body = message(body).resendable()
 
-    assert written.strip()[:-1] in carried
-    assert len(carried.encode()) <= len(body.encode()) + 300
+    assert written.strip()[:-1] in body
+    assert len(body.encode()) <= len(body.encode()) + 300
 
 
 @given(bodies(), st.text("abcXYZ019._:-", min_size=1, max_size=64))
@@ -107,7 +107,7 @@ def test_identity_and_time_take_no_more_than_300_bytes(body: str, message_id: st
     assert len(after.encode(errors="replace")) <= len(body.encode(errors="replace")) + 300
 
 
-# JSON can spell these by escapes; SQS takes none of them as it is.
+# JSON can escape these; SQS refuses them unescaped.
 REFUSED_BY_SQS = "\ud83d\udfff\ufffe\uffff"
 
 
@@ -116,7 +116,7 @@ REFUSED_BY_SQS = "\ud83d\udfff\ufffe\uffff"
     "envelope", [None, ENVELOPE, FUTURE], ids=["bare", "in an envelope", "in one of the future"]
 )
 def test_characters_that_sqs_refuses_are_sent_as_escapes(first: str, envelope: Envelope | None) -> None:
-    # The last of several members of one name counts, so this may be an order.
+    # The last of several members with one name counts, so this may be an order.
     text = f'{{"{first}": "{REFUSED_BY_SQS}", "note": "\uffff", "item": "Latte", "quantity": 1}}'
     before = message(json.dumps(text) if envelope is None else in_envelope(envelope, text))
 
@@ -132,7 +132,7 @@ def test_characters_that_sqs_refuses_are_sent_as_escapes(first: str, envelope: E
 @pytest.mark.parametrize(
     "body", ["poison", '{"item": "Latte", "quantity": 1', '"\\"{}\\""', "[]", "5", '{"n": NaN}']
 )
-def test_what_holds_no_json_object_is_sent_as_it_is(body: str) -> None:
+def test_a_body_without_a_json_object_is_sent_unchanged(body: str) -> None:
     assert message(body).resendable() == body
 
 
@@ -145,7 +145,7 @@ NUMBER = "0.1234567890123456712345678901"
 @pytest.mark.parametrize(
     "form", ["bare", "in an envelope", "in an envelope as an object", "in a JSON string"]
 )
-def test_numbers_are_shown_as_they_were_sent(number: str, form: str) -> None:
+def test_numbers_are_shown_exactly(number: str, form: str) -> None:
     text = f'{{"orderId": "O-1", "item": "Latte", "quantity": 0, "n": [{number}], "note": "Zo\\u00eb"}}'
     body = {
         "bare": text,
@@ -154,13 +154,13 @@ def test_numbers_are_shown_as_they_were_sent(number: str, form: str) -> None:
         "in a JSON string": json.dumps(text),
     }[form]
 
-    shown = message(body)
+    found = message(body)
 
-    assert number in shown.text
-    assert f'"n": [\n    {number}\n  ],\n  "note": "Zoë"' in shown.editable()
+    assert number in found.text
+    assert f'"n": [\n    {number}\n  ],\n  "note": "Zoë"' in found.editable()
 
 
-def test_a_number_does_not_stand_in_the_way_of_another_fields_correction() -> None:
+def test_a_number_does_not_prevent_the_correction_of_another_field() -> None:
     before = message(f'{{"item": "Latte", "quantity": 0, "n": {NUMBER}, "large": 3.4028235e38}}')
 
     after = before.corrected(before.editable().replace('"quantity": 0', '"quantity": 2'))
@@ -177,13 +177,13 @@ def test_a_number_that_cannot_be_stored_is_named() -> None:
         before.corrected(before.editable().replace('"quantity": 0', '"quantity": 2'))
 
 
-def test_a_message_of_many_levels_is_shown_as_it_is() -> None:
+def test_a_deeply_nested_message_is_shown_unchanged() -> None:
     body = '{"a": ' + "[" * 400 + "]" * 400 + "}"
 
     assert message(body).editable() == body
 
 
-def test_the_time_that_is_taken_instead_of_one_in_the_future_goes_with_the_message() -> None:
+def test_the_time_that_replaces_a_future_one_is_in_the_message() -> None:
     before = message(in_envelope(FUTURE, '{"item": "Latte", "quantity": 1}'))
 
     again = replace(before, body=before.resendable(), sent_at=SENT + 86_400_000)
@@ -192,22 +192,22 @@ def test_the_time_that_is_taken_instead_of_one_in_the_future_goes_with_the_messa
     assert again.ordered_at == before.ordered_at == before.sent
 
 
-def test_what_is_in_an_envelope_is_not_touched() -> None:
+def test_an_envelope_is_not_changed() -> None:
     body = in_envelope(ENVELOPE, ' {"item" : "Latte", "quantity": 1.0}')
 
     assert message(body).resendable() == body
 
 
 @given(bodies())
-def test_what_is_shown_and_edited_never_steers_a_terminal(body: str) -> None:
-    shown = message(body)
+def test_editable_text_has_no_control_characters(body: str) -> None:
+    found = message(body)
 
-    if shown.order is not None:
-        assert plain(shown.editable().replace("\n", "")) == shown.editable().replace("\n", "")
+    if found.order is not None:
+        assert plain(found.editable().replace("\n", "")) == found.editable().replace("\n", "")
 
 
 @given(bodies())
-def test_an_order_that_is_left_as_it_is_in_the_editor_stays_the_same(body: str) -> None:
+def test_an_order_that_is_unchanged_in_the_editor_stays_the_same(body: str) -> None:
     before = message(body)
 
     if before.order is not None:
@@ -255,14 +255,14 @@ def test_an_order_can_get_another_id_and_keeps_its_time(body: Any) -> None:
     assert after.order == replace(before.order, order_id="O-7")
 
 
-def test_an_id_that_is_none_can_be_corrected() -> None:
+def test_an_invalid_id_can_be_corrected() -> None:
     after = message({"orderId": "O 7", "item": "Latte", "quantity": 1}).corrected(_seven())
 
     assert after.order is not None
     assert after.order.order_id == "O-7"
 
 
-def test_an_envelope_without_a_time_gets_the_messages_own() -> None:
+def test_an_envelope_without_a_time_gets_sqss_time() -> None:
     before = message(in_envelope(Envelope("m-1", "yesterday"), '{"item": "Latte", "quantity": 1}'))
     assert before.reason == "The message has no valid time of sending."
 
@@ -273,6 +273,6 @@ def test_an_envelope_without_a_time_gets_the_messages_own() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"item": "Latte", "quantity": 0}'])
-def test_a_correction_that_is_no_order_is_refused_with_the_reason(text: str) -> None:
+def test_an_invalid_correction_is_refused_with_the_reason(text: str) -> None:
     with pytest.raises(InvalidOrderError):
         message("poison").corrected(text)

@@ -1,4 +1,4 @@
-"""Numbers and times as anybody types them: they are used, or refused by the option's name."""
+"""Numbers and times as arguments: they are used, or refused with the option's name."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_all_numeric_options_are_found() -> None:
 
 @pytest.mark.parametrize("value", WRONG)
 @pytest.mark.parametrize(("command", "option"), NUMERIC)
-def test_a_number_that_is_none_is_wrong_usage(cafe: Cafe, command: str, option: str, value: str) -> None:
+def test_nan_is_wrong_usage(cafe: Cafe, command: str, option: str, value: str) -> None:
     if option in UNLIMITED and value == "-1":
         return
     result = cafe(*command.split(), *REQUIRED.get(command, []), option, value)
@@ -75,9 +75,9 @@ NO_TIMES = [
 
 @pytest.mark.parametrize("option", ["--from", "--to"])
 @pytest.mark.parametrize("text", NO_TIMES)
-def test_a_time_that_is_none_is_wrong_usage(cafe: Cafe, option: str, text: str) -> None:
+def test_an_invalid_time_is_wrong_usage(cafe: Cafe, option: str, text: str) -> None:
     if not text and option == "--to":
-        return  # as if it were not given
+        return  # like the default
     words = ["--from", "2026-11-22", "--to", text] if option == "--to" else ["--from", text]
     result = cafe("replay", *words)
 
@@ -100,15 +100,15 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 @pytest.mark.usefixtures("zone")
-def test_every_time_that_is_taken_can_be_shown() -> None:
+def test_every_accepted_time_can_be_shown() -> None:
     for text in ("1000-01-03", "9999-12-29", "9999-12-30T00:00Z", "1000-01-02T00:00Z"):
-        shown = times.local_time(times.parse_local(text))
-        assert shown[:2] in ("10", "99", "09")
+        text = times.local_time(times.parse_local(text))
+        assert text[:2] in ("10", "99", "09")
     assert times.local_time(datetime.max.replace(tzinfo=UTC)).startswith("9999-12-31")
 
 
 @given(st.text() | st.datetimes(timezones=st.timezones() | st.none()).map(str))
-def test_any_text_is_a_time_or_none(text: str) -> None:
+def test_any_text_is_parsed_or_refused(text: str) -> None:
     found = times.parse_utc(text)
     assert found is None or times.parse_utc(times.iso(found)) is not None
     try:

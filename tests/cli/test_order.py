@@ -1,4 +1,4 @@
-"""`cafe order`: what is sent, what is said, and that a retry is never a second order."""
+"""`cafe order`: its requests, its output, and retries that are never a second order."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class NewClient(Protocol):
 
 @pytest.fixture
 def new_client() -> Iterator[NewClient]:
-    """A maker of clients, with connections that the test's end closes."""
+    """A function that makes clients, whose connections are closed at the end."""
     with http.client(None, CONNECTIONS) as connections:
 
         def make(url: str, *, timeout: float = 60) -> OrderClient:
@@ -45,7 +45,7 @@ def new_client() -> Iterator[NewClient]:
 
 @pytest.fixture
 def client(api: FakeApi, new_client: NewClient) -> OrderClient:
-    """A client of the stand-in API."""
+    """A client of the fake API."""
     return new_client(api.outputs()["orders_url"])
 
 
@@ -58,7 +58,7 @@ def test_an_order_is_sent_and_its_id_printed(cafe: Cafe, api: FakeApi) -> None:
     assert len(api.orders[0].headers["Idempotency-Key"]) == 36
 
 
-def test_a_customer_who_gives_no_name_is_named_by_the_api(cafe: Cafe, api: FakeApi) -> None:
+def test_the_api_names_a_customer_without_a_name(cafe: Cafe, api: FakeApi) -> None:
     cafe("order", "Latte")
 
     assert api.orders[0].body == {"item": "Latte", "quantity": 1}
@@ -84,7 +84,7 @@ def test_json_is_one_document_with_all_ids(cafe: Cafe, api: FakeApi) -> None:
 
 
 @pytest.mark.parametrize("busy", [Reply(status=429), Reply(status=500), Reply(status=503), Reply(status=0)])
-def test_a_retry_carries_the_same_key_and_is_no_second_order(
+def test_a_retry_has_the_same_key_and_is_not_a_second_order(
     api: FakeApi, client: OrderClient, busy: Reply
 ) -> None:
     api.replies = [busy, busy]
@@ -96,13 +96,13 @@ def test_a_retry_carries_the_same_key_and_is_no_second_order(
     assert api.order_ids == {receipt.order_id}
 
 
-def test_an_api_that_is_busy_for_a_moment_goes_unnoticed(cafe: Cafe, api: FakeApi) -> None:
+def test_short_failures_of_the_api_are_retried(cafe: Cafe, api: FakeApi) -> None:
     api.replies = [Reply(status=503)]
 
     assert cafe("order", "Latte").stdout == "Order accepted: order-1\n"
 
 
-def test_an_api_that_stays_busy_is_given_up(api: FakeApi, client: OrderClient) -> None:
+def test_retries_of_a_failing_api_end(api: FakeApi, client: OrderClient) -> None:
     api.replies = [Reply(status=503, body={"message": "Later, please"})] * (ATTEMPTS + 1)
 
     with pytest.raises(BusyError, match=r"/prod/orders returned 503 Service Unavailable: Later, please\.$"):
@@ -111,13 +111,13 @@ def test_an_api_that_stays_busy_is_given_up(api: FakeApi, client: OrderClient) -
     assert len(api.orders) == ATTEMPTS
 
 
-def test_throttling_is_waited_out_however_often_it_happens(client: OrderClient, api: FakeApi) -> None:
+def test_throttling_is_retried_without_a_limit(client: OrderClient, api: FakeApi) -> None:
     api.replies = [Reply(status=429)] * (3 * ATTEMPTS)
 
     assert client.place(LATTE.json()).order_id == "order-1"
 
 
-def test_nothing_is_sent_again_after_the_time_that_was_given(api: FakeApi, new_client: NewClient) -> None:
+def test_there_is_no_retry_after_the_timeout(api: FakeApi, new_client: NewClient) -> None:
     api.replies = [Reply(status=503)] * 3
 
     with pytest.raises(BusyError):
@@ -126,7 +126,7 @@ def test_nothing_is_sent_again_after_the_time_that_was_given(api: FakeApi, new_c
     assert len(api.orders) == 1
 
 
-def test_an_api_that_is_gone_is_named(new_client: NewClient) -> None:
+def test_an_unreachable_api_is_named(new_client: NewClient) -> None:
     gone = new_client("http://127.0.0.1:9/prod/orders")
 
     with pytest.raises(BusyError, match=r"^http://127\.0\.0\.1:9/prod/orders is not reachable: no"):
@@ -167,7 +167,7 @@ def test_a_refusal_ends_a_run_of_many_at_once(cafe: Cafe, api: FakeApi) -> None:
         (Reply(status=404, body=[]), "404 Not Found."),
     ],
 )
-def test_any_other_refusal_shows_what_the_api_said(
+def test_any_other_refusal_shows_the_apis_message(
     cafe: Cafe, api: FakeApi, reply: Reply, sentence: str
 ) -> None:
     api.replies = [reply]
@@ -180,9 +180,7 @@ def test_any_other_refusal_shows_what_the_api_said(
 
 
 @pytest.mark.parametrize("body", [{"message": "Order accepted"}, "accepted", []])
-def test_an_answer_without_an_order_id_is_not_taken_for_an_order(
-    cafe: Cafe, api: FakeApi, body: object
-) -> None:
+def test_a_response_without_an_order_id_is_an_error(cafe: Cafe, api: FakeApi, body: object) -> None:
     api.replies = [Reply(status=202, body=body)]
 
     result = cafe("order", "Latte")
@@ -191,7 +189,7 @@ def test_an_answer_without_an_order_id_is_not_taken_for_an_order(
     assert "without an order id" in result.stderr
 
 
-def test_what_the_api_says_cannot_steer_the_terminal(cafe: Cafe, api: FakeApi) -> None:
+def test_control_characters_in_the_apis_message_are_escaped(cafe: Cafe, api: FakeApi) -> None:
     api.replies = [
         Reply(status=400, body={"message": "[red]\x1b[2J", "errors": {"item": "[bold]\u202e\x9b\ud800"}}),
         Reply(status=202, body={"orderId": "[blink]\x1b]0;owned\x07"}),
@@ -265,9 +263,7 @@ def test_the_installed_command_ends_with_130_and_a_sentence_on_ctrl_c(
     assert error == f"Stopped: {len(api.order_ids):,} of 100,000 orders were accepted, no more were sent.\n"
 
 
-def test_a_mistake_in_the_order_wins_over_what_others_saw_when_the_run_ended(
-    api: FakeApi, client: OrderClient
-) -> None:
+def test_a_refusal_is_reported_before_errors_that_follow_from_it(api: FakeApi, client: OrderClient) -> None:
     api.replies = [Reply(status=400, body={"message": "Wrong"})] + [Reply(status=503)] * 100
 
     placed = place_many(client, LATTE, 50, threading.Event())

@@ -32,7 +32,7 @@ def test_open_orders_are_listed_with_their_age_by_the_servers_clock(orders: Cafe
     assert result.stdout.splitlines()[-1] == "1 to make, 0 being made, 0 ready."
 
 
-def test_a_list_that_is_cut_says_so(orders: Cafe, staff: Staff) -> None:
+def test_a_truncated_list_reports_the_rest(orders: Cafe, staff: Staff) -> None:
     staff.totals = {"received": 300, "preparing": 0, "ready": 0}
     result = orders("list")
     assert "299 more open orders are not listed." in result.stderr
@@ -59,7 +59,7 @@ def test_an_order_is_moved_by_its_pickup_number_from_the_version_that_was_read(
     assert "2 × Latte for Ada" in result.stdout
 
 
-def test_each_move_has_a_key_of_its_own_and_the_name_of_who_made_it(orders: Cafe, staff: Staff) -> None:
+def test_each_move_has_its_own_key_and_its_actor(orders: Cafe, staff: Staff) -> None:
     orders("ready", "K42")
     orders("ready", "K42")
     first, second = staff.moves
@@ -72,39 +72,39 @@ def test_an_order_is_moved_by_its_id_too(orders: Cafe, staff: Staff) -> None:
     assert {event["resource"] for event in staff.functions.events} == {"/orders/{id}"}
 
 
-def test_a_cancel_takes_its_reason_along(orders: Cafe, staff: Staff) -> None:
+def test_a_cancel_has_a_reason(orders: Cafe, staff: Staff) -> None:
     assert orders("cancel", "K42", "--reason", "No milk").exit_code == 0
     assert json.loads(staff.moves[0]["body"]) == {"state": "cancelled", "reason": "No milk"}
 
 
-def test_a_recall_names_the_state_that_the_latest_move_came_from(orders: Cafe, staff: Staff) -> None:
+def test_a_recall_moves_to_the_previous_state(orders: Cafe, staff: Staff) -> None:
     staff.orders[0]["recall_to"] = "preparing"
     assert orders("recall", "K42").exit_code == 0
     assert json.loads(staff.moves[0]["body"]) == {"state": "preparing"}
 
 
-def test_an_order_that_cannot_be_recalled_stays(orders: Cafe, staff: Staff) -> None:
+def test_an_order_that_cannot_be_recalled_is_not_moved(orders: Cafe, staff: Staff) -> None:
     result = orders("recall", "K42")
     assert result.exit_code == 1
     assert "K42 was not moved in the last 30 minutes" in result.stderr
     assert staff.moves == []
 
 
-def test_what_the_kitchen_refuses_is_its_own_sentence(orders: Cafe, staff: Staff) -> None:
+def test_a_refusal_of_the_kitchen_is_printed_unchanged(orders: Cafe, staff: Staff) -> None:
     staff.refusal = (409, {"message": "An order that is collected does not become ready.", "allowed": []})
     result = orders("ready", "K42", "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout) == {"error": "An order that is collected does not become ready."}
 
 
-def test_a_database_that_is_down_is_a_sentence_with_what_to_type(orders: Cafe, staff: Staff) -> None:
+def test_an_unreachable_database_names_the_next_command(orders: Cafe, staff: Staff) -> None:
     staff.refusal = (503, {"message": "Orders are not available just now."})
     result = orders("ready", "K42")
     assert result.exit_code == 1
     assert result.stderr == "Orders are not available just now. `cafe doctor` shows the cause.\n"
 
 
-def test_an_order_that_is_not_there_is_a_sentence(orders: Cafe, staff: Staff) -> None:
+def test_an_unknown_order_is_reported(orders: Cafe, staff: Staff) -> None:
     result = orders("show", "Z99")
     assert result.exit_code == 1
     assert "Z99: There is no such order" in result.stderr
@@ -130,7 +130,7 @@ def test_an_order_is_shown_with_its_history_and_no_control_characters(orders: Ca
     assert "\x1b" not in result.stdout
 
 
-def test_an_answer_that_is_not_as_agreed_is_a_sentence(orders: Cafe, staff: Staff) -> None:
+def test_an_invalid_response_is_reported(orders: Cafe, staff: Staff) -> None:
     staff.body = '{"now": "soon"}'
     result = orders("list")
     assert result.exit_code == 1

@@ -1,4 +1,4 @@
-"""Checks before a deploy, with an account whose responses are prepared."""
+"""Checks before a deploy, with prepared responses of an account."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def refuse(code: str) -> Callable[..., Any]:
 
 
 class Account:
-    """An account that would take every deploy, unless a test changes one of its responses."""
+    """An account that accepts every deploy, unless a test changes a response."""
 
     def __init__(self) -> None:
         self.concurrency = 1000
@@ -92,7 +92,7 @@ def test_a_deploy_that_changes_nothing_is_accepted(aws: Account, outputs: dict[s
     assert found(aws, outputs) == []
 
 
-def test_less_storage_is_refused_without_asking_aws(aws: Account) -> None:
+def test_less_storage_is_refused_without_calling_aws(aws: Account) -> None:
     outputs = {**OUTPUTS, "deployed_settings": json.dumps({"databaseStorage": 50})}
     assert refusals(aws, outputs, databaseStorage="40") == [
         "databaseStorage: cannot shrink; set it to at least 50."
@@ -120,7 +120,7 @@ def test_storage_that_grew_by_itself_is_a_lower_limit_for_a_change_only(aws: Acc
         ("AllocatedStorage", 21, "databaseStorage: the snapshot has 21: set it to at least that."),
     ],
 )
-def test_a_snapshot_that_no_database_can_be_made_from_is_refused(
+def test_an_unusable_snapshot_is_refused(
     aws: Account, outputs: dict[str, str], key: str, value: object, sentence: str
 ) -> None:
     assert found(aws, outputs, databaseSnapshot="cafe") == []
@@ -135,20 +135,20 @@ def test_a_snapshot_that_does_not_exist_is_refused(aws: Account) -> None:
     ]
 
 
-def test_the_snapshot_of_a_database_that_is_there_may_be_gone(aws: Account) -> None:
+def test_the_snapshot_of_an_existing_database_may_be_deleted(aws: Account) -> None:
     aws.describe_db_snapshots = refuse("DBSnapshotNotFound")
     outputs = {**OUTPUTS, "deployed_settings": json.dumps({"databaseSnapshot": "cafe"})}
     assert found(aws, outputs, databaseSnapshot="cafe") == []
 
 
-def test_a_class_of_instances_that_the_region_lacks_is_refused(aws: Account) -> None:
+def test_an_instance_class_that_the_region_lacks_is_refused(aws: Account) -> None:
     aws.versions = ["8.0.42"]
     sentence = "databaseInstanceClass: this region has no db.m7g.large for MySQL 8.4."
     assert refusals(aws, databaseInstanceClass="db.m7g.large") == [sentence]
     assert found(aws) == []
 
 
-def test_logs_that_api_gateway_may_not_write_are_refused(aws: Account) -> None:
+def test_a_missing_log_role_of_api_gateway_is_refused(aws: Account) -> None:
     aws.log_role = {}
     assert "no stack of this account" in refusals(aws, manageApiGatewayAccount="false")[0]
     assert found(aws, manageApiGatewayAccount="true") == []
@@ -158,13 +158,13 @@ def test_logs_that_api_gateway_may_not_write_are_refused(aws: Account) -> None:
 def test_a_new_accounts_concurrency_is_a_warning(
     aws: Account, limit: int, workers: int, warned: bool
 ) -> None:
-    """Workers and a busy page throttle each other, and a deploy goes through all the same."""
+    """Workers and a busy page throttle each other, but a deploy succeeds."""
     aws.concurrency = limit
     sentences = [(f.refuses, f"at most {limit} functions" in f.sentence) for f in found(aws)]
     assert sentences == [(False, True)] * warned
 
 
-def test_what_may_not_be_asked_is_a_warning_and_the_rest_is_checked(aws: Account) -> None:
+def test_a_denied_check_is_a_warning_and_the_others_are_made(aws: Account) -> None:
     aws.describe_db_snapshots = refuse("AccessDenied")
     aws.log_role = {}
     warning, refusal = found(aws, databaseSnapshot="cafe", manageApiGatewayAccount="false")
@@ -173,7 +173,7 @@ def test_what_may_not_be_asked_is_a_warning_and_the_rest_is_checked(aws: Account
     assert "AccessDenied" in warning.sentence
 
 
-def test_without_credentials_the_stacks_outputs_are_compared_all_the_same() -> None:
+def test_without_credentials_only_the_stacks_outputs_are_compared() -> None:
     refusal, warning = found(
         None, {**OUTPUTS, "deployed_settings": '{"databaseStorage": 50}'}, databaseStorage="40"
     )
@@ -189,7 +189,7 @@ def test_a_stack_does_not_move_to_another_region(aws: Account) -> None:
     assert preflight.findings("dev", elsewhere, {}, aws) == []
 
 
-def test_wrong_settings_are_left_to_the_program_which_names_them_all(aws: Account) -> None:
+def test_wrong_settings_are_left_to_the_program(aws: Account) -> None:
     assert found(aws, batchSize="many") == []
 
 
@@ -205,7 +205,7 @@ def test_settings_among_the_options_are_those_of_the_deploy(options: list[str]) 
 
 
 @pytest.mark.parametrize("key", ["aws:assumeRole", "aws:accessKey"])
-def test_another_account_of_pulumis_own_is_not_mistaken_for_ours(key: str) -> None:
+def test_credentials_in_pulumis_settings_prevent_the_checks(key: str) -> None:
     assert account_checks.clients({key: "something", "aws:region": "us-east-1"}, {}) is None
 
 
@@ -236,9 +236,9 @@ def test_a_refused_deploy_ends_with_exit_code_2_and_names_each_reason(
     aws.concurrency = 10
 
     assert preflight.main(["dev"]) == 2
-    shown = capsys.readouterr().err
-    assert "Warning: Lambda runs at most 10" in shown
-    assert "This cannot be deployed:\n  databaseStorage: cannot shrink" in shown
+    printed = capsys.readouterr().err
+    assert "Warning: Lambda runs at most 10" in printed
+    assert "This cannot be deployed:\n  databaseStorage: cannot shrink" in printed
     assert preflight.main(["dev", "-c", "databaseStorage=60"]) == 0
 
 

@@ -22,7 +22,7 @@ def outcome(**found: object) -> dict[str, object]:
 
 
 def test_the_last_minutes_are_compared(dev_cafe: Cafe, functions: FakeFunctions) -> None:
-    functions.answers = [outcome(swept=2, left=1, rejected=1, rejected_reason="quantity must be more.")]
+    functions.responses = [outcome(swept=2, left=1, rejected=1, rejected_reason="quantity must be more.")]
 
     result = dev_cafe("reconcile")
 
@@ -35,11 +35,9 @@ def test_the_last_minutes_are_compared(dev_cafe: Cafe, functions: FakeFunctions)
     ]
 
 
-def test_orders_whose_id_belongs_to_another_order_are_named_and_no_failure(
-    dev_cafe: Cafe, functions: FakeFunctions
-) -> None:
+def test_conflicting_orders_are_reported_and_do_not_fail(dev_cafe: Cafe, functions: FakeFunctions) -> None:
     why = "orderId 17 belongs to another order, with another item"
-    functions.answers = [outcome(left=2, conflicting=2, conflicting_reason=why)]
+    functions.responses = [outcome(left=2, conflicting=2, conflicting_reason=why)]
 
     result = dev_cafe("reconcile")
 
@@ -50,11 +48,9 @@ def test_orders_whose_id_belongs_to_another_order_are_named_and_no_failure(
     ]
 
 
-def test_orders_among_the_dead_letters_that_could_not_be_recorded_are_no_malformed_ones(
-    dev_cafe: Cafe, functions: FakeFunctions
-) -> None:
+def test_dead_letters_that_wait_are_not_counted_as_invalid(dev_cafe: Cafe, functions: FakeFunctions) -> None:
     why, meaning = "MySQL error 1290", "the database is read-only"
-    functions.answers = [outcome(left=1, waiting=1, waiting_reason=why, reason=why)]
+    functions.responses = [outcome(left=1, waiting=1, waiting_reason=why, reason=why)]
 
     result = dev_cafe("reconcile")
 
@@ -66,9 +62,9 @@ def test_orders_among_the_dead_letters_that_could_not_be_recorded_are_no_malform
     assert "Incomplete: MySQL error 1290 (the database is read-only)" in result.stderr
 
 
-def test_a_comparison_that_was_not_possible_is_no_good_news(dev_cafe: Cafe, functions: FakeFunctions) -> None:
+def test_a_comparison_that_was_not_possible_fails(dev_cafe: Cafe, functions: FakeFunctions) -> None:
     why = "Time was up after 9 rows."
-    functions.answers = [outcome(compared=False, unchecked=why, reason=why)]
+    functions.responses = [outcome(compared=False, unchecked=why, reason=why)]
 
     result = dev_cafe("reconcile")
 
@@ -77,10 +73,10 @@ def test_a_comparison_that_was_not_possible_is_no_good_news(dev_cafe: Cafe, func
     assert result.stderr.splitlines() == ["Could not compare: Time was up after 9 rows."]
 
 
-def test_rows_of_other_programs_and_rows_without_an_order_are_named(
+def test_rows_of_other_programs_and_invalid_rows_are_reported(
     dev_cafe: Cafe, functions: FakeFunctions
 ) -> None:
-    functions.answers = [outcome(counted=2, bad_rows={"7": "no item, or no quantity"})]
+    functions.responses = [outcome(counted=2, bad_rows={"7": "no item, or no quantity"})]
 
     assert dev_cafe("reconcile").stdout.splitlines()[1:] == [
         "2 orders counted that another program inserted.",
@@ -88,16 +84,14 @@ def test_rows_of_other_programs_and_rows_without_an_order_are_named(
     ]
 
 
-def test_what_an_earlier_release_left_is_of_no_known_kind(dev_cafe: Cafe, functions: FakeFunctions) -> None:
-    functions.answers = [outcome(left=2)]
+def test_dead_letters_of_an_earlier_release_have_no_kind(dev_cafe: Cafe, functions: FakeFunctions) -> None:
+    functions.responses = [outcome(left=2)]
 
     assert dev_cafe("reconcile").stdout.endswith("\n  2 for a reason that `cafe dlq list` shows.\n")
 
 
-def test_the_whole_table_is_followed_to_its_end_and_looked_at_again(
-    dev_cafe: Cafe, functions: FakeFunctions
-) -> None:
-    functions.answers = [outcome(next=77, drift=2, repaired=2), outcome(drift=1, repaired=1), outcome()]
+def test_the_whole_table_is_compared_and_then_checked_again(dev_cafe: Cafe, functions: FakeFunctions) -> None:
+    functions.responses = [outcome(next=77, drift=2, repaired=2), outcome(drift=1, repaired=1), outcome()]
 
     result = dev_cafe("reconcile", "--full", "--json")
 
@@ -108,8 +102,8 @@ def test_the_whole_table_is_followed_to_its_end_and_looked_at_again(
     assert (document["remaining"], document["ok"]) == (0, True)
 
 
-def test_what_still_differs_is_a_no(dev_cafe: Cafe, functions: FakeFunctions) -> None:
-    functions.answers = [outcome(drift=5), outcome(drift=5)]
+def test_a_remaining_difference_fails(dev_cafe: Cafe, functions: FakeFunctions) -> None:
+    functions.responses = [outcome(drift=5), outcome(drift=5)]
 
     result = dev_cafe("reconcile")
 
@@ -117,8 +111,8 @@ def test_what_still_differs_is_a_no(dev_cafe: Cafe, functions: FakeFunctions) ->
     assert "5 orders still differ. `cafe reconcile --full` audits every counter." in result.stderr
 
 
-def test_what_was_left_undone_is_a_no(dev_cafe: Cafe, functions: FakeFunctions) -> None:
-    functions.answers = [outcome(reason="MySQL: away\x1b")]
+def test_incomplete_work_fails(dev_cafe: Cafe, functions: FakeFunctions) -> None:
+    functions.responses = [outcome(reason="MySQL: away\x1b")]
 
     result = dev_cafe("reconcile")
 
@@ -126,17 +120,19 @@ def test_what_was_left_undone_is_a_no(dev_cafe: Cafe, functions: FakeFunctions) 
     assert r"Incomplete: MySQL: away\x1b" in result.stderr
 
 
-def test_a_rebuild_is_asked_for_and_tells_what_it_changed(dev_cafe: Cafe, functions: FakeFunctions) -> None:
-    functions.answers = [
+def test_a_rebuild_needs_confirmation_and_lists_corrected_counters(
+    dev_cafe: Cafe, functions: FakeFunctions
+) -> None:
+    functions.responses = [
         outcome(drift=5, corrected={"metrics": {"TOTAL_ORDERS": -5}, "menu": {"Tea": 2}}),
         outcome(),
     ]
 
     refused = CliRunner().invoke(app, ["reconcile", "--rebuild", "--stack", "dev"], input="n\n")
-    asked = list(functions.events)
+    before = list(functions.events)
     result = dev_cafe("reconcile", "--rebuild", "--yes")
 
-    assert (refused.exit_code, asked) == (1, [])
+    assert (refused.exit_code, before) == (1, [])
     assert "Write every order of stack dev to DynamoDB again?" in refused.stderr
     assert result.exit_code == 0
     assert functions.events[0] == {"command": "rebuild"}
@@ -144,18 +140,18 @@ def test_a_rebuild_is_asked_for_and_tells_what_it_changed(dev_cafe: Cafe, functi
     assert "  CafeMenu Tea: +2\n" in result.stdout
 
 
-def test_a_function_that_runs_already_is_waited_for(
+def test_another_run_of_the_function_is_waited_for(
     dev_cafe: Cafe, functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
-    functions.answers = [BUSY, BUSY, outcome()]
+    functions.responses = [BUSY, BUSY, outcome()]
 
     assert dev_cafe("reconcile").exit_code == 0
     assert len(functions.events) == 3
 
 
 @pytest.mark.parametrize(
-    ("answer", "sentence"),
+    ("response", "sentence"),
     [
         (
             {"errorType": "Timeout", "errorMessage": "after 900 s"},
@@ -168,10 +164,10 @@ def test_a_function_that_runs_already_is_waited_for(
         ),
     ],
 )
-def test_a_function_that_fails_is_a_no_with_its_reason(
-    dev_cafe: Cafe, functions: FakeFunctions, answer: Any, sentence: str
+def test_a_failing_function_ends_the_command_with_its_reason(
+    dev_cafe: Cafe, functions: FakeFunctions, response: Any, sentence: str
 ) -> None:
-    functions.answers = [answer]
+    functions.responses = [response]
 
     result = dev_cafe("reconcile")
 
@@ -179,7 +175,7 @@ def test_a_function_that_fails_is_a_no_with_its_reason(
     assert sentence in result.stderr
 
 
-def test_ctrl_c_says_that_the_run_goes_on(dev_cafe: Cafe, functions: FakeFunctions) -> None:
+def test_ctrl_c_reports_that_the_run_continues(dev_cafe: Cafe, functions: FakeFunctions) -> None:
     functions.usual = lambda _event: signal.raise_signal(signal.SIGINT)
 
     result = dev_cafe("reconcile")

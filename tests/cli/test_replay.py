@@ -60,9 +60,9 @@ def test_a_period_is_sent_again_under_its_ids_and_times(
     bodies = {body["MessageId"]: body for body in map(json.loads, dev.bodies(dev.queue_url))}
     assert bodies.keys() == {f"O-{number}" for number in range(25)}
     assert bodies["O-7"]["Timestamp"] == "2026-11-22T14:00:00.007Z"
-    said = order(7)
-    del said["created_at"]
-    assert json.loads(bodies["O-7"]["Message"]) == said
+    expected = order(7)
+    del expected["created_at"]
+    assert json.loads(bodies["O-7"]["Message"]) == expected
 
 
 def test_orders_that_only_dynamodb_has_are_sent_under_their_ids_and_times(
@@ -75,7 +75,7 @@ def test_orders_that_only_dynamodb_has_are_sent_under_their_ids_and_times(
             "quantity": {"N": "2"},
         }
         item |= {"price": {"N": "2.5"}, "notes": {"L": [{"N": "1"}]}}
-        # A state comes from staff, and from no message.
+        # States are not part of a message.
         item |= {"order_state": {"S": "ready"}, "state_version": {"N": "7"}, "pickup_number": {"S": "A01"}}
         dev.dynamodb.put_item(TableName="Orders-dev", Item=item | created_at)
 
@@ -89,8 +89,8 @@ def test_orders_that_only_dynamodb_has_are_sent_under_their_ids_and_times(
     assert functions.events == []
     (body,) = map(json.loads, dev.bodies(dev.queue_url))
     assert (body["MessageId"], body["Timestamp"]) == ("O-1", "2026-11-22T23:59:59.999Z")
-    said = {"orderId": "O-1", "item": "Latte", "quantity": 2, "price": 2.5, "notes": [1]}
-    assert json.loads(body["Message"]) == said
+    expected = {"orderId": "O-1", "item": "Latte", "quantity": 2, "price": 2.5, "notes": [1]}
+    assert json.loads(body["Message"]) == expected
 
 
 NINES = "9" * 38
@@ -99,7 +99,7 @@ NINES = "9" * 38
 @pytest.mark.parametrize(
     "number", ["3.4028235e38", "1" + "0" * 125, f"{NINES}E+88", f"{NINES}E-167", "1.10", "0"]
 )
-def test_every_number_that_dynamodb_holds_is_sent_as_it_is(dev_cafe: Cafe, dev: FakeAws, number: str) -> None:
+def test_every_number_of_dynamodb_is_sent_exactly(dev_cafe: Cafe, dev: FakeAws, number: str) -> None:
     put(dev, "O-1", n={"L": [{"N": number}, {"NS": [number]}]})
 
     result = replay(dev_cafe, "--source", "dynamodb", "--yes")
@@ -122,7 +122,7 @@ def test_every_number_that_dynamodb_holds_is_sent_as_it_is(dev_cafe: Cafe, dev: 
         ),
     ],
 )
-def test_one_bad_order_does_not_block_a_period(
+def test_one_invalid_order_does_not_block_a_period(
     dev_cafe: Cafe, dev: FakeAws, field: dict[str, Any], sentence: str
 ) -> None:
     for order_id in ("O-1", "O-3"):
@@ -159,7 +159,7 @@ def test_decimals_from_the_database_are_sent_as_they_are(
     assert body["Message"] == f'{{"n": 0.1{NINES}, "orderId": "O-1"}}'
 
 
-def test_a_row_without_an_order_is_named_and_the_others_are_sent(
+def test_an_invalid_row_is_reported_and_the_others_are_sent(
     dev_cafe: Cafe, functions: FakeFunctions, dev: FakeAws
 ) -> None:
     order = {"orderId": "O-1", "item": "Tea", "quantity": 1, "created_at": "2026-11-22T12:00:00.000Z"}
@@ -173,7 +173,7 @@ def test_a_row_without_an_order_is_named_and_the_others_are_sent(
     assert "1 was not sent; row 7: its attributes are not JSON" in result.stderr
 
 
-def test_orders_dated_in_the_future_are_told_before_they_are_sent_again(
+def test_orders_dated_in_the_future_are_reported_before_they_are_sent(
     dev_cafe: Cafe, functions: FakeFunctions
 ) -> None:
     order = {"orderId": "O-1", "item": "Tea", "quantity": 1, "created_at": "2036-01-01T00:00:00.000Z"}
@@ -187,7 +187,7 @@ def test_orders_dated_in_the_future_are_told_before_they_are_sent_again(
     assert json.loads(result.stdout)["dated_in_the_future"] == 1
 
 
-def test_the_question_has_the_number_and_a_no_sends_nothing(
+def test_the_confirmation_has_the_number_and_without_it_nothing_is_sent(
     dev_cafe: Cafe, recorded: FakeFunctions, dev: FakeAws
 ) -> None:
     result = CliRunner().invoke(app, ["replay", "--from", "2026-11-22", "--stack", "dev"], input="n\n")
@@ -197,7 +197,7 @@ def test_the_question_has_the_number_and_a_no_sends_nothing(
     assert dev.bodies(dev.queue_url) == []
 
 
-def test_another_consumers_queue_can_be_the_only_one(
+def test_orders_can_be_sent_to_another_queue_only(
     dev_cafe: Cafe, recorded: FakeFunctions, dev: FakeAws
 ) -> None:
     assert replay(dev_cafe, "--yes", "--send-to", dev.undelivered_url).exit_code == 0
@@ -205,7 +205,7 @@ def test_another_consumers_queue_can_be_the_only_one(
     assert (len(dev.bodies(dev.undelivered_url)), dev.bodies(dev.queue_url)) == (25, [])
 
 
-def test_all_subscribers_can_have_them(dev_cafe: Cafe, recorded: FakeFunctions, dev: FakeAws) -> None:
+def test_orders_can_be_sent_to_all_subscribers(dev_cafe: Cafe, recorded: FakeFunctions, dev: FakeAws) -> None:
     topic = dev.sns.create_topic(Name="OrderTopic-dev")["TopicArn"]
     arn = dev.sqs.get_queue_attributes(QueueUrl=dev.queue_url, AttributeNames=["QueueArn"])["Attributes"][
         "QueueArn"
@@ -218,7 +218,7 @@ def test_all_subscribers_can_have_them(dev_cafe: Cafe, recorded: FakeFunctions, 
     assert {message["orderId"] for message in messages} == {f"O-{number}" for number in range(25)}
 
 
-def test_ctrl_c_says_how_many_were_sent(
+def test_ctrl_c_reports_how_many_were_sent(
     dev_cafe: Cafe, recorded: FakeFunctions, dev: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send = queues.send
@@ -242,5 +242,5 @@ def test_ctrl_c_says_how_many_were_sent(
         ("--from", "2026-11-22", "--send-to", "elsewhere"),
     ],
 )
-def test_a_period_or_place_that_is_none_is_wrong_usage(dev_cafe: Cafe, words: tuple[str, ...]) -> None:
+def test_an_invalid_period_or_destination_is_wrong_usage(dev_cafe: Cafe, words: tuple[str, ...]) -> None:
     assert dev_cafe("replay", *words).exit_code == 2

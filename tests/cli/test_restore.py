@@ -1,4 +1,4 @@
-"""`cafe restore`: which steps it takes, and how it continues after a break at any of them."""
+"""`cafe restore`: its steps, and how it continues after an interruption of any of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OFF, NEW, ON = (
 
 
 class Shop:
-    """A stack on AWS whose database is restored: what is deployed, in the database and in the tables.
+    """A fake stack on AWS whose database is restored.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Shop:
     refuses
         Ids of orders that the worker does not record.
     settings, put_back
-        The settings in the stack's file, and those that were put back to what is deployed.
+        The settings in the stack's file, and those that were reset to the deployed values.
     """
 
     def __init__(self, aws: FakeAws, functions: FakeFunctions, pulumi: Pulumi) -> None:
@@ -71,7 +71,7 @@ class Shop:
         self.aws.dynamodb.put_item(TableName="Orders-dev", Item=item | {"quantity": {"N": "2"}})
 
     def deploy(self, deploys: Deploys, changed: dict[str, str]) -> None:
-        """Deploy as Pulumi does, with a look at whether orders wait."""
+        """Deploy as Pulumi does, and record whether orders wait."""
         self.during(len(self.deploys))
         is_paused = self.functions.state == "Disabled" and not any(self.rules.values())
         self.deploys.append((dict(changed), is_paused))
@@ -115,7 +115,7 @@ class Shop:
 
 @pytest.fixture
 def rds(functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch) -> FakeRds:
-    """RDS of the stack `dev`, which needs no time."""
+    """RDS of the stack `dev`, without delays."""
     found = FakeRds()
     monkeypatch.setattr(administrator(), "rds", found, raising=False)
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
@@ -129,7 +129,7 @@ def rds(functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch) -> FakeRds:
 def shop(
     dev: FakeAws, functions: FakeFunctions, rds: FakeRds, pulumi: Pulumi, monkeypatch: pytest.MonkeyPatch
 ) -> Shop:
-    """A shop with four orders in DynamoDB, of which the restored database lacks one and another's state."""
+    """A stack with four orders in DynamoDB, of which the restored database lacks one and another's state."""
     found = Shop(dev, functions, pulumi)
     monkeypatch.setattr(Deploys, "deploy", lambda self, changed: found.deploy(self, changed))
     monkeypatch.setattr(account_checks, "clients", lambda *_: None)
@@ -147,7 +147,7 @@ def shop(
 
 @pytest.fixture
 def restore(cafe: Cafe) -> Cafe:
-    """The command on the stack `dev`, which is not asked."""
+    """The command on the stack `dev`, with `--yes`."""
     return lambda *words: cafe("restore", *words, "--stack", "dev", "--yes")
 
 
@@ -198,7 +198,7 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("place", BREAKS)
-def test_ctrl_c_says_what_is_paused_and_how_to_continue(
+def test_ctrl_c_reports_what_is_paused_and_how_to_continue(
     restore: Cafe, cafe: Cafe, shop: Shop, rds: FakeRds, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     is_paused, done = BREAKS[place]
@@ -246,7 +246,7 @@ def doctor_findings(cafe: Cafe) -> dict[str, Any]:
     return {finding["name"]: finding for finding in found}
 
 
-def test_a_schedule_that_is_off_without_a_restore_is_put_on_by_a_deploy(cafe: Cafe, shop: Shop) -> None:
+def test_a_schedule_that_is_off_without_a_restore_needs_a_deploy(cafe: Cafe, shop: Shop) -> None:
     assert doctor_findings(cafe)["schedule"]["state"] == State.OK
     shop.aws.events.disable_rule(Name="AuditOrders-dev")
     finding = doctor_findings(cafe)["schedule"]
@@ -276,7 +276,7 @@ def test_of_two_restores_that_begin_at_once_one_begins(
     assert result.stderr.endswith("Somebody else has just begun a restore of this stack.\n")
 
 
-def test_a_cancelled_restore_leaves_everything_as_it_was(restore: Cafe, shop: Shop) -> None:
+def test_a_cancelled_restore_changes_nothing(restore: Cafe, shop: Shop) -> None:
     def stop(number: int) -> None:
         if number == 1:
             raise KeyboardInterrupt
@@ -295,9 +295,7 @@ def test_a_cancelled_restore_leaves_everything_as_it_was(restore: Cafe, shop: Sh
     assert restore("--cancel").stderr == "No restore of stack dev is under way.\n"
 
 
-def test_a_cancelled_restore_keeps_the_protection_that_no_deploy_has_taken_off(
-    restore: Cafe, shop: Shop
-) -> None:
+def test_a_cancelled_restore_keeps_the_protection_that_was_not_turned_off(restore: Cafe, shop: Shop) -> None:
     def refuse(_number: int) -> None:
         shop.settings["deletionProtection"] = "false"  # as `pulumi up --config` does before it asks
         raise KeyboardInterrupt
@@ -338,7 +336,7 @@ def test_a_restore_that_is_cancelled_early_leaves_no_instance(
     assert shop.is_running
 
 
-def test_a_restore_that_may_not_pause_the_schedule_does_not_claim_that_it_has(
+def test_a_restore_that_may_not_pause_the_schedule_does_not_report_a_pause(
     restore: Cafe, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_schedule: Schedule) -> None:
@@ -353,7 +351,7 @@ def test_a_restore_that_may_not_pause_the_schedule_does_not_claim_that_it_has(
     assert restore().exit_code == 0
 
 
-def test_orders_that_do_not_come_back_are_named(restore: Cafe, shop: Shop) -> None:
+def test_orders_that_are_not_restored_are_named(restore: Cafe, shop: Shop) -> None:
     shop.refuses = {"o3"}
     result = restore("--to", TO)
     assert result.exit_code == 1
@@ -375,13 +373,13 @@ def test_an_order_that_cannot_be_sent_is_named_with_the_reason(restore: Cafe, sh
     assert shop.rows["o3"] == 1
 
 
-def test_an_order_without_a_time_comes_back_under_its_own_id(restore: Cafe, shop: Shop) -> None:
+def test_an_order_without_a_time_is_restored_under_its_id(restore: Cafe, shop: Shop) -> None:
     shop.put("o4", 0, created_at="")
     assert restore("--to", TO).exit_code == 0
     assert shop.rows["o4"] == 0
 
 
-def test_an_audit_that_does_not_end_well_is_a_no(restore: Cafe, shop: Shop) -> None:
+def test_a_failed_audit_ends_with_1(restore: Cafe, shop: Shop) -> None:
     usual = shop.functions.usual
     shop.functions.usual = lambda event: (
         {"reason": "Time was up"} if event.get("command") == "full" else usual(event)
@@ -403,7 +401,7 @@ def test_an_audit_that_does_not_end_well_is_a_no(restore: Cafe, shop: Shop) -> N
         (("--to", TO, "--snapshot", "x"), 2, "Use one of --to, --snapshot and --cancel."),
     ],
 )
-def test_what_cannot_be_restored_is_refused_before_anything_is_changed(
+def test_an_impossible_restore_is_refused_before_it_changes_anything(
     restore: Cafe, shop: Shop, rds: FakeRds, words: tuple[str, ...], exit_code: int, sentence: str
 ) -> None:
     shop.deploy(Deploys(_stack_of(shop.aws), yes=True, quiet=True), {"databaseSnapshot": "deployed"})
@@ -415,7 +413,7 @@ def test_what_cannot_be_restored_is_refused_before_anything_is_changed(
     assert shop.is_running
 
 
-def test_what_could_not_be_checked_is_a_warning(
+def test_a_deploy_that_could_not_be_checked_is_a_warning(
     restore: Cafe, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unchecked = account_checks.Finding("snapshot was not checked: AccessDenied.", refuses=False)
@@ -425,7 +423,7 @@ def test_what_could_not_be_checked_is_a_warning(
     assert "Warning: snapshot was not checked: AccessDenied.\n" in result.stderr
 
 
-def test_what_a_deploy_would_refuse_is_refused_before_anything_is_changed(
+def test_a_deploy_that_would_fail_is_refused_before_it_changes_anything(
     restore: Cafe, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finding = account_checks.Finding("databaseSnapshot: it is not encrypted: copy it with encryption.")
@@ -437,7 +435,7 @@ def test_what_a_deploy_would_refuse_is_refused_before_anything_is_changed(
     assert shop.is_running
 
 
-def test_a_database_that_is_gone_is_restored_from_its_retained_backups(
+def test_a_deleted_database_is_restored_from_its_retained_backups(
     restore: Cafe, shop: Shop, rds: FakeRds
 ) -> None:
     rds.is_active = False
@@ -447,7 +445,7 @@ def test_a_database_that_is_gone_is_restored_from_its_retained_backups(
     assert "SourceDBInstanceIdentifier" not in rds.restored
 
 
-def test_rds_that_cannot_restore_says_so(restore: Cafe, shop: Shop, rds: FakeRds) -> None:
+def test_a_failed_restore_of_rds_is_reported(restore: Cafe, shop: Shop, rds: FakeRds) -> None:
     rds.instances[AS_OF] = ["incompatible-parameters"]
     result = restore("--to", TO)
     assert result.exit_code == 1
@@ -474,7 +472,7 @@ def test_credentials_of_another_account_are_refused(restore: Cafe, shop: Shop, p
     assert "of account 123456789012, and stack dev is in account 210987654321" in result.stderr
 
 
-def test_nothing_is_restored_without_a_yes(cafe: Cafe, shop: Shop, rds: FakeRds) -> None:
+def test_nothing_is_restored_without_confirmation(cafe: Cafe, shop: Shop, rds: FakeRds) -> None:
     result = cafe("restore", "--to", TO, "--stack", "dev")
     assert result.exit_code != 0
     assert "three deploys, because it is protected" in result.stderr
@@ -488,7 +486,7 @@ def test_the_local_stack_has_no_backups(cafe: Cafe) -> None:
 
 
 @pytest.mark.parametrize(("status", "sentence"), [(0, None), (3, "The deploy failed")])
-def test_a_deploy_is_the_one_of_make_deploy(
+def test_a_deploy_runs_scripts_pulumi(
     tmp_path: Path, dev: FakeAws, monkeypatch: pytest.MonkeyPatch, status: int, sentence: str | None
 ) -> None:
     script = tmp_path / "scripts" / "pulumi"
@@ -506,7 +504,7 @@ def test_a_deploy_is_the_one_of_make_deploy(
         assert (tmp_path / "words").read_text().strip() == words
 
 
-def test_settings_are_put_back_to_what_is_deployed(dev: FakeAws, pulumi: Pulumi) -> None:
+def test_settings_are_reset_to_the_deployed_values(dev: FakeAws, pulumi: Pulumi) -> None:
     Deploys(stack.load("dev"), yes=True, quiet=True).put_back(["databaseStorage"])
     assert pulumi.words == ["config", "set", "databaseStorage", "20", "--stack", "dev"]
     Deploys(stack.load("dev"), yes=True, quiet=True).put_back(["deletionProtection"])

@@ -1,4 +1,4 @@
-"""Where the command gets a stack's outputs from, and what it says when it cannot."""
+"""Reading a stack's outputs, and errors if that fails."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_no_local_stack_names_the_command_that_starts_one(tmp_path: Path) -> Non
         stack.load("local", tmp_path)
 
 
-def test_a_file_left_by_a_killed_stack_is_not_taken_for_a_running_one(local_stack: Path) -> None:
+def test_a_file_left_by_a_killed_stack_is_detected(local_stack: Path) -> None:
     document = json.loads((local_stack / "stack.json").read_text())
     document["endpoint"] = "http://127.0.0.1:9"
     (local_stack / "stack.json").write_text(json.dumps(document))
@@ -67,14 +67,14 @@ def test_a_file_left_by_a_killed_stack_is_not_taken_for_a_running_one(local_stac
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"outputs": 1}', "\x00", '{"outputs": {}, "database": 3}'])
-def test_a_damaged_file_names_the_way_out(text: str, tmp_path: Path) -> None:
+def test_a_damaged_file_names_the_commands_that_restart_the_stack(text: str, tmp_path: Path) -> None:
     (tmp_path / "stack.json").write_text(text)
 
     with pytest.raises(SetUpError, match=r"stack\.json is invalid: stop it with"):
         stack.load("local", tmp_path)
 
 
-def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
     (tmp_path / "stack.json").mkdir()
 
     with pytest.raises(SetUpError, match="cannot be read"):
@@ -92,7 +92,7 @@ def test_a_missing_output_names_itself_and_the_command_that_makes_it(
         stack.load("dev").output("queue_url")
 
 
-def test_other_stacks_are_asked_of_pulumi_and_the_region_is_the_topics(pulumi: Pulumi, api: FakeApi) -> None:
+def test_outputs_are_read_by_pulumi_and_the_region_is_the_topics(pulumi: Pulumi, api: FakeApi) -> None:
     pulumi.prints(json.dumps(api.outputs()))
 
     found = stack.load("dev")
@@ -114,19 +114,19 @@ def test_an_empty_name_is_not_the_stack_that_pulumi_has_selected(
         stack.load(name)
 
 
-def test_a_stack_that_was_never_deployed_says_how_to_deploy_it(pulumi: Pulumi) -> None:
+def test_a_stack_without_outputs_names_the_deploy_command(pulumi: Pulumi) -> None:
     pulumi.prints("{}")
 
     with pytest.raises(SetUpError, match=r"deploy it with `make deploy STACK=dev`"):
         stack.load("dev")
 
 
-def test_a_missing_pulumi_names_the_page_that_tells_how_to_install_it(pulumi: Pulumi) -> None:
+def test_a_missing_pulumi_names_its_installation_page(pulumi: Pulumi) -> None:
     with pytest.raises(SetUpError, match=r"not installed: https://www\.pulumi\.com/docs/install/"):
         stack.load("dev")
 
 
-def test_an_unknown_stack_is_called_unknown(pulumi: Pulumi) -> None:
+def test_an_unknown_stack_is_reported(pulumi: Pulumi) -> None:
     pulumi.prints(error="error: no stack named 'stage' found\n", exit_code=255)
 
     with pytest.raises(
@@ -135,7 +135,7 @@ def test_an_unknown_stack_is_called_unknown(pulumi: Pulumi) -> None:
         stack.load("stage")
 
 
-def test_pulumis_own_error_is_passed_on(pulumi: Pulumi) -> None:
+def test_pulumis_error_is_reported(pulumi: Pulumi) -> None:
     pulumi.prints(error="Something\nerror: PULUMI_ACCESS_TOKEN must be set\nUsage: ...\n", exit_code=255)
 
     with pytest.raises(SetUpError, match=r"^Pulumi cannot read stack dev: PULUMI_ACCESS_TOKEN must be set$"):
@@ -162,7 +162,7 @@ def test_every_command_ends_with_2_and_one_sentence_without_a_stack(
 
 
 @pytest.mark.parametrize("command", [["order", "Latte"], ["status"], ["verify"]])
-def test_with_json_an_error_is_one_document_too(cafe: Cafe, command: list[str], tmp_path: Path) -> None:
+def test_an_error_is_one_json_document(cafe: Cafe, command: list[str], tmp_path: Path) -> None:
     result = cafe(*command, "--json", "--directory", str(tmp_path))
 
     assert result.exit_code == 2

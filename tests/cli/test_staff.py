@@ -1,4 +1,4 @@
-"""`cafe staff`: accounts in the user pool, and those that it leaves to Pulumi."""
+"""`cafe staff`: users in the pool, and those that Pulumi manages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Pool:
             cognito.create_group(UserPoolId=self.id, GroupName=group)
 
     def invite(self, email: str, group: str) -> None:
-        """Make an account as Pulumi does."""
+        """Create a user as Pulumi does."""
         self._cognito.admin_create_user(
             UserPoolId=self.id, Username=email, UserAttributes=[{"Name": "email", "Value": email}]
         )
@@ -39,12 +39,12 @@ class Pool:
         )
 
     def name(self, email: str) -> str:
-        """Return an account's name in the pool, which tokens have."""
+        """Return a user's name in the pool, which tokens have."""
         user = self._cognito.admin_get_user(UserPoolId=self.id, Username=email)
         return str(user["Username"])
 
     def groups(self, email: str) -> list[str]:
-        """Name the groups of an account."""
+        """Return the groups of a user."""
         found = self._cognito.admin_list_groups_for_user(UserPoolId=self.id, Username=email)["Groups"]
         return [group["GroupName"] for group in found]
 
@@ -66,7 +66,7 @@ def people(staff: Cafe) -> dict[str, Any]:
     return {person["email"]: person for person in json.loads(staff("list", "--json").stdout)["people"]}
 
 
-def test_who_is_added_is_invited_and_may_work_in_the_kitchen(staff: Cafe, pool: Pool) -> None:
+def test_a_new_user_is_invited_and_gets_the_role(staff: Cafe, pool: Pool) -> None:
     result = staff("add", "Ada@Example.com")
     assert result.exit_code == 0, result.output
     assert result.stdout == "ada@example.com is staff now, and invited by e-mail.\n"
@@ -85,7 +85,7 @@ def test_a_role_is_changed_and_not_added(staff: Cafe, pool: Pool) -> None:
     assert "is staff already" in staff("add", "ada@example.com").stdout
 
 
-def test_who_never_signed_in_is_invited_again(staff: Cafe) -> None:
+def test_a_user_who_never_signed_in_is_invited_again(staff: Cafe) -> None:
     staff("add", "ada@example.com")
     assert "invited by e-mail" in staff("add", "ada@example.com").stdout
 
@@ -99,9 +99,9 @@ def test_an_account_that_pulumi_manages_is_refused(staff: Cafe, pool: Pool, word
     assert pool.groups("bo@example.com") == ["viewer"]
 
 
-def test_who_is_removed_has_no_account(staff: Cafe) -> None:
+def test_a_removed_user_has_no_account(staff: Cafe) -> None:
     staff("add", "ada@example.com")
-    assert staff("remove", "ada@example.com").exit_code == 2  # nobody said yes
+    assert staff("remove", "ada@example.com").exit_code == 2  # without confirmation
     assert staff("remove", "ada@example.com", "--yes").exit_code == 0
     assert people(staff) == {}
     result = staff("remove", "ada@example.com", "--yes")
@@ -109,7 +109,7 @@ def test_who_is_removed_has_no_account(staff: Cafe) -> None:
     assert "ada@example.com has no account" in result.stderr
 
 
-def test_everybody_is_listed_with_the_highest_role(staff: Cafe, pool: Pool) -> None:
+def test_users_are_listed_with_the_highest_role(staff: Cafe, pool: Pool) -> None:
     pool.invite("viewer@example.com", "viewer")
     staff("add", "boss@example.com", "--role", "manager")
     assert [(p["email"], p["role"], p["managed"]) for p in people(staff).values()] == [
@@ -119,7 +119,9 @@ def test_everybody_is_listed_with_the_highest_role(staff: Cafe, pool: Pool) -> N
     assert "boss@example.com" in staff("list").stdout
 
 
-def test_who_moved_an_order_is_shown_by_the_address(cafe: Cafe, pool: Pool, functions: FakeFunctions) -> None:
+def test_the_actor_of_a_move_is_shown_by_e_mail_address(
+    cafe: Cafe, pool: Pool, functions: FakeFunctions
+) -> None:
     pool.invite("ada@example.com", "staff")
     moved = {"version": 2, "from": "received", "to": "ready", "at": "2026-11-26T13:00:00Z", "reason": None}
     gone = "00000000-0000-4000-8000-000000000000"
@@ -130,7 +132,7 @@ def test_who_moved_an_order_is_shown_by_the_address(cafe: Cafe, pool: Pool, func
 
 
 @pytest.mark.parametrize("email", ["", "ada", "ada@", "ä@example.com", "a@b"])
-def test_what_is_no_address_is_wrong_usage(staff: Cafe, email: str) -> None:
+def test_an_invalid_address_is_wrong_usage(staff: Cafe, email: str) -> None:
     result = staff("add", email)
     assert result.exit_code == 2
     assert "e-mail address" in result.output

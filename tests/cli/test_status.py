@@ -1,4 +1,4 @@
-"""`cafe status`: what is shown, and that nobody's name can harm a terminal."""
+"""`cafe status`: its tables, and names that cannot harm a terminal."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.cli.stand_in import FakeApi, Reply
 
 
 @pytest.fixture
-def answer() -> dict[str, Any]:
-    """An answer of the status API with something in every part."""
+def response() -> dict[str, Any]:
+    """A response of the status API with all parts."""
     return {
         "metrics": [{"metric": "TOTAL_ORDERS", "count": 1234}, {"metric": "TODAY_ORDERS", "count": 56}],
         "today": {"count": 56, "same_time_yesterday": 48},
@@ -48,23 +48,23 @@ def answer() -> dict[str, Any]:
 
 
 def test_stores_that_could_not_be_compared_are_unknown_and_the_reason_is_shown(
-    shown: Any, answer: dict[str, Any]
+    output: Any, response: dict[str, Any]
 ) -> None:
-    answer["sync"] |= {"in_sync": None, "unknown_since": "2026-11-22T13:40:00Z"}
-    assert re.search(r"unknown since 2026-11-2\d [\d:]+ ", shown())
-    answer["sync"]["unknown_reason"] = "MySQL error 2003"
-    assert re.search(r"unknown since 2026-11-2\d [\d:]+: MySQL error 2003", shown())
-    answer["sync"]["in_sync"] = False  # a drift stays until it is repaired
-    assert "unknown since" not in shown()
+    response["sync"] |= {"in_sync": None, "unknown_since": "2026-11-22T13:40:00Z"}
+    assert re.search(r"unknown since 2026-11-2\d [\d:]+ ", output())
+    response["sync"]["unknown_reason"] = "MySQL error 2003"
+    assert re.search(r"unknown since 2026-11-2\d [\d:]+: MySQL error 2003", output())
+    response["sync"]["in_sync"] = False  # a drift stays until it is repaired
+    assert "unknown since" not in output()
 
 
 @pytest.fixture
-def shown(cafe: Cafe, api: FakeApi, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]) -> Any:
-    """A function that shows the answer as it is by now, in a wide terminal."""
+def output(cafe: Cafe, api: FakeApi, monkeypatch: pytest.MonkeyPatch, response: dict[str, Any]) -> Any:
+    """A function that returns the output for the response, in a wide terminal."""
     monkeypatch.setattr(terminal.out, "width", terminal.FILE_WIDTH)
 
     def show() -> str:
-        api.status = Reply(body=answer)
+        api.status = Reply(body=response)
         result = cafe("status")
         assert (result.exit_code, result.stderr) == (0, "")
         return result.stdout
@@ -72,8 +72,8 @@ def shown(cafe: Cafe, api: FakeApi, monkeypatch: pytest.MonkeyPatch, answer: dic
     return show
 
 
-def test_counts_hops_and_orders_are_shown(shown: Any) -> None:
-    text = shown()
+def test_counts_and_orders_are_shown(output: Any) -> None:
+    text = output()
 
     for row in (
         r"TOTAL_ORDERS +│ +1,234",
@@ -92,48 +92,48 @@ def test_counts_hops_and_orders_are_shown(shown: Any) -> None:
         assert re.search(row, text), row
 
 
-def test_dead_letters_are_shown_by_what_they_need(shown: Any, answer: dict[str, Any]) -> None:
-    assert "valid order" not in shown()  # nobody has looked lately
+def test_dead_letters_are_shown_by_kind(output: Any, response: dict[str, Any]) -> None:
+    assert "valid order" not in output()  # without a recent sweep
     found = {"rejected": 2, "conflicting": 1, "waiting": 3, "as_of": "2026-11-22T13:59:30Z"}
-    answer["sync"]["dead_letters"] = found
+    response["sync"]["dead_letters"] = found
 
-    text = shown()
+    text = output()
 
     assert re.search(r"without a valid order +│ +2", text)
     assert re.search(r"with the id of another order +│ +1", text)
     assert re.search(r"waiting for a store +│ +3", text)
     assert "not read yet" not in text
-    answer["sync"]["dead_lettered"] = 7
-    assert re.search(r"not read yet +│ +1", shown())
+    response["sync"]["dead_lettered"] = 7
+    assert re.search(r"not read yet +│ +1", output())
     del found["conflicting"]  # the previous release
-    assert re.search(r"not read yet +│ +2", shown())
+    assert re.search(r"not read yet +│ +2", output())
 
 
-def test_times_are_those_of_the_reader(shown: Any) -> None:
+def test_times_are_in_the_local_time_zone(output: Any) -> None:
     local = datetime(2026, 11, 22, 14, tzinfo=UTC).astimezone()
 
-    assert f"{local:%Y-%m-%d %H:%M:%S}" in shown()
+    assert f"{local:%Y-%m-%d %H:%M:%S}" in output()
 
 
 def test_in_a_narrow_terminal_an_id_is_cut_but_no_time(
-    shown: Any, answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    output: Any, response: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer["recent_orders"][0] |= {"order_id": "0123456789" * 4, "customer_name": "Ada Lovelace"}
+    response["recent_orders"][0] |= {"order_id": "0123456789" * 4, "customer_name": "Ada Lovelace"}
     monkeypatch.setattr(terminal.out, "width", 80)
     local = datetime(2026, 11, 22, 14, tzinfo=UTC).astimezone()
 
-    text = shown()
+    text = output()
 
     assert re.search(rf"{local:%Y-%m-%d %H:%M:%S} │ Ada Lovelace │ Latte +│ +2 │ 0123456789\d*… │", text)
     assert max(map(len, text.splitlines())) <= 80
 
 
-def test_degraded_sources_are_named(shown: Any, answer: dict[str, Any]) -> None:
-    answer["degraded"] = ["rds", "sqs"]
-    answer["sync"] = {"waiting": None, "in_sync": None}
-    answer["metrics"][0]["count"] = None
+def test_degraded_sources_are_named(output: Any, response: dict[str, Any]) -> None:
+    response["degraded"] = ["rds", "sqs"]
+    response["sync"] = {"waiting": None, "in_sync": None}
+    response["metrics"][0]["count"] = None
 
-    text = shown()
+    text = output()
 
     assert re.search(r"TOTAL_ORDERS +│ +unknown", text)
 
@@ -142,24 +142,22 @@ def test_degraded_sources_are_named(shown: Any, answer: dict[str, Any]) -> None:
     assert re.search(r"In sync +│ unknown", text)
 
 
-def test_an_old_row_without_an_item_is_shown_without_it(shown: Any, answer: dict[str, Any]) -> None:
-    answer["recent_orders"][0] |= {"item": None, "quantity": None}
+def test_an_old_row_without_an_item_is_shown_without_it(output: Any, response: dict[str, Any]) -> None:
+    response["recent_orders"][0] |= {"item": None, "quantity": None}
 
-    assert re.search(r"Ada +│ +│ +unknown │ o-2", shown())
+    assert re.search(r"Ada +│ +│ +unknown │ o-2", output())
 
 
-def test_names_are_shown_as_text_never_as_markup_or_terminal_controls(
-    shown: Any, answer: dict[str, Any]
-) -> None:
-    answer["recent_orders"][0] |= {
+def test_names_are_escaped_and_not_parsed_as_markup(output: Any, response: dict[str, Any]) -> None:
+    response["recent_orders"][0] |= {
         "customer_name": "[red]Eve[/red] :coffee: \x1b[31m\x07\u202e\u2028",
         "item": "a\nb\tc[/]",
         "order_id": "\x9b2J",
     }
-    answer["top_items"][0]["item"] = "[link=http://x]\x1b]8;;\x1b\\"
-    answer["degraded"] = ["[blink]\x1b[5m"]
+    response["top_items"][0]["item"] = "[link=http://x]\x1b]8;;\x1b\\"
+    response["degraded"] = ["[blink]\x1b[5m"]
 
-    text = shown()
+    text = output()
 
     assert "[red]Eve[/red] :coffee: \\x1b[31m\\x07\\u202e\\u2028" in text
     assert "a\\nb\\tc[/]" in text
@@ -169,18 +167,18 @@ def test_names_are_shown_as_text_never_as_markup_or_terminal_controls(
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", text)
 
 
-def test_names_in_any_script_stay_readable(shown: Any, answer: dict[str, Any]) -> None:
-    answer["recent_orders"][0]["customer_name"] = "Zoë 李 محمد 👩\u200d🍳"
+def test_names_in_any_script_are_readable(output: Any, response: dict[str, Any]) -> None:
+    response["recent_orders"][0]["customer_name"] = "Zoë 李 محمد 👩\u200d🍳"
 
-    assert "Zoë 李 محمد 👩\u200d🍳" in shown()
+    assert "Zoë 李 محمد 👩\u200d🍳" in output()
 
 
-def test_json_is_the_answer_itself(cafe: Cafe, api: FakeApi, answer: dict[str, Any]) -> None:
-    api.status = Reply(body=answer)
+def test_json_is_the_unchanged_response(cafe: Cafe, api: FakeApi, response: dict[str, Any]) -> None:
+    api.status = Reply(body=response)
 
     result = cafe("status", "--json")
 
-    assert json.loads(result.stdout) == answer
+    assert json.loads(result.stdout) == response
     assert result.stdout.isascii()
 
 
@@ -197,9 +195,7 @@ def test_json_is_the_answer_itself(cafe: Cafe, api: FakeApi, answer: dict[str, A
         (Reply(body={"metrics": [{"metric": "A", "count": "x"}]}), "response is invalid at metrics.0.count"),
     ],
 )
-def test_an_answer_that_is_no_answer_ends_with_1(
-    cafe: Cafe, api: FakeApi, reply: Reply, sentence: str
-) -> None:
+def test_an_invalid_response_ends_with_1(cafe: Cafe, api: FakeApi, reply: Reply, sentence: str) -> None:
     api.status = reply
 
     result = cafe("status")
@@ -209,11 +205,11 @@ def test_an_answer_that_is_no_answer_ends_with_1(
     assert result.stderr.count("\n") == 1
 
 
-def test_watch_refreshes_survives_a_failure_and_ends_with_a_sentence(
-    cafe: Cafe, api: FakeApi, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
+def test_watch_refreshes_despite_a_failure_until_ctrl_c(
+    cafe: Cafe, api: FakeApi, monkeypatch: pytest.MonkeyPatch, response: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(status, "REFRESH", 0.01)
-    replies = [Reply(status=503), Reply(body=answer), Reply(body=answer)]
+    replies = [Reply(status=503), Reply(body=response), Reply(body=response)]
 
     def next_reply() -> None:
         if not replies:

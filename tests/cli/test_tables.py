@@ -1,4 +1,4 @@
-"""What is printed in terminals of any width, and where a terminal shows little."""
+"""Output in terminals of any width, and in limited ones."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ STATUS = {
 
 
 def printed(table: object, width: int) -> str:
-    """Return what a terminal of so many columns shows."""
+    """Return the output in a terminal of so many columns."""
     console = Console(file=io.StringIO(), width=width, markup=False, highlight=False, emoji=False)
     console.print(table)
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
@@ -72,7 +72,7 @@ def test_no_character_of_a_table_is_lost_at_any_width(rows: list[tuple[str, ...]
 
 
 @pytest.mark.parametrize("width", range(1, 161))
-def test_a_number_and_a_time_are_never_broken_in_a_table(width: int) -> None:
+def test_numbers_and_times_are_not_wrapped_in_a_table(width: int) -> None:
     table = Table("Title", COLUMNS)
     table.add_row("2026-11-26 06:00:00", "Ada Lovelace, Countess", "1,234,567", "x" * 100)
 
@@ -128,7 +128,7 @@ def test_a_dumb_terminal_gets_lines_instead_of_bars(term: str, live: bool) -> No
 
 
 def commands(command: object, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the words of every command that the help lists."""
+    """Yield the arguments of every command in the help."""
     yield words
     for name, child in getattr(command, "commands", {}).items():
         if not child.hidden:
@@ -152,7 +152,7 @@ PROGRAM = Path(sys.executable).with_name("cafe")
 
 
 def run(line: str, directory: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a shell's line with the installed command as `cafe`, in an environment with nothing else."""
+    """Run a shell command with the installed `cafe`, in an otherwise empty environment."""
     return subprocess.run(
         ["/bin/sh", "-c", line.replace("cafe", str(PROGRAM))],
         env={"PATH": "/usr/bin:/bin", "CAFE_LOCAL_DIRECTORY": str(directory), **variables},
@@ -180,7 +180,7 @@ def run(line: str, directory: Path, **variables: str) -> subprocess.CompletedPro
         ("cafe status --json", {"PYTHONOPTIMIZE": "2", "PYTHONSAFEPATH": "1", "PYTHONDEVMODE": "1"}),
     ],
 )
-def test_no_terminal_makes_the_command_fail(
+def test_every_kind_of_terminal_works(
     api: FakeApi, local_stack: Path, line: str, variables: dict[str, str]
 ) -> None:
     api.status = Reply(body=STATUS)

@@ -1,4 +1,4 @@
-"""`cafe verify`: all is well, and each check can say no on its own."""
+"""`cafe verify`: it passes on a healthy stack, and each check can fail."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ NAMES = [
 
 @pytest.fixture(autouse=True)
 def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A queue of moto's is exact at once."""
+    """Do not wait for the queue: moto's numbers are exact."""
     monkeypatch.setattr(verify, "GRACE", 0.05)
     monkeypatch.setattr(verify, "LOG_TIMEOUT", 0.05)
 
 
 @pytest.fixture(autouse=True)
 def kitchen(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> Staff:
-    """A kitchen that knows the orders, and shows none."""
+    """A kitchen that has the orders, and shows none."""
     functions = FakeFunctions()
     staff = Staff(functions)
     staff.orders, staff.hidden = [], [order(order_id=f"order-{number}") for number in range(1, 4)]
@@ -53,7 +53,7 @@ def kitchen(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> Staff:
 def run(
     aws: FakeAws, outputs: dict[str, str] | None = None, database: stack.Database | None = None
 ) -> dict[str, Check]:
-    """Verify with little patience."""
+    """Verify with a short timeout."""
     target = stack.Stack(
         name="dev", outputs=aws.outputs() | (outputs or {}), region=REGION, database=database
     )
@@ -64,7 +64,7 @@ def run(
 
 
 def failed(checks: dict[str, Check]) -> list[str]:
-    """The names of the checks that say no."""
+    """Return the names of the checks that failed."""
     return [name for name, check in checks.items() if not check.ok]
 
 
@@ -83,7 +83,7 @@ def test_a_stack_that_works_passes_with_a_line_per_check(cafe: Cafe, dev: FakeAw
     assert result.stderr == ""
 
 
-def test_the_order_can_be_told_from_all_others(dev: FakeAws, api: FakeApi) -> None:
+def test_the_order_is_unique(dev: FakeAws, api: FakeApi) -> None:
     run(dev)
     run(dev)
 
@@ -100,14 +100,14 @@ def test_the_order_is_a_test_that_is_cancelled(dev: FakeAws, api: FakeApi, kitch
     assert json.loads(move["body"])["state"] == "cancelled"
 
 
-def test_a_test_order_on_the_kitchens_screen_is_noticed(dev: FakeAws, kitchen: Staff) -> None:
+def test_a_test_order_on_the_kitchens_screen_is_found(dev: FakeAws, kitchen: Staff) -> None:
     kitchen.orders = kitchen.hidden
     checks = run(dev)
     assert failed(checks) == ["order_cancelled"]
     assert checks["order_cancelled"].detail == "The kitchen's screen shows the test order, as K42."
 
 
-def test_a_kitchen_that_does_not_answer_is_noticed(dev: FakeAws, kitchen: Staff) -> None:
+def test_a_kitchen_that_fails_is_found(dev: FakeAws, kitchen: Staff) -> None:
     kitchen.refusal = (503, {"message": "The change is not confirmed."})
     checks = run(dev)
     assert failed(checks) == ["order_cancelled"]
@@ -129,9 +129,7 @@ def test_json_is_one_document_and_progress_goes_to_standard_error(cafe: Cafe, de
     assert "1 of 8 checks failed" in result.stderr
 
 
-def test_an_order_that_is_recorded_and_whose_line_is_not_there_yet_is_no_failure(
-    cafe: Cafe, dev: FakeAws
-) -> None:
+def test_a_recorded_order_without_its_log_line_is_pending(cafe: Cafe, dev: FakeAws) -> None:
     dev.left_out = {"log"}
 
     result = cafe("verify", "--stack", "dev")
@@ -144,9 +142,7 @@ def test_an_order_that_is_recorded_and_whose_line_is_not_there_yet_is_no_failure
     assert (document["ok"], document["pending"]) == (True, ["worker_logged"])
 
 
-def test_an_order_that_the_worker_could_not_record_is_a_no_with_the_workers_reason(
-    dev: FakeAws, api: FakeApi
-) -> None:
+def test_an_order_that_was_not_recorded_fails_with_the_workers_reason(dev: FakeAws, api: FakeApi) -> None:
     def refuse(order_id: str, _: Any) -> None:
         dev.log(
             {
@@ -167,7 +163,7 @@ def test_an_order_that_the_worker_could_not_record_is_a_no_with_the_workers_reas
     assert not checks["worker_logged"].ok
 
 
-def test_a_refused_order_fails_whatever_follows_from_it(dev: FakeAws, api: FakeApi) -> None:
+def test_a_refused_order_fails_the_checks_that_depend_on_it(dev: FakeAws, api: FakeApi) -> None:
     api.replies = [Reply(status=400, body={"message": "Closed", "errors": {}})]
 
     checks = run(dev)
@@ -177,7 +173,7 @@ def test_a_refused_order_fails_whatever_follows_from_it(dev: FakeAws, api: FakeA
     assert checks["rds_row"].detail == "Not checked, because no order was accepted."
 
 
-def test_an_order_that_stays_in_the_queue_is_noticed(dev: FakeAws) -> None:
+def test_an_order_that_stays_in_the_queue_is_found(dev: FakeAws) -> None:
     dev.left_out = {"record"}
     dev.sqs.send_message(QueueUrl=dev.queue_url, MessageBody="{}")
 
@@ -189,7 +185,7 @@ def test_an_order_that_stays_in_the_queue_is_noticed(dev: FakeAws) -> None:
     )
 
 
-def test_orders_of_others_in_the_queue_are_no_failure_but_are_told(dev: FakeAws) -> None:
+def test_orders_of_others_in_the_queue_pass_and_are_reported(dev: FakeAws) -> None:
     dev.sqs.send_message(QueueUrl=dev.queue_url, MessageBody="{}")
 
     checks = run(dev)
@@ -198,7 +194,7 @@ def test_orders_of_others_in_the_queue_are_no_failure_but_are_told(dev: FakeAws)
     assert checks["queue_drained"].detail == "taken and recorded; 1 message in the queue or with the worker"
 
 
-def test_a_missing_row_is_noticed(dev: FakeAws) -> None:
+def test_a_missing_row_is_found(dev: FakeAws) -> None:
     dev.left_out = {"row"}
 
     checks = run(dev)
@@ -207,7 +203,7 @@ def test_a_missing_row_is_noticed(dev: FakeAws) -> None:
     assert "Not among the status API's 0 recent orders" in checks["rds_row"].detail
 
 
-def test_a_row_that_differs_from_the_order_is_noticed(dev: FakeAws, api: FakeApi) -> None:
+def test_a_row_that_differs_from_the_order_is_found(dev: FakeAws, api: FakeApi) -> None:
     order = {"order_id": "order-1", "customer_name": "Eve", "item": "Tea", "quantity": 1}
     dev.left_out = {"row"}
     api.status = Reply(body={"recent_orders": [order]})
@@ -218,7 +214,7 @@ def test_a_row_that_differs_from_the_order_is_noticed(dev: FakeAws, api: FakeApi
     assert "It differs: {'item': 'Tea'" in checks["rds_row"].detail
 
 
-def test_a_status_api_that_fails_is_a_no_with_its_reason(dev: FakeAws, api: FakeApi) -> None:
+def test_a_failing_status_api_fails_with_its_reason(dev: FakeAws, api: FakeApi) -> None:
     dev.left_out = {"row"}
     api.status = Reply(status=503)
 
@@ -235,7 +231,7 @@ def test_a_status_api_that_fails_is_a_no_with_its_reason(dev: FakeAws, api: Fake
         ("total", "total_grew", "0 → 0 after 0.3 s, +1 was expected."),
     ],
 )
-def test_a_counter_that_did_not_grow_is_noticed(dev: FakeAws, left_out: str, name: str, detail: str) -> None:
+def test_a_counter_that_did_not_grow_fails(dev: FakeAws, left_out: str, name: str, detail: str) -> None:
     dev.left_out = {left_out}
 
     checks = run(dev)
@@ -244,7 +240,7 @@ def test_a_counter_that_did_not_grow_is_noticed(dev: FakeAws, left_out: str, nam
     assert checks[name].detail == detail
 
 
-def test_growth_by_others_at_the_same_time_is_told_as_such(dev: FakeAws) -> None:
+def test_growth_by_others_at_the_same_time_is_reported(dev: FakeAws) -> None:
     dev.others = 4
 
     checks = run(dev)
@@ -263,16 +259,14 @@ def test_growth_by_others_at_the_same_time_is_told_as_such(dev: FakeAws) -> None
         ("worker_log_group", "worker_logged"),
     ],
 )
-def test_a_check_that_aws_does_not_allow_is_a_no_with_the_reason(
-    dev: FakeAws, output: str, name: str
-) -> None:
+def test_a_check_that_aws_denies_fails_with_the_reason(dev: FakeAws, output: str, name: str) -> None:
     checks = run(dev, {output: "gone"})
 
     assert failed(checks) == [name]
     assert "ResourceNotFoundException" in checks[name].detail
 
 
-def test_a_worker_that_logs_something_else_is_noticed(dev: FakeAws) -> None:
+def test_another_log_message_of_the_worker_fails(dev: FakeAws) -> None:
     dev.log_line = "Order processed with difficulty"
 
     checks = run(dev)
@@ -304,7 +298,7 @@ def test_only_the_line_of_this_order_counts(line: str, ours: bool) -> None:
         (Reply(status=0), "is not reachable"),
     ],
 )
-def test_a_page_that_is_not_the_page_is_noticed(dev: FakeAws, api: FakeApi, page: Reply, detail: str) -> None:
+def test_a_wrong_page_is_found(dev: FakeAws, api: FakeApi, page: Reply, detail: str) -> None:
     api.page = page
 
     checks = run(dev)
@@ -335,7 +329,7 @@ def test_a_page_that_is_not_the_page_is_noticed(dev: FakeAws, api: FakeApi, page
         (Reply(body=CONFIG.replace("false", '"no"')), "cannot use ordersApiKey 'no'"),
     ],
 )
-def test_settings_that_the_page_cannot_use_are_noticed(
+def test_settings_that_the_page_cannot_use_fail(
     dev: FakeAws, api: FakeApi, config: Reply, detail: str
 ) -> None:
     api.config = config
@@ -409,7 +403,7 @@ def test_the_row_is_read_from_the_local_database_over_tls(
     assert "It differs" in checks["rds_row"].detail
 
 
-def test_a_row_missing_from_the_local_database_is_noticed(
+def test_a_row_missing_from_the_local_database_is_found(
     dev: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pymysql, "connect", FakeDatabase([]).connect)
@@ -420,9 +414,7 @@ def test_a_row_missing_from_the_local_database_is_noticed(
     assert checks["rds_row"].detail == "No row with order_id order-1 after 0.3 s."
 
 
-def test_a_locked_database_does_not_outlast_the_time_of_the_checks(
-    dev: FakeAws, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_locked_database_does_not_exceed_the_timeout(dev: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     database = FakeDatabase([])
     monkeypatch.setattr(pymysql, "connect", database.connect)
 
@@ -431,7 +423,7 @@ def test_a_locked_database_does_not_outlast_the_time_of_the_checks(
     assert database.arguments["read_timeout"] == verify.MIN_READ_TIMEOUT  # the checks have 0.3 s
 
 
-def test_a_local_database_that_is_gone_is_a_no_with_the_reason(dev: FakeAws) -> None:
+def test_an_unreachable_local_database_fails_with_the_reason(dev: FakeAws) -> None:
     away = stack.Database(host="127.0.0.1", port=9, user="u", password="p", name="cafe_db", ca=str(ROOTS))
     checks = run(dev, database=away)
 
@@ -439,7 +431,9 @@ def test_a_local_database_that_is_gone_is_a_no_with_the_reason(dev: FakeAws) -> 
     assert "Can't connect to MySQL server on '127.0.0.1'" in checks["rds_row"].detail
 
 
-def test_the_local_stack_is_asked_with_its_own_administrator(local_stack: Path, api: FakeApi) -> None:
+def test_the_local_stack_is_called_with_its_administrators_credentials(
+    local_stack: Path, api: FakeApi
+) -> None:
     clients = Clients(stack.load("local", local_stack))
 
     assert clients.sqs.meta.endpoint_url == f"http://127.0.0.1:{api.port}"
@@ -449,7 +443,7 @@ def test_the_local_stack_is_asked_with_its_own_administrator(local_stack: Path, 
     assert (credentials.access_key, credentials.secret_key) == ("test", "test")
 
 
-def test_without_credentials_it_says_how_to_get_some(
+def test_without_credentials_the_commands_that_create_some_are_named(
     cafe: Cafe, pulumi: Pulumi, api: FakeApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
@@ -473,7 +467,7 @@ def test_an_unknown_profile_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         Clients(stack.Stack(name="dev", outputs={}, region=REGION))
 
 
-def test_a_stack_without_an_output_is_not_given_an_order(cafe: Cafe, api: FakeApi) -> None:
+def test_no_order_is_sent_to_a_stack_without_the_output(cafe: Cafe, api: FakeApi) -> None:
     result = cafe("verify")
 
     assert result.exit_code == 2
@@ -481,7 +475,7 @@ def test_a_stack_without_an_output_is_not_given_an_order(cafe: Cafe, api: FakeAp
     assert api.orders == []
 
 
-def test_ctrl_c_ends_with_130_and_what_was_found_so_far(
+def test_ctrl_c_ends_with_130_and_the_findings_so_far(
     cafe: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(_: Verification) -> str:
@@ -497,7 +491,7 @@ def test_ctrl_c_ends_with_130_and_what_was_found_so_far(
     assert result.stderr.endswith("Stopped after 2 checks, 0 of them failed.\n")
 
 
-def test_details_cannot_steer_the_terminal(cafe: Cafe, dev: FakeAws, api: FakeApi) -> None:
+def test_control_characters_in_details_are_escaped(cafe: Cafe, dev: FakeAws, api: FakeApi) -> None:
     api.replies = [Reply(status=400, body={"message": "[red]\x1b[2J", "errors": {}})]
 
     result = cafe("verify", "--stack", "dev")
@@ -506,5 +500,5 @@ def test_details_cannot_steer_the_terminal(cafe: Cafe, dev: FakeAws, api: FakeAp
     assert "\x1b" not in result.stdout
 
 
-def test_the_consoles_read_no_markup() -> None:
+def test_the_consoles_do_not_parse_markup() -> None:
     assert terminal.out._markup is False

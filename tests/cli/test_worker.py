@@ -11,7 +11,7 @@ from tests.cli.conftest import Cafe
 from tests.cli.stand_in import FakeFunctions
 
 
-def test_the_worker_rests_and_goes_on(
+def test_the_worker_is_paused_and_resumed(
     dev_cafe: Cafe, functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
@@ -21,7 +21,7 @@ def test_the_worker_rests_and_goes_on(
     assert json.loads(dev_cafe("worker", "resume", "--json").stdout) == {"stack": "dev", "state": "Enabled"}
 
 
-def test_a_mapping_that_stays_as_it_is_is_a_no(
+def test_a_mapping_that_keeps_its_state_is_an_error(
     dev_cafe: Cafe, functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "SWITCH_TIMEOUT", 0)

@@ -1,4 +1,4 @@
-"""The audit of a chaos run sees what is missing, twice, changed or moved wrongly."""
+"""The audit of a chaos run finds orders that are missing, repeated, changed or moved wrongly."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def valid(plan: Plan) -> Iterator[tuple[int, str, int]]:
             yield number, *wanted
 
 
-def test_a_store_with_each_order_once_is_right(plan: Plan) -> None:
+def test_a_store_with_each_order_once_passes(plan: Plan) -> None:
     found = Found(plan.wanted, plan.orders)
     for order in valid(plan):
         found.add(*order)
@@ -31,7 +31,7 @@ def test_a_store_with_each_order_once_is_right(plan: Plan) -> None:
     assert len(found) == found.total() == plan.count()["valid"]
 
 
-def test_the_audit_sees_what_is_missing_twice_changed_or_unknown(plan: Plan) -> None:
+def test_the_audit_finds_missing_repeated_changed_and_unknown_orders(plan: Plan) -> None:
     orders = list(valid(plan))
     found = Found(plan.wanted, plan.orders)
     for order in [*orders[2:], orders[5]]:
@@ -60,14 +60,14 @@ def wrong(*, exact: bool, **grown: int) -> set[str]:
     return {check.name for check in checks if not check.ok}
 
 
-def test_counters_that_grew_by_other_numbers_are_noticed() -> None:
+def test_counters_that_grew_by_other_numbers_fail() -> None:
     assert wrong(exact=True) == set()
     assert wrong(exact=True, ITEM_Tea=6) == wrong(exact=True, ITEM_Latte=1) == {"menu"}
     assert wrong(exact=True, **{"ORDERS#2026-11-22": 2}) == {"days"}
     assert wrong(exact=False, **{"ORDERS#2026-11-22T14": 2}) == {"hours"}
 
 
-def test_orders_of_others_are_accepted_where_there_may_be_some() -> None:
+def test_orders_of_others_pass_unless_the_check_is_exact() -> None:
     assert wrong(exact=False, ITEM_Tea=6, ITEM_Latte=1, **{"ORDERS#2026-11-22": 4}) == set()
     assert wrong(exact=False, ITEM_Tea=4, ITEM_Latte=9) == {"menu"}
 
@@ -75,7 +75,7 @@ def test_orders_of_others_are_accepted_where_there_may_be_some() -> None:
 CHAIN = [(5, "received", "preparing"), (9, "preparing", "ready")]
 
 
-def test_an_order_whose_moves_are_one_chain_to_its_state_is_right() -> None:
+def test_an_order_whose_moves_are_one_chain_passes() -> None:
     order = Moved("o1", "ready", 9, [*CHAIN])
     assert order.problem(("ready", 9), {5, 9, 1}) is None
     assert Moved("o1", "received", 1).problem(("received", 1), set()) is None
@@ -92,7 +92,7 @@ def test_an_order_whose_moves_are_one_chain_to_its_state_is_right() -> None:
         (Moved("o1", "ready", 9, CHAIN), ("ready", 9), {7}, "the confirmed version 7 is missing"),
     ],
 )
-def test_a_broken_chain_and_a_lost_move_are_noticed(
+def test_a_broken_chain_and_a_lost_move_are_found(
     order: Moved, item: tuple[str, int] | None, confirmed: set[int], sentence: str
 ) -> None:
     assert sentence in (order.problem(item, confirmed) or "")

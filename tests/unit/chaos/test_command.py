@@ -31,14 +31,14 @@ def typed() -> Callable[..., tuple[int, str, str]]:
     return run
 
 
-def test_it_breaks_local_stacks_only(typed: Callable[..., tuple[int, str, str]]) -> None:
+def test_only_a_local_stack_is_broken(typed: Callable[..., tuple[int, str, str]]) -> None:
     code, out, error = typed("--stack", "prod", "--json")
     assert code == 2
     assert "works on the local stack only, not on prod" in error
     assert "local stack only" in json.loads(out)["error"]
 
 
-def test_without_a_stack_it_says_how_to_get_one(
+def test_without_a_stack_the_command_that_starts_one_is_named(
     typed: Callable[..., tuple[int, str, str]], tmp_path: Path
 ) -> None:
     code, _, error = typed("--directory", str(tmp_path))
@@ -46,9 +46,9 @@ def test_without_a_stack_it_says_how_to_get_one(
     assert "make local" in error
 
 
-def test_a_display_that_fails_ends_the_run_before_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_display_ends_the_run_before_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     class Run:
-        """Repairs what it broke when it is stopped."""
+        """A run that waits until it is stopped, and then repairs its faults."""
 
         def __init__(self) -> None:
             self.stopping, self.repaired = threading.Event(), False
@@ -72,7 +72,7 @@ def test_a_display_that_fails_ends_the_run_before_the_command(monkeypatch: pytes
     assert run.repaired
 
 
-def test_a_fault_that_is_over_before_anybody_looks_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_that_ends_before_the_next_refresh_is_written(capsys: pytest.CaptureFixture[str]) -> None:
     progress = Progress()
     progress.enter("Sending")
     progress.set_broken("MariaDB is killed")
@@ -86,8 +86,8 @@ def test_a_fault_that_is_over_before_anybody_looks_is_written(capsys: pytest.Cap
     assert lines == ["Waiting until the stack is quiet", "Sending", "MariaDB is killed", "Sending"]
 
 
-def test_its_help_loads_none_of_the_slow_libraries() -> None:
-    # In this process they may be there already; the modules that need them are what counts.
+def test_the_help_imports_no_slow_libraries() -> None:
+    # This process may have imported them; the modules that need them count.
     head = Path(command.__file__).read_text().split("def chaos_command")[0]
     assert not any(f"import {name}" in head for name in ("boto3", "pymysql", "httpx"))
 
@@ -101,7 +101,7 @@ def test_a_wrong_option_is_wrong_usage(
     assert words[0] in error
 
 
-def test_its_help_has_examples_for_make() -> None:
+def test_the_help_has_examples_for_make() -> None:
     result = CliRunner().invoke(command.app, ["--help"])
     assert result.exit_code == 0
     assert 'make chaos ARGS="--orders 100000 --seed 7"' in result.stdout
@@ -134,7 +134,7 @@ def test_neither_the_command_nor_the_local_mode_imports_chaos() -> None:
     assert imports.search(Path(command.__file__).read_text())
 
 
-def test_its_figures_have_the_names_in_json_that_programs_know() -> None:
+def test_the_figures_keep_their_names_in_json() -> None:
     figures = Figures(refused_by_api=2)
     figures.sent_to[Entrance.TOPIC] += 3
     figures.faults["database_killed"] = 1

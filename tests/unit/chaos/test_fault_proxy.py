@@ -1,4 +1,4 @@
-"""The fault proxy passes calls on as they are, and refuses them in DynamoDB's own words."""
+"""The fault proxy passes calls on unchanged, or responds with DynamoDB's errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PUTS = {"Orders": [{"PutRequest": {"Item": {"orderId": {"S": str(number)}}}} for
 
 
 class Service:
-    """DynamoDB, as far as a stand-in can tell: it notes what it is sent."""
+    """A fake DynamoDB that records its requests."""
 
     def __init__(self) -> None:
         self.received: list[tuple[str, str, Any]] = []
@@ -91,7 +91,7 @@ def numbers() -> random.Random:
     return random.Random(1)  # noqa: S311  # not for secrets
 
 
-def test_a_call_without_a_fault_arrives_as_it_was_signed(
+def test_a_call_without_a_fault_is_passed_on_as_signed(
     service: Service, proxy: FaultProxy, url: str, dynamodb: Any
 ) -> None:
     response = dynamodb.batch_write_item(RequestItems=PUTS)
@@ -104,7 +104,7 @@ def test_a_call_without_a_fault_arrives_as_it_was_signed(
 
 
 @pytest.mark.parametrize("code", ERRORS)
-def test_an_error_is_what_boto3_takes_for_dynamodbs(
+def test_boto3_parses_an_injected_error_as_dynamodbs(
     service: Service, proxy: FaultProxy, dynamodb: Any, code: str
 ) -> None:
     with proxy.injecting(lambda _call, _done: error(code)), pytest.raises(ClientError) as caught:
@@ -114,7 +114,7 @@ def test_an_error_is_what_boto3_takes_for_dynamodbs(
     assert proxy.refused == 1
 
 
-def test_a_lost_response_is_a_write_that_was_done(
+def test_a_write_whose_response_is_lost_is_done(
     service: Service, proxy: FaultProxy, dynamodb: Any, numbers: random.Random
 ) -> None:
     with proxy.injecting(losing_responses(numbers, 1.0)), pytest.raises(ConnectionClosedError):

@@ -1,4 +1,4 @@
-"""Orders of a chaos run: what is sent, and that the functions read in it what the plan says."""
+"""Orders of a chaos run: the functions parse every message as it was planned."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_of_a_hundred_orders_one_is_malformed_and_ten_come_twice(plan: Plan) -> 
     assert Counter(sent.values()) == {1: ORDERS * 9 // 10, 2: ORDERS // 10}
 
 
-def test_orders_come_out_of_order_and_by_every_entrance(plan: Plan) -> None:
+def test_orders_are_sent_out_of_order_and_to_every_entrance(plan: Plan) -> None:
     sendings = list(plan.sendings())
     numbers = [sending.number for sending in sendings]
     assert numbers != sorted(numbers)
@@ -42,7 +42,7 @@ def test_orders_come_out_of_order_and_by_every_entrance(plan: Plan) -> None:
     twice = {number for number, times in Counter(numbers).items() if times == 2}
     entrances = {number: {s.entrance for s in sendings if s.number == number} for number in twice}
     assert any(len(of_one) > 1 for of_one in entrances.values())
-    # The API gave it its id: no other publisher can send it again.
+    # The API assigned its id, which no other publisher knows.
     assert {Entrance.HTTP} in entrances.values()
     assert all(of_one == {Entrance.HTTP} for of_one in entrances.values() if Entrance.HTTP in of_one)
 
@@ -85,7 +85,7 @@ def test_the_api_accepts_the_valid_orders_and_refuses_the_others(plan: Plan) -> 
             assert refused is (plan.order(sending.number).fate == "refused")
 
 
-def test_messages_are_made_as_they_are_sent() -> None:
+def test_messages_are_generated_while_they_are_sent() -> None:
     sendings = Plan(seed=1, run="r", orders=10**9).sendings()
     first = [next(sendings).number for _ in range(100)]
     assert max(first) < 1000

@@ -32,7 +32,7 @@ def fault(name: str, log: list[str]) -> Fault:
 
 
 @pytest.mark.parametrize("messages", [110, 5_500, 110_000])
-def test_every_fault_has_its_turn_and_all_have_as_many(plan: Plan, messages: int) -> None:
+def test_every_kind_of_fault_is_made_equally_often(plan: Plan, messages: int) -> None:
     faults = [fault(name, []) for name in ("a", "b", "c")]
     planned = schedule(faults, plan, messages)
     times = Counter(one.fault.name for one in planned)
@@ -77,7 +77,7 @@ def test_a_run_that_is_stopped_ends_while_messages_wait() -> None:
         list(Gate(sendings(5), planned(2), pause))
 
 
-def test_messages_wait_for_no_fault_after_a_failure() -> None:
+def test_after_a_failure_no_message_is_held_back() -> None:
     def pause(_seconds: float) -> None:
         raise AssertionError
 
