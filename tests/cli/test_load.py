@@ -201,6 +201,7 @@ def failed(run: Cafe, *words: str) -> set[str]:
     result = run("--orders", "6", "--json", *words)
     assert result.exit_code == 1
     document = json.loads(result.stdout)
+    assert "checks" in document, document
     return {check["name"] for check in document["checks"] if not check["ok"]}
 
 
