@@ -17,7 +17,7 @@ from infra.lambda_function import Function
 from infra.order_model import order_model
 from infra.settings import Settings
 
-SIGN_IN = "This is for people who have signed in: sign in on the order-status page or the kitchen's."
+SIGN_IN = "Sign-in required: use the order-status page or the kitchen page."
 # Responses that API Gateway generates itself: type, status and message.
 GATEWAY_RESPONSES = {
     "BAD_REQUEST_BODY": (
@@ -26,14 +26,14 @@ GATEWAY_RESPONSES = {
     ),
     "MISSING_AUTHENTICATION_TOKEN": (
         "404",
-        "There is nothing here: use POST /orders, GET /menu, GET /order-status, GET /ready, GET /track, "
+        "Unknown method or path: use POST /orders, GET /menu, GET /order-status, GET /ready, GET /track, "
         "GET /kitchen, GET /orders/{id} or PATCH /orders/{id}.",
     ),
     "UNAUTHORIZED": ("401", SIGN_IN),
     # API Gateway's default is 403, after which a page would not refresh its token.
     "EXPIRED_TOKEN": ("401", SIGN_IN),
-    "INVALID_API_KEY": ("403", "This cafe takes orders with its API key only: send it as x-api-key."),
-    "THROTTLED": ("429", "Too many requests at once: try again in a second."),
+    "INVALID_API_KEY": ("403", "Orders require an API key: send it as x-api-key."),
+    "THROTTLED": ("429", "Too many requests: try again in a second."),
 }
 # Bytes. API Gateway compresses no smaller response, and decompresses no smaller request, such as an order.
 MIN_COMPRESSION_SIZE = 0
