@@ -66,8 +66,8 @@ def chaos_command(
 
     The database is killed and restarted, refuses logins and runs out of connections; worker processes are
     killed in the middle of a batch; DynamoDB throttles and its responses get lost. Meanwhile staff move the
-    orders. Ctrl-C repairs what is broken. The orders stay in the stack's counts. Exit code 1: an order is
-    missing, was counted twice, or has another state than was confirmed.
+    orders. Ctrl-C ends the run and repairs the faults. The orders stay in the stack's counts. Exit code 1: an
+    order is missing, was counted twice, or has another state than was confirmed.
     """
     if target.name != LOCAL:
         raise SetUpError(

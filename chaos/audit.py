@@ -151,7 +151,7 @@ def _same_counters(
     wrong = [
         f"{name}: {counted.get(name)} in MySQL, {projected.get(name)} in DynamoDB"
         for name in sorted({*filter(is_projected, counted), *projected})
-        # An item of the menu that nobody has ordered has no counter.
+        # An item of the menu that was never ordered has no counter.
         if counted.get(name, ZERO) != projected.get(name, ZERO)
     ]
     for title, prefix, expected in [

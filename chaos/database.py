@@ -87,7 +87,7 @@ class DatabaseFaults:
             cursor.execute("SET GLOBAL max_connections = %s", (max_connections,))
 
     def repair_found(self) -> Iterator[str]:
-        """Repair what anybody broke, and yield what that was."""
+        """Repair faults that are found, and yield a sentence for each."""
         if not self._responds():
             self.start()
             yield "the database did not respond"

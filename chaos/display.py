@@ -22,7 +22,7 @@ from cli.traffic.plan import Entrance
 
 @contextmanager
 def screen(progress: figures.Progress) -> Iterator[Callable[[], None]]:
-    """Show a bar and what is broken; in a file, a line for each new state."""
+    """Show a bar and the current fault; in a file, a line for each new state."""
     if not is_live(err):
         began = time.monotonic()
         written = 0

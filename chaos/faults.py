@@ -1,4 +1,4 @@
-"""Faults of the local stack: what is broken, for how long, and how all of it is repaired."""
+"""Faults of the local stack, and their repair."""
 
 import json
 import os
@@ -35,7 +35,7 @@ KILL_INTERVAL = 0.3  # seconds
 
 @dataclass(frozen=True, kw_only=True)
 class Before:
-    """The stack before a run, as it is restored after it, even if the run (`process`) is killed."""
+    """The stack before a run, to be restored after it, even if the run (`process`) is killed."""
 
     process: int
     visibility_timeout: int  # of `OrderQueue`, in seconds
@@ -116,7 +116,7 @@ class Faults:
                 self._repair(before)
 
     def repair_all(self) -> list[str]:
-        """Repair what a killed run or anybody else broke; return what that was, or raise OperationError."""
+        """Repair all faults, of a killed run or others; return what they were, or raise OperationError."""
         found = ["a killed run had left it broken"] if self.repair_killed_run() else []
         with _repairing():
             return [*found, *self.database.repair_found()]
@@ -128,25 +128,24 @@ class Faults:
         except FileNotFoundError:
             return False
         except (ValueError, TypeError):
-            raise SetUpError(f"{self._state} is not what `make chaos` writes: restart the stack.") from None
+            raise SetUpError(f"{self._state} is invalid: restart the stack.") from None
         if before.process != os.getpid() and psutil.pid_exists(before.process):
             raise SetUpError(f"`make chaos` is using this stack already (process {before.process}).")
         self._repair(before)
         return True
 
     def _repair(self, before: Before) -> None:
-        """Repair everything, whether it is broken or not."""
+        """Repair all faults, whether they were made or not."""
         with _repairing():
             self.database.repair(before.max_connections)
             self._set_dynamodb(None)
-            # Processes that use the proxy would fail without it. Their messages come again in a second, and
-            # only then in minutes again.
+            # Processes that use the proxy would fail without it.
             self._worker.kill()
             self._set_visibility_timeout(before.visibility_timeout)
         self._state.unlink(missing_ok=True)
 
     def _master(self) -> tuple[str, str]:
-        """Read the master user's login, which RDS keeps in a secret of its own."""
+        """Read the master user's login from the secret that RDS created."""
         name = self._first(self._clients.secrets.get_paginator("list_secrets"), "SecretList", "Name", "rds!")
         login = json.loads(self._clients.secrets.get_secret_value(SecretId=name)["SecretString"])
         return login["username"], login["password"]
@@ -215,13 +214,13 @@ def _repairing() -> Iterator[None]:
         yield
     except (LocalError, BotoCoreError, ClientError, pymysql.Error) as error:
         raise OperationError(
-            f"What was broken could not be repaired ({error}): stop the stack with `cafe local stop`."
+            f"The repair failed ({error}): stop the stack with `cafe local stop`."
         ) from error
 
 
 @contextmanager
 def repeating(action: Callable[[], object], *, every: float) -> Iterator[None]:
-    """Do something now and every few moments, in another thread."""
+    """Repeat an action in another thread."""
     stop = threading.Event()
 
     def repeat() -> None:

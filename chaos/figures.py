@@ -25,7 +25,7 @@ class Progress:
         self.states.append(phase)
 
     def set_broken(self, sentence: str | None) -> None:
-        """Set what is broken, or None once it is repaired."""
+        """Set the current fault, or None once it is repaired."""
         self.broken = sentence
         self.states.append(sentence or self.phase)
 

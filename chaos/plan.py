@@ -18,7 +18,7 @@ MALFORMED = 1
 DUPLICATED = 10
 WITHOUT_ID = 5
 
-# The distance, in orders, of an order from its place and of its duplicate from it, at most.
+# Maximum distance, in orders, of an order from its position, and of its duplicate from it.
 DISORDER = 100
 LAG = 400
 HTTP_SHARE = 0.05
@@ -29,7 +29,7 @@ ITEMS = ("Coffee", "Latte", "Tea", "Flat White", "Crème brûlée", "Café «Å�
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order as it is planned; both stores must have the valid ones."""
+    """A planned order; both stores must have the valid ones."""
 
     number: int
     fate: Fate
@@ -53,19 +53,19 @@ class Plan:
     def order(self, number: int) -> Order:
         """Return the order with a number from 0 to `orders` - 1."""
         malformed, duplicated, without_id = self._roles(number // BLOCK)
-        place = number % BLOCK
+        position = number % BLOCK
         chance = self.chance("order", number)
         entrance = _entrance(chance)
         fate: Fate = "valid"
-        if place in malformed:
+        if position in malformed:
             fate = "refused" if entrance is Entrance.HTTP else "malformed"
         return Order(
             number=number,
             fate=fate,
             item=chance.choice(ITEMS),
             quantity=chance.randint(1, 9),
-            duplicated=place in duplicated,
-            has_id=place not in without_id,
+            duplicated=position in duplicated,
+            has_id=position not in without_id,
             entrance=entrance,
         )
 
@@ -98,12 +98,12 @@ class Plan:
         return random.Random(f"{self._seed}/{purpose}/{number}")  # noqa: S311  # not for secrets
 
     def _make_roles(self, block: int) -> tuple[frozenset[int], frozenset[int], frozenset[int]]:
-        """Choose places in a block of orders: malformed, sent twice, without an id of their own."""
-        places = self.chance("block", block).sample(range(BLOCK), MALFORMED + DUPLICATED + WITHOUT_ID)
+        """Choose positions in a block of orders: malformed, sent twice, without their own id."""
+        positions = self.chance("block", block).sample(range(BLOCK), MALFORMED + DUPLICATED + WITHOUT_ID)
         return (
-            frozenset(places[:MALFORMED]),
-            frozenset(places[MALFORMED : MALFORMED + DUPLICATED]),
-            frozenset(places[MALFORMED + DUPLICATED :]),
+            frozenset(positions[:MALFORMED]),
+            frozenset(positions[MALFORMED : MALFORMED + DUPLICATED]),
+            frozenset(positions[MALFORMED + DUPLICATED :]),
         )
 
     def _step(self, number: int, chance: random.Random) -> Iterator[tuple[float, Sending]]:

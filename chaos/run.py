@@ -32,7 +32,7 @@ WORKERS = 4  # batches sent at once
 # MiniStack reads the whole queue for every batch that it delivers, so the queue is kept short.
 LONGEST_QUEUE = 2000
 CHECKED_EVERY = 200  # messages
-# Seconds more that a fault lasts, at most, until it has done harm: MiniStack pauses after a worker died.
+# Additional seconds until a fault has done harm: MiniStack pauses after a worker died.
 HARM_TIMEOUT = 30.0
 RECONCILED_EVERY = 2.0  # seconds, instead of a minute
 # The run ends when nothing has changed for as many seconds and in so many runs of `ReconcileOrders`: one that
@@ -66,20 +66,20 @@ class ChaosRun:
         self.expected = self.plan.count()
         self._stack = stack
         self._clients = clients
-        self._faults = Faults(stack, clients, directory, self.plan.chance("meddling", 0))
+        self._faults = Faults(stack, clients, directory, self.plan.chance("injection", 0))
         self._reconciler = Reconciler.of(stack, clients)
         self._stopping = threading.Event()
         self._dead_before = 0  # dead letters of earlier runs
 
     def stop(self) -> None:
-        """Have `run` repair what is broken and end; safe in a signal handler."""
+        """Make `run` repair the current fault and end; safe in a signal handler."""
         self._stopping.set()
 
     def run(self) -> list[Check]:
-        """Do everything, and return the audit.
+        """Send, break, repair and audit; return the checks.
 
-        It raises StoppedError if `stop` was called, and everything is repaired, and OperationError if
-        anything but the faults failed, such as a repair.
+        Raises StoppedError if `stop` was called and all faults are repaired, and OperationError if anything
+        but the faults failed, such as a repair.
         """
         progress, figures = self.progress, self.figures
         progress.messages = sum(self.expected.values())
@@ -134,7 +134,7 @@ class ChaosRun:
                 pass
 
     def _sendings(self) -> Iterator[Sending]:
-        """Yield what is sent, as fast as the queue is read."""
+        """Yield the sendings, as fast as the queue is read."""
         for position, sending in enumerate(self.plan.sendings()):
             if position % CHECKED_EVERY == 0:
                 self._dead()
@@ -214,9 +214,9 @@ class ChaosRun:
     # Waiting
 
     def _settle(self, *, dead: int | None) -> None:
-        """Wait until the queue is empty, `OrderDLQ` holds `dead` messages and nothing is left to repair.
+        """Wait until the queue is empty, `OrderDLQ` has `dead` messages and nothing is left to repair.
 
-        It ends, too, when nothing changes any more: the audit then reports what is missing.
+        If nothing changes any more, it ends, too: the audit then reports the missing orders.
         """
         seen: tuple[int, ...] = ()
         changed, runs = time.monotonic(), 0
@@ -237,7 +237,7 @@ class ChaosRun:
         try:
             outcome = self._reconciler.call({}, Outcome)
         except OperationError:
-            return 1  # a fault hit it: it has to run again
+            return 1  # a fault hit it: it must run again
         self.figures.brought_back += outcome.swept
         self.figures.repaired += outcome.repaired
         return outcome.swept + outcome.repaired + outcome.drift

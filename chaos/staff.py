@@ -13,9 +13,9 @@ from cli.kitchen import Kitchen, Order, RefusedError
 from orders.states import State
 
 WORKERS = 2  # people
-AT_ONCE = 20  # orders that one moves between two looks at the screen
+AT_ONCE = 20  # orders that one person moves between two reads of the screen
 OUTDATED = 0.1  # share of moves that name a version from before
-PAUSE = 0.2  # seconds after a look without a response
+PAUSE = 0.2  # seconds after a read without a response
 PACE = 0.1  # seconds between two moves of one person; without it they would be most of the load
 
 

@@ -13,7 +13,7 @@ from cli.stack import Stack
 from cli.traffic.audit import EXAMPLES
 
 STATE = "orderId, order_state, state_version"
-FIRST = ("received", 1)  # state and version of an order that nobody has moved
+FIRST = ("received", 1)  # state and version before the first move
 ORDERS = (
     "SELECT id, order_id, state, state_version FROM orders"
     " WHERE id > %s AND customer_name = %s ORDER BY id LIMIT %s"
@@ -34,7 +34,7 @@ class Moved:
     moves: list[tuple[int, str, str]] = field(default_factory=list)  # version, from and to
 
     def problem(self, item: tuple[str, int] | None, confirmed: Set[int]) -> str | None:
-        """Return what is wrong with it, None if nothing is.
+        """Return the first error in it, None without one.
 
         `item` is its state and version in DynamoDB, `confirmed` has the versions in the responses to staff.
         """

@@ -1,4 +1,4 @@
-"""The processes in which a running local stack runs a function."""
+"""Processes of the functions in a local stack."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -44,7 +44,7 @@ class WorkerProcesses:
     def _processes(self) -> Iterator[psutil.Process]:
         for process in self._stack.children(recursive=True):
             is_ours = False
-            with suppress(psutil.Error):  # it ends just now, or belongs to another user
+            with suppress(psutil.Error):  # it has ended, or belongs to another user
                 is_ours = process.environ().get(_FUNCTION_NAME) == self._function_name
             if is_ours:
                 yield process

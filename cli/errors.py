@@ -2,7 +2,7 @@
 
 
 class CafeError(Exception):
-    """One or more sentences that say what is wrong and what to type next.
+    """One or more sentences: what is wrong, and what to type next.
 
     Parameters
     ----------

@@ -213,7 +213,7 @@ def _unwrapped(help_text: str) -> str:
 
 
 class SentenceGroup(TyperGroup):
-    """Runs a sub-command; prints what it raises as a sentence on standard error, never as a traceback."""
+    """Runs a sub-command; prints its exceptions as sentences on standard error, without a traceback."""
 
     def __init__(self, *, help: str | None = None, **options: Any) -> None:  # noqa: A002 - Typer's name
         super().__init__(help=help and _unwrapped(help), **options)
@@ -253,6 +253,6 @@ class SentenceGroup(TyperGroup):
             note(plain_lines(traceback.format_exc()))
         note(plain_lines(sentence), style="red")
         if ctx.meta.get(JSON):
-            with suppress(OSError):  # standard output may be what is wrong: a full disk
+            with suppress(OSError):  # standard output itself may fail, on a full disk
                 print_json({"error": sentence})
         return typer.Exit(exit_code)

@@ -1,6 +1,6 @@
 """Validation of the pages' settings in config.js.
 
-The pages replace invalid settings by defaults (web/settings.js), so that nobody would notice.
+The pages replace invalid settings by defaults (web/settings.js), without an error message.
 """
 
 from __future__ import annotations

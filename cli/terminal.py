@@ -19,7 +19,7 @@ from orders import exact_json
 
 FILE_WIDTH = 160  # columns of a table in a file or a pipe, so that nothing is cut off
 MAX_REPLY = 100  # characters; standard input may be anything
-MAX_WIDTH = 1000  # columns; a wider table would take long, and nobody could read it
+MAX_WIDTH = 1000  # columns of a table, for which more would take long
 
 
 def width(stream: TextIO | None, otherwise: int) -> int | None:
@@ -102,6 +102,6 @@ def confirm(question: str, *, yes: bool) -> None:
     reply = sys.stdin.readline(MAX_REPLY) if sys.stdin else ""
     if not reply:
         err.print()
-        raise SetUpError("Nothing was done: there is no standard input for the confirmation; use `--yes`.")
+        raise SetUpError("Nothing was done, because the confirmation could not be read: use `--yes`.")
     if reply.strip().lower() not in {"y", "yes"}:
         raise OperationError("Nothing was done.")

@@ -30,7 +30,7 @@ from orders.counters import TOTAL_ORDERS, item_name
 from orders.states import State
 
 TITLE = "<title>Cafe orders</title>"
-QUANTITY = 2  # not 1, to tell pieces from orders
+QUANTITY = 2  # not 1, so that pieces and orders differ
 # Seconds until the queue is empty: its numbers are approximate, and others may use it.
 GRACE = 2.0
 MIN_READ_TIMEOUT = 5  # seconds for a statement after the time of all checks
@@ -150,7 +150,7 @@ class Verification:
         deadline = min(self._started + self._timeout, time.monotonic() + GRACE)
         while (waiting := self._queue_length()) and time.monotonic() < deadline:
             time.sleep(0.1)
-        # Other orders, or ours once more, if ReconcileOrders recorded it instead of the worker.
+        # Other orders, or ours again, if ReconcileOrders recorded it instead of the worker.
         left = f"taken and recorded; {messages(waiting)} in the queue or with the worker"
         return left if waiting else "the queue is empty"
 

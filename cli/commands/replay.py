@@ -22,7 +22,7 @@ app = typer.Typer(cls=SentenceGroup)
 
 
 class Source(StrEnum):
-    """Where a replay reads the orders."""
+    """The store from which a replay reads the orders."""
 
     RDS = "rds"
     DYNAMODB = "dynamodb"

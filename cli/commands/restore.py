@@ -139,7 +139,7 @@ class _Session:
 
 
 def how_to_continue(stack_name: str, record: Record) -> str:
-    """Return what is paused, and the command that continues the restore."""
+    """Return the command that continues the restore, and a note if the worker is paused."""
     paused = (
         "The worker and the schedule of ReconcileOrders are paused: orders wait in the queue, for up to "
         "14 days. "
@@ -195,7 +195,7 @@ def _note_problems(name: str, lost: Sequence[str], problem: str | None) -> None:
 
 
 def _begin(session: _Session, as_of: datetime | None, snapshot: str | None) -> Record:
-    """Check what can be checked before anything is changed, ask, and store the new restore."""
+    """Check the restore, ask for confirmation, and store its record."""
     from cli.restore.deploys import PROTECTION, SNAPSHOT, changes
     from cli.restore.record import Record
 

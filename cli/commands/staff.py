@@ -63,7 +63,7 @@ def list_command(target: Target) -> None:
     if users:
         out.print(table)
     else:
-        say("There are no users: `cafe staff add EMAIL` invites one.")
+        say("No user was found: `cafe staff add EMAIL` invites one.")
 
 
 @stack_command(

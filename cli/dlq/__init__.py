@@ -1,1 +1,1 @@
-"""Looking after the messages that were given up on: `cafe dlq`."""
+"""Dead letters: their states, redrive, correction, deletion and export."""

@@ -69,7 +69,7 @@ def ignored(time: str, message: Message) -> str:
 
 
 def before_sending(message: Message, corrected: Message) -> Iterator[str]:
-    """Yield what is printed before a corrected order is sent."""
+    """Yield the lines that are printed before a corrected order is sent."""
     yield f"Order {corrected.identity} of {local_time(corrected.ordered_at)}:"
     if message.ignored_time is not None:
         yield ignored(message.ignored_time, message)

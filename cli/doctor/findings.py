@@ -17,7 +17,7 @@ from cli.errors import CafeError, SetUpError
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Result of a check, as it is printed."""
+    """Result of a check, with its names."""
 
     name: str  # for programs
     title: str  # for people

@@ -225,4 +225,4 @@ def _snapshot(found: dict[str, Any]) -> Snapshot:
 
 def _refuse_failure(what: str, status: str) -> None:
     if FAILED.fullmatch(status):
-        raise OperationError(f"{what} is {status}: look at its events in the RDS console, and delete it.")
+        raise OperationError(f"{what} is {status}: read its events in the RDS console, and delete it.")

@@ -80,7 +80,7 @@ class Records:
             try:
                 self._put(record, ConditionExpression="attribute_not_exists(metric)")
             except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
-                raise OperationError("Somebody else has just begun a restore of this stack.") from error
+                raise OperationError("Another restore of this stack has just begun.") from error
 
     def save(self, record: Record) -> None:
         """Store the record again."""

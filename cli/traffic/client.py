@@ -23,7 +23,7 @@ from cli.errors import OperationError
 
 # With the waits below, about 20 seconds if the API fails at once. Throttling does not count.
 ATTEMPTS = 8
-RETRY_TIMEOUT = 60.0  # seconds after which there is no retry
+RETRY_TIMEOUT = 60.0  # seconds for all retries
 TEST_ORDER = "test_order"  # the attribute of orders that no screen shows
 BACK_OFF = wait_random_exponential(multiplier=0.2, max=5)
 

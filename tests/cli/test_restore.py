@@ -273,7 +273,7 @@ def test_of_two_restores_that_begin_at_once_one_begins(
     monkeypatch.setattr(Records, "load", see_none_yet)
     result = restore("--to", TO)
     assert (result.exit_code, rds.calls, shop.deploys) == (1, [], [])
-    assert result.stderr.endswith("Somebody else has just begun a restore of this stack.\n")
+    assert result.stderr.endswith("Another restore of this stack has just begun.\n")
 
 
 def test_a_cancelled_restore_changes_nothing(restore: Cafe, shop: Shop) -> None:

@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from cli import stack
 from cli.errors import SetUpError
 from tests.cli.conftest import Cafe, Pulumi
-from tests.cli.stand_in import REGION, FakeApi
+from tests.cli.stand_in import REGION, FakeApi, FakeAws
 
 
 def test_the_local_stack_is_read_from_its_file(local_stack: Path, api: FakeApi) -> None:
@@ -159,6 +160,21 @@ def test_every_command_ends_with_2_and_one_sentence_without_a_stack(
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1
     assert "`make local`" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("show",), ("edit", "--order-id", "O-9"), ("purge", "--conflicting", "--id")]
+)
+def test_a_command_reads_the_stacks_outputs_once(
+    dlq: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    message_id = dev.put('{"item": "Tea", "quantity": 0}')
+    load = Mock(side_effect=stack.load)
+    monkeypatch.setattr(stack, "load", load)
+
+    dlq(*words, message_id)
+
+    load.assert_called_once_with("dev", Path(os.environ["CAFE_LOCAL_DIRECTORY"]))
 
 
 @pytest.mark.parametrize("command", [["order", "Latte"], ["status"], ["verify"]])
