@@ -36,20 +36,9 @@ SAMPLE = 5.0  # seconds between two measurements of memory
 @contextmanager
 def running(directory: Path, engine: str) -> Iterator[dict[str, Any]]:
     """Run a local stack on free ports; yield its description."""
-    command = [
-        str(CAFE),
-        "local",
-        "--detach",
-        "--directory",
-        str(directory),
-        "--port",
-        "0",
-        "--database-port",
-        "0",
-    ]
-    started = subprocess.run(
-        [*command, "--database-server", engine], capture_output=True, text=True, check=False
-    )
+    options = ["--detach", "--port=0", "--database-port=0", "--database-server", engine]
+    command = [str(CAFE), "local", "--directory", str(directory), *options]
+    started = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
         if started.returncode:
             raise MeasurementError(f"The local stack did not start:\n{started.stdout}{started.stderr}")

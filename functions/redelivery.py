@@ -32,8 +32,12 @@ def back_off(
     failed = [record for record in records if record["messageId"] in reasons]
     if not failed:
         return
+
+    def left() -> float:
+        return float(context.get_remaining_time_in_millis()) / 1000 - RESERVE
+
     try:
-        problem = _set(queue(), failed, reasons, received, _time_left(context))
+        problem = _set(queue(), failed, reasons, received, left)
     except Exception as error:  # noqa: BLE001  # must not fail messages that are recorded
         problem = location_of(error)
     if problem:
@@ -65,7 +69,3 @@ def _set(
 
 def _receives(record: Mapping[str, Any]) -> int:
     return int(record["attributes"]["ApproximateReceiveCount"])
-
-
-def _time_left(context: Any) -> Callable[[], float]:
-    return lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -43,45 +43,35 @@ class Files:
         about = {"ContentType": content_type, "Metadata": dict(metadata)}
         buffer, size, parts = bytearray(), 0, list[dict[str, Any]]()
         upload: dict[str, str] = {}
-        try:
-            for piece in pieces:
-                buffer += piece
-                size += len(piece)
-                if len(buffer) >= PART:
-                    upload = upload or self._begin(target, about)
-                    self._add(upload, parts, buffer)
-            with _reasons():
+        with _reasons():
+            try:
+                for piece in pieces:
+                    buffer += piece
+                    size += len(piece)
+                    if len(buffer) >= PART:
+                        if not upload:
+                            response = self._client.create_multipart_upload(**target, **about)
+                            upload = {**target, "UploadId": response["UploadId"]}
+                        self._add(upload, parts, buffer)
                 if not upload:
                     self._client.put_object(**target, **about, Body=bytes(buffer))
                     return size
-            if buffer:
-                self._add(upload, parts, buffer)
-            with _reasons():
+                if buffer:
+                    self._add(upload, parts, buffer)
                 self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
-        except BaseException:
-            if upload:
-                self._abort(upload)
-            raise
+            except BaseException:
+                if upload:
+                    # If that fails, the bucket deletes the parts after a day.
+                    with suppress(BotoCoreError, ClientError):
+                        self._client.abort_multipart_upload(**upload)
+                raise
         return size
-
-    def _begin(self, target: Mapping[str, str], about: Mapping[str, Any]) -> dict[str, str]:
-        with _reasons():
-            response = self._client.create_multipart_upload(**target, **about)
-        return {**target, "UploadId": response["UploadId"]}
 
     def _add(self, upload: Mapping[str, str], parts: list[dict[str, Any]], buffer: bytearray) -> None:
         number = len(parts) + 1
-        with _reasons():
-            response = self._client.upload_part(**upload, PartNumber=number, Body=bytes(buffer))
+        response = self._client.upload_part(**upload, PartNumber=number, Body=bytes(buffer))
         parts.append({"PartNumber": number, "ETag": response["ETag"]})
         buffer.clear()
-
-    def _abort(self, upload: Mapping[str, str]) -> None:
-        """Delete the parts of an incomplete file; if that fails, the bucket deletes them after a day."""
-        try:
-            self._client.abort_multipart_upload(**upload)
-        except (BotoCoreError, ClientError):
-            return
 
 
 @contextmanager

@@ -101,26 +101,15 @@ class DynamoDb:
         options = {"ProjectionExpression": attributes} if attributes else {}
         for start in range(0, len(keys), MAX_KEYS):
             some = keys[start : start + MAX_KEYS]
-            request: Any = {table: {"Keys": some, "ConsistentRead": consistent, **options}}
-            for attempt in range(ATTEMPTS):
-                response = self.call("batch_get_item", RequestItems=request)
+            request = {table: {"Keys": some, "ConsistentRead": consistent, **options}}
+            for response in self._batches("batch_get_item", request, "UnprocessedKeys"):
                 yield from response["Responses"].get(table, [])
-                request = response.get("UnprocessedKeys")
-                if not request:
-                    break
-                _pause(attempt)
-            else:
-                raise StoreUnavailableError("DynamoDB: throttled")
 
     def put(self, table: str, items: Sequence[Item]) -> None:
         """Put up to `MAX_PUTS` items unconditionally."""
-        request: Any = {table: [{"PutRequest": {"Item": item}} for item in items]}
-        for attempt in range(ATTEMPTS):
-            request = self.call("batch_write_item", RequestItems=request).get("UnprocessedItems")
-            if not request:
-                return
-            _pause(attempt)
-        raise StoreUnavailableError("DynamoDB: throttled")
+        request = {table: [{"PutRequest": {"Item": item}} for item in items]}
+        for _ in self._batches("batch_write_item", request, "UnprocessedItems"):
+            continue
 
     def scan(self, table: str, **options: Any) -> Iterator[Item]:
         """Yield every item of a table or an index; `options` are parameters of Scan."""
@@ -131,6 +120,17 @@ class DynamoDb:
             if not response.get("LastEvaluatedKey"):
                 return
             request["ExclusiveStartKey"] = response["LastEvaluatedKey"]
+
+    def _batches(self, operation: str, request: Any, unprocessed: str) -> Iterator[dict[str, Any]]:
+        """Yield the responses to a batch and to the unprocessed parts of it."""
+        for attempt in range(ATTEMPTS):
+            response = self.call(operation, RequestItems=request)
+            yield response
+            request = response.get(unprocessed)
+            if not request:
+                return
+            _pause(attempt)
+        raise StoreUnavailableError("DynamoDB: throttled")
 
 
 def attribute(value: object) -> dict[str, Any]:

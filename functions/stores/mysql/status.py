@@ -11,7 +11,7 @@ from orders.names import MAX_NAME
 from orders.screens import Cutoffs
 from orders.states import OPEN
 from stores.mysql import counters
-from stores.mysql.connection import MySql, naive
+from stores.mysql.connection import naive
 from stores.mysql.screens import Screens
 
 # Counters of items and hours that are read, the latest hours first: there may be more items than on the menu.
@@ -20,11 +20,8 @@ ITEM_STARTS = len(f"{ITEM_HOUR}2026-11-22T14#") + 1  # position of the item in s
 MAX_ITEM = 4 * MAX_NAME  # bytes; the server groups by a short text five times as fast as by any name
 
 
-class StatusDatabase:
-    """The latest orders, and sums of counters."""
-
-    def __init__(self, mysql: MySql) -> None:
-        self._mysql = mysql
+class StatusDatabase(Screens):
+    """The latest orders, sums of counters, and the totals of the screens."""
 
     def recent(self, until: datetime, limit: int) -> list[dict[str, Any]]:
         """Read the latest orders that were sent until a moment; rows without a time come last.
@@ -71,5 +68,5 @@ class StatusDatabase:
 
     def open_orders(self, cutoffs: Cutoffs) -> dict[str, int]:
         """Count open orders by state, as the kitchen does."""
-        found = Screens(self._mysql).totals(cutoffs)
+        found = self.totals(cutoffs)
         return {str(state): found[state] for state in OPEN}
