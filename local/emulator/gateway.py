@@ -341,9 +341,10 @@ def main() -> None:
     """Run MiniStack until a signal ends it."""
     # Installed in MiniStack's virtual environment only, not in the one that checks types.
     ministack: Any = importlib.import_module("ministack.app")
-    _sibling("token_refresh").keep_groups(importlib.import_module("ministack.services.cognito"))
-    decoding = _sibling("decoding").decoding
-    ministack.app = Gateway(decoding(ministack.app), Path.cwd() / SERVED_FILE)
+    patches = _sibling("patches")
+    patches.keep_groups(importlib.import_module("ministack.services.cognito"))
+    patches.start_without_botocore(importlib.import_module("ministack.core.lambda_runtime"))
+    ministack.app = Gateway(_sibling("decoding").decoding(ministack.app), Path.cwd() / SERVED_FILE)
     # All modules loaded so far stay, and services that are loaded later produce little garbage.
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)

@@ -63,16 +63,10 @@ def test_orders_appear_on_the_page_without_a_reload_and_are_not_parsed_as_html(
         assert problems == []
 
 
-@pytest.mark.parametrize("words", ["verify", "dlq list"])
-def test_the_installed_command_works_in_any_environment(cafe: System, words: str) -> None:
-    process = run_command(cafe, *words.split(), **BROKEN)
+def test_the_installed_command_passes_verify_in_any_environment(cafe: System) -> None:
+    process = run_command(cafe, "verify", **BROKEN)
     assert process.returncode == 0, process.stdout + process.stderr
     assert "nowhere" not in process.stdout + process.stderr
-
-
-def test_cafe_verify_passes(cafe: System) -> None:
-    process = run_command(cafe, "verify")
-    assert process.returncode == 0, process.stdout + process.stderr
     assert "✗" not in process.stdout
     # On a busy machine MiniStack may deliver the worker's log line only with its next invocation.
     lines = process.stdout.splitlines()

@@ -21,6 +21,7 @@ from pulumi.runtime.stack import wait_for_rpcs
 from pulumi.type_token import get_type_token
 
 from local.deployer.registry import INVOKES, RESOURCES
+from local.emulator import ministack, patches
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,3 +82,10 @@ def test_local_mode_supports_exactly_the_invokes_that_the_program_calls() -> Non
 def test_every_ignored_input_has_a_reason() -> None:
     for kind in RESOURCES.values():
         assert all(len(reason) > 10 for reason in kind.ignored.values())
+
+
+def test_ministacks_script_for_functions_has_the_line_that_is_patched_out() -> None:
+    (script,) = (ROOT / ministack.ENVIRONMENT).glob(
+        "lib/python*/site-packages/ministack/core/lambda_runtime.py"
+    )
+    assert script.read_text().count(f"\n{patches.IMPORTS_BOTOCORE}    try:") == 1
