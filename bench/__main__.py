@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import batches, cold, compare, database, kitchen, pipeline, recovery, report, status, subjects
+from bench import batches, cold, database, kitchen, pipeline, recovery, report, status, subjects
 from bench.batches import Effort
 from bench.database import Server
 from bench.subjects import ROOT, MeasurementError
@@ -29,6 +29,8 @@ from local.errors import LocalError
 REPORT = ROOT / "docs" / "benchmarks.md"
 PARTIAL_REPORT = ROOT / "build" / "benchmarks.md"  # of runs that are not full
 FIGURES = ROOT / "build" / "benchmarks.json"  # of the last run, for --from
+COMPARED_SIZES = (1, 10, 88, 1000)  # of batches, with --compare
+COMPARED_STATUS = (100_000, 50_000)  # rows, and orders a day
 PARTS = ("batches", "workers", "status", "kitchen", "cold", "audit", "frozen", "pipeline")
 EXAMPLES = """\
 examples:
@@ -199,10 +201,11 @@ def _compare(
     before = subjects.ours(server, directory / "before", "before", options.compare)
     # Shorter turns, so that other load on the machine affects both equally.
     effort = Effort(rounds=2 * effort.rounds, share=effort.share / 2)
+    pages = status.compare_status({COMPARED_STATUS: (before, ours)}, progress, effort.rounds)
     return {
         "revisions": (options.compare, "work tree"),
-        "workers": compare.compare_workers(before, ours, effort, progress),
-        "status": compare.compare_pages(before, ours, effort, progress),
+        "workers": batches.measure_batches(before, ours, effort, progress, COMPARED_SIZES),
+        "status": pages[COMPARED_STATUS],
         "cold": cold.measure_cold_starts(before, ours, progress, times=3 if options.quick else 15),
     }
 

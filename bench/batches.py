@@ -47,7 +47,10 @@ class Effort:
 def measure_batches(
     earlier: Subject, ours: Subject, effort: Effort, report: Report, sizes: Sequence[int] = SIZES
 ) -> list[Figures]:
-    """Compare a worker of the earlier system, one of ours, and the limit, in turns."""
+    """Compare two workers in turns: one of the earlier system or of another revision, and one of ours.
+
+    Measure the limit, too, if the first is the earlier system's.
+    """
     rows = []
     with earlier.processes(earlier.worker) as (old,), ours.processes(ours.worker) as (new,):
         for name, (call, transaction) in LATENCIES.items():
@@ -56,14 +59,16 @@ def measure_batches(
                 child.do("batches", prefix=f"warm-{name[0]}", first=0, orders=20, batch=10)
             for size in sizes:
                 report(f"One worker, batches of {size}, DynamoDB at {name}")
+                orders = effort.orders(max(OUR_ORDERS, size * OUR_BATCHES), size)
+                few = effort.orders(max(EARLIER_ORDERS, size * EARLIER_BATCHES), size)
                 rounds = []
                 for _ in range(effort.rounds):
-                    orders = effort.orders(max(EARLIER_ORDERS, size * EARLIER_BATCHES), size)
-                    before = run(earlier, [old], orders, size)
-                    now, limit = run_with_limit(
-                        ours, new, effort.orders(max(OUR_ORDERS, size * OUR_BATCHES), size), size
-                    )
-                    rounds.append({"earlier": before, "ours": now, "limit": limit})
+                    figures = {"earlier": run(earlier, [old], orders if earlier.is_ours else few, size)}
+                    if earlier.is_ours:
+                        figures["ours"] = run(ours, [new], orders, size)
+                    else:
+                        figures["ours"], figures["limit"] = run_with_limit(ours, new, orders, size)
+                    rounds.append(figures)
                 rows.append({"latency": name, "batch": size, **compared(rounds)})
     return rows
 
