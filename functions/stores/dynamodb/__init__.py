@@ -1,1 +1,1 @@
-"""DynamoDB: the projection of what MySQL has, one module per kind of item."""
+"""DynamoDB: the projection of MySQL's orders and counters, one module per kind of item."""

@@ -68,8 +68,8 @@ class Column:
     type: str
     length: int | None  # characters of text
     is_required: bool  # in an INSERT
-    is_counting: bool  # AUTO_INCREMENT
-    is_computed: bool
+    is_auto_increment: bool
+    is_generated: bool
 
 
 def check(cursor: Cursor, run: Callable[[], None], *, is_new: bool) -> None:
@@ -142,13 +142,13 @@ def _shape(columns: Sequence[Column]) -> Iterator[str]:
 
 def _problem(column: Column, types: set[str]) -> str | None:
     """Return the problem of a column in which orders have values, if there is one."""
-    if column.is_computed:
+    if column.is_generated:
         return "is generated, while orders bring a value of their own"
     if column.type not in types:
         return f"is of type {column.type.upper()}, which does not hold every order's value"
     if column.name == "item" and (column.length or 0) > MAX_ITEM:
         return f"is longer than the {MAX_ITEM} characters that an index can hold"
-    if column.name == "id" and not column.is_counting:
+    if column.name == "id" and not column.is_auto_increment:
         return "is not AUTO_INCREMENT"
     return None
 
@@ -265,13 +265,13 @@ def _columns(cursor: Cursor, table: str) -> list[Column]:
     )
     columns = []
     for name, kind, length, is_nullable, default, extra in found:
-        is_counting = "auto_increment" in extra.lower()
-        is_computed = "GENERATED" in extra.upper().split()  # and not DEFAULT_GENERATED
+        is_auto_increment = "auto_increment" in extra.lower()
+        is_generated = "GENERATED" in extra.upper().split()  # and not DEFAULT_GENERATED
         # An ENUM's default is its first value.
         has_value = (
-            default is not None or is_nullable == "YES" or kind == "enum" or is_counting or is_computed
+            default is not None or is_nullable == "YES" or kind == "enum" or is_auto_increment or is_generated
         )
-        columns.append(Column(name.lower(), kind, length, not has_value, is_counting, is_computed))
+        columns.append(Column(name.lower(), kind, length, not has_value, is_auto_increment, is_generated))
     return columns
 
 
