@@ -52,7 +52,7 @@ def test_an_order_under_a_used_id_is_reported_and_recorded_once_it_has_another_i
     assert (cafe.ordered(item), len(cafe.rows("SELECT id FROM orders WHERE item = %s", item))) == (1, 1)
 
     edit = ("dlq", "edit", message_id, "--yes", "--json", "--order-id")
-    eventually(lambda: f"The orderId {taken_id} is taken" in operator(*edit, taken_id).stderr)
+    eventually(lambda: f"The orderId {taken_id} is in use" in operator(*edit, taken_id).stderr)
     result = eventually(lambda: found if (found := operator(*edit, free_id)).exit_code == 0 else None)
     assert json.loads(result.stdout)["order_id"] == free_id
     eventually(lambda: cafe.is_recorded(free_id))
