@@ -100,7 +100,7 @@ def _copy(copied: Copied, left: Callable[[], float], rewrite: datetime | None) -
         try:
             copied.rows[copies.key(day)] = _write(day, left)
         except TimeIsUpError:
-            # The next run has more time, unless the file had more than half of this run.
+            # The next run has more time for the file, unless it already had more than half of a run.
             if rest > whole / 2:
                 raise
             copied.left.append(copies.key(day))

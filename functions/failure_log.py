@@ -13,15 +13,15 @@ from orders.message import Received, Rejected
 FAILED_ORDERS = "FailedOrders"
 CONFLICTING_ORDERS = "ConflictingOrders"
 MALFORMED_MESSAGES = "MalformedMessages"
-VISIBILITY_PER_TIMEOUT = 6  # the queue's visibility timeout, in timeouts of the function, at least
+VISIBILITY_PER_TIMEOUT = 6  # the queue's visibility timeout is at least 6 timeouts of the function
 
 
 class FailureLog:
-    """Log of a batch's failures, each order of which is counted in a metric once.
+    """Logs the failures of a batch, and counts each failed order in a metric once.
 
     An order is counted at its first reported failure. A message whose failure was reported is received again
     within seconds. If all its earlier receives ended in a crash or a timeout, it was hidden for the queue's
-    whole visibility timeout each time, and its failure is still to be counted.
+    whole visibility timeout each time, and its failure has not been counted yet.
     """
 
     def __init__(self, records: Iterable[Mapping[str, Any]], context: Any) -> None:
@@ -41,7 +41,7 @@ class FailureLog:
         log("ERROR", "Message rejected", **about, **counted)
 
     def failed(self, message: Received, reason: str) -> None:
-        """Log an order that is not in both stores; count a conflict apart, since no store is at fault."""
+        """Log an order that is not in both stores; a conflict has its own metric: no store is at fault."""
         order = message.order
         identity = (order.order_id, *order.contents)
         counted = {}

@@ -48,7 +48,7 @@ class MasterLogin:
         return Login(login.host, login.port, values["username"], values["password"], login.database)
 
     def forget(self) -> None:
-        """Fetch both secrets again, since RDS rotates the master user's password."""
+        """Fetch both secrets again at the next use: RDS rotates the master user's password."""
         self.master.forget()
         self.application.forget()
 
@@ -82,7 +82,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _bring_up_to_date(
     mysql: MySql, application: LoginSecret, status: LoginSecret, menu: Mapping[str, Decimal], context: Any
 ) -> dict[str, Any]:
-    """Apply all missing changes; return the names of the applied migrations."""
+    """Apply all missing changes; return the applied migrations and the menu's items, by name."""
     zone = environment.time_zone()
     applied = migrations.migrate(mysql, migrations.read(MIGRATIONS))
     users.set_up_worker(mysql, application.get())

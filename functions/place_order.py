@@ -56,9 +56,9 @@ def handler(event: dict[str, Any], context: object) -> HttpResponse:
 
 
 def _tracking(order: OrderRequest, order_id: str) -> dict[str, str]:
-    """Return the address of the customer's page.
+    """Return the field with the address of the customer's page, if there is one.
 
-    A caller's own id gets none: it may belong to another order, or be guessed.
+    An order whose id the caller chose gets none: the id may belong to another order, or be guessed.
     """
     if order.fields.order_id is not None:
         return {}
@@ -74,7 +74,7 @@ def _tracking(order: OrderRequest, order_id: str) -> dict[str, str]:
 def _has_api_key(event: dict[str, Any]) -> bool:
     """Return whether the request has the API key; False if the stack has none.
 
-    API Gateway checks the key too, but only after the deploy that introduces it has reached it.
+    API Gateway also checks the key, but the deploy that introduces it updates this function earlier.
     """
     sha256 = environment.orders_api_key_sha256()
     return sha256 is not None and has_secret(event, "x-api-key", sha256)

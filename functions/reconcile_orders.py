@@ -166,7 +166,7 @@ Work = Callable[[Reconciler, Callable[[], float], Outcome], None]
 
 
 def _run(work: Work, left: Callable[[], float], asked_by: str) -> dict[str, Any]:
-    """Compare, sweep the dead letters even if that failed, and save the results."""
+    """Compare and save the result, then sweep the dead letters, even if the comparison failed."""
     outcome = Outcome()
     clock = Clock(left=lambda: left() - SWEEP)
     reconciler = Reconciler(database(), projection(), environment.time_zone(), clock)
@@ -215,7 +215,7 @@ def _audit(reconciler: Reconciler, left: Callable[[], float], outcome: Outcome) 
     outcome.corrected = dict(found.corrected)
     outcome.drift = max(outcome.drift, found.drift)
     outcome.bad_rows |= dict.fromkeys(found.bad_rows, "no item, or no quantity")
-    # Before the comparison, to which a new correction would be drift.
+    # Before the comparison, which would report a new correction as drift.
     names = [name for name in found.corrected if counters.is_projected(name)]
     projection().write([], database().counted(names))
     reconciler.compare_all_counters(outcome)
@@ -292,7 +292,7 @@ def _sweep(left: Callable[[], float]) -> SweepResult:
 
 
 def _publish_oldest_waiting() -> None:
-    """Publish as a metric for how many seconds the oldest order that is not ready has waited, also 0."""
+    """Publish the metric of how many seconds the oldest order that is not ready has waited; 0 without one."""
     now = datetime.now(UTC)
     try:
         sent_at = Screens(mysql()).oldest_waiting(Cutoffs.of(now, environment.open_hours()))

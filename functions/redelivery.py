@@ -27,7 +27,7 @@ def back_off(
     """Set the visibility of the messages that failed, in the time that the invocation has left.
 
     If that fails, it is logged, and a message is received again after the queue's own visibility timeout.
-    `reasons` has the failed messages by their ids; `received` is the time of the batch by `time.monotonic`.
+    `reasons` is by message id; the batch was `received` at that time of `time.monotonic`.
     """
     failed = [record for record in records if record["messageId"] in reasons]
     if not failed:

@@ -123,7 +123,7 @@ def _change(event: dict[str, Any], who: Caller) -> HttpResponse:
     try:
         body = body_text(event)
     except ValueError:
-        body = ""  # invalid JSON as well
+        body = ""  # which `change.parse` refuses, since it is not JSON
     headers = (header(event, "if-match"), header(event, "idempotency-key"))
     request = change.parse(_order_id(event), body, *headers, actor=who.name, role=who.role)
     changed = change.change(OrderChanges(mysql()), request)

@@ -27,7 +27,7 @@ ORIGIN_HEADER = "x-origin-secret"
 RESOURCE = "cafe"
 READ_STATUS, WORK_ON_ORDERS = f"{RESOURCE}/status.read", f"{RESOURCE}/orders.staff"
 SCOPES = {READ_STATUS: "Read the order status", WORK_ON_ORDERS: "See orders, and change their states"}
-# Lifetime of a stolen access token; pages refresh theirs before it expires.
+# Lifetime of an access token, even of a stolen one; pages refresh theirs before it expires.
 ACCESS_MINUTES = 15
 # A tablet in the kitchen stays signed in for a year; `cafe staff remove` revokes its session.
 STATUS_REFRESH_DAYS, STAFF_REFRESH_DAYS = 30, 365

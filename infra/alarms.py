@@ -22,8 +22,8 @@ MINUTE = 60  # seconds
 EVALUATED, BREACHING = 5, 2
 NAMESPACE = "CafeOrders"  # of the functions' own metrics
 GIGABYTE = 1024**3
-# Of the setting databaseStorage. RDS enlarges the storage once 10 percent have been free for five minutes, so
-# half of that is reached only at the storage's limit, or if it fills faster than it grows.
+# Of the setting databaseStorage. RDS enlarges the storage once less than 10 percent has been free for five
+# minutes, so half of that is reached only at the storage's limit, or if it fills faster than it grows.
 MIN_FREE_STORAGE = 0.05
 MAX_CPU = 80  # percent
 

@@ -35,7 +35,7 @@ GATEWAY_RESPONSES = {
     "INVALID_API_KEY": ("403", "Orders require an API key: send it as x-api-key."),
     "THROTTLED": ("429", "Too many requests: try again in a second."),
 }
-# Bytes. API Gateway compresses no smaller response, and decompresses no smaller request, such as an order.
+# Bytes of the smallest body that API Gateway compresses in a response, or decompresses in a request.
 MIN_COMPRESSION_SIZE = 0
 # Concurrent requests to public paths that read the database. Together they use at most 12 of the 20
 # connections of the user `cafe_status`, and leave the others to the order status.

@@ -15,7 +15,7 @@ from pathlib import Path
 import pulumi
 
 FUNCTIONS = Path(__file__).parent.parent / "functions"
-# Packages that our modules import and Lambda's Python runtime lacks; it contains botocore.
+# Packages that our modules import and Lambda's Python runtime lacks, unlike botocore.
 VENDORED = ("pymysql",)
 MODELS = FUNCTIONS / "models"
 CLIENT = re.compile(r'aws\.client\(\s*"(\w+)"')  # creates the client of a service

@@ -72,7 +72,7 @@ class Use:
 class Bill:
     """A month's amounts, by cause."""
 
-    at_rest: Amounts
+    at_rest: Amounts  # of an idle stack
     order: Amounts  # of one order
     screen: Amounts  # of one screen
     use: Use

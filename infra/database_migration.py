@@ -25,7 +25,7 @@ class SchemaArgs:
     migrate: Function
     migrations: Files
     menu: Mapping[str, Decimal]
-    time_zone: str  # of the daily counters, which a change of it recounts
+    time_zone: str  # in which orders are counted by day; a change recounts them
     database: Database
 
     @classmethod

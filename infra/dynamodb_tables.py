@@ -55,7 +55,7 @@ class Tables(pulumi.ComponentResource):
 
     @property
     def arns(self) -> list[pulumi.Output[str]]:
-        """ARNs of the tables that functions in the VPC use; PlaceOrder, which uses the other, is outside."""
+        """ARNs of the tables that functions in the VPC use; only PlaceOrder, outside it, uses the other."""
         return [self.orders.arn, self.menu.arn, self.metrics.arn]
 
     def _table(

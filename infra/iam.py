@@ -136,7 +136,7 @@ def assumed_by(service: str) -> str:
 def grant(
     principal: Statement, actions: Sequence[str], resource: pulumi.Input[str], **conditions: Any
 ) -> Statement:
-    """In a resource policy: allow a principal actions on the resource.
+    """In a resource policy: allow a principal to perform actions on the resource.
 
     Parameters
     ----------

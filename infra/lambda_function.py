@@ -19,7 +19,7 @@ class FunctionArgs:
     # Code
     handler: str  # module in `functions/` with the function `handler`
     files: archives.Files
-    runtime: str
+    runtime: str  # such as `python3.13`; the setting `pythonRuntime`
 
     # Environment and permissions
     environment: Mapping[str, pulumi.Input[str]]

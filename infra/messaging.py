@@ -12,7 +12,7 @@ from infra import iam
 from infra.settings import Settings
 
 MAX_RETENTION = 14 * 24 * 60 * 60  # seconds; the limit of SQS
-MAX_DELAYS = (12, 72)  # seconds after the first and the second receive (functions/orders/backoff.py)
+MAX_DELAYS = (12, 72)  # seconds after the first and second receive, at most (orders/backoff.py)
 VISIBILITY_PER_TIMEOUT = 6  # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 
 

@@ -1,4 +1,4 @@
-"""The outputs of the stack, for `cafe`, tests and other programs: their names are part of each release."""
+"""The outputs of the stack: `cafe`, tests and other programs rely on their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The pages in a private bucket, and the CloudFront distribution for them and for the API."""
+"""The pages in a private bucket, and the CloudFront distribution for them and for the API.
+
+`web_files.py` has the files and their headers, such as the Content-Security-Policy.
+"""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ RECONCILE_RUNS = {
     "ReconcileOrders": Run(rate="rate(1 minute)"),
     "AuditOrders": Run(rate="rate(1 hour)", event={"command": "full", "source": "aws.events"}),
 }
-# A run also writes the days that a failed one missed, long before a copy is a day late.
+# Each run also writes the days that a failed one missed, so that a failure makes no copy a day late.
 BACKUP_RUNS = {"BackupOrders": Run(rate="rate(6 hours)")}
 
 

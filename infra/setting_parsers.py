@@ -64,7 +64,7 @@ _EMAIL = re.compile(
 MAX_EMAIL = 128
 # Daily limit of e-mails that Cognito sends without SES (the same page), so that one deploy can invite all
 MAX_USERS = 50
-# They are part of the code of a CloudFront function, which is limited to 10 kB.
+# Networks are part of the code of a CloudFront function, which is limited to 10 kB.
 MAX_NETWORKS = 50
 # The name of a manual snapshot, of an automated backup or of AWS Backup, or the ARN of a shared snapshot
 _SNAPSHOT = re.compile(

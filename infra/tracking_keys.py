@@ -29,7 +29,7 @@ class TrackingKeysArgs:
 class TrackingKeys(pulumi.ComponentResource):
     """A secret with the current and the previous key: `{"current": "2", "keys": {"1": "…", "2": "…"}}`.
 
-    Keys have their number in their logical name, so that raising it keeps the current key as the previous.
+    A key's logical name has its number: when that is raised, the current key is kept as the previous one.
     """
 
     secret: aws.secretsmanager.Secret

@@ -1,4 +1,4 @@
-"""The pages' files, by their paths in URLs."""
+"""The pages' files, by their paths in URLs, and their headers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def cache_control(suffix: str) -> str:
 
 
 def files(directory: Path = WEB) -> dict[str, Path]:
-    """Return the files by their keys, which is the name with its suffix, or without `.html`.
+    """Return the files by their keys: the file name, without the suffix `.html`.
 
     Raises
     ------

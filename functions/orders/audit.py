@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from orders import counters
 from orders.counters import HOURS_KEPT, Group
 
-# Counter with the time zone of the days in its name, and since when days are counted by it as its value.
+# Prefix of the counter that names the time zone of days; its value is the second since which that applies.
 TIME_ZONE = "TIME_ZONE#"
-# Functions that started before a change of the time zone may count by the old one for so long.
+# Functions that started before a change of the time zone may use the old one for this long.
 CHANGE_LASTS = timedelta(hours=2)
 
 

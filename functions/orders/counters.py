@@ -140,7 +140,7 @@ def is_local(name: str) -> bool:
 def expires_at(name: str, zone: tzinfo) -> datetime | None:
     """Return when a counter of an hour or a quarter expires; None for counters that never do.
 
-    It depends on the name alone, so that counting, projecting, comparing and pruning agree.
+    It depends on name and time zone alone, so that counting, projecting, comparing and pruning agree.
     """
     if not (match := EXPIRING.fullmatch(name)):
         return None

@@ -1,4 +1,7 @@
-"""Errors and reasons that stores, domain and handlers share."""
+"""Errors and reasons that stores, domain and handlers share.
+
+The texts of responses to invalid requests are in `order.py`, `request.py` and `change.py`.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ class SchemaError(Exception):
 
 
 class Refused(str):
-    """Reason why a message or order is refused for good, independent of others."""
+    """Reason that concerns one message or order alone: neither a store nor another order is the cause."""
 
     __slots__ = ()
 
@@ -31,7 +34,7 @@ class Conflict(Refused):
 
 
 class Defect(Refused):
-    """Location where our code failed on one order; the next release may fix it."""
+    """Location where our code failed on one order; not final, since the next release may fix it."""
 
     __slots__ = ()
 

@@ -28,7 +28,7 @@ def exact(text: str) -> int | Decimal | NumberText:
     """Return the value of a JSON number if DynamoDB can hold it, else the number as it was written.
 
     A `Decimal` keeps trailing zeros (`1.10`) up to `MAX_DIGITS` digits. Exponents are never expanded, so that
-    no `text` makes a longer number.
+    a short text such as `1e999999` does not become a huge number.
     """
     if len(text) <= MAX_DIGITS and text.isdigit():
         return int(text)

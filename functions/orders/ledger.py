@@ -53,7 +53,7 @@ class Ledger:
     def record(self, orders: Mapping[str, Order]) -> Failures:
         """Record orders by any unique key, such as a message id.
 
-        Of several with the same order id the first stands, and one with other content is a conflict. Return
+        Of several with the same order id the first is kept, and one with other content is a conflict. Return
         the reason for each order that is not in both stores, by its key.
         """
         first = {order.order_id: order for order in reversed(list(orders.values()))}

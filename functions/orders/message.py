@@ -15,7 +15,7 @@ from orders.times import OrderTime, TimeError, order_time
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An order and the message that brought it."""
+    """An order, and the id of the message that contains it."""
 
     message_id: str
     order: Order

@@ -19,16 +19,17 @@ from orders.order import Order
 from orders.sync import RdsOrders
 
 PAGE = 1000  # rows
-# A worker may take so long from the commit to the projection; an order that is missing later is drift.
+# A worker may take this long from the commit to the projection; an order that is missing later is drift.
 GRACE = timedelta(seconds=5)
-# A transaction may commit so much later than its number, including differences between clocks.
+# A transaction may commit this long after the time in its number, including differences between clocks.
 OVERLAP = timedelta(minutes=2)
 # A function that read an order before a move may put its old version until the function ends.
 CHANGES_OVERLAP = timedelta(minutes=16)
 FIRST = timedelta(minutes=10)  # the period that the first run compares
 TIME_IS_UP = "Time was up; the next run continues."
 
-Position = tuple[int, int]  # of a row: the number of its transaction, or 0 in the order of ids, and its id
+# Of a row: the number of the transaction that recorded it (0 if rows are sorted by id alone), and its id.
+Position = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """Ids of orders of which the projection is ahead, after the database was restored from a backup."""
+    """Ids of orders that a database restored from a backup lacks, or has in an older state than DynamoDB."""
 
     missing: Sequence[str]  # orders that the database lacks
     older: Sequence[str]  # orders with an older state in the database

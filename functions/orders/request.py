@@ -1,4 +1,7 @@
-"""Parse an HTTP request to place an order, and make the message to publish."""
+"""Parse an HTTP request to place an order, and make the message to publish.
+
+`order.py` validates the order's fields; this module, what only HTTP has.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ KEY_REUSED = (
 
 
 class TooLargeError(ValueError):
-    """The request's body is larger than any order."""
+    """The request's body is larger than the limit."""
 
 
 class KeyReusedError(ValueError):

@@ -17,7 +17,7 @@ READY_FOR = timedelta(minutes=10)  # staff may be too busy to mark orders as col
 RECENT_FOR = timedelta(minutes=30)
 DELAYED_AFTER = timedelta(minutes=30)  # from sending to recording
 TRACKED_FOR = timedelta(hours=2)  # after an order was closed
-MEDIAN_OF, MEDIAN_FROM = 20, 5  # orders
+MEDIAN_OF, MEDIAN_FROM = 20, 5  # latest orders of which the median is taken, and how many it needs
 
 Listed = tuple[Order, Change | None]  # an order and its latest change
 

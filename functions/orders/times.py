@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-# A sender's clock may be so far ahead of SQS's. Without a limit, one wrong clock or one import would top
-# every list of latest orders for years. Both times stay with the message, so every receive decides alike.
+# A sender's clock may be this far ahead of SQS's. Without a limit, one order with a wrong time would be the
+# latest one for years. Both times stay with the message, so every receive has the same result.
 MAX_AHEAD = timedelta(minutes=5)
-# Room for time zones, and for the weeks for which counters of hours are kept. Until it is widened, a table
-# refuses times from 2038 on.
+# Times of orders. Both leave room for time zones, and for the weeks for which counters of hours are kept.
+# Until a table of an earlier release is widened, it refuses times from 2038 on.
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 LATEST = datetime(9999, 12, 1, tzinfo=UTC)
 NO_TIME = "The message has no valid time of sending."

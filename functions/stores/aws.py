@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
 SERVICES = ["dynamodb", "s3", "secretsmanager", "sns", "sqs"]
-# Shortened service models for botocore (`scripts/models.py`); parsing them takes most of a client's start.
+# Shortened service models for botocore (`scripts/models.py`); creating a client mostly parses them.
 MODELS = Path(__file__).parents[1] / "models"
 CONNECTIONS = 16  # of a client; as many calls run in parallel
 

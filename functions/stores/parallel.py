@@ -13,8 +13,8 @@ R = TypeVar("R")
 def call_in_parallel(threads: Executor, call: Callable[[T], R], arguments: Iterable[T]) -> list[R]:
     """Make a call with each argument in parallel, and return the results in order.
 
-    After an error no call starts, and the error is raised when none is running: Lambda would resume it in the
-    next invocation.
+    After an error no further call starts, and the error is raised once none is running: Lambda would freeze
+    a running call, and resume it in the next invocation.
     """
     errors: list[Exception] = []
 
@@ -33,5 +33,5 @@ def call_in_parallel(threads: Executor, call: Callable[[T], R], arguments: Itera
 
 
 def batches(some: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Split a sequence into batches of at most a size."""
+    """Split a sequence into batches of at most `size` elements."""
     return (some[start : start + size] for start in range(0, len(some), size))

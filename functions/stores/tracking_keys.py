@@ -10,8 +10,8 @@ from orders.errors import StoreUnavailableError
 from stores import aws
 from stores.secret import Secret
 
-# Seconds after which the secret is fetched again, for an unknown key or after a failure: strangers can invent
-# names of keys, and not every order may wait for an unavailable secret.
+# Seconds between two fetches of the secret, at least. An unknown key or a failure causes the next one, but
+# strangers can invent names of keys, and an unavailable secret must not delay every order.
 REFETCH = 60.0
 
 

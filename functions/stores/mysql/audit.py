@@ -87,8 +87,8 @@ def _snapshot(cursor: Cursor, tally: Tally, since: datetime, left: Callable[[], 
 def sum_groups(cursor: Cursor, after: int, upto: int, since: datetime) -> list[Group]:
     """Sum the counted rows of a range of ids, by item and by quarter of an hour.
 
-    Rows before `since` are summed by each alone: nothing older is counted per item and hour, and there would
-    be nearly as many groups as rows.
+    Rows before `since` are summed once by item and once by quarter: nothing older is counted per item and
+    hour, and by both there would be nearly as many groups as rows.
     """
     # The length distinguishes items that differ only in trailing spaces, which the collation ignores.
     item, length = "item", "CHAR_LENGTH(item)"

@@ -57,7 +57,7 @@ class MySql:
     def __init__(
         self,
         login: LoginSource,
-        timeout: float = 8,  # seconds of a connect, a read or a write; no retry starts later, or after 8
+        timeout: float = 8,  # seconds of a read or a write; and until the last retry starts, 8 at most
         client_flag: int = 0,  # flags of the protocol, such as `CLIENT.MULTI_STATEMENTS`
         idle: int = IDLE,  # seconds after which the server ends an idle session
     ) -> None:

@@ -20,10 +20,10 @@ from orders.times import EARLIEST, LATEST
 from stores.mysql import counters, events
 from stores.mysql.connection import MySql, naive
 
-# Legacy rows may lack an item or a quantity. The collation pads, so that only spaces equal an empty text.
+# Legacy rows may lack an item or a quantity. The collation pads: a text of spaces equals an empty one.
 IS_COUNTED = "order_id <> '' AND item <> '' AND quantity IS NOT NULL"
-NUMBER_BITS = 31
-IDS_USED_UP = 1467
+NUMBER_BITS = 31  # random bits of a recording number
+IDS_USED_UP = 1467  # MySQL's error ER_AUTOINC_READ_FAILED
 CONTENTS = "order_id, created_at, item, quantity, customer_name, attributes"
 COLUMNS = f"{CONTENTS}, id, state, state_version, state_at, ready_at"
 
@@ -118,7 +118,7 @@ def _select(cursor: Cursor, order_ids: Sequence[str]) -> dict[str, tuple[Order |
     found: dict[str, tuple[Order | None, int | None]] = {}
     for *row, recorded_in in cursor:
         order = order_in(row)
-        # The unique index pads: a legacy row may have the id with trailing spaces.
+        # The collation of the unique index pads: a legacy row may have the id with trailing spaces.
         found[row[0].rstrip(" ")] = order if isinstance(order, Order) else None, recorded_in
     return found
 

@@ -7,7 +7,7 @@ from pymysql.cursors import Cursor
 from stores.mysql.connection import MySql
 from stores.mysql.login import Login
 
-# Of the 60 of the smallest instance, so that readers of the page do not keep the worker from connecting.
+# Of the 60 connections of the smallest instance, so that readers of the page leave some to the worker.
 STATUS_CONNECTIONS = 20
 
 
