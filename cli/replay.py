@@ -1,4 +1,4 @@
-"""Sending the orders of a period again, each under its own id and time, so that it is counted once."""
+"""Sending the orders of a period again, each with its own id and time, so that it is counted once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Checks of one order on its way through the whole system.
 
-It stays in the stack's counts. It is marked as a test, so that no screen shows it, and cancelled in the end.
-Other orders may arrive at the same time.
+The order stays in the stack's counts. It is marked as a test, so that no screen shows it, and is cancelled at
+the end. Other orders may arrive at the same time.
 """
 
 import json
@@ -31,9 +31,9 @@ from orders.states import State
 
 TITLE = "<title>Cafe orders</title>"
 QUANTITY = 2  # not 1, so that pieces and orders differ
-# Seconds until the queue is empty: its numbers are approximate, and others may use it.
+# Seconds to wait for an empty queue: its numbers are approximate, and other orders may arrive.
 GRACE = 2.0
-MIN_READ_TIMEOUT = 5  # seconds for a statement after the time of all checks
+MIN_READ_TIMEOUT = 5  # seconds for a statement, even if the time of all checks is up
 LOG_TIMEOUT = 10.0  # seconds until the line of a recorded order is in CloudWatch
 CLOCK_SKEW = 300_000  # milliseconds by which this machine's clock may be ahead of AWS's
 
@@ -155,7 +155,7 @@ class Verification:
         return left if waiting else "the queue is empty"
 
     def _is_recorded(self, order_id: str) -> bool:
-        """Return whether both stores have the order; `Orders` is written last."""
+        """Return whether both stores have the order; DynamoDB is written after MySQL."""
         found = self._clients.dynamodb.get_item(
             TableName=self._stack.output("orders_table"),
             Key={"orderId": {"S": order_id}},
@@ -180,7 +180,7 @@ class Verification:
         return self._poll(lambda: self._row_in_status(order_id))
 
     def _row_in_database(self, order_id: str, database: Database) -> str:
-        # A locked table blocks a statement: no longer than the checks have, but some seconds at least.
+        # A locked table blocks a statement: wait for the time that the checks have left, or a few seconds.
         left = self._started + self._timeout - time.monotonic()
         connection = connect(database, read_timeout=max(MIN_READ_TIMEOUT, round(left)))
 

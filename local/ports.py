@@ -1,10 +1,12 @@
-"""Choice of TCP ports."""
+"""The TCP ports of the local stack."""
 
 from __future__ import annotations
 
 import socket
 
 from local.errors import LocalError
+
+DEFAULT_PORT = 4566  # of the stack; the database's is any free one
 
 
 def choose(requested: int, option: str) -> int:

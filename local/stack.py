@@ -41,7 +41,6 @@ from local.watchdog import Watchdog
 
 ROOT = Path(__file__).parent.parent
 DEFAULT_DIRECTORY = ROOT / ".local"
-DEFAULT_PORT = 4566
 STOP_TIMEOUT = 60.0  # seconds
 
 
@@ -50,7 +49,7 @@ class Options:
     """Options of a run; port 0 is any free one."""
 
     directory: Path = DEFAULT_DIRECTORY
-    port: int = DEFAULT_PORT
+    port: int = ports.DEFAULT_PORT
     database_port: int = 0
     database_server: Engine = Engine.MARIADB
     program: Path = ROOT  # directory of the Pulumi project

@@ -9,7 +9,7 @@ import typer
 
 from cli.options import Directory, text
 from cli.terminal import note, say
-from local import stack
+from local import ports, stack
 from local.database.engine import Engine
 from local.display import Display
 from local.errors import LocalError
@@ -26,7 +26,7 @@ def start(
     port: Annotated[
         int,
         typer.Option(min=0, max=MAX_PORT, help="Port of everything but the database; 0 is any free one."),
-    ] = stack.DEFAULT_PORT,
+    ] = ports.DEFAULT_PORT,
     database_port: Annotated[
         int, typer.Option(min=0, max=MAX_PORT, help="Port of the database; 0 is any free one.")
     ] = 0,

@@ -58,7 +58,7 @@ def replay_command(
     ] = "queue",
     yes: Yes = False,
 ) -> None:
-    """Send the orders of a period again, each under its own id and time; the worker counts none twice.
+    """Send the orders of a period again, each with its own id and time; the worker counts none twice.
 
     Use it to rebuild another consumer of the orders, or to repair data after a bug; `--source dynamodb`
     restores rows that a restored database lacks. Exit code 1: not all could be sent.

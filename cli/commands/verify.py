@@ -30,7 +30,7 @@ def verify_command(
 
     The API accepts it, the worker takes it from the queue, its row is in RDS, both counters grow, the worker
     logs it, the kitchen can move it, and the page is served. The order is a test: no screen shows it, and it
-    is cancelled in the end; it stays in the stack's counts. Exit code 1: a check failed.
+    is cancelled at the end; it stays in the stack's counts. Exit code 1: a check failed.
     """
     from cli import http, verify
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Correction:
-    """A dead letter that is corrected; `recorded` reads the orders that are recorded under ids."""
+    """A dead letter that is corrected; `recorded` reads the recorded orders with these ids."""
 
     message: Message
     state: State
@@ -25,8 +25,8 @@ class Correction:
     def apply(self, text: str, order_id: str | None = None) -> Message:
         """Return the message with a corrected order; see `Message.corrected`.
 
-        Raises InvalidOrderError if the order is invalid or must not have its id, OperationError without
-        DynamoDB.
+        Raises InvalidOrderError if the order is invalid or must not have its id, OperationError if
+        DynamoDB is unavailable.
         """
         corrected = self.message.corrected(text, order_id)
         assert corrected.order is not None  # noqa: S101 - else it raises
@@ -42,7 +42,7 @@ class Correction:
         clash = conflict(replace(order, order_id=ours), mine) if mine else None
         if order.order_id == ours:
             return f"{clash}: give it another id, such as {self._free_id()}." if clash else None
-        # The order may be recorded under its id, or known by it elsewhere.
+        # The order may be recorded with its id, or known by it elsewhere.
         has_an_id = self.message.own_id is not None or self.message.order is not None
         if has_an_id and self.state.kind is not Kind.CONFLICTING and clash is None:
             return f"The orderId must stay {ours}: another id is another order."

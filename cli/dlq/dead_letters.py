@@ -80,7 +80,7 @@ class DeadLetters:
         new_ids: bool = False,
         advance: Advance = lambda _number: None,
     ) -> Moved:
-        """Send messages to the queue again, each under its identity and time, and delete them here.
+        """Send messages to the queue again, each with its identity and time, and delete them here.
 
         Messages without a valid order, and those for which `conflicts` returns a reason, are left here. With
         `everything` they are sent unchanged, and with `new_ids` conflicting orders are sent under another id.
@@ -125,11 +125,11 @@ class DeadLetters:
         purged = Purged()
         with aws.translated_errors(), scanning(self.sqs, self.url, self.stop, hold=queues.LONG_HOLD) as scan:
             for batch in scan.batches():
-                doomed = [message for message in batch if message.message_id in chosen]
-                failures = scan.delete(doomed)
-                purged.deleted += len(doomed) - len(failures)
+                matching = [message for message in batch if message.message_id in chosen]
+                failures = scan.delete(matching)
+                purged.deleted += len(matching) - len(failures)
                 purged.failures |= failures
-                advance(len(doomed))
+                advance(len(matching))
                 if purged.deleted + len(purged.failures) == len(chosen):
                     break
         purged.interrupted = self.stop.is_set()
@@ -166,7 +166,7 @@ class Listing:
 
     messages: list[Message]
     complete: bool  # whether these are all visible messages
-    held_by_others: int  # all the time, as SQS estimates it
+    held_by_others: int  # messages that stayed invisible throughout, as SQS estimates
 
 
 @dataclass(kw_only=True)
@@ -178,7 +178,7 @@ class Moved:
     failures: dict[str, str] = field(default_factory=dict)  # refused by the queue, and still here
     undeleted: dict[str, str] = field(default_factory=dict)  # sent, and still here; they are counted once
     problem: str | None = None  # why the redrive ended early
-    held_by_others: int = 0  # all the time, as SQS estimates it
+    held_by_others: int = 0  # messages that stayed invisible throughout, as SQS estimates
     interrupted: bool = False
     seconds: float = 0.0
 
@@ -208,7 +208,7 @@ def _choose(
         except OperationError:
             if new_ids:
                 raise
-            # The worker rejects orders that conflict.
+            # Send them unchecked: the worker rejects orders that conflict.
     if new_ids:
         messages = [m.corrected(m.text, m.dated_id) if m.message_id in clashes else m for m in messages]
         clashes = {}

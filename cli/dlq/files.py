@@ -59,7 +59,7 @@ def check(path: Path) -> None:
 
 def write(path: Path, messages: Iterable[Message]) -> None:
     """Write messages to a file that only its owner may read, completely or not at all."""
-    path = path.resolve()  # a link is kept
+    path = path.resolve()  # replace the target of a symbolic link, not the link
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -187,7 +187,7 @@ def send(
     rate: float | None = None,
     advance: Callable[[int], object] = lambda _number: None,
 ) -> Imported:
-    """Send messages to a queue, in the order of their lines, each under its identity and time."""
+    """Send messages to a queue, in the order of their lines, each with its identity and time."""
     imported = Imported()
     started = time.monotonic()
     for batch in queues.paced(sorted(messages), Pace(rate, stop)):

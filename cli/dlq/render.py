@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_BODY = 200  # characters of a body in the list
 SHORT_ID = 8  # characters of an id in a narrow terminal
-WIDE = 120  # columns from which on ids are complete
+WIDE = 120  # columns of a terminal that shows whole ids
 COLUMNS = (
     Column("Message", Kind.WHOLE),
     Column("Age", Kind.WHOLE),
@@ -30,7 +30,7 @@ COLUMNS = (
 
 
 def table(messages: list[Message], width: int, states: Mapping[str, State]) -> Table:
-    """Return a list of messages for a terminal of so many columns."""
+    """Return a list of messages for a terminal of `width` columns."""
     # The reason needs the room of a narrow terminal; the beginning of an id is enough for the commands.
     id_length = None if width >= WIDE else SHORT_ID
     lines = Table("Dead letters", COLUMNS, expand=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cli.worker_log import Failure
     from orders.order import Order
 
-LOG = timedelta(days=1)  # how far back the worker's reasons are looked for
+LOG = timedelta(days=1)  # how far back the worker's log is searched for reasons
 
 
 class Kind(StrEnum):
@@ -89,7 +89,7 @@ def conflicts(stack: Stack, clients: Clients, messages: Sequence[Message]) -> di
 
 
 def recorded(stack: Stack, clients: Clients, order_ids: Iterable[str]) -> dict[str, Order | None]:
-    """Return the orders that are recorded under ids; see `worker_log.recorded`."""
+    """Return the recorded orders with these ids; see `worker_log.recorded`."""
     return worker_log.recorded(clients.dynamodb, stack.output("orders_table"), order_ids)
 
 

@@ -42,7 +42,7 @@ def edit_command(
     queue: WhichQueue = QueueName.ORDERS,
     yes: Yes = False,
 ) -> None:
-    """Correct the order in a message in your editor, and send it again under the same time.
+    """Correct the order in a message in your editor, and send it again with the same time.
 
     Its id stays the same, unless it belongs to another order: then give it one that is not in use. The order
     is checked by the worker's rules before it is sent. Exit code 1: it still cannot be recorded, or the

@@ -70,7 +70,7 @@ def import_command(
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Send the orders of an exported, perhaps corrected, file to the worker, each under its id and time.
+    """Send the orders of an exported, perhaps corrected, file to the worker, each with its id and time.
 
     Every line is checked before the first is sent; if lines are bad, nothing is sent without `--skip-bad`.
     Orders that were sent already may be sent again: they are counted once. Exit code 1: not all lines were

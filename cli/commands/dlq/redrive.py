@@ -41,7 +41,7 @@ def redrive_command(
     ] = False,
     queue: WhichQueue = QueueName.ORDERS,
 ) -> None:
-    """Send the orders in the dead-letter queue to the worker again, each under its own id and time.
+    """Send the orders in the dead-letter queue to the worker again, each with its own id and time.
 
     A message is deleted here once the queue has it; an order that arrives twice is counted once, so Ctrl-C
     and a second run are safe. Messages without a valid order, or with the id of another order, stay. Exit

@@ -27,8 +27,8 @@ def list_command(
 ) -> None:
     """List the messages, the oldest first: age, number of receives, state of the order, and body.
 
-    A message has no valid order, or one that is recorded, whose id belongs to another order, or that could
-    not be recorded.
+    The state is that the order is recorded, has the id of another order, or could not be recorded, or that
+    the message has no valid order.
 
     The messages stay in the queue, and are visible to others again at the end. SQS counts each listing as a
     receive.
