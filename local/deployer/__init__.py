@@ -2,7 +2,7 @@
 
 from local.deployer import access, api, buckets, functions, messaging, monitoring, network, page, storage
 from local.deployer.cloud import Cloud
-from local.deployer.mocks import Deployer, DeployError
+from local.deployer.deployer import Deployer, DeployError
 
 # Importing a module registers its resource types.
 HANDLERS = (access, api, buckets, functions, messaging, monitoring, network, page, storage)

@@ -1,4 +1,4 @@
-"""Registry of the handlers of resource types and invokes; `mocks.py` refuses those without a handler."""
+"""Registry of the handlers of resource types and invokes; `deployer.py` refuses those without a handler."""
 
 from __future__ import annotations
 

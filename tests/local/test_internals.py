@@ -1,6 +1,6 @@
 """Undocumented functions of Pulumi that local mode uses, and its coverage of the provider's types.
 
-If one of the first tests fails after an update of Pulumi, adapt `local/program.py` and `mocks.py` and
+If one of the first tests fails after an update of Pulumi, adapt `local/program.py` and `deployer.py` and
 `outputs.py` in `local/deployer/`.
 """
 

@@ -1,4 +1,4 @@
-"""Pulumi's mocks that create each resource, and refuse unknown types and inputs."""
+"""Mocks of Pulumi's engine that create each resource, and refuse unknown types and inputs."""
 
 from __future__ import annotations
 
