@@ -17,11 +17,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cli.terminal import HARMFUL_CATEGORIES, JOINERS
-from cli.times import iso
 from orders.exact_json import NumberText, encode
 from orders.message import Envelope, decode, decode_twice, parse_record, time_of, unwrap
 from orders.order import ORDER_ID, InvalidOrderError, Order, OrderFields
-from orders.times import OrderTime
+from orders.times import OrderTime, iso
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -210,7 +209,7 @@ class Message:
 
 def enveloped(message_id: str, sent: datetime, text: str) -> str:
     """Return a text in an envelope like SNS's."""
-    return in_envelope(Envelope(message_id, iso(sent)), text)
+    return in_envelope(Envelope(message_id, str(iso(sent))), text)
 
 
 def _with_object(message_id: str, sent: datetime, text: str) -> str:

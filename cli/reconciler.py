@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from cli.functions import Function
-from cli.times import iso
 from orders import exact_json
+from orders.times import iso
 
 if TYPE_CHECKING:
     from cli.aws import Clients

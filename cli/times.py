@@ -46,11 +46,6 @@ def local_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
-def iso(moment: datetime) -> str:
-    """Format a time in UTC, to the millisecond, for programs."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def age(moment: datetime) -> timedelta:
     """Return the time since a moment."""
     return datetime.now(UTC) - moment

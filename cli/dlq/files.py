@@ -18,9 +18,8 @@ from cli.errors import SetUpError
 from cli.messages import Message
 from cli.queues import Outgoing
 from cli.stopping import Pace
-from cli.times import iso
 from orders.order import ORDER_ID
-from orders.times import MAX_AHEAD
+from orders.times import MAX_AHEAD, iso
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

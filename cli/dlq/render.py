@@ -11,7 +11,8 @@ from rich.text import Text
 from cli.plurals import messages
 from cli.tables import Column, Kind, Table
 from cli.terminal import plain
-from cli.times import age, duration, iso, local_time
+from cli.times import age, duration, local_time
+from orders.times import iso
 
 if TYPE_CHECKING:
     from cli.dlq.dead_letters import Moved
@@ -57,7 +58,7 @@ def document(message: Message, state: State) -> dict[str, Any]:
             "item": other.item,
             "quantity": other.quantity,
             "customer_name": other.customer_name,
-            "created_at": iso(other.created_at) if other.created_at else None,
+            "created_at": iso(other.created_at),
         }
     age_seconds = max(0, round(age(message.sent).total_seconds()))
     return found | {"age_seconds": age_seconds, "ignored_time": message.ignored_time}

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from cli import aws, times
 from cli.errors import OperationError
 from cli.terminal import plain
+from orders.times import iso
 
 POLL = 15.0  # seconds
 # Statuses of an instance or a snapshot that will not become available.
@@ -36,8 +37,8 @@ class Automated:
         """Return the period, for programs."""
         return {
             "database": self.identifier,
-            "from": times.iso(self.earliest),
-            "to": times.iso(self.latest),
+            "from": iso(self.earliest),
+            "to": iso(self.latest),
         }
 
 
@@ -52,8 +53,7 @@ class Snapshot:
 
     def document(self) -> dict[str, Any]:
         """Return the snapshot, for programs."""
-        taken_at = times.iso(self.taken_at) if self.taken_at else None
-        return asdict(self) | {"taken_at": taken_at}
+        return asdict(self) | {"taken_at": iso(self.taken_at)}
 
 
 class Backups:

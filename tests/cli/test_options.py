@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cli import times
 from cli.main import app
+from orders.times import iso
 from tests.cli.conftest import Cafe
 
 NUMBERS = (int, float, int | None, float | None)
@@ -110,7 +111,7 @@ def test_every_accepted_time_can_be_shown() -> None:
 @given(st.text() | st.datetimes(timezones=st.timezones() | st.none()).map(str))
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     found = times.parse_utc(text)
-    assert found is None or times.parse_utc(times.iso(found)) is not None
+    assert found is None or times.parse_utc(iso(found)) is not None
     try:
         moment = times.parse_local(text)
     except ValueError:
