@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tests.browser.conftest import Board
     from tests.browser.fake_site import FakeSite
 
-WARM_UP = 200  # updates until everything that is created once exists, compiled code included
-UPDATES = 200
+WARM_UP = 150  # updates until everything that is created once exists, compiled code included
+UPDATES = 150
 LOOK = 200  # milliseconds between two looks at the progress
 LEAK = 400 * UPDATES  # bytes that the heap may grow by: far below 1 kB an update
 ROWS = 5  # every update replaces one, however many there are
