@@ -154,18 +154,16 @@ class LedgerStandIn(Ledger):
         return {key: reason for key, reason in reasons.items() if reason is not None}
 
 
-def test_while_a_store_is_unavailable_orders_wait_and_only_invalid_messages_are_rejected(
-    queue: Queue, dead_letters: DeadLetters
-) -> None:
-    queue.send(*(order(f"o{n}") for n in range(95)), "poison")
+def test_while_a_store_is_unavailable_orders_wait_and_only_invalid_messages_are_rejected() -> None:
+    sqs = Sqs([*(json.dumps(order(f"o{n}")) for n in range(95)), "poison"])
     unavailable = LedgerStandIn(all="MySQL error 2003")
-    found = run(dead_letters, unavailable)
+    found = run(DeadLetters("url", client=sqs), unavailable)
     assert (found.recorded, found.waiting, found.rejected, found.left) == ([], 95, 1, 96)
     assert (found.waiting_reason, found.reason) == ("MySQL error 2003", None)
     assert found.rejected_reason == "The order must be a JSON object; this is not JSON."
     # The store is not called again for the rest, and the messages are visible again.
     assert unavailable.calls == 1
-    assert queue.visible() == 96
+    assert len(sqs.visible) == 96
 
 
 def test_an_order_that_a_store_refuses_stays_and_blocks_no_other(
@@ -178,12 +176,10 @@ def test_an_order_that_a_store_refuses_stays_and_blocks_no_other(
     assert queue.visible() == 1
 
 
-def test_conflicts_do_not_end_the_sweep_but_an_unavailable_store_does(
-    queue: Queue, dead_letters: DeadLetters
-) -> None:
-    queue.send(*(order(f"o{n}") for n in range(95)))
+def test_conflicts_do_not_end_the_sweep_but_an_unavailable_store_does() -> None:
+    sqs = Sqs([json.dumps(order(f"o{n}")) for n in range(95)])
     ledger = LedgerStandIn(all=Conflict("orderId belongs to another order"))
-    found = run(dead_letters, ledger)
+    found = run(DeadLetters("url", client=sqs), ledger)
     assert (found.conflicting, found.waiting, found.reason) == (95, 0, None)
     assert ledger.calls > 1
 
@@ -220,10 +216,11 @@ def test_the_reason_of_a_message_with_many_errors_is_short(queue: Queue, dead_le
     assert len(run(dead_letters, LedgerStandIn()).rejected_reason or "") < 1000
 
 
-def test_a_sweep_ends_in_time(queue: Queue, dead_letters: DeadLetters) -> None:
-    queue.send(*(order(f"o{n}") for n in range(95)))
+def test_a_sweep_ends_in_time() -> None:
+    sqs = Sqs([json.dumps(order(f"o{n}")) for n in range(95)])
     times = iter([1.0, -1.0])
-    assert len(run(dead_letters, LedgerStandIn(), lambda: next(times)).recorded) == 80
+    found = run(DeadLetters("url", client=sqs), LedgerStandIn(), lambda: next(times))
+    assert len(found.recorded) == 80
 
 
 class Sqs:
