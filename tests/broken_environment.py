@@ -1,6 +1,6 @@
-"""Environments in which something is wrong that does not concern this machine."""
+"""Environment variables with wrong values, none of which concerns the local stack."""
 
-# Each of these broke, or changed, a command that talks to this machine only.
+# Each of these has broken, or changed, a command that only calls this machine.
 BROKEN = {
     "ALL_PROXY": "socks5h://127.0.0.1:1",
     "HTTP_PROXY": "http://127.0.0.1:1",
@@ -48,7 +48,7 @@ BROKEN = {
     "NETRC": "/nowhere",
     "HOME": "/nowhere",
 }
-# What these mean for Python itself is not ours; the processes that a local stack consists of do without.
+# These change Python itself; the processes of a local stack ignore them.
 BROKEN_FOR_PYTHON = {
     "PYTHONSAFEPATH": "1",
     "PYTHONINSPECT": "1",

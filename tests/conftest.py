@@ -1,4 +1,4 @@
-"""Fixtures for tests of every kind, and which of them may run at the same time."""
+"""Fixtures for tests of every kind, and the order in which processes run them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xdist.remote import Producer  # type: ignore[import-untyped]
     from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
-# Nothing of what is imported and collected before the first test is garbage.
+# Nothing that is imported before the first test is garbage.
 gc.disable()
 
 pytest_plugins = [
@@ -28,7 +28,7 @@ pytest_plugins = [
     "tests.stores",
 ]
 
-# These share what takes long to make: all files of a kind in one process.
+# Kinds that share an expensive fixture: all files of a kind run in one process.
 IN_ONE_PROCESS = ("end_to_end", "engine", "program", "chaos")
 # Folders and files that use another kind's local stack; in another process they would start a second one.
 SHARING_A_STACK = {
@@ -40,7 +40,7 @@ SHARING_A_STACK = {
 
 
 class KindsSideBySide(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Gives out tests a file at a time, so that all processes end together, and some kinds as a whole."""
+    """Assigns tests by file, so that all processes end together, and some kinds as a whole."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
@@ -71,25 +71,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Pass the database server on to the programs that tests start."""
+    """Set the database server for the programs that tests start."""
     os.environ[database_engine.VARIABLE] = config.getoption("--database-server")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a database server: `make quick` leaves it out."""
+    """Mark the tests that need a database server: `make quick` leaves them out."""
     for item in items:
         if isinstance(item, pytest.Function) and "server" in item.fixturenames:
             item.add_marker("database")
 
 
 def pytest_collection_finish() -> None:
-    """Collect garbage from now on, and never look at what was imported until now."""
+    """Enable garbage collection, without the objects that were imported until now."""
     gc.freeze()
-    # Seldom: with Python's thresholds, a fifth of the time goes into looking at what stays until the end.
+    # Rarely: with Python's thresholds, it takes a fifth of the time, mostly on objects that stay.
     gc.set_threshold(20_000, 10, 50)
     gc.enable()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> KindsSideBySide:
-    """Have pytest-xdist give out tests by their kind."""
+    """Have pytest-xdist assign tests by their kind."""
     return KindsSideBySide(config, log)

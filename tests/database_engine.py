@@ -11,5 +11,5 @@ VARIABLE = "CAFE_DATABASE_SERVER"
 
 
 def chosen() -> Engine:
-    """Return the server that was chosen."""
+    """Return the chosen server."""
     return Engine(os.environ.get(VARIABLE, Engine.MARIADB))

@@ -1,6 +1,6 @@
-"""A known environment for every test and for the processes that it starts, whatever this process inherited.
+"""The same environment for every test and its child processes, whatever this process inherited.
 
-Everything else that a test needs of the environment, it sets itself.
+A test sets everything else that it needs.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# What stays of the inherited environment: where programs and temporary files are, and what steers the tests.
+# Inherited variables that stay: paths of programs and temporary files, and options of the tests.
 KEPT = frozenset({"PATH", "TMPDIR", "CI", "FAULTS_EXAMPLES"})
 KEPT_PREFIX = "PYTEST_"
 BROWSERS = "PLAYWRIGHT_BROWSERS_PATH"
 SET = {
     "LANG": "C.UTF-8",
-    # Neither UTC nor a whole number of hours: local time in the place of UTC changes a figure.
+    # Neither UTC nor a whole number of hours: a test that confuses local time with UTC fails.
     "TZ": "<+0545>-05:45",
-    # No test asks the network whether this machine is one of Amazon's.
+    # No test sends a request to the metadata service of EC2.
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 UMASK = 0o022
 
-# A limit for each example would measure the machine.
+# A deadline for each example would measure the machine.
 hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
@@ -36,7 +36,7 @@ hypothesis.settings.load_profile("any machine")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Set what processes inherit: environment, signals, umask."""
+    """Set the environment variables, signals and umask that child processes inherit."""
     home = tempfile.TemporaryDirectory(prefix="cafe-home-")
     config.add_cleanup(home.cleanup)
     set_variables(Path(home.name))
@@ -66,6 +66,6 @@ def handle_all_signals() -> None:
 
 
 def _playwright_cache() -> Path:
-    """Return where Playwright looks for its own browsers, which does not follow the new HOME."""
+    """Return the directory of Playwright's own browsers under the inherited HOME."""
     caches = "Library/Caches" if os.uname().sysname == "Darwin" else ".cache"
     return Path.home() / caches / "ms-playwright"

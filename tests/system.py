@@ -1,4 +1,4 @@
-"""The whole system on this machine, as its users and its operator meet it."""
+"""Client of a running local stack, for customers' requests and for reading its stores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.local_stack import LocalStack
 
 @dataclass
 class System:
-    """A running system: what a customer does to it, and what an operator sees."""
+    """A running system: places orders as customers do, and reads queues and stores as operators do."""
 
     stack: LocalStack
     http: httpx.Client
@@ -38,18 +38,18 @@ class System:
         self.sns.publish(TopicArn=self.outputs["topic_arn"], Message=message)
 
     def send(self, body: str) -> str:
-        """Put a message straight on the queue, and return its id."""
+        """Send a message to the queue, and return its id."""
         sent = self.sqs.send_message(QueueUrl=self.outputs["queue_url"], MessageBody=body)
         return str(sent["MessageId"])
 
     def status(self) -> dict[str, Any]:
-        """Ask the status API."""
-        answer = self.http.get(self.outputs["order_status_url"])
-        answer.raise_for_status()
-        return answer.json()  # type: ignore[no-any-return]
+        """Return the response of the status API."""
+        response = self.http.get(self.outputs["order_status_url"])
+        response.raise_for_status()
+        return response.json()  # type: ignore[no-any-return]
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Look into the database, on a connection that is kept: logging in takes longer than most queries."""
+        """Return rows, on a connection that stays open: logging in takes longer than most queries."""
         if self._connection is not None:
             with suppress(pymysql.OperationalError, pymysql.InterfaceError):  # it was cut
                 return _rows(self._connection, sql, values)
@@ -77,7 +77,7 @@ class System:
         )
 
     def item(self, table: str, **key: str) -> dict[str, Any] | None:
-        """Get an item, all types as text."""
+        """Return an item, with all values as text."""
         found = self.dynamodb.get_item(
             TableName=self.outputs[table],
             Key={name: {"S": value} for name, value in key.items()},
@@ -86,7 +86,7 @@ class System:
         return {name: next(iter(value.values())) for name, value in found.items()} if found else None
 
     def is_recorded(self, order_id: str) -> bool:
-        """Tell whether both stores have an order."""
+        """Return whether both stores have an order."""
         in_database = self.rows("SELECT COUNT(*) FROM orders WHERE order_id = %s", order_id) == [(1,)]
         return in_database and self.item("orders_table", orderId=order_id) is not None
 
@@ -95,7 +95,7 @@ class System:
         return int((self.item("metrics_table", metric="TOTAL_ORDERS") or {})["count"])
 
     def ordered(self, item: str) -> int:
-        """Read how many of an item were ordered."""
+        """Return the ordered quantity of an item."""
         return int((self.item("menu_table", item=item) or {}).get("orders", 0))
 
     def depth(self, queue: str = "queue_url") -> int:
@@ -107,7 +107,7 @@ class System:
 
     @contextmanager
     def quick_redelivery(self) -> Iterator[None]:
-        """Compress time: a message that was not processed comes again in a second, not in minutes."""
+        """Set the visibility timeout to a second: a message that fails is received again at once."""
         url = self.outputs["queue_url"]
         name = "VisibilityTimeout"
         before = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name]

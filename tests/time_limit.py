@@ -1,4 +1,4 @@
-"""An end to every test that exceeds its time limit, whatever it waits for.
+"""End every test that exceeds its time limit, whatever it waits for.
 
 pytest-timeout fails the test with an exception in the main thread, and the clean-up of its fixtures
 follows. What does not end within a grace period after that, because it waits for a thread or because the
@@ -21,7 +21,7 @@ import pytest
 import pytest_timeout  # type: ignore[import-untyped]
 
 GRACE = 60.0  # seconds after the time limit
-# A local stack cleans up when it is asked to end; whatever is left after this many seconds is killed.
+# A local stack cleans up at SIGTERM; processes that are left after this many seconds are killed.
 ENDING = 20.0
 EXIT_CODE = 1
 

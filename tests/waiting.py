@@ -1,4 +1,4 @@
-"""Wait for conditions as long as a slow or busy machine may need, and look less and less often."""
+"""Wait for conditions for as long as a busy machine may need, with growing pauses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 
 # Seconds. Most conditions hold within one; only a failure takes this long.
 LIMIT = 120.0
-# A look at the stack keeps a core busy for longer than what it looks for takes.
+# Checking a stack takes more CPU time than most of the changes that it waits for.
 PAUSES = wait_exponential(multiplier=0.05, exp_base=1.5, max=0.25)
 
 

@@ -40,7 +40,7 @@ TIMEOUT = 120  # seconds; no call of a simulation takes that long
 
 
 class Process:
-    """What lives as long as a worker's process: its connection to MySQL and its secret."""
+    """A worker's process: its connection to MySQL, its secret, and the worker's objects on them."""
 
     def __init__(self, simulation: Simulation) -> None:
         self.connection: FaultyConnection | None = None

@@ -239,7 +239,7 @@ class Simulation:
     # --- faults ---------------------------------------------------------------------------------------
 
     def inject(self, place: Place, fault: Fault) -> None:
-        """Have a fault hit every run from now on, each time before such a place."""
+        """Have a fault hit every run from now on, before each call of such a place."""
         self.note(f"from now on, {place.value}: {fault.name}")
         self.faults[place] = fault
 

@@ -68,7 +68,7 @@ new_orders = st.builds(
 
 @dataclass(frozen=True)
 class Batch:
-    """Which of the visible messages a worker receives; shared ones stay visible."""
+    """A selection of the visible messages for a worker; shared ones stay visible."""
 
     first: int
     size: int

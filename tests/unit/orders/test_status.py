@@ -76,8 +76,8 @@ class Sources:
         return self._return("rds", OPEN_ORDERS)  # type: ignore[no-any-return]
 
     def read(self, names: Sequence[str]) -> Any:
-        shown = {name: SHOWN.get(name, 0) for name in names}
-        return self._return("dynamodb", (shown, self.found, self.dead_letters))
+        counters = {name: SHOWN.get(name, 0) for name in names}
+        return self._return("dynamodb", (counters, self.found, self.dead_letters))
 
     def depths(self) -> Depths:
         return self._return("sqs", Depths(3, 2, 1))  # type: ignore[no-any-return]

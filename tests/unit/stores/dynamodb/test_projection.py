@@ -108,8 +108,8 @@ def test_an_orders_item_has_its_state_version_and_number(projection: Projection,
     order = dataclasses.replace(moved(0, 7, row_id=442), attributes=others)
     assert projection.write([order], {}) == Written()
     (item,) = dynamodb.scan(TableName="Orders")["Items"]
-    shown = {name: item[name] for name in OWN_ATTRIBUTES}
-    assert shown == {
+    attributes = {name: item[name] for name in OWN_ATTRIBUTES}
+    assert attributes == {
         "created_at": {"S": "2026-11-22T23:30:00.000+00:00"},
         "order_state": {"S": "ready"},
         "state_version": {"N": "7"},
@@ -368,7 +368,7 @@ def test_counters_are_read_consistently_in_a_call_for_each_table(
     consistent: list[bool] = []
 
     def look(operation: str, request: dict[str, Any]) -> None:
-        consistent.extend(asked["ConsistentRead"] for asked in request["RequestItems"].values())
+        consistent.extend(read["ConsistentRead"] for read in request["RequestItems"].values())
 
     watched.fail = look
     names = ["TOTAL_ORDERS", ITEM, *(f"ORDERS#2026-11-22T{hour:02}" for hour in range(24))]
