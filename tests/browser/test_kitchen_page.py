@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.responses import HOSTILE, NOON
+from tests.browser.tones import SETUP
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -20,22 +21,6 @@ if TYPE_CHECKING:
 
 POLL = 2_000  # milliseconds between two requests while an order is open
 HOLD = 1_500  # milliseconds after a touch in which no card moves
-
-# No jitter; records the frequency of every tone that the page plays.
-SETUP = """
-Math.random = () => 0.5;
-window.tones = [];
-if (sessionStorage.mayPlay) Object.defineProperty(AudioContext.prototype, "state", { get: () => "running" });
-window.wakeLocks = 0;
-navigator.wakeLock.request = async () => { window.wakeLocks += 1; };
-const Tone = window.OscillatorNode;
-window.OscillatorNode = class extends Tone {
-  constructor(context, options) {
-    super(context, options);
-    tones.push(options.frequency);
-  }
-};
-"""
 
 
 @dataclass

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import TOKEN, TRACK
 from tests.browser.fake_order_api import track_response
-from tests.browser.test_kitchen_page import SETUP
+from tests.browser.tones import SETUP
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Board

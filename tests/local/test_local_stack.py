@@ -14,7 +14,7 @@ from pymysql.constants import ER
 from local.database.instance import tls_context
 from tests.local.stack_process import processes_in
 from tests.local_stack import LocalStack
-from tests.program.test_inventory import OUTPUTS
+from tests.program.outputs import OUTPUTS
 
 ER_SECURE_TRANSPORT_REQUIRED = 3159
 

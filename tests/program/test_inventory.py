@@ -10,11 +10,11 @@ import pytest
 from infra.recording import PROJECT
 from tests.program.conftest import Program, Resource
 from tests.program.network_forms import OVER_IPV6, PRIVATE
+from tests.program.outputs import OUTPUTS
 
 # With `login` only
 PAGE_CLIENT = "cafe:orders:Access$aws:cognito/userPoolClient:UserPoolClient page in access -"
 INVENTORY = Path(__file__).parent / "inventory.txt"
-OUTPUTS = set((Path(__file__).parent / "outputs.txt").read_text(encoding="utf-8").split())
 
 
 def inventory(program: Program) -> list[str]:
