@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.session import Session
 
 from orders.counters import is_projected
 from tests.dynamodb import NAMES
@@ -97,6 +99,23 @@ class Stores:
     def _scan(self, table: str) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = self.dynamodb.scan(TableName=table)["Items"]
         return items
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _shared_clients() -> Iterator[None]:
+    """Share clients of AWS between the releases of all tests: creating one takes longer than most calls."""
+    create, clients = Session.create_client, dict[str, Any]()
+
+    def create_once(session: Session, service: str, **options: Any) -> Any:
+        config = vars(options["config"]) if options.get("config") else {}
+        name = f"{service} { ({**options, 'config': config}) }"
+        if name not in clients:
+            clients[name] = create(session, service, **options)
+        return clients[name]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Session, "create_client", create_once)
+        yield
 
 
 @pytest.fixture
