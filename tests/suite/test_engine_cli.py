@@ -29,5 +29,5 @@ def test_an_older_cli_is_reported_with_the_required_version(tmp_path: Path) -> N
 
 
 def test_a_missing_cli_can_be_installed(tmp_path: Path) -> None:
-    with pytest.raises(NoCliError, match=r"missing: https://www\.pulumi\.com/docs/install/"):
+    with pytest.raises(NoCliError, match=r"missing; install it as in https://www\.pulumi\.com/docs/install/"):
         find(str(tmp_path))
