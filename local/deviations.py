@@ -29,7 +29,8 @@ _BATCHABLE = frozenset({"sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessa
 
 # Differences of every local stack.
 ALWAYS = (
-    f"Functions run on this machine's processor ({platform.machine()}), whatever architecture they name.",
+    f"Functions run on this machine's processor ({platform.machine()}), whatever architecture they name, "
+    "and each in a few processes.",
     "Accepted but not enforced: security groups and endpoints, API Gateway's permission to invoke, "
     "the queue permissions of an event source, permissions to write logs, keys of KMS.",
     "Every user of this machine can act as the administrator, whose access key (test) is well known.",
