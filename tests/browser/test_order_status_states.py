@@ -55,7 +55,9 @@ def test_a_failing_api_is_reported_at_the_second_failure_and_the_figures_stay(bo
     )
     expect(board.rows).to_have_count(1)
     expect(board.figure("today")).to_have_text("7")
+    next_try = board.state.text_content() or ""
     board.page.clock.fast_forward(180_000)
+    expect(board.state).not_to_have_text(next_try)
     expect(board.updated).to_have_text("updated 12:00:01, 3 min ago")
 
     board.site.unreachable = False
