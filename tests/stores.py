@@ -126,7 +126,7 @@ def projection(dynamodb: Any) -> Projection:
 
 
 # Many tests begin with a new schema, and none survives a crash of the machine.
-FAST_SCHEMA_CHANGES = "--innodb-stats-persistent=OFF --innodb-flush-method=nosync --innodb-doublewrite=OFF"
+FAST_SCHEMA_CHANGES = "--innodb-flush-method=nosync --innodb-doublewrite=OFF"
 TABLES = ("orders", "order_events", "counters")
 SCHEMA = (
     "SHOW TABLES",
