@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from pymysql.cursors import Cursor
 
 import get_order_status
+from orders.errors import StoreUnavailableError
 from orders.order import Order
 from orders.status import AllUnavailableError
 from orders.sync import RdsOrders
@@ -214,7 +216,18 @@ def held_connections(login: Login, number: int, idle: int) -> list[MySql]:
 
 @pytest.fixture
 def two_connections(sources: Sources, administrator: MySql) -> None:
-    """The status's user may have two connections."""
+    """The status's user may have two connections, and has none: those of earlier tests are ended."""
+
+    def has_none() -> bool:
+        sessions = administrator.select(
+            "SELECT id FROM information_schema.processlist WHERE user = 'cafe_status'"
+        )
+        for session in sessions:
+            with suppress(StoreUnavailableError):  # it has ended meanwhile
+                administrator.select("KILL %s", *session)
+        return not sessions
+
+    eventually(has_none)
     administrator.read(lambda cursor: cursor.execute("ALTER USER cafe_status WITH MAX_USER_CONNECTIONS 2"))
 
 
