@@ -221,7 +221,8 @@ def test_a_lost_and_a_restored_network_are_shown_at_once(board: Board) -> None:
         "This device is offline. The figures are from 12:00:01. This page keeps trying automatically."
     )
     expect(board.rows).to_have_count(1)
-    board.advance(1_000)
+    with board.page.expect_event("requestfailed"):
+        board.advance(1_000)
     expect(board.state).to_have_text("Offline")
     board.respond_with([order("b"), order("a")])
     board.set_offline(False)
