@@ -31,7 +31,7 @@ app = typer.Typer(cls=SentenceGroup, add_completion=False, rich_markup_mode="ric
         "make chaos",
         "make chaos ARGS=--outage",
         'make chaos ARGS="--orders 100000 --seed 7"',
-        "make chaos ARGS=--mend",
+        "make chaos ARGS=--repair",
     ),
 )
 @on_stack
@@ -59,7 +59,12 @@ def chaos_command(
         bool, typer.Option("--keep", help="Leave the run's malformed orders in the dead-letter queue.")
     ] = False,
     repair: Annotated[
-        bool, typer.Option("--mend", help="Only repair what a killed run left broken.")
+        bool,
+        typer.Option(
+            "--repair",
+            "--mend",  # its old name
+            help="Only repair what a killed run left broken.",
+        ),
     ] = False,
 ) -> None:
     """Break the local stack while orders arrive, and check that none is lost or counted twice.

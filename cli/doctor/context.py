@@ -127,7 +127,7 @@ class Context:
         if meaning == LOCKED:
             return "SHOW FULL PROCESSLIST (see FailedOrders in docs/runbook.md)"
         if self.stack.name == LOCAL:
-            return "make chaos ARGS=--mend"
+            return "make chaos ARGS=--repair"
         if ACCESS_DENIED in str(reason):
             return f"make deploy STACK={self.stack.name} ARGS='--replace **application-user'"
         where = f"--region {self.stack.region}"

@@ -108,22 +108,22 @@ def test_faults_of_a_killed_run_are_repaired_on_request(cafe: System) -> None:
     wait_for(process, "is killed (SIGKILL)")
     process.kill()
     process.communicate()
-    assert chaos(cafe, "--mend") == {"mended": True}
-    assert chaos(cafe, "--mend") == {"mended": False}
+    assert chaos(cafe, "--repair") == {"mended": True}
+    assert chaos(cafe, "--repair") == {"mended": False}
 
 
 def test_manual_damage_is_repaired_on_request(cafe: System) -> None:
     control.send(cafe.stack.directory, control.Request.KILL_DATABASE)
     eventually(lambda: not responds(cafe))
-    assert chaos(cafe, "--mend") == {"mended": True}
+    assert chaos(cafe, "--repair") == {"mended": True}
     assert responds(cafe)
 
     login = master(cafe)
     with cafe.database(login["username"], login["password"]) as cursor:
         cursor.execute("SET GLOBAL read_only = 1")
         cursor.execute("ALTER USER cafe_user@'%' ACCOUNT LOCK")
-    assert chaos(cafe, "--mend") == {"mended": True}
-    assert chaos(cafe, "--mend") == {"mended": False}
+    assert chaos(cafe, "--repair") == {"mended": True}
+    assert chaos(cafe, "--repair") == {"mended": False}
     order_id = cafe.post({"item": "Tea", "quantity": 1}).json()["orderId"]
     eventually(lambda: cafe.is_recorded(order_id))
 

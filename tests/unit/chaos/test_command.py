@@ -8,16 +8,18 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from typer.testing import CliRunner
 
 from chaos import __main__ as command
-from chaos import display
+from chaos import display, faults
 from chaos.figures import Figures, Progress
 from chaos.schedule import StoppedError
 from cli import main
 from cli.checks import Check
+from cli.options import Target
 from cli.stack import REPOSITORY
 from cli.traffic.plan import Entrance
 
@@ -101,6 +103,17 @@ def test_a_wrong_option_is_wrong_usage(
     assert words[0] in error
 
 
+@pytest.mark.parametrize("option", ["--repair", "--mend"])
+def test_a_repair_also_has_its_old_name(
+    typed: Callable[..., tuple[int, str, str]], option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Target, "stack", None)
+    monkeypatch.setattr(Target, "clients", None)
+    monkeypatch.setattr(faults, "Faults", lambda *_: Mock(repair_all=lambda: ["MariaDB"]))
+    code, out, _ = typed(option, "--json")
+    assert (code, json.loads(out)) == (0, {"mended": True})
+
+
 def test_the_help_has_examples_for_make() -> None:
     result = CliRunner().invoke(command.app, ["--help"])
     assert result.exit_code == 0
@@ -122,8 +135,8 @@ def test_the_old_command_names_the_new_one(words: list[str], instead: str) -> No
 
 
 def test_the_old_command_names_the_new_one_in_json() -> None:
-    result = CliRunner().invoke(main.app, ["chaos", "--json", "--mend"])
-    assert "make chaos ARGS='--mend --json'" in json.loads(result.stdout)["error"]
+    result = CliRunner().invoke(main.app, ["chaos", "--json", "--repair"])
+    assert "make chaos ARGS='--repair --json'" in json.loads(result.stdout)["error"]
 
 
 def test_neither_the_command_nor_the_local_mode_imports_chaos() -> None:
