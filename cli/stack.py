@@ -44,7 +44,7 @@ class Stack:
 
     @property
     def is_public(self) -> bool:
-        """Whether the order status API is public."""
+        """Return whether the order status API is public."""
         return self.outputs.get("dashboard_access", PUBLIC) == PUBLIC
 
     @property

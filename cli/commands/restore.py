@@ -191,7 +191,10 @@ def _note_problems(name: str, lost: Sequence[str], problem: str | None) -> None:
             style="red",
         )
     if problem is not None:
-        note(f"The audit: {plain(problem)}. Repeat it: `cafe reconcile --full --stack {name}`.", style="red")
+        note(
+            f"The audit failed: {plain(problem)}. Repeat it: `cafe reconcile --full --stack {name}`.",
+            style="red",
+        )
 
 
 def _begin(session: _Session, as_of: datetime | None, snapshot: str | None) -> Record:

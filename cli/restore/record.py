@@ -40,7 +40,7 @@ class Record:
 
     @property
     def is_pausing(self) -> bool:
-        """Whether orders wait for the restore."""
+        """Return whether orders wait for the restore."""
         return self.paused_at is not None and self.resumed_at is None
 
     @property

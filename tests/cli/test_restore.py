@@ -386,7 +386,7 @@ def test_a_failed_audit_ends_with_1(restore: Cafe, shop: Shop) -> None:
     )
     result = restore("--to", TO)
     assert result.exit_code == 1
-    assert "The audit: Time was up. Repeat it: `cafe reconcile --full --stack dev`." in result.stderr
+    assert "The audit failed: Time was up. Repeat it: `cafe reconcile --full --stack dev`." in result.stderr
     assert shop.is_running
 
 

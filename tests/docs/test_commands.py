@@ -79,7 +79,7 @@ def parse(app: typer.Typer, words: list[str], whole: bool) -> None:
     words = [VALUES.get(word, word) for word in words]
     while isinstance(command, TyperGroup) and words and not words[0].startswith("-"):
         name, *words = words
-        assert name in command.commands, f"there is no command {name}"
+        assert name in command.commands, f"{name} is not a command"
         command = command.commands[name]
     try:
         command.make_context(command.name, words)

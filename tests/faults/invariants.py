@@ -129,8 +129,8 @@ class Invariants:
         for order_id, sent in self._sent.items():
             assert rows[order_id] in sent, "an order was changed"
         counters = self._check_counters(tables, rows)
-        shown = {name: counter for name, counter in counters.items() if is_projected(name)}
-        assert self._unexpired(self.projected()) == shown, "DynamoDB's counters are not MySQL's"
+        expected = {name: counter for name, counter in counters.items() if is_projected(name)}
+        assert self._unexpired(self.projected()) == expected, "DynamoDB's counters are not MySQL's"
         assert not queue.messages
         left = {
             message_id

@@ -367,4 +367,4 @@ class Simulation:
         stuck = [
             message for message in fresh if id(message) in left and self._invariants.is_recordable(message)
         ]
-        assert not stuck, f"there is no fault, and {[m.message_id for m in stuck]} are not recorded"
+        assert not stuck, f"not recorded without a fault: {[m.message_id for m in stuck]}"

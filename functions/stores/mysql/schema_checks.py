@@ -185,8 +185,8 @@ def _times(cursor: Cursor) -> Iterator[str]:
     ((row_id, count),) = _rows(cursor, outside, EARLIEST, LATEST)
     if count:
         yield (
-            f"The row with id {row_id} and {count - 1} more have a time before {EARLIEST:%Y-%m-%d} or after "
-            f"{LATEST:%Y-%m-%d}: correct it, or set created_at to NULL."
+            f"The row with id {row_id} and {count - 1} more have a created_at before {EARLIEST:%Y-%m-%d} or "
+            f"after {LATEST:%Y-%m-%d}: correct it, or set it to NULL."
         )
 
 

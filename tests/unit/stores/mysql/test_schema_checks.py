@@ -186,7 +186,7 @@ REFUSED = {
     ),
     "with a time before 1970": (
         [f"{PLAIN}, created_at DATETIME)", INSERT, "UPDATE orders SET created_at = '1969-12-31'"],
-        "row with id 1 .* have a time before 1970-01-02",
+        "row with id 1 .* have a created_at before 1970-01-02",
     ),
     "with a time after 2038": (
         [f"{PLAIN}, created_at DATETIME)", INSERT, "UPDATE orders SET created_at = '2038-01-20'"],
@@ -194,7 +194,7 @@ REFUSED = {
     ),
     "with a time of zeros": (
         [f"{PLAIN}, created_at DATETIME)", "SET sql_mode = ''", INSERT, "UPDATE orders SET created_at = 0"],
-        "have a time before",
+        "have a created_at before",
     ),
 }
 
