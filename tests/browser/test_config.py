@@ -39,6 +39,11 @@ UNUSABLE = {
     "a circular object": "export const settings = {}; settings.locale = settings;",
     "a big integer": "export const settings = { locale: 5n, timeZone: Symbol('UTC') };",
 }
+# One of each kind, for the whole pages.
+FAULTY = {
+    name: UNUSABLE[name]
+    for name in ("not a module", "an error", "null", "getters that throw", "a big integer")
+} | {"an invalid setting": 'export const settings = {"locale": "en-12"};'}
 INVALID_SIGN_IN: list[Any] = [
     {"domain": "javascript:alert(1)", "clientId": "page", "scope": "openid"},
     {"domain": "no address", "clientId": "page", "scope": "openid"},
@@ -113,12 +118,30 @@ def test_an_invalid_or_missing_setting_is_replaced_and_named_in_the_console(boar
         assert f"config.js: {name} cannot be used" in report
 
 
-def test_without_config_js_the_status_is_shown(board: Board) -> None:
-    board.site.config_status = HTTPStatus.FORBIDDEN
+@pytest.mark.parametrize(
+    "status", [HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.INTERNAL_SERVER_ERROR]
+)
+def test_without_config_js_the_status_is_shown(board: Board, status: int) -> None:
+    board.site.config_status = status
     board.open()
     expect_status(board)
     expect(board.page.locator("#zone")).to_have_text("Times are in the time zone UTC.")
     assert any("config.js cannot be used" in text for text in take_reports(board))
+
+
+def test_with_any_kind_of_faulty_config_js_both_pages_work(board: Board, subtests: pytest.Subtests) -> None:
+    for name, config in FAULTY.items():
+        with subtests.test(name):
+            board.site.config = config
+            board.open()
+            expect_status(board)
+            assert take_reports(board)
+            board.site.order_response = {"orderId": name, "message": "Order accepted"}
+            board.open("/order")
+            board.page.get_by_label("Latte").check()
+            board.button("Place the order").click()
+            expect(board.page.locator("#number")).to_have_text(name)
+            assert take_reports(board)
 
 
 def test_without_config_js_an_order_can_be_placed_even_if_the_api_requires_a_key(board: Board) -> None:

@@ -19,8 +19,9 @@ WARM_UP = 150  # updates until everything that is created once exists, compiled 
 UPDATES = 150
 LOOK = 200  # milliseconds between two looks at the progress
 LEAK = 400 * UPDATES  # bytes that the heap may grow by: far below 1 kB an update
+LISTENERS = UPDATES // 20  # listeners that may be left over
 ROWS = 5  # every update replaces one, however many there are
-IDLE_POLLS = 100
+IDLE_POLLS = 300
 TEN_MINUTES = 600_000  # milliseconds between two checks for a new deploy
 
 RECORD_CHANGES = """
@@ -100,7 +101,7 @@ def test_hundreds_of_updates_leak_no_memory(hurried_board: Board) -> None:
     after = measure_memory(cdp)
     assert board.rows.count() == ROWS
     assert after["nodes"] < before["nodes"] + 25
-    assert after["jsEventListeners"] < before["jsEventListeners"] + 25
+    assert after["jsEventListeners"] < before["jsEventListeners"] + LISTENERS
     assert after["documents"] == before["documents"]
     assert after["heap"] < before["heap"] + LEAK
 

@@ -34,7 +34,7 @@ from tests.unit.api import TrackingKeys
 
 SENT = datetime(2026, 11, 22, 14, 5, 6, 789000, tzinfo=UTC)
 PERIOD = (SENT - timedelta(hours=1), SENT + timedelta(hours=1))
-FEW = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def is_storable(text: str) -> bool:
