@@ -185,5 +185,5 @@ def test_publishing_requires_valid_credentials(cafe: System, key: str) -> None:
     stranger = clients.session(cafe.stack.region, access_key=key, secret_key="wrong").client(
         "sns", endpoint_url=cafe.stack.endpoint
     )
-    with pytest.raises(ClientError):
+    with pytest.raises(ClientError, match=r"InvalidClientTokenId|AccessDenied|InvalidAccessKeyId"):
         stranger.publish(TopicArn=cafe.outputs["topic_arn"], Message="{}")

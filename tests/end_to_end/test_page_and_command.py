@@ -63,7 +63,10 @@ def test_orders_appear_on_the_page_without_a_reload_and_are_not_parsed_as_html(
         assert problems == []
 
 
-def test_the_installed_command_passes_verify_in_any_environment(cafe: System) -> None:
+def test_the_installed_command_works_in_any_environment(cafe: System) -> None:
+    listing = run_command(cafe, "dlq", "list", **BROKEN)
+    assert listing.returncode == 0, listing.stdout + listing.stderr
+    assert "nowhere" not in listing.stdout + listing.stderr
     process = run_command(cafe, "verify", **BROKEN)
     assert process.returncode == 0, process.stdout + process.stderr
     assert "nowhere" not in process.stdout + process.stderr

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
+import ipaddress
 import socket
 import ssl
 import threading
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from local.database import certificates
 
@@ -63,3 +66,17 @@ def test_only_the_owner_can_read_the_key(made: certificates.Certificates) -> Non
 def test_the_authoritys_key_is_not_written(made: certificates.Certificates) -> None:
     files = ["ca.pem", "server-key.pem", "server.pem"]
     assert sorted(path.name for path in made.authority.parent.iterdir()) == files
+
+
+def test_the_authority_issues_no_further_authorities(made: certificates.Certificates) -> None:
+    authority = x509.load_pem_x509_certificate(made.authority.read_bytes())
+    constraints = authority.extensions.get_extension_for_class(x509.BasicConstraints)
+    assert constraints.value == x509.BasicConstraints(ca=True, path_length=0)
+
+
+def test_the_server_certificate_is_for_this_machine_now(made: certificates.Certificates) -> None:
+    server = x509.load_pem_x509_certificate(made.server.read_bytes())
+    names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["localhost"]
+    assert names.get_values_for_type(x509.IPAddress) == [ipaddress.IPv4Address("127.0.0.1")]
+    assert server.not_valid_before_utc < datetime.datetime.now(datetime.UTC) < server.not_valid_after_utc

@@ -127,7 +127,10 @@ def test_a_database_killed_by_request_restarts_with_its_data_and_parameters(
     with connect(directory) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT id, @@GLOBAL.require_secure_transport, @@GLOBAL.max_allowed_packet FROM kept")
         assert cursor.fetchall() == ((7, 1, 2048),)
-    # A stack whose database was killed ends like any other.
+    # A stack whose database was killed, even while it started, ends like any other.
+    control.send(directory, Request.KILL_DATABASE)
+    eventually(lambda: not list(processes_in(directory / "database", "--datadir")))
+    control.send(directory, Request.START_DATABASE)
     control.send(directory, Request.KILL_DATABASE)
     assert stack.stop(directory)
     assert started.wait() == 0
