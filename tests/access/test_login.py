@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from cli.main import app as command
 from tests.access import cognito
 from tests.access.conftest import Visitor, client_from
-from tests.local_stack import LocalStack
+from tests.local_stack import UNSIGNED, LocalStack
 
 UNAUTHORIZED = [401, 401]
 OK = [200, 200]
@@ -107,6 +107,15 @@ def test_a_foreign_page_cannot_read_the_response(login: Visitor, tokens: dict[st
     for url in login.status_urls:
         response = login.http.request(method, url, headers=headers)
         assert not [name for name in response.headers if name.startswith("access-control-")], url
+
+
+def test_buckets_refuse_unsigned_requests(login: Visitor, login_stack: LocalStack) -> None:
+    page, copies = sorted(found["Name"] for found in login_stack.client("s3").list_buckets()["Buckets"])
+    keys = {page: ("", "order-status", "config.js"), copies: ("", "orders/x")}
+    for path in [f"{bucket}/{key}" for bucket, names in keys.items() for key in names]:
+        response = login.http.get(f"{login_stack.endpoint}/{path}", headers=UNSIGNED)
+        assert response.status_code == 403
+        assert "AccessDenied" in response.text
 
 
 def test_ordering_the_menu_and_the_page_need_no_token(login: Visitor) -> None:

@@ -22,8 +22,8 @@ from tests.system import System
 
 ORIGINS = [f"http://{foreign_page.SITE}", "http://127.0.0.1", "http://evil.cloudfront.localhost"]
 
-# Every host, and every endpoint that the stack's own pages call. A browser's headers depend on the page's site
-# and the host, not on path or query, so only the first origin tries the other targets.
+# Every host, and every endpoint that the stack's own pages call. A browser's headers depend on the page's
+# site and the host, not on path or query, so only the first origin tries the other targets.
 FROM_EVERY_ORIGIN = (
     "a call",
     "a call to an unknown distribution",
