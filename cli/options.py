@@ -226,15 +226,20 @@ class SentenceGroup(TyperGroup):
         return command
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Parse the options before a sub-command, and their environment variables."""
-        with _plain_usage_errors(ctx, args):
+        """Parse the options before a sub-command, and their environment variables; print help pages."""
+        with self._sentences(ctx), _plain_usage_errors(ctx, args):
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that the arguments name."""
+        with self._sentences(ctx), _plain_usage_errors(ctx, ctx.args):
+            return super().invoke(ctx)
+
+    @contextmanager
+    def _sentences(self, ctx: Any) -> Iterator[None]:
+        """Print an exception as a sentence, and end with its exit code."""
         try:
-            with _plain_usage_errors(ctx, ctx.args):
-                return super().invoke(ctx)
+            yield
         except (typer.TyperException, typer.Exit, typer.Abort, BrokenPipeError):
             raise  # Typer handles these
         except KeyboardInterrupt as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -183,4 +184,7 @@ def _text(words: str, x: int, y: int, kind: str, anchor: str = "start") -> str:
 
 
 if __name__ == "__main__":
-    FILE.write_text(svg(), encoding="utf-8")
+    try:
+        FILE.write_text(svg(), encoding="utf-8")
+    except OSError as error:
+        sys.exit(f"{FILE} cannot be written: {error.strerror}.")

@@ -6,9 +6,11 @@ Settings come from `Pulumi.yaml` and `infra/settings.py`, alarms from the progra
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import pulumi
 import yaml
 
 from infra.recording import ROOT, record
@@ -106,14 +108,19 @@ def _setting(key: str, entry: dict[str, Any]) -> str:
     return f"| {row} |\n"
 
 
-def main() -> None:
-    """Write all generated docs."""
-    SETTINGS.write_text(settings_page(), encoding="utf-8")
-    resources = record("dev", WITH_ALL_ALARMS)["resources"]
-    for file, runbook in ALARM_TABLES.items():
-        document = file.read_text(encoding="utf-8")
-        file.write_text(with_table(document, alarm_table(resources, runbook)), encoding="utf-8")
+def main() -> int:
+    """Write all generated docs; return the exit code."""
+    try:
+        resources = record("dev", WITH_ALL_ALARMS)["resources"]
+        SETTINGS.write_text(settings_page(), encoding="utf-8")
+        for file, runbook in ALARM_TABLES.items():
+            document = file.read_text(encoding="utf-8")
+            file.write_text(with_table(document, alarm_table(resources, runbook)), encoding="utf-8")
+    except (pulumi.RunError, yaml.YAMLError, OSError) as error:
+        print(f"The docs cannot be generated: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -141,18 +142,20 @@ needs_full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="m
 
 
 @pytest.mark.parametrize(
-    ("redirection", "exit_code", "sentence"),
+    ("words", "redirection", "exit_code", "sentence"),
     [
-        pytest.param(">/dev/full", 1, "No space left on device", marks=needs_full_device),
-        (">&-", 0, ""),
+        pytest.param("order Tea --json", ">/dev/full", 1, "No space left on device", marks=needs_full_device),
+        pytest.param("--help", ">/dev/full", 1, "No space left on device", marks=needs_full_device),
+        ("order Tea --json", ">&-", 0, ""),
     ],
 )
 def test_an_unwritable_standard_output_prints_no_traceback(
-    api: FakeApi, local_stack: Path, redirection: str, exit_code: int, sentence: str
+    api: FakeApi, local_stack: Path, words: str, redirection: str, exit_code: int, sentence: str
 ) -> None:
     program = Path(sys.executable).with_name("cafe")
     run = subprocess.run(
-        ["/bin/sh", "-c", f"'{program}' order Tea --json --directory '{local_stack}' {redirection}"],
+        ["/bin/sh", "-c", f"'{program}' {words} {redirection}"],
+        env={**os.environ, "CAFE_LOCAL_DIRECTORY": str(local_stack)},
         stderr=subprocess.PIPE,
         text=True,
         check=False,

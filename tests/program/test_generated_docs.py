@@ -10,6 +10,7 @@ import pytest
 
 from infra import generated_docs
 from infra.generated_docs import ALARM_TABLES, WITH_ALL_ALARMS
+from infra.settings import SettingsError
 from tests.program.conftest import Program
 
 
@@ -25,3 +26,14 @@ def test_a_table_of_alarms_is_current(with_settings: Callable[..., Program], fil
     table = generated_docs.alarm_table(resources, ALARM_TABLES[file])
     assert "#reconcilersilent) | " in table
     assert document == generated_docs.with_table(document, table), "run `make docs`"
+
+
+def test_a_wrong_setting_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise SettingsError("batchSize: must be a whole number")
+
+    monkeypatch.setattr(generated_docs, "record", refuse)
+    assert generated_docs.main() == 2
+    assert capsys.readouterr().err == "The docs cannot be generated: batchSize: must be a whole number\n"

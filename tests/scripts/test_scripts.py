@@ -245,7 +245,7 @@ def test_the_checks_of_javascript_are_installed_from_their_lock_and_only_once(
 
     assert (second.returncode, second.stderr) == (0, "")
     assert [line for line in notes.read_text().splitlines() if "npm" in line] == [
-        "npm ci --prefix scripts/js --ignore-scripts --no-audit --no-fund --silent"
+        "npm ci --prefix scripts/js --ignore-scripts --no-audit --no-fund --loglevel=error"
     ]
 
 
