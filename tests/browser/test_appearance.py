@@ -160,6 +160,7 @@ def test_the_orders_of_today_are_large_and_visible_without_scrolling(board: Boar
         board.resize(width, height)
         expect(today).to_be_in_viewport(ratio=1)
         assert today.evaluate("(element) => parseFloat(getComputedStyle(element).fontSize)") > 90  # pixels
+    board.resize(1280, 800)
     board.receive([order("a")], total=1_234_567_890, today=123_456_789, yesterday=1)
     expect(today).to_have_text("123,456,789")
     for name in ("today", "total", "counted", "inRds"):

@@ -52,7 +52,8 @@ def tags() -> Iterator[str]:
         yield "-".join(tag)
     random = Random(0)  # noqa: S311
     for _ in range(40_000):
-        yield "-".join([random.choice(languages[:5]), *random.choices(subtags, k=random.randint(1, 7))])
+        following = random.choices([*subtags, ""], k=random.randint(1, 7))
+        yield "-".join([random.choice(languages[:5]), *following])
 
 
 @pytest.fixture
