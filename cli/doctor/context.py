@@ -22,7 +22,7 @@ from cli.status import OrderStatus
 
 MAX_SILENCE = timedelta(minutes=5)  # of the reconciler, which runs every minute
 ACCESS_DENIED = "1045"  # MySQL's code for a refused login
-STORES = ("DynamoDB: ", "The database's secret: ")  # prefixes of reasons that concern all orders
+STORES = ("DynamoDB: ", "Secrets Manager: ")  # prefixes of reasons that concern all orders
 MAX_LETTERS = 50  # dead letters that are read
 
 

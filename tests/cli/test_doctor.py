@@ -208,9 +208,10 @@ DEPLOY = "make deploy STACK=dev ARGS=--refresh"
     ("reason", "command"),
     [
         ("DynamoDB: AccessDeniedException", DEPLOY),
-        ("The database's secret: An error occurred (AccessDeniedException) when calling", DEPLOY),
+        ("Secrets Manager: AccessDeniedException", DEPLOY),
         ("MySQL error 1146", DEPLOY),
         ("DynamoDB: ThrottlingException", "cafe status --watch --stack dev"),
+        ("Secrets Manager: InternalServiceError", "cafe status --watch --stack dev"),
         ("DynamoDB: ValidationException", "cafe dlq list --stack dev"),
         ("MySQL error 1406", "cafe dlq list --stack dev"),
         ("KeyError in tables.py, line 7", "cafe dlq list --stack dev"),
