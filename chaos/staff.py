@@ -57,7 +57,7 @@ class Staff:
             except OperationError:
                 self._stop.wait(PAUSE)
                 continue
-            listed = {order.order_id: order for order in (*board.orders, *board.delayed, *board.recent)}
+            listed = {order.order_id: order for order in board.listed}
             mine = [order for order in listed.values() if order.customer_name == self._customer]
             for order in chance.sample(mine, min(AT_ONCE, len(mine))):
                 if self._stop.wait(PACE):

@@ -66,14 +66,10 @@ def check_out(commit: str, directory: Path) -> None:
 
 def _recorded(root: Path, stack: str) -> Program:
     """Record a checkout's program in a separate process, which imports that checkout's modules."""
-    script = (
-        "import json, sys; from pathlib import Path; from infra import recording\n"
-        "json.dump(recording.record(sys.argv[1], {}), sys.stdout)"
-    )
     found = subprocess.run(
-        [sys.executable, "-P", "-c", script, stack],
+        [sys.executable, "-P", "-m", "infra.recording", stack],
         cwd=root,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(root), str(root / "functions")])},
+        env={**os.environ, "PYTHONPATH": str(root)},
         capture_output=True,
         text=True,
         check=True,

@@ -33,7 +33,7 @@ from local.database.server import Administrator
 from local.deployer import Cloud, Deployer
 from local.deployer.naming import Naming
 from local.deployer.outputs import refuse_marks
-from local.emulator import ministack
+from local.emulator.gateway import HEALTH_PATH
 from local.errors import LocalError
 from local.progress import Assignment, Event, Failed, Finished, Ready, encode
 
@@ -147,7 +147,7 @@ async def _stack_output(name: str, value: Any) -> Any:
 
 def _wait_for_gateway(port: int) -> None:
     deadline = time.monotonic() + START_TIMEOUT
-    url = f"http://127.0.0.1:{port}{ministack.HEALTH_PATH}"
+    url = f"http://127.0.0.1:{port}{HEALTH_PATH}"
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while True:
         try:

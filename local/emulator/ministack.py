@@ -14,7 +14,6 @@ from local.errors import LocalError
 ACCESS_KEY = "test"
 SECRET_KEY = "test"  # noqa: S105  # well known, and valid on this machine only
 ACCOUNT = "000000000000"
-HEALTH_PATH = "/_ministack/health"
 
 ENVIRONMENT = ".venv-ministack"  # made by `scripts/setup ministack`
 

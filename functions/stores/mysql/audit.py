@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -12,13 +12,13 @@ from pymysql.cursors import Cursor
 
 from orders.audit import TIME_ZONE, Difference, OutOfTimeError, Snapshot, State, Tally
 from orders.counters import QUARTER_LENGTH, Group
+from orders.states import EPOCH
 from orders.times import EARLIEST, LATEST
 from stores.mysql.connection import MySql, naive
 from stores.mysql.counters import NOW
 from stores.mysql.orders import IS_COUNTED
 from stores.parallel import batches
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_COUNTERS = 1000  # of a statement
 STEP = 100_000  # rows that a statement sums up
 MAX_BAD_ROWS = 5  # whose ids are returned
