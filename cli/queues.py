@@ -145,6 +145,11 @@ class Outgoing:
     body: str
     attributes: dict[str, Any]
 
+    @classmethod
+    def of(cls, message: Message) -> Outgoing:
+        """Return a message to send again, as the same order."""
+        return cls(body=message.resendable(), attributes=dict(message.attributes))
+
     @property
     def size(self) -> int:
         """Bytes as SQS counts them: the body, and the name, type and value of each attribute."""

@@ -56,13 +56,16 @@ def load_command(
         float,
         typer.Option(
             "--stall-timeout",
-            "--patience",  # its old name
             min=0.1,
             max=DAY,
             callback=finite,
             help="Seconds without progress after which the run ends.",
         ),
     ] = 60,
+    patience: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=DAY, callback=finite, hidden=True, help="The old name of --stall-timeout."),
+    ] = None,
     kitchen: Annotated[
         bool,
         typer.Option(
@@ -106,7 +109,7 @@ def load_command(
     with http.client(stack.endpoint, workers) as client, stopping() as stop:
         tally = Tally()
         audit = Audit(stack, target.clients, plan, tally)
-        run = Run(plan, audit, tally, stop=stop, stall_timeout=stall_timeout)
+        run = Run(plan, audit, tally, stop=stop, stall_timeout=patience or stall_timeout)
         with (
             playing(Kitchen.of(stack, target.clients), tally.numbers, stop) if kitchen else nullcontext(),
             updating() as show,

@@ -143,7 +143,7 @@ class DeadLetters:
         outgoing: list[Outgoing] = []
         fitting: list[Message] = []
         for message in messages:
-            again = Outgoing(body=message.resendable(), attributes=dict(message.attributes))
+            again = Outgoing.of(message)
             if excess := again.excess(self._limit):
                 name = message.message_id
                 moved.failures[name] = f"Message {name}: {excess}: shorten it with `cafe dlq edit {name}`."

@@ -83,7 +83,7 @@ class Contents:
     def refuse_larger_than(self, limit: int) -> None:
         """Turn messages with more bytes than a limit into bad lines."""
         for number, message in list(self.messages.items()):
-            if excess := _outgoing(message).excess(limit):
+            if excess := Outgoing.of(message).excess(limit):
                 del self.messages[number]
                 self.ignored_times.pop(number, None)
                 self.bad[number] = f"Message {message.message_id}: {excess}: shorten its body."
@@ -162,10 +162,6 @@ def _attributes(attributes: Any) -> dict[str, Any]:
         raise BadLineError("`attributes` must be as `cafe dlq export` writes them.") from None
 
 
-def _outgoing(message: Message) -> Outgoing:
-    return Outgoing(body=message.resendable(), attributes=dict(message.attributes))
-
-
 @dataclass(kw_only=True)
 class Imported:
     """Result of an import; `failures` has the reasons by line."""
@@ -190,7 +186,7 @@ def send(
     imported = Imported()
     started = time.monotonic()
     for batch in queues.paced(sorted(messages), Pace(rate, stop)):
-        outgoing = [_outgoing(messages[line]) for line in batch]
+        outgoing = [Outgoing.of(messages[line]) for line in batch]
         for line, result in zip(batch, queues.send(sqs, url, outgoing), strict=True):
             if result.message_id is None:
                 imported.failures[line] = result.problem or "Refused"

@@ -265,6 +265,15 @@ def test_a_duplicate_under_another_id_and_a_changed_row_fail(
     assert failed(run) == {"rows"}
 
 
+@pytest.mark.timeout(30)  # half of the default
+def test_the_old_name_of_the_stall_timeout_ends_the_wait_too(cafe: Cafe, run: Cafe, dev: FakeAws) -> None:
+    dev.left_out = {"record"}
+
+    result = cafe("load", "--orders", "1", "--stack", "dev", "--yes", "--patience", "0.1")
+
+    assert result.exit_code == 1
+
+
 def test_orders_that_are_not_accepted_fail(run: Cafe, dev: FakeAws) -> None:
     dev.api.replies = [Reply(status=403, body={"message": "Closed"})]
 
