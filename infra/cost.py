@@ -18,6 +18,18 @@ from infra.prices import Prices
 HOURS = 730  # per month, as in AWS's pricing calculator
 DAYS = HOURS / 24
 GB = 1e9
+SERVICES = {
+    "api_gateway": "API Gateway",
+    "cloudfront": "CloudFront",
+    "cloudwatch": "CloudWatch",
+    "dynamodb": "DynamoDB",
+    "lambda": "Lambda",
+    "rds": "RDS",
+    "secrets_manager": "Secrets Manager",
+    "sns": "SNS",
+    "sqs": "SQS",
+    "vpc": "Interface endpoints",
+}
 
 # --- Idle ---
 
@@ -72,7 +84,7 @@ class Use:
 class Bill:
     """A month's amounts, by cause."""
 
-    at_rest: Amounts  # of an idle stack
+    idle: Amounts  # of a stack without orders and open pages
     order: Amounts  # of one order
     screen: Amounts  # of one screen
     use: Use
@@ -81,7 +93,7 @@ class Bill:
     def total(self) -> Amounts:
         """Sum of all amounts."""
         orders = self.use.orders_a_day * DAYS
-        return _sum((self.at_rest, 1), (self.order, orders), (self.screen, self.use.screens))
+        return _sum((self.idle, 1), (self.order, orders), (self.screen, self.use.screens))
 
     def always_free(self, prices: Prices) -> float:
         """Return the US dollars that AWS's free tier covers in an account with only this stack."""
@@ -101,7 +113,7 @@ def bill(resources: Iterable[Mapping[str, Any]], use: Use) -> Bill:
     memory = max(resource["inputs"]["memorySize"] for resource in found if _is(resource, "lambda/function"))
     gigabytes = memory / 1024
     return Bill(
-        at_rest=_sum(
+        idle=_sum(
             *((_of_resource(resource, gigabytes), 1) for resource in found),
             ({"cloudwatch.metric_month": PUBLISHED_METRICS}, 1),
         ),

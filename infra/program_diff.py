@@ -1,7 +1,7 @@
-"""Compares the resources that this checkout and another commit register, without AWS (`make diff`).
+"""Compares the resources that this checkout and another commit register, and their price (`make diff`).
 
-`python -m infra.program_diff [COMMIT]`, by default `origin/main`. Both programs run under mocks, with this
-checkout's packages. Only a preview knows which changes replace a resource.
+`python -m infra.program_diff [COMMIT]`, by default `origin/main`. Both programs run under mocks, without
+AWS, with this checkout's packages. Only a preview knows which changes replace a resource.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from infra import cost_change, prices, recording
 from infra.protection import PROTECTED
 from infra.recording import ROOT
 
@@ -44,11 +45,13 @@ def main(arguments: Sequence[str]) -> int:
             return 2
         for stack in STACKS:
             try:
-                before, after = _recorded(base, stack), _recorded(ROOT, stack)
+                lines = report(stack, _recorded(base, stack), _recorded(ROOT, stack))
             except subprocess.CalledProcessError as error:
-                print(f"The program of {stack} failed:\n{error.stderr}", file=sys.stderr)
-                return 1
-            print("\n".join(report(stack, before, after)), end="\n\n")
+                if error.returncode != recording.ENCRYPTED:
+                    print(f"The program of {stack} failed:\n{error.stderr}", file=sys.stderr)
+                    return 1
+                lines = [f"{stack}: not known. {error.stderr.strip()}", cost_change.UNKNOWN]
+            print("\n".join(lines), end="\n\n")
     return 0
 
 
@@ -78,8 +81,18 @@ def _recorded(root: Path, stack: str) -> Program:
     return program
 
 
-def report(stack: str, before: Program, after: Program) -> Iterator[str]:
-    """Yield the differences of a stack, line by line."""
+def report(stack: str, before: Program, after: Program) -> list[str]:
+    """Return the differences of a stack, and of its monthly price, line by line."""
+    counts, *blocks = resource_differences(stack, before, after)
+    return [
+        counts,
+        cost_change.sentence(before["resources"], after["resources"], prices.read()),
+        *blocks,
+    ]
+
+
+def resource_differences(stack: str, before: Program, after: Program) -> Iterator[str]:
+    """Yield the numbers of changed resources, and each change."""
     old, new = _by_urn(before), _by_urn(after)
     blocks = [
         *(_title("-", old[urn]) for urn in sorted(old.keys() - new.keys())),

@@ -26,7 +26,12 @@ from pulumi.runtime.stack import wait_for_rpcs
 
 ROOT = Path(__file__).parent.parent
 PROJECT: str = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]
+ENCRYPTED = 3  # exit code: only Pulumi can decrypt a setting
 ZONES = {"use1-az3": "us-east-1a", "use1-az1": "us-east-1b", "use1-az2": "us-east-1c"}
+
+
+class EncryptedSettingError(Exception):
+    """A setting that only Pulumi can decrypt."""
 
 
 class Recorder(mocks.MockMonitor):
@@ -129,7 +134,13 @@ def plain(value: Any) -> Any:
 
 
 def configuration(stack: str, root: Path = ROOT) -> dict[str, str]:
-    """Read a stack's configuration as the Pulumi CLI does: the stack's file over the project's defaults."""
+    """Read a stack's configuration as the Pulumi CLI does: the stack's file over the project's defaults.
+
+    Raises
+    ------
+    EncryptedSettingError
+        One of the project's settings in the stack's file is a secret.
+    """
     project, declared = _declared(root)
     values = {
         f"{project}:{key}": entry["default"]
@@ -141,8 +152,24 @@ def configuration(stack: str, root: Path = ROOT) -> dict[str, str]:
         # `pulumi stack init` can write a file without settings.
         document = yaml.safe_load(own.read_text(encoding="utf-8")) or {}
         entries = document.get("config") or {}
-        values |= {key if ":" in key else f"{project}:{key}": value for key, value in entries.items()}
+        qualified = {key if ":" in key else f"{project}:{key}": value for key, value in entries.items()}
+        for key, value in qualified.items():
+            if key.startswith(f"{project}:") and _encrypted(value):
+                raise EncryptedSettingError(f"{own.name}: only Pulumi can decrypt the setting {key}.")
+        values |= qualified
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+
+
+def _encrypted(value: Any) -> bool:
+    """Return whether a setting is, or contains, what `pulumi config set --secret` wrote."""
+    match value:
+        case {"secure": str()}:
+            return True
+        case dict():
+            return any(map(_encrypted, value.values()))
+        case list():
+            return any(map(_encrypted, value))
+    return False
 
 
 def _declared(root: Path) -> tuple[str, dict[str, Any]]:
@@ -197,6 +224,9 @@ def main(arguments: Sequence[str]) -> int:
     except pulumi.RunError as error:
         print(error, file=sys.stderr)
         return 2
+    except EncryptedSettingError as error:
+        print(error, file=sys.stderr)
+        return ENCRYPTED
     except yaml.YAMLError as error:
         print(f"Pulumi.{stack}.yaml is not valid YAML: {error}", file=sys.stderr)
         return 2

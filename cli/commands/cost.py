@@ -19,18 +19,6 @@ from infra import cost, prices
 
 MAX_ORDERS = 10_000_000
 MAX_SCREENS = 1_000
-SERVICES = {
-    "api_gateway": "API Gateway",
-    "cloudfront": "CloudFront",
-    "cloudwatch": "CloudWatch",
-    "dynamodb": "DynamoDB",
-    "lambda": "Lambda",
-    "rds": "RDS",
-    "secrets_manager": "Secrets Manager",
-    "sns": "SNS",
-    "sqs": "SQS",
-    "vpc": "Interface endpoints",
-}
 LEVERS = 3
 LEVER_WORDS = {
     "rds.gp3_gb_month": "storage of the database: `databaseStorage`, `databaseMultiAz`",
@@ -118,19 +106,19 @@ def _show(stack: str, bill: cost.Bill, table: prices.Prices) -> None:
         f"US dollars a month: {stack}, {table.region}, prices of {table.as_of}",
         (
             Column("Service"),
-            Column("At rest", Kind.NUMBER),
+            Column("Idle", Kind.NUMBER),
             Column(f"{bill.use.orders_a_day:,} orders a day", Kind.NUMBER),
             Column(f"Open pages: {screens}", Kind.NUMBER),
             Column("Together", Kind.NUMBER),
         ),
     )
-    parts = ((bill.at_rest, 1.0), (bill.order, orders), (bill.screen, float(screens)), (bill.total, 1.0))
+    parts = ((bill.idle, 1.0), (bill.order, orders), (bill.screen, float(screens)), (bill.total, 1.0))
     columns = [
         {service: price * times for service, price in cost.by_service(amounts, table).items()}
         for amounts, times in parts
     ]
     for service in sorted(columns[-1], key=lambda service: -columns[-1][service]):
-        rows.add_row(SERVICES[service], *(f"{column.get(service, 0):.2f}" for column in columns))
+        rows.add_row(cost.SERVICES[service], *(f"{column.get(service, 0):.2f}" for column in columns))
     rows.add_row("Together", *(f"{sum(column.values()):.2f}" for column in columns))
     out.print(rows)
     free, together = bill.always_free(table), sum(columns[-1].values())
@@ -170,7 +158,7 @@ def _document(stack: str, bill: cost.Bill, table: prices.Prices) -> dict[str, An
         "prices_as_of": table.as_of.isoformat(),
         "orders_per_day": bill.use.orders_a_day,
         "screens": bill.use.screens,
-        "at_rest": cost.by_service(bill.at_rest, table),
+        "at_rest": cost.by_service(bill.idle, table),
         "per_order": cost.dollars(bill.order, table),
         "per_screen": cost.dollars(bill.screen, table),
         "total": total,

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Post previews to a pull request, in one comment that each run updates.
 
-scripts/ci/comment.py            post the files preview-STACK.txt of this directory
+scripts/ci/comment.py            post preview-STACK.txt of this directory, and the costs in difference.txt
 scripts/ci/comment.py FILE       print a file as a code block
 
-A preview is untrusted, because it contains text of the pull request. It is posted as a code block that it
-cannot close, and text that looks like a secret is masked. The job may write to the pull request, so this uses
-only Python's standard library.
+All files are untrusted, because they contain text of the pull request. A preview is posted as a code block
+that it cannot close, and text that looks like a secret is masked. Of the cost, only a line without markup is
+posted. The job may write to the pull request, so this uses only Python's standard library.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ SECRET = re.compile(
 NAMED_SECRET = re.compile(r"""((?i:password|secretstring|secret_?key|token)"?\s*: )"[^"\n]+\"""")
 TERMINAL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 CHANGE = re.compile(r"^( +)(\+-|-\+|\+\+|--|[+~-])(?= )", re.MULTILINE)
+# As `make diff` prints it after the line of its stack
+COST = re.compile(r"^(\w+): .*\n(Monthly cost: [A-Za-z0-9_ .,:;+→()-]{1,400})$", re.MULTILINE)
+NO_COST = "Monthly cost: not known"
 TOTAL = re.compile(r"^[ !+~-]+(?:\d+ changes?\. )?(\d+ (?:to [a-z-]+|unchanged))$", re.MULTILINE)
 
 Gh = Callable[[Sequence[str], str], str]
@@ -48,35 +51,48 @@ def main(arguments: Sequence[str]) -> int:
         print(code_block(masked(Path(arguments[0]).read_text("utf-8"))))
         return 0
     previews = {stack: _read(Path(f"preview-{stack}.txt")) for stack in STACKS}
-    post(comment(previews), os.environ["GITHUB_REPOSITORY"], pull_request(os.environ["GITHUB_REF"]), _gh)
+    body = comment(previews, costs(_read(Path("difference.txt")) or ""))
+    post(body, os.environ["GITHUB_REPOSITORY"], pull_request(os.environ["GITHUB_REF"]), _gh)
     return 0
 
 
-def comment(previews: Mapping[str, str | None], limit: int = MAX_COMMENT) -> str:
-    """Return the comment: a folded diff per stack, cut to the limit together.
+def costs(difference: str) -> dict[str, str]:
+    """Return the line with the monthly cost, by stack, from the output of `make diff`."""
+    return dict(COST.findall(difference))
+
+
+def comment(
+    previews: Mapping[str, str | None], known_costs: Mapping[str, str], limit: int = MAX_COMMENT
+) -> str:
+    """Return the comment: the cost and a folded diff per stack, the diffs cut to the limit together.
 
     Parameters
     ----------
     previews
         The output of `pulumi preview --diff`, by stack; None if it is missing.
+    known_costs
+        The line with the monthly cost, by stack.
     limit
         Maximum length in bytes.
     """
     texts = {stack: diff(masked(text)) if text else "" for stack, text in previews.items()}
-    room = limit - _length(_assembled(dict.fromkeys(texts, ""), texts))
+    room = limit - _length(_assembled(dict.fromkeys(texts, ""), texts, known_costs))
     cuts: dict[str, str] = {}
     # The shortest first, so that the others get the rest of its share.
     for stack in sorted(texts, key=lambda stack: _length(texts[stack])):
         cuts[stack] = cut(texts[stack], room // (len(texts) - len(cuts)))
         room -= _length(cuts[stack])
-    return _assembled(cuts, texts)
+    return _assembled(cuts, texts, known_costs)
 
 
-def _assembled(cuts: Mapping[str, str], texts: Mapping[str, str]) -> str:
+def _assembled(cuts: Mapping[str, str], texts: Mapping[str, str], costs: Mapping[str, str]) -> str:
     """Return the comment with the cut texts, each with the fence of its whole text."""
     parts = [MARK, "### What this pull request would change"]
     for stack, text in texts.items():
-        parts.append(f"<details><summary><b>{html.escape(stack)}</b>: {summary(text)}</summary>")
+        parts.append(
+            f"<details><summary><b>{html.escape(stack)}</b>: {summary(text)}<br>"
+            f"{costs.get(stack, NO_COST)}</summary>"
+        )
         parts.append(code_block(cuts[stack], fence(text)) if text else "The log of the run has the reason.")
         parts.append("</details>")
     return "\n\n".join(parts) + "\n"

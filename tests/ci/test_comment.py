@@ -36,15 +36,15 @@ def blocks(body: str) -> list[str]:
 
 
 def test_both_stacks_are_in_one_comment_with_their_totals() -> None:
-    body = comment.comment({"dev": CHANGED, "prod": UNCHANGED})
+    body = comment.comment({"dev": CHANGED, "prod": UNCHANGED}, {})
 
-    assert "<b>dev</b>: 1 to create, 7 to update, 1 to delete, 216 unchanged</summary>" in body
-    assert "<b>prod</b>: 224 unchanged</summary>" in body
+    assert "<b>dev</b>: 1 to create, 7 to update, 1 to delete, 216 unchanged<br>" in body
+    assert "<b>prod</b>: 224 unchanged<br>" in body
     assert len(blocks(body)) == 2
 
 
 def test_a_changed_line_starts_with_its_sign_for_colours() -> None:
-    dev, _ = blocks(comment.comment({"dev": CHANGED, "prod": UNCHANGED}))
+    dev, _ = blocks(comment.comment({"dev": CHANGED, "prod": UNCHANGED}, {}))
 
     assert '!       instanceClass: "db.t4g.micro" => "db.t4g.small"' in dev
     assert "+     random:index/randomPassword:RandomPassword: (create)" in dev
@@ -52,16 +52,35 @@ def test_a_changed_line_starts_with_its_sign_for_colours() -> None:
 
 
 def test_missing_and_failed_previews_are_reported() -> None:
-    body = comment.comment({"dev": None, "prod": "error: the stack is locked\n"})
+    body = comment.comment({"dev": None, "prod": "error: the stack is locked\n"}, {})
 
     assert "<b>dev</b>: no preview" in body
     assert "<b>prod</b>: the preview failed" in body
     assert "error: the stack is locked" in body
 
 
+def test_each_stack_has_the_difference_of_its_monthly_cost() -> None:
+    changed = "Monthly cost: 61.20 → 63.70 dollars (+2.50), at 500 orders a day: RDS +2.50"
+    costs = comment.costs(f"dev: 0 added\nMonthly cost: not known\n\nprod: 1 added\n{changed}\n+ aws:x y\n")
+
+    body = comment.comment({"dev": CHANGED, "prod": UNCHANGED}, costs)
+
+    assert "216 unchanged<br>Monthly cost: not known</summary>" in body
+    assert f"224 unchanged<br>{changed}</summary>" in body
+
+
+@pytest.mark.parametrize("line", ["1 <img src=x>", "1 @everyone", "`1`", "[1](x)", "1" * 500])
+def test_a_cost_with_markup_is_not_posted(line: str) -> None:
+    costs = comment.costs(f"dev: 0 added\nMonthly cost: {line}\n")
+
+    body = comment.comment({"dev": UNCHANGED}, costs)
+
+    assert "224 unchanged<br>Monthly cost: not known</summary>" in body
+
+
 def test_a_long_preview_is_cut_in_the_middle_and_a_short_one_is_not() -> None:
     head, _, totals = CHANGED.rpartition("Resources:\n")
-    body = comment.comment({"dev": head * 20 + "Resources:\n" + totals, "prod": UNCHANGED})
+    body = comment.comment({"dev": head * 20 + "Resources:\n" + totals, "prod": UNCHANGED}, {})
 
     dev, prod = blocks(body)
     assert comment.MAX_COMMENT - 2_000 < size(body) <= comment.MAX_COMMENT
@@ -77,7 +96,7 @@ def test_a_long_preview_is_cut_in_the_middle_and_a_short_one_is_not() -> None:
     )
 )
 def test_no_preview_closes_its_block_or_exceeds_the_limit(previews: dict[str, str]) -> None:
-    body = comment.comment(previews, limit=500)
+    body = comment.comment(previews, {}, limit=500)
 
     assert size(body) <= 500
     assert len(blocks(body)) == sum(bool(text) for text in previews.values())
@@ -86,7 +105,7 @@ def test_no_preview_closes_its_block_or_exceeds_the_limit(previews: dict[str, st
 def test_a_fence_and_html_in_a_preview_stay_in_its_block() -> None:
     attack = "````\n</details><img src=https://example.org>\n@everyone\n`````diff\n"
 
-    (block,) = blocks(comment.comment({"dev": attack}))
+    (block,) = blocks(comment.comment({"dev": attack}, {}))
 
     assert all(line in block for line in attack.splitlines())
 
@@ -103,7 +122,7 @@ def test_text_that_looks_like_a_secret_is_masked() -> None:
     }
     lines = "".join(f'      + {name}: "{secret}"\n' for name, secret in secrets.items())
 
-    (block,) = blocks(comment.comment({"dev": CHANGED + lines}))
+    (block,) = blocks(comment.comment({"dev": CHANGED + lines}, {}))
 
     assert "secretString: [secret]" in block
     for secret in [*secrets.values(), "hunter2", "MIIEvQIBADAN"]:

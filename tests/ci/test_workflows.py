@@ -128,7 +128,9 @@ def test_no_workflow_runs_untrusted_code_with_permissions() -> None:
 def test_a_fork_gets_neither_a_role_nor_write_permissions() -> None:
     for name, job in JOBS.items():
         if "pull_request" in WORKFLOWS[name.split("/")[0]][True] and job["permissions"] != READ:
-            condition = job["if"] + JOBS.get(f"preview/{job.get('needs')}", {}).get("if", "")
+            condition = job["if"] + "".join(
+                JOBS[f"preview/{name}"].get("if", "") for name in job.get("needs", [])
+            )
             assert "github.event.pull_request.head.repo.full_name == github.repository" in condition
 
 

@@ -80,6 +80,15 @@ def test_a_file_that_is_not_valid_yaml_is_named(
     assert capsys.readouterr().err.startswith("Pulumi.dev.yaml is not valid YAML: ")
 
 
+@pytest.mark.parametrize("value", ["{secure: v1:abc}", "[Ada, {secure: v1:abc}]"])
+def test_an_encrypted_setting_is_named(tmp_path: Path, value: str) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\nconfig: {}\n", encoding="utf-8")
+    text = f"config:\n  aws:token: {{secure: v1:abc}}\n  users: {value}\n"
+    (tmp_path / "Pulumi.new.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(recording.EncryptedSettingError, match=r"^Pulumi\.new\.yaml: .* shop:users\.$"):
+        recording.configuration("new", tmp_path)
+
+
 @pytest.mark.parametrize("text", ["", "encryptionsalt: v1:abc\n", "config:\n"])
 def test_a_file_without_settings_has_the_defaults(tmp_path: Path, text: str) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: shop\nconfig: {days: {default: 7}}\n", encoding="utf-8")

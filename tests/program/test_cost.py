@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 
-from infra import cost, prices
+from infra import cost, cost_change, prices
 from infra.recording import ROOT
 from infra.web_files import WEB
 from tests.program.conftest import Program
@@ -20,13 +21,13 @@ def bill(program: Program, use: cost.Use = NOTHING) -> cost.Bill:
     return cost.bill([asdict(resource) for resource in program.resources], use)
 
 
-def at_rest(program: Program) -> dict[str, float]:
+def idle(program: Program) -> dict[str, float]:
     found = cost.by_service(bill(program).total, PRICES)
     return {service: round(dollars, 2) for service, dollars in found.items() if round(dollars, 2)}
 
 
 def test_an_idle_dev_stack_costs_the_calculated_amounts(dev: Program) -> None:
-    assert at_rest(dev) == {
+    assert idle(dev) == {
         "rds": 13.98,  # 730 hours at 0.016, and 20 GB at 0.115
         "cloudwatch": 2.63,  # 14 alarms at 0.10, 4 metrics at 0.30, and 0.07 GB of logs at 0.50
         "secrets_manager": 1.60,  # four at 0.40: two users, the tracking keys, and RDS's own
@@ -37,7 +38,7 @@ def test_an_idle_dev_stack_costs_the_calculated_amounts(dev: Program) -> None:
 
 
 def test_an_idle_prod_stack_costs_the_calculated_amounts(prod: Program) -> None:
-    found = at_rest(prod)
+    found = idle(prod)
     assert found.pop("rds") == 51.32  # twice 730 hours at 0.032, and twice 20 GB at 0.115
     assert found.pop("vpc") == 29.20  # two endpoints in two zones, 730 hours at 0.01
     assert sum(found.values()) == pytest.approx(2.63 + 1.60 + 0.32 + 0.08 + 0.05)
@@ -57,7 +58,7 @@ def test_orders_and_open_pages_add_up(dev: Program) -> None:
     used = bill(dev, cost.Use(orders_a_day=240, screens=2))
     together = sum(
         cost.dollars(amounts, PRICES) * times
-        for amounts, times in ((used.at_rest, 1), (used.order, 240 * 730 / 24), (used.screen, 2))
+        for amounts, times in ((used.idle, 1), (used.order, 240 * 730 / 24), (used.screen, 2))
     )
     assert cost.dollars(used.total, PRICES) == pytest.approx(together)
 
@@ -75,10 +76,7 @@ def test_the_free_tier_covers_no_more_than_is_used(dev: Program) -> None:
 
 def test_an_instance_class_without_a_price_is_reported(prod: Program) -> None:
     resources = [asdict(resource) for resource in prod.resources]
-    for resource in resources:
-        if resource["type"] == "aws:rds/instance:Instance":
-            resource["inputs"] = {**resource["inputs"], "instanceClass": "db.r9x.huge"}
-    found = cost.bill(resources, NOTHING)
+    found = cost.bill(_with_instance(resources, "db.r9x.huge"), NOTHING)
     assert cost.unpriced(found.total, PRICES) == ["rds.db_r9x_huge_hour"]
     assert cost.dollars(found.total, PRICES) == pytest.approx(cost.dollars(bill(prod).total, PRICES) - 46.72)
 
@@ -88,3 +86,38 @@ def test_the_bill_has_the_polling_intervals_of_the_page() -> None:
     for name in ("ACTIVE_POLL", "IDLE_POLL", "IDLE_AFTER"):
         (milliseconds,) = re.findall(rf"^const {name} = ([\d_]+);", script, re.MULTILINE)
         assert int(milliseconds) == getattr(cost, name) * 1000
+
+
+def test_a_changed_price_is_shown_with_its_services(dev: Program) -> None:
+    before = [asdict(resource) for resource in dev.resources]
+    endpoint = {
+        "type": "aws:ec2/vpcEndpoint:VpcEndpoint",
+        "inputs": {"vpcEndpointType": "Interface", "subnetIds": ["a", "b"]},
+    }
+
+    both = cost_change.sentence(before, [*_with_instance(before, "db.t4g.small"), endpoint], PRICES)
+
+    # An endpoint in two zones is 730 hours at 0.01 each; the larger instance 730 hours at 0.016 more.
+    assert re.fullmatch(
+        r"Monthly cost: (\S+) → (\S+) dollars \(\+26\.28\), at 500 orders a day: "
+        r"Interface endpoints \+14\.60, RDS \+11\.68",
+        both,
+    )
+    same = cost_change.sentence(before, before, PRICES)
+    assert re.fullmatch(r"Monthly cost: \S+ dollars, unchanged, at 500 orders a day", same)
+    assert both.split()[2] == same.split()[2]
+
+
+def test_a_service_without_a_price_is_named_beside_the_difference(dev: Program) -> None:
+    before = [asdict(resource) for resource in dev.resources]
+    text = cost_change.sentence(before, _with_instance(before, "db.r9x.huge"), PRICES)
+    assert text.endswith(": RDS -11.68; not included, without a price: rds.db_r9x_huge_hour")
+
+
+def _with_instance(resources: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [
+        {**resource, "inputs": {**resource["inputs"], "instanceClass": kind}}
+        if resource["type"] == "aws:rds/instance:Instance"
+        else resource
+        for resource in resources
+    ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra import program_diff
+from infra import program_diff, recording
 
 QUEUE = {
     "urn": "urn:pulumi:dev::cafe::aws:sqs/queue:Queue::OrderQueue",
@@ -34,7 +35,7 @@ def program(*resources: dict[str, Any], outputs: tuple[str, ...] = ()) -> dict[s
 
 
 def lines(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    return list(program_diff.report("dev", before, after))
+    return list(program_diff.resource_differences("dev", before, after))
 
 
 def test_the_same_program_has_no_difference() -> None:
@@ -96,6 +97,31 @@ def test_the_base_commit_is_extracted(tmp_path: Path) -> None:
     assert (tmp_path / "__main__.py").is_file()
     with pytest.raises(subprocess.CalledProcessError):
         program_diff.check_out("--output=elsewhere", tmp_path)
+
+
+def test_a_stack_with_an_encrypted_setting_is_not_compared_and_the_others_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    function = {**ROLE, "type": "aws:lambda/function:Function", "inputs": {"memorySize": 512}}
+
+    def record(root: Path, stack: str) -> dict[str, Any]:
+        if stack == "dev":
+            reason = "Pulumi.dev.yaml: only Pulumi can decrypt the setting cafe:timeZone.\n"
+            raise subprocess.CalledProcessError(recording.ENCRYPTED, "python", stderr=reason)
+        return program(function)
+
+    monkeypatch.setattr(program_diff, "_recorded", record)
+
+    assert program_diff.main(["HEAD"]) == 0
+
+    dev, prod = capsys.readouterr().out.strip().split("\n\n")
+    assert dev.splitlines() == [
+        "dev: not known. Pulumi.dev.yaml: only Pulumi can decrypt the setting cafe:timeZone.",
+        "Monthly cost: not known",
+    ]
+    assert re.fullmatch(
+        "prod: 0 added, 0 deleted, 0 changed\nMonthly cost: .* dollars, unchanged, at 500 orders a day", prod
+    )
 
 
 def test_an_unknown_commit_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
