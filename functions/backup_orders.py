@@ -17,7 +17,7 @@ import environment
 from log import log
 from orders import copies
 from orders.copies import LAST_COPY, MARGIN, Day
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from orders.times import iso
 from stores.mysql.connection import MySql
 from stores.mysql.copies import OrderTable
@@ -74,7 +74,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
             raise ValueError(f"Unknown command {other!r}: it must be all, or missing.")
     copied = Copied(now)
     try:
-        _copy(copied, lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE, rewrite)
+        _copy_days(copied, lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE, rewrite)
     except StoreUnavailableError as error:
         log("ERROR", "Orders not copied", reason=str(error), written=len(copied.rows))
         raise
@@ -83,46 +83,48 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     return {"as_of": iso(now), "rows": copied.rows, "left": copied.left, "rewrite": rewrite and iso(rewrite)}
 
 
-def _copy(copied: Copied, left: Callable[[], float], rewrite: datetime | None) -> None:
+def _copy_days(copied: Copied, seconds_left: Callable[[], float], rewrite: datetime | None) -> None:
+    """Write the files that are due, and list them in `copied`; with `rewrite`, all older ones are due."""
     written = files().written()
     today = copied.as_of.date()
-    # The last complete run has all earlier changes in its files.
-    since = written.get(LAST_COPY) or min(written.values(), default=copied.as_of)
-    first = today - timedelta(days=environment.backup_days() - 1)
-    changed = table().changed(since - MARGIN)
-    due = copies.due(table().days(first, today), changed, written, rewrite)
-    whole = left()
+    # The files of the last complete run have all earlier changes.
+    complete_until = written.get(LAST_COPY) or min(written.values(), default=copied.as_of)
+    first_day = today - timedelta(days=environment.backup_days() - 1)
+    changed = table().changed(complete_until - MARGIN)
+    due = copies.due(table().days(first_day, today), changed, written, rewrite)
+    seconds_at_start = seconds_left()
     for day in due:
-        rest = left()
-        if rest <= 0:
+        seconds = seconds_left()
+        if seconds <= 0:
             copied.left.append(copies.key(day))
             continue
         try:
-            copied.rows[copies.key(day)] = _write(day, left)
+            copied.rows[copies.key(day)] = _write(day, seconds_left)
         except TimeIsUpError:
-            # The next run has more time for the file, unless it already had more than half of a run.
-            if rest > whole / 2:
+            # The next run has more time for the file, unless the file had more than half of this one.
+            if seconds > seconds_at_start / 2:
                 raise
             copied.left.append(copies.key(day))
     if not copied.left:
-        about = json.dumps({"as_of": iso(copied.as_of), "files": len(copied.rows)})
-        files().write(LAST_COPY, [about.encode()], "application/json", {})
+        summary = json.dumps({"as_of": iso(copied.as_of), "files": len(copied.rows)})
+        files().write(LAST_COPY, [summary.encode()], "application/json", {})
 
 
-def _write(day: Day, left: Callable[[], float]) -> int:
+def _write(day: Day, seconds_left: Callable[[], float]) -> int:
     """Write the file of a day, and return its number of rows."""
 
     def write(columns: Sequence[str], count: int, rows: Iterable[Sequence[object]]) -> int:
-        about = {"rows": str(count), "as-of": iso(datetime.now(UTC)) or ""}
-        pieces = _in_time(copies.compressed(columns, rows), left)
-        files().write(copies.key(day), pieces, "application/gzip", about)
+        metadata = {"rows": str(count), "as-of": iso(datetime.now(UTC)) or ""}
+        pieces = _in_time(copies.compressed(columns, rows), seconds_left)
+        files().write(copies.key(day), pieces, "application/gzip", metadata)
         return count
 
     return table().copy(day, write)
 
 
-def _in_time(pieces: Iterable[bytes], left: Callable[[], float]) -> Iterator[bytes]:
+def _in_time(pieces: Iterable[bytes], seconds_left: Callable[[], float]) -> Iterator[bytes]:
+    """Yield the pieces; raise TimeIsUpError once no time is left."""
     for piece in pieces:
-        if left() <= 0:
+        if seconds_left() <= 0:
             raise TimeIsUpError("Time is up: the orders of one day are too many for a run")
         yield piece

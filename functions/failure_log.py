@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from log import log, metrics
-from orders.errors import Conflict, is_final
+from orders.backoff import VISIBILITY_PER_TIMEOUT
+from orders.failures import Conflict, is_final
 from orders.message import Received, Rejected
 
 FAILED_ORDERS = "FailedOrders"
 CONFLICTING_ORDERS = "ConflictingOrders"
 MALFORMED_MESSAGES = "MalformedMessages"
-VISIBILITY_PER_TIMEOUT = 6  # the queue's visibility timeout is at least 6 timeouts of the function
 
 
 class FailureLog:

@@ -9,7 +9,7 @@ from typing import Any
 import environment
 from http_responses import HttpResponse, cached_response, response
 from log import log
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from stores.dynamodb.menu import Menu
 
 
@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: object) -> HttpResponse:
         prices = menu().prices()
     except StoreUnavailableError as error:
         log("ERROR", "Menu not read", reason=str(error))
-        return response(503, {"message": "The menu is not available just now; please try again."})
+        return response(503, {"message": "The menu is temporarily unavailable; please try again."})
     items = [{"item": item, "price": _number(price)} for item, price in prices.items()]
     return cached_response(event, {"menu": items})
 

@@ -49,7 +49,7 @@ def handler(event: dict[str, Any], context: object) -> HttpResponse:
         status, unavailable = read_status()()
     except AllUnavailableError as error:
         log("ERROR", "No source available", reasons=error.reasons)
-        return response(503, {"message": "The order status is not available just now; please try again."})
+        return response(503, {"message": "The order status is temporarily unavailable; please try again."})
     for source, reason in unavailable.items():
         log("ERROR", "Source not available", source=source, reason=reason)
     return cached_response(event, status, volatile="generated_at")

@@ -17,7 +17,7 @@ import environment
 from log import log
 from orders import counters
 from orders.audit import audit, time_zone_marker
-from orders.errors import SchemaError
+from orders.failures import SchemaError
 from orders.names import parse_name
 from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.projection import Projection

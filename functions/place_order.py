@@ -8,7 +8,7 @@ from typing import Any
 import environment
 from http_responses import HttpResponse, body_text, has_secret, header, response
 from log import log
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from orders.order import InvalidOrderError
 from orders.request import KeyReusedError, OrderRequest, TooLargeError, parse
 from orders.tokens import sign
@@ -50,7 +50,7 @@ def handler(event: dict[str, Any], context: object) -> HttpResponse:
         return response(422, {"message": str(error)})
     except StoreUnavailableError as error:
         log("ERROR", "Order not published", orderId=order_id, reason=str(error))
-        return response(503, {"message": "The order could not be taken just now; please send it again."})
+        return response(503, {"message": "Ordering is temporarily unavailable; please send the order again."})
     log("INFO", "Order accepted", orderId=order_id)
     return response(202, {"orderId": order_id, "message": "Order accepted", **_tracking(order, order_id)})
 

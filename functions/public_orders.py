@@ -10,7 +10,7 @@ import environment
 from http_responses import HttpResponse, cached_response, header, response
 from log import log
 from orders import screens
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from orders.screens import Cutoffs
 from orders.tokens import verify
 from stores.mysql.connection import MySql
@@ -23,7 +23,7 @@ IDLE = 60  # seconds; the user's connections are limited, and an ended process m
 
 INVALID_LINK = "This link is not valid: use the one that came with the order."
 CLOSED = "This order is closed."
-UNAVAILABLE = "Orders are not available just now; please try again."
+UNAVAILABLE = "Orders are temporarily unavailable; please try again."
 
 
 @cache

@@ -17,7 +17,7 @@ import environment
 from log import log, metrics
 from orders import counters
 from orders.audit import OutOfTimeError, audit
-from orders.errors import StoreUnavailableError, location_of
+from orders.failures import StoreUnavailableError, location_of
 from orders.ledger import Ledger
 from orders.reconciliation import Clock, Outcome, Reconciler
 from orders.replay import replay

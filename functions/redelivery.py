@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from log import log
 from orders.backoff import visibility
-from orders.errors import is_final, location_of
+from orders.failures import is_final, location_of
 
 if TYPE_CHECKING:
     from stores.sqs import OrderQueue
@@ -60,7 +60,7 @@ def _set(
     elapsed = time.monotonic() - received
     seconds = {
         record["receiptHandle"]: visibility(
-            reasons[record["messageId"]], _receives(record), elapsed=elapsed, queue=timeout
+            reasons[record["messageId"]], _receives(record), elapsed=elapsed, queue_timeout=timeout
         )
         for record in failed
     }

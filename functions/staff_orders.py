@@ -16,7 +16,7 @@ import environment
 from http_responses import HttpResponse, body_text, cached_response, came_through_cloudfront, header, response
 from log import log
 from orders import change, screens
-from orders.errors import OrderRefusedError, StoreUnavailableError, location_of
+from orders.failures import OrderRefusedError, StoreUnavailableError, location_of
 from orders.order import Order
 from orders.screens import Cutoffs
 from orders.states import Role
@@ -36,7 +36,7 @@ GROUPS = {role.name.lower(): role for role in Role}
 NOT_SIGNED_IN = "Sign in as staff, and send the access token."
 NOT_STAFF = "Orders are for staff: a manager adds you with `cafe staff add`."
 WRONG_ADDRESS = "Orders are not available at this address: open the kitchen's page."
-UNAVAILABLE = "Orders are not available just now; please try again."
+UNAVAILABLE = "Orders are temporarily unavailable; please try again."
 UNCONFIRMED = "The change is not confirmed; send the request again as it was."
 
 

@@ -34,9 +34,9 @@ STATUS_REFRESH_DAYS, STAFF_REFRESH_DAYS = 30, 365
 INVITATION_DAYS = 7
 VIEWER = "viewer"
 GROUPS = {
-    VIEWER: "Reads the order status; made by dashboardUsers",
-    "staff": "Sees orders and changes their states; made by `cafe staff add`",
-    "manager": "As staff, and cancels orders that are ready; made by `cafe staff add --role manager`",
+    VIEWER: "Can read the order status; from the setting dashboardUsers",
+    "staff": "Can also see orders and change their states; from `cafe staff add`",
+    "manager": "Can also cancel orders that are ready; from `cafe staff add --role manager`",
 }
 
 

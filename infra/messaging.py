@@ -10,10 +10,9 @@ import pulumi_aws as aws
 
 from infra import iam
 from infra.settings import Settings
+from orders.backoff import DELAYS, JITTER, MAX_RECEIVES, VISIBILITY_PER_TIMEOUT
 
 MAX_RETENTION = 14 * 24 * 60 * 60  # seconds; the limit of SQS
-MAX_DELAYS = (12, 72)  # seconds after the first and second receive, at most (orders/backoff.py)
-VISIBILITY_PER_TIMEOUT = 6  # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +22,6 @@ class MessagingArgs:
     consumer_timeout: int  # seconds; with the window, it determines the visibility timeout
     batch_window: int  # seconds
     queue_senders: Sequence[str] = ()  # ARNs of roles or users that may send to the queue
-    max_receive_count: int = 3
 
     @classmethod
     def of(cls, settings: Settings) -> MessagingArgs:
@@ -64,14 +62,14 @@ class Messaging(pulumi.ComponentResource):
 
         self.dead_letters = self._queue("OrderDLQ", message_retention_seconds=MAX_RETENTION)
         visibility = VISIBILITY_PER_TIMEOUT * args.consumer_timeout + args.batch_window
-        attempts = args.max_receive_count * (args.consumer_timeout + args.batch_window)
-        self.seconds_to_dead_letter = attempts + sum(MAX_DELAYS)
+        attempts = MAX_RECEIVES * (args.consumer_timeout + args.batch_window)
+        self.seconds_to_dead_letter = attempts + round(sum(DELAYS) * (1 + JITTER))
         self.queue = self._queue(
             "OrderQueue",
             message_retention_seconds=MAX_RETENTION,
             visibility_timeout_seconds=visibility,
             redrive_policy=pulumi.Output.json_dumps(
-                {"deadLetterTargetArn": self.dead_letters.arn, "maxReceiveCount": args.max_receive_count}
+                {"deadLetterTargetArn": self.dead_letters.arn, "maxReceiveCount": MAX_RECEIVES}
             ),
         )
         aws.sqs.RedriveAllowPolicy(

@@ -25,7 +25,7 @@ from local import ports, process_groups
 from local.database import certificates
 from local.database import server as database_server
 from local.database.instance import Database, tls_context
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from orders.ledger import Ledger
 from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.projection import Projection

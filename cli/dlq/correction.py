@@ -36,16 +36,16 @@ class Correction:
 
     def _problem(self, order: Order) -> str | None:
         """Return why an order must not have its id, None if it may."""
-        ours = self.message.identity
-        recorded = self.recorded({order.order_id, ours})
-        mine = recorded.get(ours)
-        clash = conflict(replace(order, order_id=ours), mine) if mine else None
-        if order.order_id == ours:
+        present_id = self.message.identity
+        recorded = self.recorded({order.order_id, present_id})
+        holder = recorded.get(present_id)  # the recorded order that has this message's id
+        clash = conflict(replace(order, order_id=present_id), holder) if holder else None
+        if order.order_id == present_id:
             return f"{clash}: give it another id, such as {self._free_id()}." if clash else None
         # The order may be recorded with its id, or known by it elsewhere.
-        has_an_id = self.message.own_id is not None or self.message.order is not None
-        if has_an_id and self.state.kind is not Kind.CONFLICTING and clash is None:
-            return f"The orderId must stay {ours}: another id is another order."
+        has_id = self.message.own_id is not None or self.message.order is not None
+        if has_id and self.state.kind is not Kind.CONFLICTING and clash is None:
+            return f"The orderId must stay {present_id}: another id is another order."
         if order.order_id in recorded:
             return f"The orderId {order.order_id} is in use: give it another one, such as {self._free_id()}."
         return None

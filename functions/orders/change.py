@@ -11,8 +11,8 @@ from functools import reduce
 from typing import Any, Protocol
 
 from orders import states
-from orders.errors import StoreUnavailableError
 from orders.exact_json import decode
+from orders.failures import StoreUnavailableError
 from orders.names import INVISIBLE, is_unicode
 from orders.order import MAX_PATH, Order
 from orders.request import BAD_KEY, KEY, MAX_BODY

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
 from orders.counters import Counted, is_projected, tally
-from orders.errors import Conflict, Defect, OrderRefusedError, Refused, StoreUnavailableError, location_of
+from orders.failures import Conflict, Defect, OrderRefusedError, Refused, StoreUnavailableError, location_of
 from orders.order import CONTENTS, Order
 from orders.states import Progress
 

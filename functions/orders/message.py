@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orders import exact_json
-from orders.errors import Defect, Refused, location_of
 from orders.exact_json import exact
+from orders.failures import Defect, Refused, location_of
 from orders.order import ORDER_ID, InvalidOrderError, Order, OrderFields
 from orders.times import OrderTime, TimeError, order_time
 

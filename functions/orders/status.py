@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any, Protocol, TypeVar
 
 from orders import counters
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from orders.names import CustomerNames
 from orders.screens import Cutoffs
 from orders.sync import DeadLetterCounts, Depths, RdsOrders

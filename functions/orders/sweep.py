@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from orders.errors import Conflict, Refused, StoreUnavailableError, is_final
+from orders.failures import Conflict, Refused, StoreUnavailableError, is_final
 from orders.ledger import Ledger
 from orders.message import parse_batch
 

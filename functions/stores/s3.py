@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from stores import aws
 
 PART = 8 * 1024 * 1024  # bytes of a part, in memory at once; S3 allows 10,000 parts of at least 5 MB

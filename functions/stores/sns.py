@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from stores import aws
 
 

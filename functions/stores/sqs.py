@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 import environment
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from orders.sync import Depths
 from stores import aws
 from stores.parallel import batches, call_in_parallel

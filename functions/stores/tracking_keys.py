@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from stores import aws
 from stores.secret import Secret
 

@@ -98,10 +98,10 @@ def test_a_refusal_of_the_kitchen_is_printed_unchanged(orders: Cafe, staff: Staf
 
 
 def test_an_unreachable_database_names_the_next_command(orders: Cafe, staff: Staff) -> None:
-    staff.refusal = (503, {"message": "Orders are not available just now."})
+    staff.refusal = (503, {"message": "Orders are temporarily unavailable."})
     result = orders("ready", "K42")
     assert result.exit_code == 1
-    assert result.stderr == "Orders are not available just now. `cafe doctor` shows the cause.\n"
+    assert result.stderr == "Orders are temporarily unavailable. `cafe doctor` shows the cause.\n"
 
 
 def test_an_unknown_order_is_reported(orders: Cafe, staff: Staff) -> None:

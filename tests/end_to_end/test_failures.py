@@ -124,7 +124,7 @@ def test_a_function_without_a_permission_fails_and_returns_no_details(cafe: Syst
         response = cafe.post({"item": "Tea", "quantity": 1})
     refresh(functions)
     assert response.status_code == 503
-    assert response.json() == {"message": "The order could not be taken just now; please send it again."}
+    assert response.json() == {"message": "Ordering is temporarily unavailable; please send the order again."}
     assert cafe.post({"item": "Tea", "quantity": 1}).status_code == 202
 
 

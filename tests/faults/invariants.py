@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from boto3.dynamodb.types import TypeDeserializer
 
 from orders.counters import Counted, is_expired, is_projected
-from orders.errors import Conflict
 from orders.exact_json import encode
+from orders.failures import Conflict
 from stores.dynamodb.client import Item
 from tests.dynamodb import NAMES, DynamoDbTables
 from tests.faults.messages import RecordedOrder

@@ -13,7 +13,7 @@ from greenlet import GreenletExit, getcurrent, greenlet  # type: ignore[import-u
 
 import order_processor
 from orders.audit import audit
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from orders.reconciliation import Outcome
 from orders.sync import RdsOrders
 from stores.mysql.audit import AuditDatabase

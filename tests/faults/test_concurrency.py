@@ -12,7 +12,7 @@ import pymysql
 import pytest
 
 from orders.counters import is_projected, tally
-from orders.errors import Conflict
+from orders.failures import Conflict
 from orders.ledger import Ledger
 from orders.order import Order
 from stores.dynamodb.client import DynamoDb

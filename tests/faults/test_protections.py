@@ -14,7 +14,7 @@ import stores.dynamodb.projection
 import stores.mysql.connection
 import stores.mysql.orders
 import tests.faults.simulation
-from orders.errors import OrderRefusedError, Refused
+from orders.failures import OrderRefusedError, Refused
 from orders.ledger import Ledger
 from orders.order import Order
 from stores.dynamodb.projection import Projection

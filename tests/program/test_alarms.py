@@ -168,7 +168,7 @@ def test_namespace_and_metrics_are_those_that_the_functions_publish(program: Pro
 def test_the_worker_counts_failures_with_the_visibility_timeout_of_the_queue(program: Program) -> None:
     queue = program.one("sqs/queue:Queue", "OrderQueue").inputs
     worker = program.one("lambda/function:Function", "OrderProcessor").inputs
-    assert queue["visibilityTimeoutSeconds"] >= failure_log.VISIBILITY_PER_TIMEOUT * worker["timeout"]
+    assert queue["visibilityTimeoutSeconds"] >= backoff.VISIBILITY_PER_TIMEOUT * worker["timeout"]
 
 
 def test_failures_in_two_of_five_minutes_raise_an_alarm_and_missing_data_does_not(program: Program) -> None:

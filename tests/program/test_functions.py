@@ -247,32 +247,32 @@ def test_an_archive_contains_the_models_of_the_services_that_its_function_calls(
 # All imports of the functions behind HTTP, since each import adds to a cold start
 IMPORTS = {
     "get_menu": """
-        environment get_menu http_responses log orders.errors orders.exact_json stores.aws
+        environment get_menu http_responses log orders.exact_json orders.failures stores.aws
         stores.dynamodb.client stores.dynamodb.menu
     """,
     "place_order": """
-        environment http_responses log orders.errors orders.exact_json orders.message orders.names
+        environment http_responses log orders.exact_json orders.failures orders.message orders.names
         orders.order orders.request orders.states orders.times orders.tokens place_order stores.aws
         stores.dynamodb.client stores.dynamodb.idempotency stores.secret stores.sns
         stores.tracking_keys
     """,
     "get_order_status": """
-        environment get_order_status http_responses log orders.counters orders.errors
-        orders.exact_json orders.names orders.order orders.screens orders.states orders.status
+        environment get_order_status http_responses log orders.counters orders.exact_json
+        orders.failures orders.names orders.order orders.screens orders.states orders.status
         orders.sync orders.times stores.aws stores.dynamodb.client stores.dynamodb.metrics
         stores.mysql.connection stores.mysql.counters stores.mysql.events stores.mysql.login
         stores.mysql.orders stores.mysql.screens stores.mysql.status stores.parallel stores.secret
         stores.sqs
     """,
     "staff_orders": """
-        environment http_responses log orders.change orders.counters orders.errors orders.exact_json
+        environment http_responses log orders.change orders.counters orders.exact_json orders.failures
         orders.message orders.names orders.order orders.request orders.screens orders.states
         orders.times staff_orders stores.aws stores.dynamodb.client stores.dynamodb.order_items
         stores.mysql.changes stores.mysql.connection stores.mysql.counters stores.mysql.events
         stores.mysql.login stores.mysql.orders stores.mysql.screens stores.secret
     """,
     "public_orders": """
-        environment http_responses log orders.counters orders.errors orders.exact_json orders.names
+        environment http_responses log orders.counters orders.exact_json orders.failures orders.names
         orders.order orders.screens orders.states orders.times orders.tokens public_orders
         stores.aws stores.dynamodb.client stores.mysql.connection stores.mysql.counters
         stores.mysql.events stores.mysql.login stores.mysql.orders stores.mysql.screens

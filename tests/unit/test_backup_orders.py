@@ -13,8 +13,8 @@ import pytest
 import backup_orders
 from orders import copies
 from orders.copies import Day
-from orders.errors import StoreUnavailableError
 from orders.exact_json import decode
+from orders.failures import StoreUnavailableError
 from orders.order import Order
 from orders.states import Change, Progress, State
 from stores import s3

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import order_processor
-from orders.errors import Conflict
+from orders.failures import Conflict
 from orders.ledger import Ledger
 from orders.order import Order
 from stores.dynamodb.projection import Projection

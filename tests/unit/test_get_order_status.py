@@ -16,7 +16,7 @@ import pytest
 from pymysql.cursors import Cursor
 
 import get_order_status
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from orders.order import Order
 from orders.status import AllUnavailableError
 from orders.sync import RdsOrders

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import order_processor
-from orders.errors import Conflict, Defect, Refused
+from orders.failures import Conflict, Defect, Refused
 from orders.ledger import Failures
 from orders.order import Order
 

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 import place_order
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from orders.tokens import verify
 from stores.dynamodb.idempotency import KEY_LIFETIME, IdempotencyKeys
 from tests import openapi

@@ -12,7 +12,7 @@ import pytest
 
 import reconcile_orders
 from orders.counters import Counted
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from orders.ledger import Written
 from orders.sync import RdsOrders
 from stores.mysql.connection import MySql

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import public_orders
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from orders.order import Order
 from orders.screens import Cutoffs
 from orders.states import State

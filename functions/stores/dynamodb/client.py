@@ -11,8 +11,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orders.errors import OrderRefusedError, StoreUnavailableError
 from orders.exact_json import shortest
+from orders.failures import OrderRefusedError, StoreUnavailableError
 from stores import aws
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html

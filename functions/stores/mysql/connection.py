@@ -15,7 +15,7 @@ from pymysql.connections import Connection
 from pymysql.constants import CR, ER
 from pymysql.cursors import Cursor
 
-from orders.errors import OrderRefusedError, StoreUnavailableError
+from orders.failures import OrderRefusedError, StoreUnavailableError
 from stores.mysql.login import Login
 
 T = TypeVar("T")

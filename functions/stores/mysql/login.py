@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from stores.secret import Secret, SecretRefusedError
 
 PROPAGATION = 60.0  # seconds until a changed IAM policy is in effect, at most

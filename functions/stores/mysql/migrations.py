@@ -13,7 +13,7 @@ import pymysql
 from pymysql.constants import ER
 from pymysql.cursors import Cursor
 
-from orders.errors import SchemaError, StoreUnavailableError
+from orders.failures import SchemaError, StoreUnavailableError
 from stores.mysql import schema_checks
 from stores.mysql.connection import MySql
 

@@ -12,8 +12,8 @@ from typing import Any, cast
 from pymysql.cursors import Cursor
 
 from orders.counters import Counted, tally
-from orders.errors import StoreUnavailableError
 from orders.exact_json import decode, encode
+from orders.failures import StoreUnavailableError
 from orders.order import DEFAULT_CUSTOMER, Order
 from orders.states import Progress, State, first
 from orders.times import EARLIEST, LATEST

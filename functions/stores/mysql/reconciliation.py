@@ -9,7 +9,7 @@ from typing import Any
 from pymysql.cursors import Cursor
 
 from orders.counters import tally
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from orders.order import Order
 from orders.reconciliation import Behind, Position, Rows
 from orders.replay import Row

@@ -14,7 +14,7 @@ from typing import Any
 import pymysql
 from pymysql.cursors import Cursor
 
-from orders.errors import SchemaError
+from orders.failures import SchemaError
 from orders.names import MAX_NAME
 from orders.order import MAX_ATTRIBUTES, MAX_QUANTITY
 

@@ -12,7 +12,7 @@ from pymysql.constants import ER
 from pymysql.cursors import Cursor
 
 from orders.counters import TOTAL_ORDERS, Counted
-from orders.errors import SchemaError
+from orders.failures import SchemaError
 from stores.mysql import counters
 
 WIDE = {"id": "bigint", "created_at": "datetime"}

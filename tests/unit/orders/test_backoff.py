@@ -18,7 +18,7 @@ import reconcile_orders
 import redelivery
 from orders import backoff
 from orders.backoff import visibility
-from orders.errors import Conflict, Defect, Refused
+from orders.failures import Conflict, Defect, Refused
 from orders.ledger import Failures
 from orders.order import Order
 from stores.sqs import PARALLEL, OrderQueue
@@ -69,7 +69,7 @@ def test_a_failed_message_is_received_again_after_its_delay(
     found = []
     for sign in (-1, 1):
         jitter(sign)
-        found.append(visibility(reason, receives, elapsed=0, queue=VISIBILITY))
+        found.append(visibility(reason, receives, elapsed=0, queue_timeout=VISIBILITY))
     assert found == [shortest, longest]
 
 
@@ -78,13 +78,13 @@ def test_no_delay_exceeds_the_visibility_timeout_of_the_queue(
     jitter: Callable[[float], None], queue: int, seconds: int
 ) -> None:
     jitter(1)
-    assert visibility(UNAVAILABLE, 1, elapsed=0, queue=queue) == seconds
+    assert visibility(UNAVAILABLE, 1, elapsed=0, queue_timeout=queue) == seconds
 
 
 def test_the_delay_counts_from_the_receive(jitter: Callable[[float], None]) -> None:
     jitter(0)
-    assert visibility(UNAVAILABLE, 1, elapsed=8, queue=VISIBILITY) == 2
-    assert visibility(UNAVAILABLE, 1, elapsed=16, queue=VISIBILITY) == 1
+    assert visibility(UNAVAILABLE, 1, elapsed=8, queue_timeout=VISIBILITY) == 2
+    assert visibility(UNAVAILABLE, 1, elapsed=16, queue_timeout=VISIBILITY) == 1
 
 
 @given(
@@ -93,7 +93,7 @@ def test_the_delay_counts_from_the_receive(jitter: Callable[[float], None]) -> N
     queue=st.integers(1, 43_200),
 )
 def test_an_unforeseen_failure_is_never_retried_at_once(receives: int, elapsed: float, queue: int) -> None:
-    assert 1 <= visibility(DEFECT, receives, elapsed=elapsed, queue=queue) <= min(72, queue)
+    assert 1 <= visibility(DEFECT, receives, elapsed=elapsed, queue_timeout=queue) <= min(72, queue)
 
 
 # The delay of orders by an outage, by a simulated clock
@@ -113,7 +113,7 @@ def recorded_at(sent: float, outage: float, slow: float, sweeps: float) -> float
     for receives in range(1, backoff.MAX_RECEIVES + 1):
         if now >= outage:
             return now
-        now += slow + visibility(UNAVAILABLE, receives, elapsed=slow, queue=VISIBILITY)
+        now += slow + visibility(UNAVAILABLE, receives, elapsed=slow, queue_timeout=VISIBILITY)
     run = sweeps
     while run < max(now, outage):
         run += 60

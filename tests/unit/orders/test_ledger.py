@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from orders.counters import Counted
-from orders.errors import Conflict, Defect, OrderRefusedError, Refused, StoreUnavailableError
+from orders.failures import Conflict, Defect, OrderRefusedError, Refused, StoreUnavailableError
 from orders.ledger import Failures, Ledger, Written
 from orders.order import Order
 from orders.states import Progress, State

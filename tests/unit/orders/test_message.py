@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from orders.errors import Defect, is_final
+from orders.failures import Defect, is_final
 from orders.message import decode, parse_batch, parse_record
 from orders.order import InvalidOrderError, Order, OrderFields
 from orders.times import MAX_AHEAD

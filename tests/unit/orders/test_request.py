@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from orders.order import ORDER_ID, InvalidOrderError, OrderFields
 from orders.request import (
     MAX_BODY,

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from orders.names import CustomerNames
 from orders.screens import Cutoffs
 from orders.status import NOT_COMPARED_RECENTLY, AllUnavailableError, order_status

@@ -14,7 +14,7 @@ from pymysql.cursors import Cursor
 
 from orders import message
 from orders.counters import Counted
-from orders.errors import Conflict, Defect, Refused, StoreUnavailableError
+from orders.failures import Conflict, Defect, Refused, StoreUnavailableError
 from orders.ledger import Failures, Ledger, Written
 from orders.order import Order
 from orders.sweep import SweepResult, sweep

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from orders.tokens import sign, verify
 from stores.tracking_keys import TrackingKeys
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from stores.s3 import Files
 from tests.unit.buckets import BUCKET, Breaking
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from moto import mock_aws
 
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from stores.sns import OrderTopic
 from tests.stores import moto_client
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from orders.errors import OrderRefusedError, StoreUnavailableError
+from orders.failures import OrderRefusedError, StoreUnavailableError
 from stores import aws
 from stores.dynamodb.client import (
     ATTEMPTS,

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from orders.request import Claim
 from stores.dynamodb.idempotency import KEY_LIFETIME, IdempotencyKeys
 from tests.unit.idempotency_table import NOON, TABLE, Clock, create_table

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from orders.counters import Counted, item_name
-from orders.errors import Defect, Refused, StoreUnavailableError, is_final
+from orders.failures import Defect, Refused, StoreUnavailableError, is_final
 from orders.ledger import Written
 from orders.order import OWN_ATTRIBUTES, Order
 from orders.states import Progress, State

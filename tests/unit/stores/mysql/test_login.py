@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from orders.errors import StoreUnavailableError
+from orders.failures import StoreUnavailableError
 from stores.mysql.login import PROPAGATION, Login, LoginSecret, await_access
 from stores.secret import SecretRefusedError
 

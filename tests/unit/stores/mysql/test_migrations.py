@@ -15,7 +15,7 @@ from pymysql.constants import CLIENT
 from pymysql.cursors import Cursor
 
 from orders.audit import audit
-from orders.errors import SchemaError, StoreUnavailableError
+from orders.failures import SchemaError, StoreUnavailableError
 from orders.order import Order
 from stores.mysql import migrations, users, widening
 from stores.mysql.audit import AuditDatabase

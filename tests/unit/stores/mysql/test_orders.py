@@ -14,7 +14,7 @@ import pytest
 from pymysql.constants import CR, ER
 from pymysql.cursors import Cursor
 
-from orders.errors import OrderRefusedError, StoreUnavailableError, is_final
+from orders.failures import OrderRefusedError, StoreUnavailableError, is_final
 from orders.ledger import Ledger
 from orders.order import Order
 from stores.mysql import widening

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from orders.errors import SchemaError
+from orders.failures import SchemaError
 from orders.order import Order
 from stores.mysql import migrations
 from stores.mysql.connection import MySql

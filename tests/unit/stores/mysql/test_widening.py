@@ -10,7 +10,7 @@ import pytest
 from pymysql.constants import ER
 
 import migrate_database
-from orders.errors import SchemaError
+from orders.failures import SchemaError
 from orders.order import Order
 from stores.mysql import migrations, widening
 from stores.mysql.connection import MySql

@@ -1,6 +1,6 @@
-"""Errors and reasons that stores, domain and handlers share.
+"""Failures of stores and orders: exceptions, and the reasons that stores, domain and handlers share.
 
-The texts of responses to invalid requests are in `order.py`, `request.py` and `change.py`.
+What a client reads about an invalid request is in `order.py`, `request.py` and `change.py`.
 """
 
 from __future__ import annotations
