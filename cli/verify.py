@@ -4,38 +4,37 @@ The order stays in the stack's counts. It is marked as a test, so that no screen
 the end. Other orders may arrive at the same time.
 """
 
-import json
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pymysql
 from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_exponential
 
-from cli import aws, http, page_settings, queues, status, worker_log
+from cli import aws, page, queues, status, worker_log
 from cli.checks import Check
 from cli.error_codes import explain
 from cli.errors import CafeError
 from cli.kitchen import Kitchen
 from cli.local_database import connect
 from cli.plurals import messages
-from cli.stack import NETWORKS, Database, Stack
+from cli.stack import Database, Stack
 from cli.traffic.audit import read_values
 from cli.traffic.client import Order, OrderClient, Receipt
 from cli.worker_log import PROCESSED
 from orders.counters import TOTAL_ORDERS, item_name
 from orders.states import State
 
-TITLE = "<title>Cafe orders</title>"
 QUANTITY = 2  # not 1, so that pieces and orders differ
 # Seconds to wait for an empty queue: its numbers are approximate, and other orders may arrive.
 GRACE = 2.0
 MIN_READ_TIMEOUT = 5  # seconds for a statement, even if the time of all checks is up
 LOG_TIMEOUT = 10.0  # seconds until the line of a recorded order is in CloudWatch
-CLOCK_SKEW = 300_000  # milliseconds by which this machine's clock may be ahead of AWS's
+CLOCK_SKEW = timedelta(minutes=5)  # by which this machine's clock may be ahead of AWS's
 
 
 class FailedError(Exception):
@@ -66,7 +65,7 @@ class Verification:
         self._item = item_name(item)
         self._receipt: Receipt | None = None
         self._started = 0.0
-        self._started_at = 0.0
+        self._log_start = datetime.now(UTC)
 
     @property
     def order_id(self) -> str | None:
@@ -78,7 +77,7 @@ class Verification:
         menu_before = self._before(self._item)
         total_before = self._before(TOTAL_ORDERS)
         self._started = time.monotonic()
-        self._started_at = time.time()
+        self._log_start = datetime.now(UTC) - CLOCK_SKEW
         yield self._check("order_accepted", "The order is accepted", self._place)
         yield self._check("queue_drained", "The worker took it from the queue", self._drained)
         yield self._check("rds_row", "Its row is in RDS", self._row)
@@ -90,7 +89,7 @@ class Verification:
         )
         yield self._check("worker_logged", f"The worker logged “{PROCESSED}”", self._logged)
         yield self._check("order_cancelled", "No screen shows it, and it is cancelled", self._cancelled)
-        yield self._check("page_served", "The page is served", self._page)
+        yield self._check("page_served", "The page is served", lambda: page.check(self._stack, self._client))
 
     def _check(self, name: str, title: str, check: Callable[[], str]) -> Check:
         started = time.monotonic()
@@ -250,16 +249,11 @@ class Verification:
     def _logged(self) -> str:
         order_id = self._accepted()
         group = self._stack.output("worker_log_group")
-        lines: list[str] = []
+        lines: list[dict[str, Any]] = []
 
         def logged() -> str:
-            pages = self._clients.logs.get_paginator("filter_log_events").paginate(
-                logGroupName=group,
-                startTime=int(self._started_at * 1000) - CLOCK_SKEW,
-                filterPattern=f'"{order_id}"',
-            )
-            lines[:] = [event.get("message", "") for page in pages for event in page["events"]]
-            if any(_is_processed(line, order_id) for line in lines):
+            lines[:] = worker_log.about_order(self._clients.logs, group, self._log_start, order_id)
+            if any(line.get("message") == PROCESSED for line in lines):
                 return group
             raise NotYetError(f"No such line for {order_id} in {group} after {self._timeout:g} s.")
 
@@ -270,16 +264,15 @@ class Verification:
         try:
             return self._poll(logged, at_most=LOG_TIMEOUT if is_recorded else float("inf"))
         except NotYetError as error:
-            if is_recorded and not any(_is_about(line, order_id) for line in lines):
+            if is_recorded and not lines:
                 raise PendingError(f"The order is recorded; its line is not in {group} yet.") from error
             raise FailedError(self._workers_reason(order_id) or str(error)) from error
 
     def _workers_reason(self, order_id: str) -> str | None:
         """Return why the worker could not record the order, None if its log has no reason."""
         group = self._stack.output("worker_log_group")
-        since = datetime.fromtimestamp(self._started_at - CLOCK_SKEW / 1000, UTC)
         try:
-            found = worker_log.failures(self._clients.logs, group, since, about=order_id)
+            found = worker_log.failures(self._clients.logs, group, self._log_start, about=order_id)
         except CafeError as error:
             return f"The worker's log could not be read: {error}"
         reasons = [line.reason for line in found.lines if line.order_id == order_id]
@@ -295,42 +288,3 @@ class Verification:
             raise FailedError(f"The kitchen's screen shows the test order, as {order.number}.")
         kitchen.move(order, State.CANCELLED, "test order")
         return order.number
-
-    # The page
-
-    def _page(self) -> str:
-        url = self._stack.output("page_url")
-        try:
-            response = self._client.get(url, follow_redirects=True)
-        except httpx.HTTPError as error:
-            raise FailedError(f"{url} is not reachable: {http.problem(error)}.") from error
-        if refuses_this_network(self._stack, response):
-            return f"{url} refuses this machine's network, which is not in dashboardCidrs"
-        kind = response.headers.get("Content-Type", "no type")
-        if response.status_code != httpx.codes.OK or not kind.startswith("text/html"):
-            raise FailedError(f"{url} returned {response.status_code} with {kind}, not 200 with text/html.")
-        if TITLE not in response.text:
-            raise FailedError(f"{url} is not the order status page: it lacks {TITLE}.")
-        if wrong := page_settings.problem(self._client, url):
-            raise FailedError(wrong)
-        return url
-
-
-def refuses_this_network(target: Stack, response: httpx.Response) -> bool:
-    """Return whether the page refuses this machine because of `dashboardCidrs`."""
-    networks = target.outputs.get("dashboard_access") == NETWORKS
-    return networks and response.status_code == httpx.codes.FORBIDDEN
-
-
-def _is_processed(message: str, order_id: str) -> bool:
-    """Return whether a log line, one JSON object, is about the processing of an order."""
-    return _is_about(message, order_id) and json.loads(message).get("message") == PROCESSED
-
-
-def _is_about(message: str, order_id: str) -> bool:
-    """Return whether a log line, one JSON object, is about an order."""
-    try:
-        line = json.loads(message)
-    except ValueError:
-        return False
-    return isinstance(line, dict) and line.get("orderId") == order_id

@@ -1,10 +1,8 @@
 """Checks of the credentials, of the pages and of the API."""
 
-import httpx
-
-from cli import http, page_settings, status
+from cli import status
 from cli.doctor.context import Context, State, Verdict
-from cli.verify import TITLE, refuses_this_network
+from cli.page import check
 
 
 def credentials(context: Context) -> Verdict:
@@ -16,18 +14,7 @@ def credentials(context: Context) -> Verdict:
 
 
 def page(context: Context) -> Verdict:
-    url = context.stack.output("page_url")
-    try:
-        response = context.client.get(url, follow_redirects=True)
-    except httpx.HTTPError as error:
-        return Verdict(State.BAD, f"{url} is not reachable: {http.problem(error)}")
-    if refuses_this_network(context.stack, response):
-        return Verdict(State.OK, f"{url} refuses this machine's network, which is not in dashboardCidrs")
-    if response.status_code != httpx.codes.OK or TITLE not in response.text:
-        return Verdict(State.BAD, f"{url} returns {http.message_of(response)}, not the page")
-    if wrong := page_settings.problem(context.client, url):
-        return Verdict(State.BAD, wrong)
-    return Verdict(State.OK, f"{url} is served")
+    return Verdict(State.OK, check(context.stack, context.client))
 
 
 def api(context: Context) -> Verdict:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Self
 
 import pymysql
 import pytest
 
-from cli import http, page_settings, stack, terminal, verify
+from cli import http, page, stack, terminal, verify, worker_log
 from cli.aws import Clients
 from cli.checks import Check
 from cli.errors import SetUpError
@@ -276,17 +278,19 @@ def test_another_log_message_of_the_worker_fails(dev: FakeAws) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "ours"),
+    ("line", "is_ours"),
     [
         ('{"message": "Order processed successfully", "orderId": "o-1", "level": "INFO"}', True),
         ('{"message": "Order processed successfully", "orderId": "o-10"}', False),
-        ('{"message": "Order failed", "orderId": "o-1"}', False),
         ("Order processed successfully o-1", False),
         ('["o-1"]', False),
     ],
 )
-def test_only_the_line_of_this_order_counts(line: str, ours: bool) -> None:
-    assert verify._is_processed(line, "o-1") is ours
+def test_only_the_lines_of_this_order_count(line: str, is_ours: bool) -> None:
+    pages = SimpleNamespace(paginate=lambda **_request: [{"events": [{"message": line}]}])
+    logs: Any = SimpleNamespace(get_paginator=lambda _operation: pages)
+    found = worker_log.about_order(logs, "/cafe/dev/OrderProcessor", datetime.now(UTC), "o-1")
+    assert bool(found) is is_ours
 
 
 @pytest.mark.parametrize(
@@ -342,11 +346,11 @@ def test_settings_that_the_page_cannot_use_fail(
 
 def test_the_settings_that_are_checked_are_those_that_the_pages_use() -> None:
     script = (stack.REPOSITORY / "web" / "settings.js").read_text(encoding="utf-8")
-    assert re.findall(r"\buse\(\"(\w+)\"", script) == list(page_settings.USABLE)
+    assert re.findall(r"\buse\(\"(\w+)\"", script) == list(page.USABLE)
 
 
 def test_the_title_is_that_of_the_page() -> None:
-    assert verify.TITLE in (stack.REPOSITORY / "web" / "order-status.html").read_text(encoding="utf-8")
+    assert page.TITLE in (stack.REPOSITORY / "web" / "order-status.html").read_text(encoding="utf-8")
 
 
 def test_a_page_by_a_localhost_name_is_reached_on_this_machine(dev: FakeAws, api: FakeApi) -> None:

@@ -1,4 +1,4 @@
-"""Validation of the pages' settings in config.js.
+"""Check of the order-status page, and of the pages' settings in config.js.
 
 The pages replace invalid settings by defaults (web/settings.js), without an error message.
 """
@@ -14,7 +14,10 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from cli import http
+from cli.errors import OperationError
+from cli.stack import NETWORKS, Stack
 
+TITLE = "<title>Cafe orders</title>"
 _SCRIPT = re.compile(r"\s*export const settings = (\{.*\});\s*", re.DOTALL)
 
 
@@ -55,13 +58,26 @@ USABLE: Mapping[str, Callable[[Any], bool]] = {
 }
 
 
-def problem(client: httpx.Client, page_url: str) -> str | None:
+def check(stack: Stack, client: httpx.Client) -> str:
+    """Return that the page is served, or refuses this network; raise OperationError for anything else."""
+    url = stack.output("page_url")
+    response = _get(client, url)
+    if response.status_code == httpx.codes.FORBIDDEN and stack.outputs.get("dashboard_access") == NETWORKS:
+        return f"{url} refuses this machine's network, which is not in dashboardCidrs"
+    kind = response.headers.get("Content-Type", "no type")
+    if response.status_code != httpx.codes.OK or not kind.startswith("text/html"):
+        raise OperationError(f"{url} returned {response.status_code} with {kind}, not 200 with text/html.")
+    if TITLE not in response.text:
+        raise OperationError(f"{url} is not the order status page: it lacks {TITLE}.")
+    if wrong := settings_problem(client, url):
+        raise OperationError(wrong)
+    return f"{url} is served"
+
+
+def settings_problem(client: httpx.Client, page_url: str) -> str | None:
     """Return a sentence about the settings that the pages cannot use, None without any."""
     url = urljoin(page_url, "config.js")
-    try:
-        response = client.get(url)
-    except httpx.HTTPError as error:
-        return f"{url} is not reachable: {http.problem(error)}."
+    response = _get(client, url)
     found = _SCRIPT.fullmatch(response.text)
     if response.status_code != httpx.codes.OK or found is None:
         return f"{url} returns {response.status_code} without the pages' settings: they use defaults."
@@ -71,6 +87,13 @@ def problem(client: httpx.Client, page_url: str) -> str | None:
         return f"{url} has no valid JSON: the pages use defaults."
     wrong = [f"{name} {settings.get(name)!r:.60}" for name in USABLE if not _is_usable(settings, name)]
     return f"In {url} the pages cannot use {', '.join(wrong)}: they use defaults." if wrong else None
+
+
+def _get(client: httpx.Client, url: str) -> httpx.Response:
+    try:
+        return client.get(url, follow_redirects=True)
+    except httpx.HTTPError as error:
+        raise OperationError(f"{url} is not reachable: {http.problem(error)}.") from error
 
 
 def _is_usable(settings: Mapping[str, Any], name: str) -> bool:
