@@ -22,18 +22,6 @@ BUSY_TIMEOUT = 120.0  # seconds to wait for another run of the function to end
 T = TypeVar("T")
 
 
-def http_response(functions: LambdaClient, name: str, event: dict[str, Any]) -> tuple[int, str]:
-    """Call a function behind the API; return the status code and the body of its response."""
-    with aws.translated_errors():
-        invoked: Any = functions.invoke(FunctionName=name, Payload=json.dumps(event))
-    response: Any = json.loads(invoked["Payload"].read() or b"null")
-    try:
-        return int(response["statusCode"]), str(response["body"])
-    except (KeyError, TypeError, ValueError):
-        problem = str(response.get("errorMessage", response) if isinstance(response, dict) else response)
-    raise OperationError(f"{name} returned {problem.rstrip('.')}.")
-
-
 def validated(name: str, document: object, kind: type[T]) -> T:
     """Parse a function's response; raise OperationError with the first invalid field."""
     try:
@@ -60,6 +48,17 @@ class Function:
             reason = f"{error.get('errorType', 'Error')}: {error.get('errorMessage', 'no message')}"
             raise OperationError(f"{self.name} failed: {reason.rstrip('.')}. `cafe doctor` shows the cause.")
         return validated(self.name, response, kind)
+
+    def http(self, event: dict[str, Any]) -> tuple[int, str]:
+        """Call a function behind the API; return the status code and the body of its response."""
+        with aws.translated_errors():
+            invoked: Any = self.functions.invoke(FunctionName=self.name, Payload=json.dumps(event))
+        response: Any = json.loads(invoked["Payload"].read() or b"null")
+        try:
+            return int(response["statusCode"]), str(response["body"])
+        except (KeyError, TypeError, ValueError):
+            problem = str(response.get("errorMessage", response) if isinstance(response, dict) else response)
+        raise OperationError(f"{self.name} returned {problem.rstrip('.')}.")
 
     def _invoke(self, payload: str) -> object:
         """Invoke the function; wait while another run of it is under way."""

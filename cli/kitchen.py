@@ -1,4 +1,7 @@
-"""Client of `StaffOrders`, which shows and moves the orders in the kitchen; IAM authorizes its calls."""
+"""Client of `StaffOrders`, which shows and moves the orders in the kitchen; IAM authorizes its calls.
+
+Pydantic ignores fields of later versions in its responses.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,16 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from cli import aws, functions
+from cli import aws
 from cli.errors import OperationError
+from cli.functions import Function, validated
 from cli.stack import Stack
 from orders import exact_json
 from orders.states import State
-
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
 
 NUMBER = re.compile(r"[A-HJ-NP-Z][0-9]{2}")  # a pickup number
 
@@ -30,13 +31,7 @@ class RefusedError(OperationError):
     """The request was refused, and would be refused again."""
 
 
-class Part(BaseModel):
-    """Base of the responses' parts; fields of later versions are ignored."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class Change(Part):
+class Change(BaseModel):
     """A change of an order's state."""
 
     came_from: State = Field(alias="from")
@@ -46,7 +41,7 @@ class Change(Part):
     reason: str | None = None
 
 
-class Order(Part):
+class Order(BaseModel):
     """An order; only the response for a single order has its history."""
 
     order_id: str
@@ -69,7 +64,7 @@ class Order(Part):
         return f"{self.quantity} × {self.item} for {self.customer_name or 'Guest'}"
 
 
-class Board(Part):
+class Board(BaseModel):
     """The orders on the kitchen's screen."""
 
     now: datetime
@@ -86,11 +81,9 @@ class Board(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kitchen:
+class Kitchen(Function):
     """The kitchen of one stack; the actor is recorded with each change."""
 
-    functions: LambdaClient
-    name: str
     actor: str
 
     @classmethod
@@ -133,13 +126,13 @@ class Kitchen:
     def _parsed(self, document: object, kind: type[T]) -> T:
         """Parse a response, and add the original document."""
         whole = {**document, "document": document} if isinstance(document, dict) else None
-        return functions.validated(self.name, whole, kind)
+        return validated(self.name, whole, kind)
 
     def _call(self, method: str, resource: str, order_id: str | None = None, **request: object) -> Any:
         event = {"httpMethod": method, "resource": resource, "headers": {}, "actor": self.actor, **request}
         if order_id is not None:
             event["pathParameters"] = {"id": order_id}
-        status, body = functions.http_response(self.functions, self.name, event)
+        status, body = self.http(event)
         try:
             document = exact_json.decode(body)
         except ValueError:

@@ -1,38 +1,33 @@
-"""Calls of `ReconcileOrders`, which alone reaches the database of a stack on AWS."""
+"""Calls of `ReconcileOrders`, which alone reaches the database of a stack on AWS.
+
+Pydantic ignores fields of later versions in its responses.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
+from cli.aws import Clients
 from cli.functions import Function
+from cli.stack import Stack
 from orders import exact_json
 from orders.times import iso
-
-if TYPE_CHECKING:
-    from cli.aws import Clients
-    from cli.stack import Stack
 
 PAGE = 500  # orders that are read at once
 
 
-class Response(BaseModel):
-    """Base of the responses' parts; fields of later versions are ignored."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class Corrections(Response):
+class Corrections(BaseModel):
     """Changes of counters, by the keys of their items."""
 
     metrics: dict[str, int] = Field(default_factory=dict)
     menu: dict[str, int] = Field(default_factory=dict)
 
 
-class Findings(Response):
+class Findings(BaseModel):
     """Results of one or more runs."""
 
     compared: bool = True  # if not, the differences are unknown
@@ -88,7 +83,7 @@ class Report(Findings):
             self.corrected[counter] = self.corrected.get(counter, 0) + change
 
 
-class DatabaseState(Response):
+class DatabaseState(BaseModel):
     """State of the database."""
 
     reachable: bool
@@ -98,14 +93,14 @@ class DatabaseState(Response):
     version: int | None = Field(default=None, alias="schema")
 
 
-class TablesState(Response):
+class TablesState(BaseModel):
     """State of DynamoDB."""
 
     reachable: bool = True
     reason: str | None = None
 
 
-class CheckResponse(Response):
+class CheckResponse(BaseModel):
     """Response to the command `check`, which compares nothing."""
 
     database: DatabaseState
@@ -123,7 +118,7 @@ def _decoded(order: object) -> object:
     return exact_json.decode(order) if isinstance(order, str) else order
 
 
-class Page(Response):
+class Page(BaseModel):
     """Some orders of a period, each with the fields of its message and `created_at`.
 
     A function of the previous release returns objects, in which decimals are floats.
@@ -134,7 +129,7 @@ class Page(Response):
     next: Any = None
 
 
-class BehindResponse(Response):
+class BehindResponse(BaseModel):
     """Ids of orders that DynamoDB has, and that the database lacks or has in an older state."""
 
     missing: list[str]

@@ -1,4 +1,7 @@
-"""The order status, as tables in a terminal."""
+"""The order status, as tables in a terminal.
+
+Pydantic ignores fields of later versions in the response.
+"""
 
 import json
 from collections.abc import Callable
@@ -6,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -19,9 +22,8 @@ from cli.terminal import plain
 from cli.times import local_time
 
 if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
-
     from cli.aws import Clients
+    from cli.functions import Function
 
 MAX_BODY = 200  # characters of an invalid response in a message
 KINDS = {
@@ -33,20 +35,14 @@ KINDS = {
 }
 
 
-class Part(BaseModel):
-    """Base of the response's parts; fields of later versions are ignored."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class Metric(Part):
+class Metric(BaseModel):
     """A counter, such as `TOTAL_ORDERS`; the count is None while it is unknown."""
 
     metric: str
     count: int | None
 
 
-class RecentOrder(Part):
+class RecentOrder(BaseModel):
     """An order in MySQL; fields of legacy rows may be None."""
 
     order_id: str | None = None
@@ -56,28 +52,28 @@ class RecentOrder(Part):
     created_at: datetime | None = None
 
 
-class TopItem(Part):
+class TopItem(BaseModel):
     """The quantity of an item that was ordered."""
 
     item: str
     quantity: int
 
 
-class Today(Part):
+class Today(BaseModel):
     """Today's number of orders, and yesterday's by the same time."""
 
     count: int | None = None
     same_time_yesterday: int | None = None
 
 
-class RdsOrders(Part):
+class RdsOrders(BaseModel):
     """The number of rows, and when they were counted."""
 
     count: int
     as_of: datetime
 
 
-class DeadLetters(Part):
+class DeadLetters(BaseModel):
     """The messages in the dead-letter queue at the last sweep."""
 
     rejected: int
@@ -85,7 +81,7 @@ class DeadLetters(Part):
     waiting: int
 
 
-class Sync(Part):
+class Sync(BaseModel):
     """Orders in transit and in both stores; None while a number is unknown."""
 
     waiting: int | None = None
@@ -99,7 +95,7 @@ class Sync(Part):
     unknown_reason: str | None = None
 
 
-class OrderStatus(Part):
+class OrderStatus(BaseModel):
     """The whole response."""
 
     metrics: list[Metric] = Field(default_factory=list)
@@ -119,15 +115,15 @@ def reader(stack: Stack, client: httpx.Client, clients: "Callable[[], Clients]")
     if stack.is_public:
         url = stack.output("order_status_url")
         return lambda: fetch(client, url)
-    name, functions = stack.output("status_function"), clients().functions
-    return lambda: call(functions, name)
+    from cli.functions import Function
+
+    function = Function(functions=clients().functions, name=stack.output("status_function"))
+    return lambda: call(function)
 
 
-def call(functions: "LambdaClient", name: str) -> object:
+def call(function: "Function") -> object:
     """Return the JSON document of the function behind the status API; raise OperationError without one."""
-    from cli.functions import http_response
-
-    code, body = http_response(functions, name, {})
+    code, body = function.http({})
     try:
         document = json.loads(body)
         if code == httpx.codes.OK:
@@ -135,7 +131,7 @@ def call(functions: "LambdaClient", name: str) -> object:
         problem = f"{code}: {document['message']}"
     except (KeyError, TypeError, ValueError):
         problem = f"{code} with {body[:MAX_BODY]!r}"
-    raise OperationError(f"{name} returned {problem.rstrip('.')}.")
+    raise OperationError(f"{function.name} returned {problem.rstrip('.')}.")
 
 
 def fetch(client: httpx.Client, url: str) -> object:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from typing import Any
 
 from infra import cost_change, prices, recording
 from infra.protection import PROTECTED
-from infra.recording import ROOT
+from infra.recording import ROOT, record_separately
 
 STACKS = ("dev", "prod")
 MAX_LINES = 20  # per resource
@@ -45,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
             return 2
         for stack in STACKS:
             try:
-                lines = report(stack, _recorded(base, stack), _recorded(ROOT, stack))
+                lines = report(stack, record_separately(stack, base), record_separately(stack))
             except subprocess.CalledProcessError as error:
                 if error.returncode != recording.ENCRYPTED:
                     print(f"The program of {stack} failed:\n{error.stderr}", file=sys.stderr)
@@ -65,20 +64,6 @@ def check_out(commit: str, directory: Path) -> None:
     ).stdout
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         files.extractall(directory, filter="data")
-
-
-def _recorded(root: Path, stack: str) -> Program:
-    """Record a checkout's program in a separate process, which imports that checkout's modules."""
-    found = subprocess.run(
-        [sys.executable, "-P", "-m", "infra.recording", stack],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    program: Program = json.loads(found.stdout)
-    return program
 
 
 def report(stack: str, before: Program, after: Program) -> list[str]:

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import runpy
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -214,6 +215,28 @@ def record(stack: str, changes: Mapping[str, str], root: Path = ROOT) -> dict[st
     with contextlib.redirect_stderr(io.StringIO()) as warnings:
         recorded = asyncio.run(_record(stack, {**configuration(stack, root), **changed}, root))
     return {**recorded, "warnings": warnings.getvalue()}
+
+
+def record_separately(stack: str, root: Path = ROOT) -> dict[str, Any]:
+    """Record a checkout's program in a separate process, which imports that checkout's modules.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+        The program failed: `stderr` has the reason, and the exit code is that of `main`.
+    """
+    run = subprocess.run(
+        [sys.executable, "-P", "-m", "infra.recording", stack],
+        cwd=root,
+        env={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        | {"PYTHONPATH": str(root)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    program: dict[str, Any] = json.loads(run.stdout)
+    return program
 
 
 def main(arguments: Sequence[str]) -> int:

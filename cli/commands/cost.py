@@ -1,9 +1,6 @@
 """`cafe cost`: the monthly price of a stack, from the resources that the program registers."""
 
-import json
-import os
 import subprocess
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -78,19 +75,13 @@ def _resources(stack: str) -> list[dict[str, Any]]:
     if not (REPOSITORY / f"Pulumi.{stack}.yaml").is_file():
         known = sorted(path.name.split(".")[1] for path in REPOSITORY.glob("Pulumi.*.yaml"))
         raise SetUpError(f"Pulumi.{stack}.yaml does not exist. Stacks with a file: {', '.join(known)}.")
-    run = subprocess.run(
-        [sys.executable, "-m", "infra.recording", stack],
-        cwd=REPOSITORY,
-        env={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if run.returncode:
-        raise SetUpError(run.stderr.strip() or f"The program ended with exit code {run.returncode}.")
-    resources: list[dict[str, Any]] = json.loads(run.stdout)["resources"]
-    return resources
+    from infra import recording  # Pulumi takes longer to import than most commands run
+
+    try:
+        return list(recording.record_separately(stack)["resources"])
+    except subprocess.CalledProcessError as error:
+        reason = error.stderr.strip() or f"The program ended with exit code {error.returncode}."
+        raise SetUpError(reason) from None
 
 
 def _region(stack: str) -> str | None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cli import aws, plurals
+from cli.aws import Clients
 from cli.checks import Check
+from cli.stack import Stack
 from orders.counters import TOTAL_ORDERS, Counted, is_projected, item_name, item_of
-
-if TYPE_CHECKING:
-    from cli.aws import Clients
-    from cli.stack import Stack
 
 EXAMPLES = 3
 ZERO = Counted(0, 0)

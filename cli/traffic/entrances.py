@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import httpx
 
 from cli import queues
+from cli.aws import Clients
 from cli.errors import OperationError
 from cli.queues import Outgoing
+from cli.stack import Stack
 from cli.traffic.client import OrderClient
 from cli.traffic.plan import Entrance, Sending
-
-if TYPE_CHECKING:
-    import httpx
-
-    from cli.aws import Clients
-    from cli.stack import Stack
 
 
 @dataclass(frozen=True, kw_only=True)

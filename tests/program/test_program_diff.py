@@ -104,13 +104,13 @@ def test_a_stack_with_an_encrypted_setting_is_not_compared_and_the_others_are(
 ) -> None:
     function = {**ROLE, "type": "aws:lambda/function:Function", "inputs": {"memorySize": 512}}
 
-    def record(root: Path, stack: str) -> dict[str, Any]:
+    def record(stack: str, root: Path = recording.ROOT) -> dict[str, Any]:
         if stack == "dev":
             reason = "Pulumi.dev.yaml: only Pulumi can decrypt the setting cafe:timeZone.\n"
             raise subprocess.CalledProcessError(recording.ENCRYPTED, "python", stderr=reason)
         return program(function)
 
-    monkeypatch.setattr(program_diff, "_recorded", record)
+    monkeypatch.setattr(program_diff, "record_separately", record)
 
     assert program_diff.main(["HEAD"]) == 0
 
