@@ -4,37 +4,46 @@ import io
 import os
 import shutil
 import sys
+from collections import UserDict
 from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 import typer
 
-from cli.commands import (
-    backup,
-    chaos,
-    cost,
-    database,
-    dlq,
-    doctor,
-    load,
-    local,
-    order,
-    orders,
-    reconcile,
-    replay,
-    restore,
-    staff,
-    status,
-    verify,
-    worker,
-)
 from cli.options import Debug, SentenceGroup
 from cli.terminal import note, width
 
+# The modules of `cli.commands`: those with sub-commands, and those that are one command.
+GROUPS = ("local", "dlq", "worker", "orders", "staff", "database", "backup")
+SINGLE = ("order", "status", "verify", "doctor", "reconcile", "replay", "cost", "restore", "load", "chaos")
 HELP_WIDTH = 80  # columns, at least
+
+
+class LazyCommands(UserDict[str, Any]):
+    """The commands by their names; each is imported at its first use, because some take a second for that."""
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a command."""
+        if self.data[name] is None:
+            parent = typer.Typer(add_completion=False, rich_markup_mode="rich")
+            module = import_module(f"cli.commands.{name}")
+            parent.add_typer(module.app, name=name if name in GROUPS else None)
+            self.data[name] = typer.main.get_group(parent).commands[name]
+        return self.data[name]
+
+
+class CafeGroup(SentenceGroup):
+    """The commands of `cafe`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = LazyCommands(dict.fromkeys((*GROUPS, *SINGLE)))
+
 
 app = typer.Typer(
     name="cafe",
-    cls=SentenceGroup,
+    cls=CafeGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -46,18 +55,6 @@ app = typer.Typer(
         "error."
     ),
 )
-for name, group in {
-    "local": local,
-    "dlq": dlq,
-    "worker": worker,
-    "orders": orders,
-    "staff": staff,
-    "database": database,
-    "backup": backup,
-}.items():
-    app.add_typer(group.app, name=name)
-for command in (order, status, verify, doctor, reconcile, replay, cost, restore, load, chaos):
-    app.add_typer(command.app)
 
 
 @app.callback()

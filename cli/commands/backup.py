@@ -2,19 +2,20 @@
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from cli import times
+from cli import aws, copies, times
+from cli.copies import Copy
+from cli.functions import Function
 from cli.options import MOST, SentenceGroup, Target, examples, stack_command
 from cli.plurals import counted, orders
 from cli.progress import waiting
+from cli.restore.backups import Backups, sentences
+from cli.tables import Column, Kind, Table
 from cli.terminal import note, out, print_json, say
 from orders.times import iso
-
-if TYPE_CHECKING:
-    from cli.copies import Copy
 
 DAYS = 14  # that are listed
 KILOBYTE = 1000
@@ -37,9 +38,6 @@ def list_command(
     Days are in UTC. docs/runbook.md describes how to read the copies without this system. Exit code 1:
     something could not be read.
     """
-    from cli import aws, copies
-    from cli.restore.backups import Backups, sentences
-
     bucket = target.output("backup_bucket")
     with aws.translated_errors():
         found = copies.Copies(target.clients.s3, bucket)
@@ -79,9 +77,6 @@ def now_command(
     Rows that were edited or deleted by SQL leave no trace: they need `--all`. Exit code 1: not all could be
     copied.
     """
-    from cli import copies
-    from cli.functions import Function
-
     function = Function(functions=target.clients.functions, name=target.output("backup_function"))
     with waiting("Copying") as update:
         copied = copies.copy_now(
@@ -96,9 +91,7 @@ def now_command(
     )
 
 
-def _say_copies(bucket: str, last: datetime | None, count: int, files: "list[Copy]") -> None:
-    from cli.tables import Column, Kind, Table
-
+def _say_copies(bucket: str, last: datetime | None, count: int, files: list[Copy]) -> None:
     columns = (
         Column("Day (UTC)", Kind.WHOLE),
         Column("Rows", Kind.NUMBER),

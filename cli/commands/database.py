@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 
 import typer
 
+from cli import worker
+from cli.functions import Function
 from cli.options import SentenceGroup, Target, Yes, examples, stack_command
 from cli.plurals import orders
 from cli.progress import waiting
@@ -40,9 +42,6 @@ def widen_command(target: Target, yes: Yes = False) -> None:
     MySQL rewrites the table, and locks it meanwhile. The worker is paused for that time: orders wait in the
     queue, and none is lost. A deploy does this itself if it takes two seconds at most.
     """
-    from cli import worker
-    from cli.functions import Function
-
     functions = target.clients.functions
     migrate = Function(functions=functions, name=target.output("migrate_function"))
     with waiting("Reading the table's size"):

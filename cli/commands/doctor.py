@@ -1,15 +1,14 @@
 """`cafe doctor`: check a stack."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import typer
 
+from cli import http
+from cli.doctor.context import Context, State
+from cli.doctor.findings import Finding, findings
 from cli.options import SentenceGroup, Target, stack_command
 from cli.terminal import plain, print_json, say
-
-if TYPE_CHECKING:
-    from cli.doctor.findings import Finding
 
 SIGNS = {"ok": ("✓", None), "warn": ("!", "yellow"), "bad": ("✗", "red")}
 
@@ -22,10 +21,6 @@ def doctor_command(target: Target) -> None:
 
     It changes nothing, and places no order: `cafe verify` does. Exit code 1: something is bad.
     """
-    from cli import http
-    from cli.doctor.context import Context, State
-    from cli.doctor.findings import findings
-
     found: list[Finding] = []
     with http.client(target.stack.endpoint) as client:
         for finding in findings(Context(target.stack, target.clients, client)):
@@ -43,7 +38,7 @@ def doctor_command(target: Target) -> None:
     raise typer.Exit(1 if bad else 0)
 
 
-def _say_finding(finding: "Finding") -> None:
+def _say_finding(finding: Finding) -> None:
     sign, style = SIGNS[finding.state]
     say(f"{sign} {finding.title:<19} {plain(finding.detail)}", style=style)
     if finding.next:

@@ -2,19 +2,22 @@
 
 from contextlib import nullcontext
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from cli import plurals
+from cli import http, plurals
+from cli.kitchen import Kitchen
+from cli.load.audit import Audit, Tally
+from cli.load.kitchen import playing
+from cli.load.plan import Plan
+from cli.load.run import Figures, Run
 from cli.options import DAY, MOST, SentenceGroup, Target, Yes, finite, rate_option, stack_command
 from cli.progress import updating
+from cli.stopping import stopping
 from cli.terminal import confirm, failed, print_json, say, stopped
-
-if TYPE_CHECKING:
-    from cli.load.audit import Tally
-    from cli.load.plan import Plan
-    from cli.load.run import Figures, Run
+from cli.traffic.entrances import senders
+from cli.traffic.plan import Entrance
 
 app = typer.Typer(cls=SentenceGroup)
 
@@ -82,16 +85,6 @@ def load_command(
     Latency is measured from before an order is sent until both stores have it, of a sample, to a tenth of a
     second. Exit code 1: a check failed.
     """
-    from cli import http
-    from cli.kitchen import Kitchen
-    from cli.load.audit import Audit, Tally
-    from cli.load.kitchen import playing
-    from cli.load.plan import Plan
-    from cli.load.run import Run
-    from cli.stopping import stopping
-    from cli.traffic.entrances import senders
-    from cli.traffic.plan import Entrance
-
     stack = target.stack
     if stack.endpoint is None:
         where = " and on its screens" if kitchen else ""
@@ -139,7 +132,7 @@ def load_command(
         raise failed(f"{failures} of {plurals.counted(len(checks), 'check')} failed.")
 
 
-def _figures_line(figures: "Figures", plan: "Plan") -> str:
+def _figures_line(figures: Figures, plan: Plan) -> str:
     latencies = "  ".join(
         f"p{percent} {seconds:.1f} s"
         for percent in LATENCIES
@@ -151,7 +144,7 @@ def _figures_line(figures: "Figures", plan: "Plan") -> str:
     ).rstrip()
 
 
-def _load_document(run: "Run", plan: "Plan", tally: "Tally", interrupted: bool) -> dict[str, Any]:
+def _load_document(run: Run, plan: Plan, tally: Tally, interrupted: bool) -> dict[str, Any]:
     figures = run.figures()
     latency = {f"p{percent}": figures.latency(percent) for percent in LATENCIES}
     return {

@@ -1,17 +1,17 @@
 """`cafe order`: place orders."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from cli import http
 from cli.options import MOST, SentenceGroup, Target, stack_command, text
 from cli.plurals import orders, were
 from cli.progress import counting
+from cli.stopping import stopping
 from cli.terminal import failed, plain, print_json, say, stopped
-
-# boto3, httpx and others take longer to import than most commands run, so each command imports its own.
-if TYPE_CHECKING:
-    from cli.traffic.send import Placed
+from cli.traffic.client import Order, OrderClient
+from cli.traffic.send import CONNECTIONS, Placed, place_many
 
 app = typer.Typer(cls=SentenceGroup)
 
@@ -44,11 +44,6 @@ def order_command(
     An order that the API does not accept at once is retried for up to a minute, and never becomes two.
     Exit code 1: the API did not accept all of them.
     """
-    from cli import http
-    from cli.stopping import stopping
-    from cli.traffic.client import Order, OrderClient
-    from cli.traffic.send import CONNECTIONS, place_many
-
     url = target.output("orders_url")
     order = Order(item=item, quantity=quantity, customer_name=customer)
     with (
@@ -75,7 +70,7 @@ def order_command(
         raise failed(str(placed.problem), placed.problem.exit_code)
 
 
-def _document(placed: "Placed") -> dict[str, object]:
+def _document(placed: Placed) -> dict[str, object]:
     document: dict[str, object] = {
         "requested": placed.requested,
         "accepted": placed.accepted,

@@ -2,19 +2,18 @@
 
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli.errors import OperationError
+from cli.kitchen import Kitchen, Order
 from cli.options import SentenceGroup, Target, examples, stack_command, text
 from cli.tables import Column, Kind, Table
 from cli.terminal import note, out, plain, print_exact_json, say
 from cli.times import duration, local_time
-
-# boto3 takes longer to import than most commands run, so each command imports its own.
-if TYPE_CHECKING:
-    from cli.kitchen import Kitchen, Order
+from cli.users import Users
+from orders.states import State
 
 app = typer.Typer(
     cls=SentenceGroup,
@@ -68,8 +67,6 @@ def list_command(target: Target) -> None:
 @stack_command(app, "show", "cafe orders show K42", "cafe orders show O1234 --json")
 def show_command(target: Target, reference: Reference) -> None:
     """Show an order with all fields of its publisher, and the history of its moves."""
-    from cli.users import Users
-
     order = _kitchen(target).find(reference)
     if target.as_json:
         print_exact_json(order.document)
@@ -137,20 +134,16 @@ def recall_command(target: Target, reference: Reference) -> None:
     _say_moved(target, kitchen.move(order, order.recall_to))
 
 
-def _kitchen(target: Target) -> "Kitchen":
-    from cli.kitchen import Kitchen
-
+def _kitchen(target: Target) -> Kitchen:
     return Kitchen.of(target.stack, target.clients)
 
 
 def _move(target: Target, reference: str, state: str, reason: str | None = None) -> None:
-    from orders.states import State
-
     kitchen = _kitchen(target)
     _say_moved(target, kitchen.move(kitchen.find(reference), State(state), reason))
 
 
-def _say_moved(target: Target, order: "Order") -> None:
+def _say_moved(target: Target, order: Order) -> None:
     if target.as_json:
         print_exact_json(order.document)
     else:
@@ -158,7 +151,7 @@ def _say_moved(target: Target, order: "Order") -> None:
         say(f"{order.number} is {state}: {plain(order.goods)}.")
 
 
-def _table(title: str, orders: "list[Order]", now: datetime) -> Table:
+def _table(title: str, orders: list[Order], now: datetime) -> Table:
     table = Table(title, COLUMNS)
     for order in orders:
         age = duration(now - order.state_at) if order.state_at else ""

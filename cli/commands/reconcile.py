@@ -1,18 +1,17 @@
 """`cafe reconcile`: compare and repair the stores."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from cli.error_codes import explain
 from cli.errors import CafeError
 from cli.options import SentenceGroup, Target, Yes, stack_command
 from cli.plurals import orders
 from cli.progress import waiting
+from cli.reconciler import Reconciler, Report
 from cli.terminal import confirm, note, plain, print_json, say
-
-if TYPE_CHECKING:
-    from cli.reconciler import Report
 
 app = typer.Typer(cls=SentenceGroup)
 
@@ -39,9 +38,6 @@ def reconcile_command(
     the case that a table of DynamoDB was lost. Exit code 1: something still differs, or could not be
     compared.
     """
-    from cli.error_codes import explain
-    from cli.reconciler import Reconciler
-
     reconciler = Reconciler.of(target.stack, target.clients)
     if rebuild:
         confirm(f"Write every order of stack {target.name} to DynamoDB again?", yes=yes)
@@ -71,7 +67,7 @@ def reconcile_command(
         raise typer.Exit(1)
 
 
-def _say_report(report: "Report") -> None:
+def _say_report(report: Report) -> None:
     compared = orders(report.checked)
     if report.rds_orders is not None:
         compared = f"{report.checked:,} of {orders(report.rds_orders)}"
@@ -89,10 +85,8 @@ def _say_report(report: "Report") -> None:
         say(f"  {plain(sentence)}")
 
 
-def _reasons(report: "Report") -> Iterator[str]:
+def _reasons(report: Report) -> Iterator[str]:
     """Yield why dead letters are left."""
-    from cli.error_codes import explain
-
     if report.rejected:
         why = f": {report.rejected_reason}" if report.rejected_reason else "."
         yield f"{report.rejected:,} without a valid order (`cafe dlq list`){why}"

@@ -5,18 +5,18 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from cli import times
+from cli import queues, replay, times
 from cli.options import SentenceGroup, Target, Yes, parse_time, rate_option, stack_command
 from cli.plurals import are, orders, were
 from cli.progress import counting, waiting
+from cli.queues import Send
+from cli.reconciler import Reconciler
+from cli.stopping import stopping
 from cli.terminal import confirm, failed, note, plain, print_json, say, stopped
-
-if TYPE_CHECKING:
-    from cli.queues import Send
 
 app = typer.Typer(cls=SentenceGroup)
 
@@ -63,9 +63,6 @@ def replay_command(
     Use it to rebuild another consumer of the orders, or to repair data after a bug; `--source dynamodb`
     restores rows that a restored database lacks. Exit code 1: not all could be sent.
     """
-    from cli import replay
-    from cli.stopping import stopping
-
     since, until = parse_time(start, "--from"), parse_time(end, "--to") if end else datetime.now(UTC)
     if since >= until:
         raise typer.BadParameter("It must be before --to.", param_hint="--from")
@@ -105,18 +102,13 @@ def _reader(
     target: Target, source: Source, since: datetime, until: datetime, bad_rows: dict[str, str]
 ) -> Callable[[], Iterator[list[dict[str, Any]]]]:
     """Return the function that reads the orders of a period, in pages."""
-    from cli import replay
-    from cli.reconciler import Reconciler
-
     if source is Source.RDS:
         return partial(Reconciler.of(target.stack, target.clients).orders, since, until, bad_rows)
     return partial(replay.from_dynamodb, target.clients.dynamodb, target.output("orders_table"), since, until)
 
 
-def _destination(target: Target, send_to: str) -> "tuple[Send, Callable[[dict[str, Any]], str]]":
+def _destination(target: Target, send_to: str) -> tuple[Send, Callable[[dict[str, Any]], str]]:
     """Return the function that sends messages, and the one that makes them of orders."""
-    from cli import queues, replay
-
     if send_to == "topic":
         return partial(queues.publish, target.clients.sns, target.output("topic_arn")), replay.bare
     if send_to != "queue" and not send_to.startswith(("http://", "https://")):

@@ -2,16 +2,16 @@
 
 from dataclasses import asdict
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli.errors import OperationError
 from cli.options import SentenceGroup, Target, Yes, examples, stack_command, text
+from cli.tables import Column, Table
 from cli.terminal import confirm, out, plain, print_json, say
-
-if TYPE_CHECKING:
-    from cli.users import Users
+from cli.users import Role, Users
+from infra import setting_parsers
 
 app = typer.Typer(
     cls=SentenceGroup,
@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 
 
-class Role(StrEnum):
+class StaffRole(StrEnum):
     """Roles that this command gives; viewers come from the setting `dashboardUsers`."""
 
     STAFF = "staff"
@@ -30,8 +30,6 @@ class Role(StrEnum):
 
 def _email(value: str) -> str:
     """Check an address, and return it as the user pool compares it."""
-    from infra import setting_parsers
-
     address = (text(value) or "").strip().lower()
     try:
         if not address:
@@ -50,8 +48,6 @@ Email = Annotated[
 @stack_command(app, "list", "cafe staff list", "cafe staff list --stack prod --json")
 def list_command(target: Target) -> None:
     """List the users and their roles."""
-    from cli.tables import Column, Table
-
     users = _users(target).all()
     if target.as_json:
         print_json({"people": [asdict(user) for user in users]})
@@ -72,7 +68,9 @@ def list_command(target: Target) -> None:
 def add_command(
     target: Target,
     email: Email,
-    role: Annotated[Role, typer.Option(help="A manager also cancels orders that are ready.")] = Role.STAFF,
+    role: Annotated[
+        StaffRole, typer.Option(help="A manager also cancels orders that are ready.")
+    ] = StaffRole.STAFF,
 ) -> None:
     """Let somebody sign in to the kitchen's page, or change somebody's role.
 
@@ -80,9 +78,7 @@ def add_command(
     repeated. A local stack sends no e-mails: it prints the password. Give a shared tablet a user of its own.
     Addresses in the setting dashboardUsers are managed by Pulumi, and refused.
     """
-    from cli import users
-
-    before, password = _users(target).add(email, users.Role(role))
+    before, password = _users(target).add(email, Role(role))
     if password:
         sentence = f"{email} is {role} now, and signs in with the password {password}"
     elif before is None or before.invited:
@@ -111,7 +107,5 @@ def remove_command(target: Target, email: Email, yes: Yes = False) -> None:
     )
 
 
-def _users(target: Target) -> "Users":
-    from cli.users import Users
-
+def _users(target: Target) -> Users:
     return Users(target.stack, target.clients)

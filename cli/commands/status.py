@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from cli import http, status
 from cli.errors import OperationError
 from cli.options import SentenceGroup, Target, stack_command
 from cli.plurals import counted
@@ -29,8 +30,6 @@ def status_command(
     In a terminal that is too narrow for a table, its rows are printed line by line. If the status API is not
     public, its function is invoked with your AWS credentials. Exit code 1: the status API is not available.
     """
-    from cli import http, status
-
     if watch and target.as_json:
         raise typer.BadParameter("--json prints one document: leave out --watch.", param_hint="--watch")
     with http.client(target.stack.endpoint) as client:

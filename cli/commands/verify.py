@@ -1,16 +1,15 @@
 """`cafe verify`: place one order, and check that the whole system processes it."""
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from cli import http, verify
+from cli.checks import Check
 from cli.options import DAY, SentenceGroup, Target, finite, stack_command, text
 from cli.plurals import counted
 from cli.terminal import print_json, stopped
-
-if TYPE_CHECKING:
-    from cli.checks import Check
 
 app = typer.Typer(cls=SentenceGroup)
 
@@ -32,8 +31,6 @@ def verify_command(
     logs it, the kitchen can move it, and the page is served. The order is a test: no screen shows it, and it
     is cancelled at the end; it stays in the stack's counts. Exit code 1: a check failed.
     """
-    from cli import http, verify
-
     checks: list[Check] = []
     interrupted = False
     started = time.monotonic()

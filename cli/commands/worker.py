@@ -3,6 +3,7 @@
 import typer
 
 from cli.options import SentenceGroup, Target, examples, stack_command
+from cli.worker import DISABLED, ENABLED, switch
 
 app = typer.Typer(
     cls=SentenceGroup,
@@ -18,21 +19,15 @@ def pause_command(target: Target) -> None:
 
     Orders that the worker has already are still recorded.
     """
-    from cli.worker import DISABLED
-
     _switch(target, DISABLED, "The worker is paused; orders wait in the queue.")
 
 
 @stack_command(app, "resume", "cafe worker resume", "cafe worker resume --stack prod")
 def resume_command(target: Target) -> None:
     """Take orders from the queue again."""
-    from cli.worker import ENABLED
-
     _switch(target, ENABLED, "The worker takes orders.")
 
 
 def _switch(target: Target, state: str, sentence: str) -> None:
-    from cli.worker import switch
-
     switch(target.clients.functions, target.output("worker_mapping"), state)
     target.print_result({"stack": target.name, "state": state}, sentence)
