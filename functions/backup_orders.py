@@ -24,7 +24,7 @@ from stores.mysql.copies import OrderTable
 from stores.mysql.login import LoginSecret
 from stores.s3 import Files
 
-RESERVE = 30.0  # seconds before the function's timeout, left for an orderly end
+RESERVE = 30.0  # seconds of the function's time, reserved for the last steps of a run
 STATEMENT_TIMEOUT = 60  # seconds; the first run reads the whole table
 
 

@@ -56,7 +56,10 @@ def handler(event: dict[str, Any], context: object) -> HttpResponse:
 
 
 def _is_allowed(event: dict[str, Any]) -> bool:
-    """Return whether a request came by the path that the stack allows, also while a deploy changes it."""
+    """Return whether the stack's settings allow a request.
+
+    API Gateway and CloudFront enforce them, too, but a deploy changes them later than this function.
+    """
     # API Gateway adds a `requestContext` to every request; no client can leave it out.
     if "requestContext" not in event:
         return True

@@ -14,7 +14,7 @@ _encode = json.JSONEncoder(default=str).encode
 
 
 def log(level: str, message: str, **fields: object) -> None:
-    """Log a line with a constant `message`, to search for, and `fields`, such as ids and reasons."""
+    """Log a line: a constant `message`, which can be searched for, and `fields` such as ids and reasons."""
     log_each(level, message, [fields])
 
 

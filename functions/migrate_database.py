@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-RESERVE = 15.0  # seconds of the function's time, reserved for an orderly end
+RESERVE = 15.0  # seconds of the function's time, reserved for its last steps
 STATEMENT_TIMEOUT = 800  # seconds; adding an index to a large table is slow
 
 

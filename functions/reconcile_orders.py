@@ -38,7 +38,7 @@ from stores.sqs import DeadLetters
 
 SCHEDULED = 45.0  # seconds of a scheduled run; the next one starts after a minute
 SWEEP = 25.0  # seconds of a run, reserved for the sweep, which has thousands of messages after an outage
-RESERVE = 60.0  # seconds of the function's time, reserved for an orderly end
+RESERVE = 60.0  # seconds of the function's time, reserved for its last steps
 CHECK_TIMEOUT = 3.0  # seconds
 SCHEDULE = "aws.events"  # source of the schedule's events
 
@@ -174,18 +174,19 @@ def _run(work: Work, left: Callable[[], float], asked_by: str) -> dict[str, Any]
         work(reconciler, left, outcome)
     except (StoreUnavailableError, OutOfTimeError) as error:
         outcome.unchecked = str(error)
-    # A defect that a row exposes must not keep good orders in the dead-letter queue.
+    # An error of our code on one row must not keep valid orders in the dead-letter queue.
     except Exception as error:  # noqa: BLE001
         outcome.unchecked = location_of(error)
     _save(outcome)
     if environment.publishes_oldest_waiting():
         _publish_oldest_waiting()
     swept = SweepResult()
-    # The scheduled audit runs beside the run of every minute, and parallel sweeps each count only a part.
+    # The scheduled audit runs at the same time as the run of every minute. If both swept, each would count
+    # only some of the dead letters.
     if outcome.next is None and not (work is _audit and asked_by == SCHEDULE):
         swept = _sweep(left)
     reason = outcome.unchecked or outcome.reason or swept.reason or swept.waiting_reason
-    # Only if OrderDLQ was read, too: without this metric, the alarm `ReconcilerSilent` goes off.
+    # Without this metric, the alarm `ReconcilerSilent` goes off; so it requires that OrderDLQ was read, too.
     if outcome.unchecked is None and outcome.rds_orders is not None and not swept.reason:
         done = {"checked": outcome.checked, "repaired": outcome.repaired, "rdsOrders": outcome.rds_orders}
         log("INFO", "Reconciled", **metrics({"Drift": outcome.drift}), askedBy=asked_by, **done)

@@ -38,7 +38,7 @@ RUNS_AN_HOUR = {"minute": 60, "hour": 1, "day": 1 / 24}
 RUN_SECONDS = 0.15
 RUN = {"lambda.request": 1, "sqs.request": 3, "dynamodb.read_unit": 4, "dynamodb.write_unit": 2}
 RUN_LOG = 1_500  # bytes
-POLLS_AN_HOUR = 5 * 3600 / 20  # Lambda polls a queue by five connections, for 20 seconds at a time
+POLLS_AN_HOUR = 5 * 3600 / 20  # Lambda polls a queue over five connections, for 20 seconds at a time
 PUBLISHED_METRICS = 4  # AWS charges for others only in hours with failures
 
 # --- An order, over HTTP, in a batch of its own ---

@@ -11,14 +11,15 @@ from zoneinfo import ZoneInfo
 from orders import counters
 from orders.counters import HOURS_KEPT, Group
 
-# Prefix of the counter that names the time zone of days; its value is the second since which that applies.
+# Prefix of a counter whose name contains the time zone of days. Its value is the time, in seconds since 1970,
+# since which days are counted in that zone.
 TIME_ZONE = "TIME_ZONE#"
 # Functions that started before a change of the time zone may use the old one for this long.
 CHANGE_LASTS = timedelta(hours=2)
 
 
 class OutOfTimeError(Exception):
-    """Time was up before the snapshot was read to its end; the text has the number of rows that were."""
+    """Time was up before the whole snapshot was read; the text has the number of rows that were read."""
 
 
 @dataclass(frozen=True, slots=True)

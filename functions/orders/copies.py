@@ -23,8 +23,8 @@ GZIP = zlib.MAX_WBITS | 16  # no time in the header, so that the same rows make 
 # Rows are committed later than their times, and clocks differ. Two runs of the function that overlap take
 # half an hour at most.
 MARGIN = timedelta(hours=1)
-# Spreadsheets run a cell that begins like this as a formula. With another separator, a cell also begins after
-# each semicolon, tab or line break, and quotation marks there quote it.
+# Spreadsheets run a cell that begins like this as a formula. A spreadsheet that splits cells at semicolons or
+# tabs also sees a cell, perhaps in quotation marks, after each of these and after each line break.
 _FORMULA = re.compile(r"((?:\A|[;\t\r\n])(?:\x22|[^\S\t\r\n])*)(?=['=+\-@＝＋－＠])")
 
 Day = date | None

@@ -34,13 +34,13 @@ class Conflict(Refused):
 
 
 class Defect(Refused):
-    """Location where our code failed on one order; not final, since the next release may fix it."""
+    """Reason why our code failed on one order: the location of the error, which the next release may fix."""
 
     __slots__ = ()
 
 
 def is_final(reason: str) -> bool:
-    """Return whether a retry is useless until a person changes something: no store is at fault."""
+    """Return whether a retry is useless until a person corrects the message or the order."""
     return isinstance(reason, Refused) and not isinstance(reason, Defect)
 
 

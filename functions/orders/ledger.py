@@ -51,10 +51,10 @@ class Ledger:
         self._zone = zone
 
     def record(self, orders: Mapping[str, Order]) -> Failures:
-        """Record orders by any unique key, such as a message id.
+        """Record orders; return the reason, by key, for each order that is not in both stores.
 
-        Of several with the same order id the first is kept, and one with other content is a conflict. Return
-        the reason for each order that is not in both stores, by its key.
+        The keys are any unique ones, such as message ids. Of several orders with the same id the first is
+        recorded; another one with other content is a conflict.
         """
         first = {order.order_id: order for order in reversed(list(orders.values()))}
         kept, reasons = self._insert([first[order_id] for order_id in sorted(first)])

@@ -102,7 +102,7 @@ def decode(text: str, number: Callable[[str], object] = exact) -> object:
 
 
 def decode_twice(text: object, number: Callable[[str], object] = exact) -> object:
-    """Decode JSON that may be in a JSON string; return anything but text as it is."""
+    """Decode JSON, or the JSON in a JSON string; return a value that is not text unchanged."""
     message = decode(text, number) if isinstance(text, str) else text
     return decode(message, number) if isinstance(message, str) else message
 

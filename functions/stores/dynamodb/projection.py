@@ -70,7 +70,7 @@ class Projection:
     def set_counter(self, name: str, counted: Counted, read: Counted | None = None) -> bool:
         """Set a counter if DynamoDB has an older version; return whether it was set.
 
-        A wrong counter that was `read` is set if it still has that version.
+        With `read`, replace a wrong value: the counter is set if it still has the version that was read.
         """
         table, key, counter = self._location(name)
         values = {":value": _number(counted.value), ":version": _number(counted.version)}
