@@ -48,7 +48,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, server: object) -> None:
         for line in process.stderr:
             rest += line
             if "One worker" in line:
-                started = psutil.Process(process.pid).children(recursive=True)
+                started = started or psutil.Process(process.pid).children(recursive=True)
                 # PyMySQL ignores every exception while it closes a socket, this one too: send it again then.
                 process.send_signal(signal.SIGINT)
     assert process.returncode == 130
