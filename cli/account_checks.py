@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import setting_changes
 from infra.database import ENGINE_VERSION, MASTER_USER
+from infra.domain import CERTIFICATES
 from infra.settings import Settings
 
 # Concurrency of the other functions: orders, page, menu, reconciler. A new account may have 10 in all.
@@ -20,8 +21,8 @@ OTHER_CONCURRENCY = 20
 # With these, Pulumi may use another account than the credentials that are found here.
 OWN_CREDENTIALS = ("aws:accessKey", "aws:assumeRole", "aws:assumeRoles", "aws:assumeRoleWithWebIdentity")
 
-Client = Callable[[str], Any]
-"""Returns the client of an AWS service."""
+Client = Callable[..., Any]
+"""Returns the client of an AWS service, in the stack's region or another one (`region_name`)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def clients(configuration: Mapping[str, str], outputs: Mapping[str, Any]) -> Cli
         if session.get_credentials() is None:
             return None
         quick = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
-        make = cache(lambda service: session.client(service, config=quick))
+        make = cache(lambda service, **region: session.client(service, config=quick, **region))
         used = make("sts").get_caller_identity()["Account"]
     except (BotoCoreError, ClientError):
         return None
@@ -65,7 +66,7 @@ def clients(configuration: Mapping[str, str], outputs: Mapping[str, Any]) -> Cli
 
 def findings(deploy: Deploy, client: Client) -> Iterator[Finding]:
     """Yield what the account would refuse, and the limits that are too small."""
-    for check in (_storage, _snapshot, _instance_class, _log_role, _concurrency):
+    for check in (_storage, _snapshot, _instance_class, _log_role, _certificate, _concurrency):
         try:
             yield from check(deploy, client)
         except (BotoCoreError, ClientError) as error:
@@ -140,6 +141,26 @@ def _log_role(deploy: Deploy, client: Client) -> Iterator[Finding]:
             "manageApiGatewayAccount: no stack of this account and region has set API Gateway's log role: "
             "set it to true."
         )
+
+
+def _certificate(deploy: Deploy, client: Client) -> Iterator[Finding]:
+    """Check that CloudFront can use the certificate of the setting for the domain."""
+    arn, domain = deploy.wanted.certificate_arn, deploy.wanted.domain
+    if not arn:
+        return
+    acm = client("acm", region_name=CERTIFICATES)
+    try:
+        found = acm.describe_certificate(CertificateArn=arn)["Certificate"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        yield Finding("certificateArn: the certificate does not exist in this account, in us-east-1.")
+        return
+    if found["Status"] != "ISSUED":
+        yield Finding(f"certificateArn: the certificate is {found['Status']}, not ISSUED.")
+    names = sorted({found["DomainName"], *found.get("SubjectAlternativeNames", [])})
+    if not {domain, f"*.{domain.partition('.')[2]}"} & {name.lower() for name in names}:
+        yield Finding(f"certificateArn: the certificate is for {', '.join(names)}, not for {domain}.")
 
 
 def _concurrency(deploy: Deploy, client: Client) -> Iterator[Finding]:

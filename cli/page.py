@@ -58,9 +58,29 @@ USABLE: Mapping[str, Callable[[Any], bool]] = {
 }
 
 
+class DomainError(OperationError):
+    """The page is served at cloudfront.net, but not at its domain."""
+
+
 def check(stack: Stack, client: httpx.Client) -> str:
     """Return that the page is served, or refuses this network; raise OperationError for anything else."""
-    url = stack.output("page_url")
+    url, cloudfront = stack.output("page_url"), stack.outputs.get("cloudfront_url")
+    try:
+        return _check(stack, client, url)
+    except OperationError as error:
+        if cloudfront in (None, url):
+            raise
+        try:
+            _check(stack, client, str(cloudfront))
+        except OperationError:
+            raise error from None
+        records = f"check the DNS records of {urlsplit(url).hostname}"
+        raise DomainError(
+            f"{error} {cloudfront} works: {records} (docs/runbook.md, The domain does not work)."
+        ) from error
+
+
+def _check(stack: Stack, client: httpx.Client, url: str) -> str:
     response = _get(client, url)
     if response.status_code == httpx.codes.FORBIDDEN and stack.outputs.get("dashboard_access") == NETWORKS:
         return f"{url} refuses this machine's network, which is not in dashboardCidrs"

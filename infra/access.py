@@ -108,15 +108,20 @@ class Access(pulumi.ComponentResource):
         digest = self.origin_secret.apply(lambda secret: hashlib.sha256(secret.encode()).hexdigest())
         return pulumi.Output.unsecret(digest)
 
-    def create_user_pool(self, origin: pulumi.Output[str]) -> tuple[SignIn | None, SignIn]:
-        """Create the user pool for the pages of an origin, and invite the users.
+    def create_user_pool(self, *origins: pulumi.Output[str]) -> tuple[SignIn | None, SignIn]:
+        """Create the user pool for the pages, and invite the users.
+
+        Parameters
+        ----------
+        origins
+            Of the pages. Cognito redirects to these only; invitations contain the first.
 
         Returns
         -------
         tuple
             Sign-in settings of the order-status page, None without `login`, and of the kitchen page.
         """
-        pool = self.user_pool = self._pool(origin)
+        pool = self.user_pool = self._pool(origins[0])
         domain = aws.cognito.UserPoolDomain(
             "cafe", domain=self._domain, user_pool_id=pool.id, opts=self._child
         )
@@ -140,7 +145,7 @@ class Access(pulumi.ComponentResource):
         staff = self._client(
             "staff",
             pool,
-            pages=[pulumi.Output.concat(origin, f"/{web_files.KITCHEN}")],
+            pages=_urls(origins, web_files.KITCHEN),
             scopes=["openid", READ_STATUS, WORK_ON_ORDERS],
             refresh_days=STAFF_REFRESH_DAYS,
             after=resource_server,
@@ -152,7 +157,7 @@ class Access(pulumi.ComponentResource):
         readers = self._client(
             "page",
             pool,
-            pages=[pulumi.Output.concat(origin, path) for path in (f"/{web_files.INDEX}", "/")],
+            pages=_urls(origins, web_files.INDEX, ""),
             scopes=["openid", READ_STATUS],
             refresh_days=STATUS_REFRESH_DAYS,
             after=resource_server,
@@ -258,6 +263,10 @@ class Access(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[after]),
         )
         return {"domain": self.sign_in_url, "clientId": client.id, "scope": " ".join(scopes)}
+
+
+def _urls(origins: Sequence[pulumi.Output[str]], *pages: str) -> list[pulumi.Output[str]]:
+    return [pulumi.Output.concat(origin, f"/{page}") for origin in origins for page in pages]
 
 
 def invitation(origin: str) -> str:

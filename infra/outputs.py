@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -34,8 +35,9 @@ def export(
 ) -> None:
     """Export the addresses and names of the stack's resources."""
     messaging, tables, settings = shared.messaging, shared.tables, shared.settings
-    outputs: dict[str, pulumi.Input[str]] = {
+    outputs: dict[str, pulumi.Input[Any]] = {
         "page_url": page.url,
+        "cloudfront_url": page.cloudfront_url,
         "api_url": api.stage.invoke_url,
         "orders_url": api.url("/orders"),
         "order_status_url": api.url("/order-status"),
@@ -66,5 +68,7 @@ def export(
     }
     if api.orders_key is not None:
         outputs["orders_api_key"] = api.orders_key
+    if page.domain is not None and page.domain.records is not None:
+        outputs["domain_records"] = page.domain.records
     for name, value in outputs.items():
         pulumi.export(name, value)

@@ -15,6 +15,7 @@ import pulumi_aws as aws
 from infra import iam, web_files
 from infra.access import ORIGIN_HEADER, Access
 from infra.api import Api
+from infra.domain import Domain, DomainArgs
 from infra.settings import Settings
 
 # Managed policies, the same in every account:
@@ -45,6 +46,9 @@ class PageArgs:
     warn_minutes: int
     overdue_minutes: int
 
+    # A domain of one's own
+    domain: DomainArgs | None
+
     # The reader
     access: Access
     time_zone: str
@@ -60,6 +64,7 @@ class PageArgs:
             orders_api_key=settings.orders_api_key,
             warn_minutes=settings.warn_minutes,
             overdue_minutes=settings.overdue_minutes,
+            domain=DomainArgs.of(settings),
             access=access,
             time_zone=settings.time_zone,
             locale=settings.locale,
@@ -73,7 +78,11 @@ class Page(pulumi.ComponentResource):
     """
 
     origin: pulumi.Output[str]
+    """At the domain of one's own, else at cloudfront.net."""
     url: pulumi.Output[str]
+    cloudfront_url: pulumi.Output[str]
+    """Stays valid with a domain."""
+    domain: Domain | None
 
     def __init__(self, name: str, args: PageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Page", name, None, opts)
@@ -89,10 +98,13 @@ class Page(pulumi.ComponentResource):
             restrict_public_buckets=True,
             opts=self._child,
         )
+        self.domain = Domain("domain", args.domain, opts=self._child) if args.domain else None
         distribution = self._distribution(bucket, args)
-        self.origin = pulumi.Output.concat("https://", distribution.domain_name)
+        cloudfront = pulumi.Output.concat("https://", distribution.domain_name)
+        self.origin = self.domain.lead_to(distribution) if self.domain else cloudfront
         self.url = pulumi.Output.concat(self.origin, f"/{web_files.INDEX}")
-        self._upload(bucket, args)
+        self.cloudfront_url = pulumi.Output.concat(cloudfront, f"/{web_files.INDEX}")
+        self._upload(bucket, args, [self.origin, cloudfront] if self.domain else [cloudfront])
         objects = pulumi.Output.concat(bucket.arn, "/*")
         aws.s3.BucketPolicy(
             "page",
@@ -110,12 +122,12 @@ class Page(pulumi.ComponentResource):
         )
         self.register_outputs({"url": self.url})
 
-    def _upload(self, bucket: aws.s3.Bucket, args: PageArgs) -> None:
+    def _upload(self, bucket: aws.s3.Bucket, args: PageArgs, origins: Sequence[pulumi.Output[str]]) -> None:
         uploaded = [
             self._upload_file(bucket, key, path.suffix, source=pulumi.FileAsset(str(path)))
             for key, path in web_files.files().items()
         ]
-        sign_in, staff_sign_in = args.access.create_user_pool(self.origin)
+        sign_in, staff_sign_in = args.access.create_user_pool(*origins)
         settings = pulumi.Output.json_dumps(
             {
                 "apiBase": f"/{args.stage}",
@@ -166,6 +178,7 @@ class Page(pulumi.ComponentResource):
             "page",
             enabled=True,
             comment=f"{pulumi.get_project()} {pulumi.get_stack()}",
+            aliases=[self.domain.name] if self.domain else None,
             default_root_object=web_files.INDEX,
             http_version="http2and3",
             is_ipv6_enabled=True,
@@ -209,7 +222,9 @@ class Page(pulumi.ComponentResource):
                 {"error_code": code, "error_caching_min_ttl": 0} for code in UNCACHED_ERRORS
             ],
             restrictions={"geo_restriction": {"restriction_type": "none"}},
-            viewer_certificate={"cloudfront_default_certificate": True},
+            viewer_certificate=(
+                self.domain.viewer_certificate if self.domain else {"cloudfront_default_certificate": True}
+            ),
             opts=self._child,
         )
 

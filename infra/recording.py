@@ -53,6 +53,7 @@ class Recorder(mocks.MockMonitor):
                 "parent": request.parent,
                 "protect": request.protect,
                 "retained": request.retainOnDelete,
+                "create_timeout": request.customTimeouts.create,
                 "delete_timeout": request.customTimeouts.delete,
                 "depends_on": sorted(request.dependencies),
                 "ignore_changes": sorted(request.ignoreChanges),
@@ -86,6 +87,10 @@ class MockProvider(mocks.Mocks):
             "uuid": f"uuid of {about}",
             "masterUserSecrets": [{"secretArn": f"arn:master:{about}"}],
             "domainName": "d1.cloudfront.net",
+            "hostedZoneId": "Z2FDTNDATAQYW2",
+            "domainValidationOptions": [
+                {"resourceRecordName": "_0.", "resourceRecordType": "CNAME", "resourceRecordValue": "_1."}
+            ],
             "bucketRegionalDomainName": f"{args.name}.s3.us-east-1.amazonaws.com",
             "executionArn": f"arn:execute:{about}",
             "invokeArn": f"arn:invoke:{about}",
@@ -104,6 +109,7 @@ class MockProvider(mocks.Mocks):
         results: dict[str, dict[str, Any]] = {
             "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": "123456789012"},
             "aws:index/getRegion:getRegion": {"region": "us-east-1", "id": "us-east-1"},
+            "aws:route53/getZone:getZone": {"name": pulumi.Config().get("domain"), "privateZone": False},
             "aws:index/getAvailabilityZones:getAvailabilityZones": {
                 "names": [
                     name for zone, name in ZONES.items() if zone not in args.args.get("excludeZoneIds", [])

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import pulumi
 from pulumi.runtime import config
 
+from infra import domain_names
 from infra import setting_parsers as parsers
 
 MAX_BATCH_SIZE_WITHOUT_WINDOW = 10  # Lambda's limit
@@ -89,6 +90,11 @@ class Settings:
     api_rate_limit: Annotated[int, parsers.Integer(1, 10_000), Effect.IN_PLACE]
     api_burst_limit: Annotated[int, parsers.Integer(1, 5_000), Effect.IN_PLACE]
     manage_api_gateway_account: Annotated[bool, parsers.boolean, Effect.IN_PLACE]
+
+    # A domain of one's own
+    domain: Annotated[str, domain_names.domain, Effect.IN_PLACE]
+    hosted_zone: Annotated[str, domain_names.hosted_zone, Effect.IN_PLACE]
+    certificate_arn: Annotated[str, domain_names.certificate, Effect.IN_PLACE]
 
     # The database
     database_instance_class: Annotated[str, parsers.instance_class, Effect.SHORT_OUTAGE]
@@ -220,10 +226,27 @@ def _conflicts(parsed: Mapping[str, Any], region: str | None) -> Iterator[str]:
         yield "waitingAlarmMinutes: must be less than openHours, after which an order is no longer monitored"
     if parsed.get("monthlyBudget") and parsed.get("alarmEmail") == "":
         yield "alarmEmail: must be set while there is a monthlyBudget, whose e-mails go to it"
+    yield from _domain_conflicts(parsed)
     # The fourth part of an ARN; a snapshot's name has none
     snapshot_region = parsed.get("databaseSnapshot", "").split(":")[3:4]
     if region and snapshot_region not in ([], [region]):
         yield f"databaseSnapshot: must be in the stack's region {region}; copy the snapshot there first"
+
+
+def _domain_conflicts(parsed: Mapping[str, Any]) -> Iterator[str]:
+    domain, zone, certificate = (parsed.get(key) for key in ("domain", "hostedZone", "certificateArn"))
+    if domain and zone == certificate == "":
+        yield (
+            "hostedZone: must be set while there is a domain, to the id of its public zone in Route 53; or, "
+            "if the zone is elsewhere, set certificateArn to an issued certificate for the domain"
+        )
+    if domain == "" and (zone or certificate):
+        yield f"domain: must be set while there is a {'hostedZone' if zone else 'certificateArn'}"
+    if domain and zone and certificate == "" and len(domain) > domain_names.MAX_REQUESTED:
+        yield (
+            f"domain: must have at most {domain_names.MAX_REQUESTED} characters for a certificate that the "
+            "deploy requests (a limit of ACM); a longer one needs a certificateArn"
+        )
 
 
 def _abbreviated(value: object) -> str:

@@ -37,6 +37,7 @@ ALWAYS = (
     "Presigned URLs, WebSockets, HTTP/2 and CORS are not available: AWS calls need a signature in their "
     "headers, and browsers reach only this stack's own pages, API and sign-in, from those pages.",
     "Unless changed by --config, the order status is public and nothing is protected from deletion.",
+    "The pages have no domain of their own, whatever the setting domain is.",
     "CloudFront neither compresses nor caches responses: each one comes from its function.",
 )
 

@@ -22,6 +22,10 @@ OVERRIDES: Mapping[str, Any] = {
 }
 
 
+# Settings without effect: only AWS issues certificates, and only the internet's DNS has the domain.
+IGNORED = ("domain", "hostedZone", "certificateArn")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Project:
     """Configuration that the Pulumi CLI would pass to the program and its engine."""
@@ -52,6 +56,7 @@ def load(root: Path, chosen: Mapping[str, str] | None = None) -> Project:
             "aws:region": REGION,
             **{f"{name}:{key}": _text(value) for key, value in {**settings, **overrides}.items()},
             **{key if ":" in key else f"{name}:{key}": value for key, value in (chosen or {}).items()},
+            **{f"{name}:{key}": "" for key in IGNORED if key in settings},
         },
         naming=naming.get("pattern", DEFAULT_NAMING),
     )

@@ -2,7 +2,7 @@
 
 from cli import status
 from cli.doctor.context import Context, State, Verdict
-from cli.page import check
+from cli.page import DomainError, check
 
 
 def credentials(context: Context) -> Verdict:
@@ -14,7 +14,15 @@ def credentials(context: Context) -> Verdict:
 
 
 def page(context: Context) -> Verdict:
-    return Verdict(State.OK, check(context.stack, context.client))
+    try:
+        return Verdict(State.OK, check(context.stack, context.client))
+    except DomainError as error:
+        if "domain_records" not in context.stack.outputs:
+            raise
+        # The zone is not in Route 53, so a deploy cannot create the records.
+        return Verdict(
+            State.BAD, str(error), f"pulumi stack output domain_records --stack {context.stack.name}"
+        )
 
 
 def api(context: Context) -> Verdict:

@@ -40,7 +40,12 @@ provider = config.get("oidcProvider") or (
     ).arn
 )
 account = pulumi.Output.all(bucket=bucket.arn, key=key.arn).apply(
-    lambda arns: policies.Account(id=aws.get_caller_identity().account_id, region=region, **arns)
+    lambda arns: policies.Account(
+        id=aws.get_caller_identity().account_id,
+        region=region,
+        zones=config.get_object("hostedZones") or [],
+        **arns,
+    )
 )
 
 

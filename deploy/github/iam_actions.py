@@ -69,15 +69,19 @@ APIS = (
 )
 # Calls of a preview, and of its preflight checks
 PREVIEW = [
+    "acm:DescribeCertificate",
     "ec2:DescribeAvailabilityZones",
     "lambda:GetAccountSettings",
     "rds:DescribeDBInstances",
     "rds:DescribeDBSnapshots",
     "rds:DescribeOrderableDBInstanceOptions",
+    "route53:GetHostedZone",
+    "route53:ListTagsForResource",
 ]
 # Calls of a refresh, which read the settings of resources, not their data
 REFRESH = [
     *PREVIEW,
+    "acm:ListTagsForCertificate",
     "budgets:ListTagsForResource",
     "budgets:ViewBudget",
     "cloudfront:Describe*",
@@ -107,6 +111,8 @@ REFRESH = [
     "logs:ListTagsForResource",
     "rds:Describe*",
     "rds:ListTagsForResource",
+    "route53:GetChange",
+    "route53:ListResourceRecordSets",
     "secretsmanager:DescribeSecret",
     "secretsmanager:GetResourcePolicy",
     "sns:Get*",

@@ -31,6 +31,7 @@ class Account:
     region: str
     bucket: str  # ARN
     key: str  # ARN
+    zones: Sequence[str] = ()  # ids of the Route 53 zones of the stacks' domains
 
     def arn(self, service: str, resource: str) -> str:
         """Return the ARN of a resource in this account and region."""
@@ -229,9 +230,25 @@ def _tagged_resources(account: Account, stack: str) -> list[Statement]:
         allow(["ec2:CreateTags"], *network, StringEquals={**new, **creating}),
         allow(CHANGE_NETWORK, *network, StringEquals=owned),
         allow(["cognito-idp:CreateUserPool", "cloudfront:CreateDistribution"], "*", StringEquals=new),
-        allow(["cognito-idp:TagResource", "cloudfront:TagResource"], "*", StringEquals=new, Null=untagged),
+        allow(
+            [
+                "acm:AddTagsToCertificate",
+                "acm:RequestCertificate",
+                "cloudfront:TagResource",
+                "cognito-idp:TagResource",
+            ],
+            "*",
+            StringEquals=new,
+            Null=untagged,
+        ),
         allow(["cognito-idp:*"], account.arn("cognito-idp", "userpool/*"), StringEquals=owned),
-        allow(["cloudfront:*"], f"arn:aws:cloudfront::{account.id}:distribution/*", StringEquals=owned),
+        allow(
+            ["acm:DeleteCertificate", "cloudfront:*"],
+            f"arn:aws:acm:us-east-1:{account.id}:certificate/*",
+            f"arn:aws:cloudfront::{account.id}:distribution/*",
+            StringEquals=owned,
+        ),
+        *_records(account),
         allow(
             ["lambda:*EventSourceMapping"],
             "*",
@@ -246,6 +263,15 @@ def _tagged_resources(account: Account, stack: str) -> list[Statement]:
             account.arn("secretsmanager", "secret:rds!db-*"),
         ),
     ]
+
+
+def _records(account: Account) -> list[Statement]:
+    """Change records in the zones of `hostedZones`."""
+    if not account.zones:
+        return []
+    kinds = {"route53:ChangeResourceRecordSetsRecordTypes": ["A", "AAAA", "CNAME"]}
+    zones = [f"arn:aws:route53:::hostedzone/{zone}" for zone in account.zones]
+    return [allow(["route53:ChangeResourceRecordSets"], *zones, **{"ForAllValues:StringEquals": kinds})]
 
 
 def _roles(account: Account, stack: str) -> list[Statement]:

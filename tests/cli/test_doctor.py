@@ -489,6 +489,20 @@ def test_the_page_and_the_api_are_checked(dev_cafe: Cafe, healthy: FakeFunctions
     assert {name: state for name, (state, _) in findings(dev_cafe).items()} == {"page": "bad", "api": "warn"}
 
 
+@pytest.mark.parametrize("records", [{}, {"domain_records": "[]"}])
+def test_for_a_domain_without_records_a_deploy_or_the_missing_records_are_named(
+    dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws, pulumi: Pulumi, records: dict[str, str]
+) -> None:
+    outputs = dev.outputs()
+    pages = {"page_url": "http://cafe.localhost:9/order-status", "cloudfront_url": outputs["page_url"]}
+    pulumi.prints(json.dumps(outputs | pages | records))
+
+    command = "pulumi stack output domain_records --stack dev"
+    if not records:
+        command = "make deploy STACK=dev ARGS=--refresh"
+    assert findings(dev_cafe) == {"page": ("bad", command)}
+
+
 def test_settings_that_the_page_cannot_use_are_a_finding(
     dev_cafe: Cafe, healthy: FakeFunctions, dev: FakeAws
 ) -> None:

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from cli import account_checks, preflight
 from infra import setting_changes
 from infra.recording import configuration
-from tests.program.setting_values import parse
+from tests.program.setting_values import CHANGED, parse
 
 SNAPSHOT = {
     "Status": "available",
@@ -46,9 +46,12 @@ class Account:
         self.log_role: dict[str, str] = {"cloudwatchRoleArn": "arn"}
         self.versions = ["8.0.42", "8.4.5"]
         self.snapshot: dict[str, Any] = dict(SNAPSHOT)
+        self.certificate: dict[str, Any] = {"Status": "ISSUED", "DomainName": "cafe.example.com"}
+        self.describe_certificate: Callable[..., Any] = lambda **_: {"Certificate": self.certificate}
         self.describe_db_snapshots: Callable[..., Any] = lambda **_: {"DBSnapshots": [self.snapshot]}
 
-    def __call__(self, service: str) -> Any:
+    def __call__(self, service: str, region_name: str | None = None) -> Any:
+        assert region_name == ("us-east-1" if service == "acm" else None)
         return self
 
     def get_account_settings(self) -> Any:
@@ -152,6 +155,32 @@ def test_a_missing_log_role_of_api_gateway_is_refused(aws: Account) -> None:
     aws.log_role = {}
     assert "no stack of this account" in refusals(aws, manageApiGatewayAccount="false")[0]
     assert found(aws, manageApiGatewayAccount="true") == []
+
+
+DOMAIN = {key: CHANGED[key] for key in ("domain", "certificateArn")}
+
+
+@pytest.mark.parametrize(
+    ("names", "covered"),
+    [
+        (["cafe.example.com"], True),
+        (["*.Example.com", "example.com"], True),
+        (["example.com"], False),
+        (["*.com"], False),
+        (["*.cafe.example.com"], False),
+    ],
+)
+def test_a_certificate_has_to_cover_the_domain(aws: Account, names: list[str], covered: bool) -> None:
+    aws.certificate |= {"DomainName": names[0], "SubjectAlternativeNames": names}
+    wrong = f"certificateArn: the certificate is for {', '.join(names)}, not for cafe.example.com."
+    assert refusals(aws, **DOMAIN) == ([] if covered else [wrong])
+
+
+def test_a_certificate_has_to_be_issued_and_to_exist(aws: Account) -> None:
+    aws.certificate["Status"] = "EXPIRED"
+    assert refusals(aws, **DOMAIN) == ["certificateArn: the certificate is EXPIRED, not ISSUED."]
+    aws.describe_certificate = refuse("ResourceNotFoundException")
+    assert "does not exist in this account, in us-east-1" in refusals(aws, **DOMAIN)[0]
 
 
 @pytest.mark.parametrize(("limit", "workers", "warned"), [(10, 5, True), (24, 5, True), (25, 5, False)])

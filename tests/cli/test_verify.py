@@ -311,6 +311,24 @@ def test_a_wrong_page_is_found(dev: FakeAws, api: FakeApi, page: Reply, detail: 
     assert detail in checks["page_served"].detail
 
 
+@pytest.mark.parametrize("reached", ["nowhere", "another server"])
+def test_a_domain_without_records_is_told_from_a_page_that_is_not_served(
+    dev: FakeAws, api: FakeApi, reached: str
+) -> None:
+    unused = api.port if reached == "another server" else 9
+    cloudfront = dev.outputs()["page_url"]
+    outputs = {"page_url": f"http://cafe.localhost:{unused}/order-status", "cloudfront_url": cloudfront}
+
+    detail = run(dev, outputs)["page_served"].detail
+    assert detail.endswith(
+        f" {cloudfront} works: check the DNS records of cafe.localhost "
+        "(docs/runbook.md, The domain does not work)."
+    )
+    assert ("is not reachable" in detail) == (reached == "nowhere")
+    api.page = Reply(status=500)
+    assert "DNS" not in run(dev, outputs)["page_served"].detail
+
+
 @pytest.mark.parametrize(
     ("config", "detail"),
     [

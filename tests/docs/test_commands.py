@@ -111,7 +111,7 @@ def pulumi(words: list[str], whole: bool) -> None:
     key, value = [word for word in words[2:] if not word.startswith("--")][:2]
     element = "--path" in words
     github = yaml.safe_load(markdown.text("deploy/github/Pulumi.yaml"))["config"]
-    if key != "aws:region" and key not in github:
+    if key != "aws:region" and key.partition("[")[0] not in github:
         parser = PARSERS[key.partition("[")[0]]
         if not element and not value.isupper() and value != "…":
             parser(value)
@@ -148,7 +148,7 @@ CHECKS: dict[str, Check] = {
     "scripts/setup": setup_parts,
     ".venv/bin/python": module,
     ".venv/bin/uvx": anything,
-    **dict.fromkeys((".", "cd", "export", "gh", "git", "mkdir"), anything),
+    **dict.fromkeys((".", "cd", "dig", "export", "gh", "git", "mkdir"), anything),
 }
 
 

@@ -61,3 +61,9 @@ def test_a_project_needs_no_settings(tmp_path: Path) -> None:
 def test_every_override_is_a_setting_of_the_project() -> None:
     declared = project.load(ROOT)
     assert {f"{declared.name}:{key}" for key in project.OVERRIDES} <= set(declared.configuration)
+
+
+def test_a_local_stack_has_no_domain_of_its_own() -> None:
+    chosen = {"domain": "cafe.example.com", "hostedZone": "Z0123456789ABCDEFGHIJ"}
+    declared = project.load(ROOT, chosen)
+    assert {declared.configuration[f"{declared.name}:{key}"] for key in project.IGNORED} == {""}

@@ -29,6 +29,7 @@ class Resource:
     parent: str
     protect: bool
     retained: bool
+    create_timeout: str
     delete_timeout: str
     depends_on: list[str]
     ignore_changes: list[str]

@@ -93,7 +93,13 @@ def test_a_role_has_its_own_policy_and_no_aws_managed_one(made: dict[str, Any]) 
 
 
 def test_policies_are_within_the_length_limits_of_iam() -> None:
-    longest = replace(ACCOUNT, region="ap-northeast-3", bucket=f"arn:aws:s3:::{'a' * 30}", key="k" * 80)
+    longest = replace(
+        ACCOUNT,
+        region="ap-northeast-3",
+        bucket=f"arn:aws:s3:::{'a' * 30}",
+        key="k" * 80,
+        zones=["Z" * 32] * 3,
+    )
     for stack in DEPLOYED:
         assert len(json.dumps(policies.deploy(longest, stack), separators=(",", ":"))) <= 10_240
         assert len(json.dumps(policies.boundary(longest, stack), separators=(",", ":"))) <= 6_144
@@ -158,8 +164,23 @@ def test_a_deploy_can_change_only_named_resources_of_its_own_stack() -> None:
             assert not allowed(dev, action, f"arn:aws:{resource}-{other}"), (action, other)
 
 
+def test_a_deploy_changes_records_in_the_named_zones_only() -> None:
+    for zones in ([], ["Z1", "Z2"]):
+        dev = policies.deploy(replace(ACCOUNT, zones=zones), "dev")
+        changed = [
+            (resource, conditions)
+            for action, resource, conditions in statements(dev)
+            if action == "route53:ChangeResourceRecordSets"
+        ]
+        assert [resource for resource, _ in changed] == [f"arn:aws:route53:::hostedzone/{z}" for z in zones]
+        for _, conditions in changed:
+            kinds = conditions["ForAllValues:StringEquals"]["route53:ChangeResourceRecordSetsRecordTypes"]
+            assert kinds == ["A", "AAAA", "CNAME"]
+
+
 def test_a_deploy_has_no_unconditional_wildcard() -> None:
-    for action, resource, conditions in statements(policies.deploy(ACCOUNT, "dev")):
+    with_zones = replace(ACCOUNT, zones=["Z1"])
+    for action, resource, conditions in statements(policies.deploy(with_zones, "dev")):
         if resource == "*" and not conditions:
             assert action in {*iam_actions.REFRESH, "kms:DescribeKey"}, action
         assert action.split(":")[0] not in {"*", "iam*", "sts", "organizations"}
@@ -168,7 +189,12 @@ def test_a_deploy_has_no_unconditional_wildcard() -> None:
 def test_a_deploy_cannot_tag_resources_of_others() -> None:
     """With the tag `Stack`, it could delete them."""
     for action, resource, conditions in statements(policies.deploy(ACCOUNT, "dev")):
-        if action in {"ec2:CreateTags", "cloudfront:TagResource", "cognito-idp:TagResource"}:
+        if action in {
+            "acm:AddTagsToCertificate",
+            "cloudfront:TagResource",
+            "cognito-idp:TagResource",
+            "ec2:CreateTags",
+        }:
             equal = conditions["StringEquals"]
             own = equal.get("aws:ResourceTag/Stack") == "dev"
             new = "ec2:CreateAction" in equal or conditions.get("Null") == {"aws:ResourceTag/Stack": "true"}

@@ -25,7 +25,7 @@ from orders.order import OrderFields
 from stores.dynamodb.projection import Projection
 from tests.dynamodb import NAMES
 from tests.program.conftest import NETWORKS, Program
-from tests.program.setting_values import error_message, parse
+from tests.program.setting_values import CHANGED, error_message, parse
 
 # Terms of regular expressions, Python and pydantic, which no error message may contain
 JARGON = re.compile(r"pattern|regex|\^|\$|\\d|\[[A-Za-z]-|Traceback|Error|NoneType|Input should|object at 0x")
@@ -79,6 +79,9 @@ VALID: Mapping[str, list[str]] = {
     "logRetentionDays": ["1", "3653"],
     "alarmEmail": ["", "ops@example.com"],
     "apiStage": ["prod", "-", "a" * 32, "order-status"],
+    "domain": [CHANGED["domain"], "XN--caf-dma.example."],
+    "hostedZone": [CHANGED["hostedZone"], "/hostedzone/Z1"],
+    "certificateArn": [CHANGED["certificateArn"]],
     "databaseInstanceClass": ["db.t4g.micro", "db.r8g.48xlarge"],
     "databaseSnapshot": ["", "cafe-2026-11-01", "rds:cafe-2026-11-01-05-37", "awsbackup:job-0a1b2c3d"],
     "networkCidr": ["10.40.0.0/16", "192.168.7.0/24", "172.31.0.0/255.255.0.0"],
@@ -87,6 +90,13 @@ VALID: Mapping[str, list[str]] = {
         "arn:aws:iam::123456789012:policy/limit",
         "arn:aws:iam::000000000000:policy/a/b",
     ],
+}
+
+# Settings that a setting needs
+COMPANIONS: Mapping[str, Mapping[str, str]] = {
+    "domain": {"certificateArn": CHANGED["certificateArn"]},
+    "hostedZone": {"domain": CHANGED["domain"]},
+    "certificateArn": {"domain": CHANGED["domain"], "hostedZone": CHANGED["hostedZone"]},
 }
 
 
@@ -199,6 +209,9 @@ IS_VALID: Mapping[str, Callable[[Any], bool]] = {
     "apiStage": lambda name: re.fullmatch(r"[A-Za-z0-9_-]{1,128}", name) is not None,
     "apiRateLimit": lambda number: 1 <= number <= THROTTLING[0],
     "apiBurstLimit": lambda number: 1 <= number <= THROTTLING[1],
+    "domain": lambda name: not name or re.fullmatch(r"([a-z0-9-]{1,63}\.)+[a-z0-9-]{2,63}", name) is not None,
+    "hostedZone": lambda zone: not zone or re.fullmatch("Z[A-Z0-9]{1,31}", zone) is not None,
+    "certificateArn": lambda arn: not arn or arn.startswith("arn:aws:acm:us-east-1:"),
     "databaseInstanceClass": lambda name: (
         name.split(".")[1] not in {"t1", "t2", "m3", "m4", "r3", "r4", "c6gd"}
     ),
@@ -243,7 +256,7 @@ def test_any_text_is_refused_with_an_error_message_or_within_the_limits(
     key = data.draw(st.sampled_from(keys))
     text = data.draw(texts(key))
     try:
-        parsed = parse(**{key: text})
+        parsed = parse(**{**COMPANIONS.get(key, {}), key: text})
     except settings.SettingsError as error:
         lines = str(error).splitlines()[1:]
         names = {
@@ -266,7 +279,7 @@ def test_any_text_is_refused_with_an_error_message_or_within_the_limits(
 
 @pytest.mark.parametrize(("key", "text"), [(key, text) for key, texts in VALID.items() for text in texts])
 def test_a_valid_value_is_accepted(key: str, text: str) -> None:
-    assert IS_VALID[key](getattr(parse(**{key: text}), settings.FIELDS[key]))
+    assert IS_VALID[key](getattr(parse(**{**COMPANIONS.get(key, {}), key: text}), settings.FIELDS[key]))
 
 
 @pytest.mark.parametrize(
