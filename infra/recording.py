@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import io
 import json
@@ -15,6 +16,7 @@ import os
 import runpy
 import subprocess
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from typing import Any
 import pulumi
 import yaml
 from pulumi.runtime import mocks, rpc
-from pulumi.runtime.settings import get_root_resource
+from pulumi.runtime.settings import SETTINGS, get_root_resource
 from pulumi.runtime.stack import wait_for_rpcs
 
 ROOT = Path(__file__).parent.parent
@@ -179,6 +181,7 @@ def _encrypted(value: Any) -> bool:
     return False
 
 
+@functools.cache
 def _declared(root: Path) -> tuple[str, dict[str, Any]]:
     """Return a project's name and settings."""
     project = yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8"))
@@ -187,8 +190,8 @@ def _declared(root: Path) -> tuple[str, dict[str, Any]]:
 
 async def _record(stack: str, settings: Mapping[str, str], root: Path) -> dict[str, Any]:
     monitor = Recorder()
-    # Pulumi logs warnings, such as of a deprecated resource type, to standard error.
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    # Pulumi logs warnings, such as of a deprecated resource type, to standard error, which `record` replaces.
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", force=True)
     mocks.set_mocks(
         monitor.mocks,
         project=_declared(root)[0],
@@ -197,6 +200,7 @@ async def _record(stack: str, settings: Mapping[str, str], root: Path) -> dict[s
         logger=logging.getLogger("pulumi"),
         monitor=monitor,
     )
+    SETTINGS.outputs.clear()  # of an earlier run that failed
     pulumi.runtime.set_all_config(dict(settings))
     runpy.run_path(str(root), run_name="__main__")  # adds the folder to the path, as Pulumi does
     await wait_for_rpcs()
@@ -208,7 +212,7 @@ async def _record(stack: str, settings: Mapping[str, str], root: Path) -> dict[s
 def record(stack: str, changes: Mapping[str, str], root: Path = ROOT) -> dict[str, Any]:
     """Run the program with changed settings; return its resources, outputs and warnings.
 
-    Call it once per process: it clears the environment, and Pulumi has global state.
+    It clears the environment of this process.
 
     Raises
     ------
@@ -218,9 +222,10 @@ def record(stack: str, changes: Mapping[str, str], root: Path = ROOT) -> dict[st
     for name in os.environ.keys() - {"PATH", "HOME"}:
         del os.environ[name]
     changed = {f"{_declared(root)[0]}:{key}": value for key, value in changes.items()}
-    with contextlib.redirect_stderr(io.StringIO()) as warnings:
+    # Within `catch_warnings`, Python shows a warning again that it showed before.
+    with contextlib.redirect_stderr(io.StringIO()) as shown, warnings.catch_warnings():
         recorded = asyncio.run(_record(stack, {**configuration(stack, root), **changed}, root))
-    return {**recorded, "warnings": warnings.getvalue()}
+    return {**recorded, "warnings": shown.getvalue()}
 
 
 def record_separately(stack: str, root: Path = ROOT) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import multiprocessing
@@ -77,7 +78,7 @@ class Program:
         return found
 
 
-# Runs are forked from a process with the slow imports.
+# Processes for runs are forked from one with the slow imports.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["infra.recording", "tests.program.preload"])
 
@@ -91,10 +92,17 @@ NEUTRAL = {
 }
 
 
+@functools.cache
+def runs() -> ProcessPoolExecutor:
+    """Return the process for runs of the program, which is replaced after some: it never frees memory."""
+    process = ProcessPoolExecutor(1, FORKS, max_tasks_per_child=10)
+    atexit.register(process.shutdown)
+    return process
+
+
 def recorded(stack: str, **changes: str) -> Program:
     """Record a run of the program with changed settings."""
-    with ProcessPoolExecutor(1, FORKS) as apart:
-        document = apart.submit(record, stack, {**NEUTRAL, **changes}).result()
+    document = runs().submit(record, stack, {**NEUTRAL, **changes}).result()
     resources = [Resource(**resource) for resource in document["resources"]]
     return Program(resources, document["outputs"], document["warnings"])
 

@@ -6,7 +6,9 @@ import gc
 import importlib
 import pkgutil
 
+import pulumi.runtime.resource
 import pulumi_aws
+from pulumi.runtime.proto import source_pb2
 
 import infra
 from infra import archives
@@ -14,6 +16,9 @@ from infra.order_model import order_model
 
 # Garbage collection takes as long as these imports, and the runs are too short to need it.
 gc.disable()
+
+# The engine gets the stack of calls of each resource, and mocks ignore it.
+pulumi.runtime.resource._get_stack_trace = source_pb2.StackTrace
 
 # Pulumi imports a service at its first use.
 for service in (

@@ -12,9 +12,10 @@ DEFAULTS = {
     for key, value in configuration("none").items()
     if key.startswith(PROJECT)
 }
+# One run of the program with these is shared by all tests of a setting.
 CHANGED = {
     "timeZone": "Europe/Berlin",
-    "menu": '["Mocha=6"]',
+    "menu": '["Espresso=2.50"]',
     "dashboardAccess": "cidrs",
     "dashboardCidrs": '["203.0.113.0/24"]',
     "dashboardUsers": '["ada@example.org"]',
@@ -49,7 +50,7 @@ CHANGED = {
     "databaseMultiAz": "true",
     "databaseBackupDays": "35",
     "databaseFinalSnapshot": "true",
-    "ordersBackupDays": "30",
+    "ordersBackupDays": "7",
     "privateEndpoints": "true",
     "deletionProtection": "true",
     "permissionsBoundary": "arn:aws:iam::123456789012:policy/limit",

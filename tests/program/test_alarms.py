@@ -78,8 +78,8 @@ def test_orders_are_old_when_they_should_be_in_the_dead_letter_queue(
     with_settings: Callable[..., Program],
 ) -> None:
     delays = round(sum(backoff.DELAYS) * (1 + backoff.JITTER))
-    program = with_settings(workerTimeout="60", batchWindow="5")
-    assert program.one(ALARM, "OldOrders").inputs["threshold"] == 3 * (60 + 5) + delays
+    program = with_settings(**CHANGED)
+    assert program.one(ALARM, "OldOrders").inputs["threshold"] == 3 * (120 + 5) + delays
 
 
 def test_the_storage_alarm_goes_off_below_the_threshold_of_autoscaling(program: Program) -> None:
@@ -127,9 +127,7 @@ def test_alarms_are_sent_to_the_address_if_there_is_one(
     with_settings: Callable[..., Program], dev: Program
 ) -> None:
     assert len(dev.all("sns/topicSubscription:TopicSubscription")) == 1
-    subscription = with_settings(alarmEmail="ops@example.org").one(
-        "sns/topicSubscription:TopicSubscription", "alarm-email"
-    )
+    subscription = with_settings(**CHANGED).one("sns/topicSubscription:TopicSubscription", "alarm-email")
     assert (subscription.inputs["protocol"], subscription.inputs["endpoint"]) == ("email", "ops@example.org")
     assert subscription.inputs["topic"] == "arn:Topic.Alarms"
 

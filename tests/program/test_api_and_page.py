@@ -18,6 +18,7 @@ from infra.api import PUBLIC_BURSTS
 from infra.recording import ROOT, record
 from stores.mysql import users
 from tests.program.conftest import FORKS, NEUTRAL, Program
+from tests.program.setting_values import CHANGED
 
 
 def matching_behavior(program: Program, path: str) -> dict[str, Any]:
@@ -133,7 +134,7 @@ def test_only_a_changed_definition_is_redeployed(
     def fingerprint(program: Program) -> str:
         return str(program.one("apigateway/deployment:Deployment").inputs["triggers"]["definition"])
 
-    assert fingerprint(with_settings(alarmEmail="ops@example.org")) == fingerprint(dev)
+    assert fingerprint(with_settings(monthlyBudget="30", alarmEmail="ops@example.org")) == fingerprint(dev)
     assert len({fingerprint(program) for program in (dev, limited, invited)}) == 3
 
 
@@ -193,7 +194,7 @@ def test_an_expired_token_gets_401(program: Program) -> None:
 def test_a_second_stack_of_an_account_does_not_set_its_log_role(
     with_settings: Callable[..., Program],
 ) -> None:
-    program = with_settings(manageApiGatewayAccount="false")
+    program = with_settings(**CHANGED)
     assert program.all("apigateway/account:Account") == []
     assert program.one("apigateway/stage:Stage").inputs["accessLogSettings"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.program.conftest import Program, Resource
+from tests.program.setting_values import CHANGED
 
 KINDS = {
     "s3/bucket:Bucket",
@@ -53,7 +54,7 @@ def test_files_older_versions_and_incomplete_uploads_expire(
     assert leftovers["expiration"] == {"expiredObjectDeleteMarker": True}
     assert {files["status"], leftovers["status"]} == {"Enabled"}
 
-    short = with_settings(ordersBackupDays="7")
+    short = with_settings(**CHANGED)
     files, leftovers = of(short, "BucketLifecycleConfiguration").inputs["rules"]
     assert files["expiration"] == {"days": 7}
     assert leftovers["noncurrentVersionExpiration"] == {"noncurrentDays": 7}

@@ -10,6 +10,7 @@ import pytest
 
 from orders import backoff
 from tests.program.conftest import Program
+from tests.program.setting_values import CHANGED
 
 FOURTEEN_DAYS = 14 * 24 * 60 * 60
 QUEUES = ["OrderQueue", "OrderDLQ", "OrderSubscriptionDLQ"]
@@ -35,10 +36,10 @@ def test_the_topic_of_orders_is_encrypted(program: Program) -> None:
 def test_visibility_is_six_times_the_workers_timeout_and_the_window(
     with_settings: Callable[..., Program],
 ) -> None:
-    program = with_settings(workerTimeout="60", batchSize="100", batchWindow="5")
+    program = with_settings(**CHANGED)
     worker = program.one("lambda/function:Function", "OrderProcessor")
-    assert worker.inputs["timeout"] == 60
-    assert program.one("sqs/queue:Queue", "OrderQueue").inputs["visibilityTimeoutSeconds"] == 365
+    assert worker.inputs["timeout"] == 120
+    assert program.one("sqs/queue:Queue", "OrderQueue").inputs["visibilityTimeoutSeconds"] == 725
 
 
 def test_the_subscription_delivers_with_the_envelope_and_has_a_dead_letter_queue(program: Program) -> None:
@@ -78,10 +79,8 @@ def test_nobody_may_send_to_the_dead_letter_queue(program: Program) -> None:
 
 
 def test_senders_of_the_setting_may_send_to_the_queue(with_settings: Callable[..., Program]) -> None:
-    sender = "arn:aws:iam::123456789012:role/order-system"
-    program = with_settings(queueSenders=json.dumps([sender]))
-    policy = program.one("sqs/queuePolicy:QueuePolicy", "OrderQueue").policy()
-    assert policy[1]["Principal"] == {"AWS": [sender]}
+    policy = with_settings(**CHANGED).one("sqs/queuePolicy:QueuePolicy", "OrderQueue").policy()
+    assert policy[1]["Principal"] == {"AWS": ["arn:aws:iam::123456789012:role/shop"]}
     assert policy[1]["Action"] == ["sqs:SendMessage"]
 
 

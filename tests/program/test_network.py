@@ -14,6 +14,7 @@ from infra.network import ipv6_block
 from infra.recording import ZONES
 from tests.program.conftest import Program
 from tests.program.network_forms import OVER_IPV6, PRIVATE
+from tests.program.setting_values import CHANGED
 
 IN_VPC = ["OrderProcessor", "GetOrderStatusLambda", "ReconcileOrders", "BackupOrders", "MigrateDatabase"]
 USE_SQS = ["OrderProcessor", "GetOrderStatusLambda", "ReconcileOrders"]
@@ -234,7 +235,7 @@ def test_no_function_uses_dual_stack_endpoints_for_all_services(program: Program
 
 
 def test_dev_can_have_private_endpoints(with_settings: Callable[..., Program]) -> None:
-    assert of_network(with_settings(privateEndpoints="true")) >= PRIVATE
+    assert of_network(with_settings(**CHANGED)) >= PRIVATE
 
 
 def test_a_destroy_waits_until_lambda_releases_the_network(program: Program) -> None:

@@ -17,8 +17,8 @@ from tests.program.replacements import FORCE_REPLACEMENT
 from tests.program.setting_values import CHANGED
 
 REPLACING = {
-    "apiStage": ("v2", {"Stage orders"}),
-    "databaseSnapshot": ("cafe-2026-11-01", {"Instance cafe-db"}),
+    "apiStage": ("v1", {"Stage orders"}),
+    "databaseSnapshot": ("cafe-orders-prod-0a1b2c3d", {"Instance cafe-db"}),
     # A new network also replaces the database: test_storage.py.
     "networkCidr": ("10.41.0.0/16", {"Vpc vpc", "Subnet private-1", "Subnet private-2"}),
 }
