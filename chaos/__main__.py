@@ -3,20 +3,21 @@
 import random
 import secrets
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from chaos import display, faults, run
+from chaos.faults import repeating
+from chaos.schedule import StoppedError
+from cli.checks import Check
 from cli.errors import SetUpError
 from cli.main import main
 from cli.options import MOST, SentenceGroup, Target, examples, on_stack
 from cli.plurals import messages
 from cli.stack import LOCAL, REPOSITORY
 from cli.terminal import note, print_json, say, stopped
-
-if TYPE_CHECKING:
-    from chaos.run import ChaosRun
-    from cli.checks import Check
+from local import signals
 
 REFRESH = 0.2  # seconds
 SEEDS = 2**32
@@ -78,8 +79,6 @@ def chaos_command(
         raise SetUpError(
             f"`make chaos` breaks things on purpose: it works on the local stack only, not on {target.name}."
         )
-    from chaos import display, faults, run
-
     where = target.directory or REPOSITORY / ".local"
     if repair:
         found = faults.Faults(target.stack, target.clients, where, random.Random(0)).repair_all()  # noqa: S311
@@ -111,13 +110,8 @@ def chaos_command(
         raise typer.Exit(1)
 
 
-def _watch(run: "ChaosRun") -> "list[Check] | None":
+def _watch(chaos_run: run.ChaosRun) -> list[Check] | None:
     """Run and show the progress; return None after Ctrl-C, once everything is repaired."""
-    from chaos import display
-    from chaos.faults import repeating
-    from chaos.schedule import StoppedError
-    from local import signals
-
     failures: list[Exception] = []
 
     def refresh() -> None:
@@ -125,14 +119,14 @@ def _watch(run: "ChaosRun") -> "list[Check] | None":
             show()
         except Exception as error:  # noqa: BLE001  # raised again below
             failures.append(error)
-            run.stop()
+            chaos_run.stop()
 
     try:
         # However often Ctrl-C is typed, the repair is completed.
-        with signals.handled(lambda _number: run.stop()), display.screen(run.progress) as show:
+        with signals.handled(lambda _number: chaos_run.stop()), display.screen(chaos_run.progress) as show:
             try:
                 with repeating(refresh, every=REFRESH):
-                    return run.run()
+                    return chaos_run.run()
             finally:
                 refresh()
     except StoppedError:

@@ -119,10 +119,7 @@ class Message:
     @property
     def identity(self) -> str:
         """The id of its order, or of the order that it would be if its other fields were valid."""
-        envelope = self.envelope
-        if envelope is not None and ORDER_ID.fullmatch(envelope.message_id):
-            return self.own_id or envelope.message_id
-        return self.own_id or self.message_id
+        return self.own_id or self._envelope_id
 
     @property
     def dated_id(self) -> str:
@@ -185,9 +182,10 @@ class Message:
 
     @property
     def _envelope_id(self) -> str:
+        """The id of its envelope, or of the envelope into which it is put."""
         envelope = self.envelope
-        usable = envelope is not None and ORDER_ID.fullmatch(envelope.message_id)
-        return envelope.message_id if envelope is not None and usable else self.message_id
+        is_usable = envelope and ORDER_ID.fullmatch(envelope.message_id)
+        return envelope.message_id if envelope and is_usable else self.message_id
 
     @property
     def ordered_at(self) -> datetime:

@@ -16,6 +16,7 @@ import httpx
 from cli import http
 from cli.errors import OperationError
 from cli.stack import NETWORKS, Stack
+from infra import locales
 
 TITLE = "<title>Cafe orders</title>"
 _SCRIPT = re.compile(r"\s*export const settings = (\{.*\});\s*", re.DOTALL)
@@ -33,23 +34,11 @@ def _is_minutes(value: Any) -> bool:
     return type(value) is int and value > 0
 
 
-def _is_time_zone(value: Any) -> bool:
-    from infra import locales  # only two commands need it
-
-    return value in locales.time_zones()
-
-
-def _is_locale(value: Any) -> bool:
-    from infra import locales
-
-    return locales.is_locale(value)
-
-
 # The checks of web/settings.js; an exception means invalid.
 USABLE: Mapping[str, Callable[[Any], bool]] = {
     "apiBase": lambda value: re.fullmatch(r"/[A-Za-z0-9_-]+", value) is not None,
-    "timeZone": _is_time_zone,
-    "locale": _is_locale,
+    "timeZone": lambda value: value in locales.time_zones(),
+    "locale": locales.is_locale,
     "signIn": _is_sign_in,
     "staffSignIn": _is_sign_in,
     "warnMinutes": _is_minutes,

@@ -100,7 +100,7 @@ def _show(stack: str, bill: cost.Bill, table: prices.Prices) -> None:
             Column("Idle", Kind.NUMBER),
             Column(f"{bill.use.orders_a_day:,} orders a day", Kind.NUMBER),
             Column(f"Open pages: {screens}", Kind.NUMBER),
-            Column("Together", Kind.NUMBER),
+            Column("Total", Kind.NUMBER),
         ),
     )
     parts = ((bill.idle, 1.0), (bill.order, orders), (bill.screen, float(screens)), (bill.total, 1.0))
@@ -110,10 +110,10 @@ def _show(stack: str, bill: cost.Bill, table: prices.Prices) -> None:
     ]
     for service in sorted(columns[-1], key=lambda service: -columns[-1][service]):
         rows.add_row(cost.SERVICES[service], *(f"{column.get(service, 0):.2f}" for column in columns))
-    rows.add_row("Together", *(f"{sum(column.values()):.2f}" for column in columns))
+    rows.add_row("Total", *(f"{sum(column.values()):.2f}" for column in columns))
     out.print(rows)
-    free, together = bill.always_free(table), sum(columns[-1].values())
-    say(f"An account with nothing else gets {free:.2f} of it free every month: {together - free:.2f} remain.")
+    free, total = bill.always_free(table), sum(columns[-1].values())
+    say(f"An account with nothing else gets {free:.2f} of it free every month: {total - free:.2f} remain.")
     if (region := _region(stack)) not in {None, table.region}:
         say(f"The stack is in {region}, where prices differ from these of {table.region}.", style="yellow")
     for name in cost.unpriced(bill.total, table):

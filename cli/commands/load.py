@@ -80,10 +80,10 @@ def load_command(
 ) -> None:
     """Place many orders, wait until they are recorded, and check that each was counted exactly once.
 
-    They stay in the stack's counts. They are of the items “Load test 1” to “3”, and tests that no screen
-    shows; with --kitchen, they are drinks that are prepared, made ready and collected at a human pace.
-    Latency is measured from before an order is sent until both stores have it, of a sample, to a tenth of a
-    second. Exit code 1: a check failed.
+    They stay in the stack's counts. Their items are “Load test 1” to “3”, and no screen shows them; with
+    --kitchen, they are drinks that are prepared, made ready and collected at a human pace. Latency is the
+    time from before an order is sent until both stores have it, to a tenth of a second, for a sample. Exit
+    code 1: a check failed.
     """
     stack = target.stack
     if stack.endpoint is None:

@@ -2,21 +2,21 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli import text_files
 from cli.commands.dlq.options import MessageId, QueueName, WhichQueue, opened
 from cli.commands.dlq.redrive import end
-from cli.dlq import render
+from cli.dlq import editor, render
+from cli.dlq.correction import Correction
+from cli.dlq.states import recorded, states
 from cli.errors import OperationError
+from cli.messages import Message
 from cli.options import SentenceGroup, Target, Yes, stack_command
 from cli.terminal import confirm, note, plain, plain_lines, print_json, say
-
-if TYPE_CHECKING:
-    from cli.dlq.correction import Correction
-    from cli.messages import Message
+from orders.order import InvalidOrderError
 
 app = typer.Typer(cls=SentenceGroup)
 
@@ -48,10 +48,6 @@ def edit_command(
     is checked by the worker's rules before it is sent. Exit code 1: it still cannot be recorded, or the
     message is gone; nothing was changed then.
     """
-    from cli.dlq.correction import Correction
-    from cli.dlq.states import recorded, states
-    from orders.order import InvalidOrderError
-
     with opened(target, queue) as letters:
         message = letters.find(message_id)
     state = states(target.stack, target.clients, [message])[message.message_id]
@@ -79,15 +75,12 @@ def edit_command(
         end(moved, must_send=True)
 
 
-def _edited(correction: "Correction", *, yes: bool) -> "Message":
+def _edited(correction: Correction, *, yes: bool) -> Message:
     """Open the editor until the order is valid, or the text stays the same; with `yes`, once.
 
     It raises InvalidOrderError if the order is still invalid, and OperationError if the text stayed the same,
     or the user does not want to correct it again.
     """
-    from cli.dlq import editor
-    from orders.order import InvalidOrderError
-
     before, text = "", correction.message.editable()
     while True:
         before, text = text, editor.edit(text)

@@ -3,22 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cli import plurals
+from cli import aws, plurals, queues
 from cli.commands.dlq.options import QueueName, Rate, WhichQueue, opened
-from cli.dlq import render
+from cli.dlq import files, render
+from cli.dlq.files import Contents
 from cli.errors import CafeError
 from cli.options import SentenceGroup, Target, Yes, stack_command
 from cli.progress import counting
+from cli.queues import LONG_HOLD
+from cli.stopping import stopping
 from cli.terminal import confirm, failed, note, plain, print_json, say, stopped
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
-
-    from cli.dlq.files import Contents
 
 MAX_LINES = 20  # that are printed of each kind
 
@@ -35,9 +33,6 @@ def export_command(
 
     Only you may read the file, because it contains customers' names. It is written completely or not at all.
     """
-    from cli.dlq import files
-    from cli.queues import LONG_HOLD
-
     files.check(file)
     if file.exists():
         confirm(f"Overwrite {plain(file)}?", yes=yes)
@@ -76,11 +71,7 @@ def import_command(
     Orders that were sent already may be sent again: they are counted once. Exit code 1: not all lines were
     sent.
     """
-    from cli.dlq import files
-    from cli.stopping import stopping
-
-    sqs, url = target.clients.sqs, target.output("queue_url")
-    contents = _read(file, sqs, url)
+    contents = _read(file, target)
     _note_lines([f"Line {line}: {reason}" for line, reason in contents.bad.items()], "red")
     if contents.bad and not skip_bad:
         if target.as_json:
@@ -98,7 +89,14 @@ def import_command(
     if count:
         confirm(f"Send {plurals.orders(count)} to the worker of stack {target.name}?", yes=yes)
     with stopping() as stop, counting("Sent", count) as advance:
-        imported = files.send(sqs, url, contents.messages, stop=stop, rate=rate, advance=advance)
+        imported = files.send(
+            target.clients.sqs,
+            target.output("queue_url"),
+            contents.messages,
+            stop=stop,
+            rate=rate,
+            advance=advance,
+        )
     if target.as_json:
         document = asdict(imported) | {"seconds": round(imported.seconds, 3)}
         print_json(document | {"bad_lines": contents.bad, "ignored_times": contents.ignored_times})
@@ -115,15 +113,12 @@ def import_command(
         raise typer.Exit(1)
 
 
-def _read(file: Path, sqs: "SQSClient", url: str) -> "Contents":
+def _read(file: Path, target: Target) -> Contents:
     """Read a file of messages; those that are too large for the queue are bad lines."""
-    from cli import aws, queues
-    from cli.dlq import files
-
-    contents = files.read(file)
+    url, contents = target.output("queue_url"), files.read(file)
     if contents.messages:
         with aws.translated_errors():
-            contents.refuse_larger_than(queues.max_message_size(sqs, url))
+            contents.refuse_larger_than(queues.max_message_size(target.clients.sqs, url))
     return contents
 
 

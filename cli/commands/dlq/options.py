@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from cli.dlq.dead_letters import DeadLetters
 from cli.options import Target, rate_option
-
-if TYPE_CHECKING:
-    from cli.dlq.dead_letters import DeadLetters
+from cli.stopping import stopping
 
 
 class QueueName(StrEnum):
@@ -46,9 +45,6 @@ Rate = Annotated[float | None, rate_option("Messages")]
 @contextmanager
 def opened(target: Target, queue: QueueName) -> Iterator["DeadLetters"]:
     """Open a stack's dead-letter queue; Ctrl-C stops the work with it after the current step."""
-    from cli.dlq.dead_letters import DeadLetters
-    from cli.stopping import stopping
-
     url, target_url = target.output(OUTPUTS[queue]), target.output("queue_url")
     with stopping() as stop:
         yield DeadLetters(sqs=target.clients.sqs, url=url, target_url=target_url, stop=stop)

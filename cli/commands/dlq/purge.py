@@ -1,19 +1,19 @@
 """`cafe dlq purge`: delete messages."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli import plurals
 from cli.commands.dlq.options import OneMessage, QueueName, WhichQueue, opened
 from cli.dlq import render
+from cli.dlq.states import conflicts
+from cli.messages import Message
 from cli.options import SentenceGroup, Target, Yes, stack_command
 from cli.progress import counting
+from cli.queues import LONG_HOLD
 from cli.terminal import confirm, failed, note, plain, stopped
-
-if TYPE_CHECKING:
-    from cli.messages import Message
 
 app = typer.Typer(cls=SentenceGroup)
 
@@ -34,8 +34,6 @@ def purge_command(
     Messages that arrive after the question stay. `cafe dlq export` keeps a copy. Exit code 1: something could
     not be deleted.
     """
-    from cli.dlq.states import conflicts
-
     chosen, held = _find(target, queue, message_id)
     if invalid or conflicting:
         clashes = conflicts(target.stack, target.clients, chosen) if conflicting else {}
@@ -61,10 +59,8 @@ def purge_command(
         )
 
 
-def _find(target: Target, queue: QueueName, message_id: str | None) -> "tuple[list[Message], int]":
+def _find(target: Target, queue: QueueName, message_id: str | None) -> tuple[list[Message], int]:
     """Return one or all messages, and the number of those that others hold."""
-    from cli.queues import LONG_HOLD
-
     with opened(target, queue) as letters:
         if message_id:
             return [letters.find(message_id)], 0

@@ -1,19 +1,18 @@
 """`cafe dlq redrive`: send messages to the worker again."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli import plurals
 from cli.commands.dlq.options import OneMessage, QueueName, Rate, WhichQueue, opened
 from cli.dlq import render
+from cli.dlq.dead_letters import Moved
+from cli.dlq.states import conflicts
 from cli.options import SentenceGroup, Target, stack_command
 from cli.progress import counting
 from cli.terminal import note, plain, print_json, say
-
-if TYPE_CHECKING:
-    from cli.dlq.dead_letters import Moved
 
 app = typer.Typer(cls=SentenceGroup)
 
@@ -47,8 +46,6 @@ def redrive_command(
     and a second run are safe. Messages without a valid order, or with the id of another order, stay. Exit
     code 1: something could not be sent.
     """
-    from cli.dlq.states import conflicts
-
     with opened(target, queue) as letters:
         depth = letters.depth()
         with counting("Sent again", 1 if message_id else depth.total) as advance:
@@ -70,7 +67,7 @@ def redrive_command(
     end(moved, must_send=message_id is not None)
 
 
-def end(moved: "Moved", *, must_send: bool) -> None:
+def end(moved: Moved, *, must_send: bool) -> None:
     """Print the problems, and end with the exit code for them."""
     for sentence, style in render.problems(moved):
         note(plain(sentence), style=style)

@@ -1,20 +1,18 @@
 """`cafe dlq list` and `show`: messages and their states."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cli import plurals
+from cli import plurals, worker_log
 from cli.commands.dlq.options import MessageId, QueueName, WhichQueue, opened
 from cli.dlq import render
+from cli.dlq.dead_letters import Listing
+from cli.dlq.states import states
 from cli.errors import OperationError
 from cli.options import MOST, SentenceGroup, Target, stack_command
 from cli.progress import counting
 from cli.terminal import note, out, plain, plain_lines, print_json, say, stopped
-
-# boto3 takes longer to import than most commands run, so each command imports its own.
-if TYPE_CHECKING:
-    from cli.dlq.dead_letters import Listing
 
 app = typer.Typer(cls=SentenceGroup)
 
@@ -33,8 +31,6 @@ def list_command(
     The messages stay in the queue, and are visible to others again at the end. SQS counts each listing as a
     receive.
     """
-    from cli.dlq.states import states
-
     with opened(target, queue) as letters:
         depth = letters.depth()
         with counting("Read", min(limit, depth.total)) as advance:
@@ -58,7 +54,7 @@ def list_command(
         _say_how_many(listing, depth.total, queue)
 
 
-def _say_how_many(listing: "Listing", total: int, queue: QueueName) -> None:
+def _say_how_many(listing: Listing, total: int, queue: QueueName) -> None:
     count = len(listing.messages)
     if listing.held_by_others:
         note(render.held_by_others(listing.held_by_others, "not listed"), style="yellow")
@@ -73,9 +69,6 @@ def _say_how_many(listing: "Listing", total: int, queue: QueueName) -> None:
 @stack_command(app, "show", "cafe dlq show 8f14e45f")
 def show_command(target: Target, message_id: MessageId, queue: WhichQueue = QueueName.ORDERS) -> None:
     """Show a message, the state of its order, and the reason in the worker's log."""
-    from cli import worker_log
-    from cli.dlq.states import states
-
     with opened(target, queue) as letters:
         message = letters.find(message_id)
     group = target.output("worker_log_group")
