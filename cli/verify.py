@@ -24,7 +24,7 @@ from cli.local_database import connect
 from cli.plurals import messages
 from cli.stack import Database, Stack
 from cli.traffic.audit import read_values
-from cli.traffic.client import Order, OrderClient, Receipt
+from cli.traffic.client import Order, OrderClient
 from cli.worker_log import PROCESSED
 from orders.counters import TOTAL_ORDERS, item_name
 from orders.states import State
@@ -55,6 +55,7 @@ class Verification:
     def __init__(
         self, stack: Stack, client: httpx.Client, clients: aws.Clients, *, item: str, timeout: float
     ) -> None:
+        self.order_id: str | None = None  # until it is accepted
         self._stack = stack
         self._client = client
         self._clients = clients
@@ -63,14 +64,8 @@ class Verification:
         name = f"verify-{secrets.token_hex(4)}"
         self._order = Order(item=item, quantity=QUANTITY, customer_name=name, is_test=True)
         self._item = item_name(item)
-        self._receipt: Receipt | None = None
         self._started = 0.0
         self._log_start = datetime.now(UTC)
-
-    @property
-    def order_id(self) -> str | None:
-        """The id of the order; None until it is accepted."""
-        return self._receipt.order_id if self._receipt else None
 
     def run(self) -> Iterator[Check]:
         """Yield each check as soon as its result is known."""
@@ -119,17 +114,17 @@ class Verification:
         return attempts(check)
 
     def _accepted(self) -> str:
-        if self._receipt is None:
+        if self.order_id is None:
             raise FailedError("Not checked, because no order was accepted.")
-        return self._receipt.order_id
+        return self.order_id
 
     # The order
 
     def _place(self) -> str:
         url = self._stack.output("orders_url")
         client = OrderClient(self._client, url, timeout=self._timeout, api_key=self._stack.orders_api_key)
-        self._receipt = client.place(self._order.json())
-        return self._receipt.order_id
+        self.order_id = client.place(self._order.json())
+        return self.order_id
 
     # The queue
 

@@ -51,14 +51,6 @@ class Order:
         return json.dumps(self.body())
 
 
-@dataclass(frozen=True, kw_only=True)
-class Receipt:
-    """The API's response to an order that it accepted."""
-
-    order_id: str
-    message: str
-
-
 class RefusedError(OperationError):
     """The API refuses this order, however often it is sent."""
 
@@ -66,7 +58,6 @@ class RefusedError(OperationError):
         # Most sentences contain the name of their field.
         lines = [sentence if name in sentence else f"{name}: {sentence}" for name, sentence in fields.items()]
         super().__init__("\n".join(lines or [message]))
-        self.message = message
         self.fields = fields
 
 
@@ -113,8 +104,8 @@ class OrderClient:
             reraise=True,
         )
 
-    def place(self, body: str, key: str | None = None) -> Receipt:
-        """Send an order, valid or not, until it is accepted.
+    def place(self, body: str, key: str | None = None) -> str:
+        """Send an order, valid or not, until it is accepted; return its id.
 
         All attempts have one idempotency key, so that a lost response does not make a second order. Raises
         RefusedError if the order is invalid, and BusyError if no attempt succeeded.
@@ -125,7 +116,7 @@ class OrderClient:
         """End all retries; requests in flight still get their responses."""
         self._closing.set()
 
-    def _send(self, body: str, key: str) -> Receipt:
+    def _send(self, body: str, key: str) -> str:
         try:
             headers = {**self._headers, "Idempotency-Key": key}
             response = self._client.post(self._url, content=body.encode(), headers=headers)
@@ -137,7 +128,7 @@ class OrderClient:
             raise BusyError(f"{self._url} returned {http.message_of(response)}.")
         if not response.is_success:
             raise _refusal(self._url, response)
-        return _receipt(self._url, response)
+        return _order_id(self._url, response)
 
 
 def _refusal(url: str, response: httpx.Response) -> RefusedError:
@@ -149,9 +140,8 @@ def _refusal(url: str, response: httpx.Response) -> RefusedError:
         return RefusedError(f"{url} returned {http.message_of(response)}.", {})
 
 
-def _receipt(url: str, response: httpx.Response) -> Receipt:
+def _order_id(url: str, response: httpx.Response) -> str:
     try:
-        body = response.json()
-        return Receipt(order_id=str(body["orderId"]), message=str(body.get("message", "")))
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return str(response.json()["orderId"])
+    except (ValueError, KeyError, TypeError):
         raise OperationError(f"{url} returned {http.message_of(response)} without an order id.") from None

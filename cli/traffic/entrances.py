@@ -38,7 +38,7 @@ def http_sender(client: OrderClient) -> Sender:
 
     def place(sending: Sending) -> Sent:
         try:
-            return Sent(order_id=client.place(sending.body, sending.order_id).order_id)
+            return Sent(order_id=client.place(sending.body, sending.order_id))
         except OperationError as error:
             return Sent(problem=error)
 

@@ -44,7 +44,8 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, server: object) -> None:
         command, cwd=ROOT, env=os.environ | {"TMPDIR": str(temporary)}, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        rest, started = "", []
+        rest = ""
+        started: list[psutil.Process] = []
         for line in process.stderr:
             rest += line
             if "One worker" in line:

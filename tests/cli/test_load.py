@@ -20,7 +20,7 @@ from cli.load import kitchen as load_kitchen
 from cli.load import run as load
 from cli.load.kitchen import BARISTAS, due, orders_of, playing
 from cli.load.plan import Plan
-from cli.traffic.client import OrderClient, Receipt
+from cli.traffic.client import OrderClient
 from cli.traffic.plan import Entrance, Kind
 from tests.cli.conftest import Cafe
 from tests.cli.kitchen import Staff, order
@@ -302,7 +302,7 @@ def test_an_error_of_one_worker_stops_all(run: Cafe, dev: FakeAws, monkeypatch: 
     sent: list[str] = []
     place = OrderClient.place
 
-    def fail_once(client: OrderClient, body: str, key: str | None) -> Receipt:
+    def fail_once(client: OrderClient, body: str, key: str | None) -> str:
         sent.append("")
         if len(sent) == 5:
             raise ZeroDivisionError
