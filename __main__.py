@@ -70,7 +70,8 @@ api.add_routes(
     public_orders=public_orders,
 )
 watched = {"worker": order_processor, "reconciler": reconcile_orders, "backup": backup_orders}
-alarms = Alarms("alarms", AlarmsArgs(shared=shared, api=api, **watched))
+users = {"place_order": place_order, "staff": staff_orders}
+alarms = Alarms("alarms", AlarmsArgs(shared=shared, api=api, **watched, **users))
 invoked = {"status": get_order_status, "staff": staff_orders, "migrator": migrate_database}
 outputs.export(shared, page, api, alarms, mapping=mapping, **watched, **invoked)
 protection.complete()

@@ -20,6 +20,10 @@ def _integer(name: str) -> Callable[[], int]:
     return lambda: int(os.environ[name])
 
 
+def _integer_or_zero(name: str) -> Callable[[], int]:
+    return lambda: int(os.environ.get(name, "0"))
+
+
 def _optional(name: str) -> Callable[[], str | None]:
     return lambda: os.environ.get(name)
 
@@ -46,6 +50,7 @@ page_origin = _text("PAGE_ORIGIN", "")  # of the pages, without a trailing slash
 publishes_oldest_waiting = _switch("PUBLISH_OLDEST_WAITING")  # an alarm watches the metric
 queue_url = _text("QUEUE_URL")
 signed_in_only = _switch("SIGNED_IN_ONLY")  # the order status requires sign-in
+recorded_within = _integer_or_zero("RECORDED_WITHIN")  # seconds; 0 without that objective
 sqs_has_ipv6 = _switch("SQS_DUALSTACK")  # call the dual-stack endpoint of SQS
 status_secret = _text("STATUS_SECRET")  # id of the secret with the read-only user's login
 topic_arn = _text("TOPIC_ARN")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import environment
 
@@ -25,15 +26,17 @@ def log_each(level: str, message: str, lines: Iterable[Mapping[str, object]]) ->
         print(text, flush=True)
 
 
-def metrics(values: Mapping[str, int]) -> dict[str, object]:
-    """Return the fields of a log line that publish a value of each metric.
+def metrics(
+    values: Mapping[str, int | Sequence[float]], units: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, object]:
+    """Return the fields of a log line that publish values of each metric, by default numbers of things.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     """
     definition = {
         "Namespace": NAMESPACE,
         "Dimensions": [["FunctionName"]],
-        "Metrics": [{"Name": name, "Unit": "Count"} for name in values],
+        "Metrics": [{"Name": name, "Unit": units.get(name, "Count")} for name in values],
     }
     return {
         "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [definition]},

@@ -13,6 +13,7 @@ from failure_log import FailureLog
 from log import log_each
 from orders.ledger import Ledger
 from orders.message import parse_batch
+from recording_metrics import RecordingMetrics
 from redelivery import back_off
 from stores.dynamodb.client import DynamoDb
 from stores.dynamodb.projection import Projection
@@ -52,8 +53,11 @@ def handler(event: dict[str, Any], context: Any) -> BatchResponse:
     received, rejected = parse_batch(event["Records"])
     for bad in rejected:
         failure_log.rejected(bad)
-    failed = ledger().record({message.message_id: message.order for message in received})
-    failed |= {bad.message_id: bad.reason for bad in rejected}
+    recording = RecordingMetrics(event["Records"], received)
+    recording.begin()
+    recorded = ledger().record_batch({message.message_id: message.order for message in received})
+    recording.end(recorded)
+    failed = recorded.failures | {bad.message_id: bad.reason for bad in rejected}
     processed = []
     for message in received:
         if message.message_id in failed:

@@ -7,25 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
-from infra import iam
+from infra import iam, objective
 from infra.api import Api
 from infra.budget import monthly_budget
+from infra.database import max_connections
 from infra.functions import SharedResources
 from infra.lambda_function import Function
+from infra.objective import NAMESPACE, Metric
 
 MINUTE = 60  # seconds
 # 2 of 5 minutes: ignore a failure that recovers within one minute, but not one that returns.
 EVALUATED, BREACHING = 5, 2
-NAMESPACE = "CafeOrders"  # of the functions' own metrics
 GIGABYTE = 1024**3
 # Of the setting databaseStorage. RDS enlarges the storage once less than 10 percent has been free for five
 # minutes, so half of that is reached only at the storage's limit, or if it fills faster than it grows.
 MIN_FREE_STORAGE = 0.05
 MAX_CPU = 80  # percent
+MAX_CONNECTIONS = 0.8  # of the connections that the database accepts
+RUNBOOK = "docs/runbook.md"  # without the setting runbookUrl
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +42,8 @@ class AlarmsArgs:
     worker: Function
     reconciler: Function
     backup: Function
+    place_order: Function
+    staff: Function
 
 
 class Alarms(pulumi.ComponentResource):
@@ -49,6 +56,7 @@ class Alarms(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self._alarms: list[aws.cloudwatch.MetricAlarm] = []
         settings = args.shared.settings
+        self._runbook = settings.runbook_url or RUNBOOK
 
         # Not encrypted: CloudWatch cannot use the AWS-managed key of SNS, and alarms contain no secrets.
         self.topic = aws.sns.Topic("Alarms", opts=self._child)
@@ -62,12 +70,17 @@ class Alarms(pulumi.ComponentResource):
             )
         if settings.monthly_budget:
             monthly_budget(settings, opts=self._child)
+        # SNS cannot deliver from one topic to another, so alarms notify each.
+        self._actions: list[pulumi.Input[str]] = [self.topic.arn, *settings.alarm_topics]
         self._queues(args)
         self._functions(args)
+        self._throttles(args)
         self._reconciliation(args)
         self._database(args)
         if settings.waiting_alarm_minutes:
             self._kitchen(args)
+        if settings.recorded_within:
+            self._objective(args)
         aws.sns.TopicPolicy(
             "Alarms",
             arn=self.topic.arn,
@@ -91,8 +104,7 @@ class Alarms(pulumi.ComponentResource):
         self._alarm(
             "DeadLetters",
             "Messages in OrderDLQ do not contain a valid order and have to be corrected manually.",
-            metric=(NAMESPACE, "RejectedDeadLetters", "Maximum"),
-            dimensions=reconciler,
+            metric=(NAMESPACE, "RejectedDeadLetters", "Maximum", reconciler),
             missing="ignore",
         )
         # The worker's metric ConflictingOrders counts events; this one stays until the conflict is resolved.
@@ -100,28 +112,34 @@ class Alarms(pulumi.ComponentResource):
             "ConflictingOrders",
             "Orders in OrderDLQ have the id of another order: `cafe dlq show` shows both, and `cafe dlq edit`"
             " sets a new id.",
-            metric=(NAMESPACE, "ConflictingDeadLetters", "Maximum"),
-            dimensions=reconciler,
+            metric=(NAMESPACE, "ConflictingDeadLetters", "Maximum", reconciler),
             missing="ignore",
         )
         self._alarm(
             "WaitingOrders",
             "Valid orders in OrderDLQ cannot be recorded yet; ReconcileOrders retries every minute.",
-            metric=(NAMESPACE, "WaitingDeadLetters", "Maximum"),
-            dimensions=reconciler,
+            metric=(NAMESPACE, "WaitingDeadLetters", "Maximum", reconciler),
             missing="ignore",
         )
         self._alarm(
             "UndeliveredOrders",
             "SNS could not deliver orders to OrderQueue; they are in OrderSubscriptionDLQ.",
-            metric=("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum"),
-            dimensions={"QueueName": messaging.undelivered.name},
+            metric=(
+                "AWS/SQS",
+                "ApproximateNumberOfMessagesVisible",
+                "Maximum",
+                {"QueueName": messaging.undelivered.name},
+            ),
         )
         self._alarm(
             "OldOrders",
             "Orders wait in OrderQueue for longer than the worker's three attempts take.",
-            metric=("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum"),
-            dimensions={"QueueName": messaging.queue.name},
+            metric=(
+                "AWS/SQS",
+                "ApproximateAgeOfOldestMessage",
+                "Maximum",
+                {"QueueName": messaging.queue.name},
+            ),
             threshold=messaging.seconds_to_dead_letter,
         )
 
@@ -129,20 +147,17 @@ class Alarms(pulumi.ComponentResource):
         self._alarm(
             "FailedOrders",
             "OrderProcessor could not record orders: a store is unavailable, locked, full or read-only.",
-            metric=(NAMESPACE, "FailedOrders", "Sum"),
-            dimensions={"FunctionName": args.worker.function.name},
+            metric=(NAMESPACE, "FailedOrders", "Sum", {"FunctionName": args.worker.function.name}),
         )
         self._alarm(
             "WorkerErrors",
             "OrderProcessor fails with an error or times out.",
-            metric=("AWS/Lambda", "Errors", "Sum"),
-            dimensions={"FunctionName": args.worker.function.name},
+            metric=("AWS/Lambda", "Errors", "Sum", {"FunctionName": args.worker.function.name}),
         )
         self._alarm(
             "OrdersNotCopied",
             "BackupOrders could not copy the orders to their bucket; it retries every six hours.",
-            metric=("AWS/Lambda", "Errors", "Sum"),
-            dimensions={"FunctionName": args.backup.function.name},
+            metric=("AWS/Lambda", "Errors", "Sum", {"FunctionName": args.backup.function.name}),
             datapoints=(1, 1),
             # Keep the state of the last run until the next one.
             missing="ignore",
@@ -150,8 +165,41 @@ class Alarms(pulumi.ComponentResource):
         self._alarm(
             "OrdersNotTaken",
             "The API responds with 5xx: orders are not accepted, or the order status is unavailable.",
-            metric=("AWS/ApiGateway", "5XXError", "Sum"),
-            dimensions={"ApiName": args.api.rest_api.name, "Stage": args.api.stage.stage_name},
+            metric=(
+                "AWS/ApiGateway",
+                "5XXError",
+                "Sum",
+                {"ApiName": args.api.rest_api.name, "Stage": args.api.stage.stage_name},
+            ),
+        )
+
+    def _throttles(self, args: AlarmsArgs) -> None:
+        # CloudWatch charges for each metric: these functions take, record and change orders. ReconcilerSilent
+        # goes off for the reconciler.
+        functions = {"take": args.place_order, "record": args.worker, "change": args.staff}
+        self._alarm(
+            "ThrottledFunctions",
+            "Lambda throttles PlaceOrder, OrderProcessor or StaffOrders: the account has reached its limit of"
+            " concurrent executions.",
+            metric={
+                name: ("AWS/Lambda", "Throttles", "Sum", {"FunctionName": function.function.name})
+                for name, function in functions.items()
+            },
+            expressions={"throttles": f"SUM([{', '.join(f'FILL({name}, 0)' for name in functions)}])"},
+        )
+
+    def _objective(self, args: AlarmsArgs) -> None:
+        undelivered = args.shared.messaging.undelivered
+        self._alarm(
+            "OrdersNotInTime",
+            f"More than {objective.MAX_NOT_IN_TIME}% of the last hour's orders, of at least"
+            f" {objective.MIN_ORDERS}, were not recorded within recordedWithin seconds; the objective is that"
+            f" {objective.OBJECTIVE}% are.",
+            metric=objective.metrics(args.worker.function.name, undelivered.name),
+            expressions=objective.EXPRESSIONS,
+            threshold=objective.MAX_NOT_IN_TIME,
+            period=objective.HOUR,
+            datapoints=(1, 1),
         )
 
     def _reconciliation(self, args: AlarmsArgs) -> None:
@@ -159,8 +207,7 @@ class Alarms(pulumi.ComponentResource):
         self._alarm(
             "Drift",
             "DynamoDB differed from MySQL in two consecutive runs of ReconcileOrders.",
-            metric=(NAMESPACE, "Drift", "Maximum"),
-            dimensions=reconciler,
+            metric=(NAMESPACE, "Drift", "Maximum", reconciler),
             datapoints=(2, 2),
             # A minute without a run changes nothing.
             missing="ignore",
@@ -168,9 +215,8 @@ class Alarms(pulumi.ComponentResource):
         self._alarm(
             "ReconcilerSilent",
             "ReconcileOrders has not compared MySQL with DynamoDB, or not read OrderDLQ, for five minutes.",
-            metric=(NAMESPACE, "Drift", "SampleCount"),
+            metric=(NAMESPACE, "Drift", "SampleCount", reconciler),
             comparison="LessThanThreshold",
-            dimensions=reconciler,
             threshold=1,
             datapoints=(EVALUATED, EVALUATED),
             missing="breaching",
@@ -180,8 +226,7 @@ class Alarms(pulumi.ComponentResource):
         self._alarm(
             "LateOrders",
             "An order is not ready waitingAlarmMinutes after it was sent.",
-            metric=(NAMESPACE, "OldestWaiting", "Maximum"),
-            dimensions={"FunctionName": args.reconciler.function.name},
+            metric=(NAMESPACE, "OldestWaiting", "Maximum", {"FunctionName": args.reconciler.function.name}),
             threshold=args.shared.settings.waiting_alarm_minutes * MINUTE,
             # ReconcilerSilent goes off if the metric is missing.
             missing="ignore",
@@ -193,27 +238,31 @@ class Alarms(pulumi.ComponentResource):
             "DatabaseStorage",
             f"Less than {MIN_FREE_STORAGE:.0%} of databaseStorage is free: the storage has reached its limit,"
             " or fills faster than it grows.",
-            metric=("AWS/RDS", "FreeStorageSpace", "Minimum"),
+            metric=("AWS/RDS", "FreeStorageSpace", "Minimum", instance),
             comparison="LessThanThreshold",
-            dimensions=instance,
             threshold=round(MIN_FREE_STORAGE * args.shared.settings.database_storage * GIGABYTE),
         )
         self._alarm(
             "DatabaseBusy",
             f"The database's CPU utilization has been over {MAX_CPU}% for 15 minutes.",
-            metric=("AWS/RDS", "CPUUtilization", "Average"),
-            dimensions=instance,
+            metric=("AWS/RDS", "CPUUtilization", "Average", instance),
             threshold=MAX_CPU,
             period=5 * MINUTE,
             datapoints=(3, 3),
+        )
+        self._alarm(
+            "DatabaseConnections",
+            f"More than {MAX_CONNECTIONS:.0%} of the database's connections are in use; when none is left,"
+            " orders wait.",
+            metric=("AWS/RDS", "DatabaseConnections", "Maximum", instance),
+            threshold=int(MAX_CONNECTIONS * max_connections(args.shared.settings.database_instance_class)),
         )
         # RDS never throttles a burstable instance: it charges for CPU beyond the class's credits. Other
         # classes do not have this metric.
         self._alarm(
             "DatabaseCredits",
             "The database uses more CPU than its burstable class includes, and AWS charges for the surplus.",
-            metric=("AWS/RDS", "CPUSurplusCreditsCharged", "Maximum"),
-            dimensions=instance,
+            metric=("AWS/RDS", "CPUSurplusCreditsCharged", "Maximum", instance),
             period=5 * MINUTE,
             datapoints=(1, 1),
         )
@@ -223,31 +272,44 @@ class Alarms(pulumi.ComponentResource):
         name: str,
         description: str,
         *,
-        metric: tuple[str, str, str],  # namespace, name and statistic
-        dimensions: Mapping[str, pulumi.Input[str]],
+        metric: Metric
+        | Mapping[str, Metric],  # several by id for `expressions`, the last of which is watched
+        expressions: Mapping[str, str] = MappingProxyType({}),
         threshold: float = 0,
         comparison: str = "GreaterThanThreshold",
         period: int = MINUTE,
         datapoints: tuple[int, int] = (BREACHING, EVALUATED),
         missing: str = "notBreaching",
     ) -> None:
-        namespace, metric_name, statistic = metric
         breaching, evaluated = datapoints
         alarm = aws.cloudwatch.MetricAlarm(
             name,
-            alarm_description=f"{description} What to do: docs/runbook.md, {name}.",
-            namespace=namespace,
-            metric_name=metric_name,
-            statistic=statistic,
-            dimensions=dimensions,
+            alarm_description=f"{description} What to do: {self._runbook}#{name.lower()}",
             comparison_operator=comparison,
             threshold=threshold,
-            period=period,
             evaluation_periods=evaluated,
             datapoints_to_alarm=breaching,
             treat_missing_data=missing,
-            alarm_actions=[self.topic.arn],
-            ok_actions=[self.topic.arn],
+            alarm_actions=self._actions,
+            ok_actions=self._actions,
             opts=self._child,
+            **_watched(metric, expressions, period),
         )
         self._alarms.append(alarm)
+
+
+def _watched(metric: Metric | Mapping[str, Metric], expressions: Mapping[str, str], period: int) -> Any:
+    """Return an alarm's inputs for a metric, or for the last of several expressions."""
+    if isinstance(metric, tuple):
+        return {**_statistic(metric, "statistic"), "period": period}
+    queries: list[dict[str, Any]] = [
+        {"id": key, "metric": {**_statistic(each, "stat"), "period": period}} for key, each in metric.items()
+    ]
+    queries += [{"id": key, "expression": text} for key, text in expressions.items()]
+    queries[-1] |= {"label": queries[-1]["id"], "return_data": True}
+    return {"metric_queries": queries}
+
+
+def _statistic(metric: Metric, key: str) -> dict[str, Any]:
+    namespace, name, statistic, dimensions = metric
+    return {"namespace": namespace, "metric_name": name, key: statistic, "dimensions": dimensions}

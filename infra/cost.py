@@ -39,7 +39,9 @@ RUN_SECONDS = 0.15
 RUN = {"lambda.request": 1, "sqs.request": 3, "dynamodb.read_unit": 4, "dynamodb.write_unit": 2}
 RUN_LOG = 1_500  # bytes
 POLLS_AN_HOUR = 5 * 3600 / 20  # Lambda polls a queue over five connections, for 20 seconds at a time
-PUBLISHED_METRICS = 4  # AWS charges for others only in hours with failures
+# Four of ReconcileOrders, and three of the worker in hours with orders. AWS charges for others only in hours
+# with failures.
+PUBLISHED_METRICS = 7
 
 # --- An order, over HTTP, in a batch of its own ---
 
@@ -164,7 +166,9 @@ def _of_resource(resource: Mapping[str, Any], gigabytes: float) -> Amounts:
     if _is(resource, "ec2/vpcEndpoint") and inputs["vpcEndpointType"] == "Interface":
         return {"vpc.interface_endpoint_zone_hour": HOURS * len(inputs["subnetIds"])}
     if _is(resource, "cloudwatch/metricAlarm"):
-        return {"cloudwatch.alarm_month": 1}
+        # AWS charges for each metric that an alarm watches.
+        queries = inputs.get("metricQueries", [{"metric": {}}])
+        return {"cloudwatch.alarm_month": sum("metric" in query for query in queries)}
     if _is(resource, "lambda/eventSourceMapping"):
         return {"sqs.request": HOURS * POLLS_AN_HOUR}
     if _is(resource, "cloudwatch/eventRule"):

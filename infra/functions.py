@@ -137,7 +137,7 @@ def place_order(shared: SharedResources, api: Api, page: Page) -> Function:
 
 def order_processor(shared: SharedResources, schema: Schema) -> Function:
     """Create the worker: it writes a batch of orders to MySQL, then to DynamoDB."""
-    tables = shared.tables
+    tables, recorded_within = shared.tables, shared.settings.recorded_within
     return shared.function(
         "OrderProcessor",
         "order_processor",
@@ -146,6 +146,8 @@ def order_processor(shared: SharedResources, schema: Schema) -> Function:
             **shared.store_variables,
             **shared.sqs_variables,
             "QUEUE_URL": shared.messaging.queue.url,
+            # CloudWatch charges for each metric, so these are published only if an alarm uses them.
+            **({"RECORDED_WITHIN": str(recorded_within)} if recorded_within else {}),
         },
         statements=[
             iam.consume(shared.messaging.queue),

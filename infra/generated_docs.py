@@ -86,9 +86,8 @@ def with_table(document: str, table: str) -> str:
 
 
 def _duration(alarm: Mapping[str, Any]) -> str:
-    breaching, evaluated = (
-        alarm[key] * alarm["period"] // 60 for key in ("datapointsToAlarm", "evaluationPeriods")
-    )
+    period = alarm.get("period") or alarm["metricQueries"][0]["metric"]["period"]
+    breaching, evaluated = (alarm[key] * period // 60 for key in ("datapointsToAlarm", "evaluationPeriods"))
     if breaching < evaluated:
         return f"{breaching} of {evaluated} minutes"
     return f"{evaluated} minute{'s' if evaluated > 1 else ''}"

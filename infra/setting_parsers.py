@@ -141,7 +141,8 @@ def entries(text: str, parse: Callable[[object], T], maximum: int, example: str)
     return values
 
 
-def _unique(found: list[str]) -> list[str]:
+def unique(found: list[str]) -> list[str]:
+    """Refuse a list that has an entry twice."""
     duplicate = next((entry for index, entry in enumerate(found) if entry in found[:index]), None)
     if duplicate is not None:
         raise ValueError(f"must list each entry once, and lists {duplicate!r} twice")
@@ -171,7 +172,7 @@ def menu(text: str) -> dict[str, Decimal]:
         text = json.dumps(text.split(","))
     found = entries(text, _menu_entry, MAX_ITEMS, '["Coffee=3", "Latte=5"] or Coffee=3, Latte=5')
     # Names in different normal forms look the same.
-    _unique([unicodedata.normalize("NFC", item) for item, _ in found])
+    unique([unicodedata.normalize("NFC", item) for item, _ in found])
     return dict(found)
 
 
@@ -226,7 +227,7 @@ def _viewer_network(entry: object) -> ipaddress.IPv4Network | ipaddress.IPv6Netw
 
 def users(text: str) -> list[str]:
     """Validate e-mail addresses; return them in lower case, as the user pool compares them."""
-    return _unique(entries(text, _user, MAX_USERS, '["ada@example.com"]'))
+    return unique(entries(text, _user, MAX_USERS, '["ada@example.com"]'))
 
 
 def _user(entry: object) -> str:
@@ -250,7 +251,7 @@ def email(address: str) -> str:
 def senders(text: str) -> list[str]:
     """Validate ARNs of roles and users."""
     example = "arn:aws:iam::123456789012:role/shop"
-    found = _unique(entries(text, _sender, MAX_SENDERS, f'["{example}"]'))
+    found = unique(entries(text, _sender, MAX_SENDERS, f'["{example}"]'))
     if sum(map(len, found)) > MAX_SENDERS_TEXT:
         raise ValueError(
             f"must have at most {MAX_SENDERS_TEXT} characters together: a queue's policy is limited"

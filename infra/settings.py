@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import pulumi
 from pulumi.runtime import config
 
-from infra import domain_names
+from infra import alarm_parsers, domain_names
 from infra import setting_parsers as parsers
 
 MAX_BATCH_SIZE_WITHOUT_WINDOW = 10  # Lambda's limit
@@ -79,7 +79,12 @@ class Settings:
     ]
     memory_size: Annotated[int, parsers.Integer(128, 10_240), Effect.IN_PLACE]
     log_retention_days: Annotated[int, parsers.one_of(*parsers.LOG_RETENTION_DAYS), Effect.IN_PLACE]
+
+    # Alarms
     alarm_email: Annotated[str, parsers.email, Effect.IN_PLACE]
+    alarm_topics: Annotated[list[str], alarm_parsers.topics, Effect.IN_PLACE]
+    recorded_within: Annotated[int, parsers.Integer(0, 3_600), Effect.IN_PLACE]
+    runbook_url: Annotated[str, alarm_parsers.page_url, Effect.IN_PLACE]
 
     # Costs
     monthly_budget: Annotated[int, parsers.Integer(0, 1_000_000), Effect.IN_PLACE]
@@ -213,8 +218,7 @@ def _unknown(key: str) -> str:
 
 def _conflicts(parsed: Mapping[str, Any], region: str | None) -> Iterator[str]:
     """Yield an error message for each conflict between valid settings."""
-    if parsed.get("batchSize", 0) > MAX_BATCH_SIZE_WITHOUT_WINDOW and parsed.get("batchWindow") == 0:
-        yield "batchWindow: must be at least 1 with a batchSize over 10 (a limit of Lambda)"
+    yield from _batch_conflicts(parsed)
     access = parsed.get("dashboardAccess")
     if access == "public" and parsed.get("customerNames") == "full":
         yield "customerNames: must be initial or none while dashboardAccess is public (anyone can read it)"
@@ -227,10 +231,8 @@ def _conflicts(parsed: Mapping[str, Any], region: str | None) -> Iterator[str]:
     if parsed.get("monthlyBudget") and parsed.get("alarmEmail") == "":
         yield "alarmEmail: must be set while there is a monthlyBudget, whose e-mails go to it"
     yield from _domain_conflicts(parsed)
-    # The fourth part of an ARN; a snapshot's name has none
-    snapshot_region = parsed.get("databaseSnapshot", "").split(":")[3:4]
-    if region and snapshot_region not in ([], [region]):
-        yield f"databaseSnapshot: must be in the stack's region {region}; copy the snapshot there first"
+    if region:
+        yield from _of_other_regions(parsed, region)
 
 
 def _domain_conflicts(parsed: Mapping[str, Any]) -> Iterator[str]:
@@ -247,6 +249,27 @@ def _domain_conflicts(parsed: Mapping[str, Any]) -> Iterator[str]:
             f"domain: must have at most {domain_names.MAX_REQUESTED} characters for a certificate that the "
             "deploy requests (a limit of ACM); a longer one needs a certificateArn"
         )
+
+
+def _batch_conflicts(parsed: Mapping[str, Any]) -> Iterator[str]:
+    window = parsed.get("batchWindow", 0)
+    if parsed.get("batchSize", 0) > MAX_BATCH_SIZE_WITHOUT_WINDOW and not window:
+        yield "batchWindow: must be at least 1 with a batchSize over 10 (a limit of Lambda)"
+    if 0 < parsed.get("recordedWithin", 0) <= window:
+        yield "recordedWithin: must be more than batchWindow, for which orders wait for others, or 0"
+
+
+def _of_other_regions(parsed: Mapping[str, Any], region: str) -> Iterator[str]:
+    """Yield an error message for each setting with an ARN of another region."""
+    if any(_regions(topic) != [region] for topic in parsed.get("alarmTopics", [])):
+        yield f"alarmTopics: must be in the stack's region {region}: alarms cannot notify others"
+    if _regions(parsed.get("databaseSnapshot", "")) not in ([], [region]):
+        yield f"databaseSnapshot: must be in the stack's region {region}; copy the snapshot there first"
+
+
+def _regions(arn: str) -> list[str]:
+    """Return the fourth part of an ARN; a snapshot's name has none."""
+    return arn.split(":")[3:4]
 
 
 def _abbreviated(value: object) -> str:

@@ -16,6 +16,15 @@ Failures = dict[str, str]  # reasons, by order id or by another key of an order
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """Result of recording orders."""
+
+    failures: Failures
+    new: frozenset[str]
+    """Ids of the orders that are in both stores, and whose rows this call has inserted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """Result of writing orders to the projection, by order id."""
 
@@ -51,7 +60,11 @@ class Ledger:
         self._zone = zone
 
     def record(self, orders: Mapping[str, Order]) -> Failures:
-        """Record orders; return the reason, by key, for each order that is not in both stores.
+        """Record orders as `record_batch` does; return the failures alone."""
+        return self.record_batch(orders).failures
+
+    def record_batch(self, orders: Mapping[str, Order]) -> Recorded:
+        """Record orders; return why others are not in both stores, by key, and the ids of new orders.
 
         The keys are any unique ones, such as message ids. Of several orders with the same id the first is
         recorded; another one with other content is a conflict.
@@ -66,7 +79,9 @@ class Ledger:
                 failures[key] = reason
         recorded = {order.order_id for key, order in orders.items() if key not in failures}
         reasons = self._project([order for order in kept.values() if order and order.order_id in recorded])
-        return {key: reasons[o.order_id] for key, o in orders.items() if o.order_id in reasons} | failures
+        new = [order_id for order_id in recorded - reasons.keys() if (row := kept[order_id]) and row.is_new]
+        refused = {key: reasons[o.order_id] for key, o in orders.items() if o.order_id in reasons}
+        return Recorded(refused | failures, frozenset(new))
 
     def _insert(self, orders: Sequence[Order]) -> tuple[dict[str, Order | None], Failures]:
         kept: dict[str, Order | None] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from orders import exact_json
@@ -19,6 +19,8 @@ class Received:
 
     message_id: str
     order: Order
+    sent_again: bool = False
+    """Whether a command or a person put the order on the queue again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Envelope:
 
     message_id: str
     timestamp: str
+    is_own: bool = field(default=False, compare=False)
+    """Whether `cafe` made it (replay, redrive, import): SNS names its topic in an envelope."""
 
 
 def parse_batch(records: Iterable[Mapping[str, Any]]) -> tuple[list[Received], list[Rejected]]:
@@ -43,7 +47,7 @@ def parse_batch(records: Iterable[Mapping[str, Any]]) -> tuple[list[Received], l
     for record in records:
         message_id = str(record["messageId"])
         try:
-            received.append(Received(message_id, parse_record(record)))
+            received.append(read_record(record))
         except InvalidOrderError as error:
             rejected.append(Rejected(message_id, Refused(error)))
         # A defect that one message exposes must not fail the others.
@@ -58,10 +62,15 @@ def parse_record(record: Mapping[str, Any]) -> Order:
     The body is an SNS notification or the bare order, either of which may be JSON in a JSON string. An order
     without an `orderId` gets the notification's `MessageId`, or else SQS's message id.
     """
+    return read_record(record).order
+
+
+def read_record(record: Mapping[str, Any]) -> Received:
+    """Parse an SQS record as `parse_record` does, and return whether the order was sent again, too."""
     envelope, message = unwrap(record["body"])
     fields = OrderFields.of(decode_twice(message) if envelope else message)
     order_id, time = fields.order_id or _identity(record, envelope), time_of(record, envelope)
-    return Order(
+    order = Order(
         order_id=order_id,
         created_at=time.at,
         item=fields.item,
@@ -70,6 +79,8 @@ def parse_record(record: Mapping[str, Any]) -> Order:
         attributes=fields.attributes,
         ignored_time=time.ignored,
     )
+    sent_again = (envelope is not None and envelope.is_own) or time.enqueued_later
+    return Received(str(record["messageId"]), order, sent_again)
 
 
 def time_of(record: Mapping[str, Any], envelope: Envelope | None) -> OrderTime:
@@ -89,7 +100,8 @@ def unwrap(body: object, number: Callable[[str], object] = exact) -> tuple[Envel
     if isinstance(message, dict) and message.get("Type") == "Notification" and "Message" in message:
         # `str(None)` would give every order the same id.
         values = (message.get(name) for name in ("MessageId", "Timestamp"))
-        return Envelope(*(value if isinstance(value, str) else "" for value in values)), message["Message"]
+        message_id, timestamp = (value if isinstance(value, str) else "" for value in values)
+        return Envelope(message_id, timestamp, "TopicArn" not in message), message["Message"]
     return None, message
 
 

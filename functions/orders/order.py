@@ -97,6 +97,8 @@ class Order:
     """Id of its row in MySQL, which determines its pickup number; None before it is recorded."""
     progress: Progress | None = field(default=None, compare=False)
     """None before it is recorded, and for legacy orders without states."""
+    is_new: bool = field(default=False, compare=False)
+    """Whether this transaction has inserted its row."""
 
     @property
     def is_test(self) -> bool:

@@ -14,6 +14,9 @@ MAX_AHEAD = timedelta(minutes=5)
 # Until a table of an earlier release is widened, it refuses times from 2038 on.
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 LATEST = datetime(9999, 12, 1, tzinfo=UTC)
+# SNS delivers within seconds, if SQS is available. A message that reached the queue later was put there
+# again, such as by a redrive in the console.
+MAX_DELIVERY = timedelta(minutes=1)
 NO_TIME = "The message has no valid time of sending."
 
 
@@ -27,6 +30,7 @@ class OrderTime:
 
     at: datetime  # in UTC, to the millisecond
     ignored: str | None = None  # the envelope's `Timestamp` if it is too far in the future
+    enqueued_later: bool = False  # the message reached the queue later than SNS delivers it
 
 
 def order_time(record: Mapping[str, Any], timestamp: str | None) -> OrderTime:
@@ -50,7 +54,7 @@ def order_time(record: Mapping[str, Any], timestamp: str | None) -> OrderTime:
             return OrderTime(_checked(enqueued), ignored=timestamp)
     if sent is None:
         raise TimeError(NO_TIME)
-    return OrderTime(_checked(sent))
+    return OrderTime(_checked(sent), enqueued_later=enqueued is not None and enqueued - sent > MAX_DELIVERY)
 
 
 def _checked(moment: datetime) -> datetime:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from local.deployer.cloud import Cloud
 from local.deployer.inputs import Inputs
 from local.deployer.registry import Result, resource
@@ -24,13 +26,30 @@ _ALARM = (
 def metric_alarm(cloud: Cloud, name: str, inputs: Inputs) -> Result:
     physical = inputs.get("name", cloud.physical_name(name))
     cloud.deviations.alarms()
+    queries = [_query(query) for query in inputs.sections("metricQueries")]
     cloud.client("cloudwatch").put_metric_alarm(
         AlarmName=physical,
-        Dimensions=[{"Name": key, "Value": value} for key, value in inputs.get("dimensions", {}).items()],
+        Dimensions=_dimensions(inputs),
+        **({"Metrics": queries} if queries else {}),
         **inputs.capitalized(*_ALARM),
         **inputs.renamed({"okActions": "OKActions"}),
     )
     return physical, {"name": physical, "arn": cloud.arn("cloudwatch", f"alarm:{physical}")}
+
+
+def _query(inputs: Inputs) -> dict[str, Any]:
+    query = {"ReturnData": inputs.flag("returnData"), **inputs.capitalized("id", "expression", "label")}
+    if "metric" in inputs:
+        metric = inputs.section("metric")
+        query["MetricStat"] = {
+            "Metric": {**metric.capitalized("namespace", "metricName"), "Dimensions": _dimensions(metric)},
+            **metric.capitalized("stat", "period"),
+        }
+    return query
+
+
+def _dimensions(inputs: Inputs) -> list[dict[str, str]]:
+    return [{"Name": key, "Value": value} for key, value in inputs.get("dimensions", {}).items()]
 
 
 @resource(

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 
 import failure_log
 import log
-from infra import alarms
+from infra import database, objective
+from infra.alarm_parsers import MAX_URL
+from infra.generated_docs import WITH_ALL_ALARMS
+from infra.recording import ROOT
+from infra.setting_parsers import INSTANCE_CLASSES
 from orders import backoff
+from tests.docs import markdown
 from tests.program.conftest import Program
 from tests.program.setting_values import CHANGED
 
@@ -28,7 +34,12 @@ ALARMS = {
     "DatabaseStorage": ("AWS/RDS", {"DBInstanceIdentifier": "Instance.cafe-db"}),
     "DatabaseBusy": ("AWS/RDS", {"DBInstanceIdentifier": "Instance.cafe-db"}),
     "DatabaseCredits": ("AWS/RDS", {"DBInstanceIdentifier": "Instance.cafe-db"}),
+    "DatabaseConnections": ("AWS/RDS", {"DBInstanceIdentifier": "Instance.cafe-db"}),
+    # Of the last metric of an expression
+    "ThrottledFunctions": ("AWS/Lambda", {"FunctionName": "Function.StaffOrders"}),
+    "OrdersNotInTime": ("AWS/SQS", {"QueueName": "Queue.OrderSubscriptionDLQ"}),
 }
+MAX_DESCRIPTION = 1024  # characters
 ALARM = "cloudwatch/metricAlarm:MetricAlarm"
 
 
@@ -39,9 +50,61 @@ def test_these_are_the_alarms(program: Program) -> None:
 @pytest.mark.parametrize("name", ALARMS)
 def test_an_alarm_has_its_metric_and_notifies_the_topic(program: Program, name: str) -> None:
     alarm = program.one(ALARM, name).inputs
-    assert (alarm["namespace"], alarm["dimensions"]) == ALARMS[name]
+    *_, metric = [query["metric"] for query in alarm.get("metricQueries", []) if "metric" in query] or [alarm]
+    assert (metric["namespace"], metric["dimensions"]) == ALARMS[name]
     assert alarm["alarmActions"] == alarm["okActions"] == ["arn:Topic.Alarms"]
-    assert alarm["alarmDescription"].endswith(f"docs/runbook.md, {name}.")
+
+
+def test_each_alarm_links_to_its_page_of_the_runbook(with_settings: Callable[..., Program]) -> None:
+    url = "https://git.example.org/" + "x" * (MAX_URL - 24)
+    alarms = with_settings(runbookUrl=url, **WITH_ALL_ALARMS).all(ALARM)
+    assert len(alarms) == len(ALARMS) + 1
+    anchors = markdown.anchors(ROOT / "docs/runbook.md")
+    for alarm in alarms:
+        description = alarm.inputs["alarmDescription"]
+        page, _, anchor = description.rpartition("#")
+        assert page.endswith(f" What to do: {url}")
+        assert anchor == alarm.name.lower() in anchors
+        assert len(description) <= MAX_DESCRIPTION
+
+
+def test_alarms_also_notify_the_owners_topics(with_settings: Callable[..., Program]) -> None:
+    (topic,) = json.loads(CHANGED["alarmTopics"])
+    for alarm in with_settings(**CHANGED).all(ALARM):
+        assert alarm.inputs["alarmActions"] == alarm.inputs["okActions"] == ["arn:Topic.Alarms", topic]
+
+
+def test_an_objective_of_0_has_neither_alarm_nor_metrics(with_settings: Callable[..., Program]) -> None:
+    program = with_settings(recordedWithin="0", alarmEmail="ops@example.org")
+    assert "OrdersNotInTime" not in {alarm.name for alarm in program.all(ALARM)}
+    worker = program.one("lambda/function:Function", "OrderProcessor").inputs
+    assert "RECORDED_WITHIN" not in worker["environment"]["variables"]
+
+
+def test_throttles_of_any_function_that_orders_need_raise_an_alarm(dev: Program) -> None:
+    queries = dev.one(ALARM, "ThrottledFunctions").inputs["metricQueries"]
+    functions = {query["metric"]["dimensions"]["FunctionName"] for query in queries if "metric" in query}
+    assert functions == {f"Function.{name}" for name in ("PlaceOrder", "OrderProcessor", "StaffOrders")}
+    assert {query["metric"]["metricName"] for query in queries if "metric" in query} == {"Throttles"}
+    assert queries[-1]["expression"] == "SUM([FILL(take, 0), FILL(record, 0), FILL(change, 0)])"
+
+
+@pytest.mark.parametrize(
+    ("instance_class", "gibibytes"),
+    [("db.t4g.micro", 1), ("db.t3.2xlarge", 32), ("db.m7g.large", 8), ("db.r8g.48xlarge", 1536)],
+)
+def test_the_memory_of_an_instance_class_follows_from_its_family_and_size(
+    instance_class: str, gibibytes: int
+) -> None:
+    assert database.memory(instance_class) == gibibytes
+
+
+def test_the_alarm_of_connections_goes_off_before_a_reported_limit_is_reached(program: Program) -> None:
+    alarm = program.one(ALARM, "DatabaseConnections").inputs
+    reported = {"db.t4g.micro": 66, "db.t4g.small": 150}
+    limit = reported[program.one("rds/instance:Instance").inputs["instanceClass"]]
+    assert 0.6 * limit < alarm["threshold"] < 0.8 * limit
+    assert all(database.max_connections(each) >= 50 for each in INSTANCE_CLASSES)
 
 
 def test_only_the_alarms_may_publish_to_their_topic(program: Program) -> None:
@@ -69,7 +132,7 @@ def test_late_orders_raise_an_alarm_if_the_setting_is_set(
     late = program.one(ALARM, "LateOrders").inputs
     assert (late["metricName"], late["threshold"], late["statistic"]) == ("OldestWaiting", 1200, "Maximum")
     assert (late["namespace"], late["treatMissingData"]) == ("CafeOrders", "ignore")
-    assert late["alarmDescription"].endswith("docs/runbook.md, LateOrders.")
+    assert late["alarmDescription"].endswith("docs/runbook.md#lateorders")
     # CloudWatch charges for each metric, so it is published only for the alarm.
     assert (publishes(program), publishes(dev)) == (True, False)
 
@@ -159,7 +222,7 @@ def test_a_budget_by_tag_counts_this_stack_only(
 
 
 def test_namespace_and_metrics_are_those_that_the_functions_publish(program: Program) -> None:
-    assert alarms.NAMESPACE == log.NAMESPACE
+    assert objective.NAMESPACE == log.NAMESPACE
     assert program.one(ALARM, "FailedOrders").inputs["metricName"] == failure_log.FAILED_ORDERS
 
 

@@ -327,6 +327,7 @@ def test_the_worker_gets_the_names_of_its_stores_and_the_time_zone(
         "METRICS_TABLE": "Table.CafeOrderMetrics",
         "TIME_ZONE": "Europe/Berlin",
         "QUEUE_URL": "https://Queue.OrderQueue",
+        "RECORDED_WITHIN": "60",
     }
     assert "tzdata/zoneinfo/Europe/Berlin" in worker["code"]
     assert "tzdata/zoneinfo/Europe/__init__.py" in worker["code"]

@@ -13,6 +13,7 @@ from decimal import Decimal
 from email.headerregistry import Address
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import botocore.loaders
 import pytest
@@ -78,6 +79,11 @@ VALID: Mapping[str, list[str]] = {
     "pythonRuntime": ["python3.11", "python3.14"],
     "logRetentionDays": ["1", "3653"],
     "alarmEmail": ["", "ops@example.com"],
+    "alarmTopics": [
+        "[]",
+        '["arn:aws:sns:us-east-1:123456789012:pager", "arn:aws:sns:us-east-1:000000000000:chat_1-a"]',
+    ],
+    "runbookUrl": ["", "https://git.example.com/cafe/blob/main/docs/runbook.md"],
     "apiStage": ["prod", "-", "a" * 32, "order-status"],
     "domain": [CHANGED["domain"], "XN--caf-dma.example."],
     "hostedZone": [CHANGED["hostedZone"], "/hostedzone/Z1"],
@@ -205,6 +211,12 @@ IS_VALID: Mapping[str, Callable[[Any], bool]] = {
     "memorySize": lambda megabytes: within("MemorySize")(megabytes) and megabytes <= 10_240,
     "logRetentionDays": lambda days: str(days) in service("logs")["Days"]["documentation"],
     "alarmEmail": lambda address: not address or is_email(address),
+    "alarmTopics": lambda arns: (
+        len(arns) <= 4
+        and all(re.fullmatch(r"arn:aws:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}", arn, re.ASCII) for arn in arns)
+    ),
+    "recordedWithin": range(3_601).__contains__,
+    "runbookUrl": lambda url: not url or (urlsplit(url).scheme == "https" and not urlsplit(url).fragment),
     "monthlyBudget": lambda dollars: 0 <= dollars <= 1_000_000,
     "apiStage": lambda name: re.fullmatch(r"[A-Za-z0-9_-]{1,128}", name) is not None,
     "apiRateLimit": lambda number: 1 <= number <= THROTTLING[0],
@@ -261,6 +273,7 @@ def test_any_text_is_refused_with_an_error_message_or_within_the_limits(
         lines = str(error).splitlines()[1:]
         names = {
             "batchSize": "batchWindow",
+            "batchWindow": "recordedWithin",
             "dashboardAccess": "(customerNames|dashboardCidrs)",
             "warnMinutes": "overdueMinutes",
             "monthlyBudget": "alarmEmail",
@@ -290,6 +303,7 @@ def test_an_integer_is_accepted_at_its_limits_and_refused_one_beyond(key: str) -
     assert isinstance(limits, setting_parsers.Integer)
     others = {
         "batchSize": {"batchWindow": "1"},
+        "batchWindow": {"recordedWithin": "3600"},
         "monthlyBudget": {"alarmEmail": "ops@example.org"},
         "warnMinutes": {"overdueMinutes": "240"},
         "overdueMinutes": {"warnMinutes": "1"},
@@ -337,6 +351,9 @@ LONGEST = {
     "locale": "de-" + "-".join(f"a{number:04}" for number in range(12)),
     "apiStage": "s" * 32,
     "alarmEmail": f"{'a' * 64}@{'b' * 59}.org",
+    "alarmTopics": json.dumps([f"arn:aws:sns:us-east-1:123456789012:{n}{'t' * 255}" for n in range(4)]),
+    "recordedWithin": "3600",
+    "runbookUrl": "https://git.example.org/" + "p" * 276,
     "batchSize": "10000",
     "batchWindow": "300",
     "workerConcurrency": "1000",

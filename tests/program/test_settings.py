@@ -170,6 +170,12 @@ def test_a_stacks_file_contains_known_settings_only(stack: str) -> None:
         ("alarmEmail", "ada.@example.org", "e-mail address"),
         ("alarmEmail", "Ada <ada@example.org>", "e-mail address"),
         ("dashboardUsers", '["ada@example.org", "Ada@example.org"]', "each entry once"),
+        ("alarmTopics", '["pager"]', "ARN of a standard SNS topic"),
+        ("alarmTopics", '["arn:aws:sns:us-east-1:123456789012:pager.fifo"]', "ARN of a standard SNS topic"),
+        ("alarmTopics", json.dumps(["arn:aws:sns:us-east-1:1:t"] * 5), "up to 4"),
+        ("runbookUrl", "http://example.org/runbook.md", "https URL"),
+        ("runbookUrl", "https://example.org/runbook.md#alarms", "without an anchor"),
+        ("runbookUrl", f"https://example.org/{'x' * 281}", "at most 300 characters"),
         ("customerNames", "some", "full, initial or none"),
         ("ordersApiKey", "perhaps", "true or false"),
         ("locale", "en_US", "BCP 47"),
@@ -189,6 +195,19 @@ def test_an_invalid_setting_is_reported_with_the_allowed_values(key: str, value:
 def test_a_large_batch_requires_a_window() -> None:
     assert "batchWindow" in error_message(batchSize="11")
     assert parse(batchSize="11", batchWindow="1").batch_size == 11
+
+
+def test_orders_must_not_wait_for_a_batch_for_longer_than_the_objective() -> None:
+    assert "recordedWithin: must be more than batchWindow" in error_message(batchWindow="60")
+    assert parse(batchWindow="60", recordedWithin="61").recorded_within == 61
+    assert parse(batchWindow="300", recordedWithin="0").recorded_within == 0
+
+
+def test_topics_of_alarms_must_be_in_the_stacks_region() -> None:
+    changed = {**DEFAULTS, "alarmTopics": '["arn:aws:sns:eu-west-1:123456789012:pager"]'}
+    assert settings.parse("dev", changed, "eu-west-1").alarm_topics
+    with pytest.raises(settings.SettingsError, match="alarmTopics: must be in the stack's region us-east-1"):
+        settings.parse("dev", changed, "us-east-1")
 
 
 def test_full_names_are_refused_with_public_access() -> None:

@@ -74,7 +74,12 @@ def worker(monkeypatch: pytest.MonkeyPatch, ledger: Ledger, sqs: Sqs) -> Worker:
 
 @pytest.fixture
 def log(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
-    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    """Return a function that reads the new lines about messages."""
+    return lambda: messages(capsys.readouterr().out)
+
+
+def messages(output: str) -> list[dict[str, Any]]:
+    return [line for line in map(json.loads, output.splitlines()) if "messageId" in line]
 
 
 @pytest.fixture
@@ -253,7 +258,7 @@ def test_every_id_has_one_order_and_all_others_are_reported(
     for batch in named * (2 if again else 1):
         assert worker(batch) == set(expected.failed(batch))
         # Each message has its log line.
-        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        lines = messages(capsys.readouterr().out)
         assert sorted(line["messageId"] for line in lines) == sorted(batch)
         reported = {line["messageId"] for line in lines if line["message"] == "Order not processed"}
         assert reported == {line["messageId"] for line in lines if line.get("conflict")}

@@ -12,7 +12,7 @@ import pytest
 
 import order_processor
 from orders.failures import Conflict, Defect, Refused
-from orders.ledger import Failures
+from orders.ledger import Recorded
 from orders.order import Order
 
 
@@ -26,12 +26,13 @@ class LedgerStandIn:
     def __init__(self, reasons: Mapping[str, str]) -> None:
         self.reasons = reasons
 
-    def record(self, orders: Mapping[str, Order]) -> Failures:
-        return {
+    def record_batch(self, orders: Mapping[str, Order]) -> Recorded:
+        failures = {
             key: self.reasons[order.order_id]
             for key, order in orders.items()
             if order.order_id in self.reasons
         }
+        return Recorded(failures, frozenset())
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ import itertools
 import secrets
 import time
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any, cast
 
@@ -67,6 +68,8 @@ class OrdersDatabase:
                 raise StoreUnavailableError(f"MySQL error {IDS_USED_UP}")
             kept = {order_id: order for order_id, (order, _) in rows.items()}
             new = [order for order in orders if rows[order.order_id][1] == number]
+            inserted = (kept[order.order_id] for order in new)
+            kept |= {order.order_id: replace(order, is_new=True) for order in inserted if order}
         counters.add(cursor, tally(new, self._zone, datetime.now(UTC)))
         return kept
 
@@ -83,6 +86,7 @@ def recorded(order: Order, row_id: int) -> Order:
         order.ignored_time,
         row_id,
         first(None if order.is_test else order.created_at),
+        is_new=True,
     )
 
 

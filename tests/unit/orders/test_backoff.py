@@ -19,7 +19,7 @@ import redelivery
 from orders import backoff
 from orders.backoff import visibility
 from orders.failures import Conflict, Defect, Refused
-from orders.ledger import Failures
+from orders.ledger import Failures, Recorded
 from orders.order import Order
 from stores.sqs import PARALLEL, OrderQueue
 from tests.stores import moto_client
@@ -191,8 +191,8 @@ class LedgerStandIn:
     def __init__(self, failures: Failures) -> None:
         self.failures = failures
 
-    def record(self, orders: Mapping[str, Order]) -> Failures:
-        return self.failures
+    def record_batch(self, orders: Mapping[str, Order]) -> Recorded:
+        return Recorded(self.failures, frozenset())
 
 
 Handle = Callable[..., list[str]]
@@ -387,9 +387,9 @@ def test_visibility_is_set_after_both_stores_are_written(
     happened = []
 
     class Ledger:
-        def record(self, orders: Mapping[str, Order]) -> Failures:
+        def record_batch(self, orders: Mapping[str, Order]) -> Recorded:
             happened.append("stores")
-            return {}
+            return Recorded({}, frozenset())
 
     monkeypatch.setattr(order_processor, "ledger", Ledger)
     monkeypatch.setattr(order_processor, "back_off", lambda *_, **__: happened.append("queue"))
@@ -399,7 +399,7 @@ def test_visibility_is_set_after_both_stores_are_written(
 
 def test_a_crash_keeps_the_visibility_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     class Ledger:
-        def record(self, orders: Mapping[str, Order]) -> Failures:
+        def record_batch(self, orders: Mapping[str, Order]) -> Recorded:
             raise MemoryError
 
     sqs = Sqs()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -45,10 +46,13 @@ class Database(Store):
         self.begin(orders)
         if any(order.item == self.refused_item for order in orders):
             raise OrderRefusedError("refused")
+        new = {order.order_id for order in orders} - self.orders.keys()
         for order in orders:
             self.orders.setdefault(order.order_id, order)
         return {
-            order.order_id: None if order.order_id in self.rows_without_order else self.orders[order.order_id]
+            order.order_id: None
+            if order.order_id in self.rows_without_order
+            else replace(self.orders[order.order_id], is_new=order.order_id in new)
             for order in orders
         }
 
@@ -98,6 +102,17 @@ def orders(count: int) -> dict[str, Order]:
 def test_orders_are_in_both_stores(ledger: Ledger, database: Database, projection: Projection) -> None:
     assert ledger.record(orders(10)) == {}
     assert list(database.orders) == list(projection.orders) == [f"o{number}" for number in range(10)]
+
+
+def test_an_order_is_new_once_and_only_in_both_stores(
+    ledger: Ledger, database: Database, projection: Projection
+) -> None:
+    assert ledger.record_batch(orders(2)).new == {"o0", "o1"}
+    assert ledger.record_batch(orders(3)).new == {"o2"}
+    projection.refused_item = "item 3"
+    assert ledger.record_batch(orders(5)).new == {"o4"}
+    projection.refused_item = ""
+    assert ledger.record_batch(orders(5)).new == set()
 
 
 def test_a_state_that_only_the_projection_has_is_taken_over(

@@ -196,14 +196,14 @@ def test_an_order_that_triggers_a_defect_waits_for_the_next_release(
 def test_a_message_on_which_the_parser_fails_waits_and_blocks_no_other(
     queue: Queue, dead_letters: DeadLetters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parse = message.parse_record
+    parse = message.read_record
 
-    def fail(record: Mapping[str, Any]) -> Order:
+    def fail(record: Mapping[str, Any]) -> message.Received:
         if "defect" in record["body"]:
             raise ZeroDivisionError("Ann")
         return parse(record)
 
-    monkeypatch.setattr(message, "parse_record", fail)
+    monkeypatch.setattr(message, "read_record", fail)
     queue.send(order("o1"), order("o2", note="defect"))
     found = run(dead_letters, LedgerStandIn())
     assert (found.recorded, found.rejected, found.waiting) == (["o1"], 0, 1)
