@@ -27,7 +27,7 @@ region = aws.get_region().region
 
 network = Network("network", NetworkArgs.of(cafe, available_zones()))
 database = Database("database", DatabaseArgs.of(cafe, network))
-tables = Tables("tables", TablesArgs(deletion_protection=cafe.deletion_protection))
+tables = Tables("tables", TablesArgs.of(cafe))
 messaging = Messaging("messaging", MessagingArgs.of(cafe))
 tracking = TrackingKeys("tracking", TrackingKeysArgs.of(cafe))
 backup = Backup("backup", BackupArgs.of(cafe))
@@ -58,8 +58,9 @@ staff_orders = functions.staff_orders(shared, schema)
 public_orders = functions.public_orders(shared, schema)
 reconcile_orders = functions.reconcile_orders(shared, schema)
 backup_orders = functions.backup_orders(shared, schema)
+erase_orders = functions.erase_orders(shared, schema)
 mapping = functions.worker_mapping(shared, order_processor)
-schedule.start(reconcile=reconcile_orders, backup=backup_orders)
+schedule.start(reconcile=reconcile_orders, backup=backup_orders, erase=erase_orders)
 
 api.add_routes(
     access,
@@ -72,6 +73,6 @@ api.add_routes(
 watched = {"worker": order_processor, "reconciler": reconcile_orders, "backup": backup_orders}
 users = {"place_order": place_order, "staff": staff_orders}
 alarms = Alarms("alarms", AlarmsArgs(shared=shared, api=api, **watched, **users))
-invoked = {"status": get_order_status, "staff": staff_orders, "migrator": migrate_database}
-outputs.export(shared, page, api, alarms, mapping=mapping, **watched, **invoked)
+invoked = {"status": get_order_status, "staff": staff_orders, "eraser": erase_orders}
+outputs.export(shared, page, api, alarms, mapping=mapping, migrator=migrate_database, **watched, **invoked)
 protection.complete()

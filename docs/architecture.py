@@ -52,6 +52,7 @@ NODES = (
     Node(name="MigrateDatabase", note="the schema, at a deploy", x=WRITERS, y=140),
     Node(name="OrderProcessor", note="the worker", x=WRITERS, y=284),
     Node(name="ReconcileOrders", note="every minute", x=WRITERS, y=392),
+    Node(name="EraseOrders", note="names, every six hours", x=WRITERS, y=486),
     Node(name="orders-backup", note="S3, one CSV file a day", x=STORES, y=22, kind="store"),
     Node(
         name="cafe-db",
@@ -132,6 +133,8 @@ EDGES = (
     _bent(WRITERS, 324, 34, 378, "2."),
     _across(WRITERS, 432, "repairs", both=True),
     _bent(WRITERS, 406, 18, 330, both=True),
+    _across(WRITERS, 524),
+    _bent(WRITERS, 500, 8, 318),
     _across(STORES, 147, both=True),
     _across(STORES, 229),
     _across(STORES, 305),

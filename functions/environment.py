@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from zoneinfo import ZoneInfo
 
     from stores.dynamodb.client import TableNames
@@ -37,6 +38,7 @@ backup_days = _integer("BACKUP_DAYS")  # for how many days backups are kept
 customer_names = _text("CUSTOMER_NAMES", "initial")  # a value of `CustomerNames`, for the order status
 database_secret = _text("DATABASE_SECRET")  # id of the secret with the function's database login
 dead_letter_queue_url = _text("DEAD_LETTER_QUEUE_URL")
+erased_orders_table = _text("ERASED_ORDERS_TABLE")
 function_name = _text("AWS_LAMBDA_FUNCTION_NAME", "")  # empty outside Lambda
 idempotency_table = _text("IDEMPOTENCY_TABLE")
 master_secret = _text("MASTER_SECRET")  # id of the secret with the master user's login
@@ -57,6 +59,17 @@ topic_arn = _text("TOPIC_ARN")
 # Id of the secret with the keys that sign customers' links: `{"current": "2", "keys": {"1": "…", "2": "…"}}`;
 # new links are signed with the current key.
 tracking_secret = _text("TRACKING_SECRET")
+
+
+_retention_days = _integer_or_zero("RETENTION_DAYS")
+
+
+def retention() -> timedelta | None:
+    """Return the age at which orders lose their names, None if they are kept: the setting `retentionDays`."""
+    from datetime import timedelta
+
+    days = _retention_days()
+    return timedelta(days=days) if days else None
 
 
 def table_names() -> TableNames:

@@ -37,7 +37,8 @@ def ledger() -> Ledger:
     """Return the ledger, connected to both stores once per process."""
     zone = environment.time_zone()
     database = OrdersDatabase(MySql(LoginSecret(environment.database_secret())), zone)
-    return Ledger(database, Projection(DynamoDb(), environment.table_names(), zone), zone)
+    projection = Projection(DynamoDb(), environment.table_names(), zone)
+    return Ledger(database, projection, zone, environment.retention())
 
 
 @cache

@@ -75,7 +75,7 @@ def findings() -> Metrics:
 @cache
 def ledger() -> Ledger:
     """Return the ledger, as the worker has it."""
-    return Ledger(database(), projection(), environment.time_zone())
+    return Ledger(database(), projection(), environment.time_zone(), environment.retention())
 
 
 @cache

@@ -25,7 +25,7 @@ class BackupArgs:
     @classmethod
     def of(cls, settings: Settings) -> BackupArgs:
         """Read the inputs from the settings."""
-        return cls(days=settings.orders_backup_days, retain=settings.keeps_backups)
+        return cls(days=settings.within_retention(settings.orders_backup_days), retain=settings.keeps_backups)
 
 
 class Backup(pulumi.ComponentResource):
@@ -36,12 +36,15 @@ class Backup(pulumi.ComponentResource):
     """
 
     bucket: aws.s3.Bucket
+    days: int
+    """Days until a file expires."""
     ready: list[pulumi.Resource]
     """Resources that must exist before the first file."""
 
     def __init__(self, name: str, args: BackupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Backup", name, None, opts)
         child = pulumi.ResourceOptions(parent=self, retain_on_delete=args.retain)
+        self.days = args.days
 
         # Not protected: a rollback to the previous release, which lacks the bucket, would be refused.
         self.bucket = aws.s3.Bucket(

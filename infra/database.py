@@ -53,7 +53,7 @@ class DatabaseArgs:
             instance_class=settings.database_instance_class,
             storage=settings.database_storage,
             multi_az=settings.database_multi_az,
-            backup_days=settings.database_backup_days,
+            backup_days=settings.within_retention(settings.database_backup_days),
             deletion_protection=settings.deletion_protection,
             snapshot=settings.database_snapshot,
             final_snapshot=settings.database_final_snapshot,

@@ -67,6 +67,12 @@ class SharedResources:
         return {"OPEN_HOURS": str(self.settings.open_hours)}
 
     @property
+    def retention_variables(self) -> dict[str, pulumi.Input[str]]:
+        """Return the variable with the days after which orders lose their names, if they do."""
+        days = self.settings.retention_days
+        return {"RETENTION_DAYS": str(days)} if days else {}
+
+    @property
     def origin_variables(self) -> dict[str, pulumi.Input[str]]:
         """With `cidrs`: accept only requests through CloudFront, which checks the network."""
         secret = self.access.origin_secret_hash
@@ -145,6 +151,7 @@ def order_processor(shared: SharedResources, schema: Schema) -> Function:
         environment={
             **shared.store_variables,
             **shared.sqs_variables,
+            **shared.retention_variables,
             "QUEUE_URL": shared.messaging.queue.url,
             # CloudWatch charges for each metric, so these are published only if an alarm uses them.
             **({"RECORDED_WITHIN": str(recorded_within)} if recorded_within else {}),
@@ -255,6 +262,7 @@ def reconcile_orders(shared: SharedResources, schema: Schema) -> Function:
             **shared.store_variables,
             **shared.open_hours_variables,
             **shared.sqs_variables,
+            **shared.retention_variables,
             "DEAD_LETTER_QUEUE_URL": dead_letters.url,
             # CloudWatch charges for each metric, so this one is published only if an alarm uses it.
             **({"PUBLISH_OLDEST_WAITING": "true"} if shared.settings.waiting_alarm_minutes else {}),
@@ -282,11 +290,35 @@ def backup_orders(shared: SharedResources, schema: Schema) -> Function:
         environment={
             "DATABASE_SECRET": secret,
             "BACKUP_BUCKET": bucket.bucket,
-            "BACKUP_DAYS": str(shared.settings.orders_backup_days),
+            "BACKUP_DAYS": str(shared.backup.days),
         },
         statements=[iam.read_secret(secret), *iam.write_files(bucket)],
         timeout=MAX_TIMEOUT,  # the first run writes all days
         after=[schema.migrated, *shared.backup.ready],
+    )
+
+
+def erase_orders(shared: SharedResources, schema: Schema) -> Function:
+    """Erase names and further attributes of old orders, every six hours, and of those that operators name."""
+    tables = shared.tables
+    return shared.function(
+        "EraseOrders",
+        "erase_orders",
+        files=shared.time_zone_files,
+        environment={
+            **shared.store_variables,
+            **shared.retention_variables,
+            "ERASED_ORDERS_TABLE": tables.erased.name,
+        },
+        statements=[
+            shared.read_login,
+            iam.get_items(tables.orders),
+            iam.put_item(tables.orders),
+            iam.scan(tables.erased),
+            iam.put_items(tables.erased),
+        ],
+        timeout=MAX_TIMEOUT,  # a scheduled run after a change of the setting may erase years of orders
+        after=[schema.migrated],
     )
 
 

@@ -67,6 +67,11 @@ def put_item(table: aws.dynamodb.Table) -> Statement:
     return allow(["dynamodb:PutItem"], table.arn)
 
 
+def put_items(table: aws.dynamodb.Table) -> Statement:
+    """Put items in batches."""
+    return allow(["dynamodb:BatchWriteItem"], table.arn)
+
+
 def write_items(table: aws.dynamodb.Table) -> Statement:
     """Put items in batches; `PutItem` is for orders with a changed state, and for earlier releases."""
     return allow(["dynamodb:BatchWriteItem", "dynamodb:PutItem"], table.arn)

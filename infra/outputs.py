@@ -31,6 +31,7 @@ def export(
     mapping: aws.lambda_.EventSourceMapping,
     reconciler: Function,
     backup: Function,
+    eraser: Function,
     migrator: Function,
 ) -> None:
     """Export the addresses and names of the stack's resources."""
@@ -60,6 +61,8 @@ def export(
         "backup_function": backup.function.name,
         "backup_log_group": backup.log_group.name,
         "backup_bucket": shared.backup.bucket.bucket,
+        "erase_function": eraser.function.name,
+        "erased_orders_table": tables.erased.name,
         "migrate_function": migrator.function.name,
         "alarm_topic_arn": alarms.topic.arn,
         "database_identifier": shared.database.instance.identifier,

@@ -1,4 +1,4 @@
-"""Schedules of the reconciler, its audit, and the backup of the orders."""
+"""Schedules of the reconciler, its audit, the backup of the orders, and erasing old ones."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ RECONCILE_RUNS = {
 }
 # Each run also writes the days that a failed one missed, so that a failure makes no copy a day late.
 BACKUP_RUNS = {"BackupOrders": Run(rate="rate(6 hours)")}
+# A run does what fits into its time; the first one after a setting changed may have years of orders.
+ERASE_RUNS = {"EraseOrders": Run(rate="rate(6 hours)", event={"action": "retention"})}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +41,11 @@ class ScheduleArgs:
     runs: Mapping[str, Run]  # by rule name
 
 
-def start(*, reconcile: Function, backup: Function) -> None:
-    """Schedule the reconciler and the backup."""
+def start(*, reconcile: Function, backup: Function, erase: Function) -> None:
+    """Schedule the reconciler, the backup, and erasing."""
     Schedule("ReconcileOrders", ScheduleArgs(function=reconcile, runs=RECONCILE_RUNS))
     Schedule("BackupOrders", ScheduleArgs(function=backup, runs=BACKUP_RUNS))
+    Schedule("EraseOrders", ScheduleArgs(function=erase, runs=ERASE_RUNS))
 
 
 class Schedule(pulumi.ComponentResource):

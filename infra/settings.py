@@ -107,6 +107,7 @@ class Settings:
     database_multi_az: Annotated[bool, parsers.boolean, Effect.IN_PLACE]
     database_backup_days: Annotated[int, parsers.Integer(1, 35), Effect.IN_PLACE]
     orders_backup_days: Annotated[int, parsers.Integer(7, 3_650), Effect.IN_PLACE]
+    retention_days: Annotated[int, parsers.Integer(0, 3_650), Effect.IN_PLACE]
     database_snapshot: Annotated[str, parsers.snapshot, Effect.NEW_DATABASE]
     database_final_snapshot: Annotated[bool, parsers.boolean, Effect.IN_PLACE]
     network_cidr: Annotated[str, parsers.network, Effect.NEW_DATABASE]
@@ -123,6 +124,10 @@ class Settings:
         `deletion_protection` alone is not enough, because it is off during a destroy.
         """
         return self.deletion_protection or self.database_final_snapshot
+
+    def within_retention(self, days: int) -> int:
+        """Return the lifetime of a kind of backup in days: no longer than `retentionDays`."""
+        return min(days, self.retention_days) if self.retention_days else days
 
 
 def _key(name: str) -> str:

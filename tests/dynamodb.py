@@ -14,7 +14,8 @@ from stores.dynamodb.client import Item, TableNames
 from tests import partiql
 
 NAMES = TableNames("Orders", "CafeMenu", "CafeOrderMetrics")
-KEYS = {"Orders": "orderId", "CafeMenu": "item", "CafeOrderMetrics": "metric"}
+ERASED = "ErasedOrders"
+KEYS = {"Orders": "orderId", "CafeMenu": "item", "CafeOrderMetrics": "metric", ERASED: "orderId"}
 
 
 class DynamoDbTables:
@@ -55,9 +56,12 @@ class DynamoDbTables:
         item = self.items.get(_key(TableName, Key))
         return {} if item is None else {"Item": item}
 
-    def scan(self, TableName: str, **_: bool) -> dict[str, Any]:  # noqa: N803
-        """Read all items of a table."""
-        return {"Items": self.of(TableName)}
+    def scan(self, TableName: str, **request: Any) -> dict[str, Any]:  # noqa: N803
+        """Read all items of a table, or those after a key."""
+        items = self.of(TableName)
+        if start := request.get("ExclusiveStartKey"):
+            items = items[1 + [_key(TableName, each) for each in items].index(_key(TableName, start)) :]
+        return {"Items": items}
 
     def put_item(self, **request: Any) -> dict[str, Any]:
         """Put an item if the current one meets the condition."""

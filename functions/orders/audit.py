@@ -14,6 +14,7 @@ from orders.counters import HOURS_KEPT, Group
 # Prefix of a counter whose name contains the time zone of days. Its value is the time, in seconds since 1970,
 # since which days are counted in that zone.
 TIME_ZONE = "TIME_ZONE#"
+NOTES = (TIME_ZONE, counters.ERASED_UNTIL)
 # Functions that started before a change of the time zone may use the old one for this long.
 CHANGE_LASTS = timedelta(hours=2)
 
@@ -115,7 +116,7 @@ def time_zone_marker(zone: ZoneInfo) -> str:
 
 def differences(snapshot: Snapshot, zone: ZoneInfo, now: datetime) -> list[Difference]:
     """Return the differences of all counters that have not expired."""
-    names = {name for name in (*snapshot.counters, *snapshot.expected) if not name.startswith(TIME_ZONE)}
+    names = {name for name in (*snapshot.counters, *snapshot.expected) if not name.startswith(NOTES)}
     missing = State(0, 0)
     found = []
     for name in sorted(names):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Protocol
 
 from orders.counters import Counted, is_projected, tally
@@ -52,12 +52,21 @@ class Ledger:
 
     After a crash in between, the same messages are received again: the database recognizes the orders, and
     the projection, which may be written any number of times, is written again.
+
+    An order that is older than `retention` is recorded without its name and further attributes.
     """
 
-    def __init__(self, database: OrderDatabase, projection: OrderProjection, zone: tzinfo) -> None:
+    def __init__(
+        self,
+        database: OrderDatabase,
+        projection: OrderProjection,
+        zone: tzinfo,
+        retention: timedelta | None = None,
+    ) -> None:
         self._database = database
         self._projection = projection
         self._zone = zone
+        self._retention = retention
 
     def record(self, orders: Mapping[str, Order]) -> Failures:
         """Record orders as `record_batch` does; return the failures alone."""
@@ -69,7 +78,7 @@ class Ledger:
         The keys are any unique ones, such as message ids. Of several orders with the same id the first is
         recorded; another one with other content is a conflict.
         """
-        first = {order.order_id: order for order in reversed(list(orders.values()))}
+        first = {order.order_id: self._retained(order) for order in reversed(list(orders.values()))}
         kept, reasons = self._insert([first[order_id] for order_id in sorted(first)])
         failures: Failures = {}
         for key, order in orders.items():
@@ -82,6 +91,12 @@ class Ledger:
         new = [order_id for order_id in recorded - reasons.keys() if (row := kept[order_id]) and row.is_new]
         refused = {key: reasons[o.order_id] for key, o in orders.items() if o.order_id in reasons}
         return Recorded(refused | failures, frozenset(new))
+
+    def _retained(self, order: Order) -> Order:
+        """Return an order as it may be recorded now."""
+        if self._retention is None or order.created_at is None:
+            return order
+        return order.erased() if datetime.now(UTC) - order.created_at > self._retention else order
 
     def _insert(self, orders: Sequence[Order]) -> tuple[dict[str, Order | None], Failures]:
         kept: dict[str, Order | None] = {}
@@ -140,11 +155,16 @@ def write_in_halves(orders: Sequence[Order], write: Callable[[Sequence[Order]], 
 
 
 def conflict(order: Order, kept: Order | None) -> Conflict | None:
-    """Compare an order with the recorded one of the same id; return why they differ, None if they do not."""
+    """Compare an order with the recorded one of the same id; return why they differ, None if they do not.
+
+    An erased order has no name to compare.
+    """
     if kept is order:
         return None
     if kept is None:
         return Conflict(f"orderId {order.order_id} belongs to a row that holds no order")
+    if kept.is_erased:
+        order = order.erased()
     if order.contents == kept.contents:
         return None
     both = zip(CONTENTS, order.contents, kept.contents, strict=True)

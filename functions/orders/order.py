@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -29,6 +29,7 @@ NUMBERS = (
     f"from 1E{MIN_EXPONENT} to 9.99E+{MAX_EXPONENT}, or 0."
 )
 DEFAULT_CUSTOMER = "Guest"
+ERASED = ""  # the customer of an erased order; no valid name is empty
 CONTENTS = ("item", "quantity", "customer_name")
 TEST_ORDER = "test_order"
 # Attributes that DynamoDB's items have of their own; a publisher's attributes of these names stay in MySQL.
@@ -106,6 +107,11 @@ class Order:
         return self.attributes.get(TEST_ORDER) is True
 
     @property
+    def is_erased(self) -> bool:
+        """Return whether its name and further attributes are erased."""
+        return self.customer_name == ERASED
+
+    @property
     def version(self) -> int:
         """Return the version of its state; 0 without a state."""
         return self.progress.version if self.progress else 0
@@ -119,6 +125,10 @@ class Order:
     def contents(self) -> tuple[object, ...]:
         """Fields that must be equal in two messages with the same `order_id`."""
         return self.item, self.quantity, self.customer_name  # by the names in CONTENTS
+
+    def erased(self) -> Order:
+        """Return the order without its name and further attributes."""
+        return replace(self, customer_name=ERASED, attributes={})
 
 
 def _first(fields: dict[str, Any], name: str, legacy_name: str) -> Any:

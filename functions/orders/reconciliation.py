@@ -70,6 +70,7 @@ class Projection(OrderProjection, Protocol):
     """Orders and counters in DynamoDB (`stores.dynamodb.projection.Projection`)."""
 
     def behind(self, versions: Mapping[str, int]) -> set[str]: ...
+    def erase(self, order_ids: Collection[str]) -> list[str]: ...
     def read(self, names: Iterable[str]) -> dict[str, Counted]: ...
     def names(self) -> set[str]: ...
     def set_counter(self, name: str, counted: Counted, read: Counted | None = None) -> bool: ...
@@ -214,6 +215,8 @@ class Reconciler:
             # A transaction may have waited for locks, and its worker may be between the two stores.
             self._clock.sleep(GRACE.total_seconds())
             behind = self._projection.behind({order_id: versions[order_id] for order_id in sorted(behind)})
+        # Not drift: `EraseOrders` stopped between the stores, or a function wrote what it had read before.
+        self._projection.erase([order.order_id for order in orders if order.is_erased])
         outcome.checked += len(orders)
         outcome.drift += len(behind)
         for rows in self._database.orders(behind):

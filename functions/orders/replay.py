@@ -63,7 +63,8 @@ def _document(order: Order) -> dict[str, Any]:
         "orderId": order.order_id,
         "item": order.item,
         "quantity": order.quantity,
-        "customer_name": order.customer_name,
+        # No message has an empty name.
+        **({} if order.is_erased else {"customer_name": order.customer_name}),
         "created_at": iso(order.created_at) or "",
     }
 

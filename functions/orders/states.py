@@ -11,6 +11,7 @@ RECALLABLE_FOR = timedelta(minutes=30)
 # their states. No restore takes less time.
 LATE_AFTER = timedelta(minutes=10)
 RESTORED = "restored"  # the actor of a state that was taken from DynamoDB after the database was restored
+ERASED_ACTOR = "erased"
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # without I and O, which look like digits
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -54,6 +54,7 @@ CHANGED = {
     "databaseBackupDays": "35",
     "databaseFinalSnapshot": "true",
     "ordersBackupDays": "7",
+    "retentionDays": "20",
     "privateEndpoints": "true",
     "deletionProtection": "true",
     "permissionsBoundary": "arn:aws:iam::123456789012:policy/limit",

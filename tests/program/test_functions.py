@@ -73,6 +73,13 @@ FUNCTIONS = {
         "s3:PutObject": ["arn:Bucket.orders-backup/*"],
         "s3:AbortMultipartUpload": ["arn:Bucket.orders-backup/*"],
     },
+    "EraseOrders": {
+        "secretsmanager:GetSecretValue": ["arn:Secret.CafeDevDBSM"],
+        "dynamodb:BatchGetItem": ["arn:Table.Orders"],
+        "dynamodb:PutItem": ["arn:Table.Orders"],
+        "dynamodb:Scan": ["arn:Table.ErasedOrders"],
+        "dynamodb:BatchWriteItem": ["arn:Table.ErasedOrders"],
+    },
     "MigrateDatabase": {
         "secretsmanager:GetSecretValue": [
             "arn:Secret.CafeDevDBSM",
@@ -109,6 +116,7 @@ IN_VPC = [
     "PublicOrders",
     "ReconcileOrders",
     "BackupOrders",
+    "EraseOrders",
     "MigrateDatabase",
 ]
 WITHOUT_RESOURCES = re.compile(r"ec2:(Create|Describe|Delete|Assign|Unassign)\w+")
@@ -292,7 +300,8 @@ def modules(archive: Iterable[str]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "handler", [*IMPORTS, "order_processor", "reconcile_orders", "backup_orders", "migrate_database"]
+    "handler",
+    [*IMPORTS, "order_processor", "reconcile_orders", "backup_orders", "erase_orders", "migrate_database"],
 )
 def test_an_archive_has_exactly_the_imports_of_its_handler(tmp_path: Path, handler: str) -> None:
     archive = archives.code(handler)
@@ -326,8 +335,9 @@ def test_the_worker_gets_the_names_of_its_stores_and_the_time_zone(
         "MENU_TABLE": "Table.CafeMenu",
         "METRICS_TABLE": "Table.CafeOrderMetrics",
         "TIME_ZONE": "Europe/Berlin",
+        "RETENTION_DAYS": CHANGED["retentionDays"],
         "QUEUE_URL": "https://Queue.OrderQueue",
-        "RECORDED_WITHIN": "60",
+        "RECORDED_WITHIN": CHANGED["recordedWithin"],
     }
     assert "tzdata/zoneinfo/Europe/Berlin" in worker["code"]
     assert "tzdata/zoneinfo/Europe/__init__.py" in worker["code"]
@@ -363,6 +373,19 @@ def test_read_only_functions_log_in_as_the_read_only_user(program: Program) -> N
         others
         | dict.fromkeys(["GetOrderStatusLambda", "PublicOrders", "BackupOrders"], "arn:Secret.CafeStatusDBSM")
     )
+
+
+def test_every_function_that_records_or_erases_knows_the_retention_period(
+    program: Program, with_settings: Callable[..., Program]
+) -> None:
+    def periods(program: Program) -> dict[str, str]:
+        functions = {f.name: f.inputs.get("environment", {}) for f in program.all("lambda/function:Function")}
+        variables = {name: environment.get("variables", {}) for name, environment in functions.items()}
+        return {name: v["RETENTION_DAYS"] for name, v in variables.items() if "RETENTION_DAYS" in v}
+
+    assert periods(program) == {}
+    writers = ["OrderProcessor", "ReconcileOrders", "EraseOrders"]
+    assert periods(with_settings(**CHANGED)) == dict.fromkeys(writers, CHANGED["retentionDays"])
 
 
 def test_customers_links_are_signed_and_verified_with_the_same_secret(

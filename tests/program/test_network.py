@@ -179,7 +179,7 @@ def test_endpoints_are_limited_to_this_stacks_tables_bucket_queues_and_secrets(p
         endpoint.name: [(s["Action"], s["Resource"]) for s in endpoint.policy()]
         for endpoint in prod.all(ENDPOINT)
     }
-    tables = [f"arn:Table.{name}" for name in ("Orders", "CafeMenu", "CafeOrderMetrics")]
+    tables = [f"arn:Table.{name}" for name in ("Orders", "CafeMenu", "CafeOrderMetrics", "ErasedOrders")]
     assert policies == {
         "dynamodb-endpoint": [("dynamodb:*", tables)],
         "s3-endpoint": [("s3:*", ["arn:Bucket.orders-backup", "arn:Bucket.orders-backup/*"])],

@@ -1,4 +1,4 @@
-"""The schedules of the reconciler, its audit, and the backup."""
+"""The schedules of the reconciler, its audit, the backup, and erasing old orders."""
 
 from __future__ import annotations
 
@@ -25,7 +25,15 @@ def test_all_counters_are_audited_every_hour_in_a_separate_invocation(program: P
     assert target["rule"] == "EventRule.AuditOrders"
 
 
-@pytest.mark.parametrize("name", ["ReconcileOrders", "BackupOrders"])
+def test_old_orders_are_erased_every_six_hours(program: Program) -> None:
+    rule = program.one("cloudwatch/eventRule:EventRule", "EraseOrders")
+    assert rule.inputs["scheduleExpression"] == "rate(6 hours)"
+    target = program.one("cloudwatch/eventTarget:EventTarget", "EraseOrders").inputs
+    assert json.loads(target["input"]) == {"action": "retention"}
+    assert target["arn"] == "arn:Function.EraseOrders"
+
+
+@pytest.mark.parametrize("name", ["ReconcileOrders", "BackupOrders", "EraseOrders"])
 def test_only_its_rule_may_invoke_it_and_a_failed_run_is_not_retried(program: Program, name: str) -> None:
     permission = program.one("lambda/permission:Permission", name).inputs
     assert permission["principal"] == "events.amazonaws.com"

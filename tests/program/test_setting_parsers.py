@@ -233,6 +233,7 @@ IS_VALID: Mapping[str, Callable[[Any], bool]] = {
         "--" not in name and not name.endswith("-") and name.isascii() and " " not in name
     ),
     "ordersBackupDays": range(7, 3651).__contains__,
+    "retentionDays": range(3651).__contains__,
     "networkCidr": lambda cidr: (
         16 <= ipaddress.IPv4Network(cidr).prefixlen <= 24 and ipaddress.IPv4Network(cidr).is_private
     ),

@@ -9,16 +9,20 @@ from pathlib import Path
 import pulumi
 import pytest
 
+from infra.backup import BackupArgs
 from infra.database import managed_secret, storage_limit
 from infra.database_migration import fingerprint
+from infra.dynamodb_tables import TablesArgs
 from infra.recording import PROJECT
 from tests.program.conftest import Program, Resource
+from tests.program.setting_values import CHANGED, parse
 
 TABLES = {
     "Orders": "orderId",
     "CafeMenu": "item",
     "CafeOrderMetrics": "metric",
     "IdempotencyKeys": "key",
+    "ErasedOrders": "orderId",
 }
 
 
@@ -107,6 +111,20 @@ def test_a_table_is_on_demand_with_point_in_time_recovery(program: Program, tabl
     assert inputs["pointInTimeRecovery"] == {"enabled": True}
 
 
+def test_backups_expire_within_the_retention_period(with_settings: Callable[..., Program]) -> None:
+    program = with_settings(**CHANGED)
+    assert (CHANGED["retentionDays"], CHANGED["databaseBackupDays"]) == ("20", "35")
+    assert database(program).inputs["backupRetentionPeriod"] == 20
+    recovery = {"enabled": True, "recoveryPeriodInDays": 20}
+    assert all(
+        table.inputs["pointInTimeRecovery"] == recovery for table in program.all("dynamodb/table:Table")
+    )
+    assert BackupArgs.of(parse(retentionDays="20", ordersBackupDays="90")).days == 20
+    assert BackupArgs.of(parse(retentionDays="0", ordersBackupDays="90")).days == 90
+    periods = [TablesArgs.of(parse(retentionDays=days)).recovery_days for days in ("0", "34", "35")]
+    assert periods == [None, 34, None]
+
+
 def test_the_menu_has_an_index_of_priced_items_without_the_counter(program: Program) -> None:
     menu = program.one("dynamodb/table:Table", "CafeMenu").inputs
     assert menu["attributes"][1:] == [{"name": "price", "type": "N"}]
@@ -123,6 +141,7 @@ def test_hours_and_idempotency_keys_expire_and_orders_do_not(program: Program) -
         "CafeMenu": None,
         "CafeOrderMetrics": expires,
         "IdempotencyKeys": expires,
+        "ErasedOrders": None,
     }
 
 

@@ -6,19 +6,22 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from orders.audit import AuditResult, audit
+from orders.audit import NOTES, AuditResult, audit
+from orders.erasure import Eraser
 from orders.ledger import Ledger
 from orders.order import Order
 from orders.reconciliation import GRACE, Clock, Outcome, Reconciler
 from orders.sync import RdsOrders
 from stores.dynamodb.client import DynamoDb
+from stores.dynamodb.erased_ids import ErasedIds
 from stores.dynamodb.metrics import Metrics
 from stores.dynamodb.projection import Projection
 from stores.mysql.audit import AuditDatabase
 from stores.mysql.connection import MySql
+from stores.mysql.erasure import ErasureDatabase
 from stores.mysql.orders import OrdersDatabase
 from stores.mysql.reconciliation import ReconciliationDatabase
-from tests.dynamodb import NAMES
+from tests.dynamodb import ERASED, NAMES
 from tests.stores import BERLIN
 
 
@@ -38,6 +41,9 @@ class BothStores:
         self.left = float("inf")
         self.clock = Clock(now=self.now, sleep=self.sleep, left=lambda: self.left)
         self.reconciler = Reconciler(self.rows, self.projection, BERLIN, self.clock)
+        self.erased_ids = ErasedIds(client, ERASED)
+        rows = ErasureDatabase(mysql, BERLIN)
+        self.eraser = Eraser(rows, self.projection, self.erased_ids, lambda: self.left)
 
     def now(self) -> datetime:
         """Return a time at which orders recorded until now are old enough to be compared."""
@@ -82,9 +88,10 @@ class BothStores:
 
     @property
     def counters(self) -> dict[str, int]:
-        """The counters in MySQL that are not 0, without the note of the time zone."""
-        found = self.sql("SELECT name, value FROM counters WHERE value <> 0 AND name NOT LIKE 'TIME_ZONE%%'")
-        return {bytes(name).decode(): int(value) for name, value in found}
+        """The counters in MySQL that are not 0, without notes."""
+        found = self.sql("SELECT name, value FROM counters WHERE value <> 0")
+        counters = {bytes(name).decode(): int(value) for name, value in found}
+        return {name: value for name, value in counters.items() if not name.startswith(NOTES)}
 
     @property
     def projected(self) -> dict[str, int]:

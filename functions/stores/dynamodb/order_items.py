@@ -11,7 +11,11 @@ from stores.dynamodb.client import ConditionFailedError, DynamoDb, Item, attribu
 
 # Also true if the item is missing or has no version.
 NOT_NEWER = "NOT state_version > :version"
+SAME = "state_version = :version"
+UNVERSIONED = "attribute_not_exists(state_version)"
 STATE = "orderId, order_state, state_version, state_at"
+KEPT = {"orderId", "item", "quantity", *OWN_ATTRIBUTES}  # attributes of an erased order
+ERASE_ATTEMPTS = 5
 
 
 class OrderItems:
@@ -40,6 +44,30 @@ class OrderItems:
             return progress_of(error.item)
         return None
 
+    def erase(self, order_id: str) -> bool:
+        """Remove the name and the further attributes of an order; return whether it has none then."""
+        for _ in range(ERASE_ATTEMPTS):
+            found = self._get([order_id])
+            if not found or found[0].keys() <= KEPT:
+                return True
+            kept = {name: value for name, value in found[0].items() if name in KEPT}
+            version = {":version": kept["state_version"]} if "state_version" in kept else None
+            try:
+                self._dynamodb.call(
+                    "put_item",
+                    TableName=self._table,
+                    Item=kept,
+                    ConditionExpression=SAME if version else UNVERSIONED,
+                    **({"ExpressionAttributeValues": version} if version else {}),
+                )
+            except ConditionFailedError:
+                continue  # a function has moved the order
+        return False
+
+    def personal(self, order_ids: Sequence[str]) -> list[str]:
+        """Return the ids of those orders that have a name or further attributes, consistently."""
+        return [item["orderId"]["S"] for item in self._get(order_ids) if not item.keys() <= KEPT]
+
     def versions(self, order_ids: Sequence[str]) -> dict[str, int]:
         """Read the versions of existing orders consistently; 0 for one without a state."""
         found = self._get(order_ids, "orderId, state_version")
@@ -53,7 +81,7 @@ class OrderItems:
             name: progress for name, progress in found.items() if progress and progress.version > ours[name]
         }
 
-    def _get(self, order_ids: Sequence[str], attributes: str) -> list[Item]:
+    def _get(self, order_ids: Sequence[str], attributes: str | None = None) -> list[Item]:
         keys = [{"orderId": {"S": order_id}} for order_id in order_ids]
         return list(self._dynamodb.get(self._table, keys, consistent=True, attributes=attributes))
 
@@ -80,7 +108,8 @@ def item(order: Order) -> Item:
     found["orderId"] = {"S": order.order_id}
     found["item"] = {"S": order.item}
     found["quantity"] = {"N": str(order.quantity)}
-    found["customer_name"] = {"S": order.customer_name}
+    if not order.is_erased:
+        found["customer_name"] = {"S": order.customer_name}
     if order.created_at is not None:
         found["created_at"] = {"S": _iso(order.created_at)}
     if order.number is not None:

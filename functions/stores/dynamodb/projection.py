@@ -6,7 +6,7 @@ replaces a newer version.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import tzinfo
 from decimal import Decimal
@@ -126,6 +126,12 @@ class Projection:
         # The table may have other metrics.
         found = dict(map(_counted, items))
         return {name for name, counted in found.items() if counted.value and counters.is_projected(name)}
+
+    def erase(self, order_ids: Collection[str]) -> list[str]:
+        """Remove names and further attributes of orders; return the ids of those that kept changing."""
+        personal = self._orders.personal(sorted(set(order_ids)))
+        erased = call_in_parallel(self._threads, self._orders.erase, personal)
+        return [order_id for order_id, is_erased in zip(personal, erased, strict=True) if not is_erased]
 
     def behind(self, versions: Mapping[str, int]) -> set[str]:
         """Return the ids of orders that are missing or have an older version than the given one."""

@@ -16,7 +16,7 @@ from orders.states import EPOCH
 from orders.times import EARLIEST, LATEST
 from stores.mysql.connection import MySql, naive
 from stores.mysql.counters import NOW
-from stores.mysql.orders import IS_COUNTED
+from stores.mysql.orders import HOLDS_ID, IS_COUNTED
 from stores.parallel import batches
 
 MAX_COUNTERS = 1000  # of a statement
@@ -151,8 +151,9 @@ def _end_of_step(cursor: Cursor, after: int) -> int | None:
 def bad_rows(cursor: Cursor, after: int, upto: int, limit: int) -> list[int]:
     """Return the ids of the first rows of a range without a valid order."""
     cursor.execute(
-        "SELECT id FROM orders WHERE id > %s AND id <= %s"
-        " AND (order_id = '' OR item IS NULL OR item = '' OR quantity IS NULL) ORDER BY id LIMIT %s",
+        "SELECT id FROM orders WHERE id > %s AND id <= %s AND"  # noqa: S608  # constants only
+        f" (order_id = '' OR item IS NULL OR item = '' OR quantity IS NULL) AND NOT {HOLDS_ID}"
+        " ORDER BY id LIMIT %s",
         (after, upto, limit),
     )
     return [row_id for (row_id,) in cursor.fetchall()]

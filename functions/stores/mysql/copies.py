@@ -11,13 +11,13 @@ from pymysql.cursors import Cursor, SSCursor
 from orders.copies import Day, days
 from orders.times import EARLIEST
 from stores.mysql.connection import MySql, naive
-from stores.mysql.orders import NUMBER_BITS, first_number
+from stores.mysql.orders import HOLDS_ID, NUMBER_BITS, first_number
 
 T = TypeVar("T")
 
 BY_TIME = "orders FORCE INDEX (orders_created_at)"
 # Also 0000-00-00, which PyMySQL returns as a string.
-UNDATED = f"created_at IS NULL OR created_at < '{EARLIEST:%Y-%m-%d}'"
+UNDATED = f"(created_at IS NULL OR created_at < '{EARLIEST:%Y-%m-%d}') AND NOT {HOLDS_ID}"
 # Uncounted rows count as changed now.
 RECORDED = (
     "SELECT DATE(created_at), MAX(COALESCE(recorded_in, %s)) FROM orders FORCE INDEX (orders_recorded_in)"

@@ -24,9 +24,17 @@ from stores.mysql.connection import MySql, naive
 # Legacy rows may lack an item or a quantity. The collation pads: a text of spaces equals an empty one.
 IS_COUNTED = "order_id <> '' AND item <> '' AND quantity IS NOT NULL"
 NUMBER_BITS = 31  # random bits of a recording number
+# `recorded_in` of a row that holds only the id of an erased order, until the order is recorded.
+ERASED_ID = -1
+HOLDS_ID = f"recorded_in <=> {ERASED_ID}"
 IDS_USED_UP = 1467  # MySQL's error ER_AUTOINC_READ_FAILED
 CONTENTS = "order_id, created_at, item, quantity, customer_name, attributes"
 COLUMNS = f"{CONTENTS}, id, state, state_version, state_at, ready_at"
+FILL = (
+    "UPDATE orders SET created_at = %s, item = %s, quantity = %s,"  # noqa: S608  # constants only
+    f" state = '{State.RECEIVED}', state_version = 1, state_at = %s, recorded_in = %s"
+    f" WHERE order_id = %s AND {HOLDS_ID}"
+)
 
 
 class OrdersDatabase:
@@ -66,6 +74,10 @@ class OrdersDatabase:
             if len(rows) < len(orders):
                 # At the largest id, a new row is a duplicate of the row with that id.
                 raise StoreUnavailableError(f"MySQL error {IDS_USED_UP}")
+            if erased := [order for order in orders if rows[order.order_id][1] == ERASED_ID]:
+                # Without names; the insert has locked their rows.
+                cursor.executemany(FILL, [_filled(order, number) for order in erased])
+                rows = _select(cursor, [order.order_id for order in orders])
             kept = {order_id: order for order_id, (order, _) in rows.items()}
             new = [order for order in orders if rows[order.order_id][1] == number]
             inserted = (kept[order.order_id] for order in new)
@@ -157,6 +169,12 @@ def _row(order: Order) -> tuple[object, ...]:
     )
 
 
+def _filled(order: Order, number: int) -> tuple[object, ...]:
+    """Return the values of `FILL`."""
+    order_id, sent_at, item, quantity, _, _, state_at = _row(order)
+    return sent_at, item, quantity, state_at, number, order_id
+
+
 def order_of(row: Sequence[Any]) -> Order:
     """Return the order in a row of `COLUMNS`."""
     order_id, created_at, item, quantity, customer_name, attributes, row_id, *progress = row
@@ -166,8 +184,8 @@ def order_of(row: Sequence[Any]) -> Order:
         created_at=_utc(created_at),
         item=item,
         quantity=quantity,
-        # Legacy rows may lack it.
-        customer_name=customer_name or DEFAULT_CUSTOMER,
+        # Legacy rows may lack it; in an erased order it is empty.
+        customer_name=DEFAULT_CUSTOMER if customer_name is None else customer_name,
         attributes=cast(dict[str, Any], decode(attributes)) if attributes else {},
         row_id=row_id,
         progress=Progress(State(state), version, _utc(at), _utc(ready_at)) if state else None,

@@ -18,6 +18,7 @@ from stores.mysql import counters
 from stores.mysql.connection import naive
 from stores.mysql.orders import (
     COLUMNS,
+    HOLDS_ID,
     IS_COUNTED,
     NUMBER_BITS,
     OrdersDatabase,
@@ -114,7 +115,7 @@ class ReconciliationDatabase(OrdersDatabase):
         """Return the ids of orders that are missing or have an older version than the given one."""
         # MySQL refuses to compare the ASCII column with other text.
         ids = [order_id for order_id in versions if order_id.isascii()]
-        sql = "SELECT order_id, state_version FROM orders WHERE order_id IN %s"
+        sql = f"SELECT order_id, state_version FROM orders WHERE order_id IN %s AND NOT {HOLDS_ID}"  # noqa: S608
         # The unique index pads: a legacy row may have the id with trailing spaces.
         rows = self._mysql.select(sql, ids) if ids else []
         found = {order_id.rstrip(" "): version for order_id, version in rows}
@@ -134,7 +135,10 @@ class ReconciliationDatabase(OrdersDatabase):
     def by_id(self, after: int, limit: int) -> Rows:
         """Read a page of whole orders after a row, sorted by id, a few megabytes at most."""
         sizes = self._mysql.select(
-            "SELECT id, LENGTH(attributes) FROM orders WHERE id > %s ORDER BY id LIMIT %s", after, limit
+            f"SELECT id, LENGTH(attributes) FROM orders WHERE id > %s AND NOT {HOLDS_ID}"  # noqa: S608
+            " ORDER BY id LIMIT %s",
+            after,
+            limit,
         )
         some = next(_chunks(sizes), [])
         rows = self._whole(some)

@@ -12,6 +12,7 @@ from orders.screens import Cutoffs
 from orders.states import OPEN
 from stores.mysql import counters
 from stores.mysql.connection import naive
+from stores.mysql.orders import HOLDS_ID
 from stores.mysql.screens import Screens
 
 # Counters of items and hours that are read, the latest hours first: there may be more items than on the menu.
@@ -32,7 +33,7 @@ class StatusDatabase(Screens):
         # In the order of the index, which is read up to `limit`; otherwise the server sorts all rows.
         rows = self._mysql.select(
             f"SELECT {', '.join(names)} FROM orders FORCE INDEX (orders_created_at)"  # noqa: S608
-            " WHERE created_at <= %s OR created_at IS NULL"
+            f" WHERE (created_at <= %s OR created_at IS NULL) AND NOT {HOLDS_ID}"
             " ORDER BY created_at DESC, id DESC LIMIT %s",
             naive(until),
             limit,
