@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from cli import times, worker
 from cli.error_codes import explain
 from cli.errors import CafeError, OperationError
+from cli.functions import Function
 from cli.plurals import counted, orders
 from cli.progress import counting, waiting
 from cli.reconciler import Reconciler
 from cli.restore.backups import Backups
 from cli.restore.deploys import PROTECTION, SNAPSHOT, STORAGE, Deploys, changes
+from cli.restore.erased import apply
 from cli.restore.lost import Lost
 from cli.restore.record import Record, Records
 from cli.schedule import Schedule
@@ -50,6 +52,7 @@ class Restore:
             self._unprotect,
             self._pause,
             self._replace_database,
+            self._erase,
             self._resume_worker,
             self._restore_orders,
             self._resume_schedule,
@@ -110,6 +113,13 @@ class Restore:
         self.deploys.deploy(self._changes())
         if not self._is_replaced():
             raise OperationError("The deploy has not replaced the database.")
+
+    def _erase(self) -> None:
+        """Erase what was erased since the backup, before the worker or a person reads it."""
+        if self.record.resumed_at is None:
+            name = self.deploys.stack.output("erase_function")
+            erased = apply(Function(functions=self.functions, name=name))
+            self.say(f"{orders(erased)} erased again, whose names the backup had.")
 
     def _resume_worker(self) -> None:
         if self.record.resumed_at is None:

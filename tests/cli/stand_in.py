@@ -274,6 +274,7 @@ class FakeAws:
             "reconcile_function": "ReconcileOrders-dev",
             "migrate_function": "MigrateDatabase-dev",
             "backup_function": "BackupOrders-dev",
+            "erase_function": "EraseOrders-dev",
             "backup_log_group": "/cafe/dev/BackupOrders",
             "backup_bucket": BUCKET,
             "staff_function": "StaffOrders-dev",
@@ -406,6 +407,7 @@ class FakeFunctions:
             return {"Payload": io.BytesIO(json.dumps(self.status).encode())}
         assert FunctionName in {
             "BackupOrders-dev",
+            "EraseOrders-dev",
             "ReconcileOrders-dev",
             "MigrateDatabase-dev",
             "StaffOrders-dev",

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import erase_orders
 from cli import worker
 from cli.queues import Outgoing, Sent
 from cli.reconciler import Reconciler
@@ -21,6 +22,7 @@ from cli.restore.record import Record, Records
 from cli.restore.steps import Restore
 from cli.schedule import Schedule
 from cli.stack import Stack
+from orders.erasure import Selector
 from orders.message import parse_batch
 from tests.cli.fake_rds import RUNNING, FakeRds
 from tests.dynamodb import NAMES
@@ -28,7 +30,7 @@ from tests.stores import TABLES, moto_client
 from tests.unit.api import Api
 from tests.unit.both_stores import orders
 from tests.unit.dead_letter_queue import Queue
-from tests.unit.reconcile_function import call, use
+from tests.unit.reconcile_function import Context, call, use
 
 SNAPSHOT = "cafe-2026-11-01"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:OrderTopic"
@@ -42,6 +44,7 @@ class Shop(Deploys):
         outputs = {
             "topic_arn": TOPIC,
             "reconcile_function": "ReconcileOrders-dev",
+            "erase_function": "EraseOrders-dev",
             "worker_mapping": "mapping",
             "metrics_table": NAMES.metrics,
             "deployed_settings": json.dumps({"databaseSnapshot": "", "deletionProtection": False}),
@@ -74,7 +77,11 @@ class Shop(Deploys):
     # Lambda
 
     def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803
-        return {"Payload": io.BytesIO(json.dumps(call(**json.loads(Payload))).encode())}
+        event = json.loads(Payload)
+        if FunctionName == "EraseOrders-dev":
+            assert self.state == worker.DISABLED
+            return {"Payload": io.BytesIO(json.dumps(erase_orders.handler(event, Context())).encode())}
+        return {"Payload": io.BytesIO(json.dumps(call(**event)).encode())}
 
     def get_event_source_mapping(self, *, UUID: str) -> dict[str, str]:  # noqa: N803
         return {"State": self.state}
@@ -115,6 +122,7 @@ def dynamodb(moto_dynamodb: Any) -> Any:
 def shop(api: Api, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     """A shop with a copy of its database, and with orders and changes of states since then."""
     use(monkeypatch, api.both, api.both.mysql, queue)
+    monkeypatch.setattr(erase_orders, "_eraser", lambda _: api.both.eraser)
     events = moto_client("events")
     events.put_rule(Name=RULE, ScheduleExpression="rate(1 minute)")
     arn = "arn:aws:lambda:us-east-1:123456789012:function:ReconcileOrders-dev"
@@ -136,6 +144,9 @@ def shop(api: Api, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sh
 
 def test_no_item_of_dynamodb_is_lost(shop: Shop, api: Api, dynamodb: Any) -> None:
     both = shop.both
+    # One order is in the backup with its name, one is not.
+    for order_id in ("o4", "o11"):
+        both.eraser.erase(Selector(order_id=order_id), None)
     before = both.states
     shop.messages = [json.dumps({"orderId": "waiting", "item": "Latte", "quantity": 1})]
     records, events = Records(dynamodb, shop.stack), moto_client("events")
@@ -161,6 +172,8 @@ def test_no_item_of_dynamodb_is_lost(shop: Shop, api: Api, dynamodb: Any) -> Non
     assert (record.lost, record.orders, record.states) == ([], 5, 2)
     assert len(before) == 13
     assert both.states_in_mysql == both.states == before | {"waiting": ("received", 1)}
+    assert both.sql("SELECT order_id FROM orders WHERE customer_name = '' ORDER BY id") == [("o4",), ("o11",)]
+    assert "1 order erased again, whose names the backup had." in said
     assert shop.shown_while_paused == [13]  # nothing compared the stores meanwhile
     assert both.counters["TOTAL_ORDERS"] == 14
     assert both.projected == {name: both.counters[name] for name in both.projected}
