@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,24 +108,25 @@ def _title(sign: str, resource: Mapping[str, Any]) -> str:
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line for each property that differs, without the values of secrets."""
-    before, after = _flat(old), _flat(new)
+    """Yield a line for each property that differs, without the values of secrets.
+
+    An option that only one of the commits records is not compared.
+    """
+    options = (old.keys() & new.keys()) - {"inputs", "urn", "type", "name"}
+    before, after = _flat(old, options), _flat(new, options)
     for key in sorted(before.keys() | after.keys()):
         one, other = before.get(key, MISSING), after.get(key, MISSING)
         if one != other:
             yield f"    {key}: {_formatted(one)} -> {_formatted(other)}"
 
 
-def _flat(resource: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(resource: Mapping[str, Any], options: Collection[str]) -> dict[str, Any]:
     """Return inputs and options by path."""
     inputs = {
         key: SECRET if key in resource["secret_inputs"] else value
         for key, value in resource["inputs"].items()
     }
-    options = {
-        f"({key})": value for key, value in resource.items() if key not in {"inputs", "urn", "type", "name"}
-    }
-    return dict(_paths("", inputs)) | dict(_paths("", options))
+    return dict(_paths("", inputs)) | dict(_paths("", {f"({key})": resource[key] for key in options}))
 
 
 def _paths(path: str, value: Any) -> Iterator[tuple[str, Any]]:

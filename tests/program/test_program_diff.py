@@ -64,6 +64,13 @@ def test_changed_inputs_and_options_are_shown_by_path() -> None:
     ]
 
 
+def test_an_option_that_an_earlier_commit_does_not_record_is_not_compared() -> None:
+    before = program(QUEUE)
+    del before["resources"][0]["protect"]
+
+    assert lines(before, program(QUEUE)) == ["dev: 0 added, 0 deleted, 0 changed"]
+
+
 def test_a_secret_is_never_shown() -> None:
     after = program(ROLE)
     after["resources"][0]["secret_inputs"] = []
