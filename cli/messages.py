@@ -205,26 +205,16 @@ class Message:
             return None
 
 
-def enveloped(message_id: str, sent: datetime, text: str) -> str:
+def in_envelope(envelope: Envelope, text: str) -> str:
     """Return a text in an envelope like SNS's."""
-    return in_envelope(Envelope(message_id, str(iso(sent))), text)
+    identity = {"MessageId": envelope.message_id, "Timestamp": envelope.timestamp}
+    return _sendable(json.dumps({"Type": "Notification", **identity, "Message": text}, ensure_ascii=False))
 
 
 def _with_object(message_id: str, sent: datetime, text: str) -> str:
     """Return an envelope with a JSON object, where SNS would write a string."""
     start = json.dumps({"Type": "Notification", "MessageId": message_id, "Timestamp": iso(sent)})
     return _sendable(f'{start[:-1]}, "Message": {text}}}')
-
-
-def in_envelope(envelope: Envelope, text: str) -> str:
-    """Return a text in an envelope."""
-    document = {
-        "Type": "Notification",
-        "MessageId": envelope.message_id,
-        "Timestamp": envelope.timestamp,
-        "Message": text,
-    }
-    return _sendable(json.dumps(document, ensure_ascii=False))
 
 
 def _object(text: str) -> dict[str, Any] | None:

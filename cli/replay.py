@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from cli import aws, queues, times
-from cli.messages import enveloped
+from cli import aws, messages, queues, times
 from cli.queues import Outgoing, Send
 from cli.stopping import Pace
 from orders.exact_json import encode, exact
+from orders.message import Envelope
 from orders.order import OWN_ATTRIBUTES
-from orders.times import MAX_AHEAD
+from orders.times import MAX_AHEAD, iso
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -88,7 +88,8 @@ def in_envelope(order: dict[str, Any]) -> str:
     sent = times.parse_utc(order["created_at"])
     if sent is None:
         raise UnsendableError(f"created_at is {order['created_at']!r}, which is not a time.")
-    return enveloped(str(order["orderId"]), sent, bare(order))
+    envelope = Envelope(str(order["orderId"]), str(iso(sent)))
+    return messages.in_envelope(envelope, bare(order))
 
 
 def count(pages: Iterable[list[dict[str, Any]]]) -> tuple[int, int]:

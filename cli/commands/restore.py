@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import Annotated
 
 import typer
 
-from cli import stack, times
+from cli import aws, queues, stack, times
 from cli.errors import CafeError, OperationError, SetUpError
 from cli.options import SentenceGroup, Target, Yes, parse_time, stack_command
 from cli.plurals import counted
+from cli.reconciler import Reconciler
+from cli.restore.backups import Backups, sentences
+from cli.restore.deploys import PROTECTION, SNAPSHOT, Deploys, changes
+from cli.restore.lost import Lost
+from cli.restore.record import Record, Records
+from cli.restore.steps import Restore
+from cli.schedule import Schedule
 from cli.terminal import confirm, note, plain, print_json, say
-
-if TYPE_CHECKING:
-    from cli.restore.backups import Backups
-    from cli.restore.deploys import Deploys
-    from cli.restore.record import Record, Records
-    from cli.restore.steps import Restore
 
 app = typer.Typer(cls=SentenceGroup)
 
@@ -83,17 +85,12 @@ class _Session:
     """A stack whose database is restored, with its deploys and the record of the restore."""
 
     def __init__(self, target: Target, *, yes: bool) -> None:
-        from cli.restore.deploys import Deploys
-        from cli.restore.record import Records
-
         self.target, self.yes = target, yes
         self.deploys: Deploys = Deploys(target.stack, yes=yes, quiet=target.as_json)
         self.records: Records = Records(target.clients.dynamodb, target.stack)
 
     def check_account(self) -> None:
         """Raise SetUpError if the credentials are of another account than the stack's."""
-        from cli import aws
-
         with aws.translated_errors():
             account = self.target.clients.account()
         if account != self.target.stack.account:
@@ -104,20 +101,10 @@ class _Session:
 
     def backups(self, source: str | None = None) -> Backups:
         """Return the backups of a database, by default of the running one."""
-        from cli.restore.backups import Backups
-
         return Backups(self.target.clients.rds, source or self.deploys.stack.output("database_identifier"))
 
     def restore(self, record: Record) -> Restore:
         """Return the steps."""
-        from functools import partial
-
-        from cli import queues
-        from cli.reconciler import Reconciler
-        from cli.restore.lost import Lost
-        from cli.restore.steps import Restore
-        from cli.schedule import Schedule
-
         target, clients = self.target, self.target.clients
         reconciler = Reconciler.of(target.stack, clients)
         return Restore(
@@ -150,8 +137,6 @@ def how_to_continue(stack_name: str, record: Record) -> str:
 
 
 def _run(session: _Session, record: Record) -> None:
-    from cli import aws
-
     name = session.target.name
     try:
         with aws.translated_errors():
@@ -199,9 +184,6 @@ def _note_problems(name: str, lost: Sequence[str], problem: str | None) -> None:
 
 def _begin(session: _Session, as_of: datetime | None, snapshot: str | None) -> Record:
     """Check the restore, ask for confirmation, and store its record."""
-    from cli.restore.deploys import PROTECTION, SNAPSHOT, changes
-    from cli.restore.record import Record
-
     deploys, backups = session.deploys, session.backups()
     name = session.target.name
     if as_of is not None:
@@ -249,8 +231,6 @@ def _cancel(session: _Session, record: Record | None) -> None:
 
 
 def _list(session: _Session) -> None:
-    from cli.restore.backups import sentences
-
     automated, manual = session.backups().automated(), session.backups().manual()
     if session.target.as_json:
         print_json(

@@ -118,9 +118,9 @@ def growth_checks(
     """Check that the counters grew by these orders; unless `exact`, by at least as much."""
     days = sum(number for name, number in grown.items() if DAY.fullmatch(name))
     hours = sum(number for name, number in grown.items() if HOUR.fullmatch(name))
-    yield _grew("total", "TOTAL_ORDERS counted each once", grown[TOTAL_ORDERS], orders, exact)
-    yield _grew(days_name, "So did the days", days, orders, exact)
-    yield _grew("hours", "So did the hours", hours, orders, exact)
+    yield _grew("total", "TOTAL_ORDERS counted each order once", grown[TOTAL_ORDERS], orders, exact)
+    yield _grew(days_name, "Days counted each order once", days, orders, exact)
+    yield _grew("hours", "Hours counted each order once", hours, orders, exact)
     menu = Counter({item: number for name, number in grown.items() if (item := item_of(name)) is not None})
     wrong = [
         f"{item}: {_change(menu[item], pieces[item], exact)}"

@@ -185,9 +185,9 @@ def test_each_check_is_printed_as_a_line(run: Cafe) -> None:
         "✓ Every order was accepted 6 of 6 orders were accepted",
         "✓ Every order has one item in DynamoDB 6 orders, as sent",
         "✓ Every order has one row in MySQL 6 orders, as sent",
-        "✓ TOTAL_ORDERS counted each once +6",
-        "✓ So did the days +6",
-        "✓ So did the hours +6",
+        "✓ TOTAL_ORDERS counted each order once +6",
+        "✓ Days counted each order once +6",
+        "✓ Hours counted each order once +6",
         "✓ CafeMenu counted every piece +12 pieces of 3 items",
     ]
 
