@@ -86,8 +86,8 @@ class _Session:
 
     def __init__(self, target: Target, *, yes: bool) -> None:
         self.target, self.yes = target, yes
-        self.deploys: Deploys = Deploys(target.stack, yes=yes, quiet=target.as_json)
-        self.records: Records = Records(target.clients.dynamodb, target.stack)
+        self.deploys = Deploys(target.stack, yes=yes, quiet=target.as_json)
+        self.records = Records(target.clients.dynamodb, target.stack)
 
     def check_account(self) -> None:
         """Raise SetUpError if the credentials are of another account than the stack's."""
