@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -66,7 +67,7 @@ def clients(configuration: Mapping[str, str], outputs: Mapping[str, Any]) -> Cli
 
 def findings(deploy: Deploy, client: Client) -> Iterator[Finding]:
     """Yield what the account would refuse, and the limits that are too small."""
-    for check in (_storage, _snapshot, _instance_class, _log_role, _certificate, _concurrency):
+    for check in (_storage, _snapshot, _instance_class, _log_role, _certificate, _records, _concurrency):
         try:
             yield from check(deploy, client)
         except (BotoCoreError, ClientError) as error:
@@ -161,6 +162,23 @@ def _certificate(deploy: Deploy, client: Client) -> Iterator[Finding]:
     names = sorted({found["DomainName"], *found.get("SubjectAlternativeNames", [])})
     if not {domain, f"*.{domain.partition('.')[2]}"} & {name.lower() for name in names}:
         yield Finding(f"certificateArn: the certificate is for {', '.join(names)}, not for {domain}.")
+
+
+def _records(deploy: Deploy, client: Client) -> Iterator[Finding]:
+    """Check that the domain does not lead to something else; a deploy overwrites no record."""
+    zone, domain = deploy.wanted.hosted_zone, deploy.wanted.domain
+    if not zone or urlsplit(deploy.outputs.get("page_url", "")).hostname == domain:
+        return
+    found = client("route53").list_resource_record_sets(
+        HostedZoneId=zone, StartRecordName=domain, StartRecordType="A", MaxItems="10"
+    )["ResourceRecordSets"]
+    kinds = [record["Type"] for record in found if record["Name"] == f"{domain}."]
+    if blocking := [kind for kind in kinds if kind in {"A", "AAAA", "CNAME"}]:
+        yield Finding(
+            f"hostedZone: the zone has {' and '.join(blocking)} of {domain}. Unless an interrupted deploy "
+            "created them, this one would stop there: delete them first.",
+            refuses=False,
+        )
 
 
 def _concurrency(deploy: Deploy, client: Client) -> Iterator[Finding]:

@@ -76,6 +76,7 @@ PREVIEW = [
     "rds:DescribeDBSnapshots",
     "rds:DescribeOrderableDBInstanceOptions",
     "route53:GetHostedZone",
+    "route53:ListResourceRecordSets",
     "route53:ListTagsForResource",
 ]
 # Calls of a refresh, which read the settings of resources, not their data
@@ -112,7 +113,6 @@ REFRESH = [
     "rds:Describe*",
     "rds:ListTagsForResource",
     "route53:GetChange",
-    "route53:ListResourceRecordSets",
     "secretsmanager:DescribeSecret",
     "secretsmanager:GetResourcePolicy",
     "sns:Get*",

@@ -48,11 +48,15 @@ class Account:
         self.snapshot: dict[str, Any] = dict(SNAPSHOT)
         self.certificate: dict[str, Any] = {"Status": "ISSUED", "DomainName": "cafe.example.com"}
         self.describe_certificate: Callable[..., Any] = lambda **_: {"Certificate": self.certificate}
+        self.records: list[dict[str, str]] = []
         self.describe_db_snapshots: Callable[..., Any] = lambda **_: {"DBSnapshots": [self.snapshot]}
 
     def __call__(self, service: str, region_name: str | None = None) -> Any:
         assert region_name == ("us-east-1" if service == "acm" else None)
         return self
+
+    def list_resource_record_sets(self, **_: object) -> Any:
+        return {"ResourceRecordSets": self.records}
 
     def get_account_settings(self) -> Any:
         return {"AccountLimit": {"ConcurrentExecutions": self.concurrency}}
@@ -181,6 +185,26 @@ def test_a_certificate_has_to_be_issued_and_to_exist(aws: Account) -> None:
     assert refusals(aws, **DOMAIN) == ["certificateArn: the certificate is EXPIRED, not ISSUED."]
     aws.describe_certificate = refuse("ResourceNotFoundException")
     assert "does not exist in this account, in us-east-1" in refusals(aws, **DOMAIN)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "blocking"),
+    [
+        ("cafe.example.com.", "CNAME", True),
+        ("cafe.example.com.", "AAAA", True),
+        ("cafe.example.com.", "TXT", False),
+        ("shop.example.com.", "A", False),
+    ],
+)
+def test_a_record_that_a_deploy_would_not_overwrite_is_a_warning(
+    aws: Account, name: str, kind: str, blocking: bool
+) -> None:
+    """An interrupted deploy may have created it."""
+    aws.records = [{"Name": name, "Type": kind}]
+    domain = {key: CHANGED[key] for key in ("domain", "hostedZone")}
+    assert [finding.refuses for finding in found(aws, OUTPUTS, **domain)] == [False] * blocking
+    served = {**OUTPUTS, "page_url": "https://cafe.example.com/order-status"}
+    assert found(aws, served, **domain) == []
 
 
 @pytest.mark.parametrize(("limit", "workers", "warned"), [(10, 5, True), (24, 5, True), (25, 5, False)])
