@@ -99,14 +99,33 @@ def is_not_found(error: BaseException | None) -> bool:
     return isinstance(error, ClientError) and error.response["Error"].get("Code") in NOT_FOUND
 
 
+# Permissions of the operations whose refusals may not name them, such as those of S3 and SQS.
+PERMISSIONS = {
+    "ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "DeleteMessageBatch": "sqs:DeleteMessage",
+    "GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "GetQueueAttributes": "sqs:GetQueueAttributes",
+    "HeadObject": "s3:GetObject",
+    "Invoke": "lambda:InvokeFunction",
+    "ListObjectVersions": "s3:ListBucketVersions",
+    "ListObjectsV2": "s3:ListBucket",
+    "ReceiveMessage": "sqs:ReceiveMessage",
+    "SendMessageBatch": "sqs:SendMessage",
+}
+DENIED = frozenset({"403", "AccessDenied", "AccessDeniedException"})
+
+
 def problem(error: BotoCoreError | ClientError) -> str:
-    """Return in one line why a request failed."""
-    if isinstance(error, ClientError):
-        details = error.response["Error"]
-        return f"{error.operation_name}: {details.get('Code', '?')}: {details.get('Message', '')}".rstrip(
-            ": "
-        )
-    return " ".join(str(error).split())
+    """Return in one line why a request failed, with the missing permission if it was denied."""
+    if not isinstance(error, ClientError):
+        return " ".join(str(error).split())
+    details = error.response["Error"]
+    code, message = str(details.get("Code", "?")), str(details.get("Message", ""))
+    sentence = f"{error.operation_name}: {code}: {message}".rstrip(": ")
+    permission = PERMISSIONS.get(error.operation_name) if code in DENIED else None
+    if permission is None or permission.lower() in message.lower():
+        return sentence
+    return f"{sentence.rstrip('.')}: your credentials need {permission}"
 
 
 @contextmanager

@@ -37,6 +37,7 @@ class Function:
 
     functions: LambdaClient
     name: str
+    hides_messages: bool = False  # of the function's errors, which may contain a name
 
     def call(self, event: dict[str, Any], kind: type[T]) -> T:
         """Call the function; return its parsed response, or raise OperationError."""
@@ -45,7 +46,9 @@ class Function:
         response: Any = exact_json.decode(invoked["Payload"].read().decode() or "null")
         if "FunctionError" in invoked:
             error = response if isinstance(response, dict) else {}
-            reason = f"{error.get('errorType', 'Error')}: {error.get('errorMessage', 'no message')}"
+            reason = str(error.get("errorType", "Error"))
+            if not self.hides_messages:
+                reason += f": {error.get('errorMessage', 'no message')}"
             raise OperationError(f"{self.name} failed: {reason.rstrip('.')}. `cafe doctor` shows the cause.")
         return validated(self.name, response, kind)
 

@@ -60,8 +60,9 @@ class Order(BaseModel):
 
     @property
     def goods(self) -> str:
-        """Item, quantity and customer, for people."""
-        return f"{self.quantity} × {self.item} for {self.customer_name or 'Guest'}"
+        """Item, quantity and customer, for people; the name may be erased."""
+        name = "Guest" if self.customer_name is None else self.customer_name
+        return f"{self.quantity} × {self.item}" + (f" for {name}" if name else "")
 
 
 class Board(BaseModel):

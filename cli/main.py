@@ -16,7 +16,19 @@ from cli.terminal import note, width
 
 # The modules of `cli.commands`: those with sub-commands, and those that are one command.
 GROUPS = ("local", "dlq", "worker", "orders", "staff", "database", "backup")
-SINGLE = ("order", "status", "verify", "doctor", "reconcile", "replay", "cost", "restore", "load", "chaos")
+SINGLE = (
+    "order",
+    "status",
+    "verify",
+    "doctor",
+    "reconcile",
+    "replay",
+    "forget",
+    "cost",
+    "restore",
+    "load",
+    "chaos",
+)
 HELP_WIDTH = 80  # columns, at least
 
 

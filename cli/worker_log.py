@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cli import aws
-from orders.order import DEFAULT_CUSTOMER, Order
+from orders.order import ERASED, Order
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -153,7 +153,7 @@ def _order(item: Any) -> Order | None:
             created_at=datetime.fromisoformat(values["created_at"]) if "created_at" in values else None,
             item=values["item"],
             quantity=int(values["quantity"]),
-            customer_name=values.get("customer_name", DEFAULT_CUSTOMER),
+            customer_name=values.get("customer_name", ERASED),
         )
     except (KeyError, TypeError, ValueError):
         return None

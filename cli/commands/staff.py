@@ -94,7 +94,10 @@ def add_command(
 
 @stack_command(app, "remove", "cafe staff remove ada@example.com --stack prod")
 def remove_command(target: Target, email: Email, yes: Yes = False) -> None:
-    """Delete a user; pages that are signed in stop within 15 minutes."""
+    """Delete a user; pages that are signed in stop within 15 minutes.
+
+    The user's id stays in the histories of orders that they moved; `cafe forget ID` erases it there.
+    """
     users = _users(target)
     user = users.find(email)
     if user is None:
@@ -102,8 +105,9 @@ def remove_command(target: Target, email: Email, yes: Yes = False) -> None:
     confirm(f"Delete the account of {user.email} ({user.role or 'no role'})?", yes=yes)
     users.remove(email)
     target.print_result(
-        {"email": email, "removed": True},
-        f"{email} was removed; pages that are signed in stop within 15 minutes.",
+        {"email": email, "id": user.name, "removed": True},
+        f"{email} was removed; pages that are signed in stop within 15 minutes. `cafe forget {user.name}` "
+        "erases the account's id from the histories of orders.",
     )
 
 

@@ -120,6 +120,21 @@ class DeadLetters:
             self._move(scan, [replace(current, body=corrected.body)], moved)
         return moved
 
+    def rewrite(self, bodies: Mapping[str, str], advance: Advance = lambda _number: None) -> Moved:
+        """Send messages with other bodies and no attributes, by id, and delete the originals."""
+        moved = Moved()
+        with aws.translated_errors(), scanning(self.sqs, self.url, self.stop, hold=queues.LONG_HOLD) as scan:
+            for batch in scan.batches():
+                chosen = [
+                    replace(message, body=bodies[message.message_id], attributes={})
+                    for message in batch
+                    if message.message_id in bodies
+                ]
+                self._move(scan, chosen, moved)
+                advance(len(chosen))
+        moved.interrupted = self.stop.is_set()
+        return moved
+
     def purge(self, chosen: Collection[str], advance: Advance = lambda _number: None) -> Purged:
         """Delete the messages with these ids."""
         purged = Purged()

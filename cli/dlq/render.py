@@ -98,7 +98,8 @@ def facts(message: Message, state: State, logged: str | None) -> Iterator[tuple[
     yield "Reason", state.sentence
     if other := state.other:
         when = f", sent {local_time(other.created_at)}" if other.created_at else ""
-        yield "Belongs to", f"{other.quantity} × {other.item} for {other.customer_name}{when}"
+        customer = f" for {other.customer_name}" if other.customer_name else ""  # it may be erased
+        yield "Belongs to", f"{other.quantity} × {other.item}{customer}{when}"
     if logged:
         yield "Logged", logged
     for name, attribute in message.attributes.items():

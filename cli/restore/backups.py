@@ -32,6 +32,7 @@ class Automated:
     is_active: bool
     earliest: datetime
     latest: datetime
+    days: int  # until they expire
 
     def document(self) -> dict[str, Any]:
         """Return the period, for programs."""
@@ -81,6 +82,7 @@ class Backups:
                         is_active=each["Status"] == "active",
                         earliest=window["EarliestTime"],
                         latest=window["LatestTime"],
+                        days=each.get("BackupRetentionPeriod", 0),
                     )
                 )
         return sorted(found, key=lambda each: (each.identifier != self._identifier, -each.latest.timestamp()))

@@ -42,9 +42,12 @@ def letters(aws: FakeAws, stop: threading.Event | None = None) -> DeadLetters:
 TAKEN = "orderId O-7 belongs to another order, with another item, quantity"
 
 
-def record(aws: FakeAws, order_id: str, item: str, quantity: int, customer_name: str = "Guest") -> None:
-    """Record an order, as the worker writes it."""
-    fields = {"orderId": order_id, "item": item, "customer_name": customer_name}
+def record(
+    aws: FakeAws, order_id: str, item: str, quantity: int, customer_name: str | None = "Guest"
+) -> None:
+    """Record an order, as the worker writes it; None: its name is erased."""
+    fields = {"orderId": order_id, "item": item}
+    fields |= {"customer_name": customer_name} if customer_name else {}
     fields["created_at"] = "2026-11-22T09:30:00.000+00:00"
     typed: Any = {name: {"S": value} for name, value in fields.items()}
     aws.dynamodb.put_item(TableName="Orders-dev", Item={**typed, "quantity": {"N": str(quantity)}})

@@ -77,7 +77,12 @@ class FakeRds:
 
     def describe_db_instance_automated_backups(self) -> Any:
         window = {"EarliestTime": EARLIEST, "LatestTime": LATEST}
-        backup = {"DbiResourceId": "db-1", "VpcId": "vpc-1", "RestoreWindow": window}
+        backup = {
+            "DbiResourceId": "db-1",
+            "VpcId": "vpc-1",
+            "RestoreWindow": window,
+            "BackupRetentionPeriod": 7,
+        }
         status = "active" if self.is_active else "retained"
         return {
             "DBInstanceAutomatedBackups": [

@@ -199,7 +199,7 @@ def test_a_bucket_that_cannot_be_read_is_a_failure(
     monkeypatch.setattr(copies.Copies, "last_at", refuse)
     state, detail, command = line(cafe)
     assert (state, command) == ("bad", "cafe backup list --stack dev")
-    assert detail == "could not check: ListObjectsV2: AccessDenied: no"
+    assert detail == "could not check: ListObjectsV2: AccessDenied: no: your credentials need s3:ListBucket"
 
 
 def test_a_missing_bucket_is_deployed_again(cafe: Cafe, functions: FakeFunctions) -> None:

@@ -128,6 +128,18 @@ def test_messages_held_by_others_are_reported(
     assert f"Another receiver holds 1 message now: {so}." in dlq(*words).stderr
 
 
+def test_a_duplicate_of_an_erased_order_is_recorded_and_another_order_shows_no_name(
+    dlq: Cafe, dev: FakeAws
+) -> None:
+    record(dev, "O-7", "Tea", 1, customer_name=None)
+    same = dev.put('{"orderId": "O-7", "item": "Tea", "quantity": 1, "customer_name": "Ada"}')
+    other = dev.put('{"orderId": "O-7", "item": "Tea", "quantity": 5, "customer_name": "Ada"}')
+    found = {each["message_id"]: each for each in json.loads(dlq("list", "--json").stdout)["messages"]}
+    assert (found[same]["state"], found[other]["state"]) == ("recorded", "conflicting")
+    assert found[other]["state_reason"].endswith("with another quantity")
+    assert "Belongs to:  1 × Tea, sent" in dlq("show", other).stdout
+
+
 def test_the_list_shows_which_orders_are_recorded(
     dlq: Cafe, dev: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -160,7 +160,7 @@ def test_another_run_of_the_function_is_waited_for(
         ({"drift": "much"}, "The response of ReconcileOrders-dev is invalid at drift."),
         (
             ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Invoke"),
-            "Invoke: AccessDenied: no.",
+            "Invoke: AccessDenied: no: your credentials need lambda:InvokeFunction.",
         ),
     ],
 )

@@ -99,10 +99,13 @@ def test_an_account_that_pulumi_manages_is_refused(staff: Cafe, pool: Pool, word
     assert pool.groups("bo@example.com") == ["viewer"]
 
 
-def test_a_removed_user_has_no_account(staff: Cafe) -> None:
+def test_a_removed_user_has_no_account(staff: Cafe, pool: Pool) -> None:
     staff("add", "ada@example.com")
+    user_id = pool.name("ada@example.com")
     assert staff("remove", "ada@example.com").exit_code == 2  # without confirmation
-    assert staff("remove", "ada@example.com", "--yes").exit_code == 0
+    removed = staff("remove", "ada@example.com", "--yes")
+    assert removed.exit_code == 0
+    assert f"`cafe forget {user_id}` erases the account's id" in removed.stdout
     assert people(staff) == {}
     result = staff("remove", "ada@example.com", "--yes")
     assert result.exit_code == 1

@@ -9,6 +9,7 @@ import pytest
 from infra.access import GROUPS, STAFF_REFRESH_DAYS, STATUS_REFRESH_DAYS
 from infra.backup import OLD_VERSION_DAYS
 from infra.database import APPLICATION_USER, MASTER_USER, STATUS_USER
+from infra.dynamodb_tables import MAX_RECOVERY_DAYS
 from infra.messaging import MAX_RETENTION
 from infra.settings import PARSERS
 from stores.dynamodb.idempotency import KEY_LIFETIME
@@ -25,6 +26,7 @@ WORDS = {
     "arn:Queue.OrderQueue": "`OrderQueue`",
     "arn:Queue.OrderDLQ": "`OrderDLQ`",
     "arn:Table.Orders": "`Orders`",
+    "arn:Table.ErasedOrders": "`ErasedOrders`",
     "arn:Table.CafeOrderMetrics": "counters",
     "arn:Table.IdempotencyKeys": "idempotency keys",
     "arn:Secret.CafeDevDBSM": f"`{APPLICATION_USER}`",
@@ -38,6 +40,7 @@ LIFETIMES = {
     "`OrderQueue`, `OrderDLQ`, `OrderSubscriptionDLQ`": f"{MAX_RETENTION // 86_400} days",
     "automated backups of the database": "`databaseBackupDays`",
     "the bucket `orders-backup`": f"{OLD_VERSION_DAYS} days more, or `ordersBackupDays`",
+    "point-in-time recovery of DynamoDB": f"{MAX_RECOVERY_DAYS} days, or `retentionDays` if that is less",
     "log groups": "`logRetentionDays`",
     "browsers": f"{STATUS_REFRESH_DAYS} days (order status) and {STAFF_REFRESH_DAYS} days (kitchen)",
 }

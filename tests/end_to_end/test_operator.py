@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cli import queues
 from tests.broken_environment import BROKEN
 from tests.end_to_end.operations import NewId, Operator, created_at, findings, json_of, listed, master
 from tests.system import System
@@ -123,6 +124,32 @@ def test_a_replay_counts_no_order_twice(cafe: System, operator: Operator, new_id
     assert replayed["sent"] == replayed["found"] >= 1
     eventually(lambda: cafe.depth() == 0)
     assert (cafe.total(), cafe.ordered(item), created_at(cafe, order_id)) == (before, 2, moment)
+
+
+def test_a_forgotten_customer_is_in_neither_store_and_no_later_message_brings_the_name_back(
+    cafe: System, operator: Operator, new_id: NewId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "LONG_POLL", 0)
+    customer, waiting = f"Ada {new_id()}", new_id()
+    order = {"item": "Tea", "quantity": 2, "customer_name": customer}
+    recorded = cafe.post(order | {"phone": "0123"}).json()["orderId"]
+    eventually(lambda: cafe.is_recorded(recorded) and cafe.depth() == 0)
+    undelivered(cafe, json.dumps(order | {"orderId": waiting}))
+    before = cafe.total()
+
+    done = json_of(operator("forget", customer, "--yes", "--json"))
+
+    assert (done["erased"], done["dead_letters_sent"], done["failed"]) == (1, 1, [])
+    for order_id in (recorded, waiting):
+        cafe.publish(json.dumps(order | {"orderId": order_id}))
+    eventually(lambda: cafe.is_recorded(waiting) and cafe.depth() == 0)
+    query = "SELECT customer_name, attributes FROM orders WHERE order_id IN (%s, %s)"
+    assert cafe.rows(query, recorded, waiting) == [("", None), ("", None)]
+    for order_id in (recorded, waiting):
+        item = cafe.item("orders_table", orderId=order_id)
+        assert item is not None
+        assert item.keys().isdisjoint({"customer_name", "phone"})
+    assert cafe.total() == before + 1
 
 
 def test_a_deleted_row_is_restored_from_dynamodb_and_counted_once(

@@ -1,0 +1,153 @@
+"""`cafe forget`: erase personal data."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.commands.dlq.options import OUTPUTS
+from cli.errors import OperationError, SetUpError
+from cli.forget import Kind
+from cli.options import SentenceGroup, Target, Yes, stack_command, text
+from cli.plurals import orders
+from cli.progress import counting, waiting
+from cli.terminal import confirm, failed, note, plain, print_json, stopped
+
+if TYPE_CHECKING:
+    import threading
+
+    from cli.dlq.dead_letters import DeadLetters
+    from cli.forget.backups import Backup
+    from cli.forget.plan import Done, Plan
+
+app = typer.Typer(cls=SentenceGroup)
+
+
+def _name(value: str) -> str:
+    found = text(value) or ""
+    if not found.strip():
+        raise typer.BadParameter("It must be a customer's name, an order's id, or a user's address or id.")
+    return found
+
+
+@stack_command(
+    app,
+    "forget",
+    'cafe forget "Ada Lovelace" --stack prod',
+    "cafe forget O1234 --dry-run",
+    "cafe forget bo@example.com --as staff",
+)
+def forget_command(
+    target: Target,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="CUSTOMER|ORDER|USER",
+            callback=_name,
+            help="A customer's whole name, an order's id, or a user's e-mail address or id.",
+            show_default=False,
+        ),
+    ],
+    kind: Annotated[
+        Kind | None,
+        typer.Option("--as", help="What it is, if it could be several.", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be erased.")] = False,
+    yes: Yes = False,
+) -> None:
+    """Erase a customer's or an order's name, its further fields, and who moved it and why.
+
+    It erases in both stores and in the dead letters, and all counts stay. The name must be exact. The ids of
+    erased orders are kept, so that no replay, restore or late duplicate brings a name back. A user of the
+    kitchen is erased from the orders' histories. The backups that still have the data are listed, with their
+    lifetimes.
+
+    After Ctrl-C or a failure, the same command continues. Exit code 1: nothing was found, or not everything
+    could be erased.
+    """
+    from cli.forget import plan, render
+    from cli.stopping import stopping
+
+    with stopping() as stop, waiting("Searching"):
+        found = list(plan.plans(target, _letters(target, stop), name, kind, stop))
+    chosen = _choose(found, kind)
+    backups = _backups(target, chosen)
+    for sentence in render.preview(chosen, _in_queue(target), backups):
+        target.say(sentence)
+    done = None
+    if not dry_run:
+        if chosen.has_work:
+            confirm(render.question(chosen, target.name), yes=yes)
+        with stopping() as stop, counting("Erased", chosen.found.orders) as advance:
+            done = plan.carry_out(target, _letters(target, stop), chosen, stop, advance)
+    if target.as_json:
+        document = {"stack": target.name, "dry_run": dry_run} | chosen.document()
+        document |= done.document() if done else {}
+        print_json(document | {"backups": [each.document() for each in backups]})
+    if done:
+        _end(target, chosen, done)
+
+
+def _letters(target: Target, stop: "threading.Event") -> "dict[str, DeadLetters]":
+    from cli.dlq.dead_letters import DeadLetters
+
+    sqs, worker = target.clients.sqs, target.output("queue_url")
+    return {
+        queue.value: DeadLetters(sqs=sqs, url=target.output(output), target_url=worker, stop=stop)
+        for queue, output in OUTPUTS.items()
+    }
+
+
+def _choose(found: "list[Plan]", kind: Kind | None) -> "Plan":
+    """Return the only plan that is not empty; an order's id may be of one that is not recorded yet."""
+    from cli.forget import render
+
+    chosen = found if kind is Kind.ORDER else [each for each in found if not each.is_empty]
+    if len(chosen) == 1:
+        return chosen[0]
+    if chosen:
+        kinds = " and ".join(f"`--as {each.subject.kind}` ({orders(each.found.orders)})" for each in chosen)
+        raise SetUpError(f"Nothing was erased, because it could be {kinds}: choose one.")
+    _note_all(map(render.unclear, sorted({name for each in found for name in each.unclear})))
+    raise OperationError(
+        "Nothing was erased: no order and no dead letter has exactly this name or id. If an order with this "
+        "id is still in the queue, `--as order` keeps the id, so that the order arrives without a name."
+    )
+
+
+def _backups(target: Target, chosen: "Plan") -> "list[Backup]":
+    from cli.forget.backups import Period, holding
+
+    if not chosen.found.orders:
+        return []
+    period = Period.of(chosen.found.first, chosen.found.last)
+    with waiting("Listing backups"):
+        return list(holding(target, chosen.subject.kind, period, datetime.now(UTC)))
+
+
+def _in_queue(target: Target) -> int:
+    from cli import aws, queues
+
+    with aws.translated_errors():
+        return queues.depth(target.clients.sqs, target.output("queue_url")).total
+
+
+def _end(target: Target, chosen: "Plan", done: "Done") -> None:
+    """Print what was erased, and end with the exit code for it."""
+    from cli.forget import render
+
+    if done.stores.interrupted:
+        raise stopped(f"Stopped: {render.erased(chosen, done)} The same command erases the rest.")
+    if done.stores.orders or not (done.deleted or done.sent):
+        target.say(render.erased(chosen, done))
+    if done.deleted or done.sent:
+        target.say(f"Dead letters: {done.deleted} deleted, {done.sent} sent to the worker without the name.")
+    _note_all(done.problems)
+    if done.problems:
+        raise failed("Not everything was erased: the same command continues.")
+
+
+def _note_all(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        note(plain(sentence), style="yellow")

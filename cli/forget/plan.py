@@ -1,0 +1,184 @@
+"""Plan what to erase of a subject, and erase it: in the stores first, then in dead letters."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from cli.dlq import states
+from cli.dlq.dead_letters import DeadLetters
+from cli.errors import OperationError
+from cli.forget import Kind
+from cli.forget.eraser import Erased, Eraser, Found, Subject
+from cli.forget.letters import Matching, matching
+from cli.plurals import counted, orders
+from cli.queues import LONG_HOLD
+from cli.users import Users
+from orders.states import RESTORED
+from orders.times import iso
+
+if TYPE_CHECKING:
+    from cli.options import Target
+
+ORDER_ID = re.compile(r"[!-~]{1,64}")
+RESERVED = {RESTORED, "erased"}  # actors that stand for no person
+
+
+@dataclass(kw_only=True)
+class Plan:
+    """Data of a subject that is to be erased."""
+
+    subject: Subject
+    found: Found
+    letters: dict[str, Matching]  # by queue
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether neither a store nor a dead letter has it."""
+        return not (self.found.orders or self.found.already_erased or self.letter_count)
+
+    @property
+    def is_unrecorded(self) -> bool:
+        """Return whether it is the id of an order that is not recorded yet."""
+        recorded = self.found.orders or self.found.already_erased
+        return self.subject.kind is Kind.ORDER and not recorded
+
+    @property
+    def has_work(self) -> bool:
+        """Return whether something is to be erased or kept; a repetition only checks that it is."""
+        return bool(self.found.orders or self.letter_count or self.is_unrecorded)
+
+    @property
+    def letter_count(self) -> int:
+        """Number of dead letters to delete or to send."""
+        return sum(each.count for each in self.letters.values())
+
+    @property
+    def unclear(self) -> list[str]:
+        """Ids of messages that a person has to look at."""
+        return [name for each in self.letters.values() for name in each.unclear]
+
+    @property
+    def held_by_others(self) -> int:
+        """Number of messages that could not be searched."""
+        return sum(each.held_by_others for each in self.letters.values())
+
+    def document(self) -> dict[str, Any]:
+        """Return the plan without the name, for programs."""
+        return {
+            "as": self.subject.kind.value,
+            "orders": self.found.orders,
+            "already_erased": self.found.already_erased,
+            "first": iso(self.found.first),
+            "last": iso(self.found.last),
+            "fields": self.found.fields.model_dump(),
+            "dead_letters": self.letter_count,
+            "unclear_dead_letters": self.unclear,
+            "dead_letters_not_searched": self.held_by_others,
+        }
+
+
+@dataclass(kw_only=True)
+class Done:
+    """Result of carrying out a plan."""
+
+    stores: Erased
+    deleted: int = 0
+    sent: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        """Return the result, for programs."""
+        return {
+            "erased": self.stores.orders,
+            "failed": self.stores.failed,
+            "dead_letters_deleted": self.deleted,
+            "dead_letters_sent": self.sent,
+            "interrupted": self.stores.interrupted,
+            **({"error": " ".join(self.problems)} if self.problems else {}),
+        }
+
+
+def plans(
+    target: Target, queues: Mapping[str, DeadLetters], name: str, kind: Kind | None, stop: threading.Event
+) -> Iterator[Plan]:
+    """Yield what is to be erased of a name as one kind, or as each that it can be."""
+    eraser = Eraser.of(target.stack, target.clients)
+    recorded = partial(states.recorded, target.stack, target.clients)
+    listings = {queue: letters.listed(None, hold=LONG_HOLD) for queue, letters in queues.items()}
+    for subject in _subjects(target, name, kind):
+        yield Plan(
+            subject=subject,
+            found=eraser.find(subject, stop),
+            letters={queue: matching(each, subject, recorded) for queue, each in listings.items()},
+        )
+
+
+def carry_out(
+    target: Target,
+    queues: Mapping[str, DeadLetters],
+    plan: Plan,
+    stop: threading.Event,
+    advance: Callable[[int], object],
+) -> Done:
+    """Erase until nothing is left, something fails or Ctrl-C is typed; a new plan continues."""
+    eraser = Eraser.of(target.stack, target.clients)
+    done = Done(stores=eraser.erase(plan.subject, stop, advance))
+    # The ids of orders that are not recorded yet are kept, so that no other copy brings the name back.
+    for order_id in sorted({name for each in plan.letters.values() for name in each.order_ids}):
+        if done.stores.is_complete:
+            kept = eraser.erase(Subject(kind=Kind.ORDER, values=(order_id,)), stop)
+            done.stores.problem, done.stores.interrupted = kept.problem, kept.interrupted
+    done.problems += [done.stores.problem] if done.stores.problem else []
+    if failed := done.stores.failed:
+        done.problems.append(
+            f"{orders(len(failed))} not erased in DynamoDB, such as {failed[0]}: they kept changing."
+        )
+    if done.stores.is_complete:
+        for queue, each in plan.letters.items():
+            _clean(queues[queue], each, done)
+    return done
+
+
+def _clean(letters: DeadLetters, matching: Matching, done: Done) -> None:
+    """Delete the messages of recorded orders, and send the others without personal data."""
+    missed = matching.count
+    try:
+        if matching.recorded:
+            purged = letters.purge(matching.recorded)
+            done.deleted += purged.deleted
+            done.problems += purged.failures.values()
+            missed -= purged.deleted + len(purged.failures)
+        if matching.bodies:
+            moved = letters.rewrite(matching.bodies)
+            done.sent += moved.sent
+            done.problems += [*moved.failures.values(), *moved.undeleted.values()]
+            missed -= moved.sent + len(moved.failures)
+    except OperationError as error:
+        done.problems.append(str(error))
+        return
+    if letters.stop.is_set():
+        done.stores.interrupted = True
+    elif missed:
+        done.problems.append(
+            f"{counted(missed, 'dead letter')} no longer found: another receiver holds them."
+        )
+
+
+def _subjects(target: Target, name: str, kind: Kind | None) -> Iterator[Subject]:
+    if kind in {None, Kind.CUSTOMER}:
+        yield Subject(kind=Kind.CUSTOMER, values=(name,))
+    if kind is Kind.ORDER or (kind is None and ORDER_ID.fullmatch(name)):
+        yield Subject(kind=Kind.ORDER, values=(name,))
+    if kind in {None, Kind.STAFF} and name not in RESERVED:
+        yield Subject(kind=Kind.STAFF, values=_actors(target, name))
+
+
+def _actors(target: Target, name: str) -> tuple[str, ...]:
+    """Return the names in histories: the name itself, and for an e-mail address the account's."""
+    users = Users(target.stack, target.clients).all() if "@" in name else []
+    return name, *(user.name for user in users if user.email.lower() == name.lower() and user.name != name)
