@@ -31,6 +31,10 @@ class RefusedError(OperationError):
     """The request was refused, and would be refused again."""
 
 
+class NotRecordedError(RefusedError):
+    """The database has no such order."""
+
+
 class Change(BaseModel):
     """A change of an order's state."""
 
@@ -99,13 +103,15 @@ class Kitchen(Function):
         """Read the orders on the kitchen's screen."""
         return self._parsed(self._call("GET", "/kitchen"), Board)
 
+    def id_of(self, reference: str) -> str:
+        """Return the id of the order with a pickup number that the screen shows, or else the text itself."""
+        number = reference.upper()
+        listed = self.board().listed if NUMBER.fullmatch(number) else []
+        return next((order.order_id for order in listed if order.number == number), reference)
+
     def find(self, reference: str) -> Order:
         """Read an order by its pickup number, if the screen shows it, or by its id."""
-        if NUMBER.fullmatch(reference.upper()):
-            for order in self.board().listed:
-                if order.number == reference.upper():
-                    return self.order(order.order_id)
-        return self.order(reference)
+        return self.order(self.id_of(reference))
 
     def order(self, order_id: str) -> Order:
         """Read an order with its history."""
@@ -142,7 +148,7 @@ class Kitchen(Function):
             return document
         message = document.get("message") if isinstance(document, dict) else None
         if message and status == HTTPStatus.NOT_FOUND:
-            message = f"{order_id}: {message}"
+            raise NotRecordedError(f"{order_id}: {message}")
         sentence = str(message or f"{self.name} returned {status}.")
         if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
             raise RefusedError(sentence)

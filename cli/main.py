@@ -21,6 +21,8 @@ SINGLE = (
     "status",
     "verify",
     "doctor",
+    "trace",
+    "logs",
     "reconcile",
     "replay",
     "forget",

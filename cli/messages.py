@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.terminal import HARMFUL_CATEGORIES, JOINERS
 from orders.exact_json import NumberText, encode
-from orders.message import Envelope, decode, decode_twice, parse_record, time_of, unwrap
+from orders.message import Envelope, decode, decode_twice, own_id, parse_record, time_of, unwrap
 from orders.order import ORDER_ID, InvalidOrderError, Order, OrderFields
 from orders.times import OrderTime, iso
 
@@ -112,9 +112,12 @@ class Message:
     @property
     def own_id(self) -> str | None:
         """The publisher's `orderId`, if it is valid."""
-        fields = _object(self.text)
-        order_id = fields.get("orderId") if fields else None
-        return order_id if isinstance(order_id, str) and ORDER_ID.fullmatch(order_id) else None
+        return own_id(self.text)
+
+    def is_about(self, identity: str) -> bool:
+        """Return whether this is its id, or that of its order, valid or not."""
+        claimed = (_object(self.text) or {}).get("orderId")
+        return identity in (self.message_id, self.identity, getattr(claimed, "text", claimed))
 
     @property
     def identity(self) -> str:

@@ -69,6 +69,17 @@ def parse_time(text: str, option: str) -> datetime:
         ) from None
 
 
+def parse_since(text: str, option: str) -> datetime:
+    """Parse an option's time, or how long ago it was; return it in UTC."""
+    try:
+        return times.parse_since(text)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            f"{text!r} is neither a time such as 2026-11-22T14:00Z nor how long ago, such as 15m, 1h or 2d.",
+            param_hint=option,
+        ) from None
+
+
 StackName = Annotated[
     str,
     typer.Option("--stack", help="`local`, or a stack of this Pulumi project.", show_default=True),

@@ -1,5 +1,6 @@
 """Times and durations, as people read and type them."""
 
+import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -37,6 +38,13 @@ def parse_utc(text: object) -> datetime | None:
         return parse_local(str(found if found.tzinfo else found.replace(tzinfo=UTC)))
     except ValueError:
         return None
+
+
+def parse_since(text: str) -> datetime:
+    """Parse a time, or how long ago it was, such as `90s`, `15m`, `1h` or `2d`; return it in UTC."""
+    if ago := re.fullmatch(r"([0-9]{1,6}) ?(s|m|min|h|d)", text.strip(), re.ASCII):
+        return datetime.now(UTC) - timedelta(seconds=int(ago[1]) * (dict(UNITS) | {"m": 60})[ago[2]])
+    return parse_local(text)
 
 
 def local_time(moment: datetime) -> str:

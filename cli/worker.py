@@ -44,5 +44,11 @@ def switch(functions: "LambdaClient", mapping: str, wanted: str) -> None:
             time.sleep(0.5)
 
 
+def is_paused(functions: "LambdaClient", mapping: str) -> bool:
+    """Return whether the worker is paused."""
+    with aws.translated_errors():
+        return _state(functions, mapping) in {DISABLED, "Disabling"}
+
+
 def _state(functions: "LambdaClient", mapping: str) -> str:
     return str(functions.get_event_source_mapping(UUID=mapping)["State"])

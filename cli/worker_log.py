@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cli import aws
+from cli.logs import parse
 from orders.order import ERASED, Order
 
 if TYPE_CHECKING:
@@ -113,11 +113,7 @@ def _pages(logs: CloudWatchLogsClient, group: str, since: datetime, text: str) -
 
 def _line(event: Any) -> dict[str, Any]:
     """Return the JSON object of a line, an empty one for any other line."""
-    try:
-        line = json.loads(event.get("message", ""))
-    except ValueError:
-        return {}
-    return line if isinstance(line, dict) else {}
+    return parse(event.get("message", ""))
 
 
 def _failure(event: Any) -> Failure | None:

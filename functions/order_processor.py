@@ -64,7 +64,9 @@ def handler(event: dict[str, Any], context: Any) -> BatchResponse:
         if message.message_id in failed:
             failure_log.failed(message, failed[message.message_id])
         else:
-            line = {"orderId": message.order.order_id, "messageId": message.message_id}
+            line: dict[str, object] = {"orderId": message.order.order_id, "messageId": message.message_id}
+            if (receive := failure_log.receives[message.message_id]) > 1:
+                line["receive"] = receive
             if message.order.ignored_time:
                 line["ignoredTime"] = message.order.ignored_time
             processed.append(line)

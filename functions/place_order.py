@@ -9,6 +9,7 @@ import environment
 from http_responses import HttpResponse, body_text, has_secret, header, response
 from log import log
 from orders.failures import StoreUnavailableError
+from orders.message import own_id
 from orders.order import InvalidOrderError
 from orders.request import KeyReusedError, OrderRequest, TooLargeError, parse
 from orders.tokens import sign
@@ -37,22 +38,31 @@ def tracking_keys() -> TrackingKeys:
 
 def handler(event: dict[str, Any], context: object) -> HttpResponse:
     """Accept an order with `202`, or refuse it with a `4xx` that names each wrong field."""
-    order_id = None
+    order_id, body = None, ""
     try:
-        order = parse(_body(event), header(event, "idempotency-key"), with_api_key=_has_api_key(event))
+        body = _body(event)
+        order = parse(body, header(event, "idempotency-key"), with_api_key=_has_api_key(event))
         order_id = order.identify(keys)
         topic().publish(order.message(order_id))
     except TooLargeError as error:
         return response(413, {"message": str(error)})
     except InvalidOrderError as error:
+        _log_refused(event, body, error)
         return response(400, {"message": str(error), "errors": error.errors})
     except KeyReusedError as error:
+        _log_refused(event, body, error)
         return response(422, {"message": str(error)})
     except StoreUnavailableError as error:
         log("ERROR", "Order not published", orderId=order_id, reason=str(error))
         return response(503, {"message": "Ordering is temporarily unavailable; please send the order again."})
     log("INFO", "Order accepted", orderId=order_id)
     return response(202, {"orderId": order_id, "message": "Order accepted", **_tracking(order, order_id)})
+
+
+def _log_refused(event: dict[str, Any], body: str, error: ValueError) -> None:
+    """Log an order that a caller with the API key gave an id; a stranger's request writes nothing."""
+    if _has_api_key(event) and (order_id := own_id(body)):
+        log("WARNING", "Order refused", orderId=order_id, reason=str(error))
 
 
 def _tracking(order: OrderRequest, order_id: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
@@ -39,6 +39,7 @@ class SharedResources:
     access: Access
     tracking: TrackingKeys
     backup: Backup
+    functions: list[Function] = field(default_factory=list)  # filled as they are created
 
     @property
     def read_login(self) -> iam.Statement:
@@ -97,7 +98,7 @@ class SharedResources:
     ) -> Function:
         """Create a function; one that uses the database gets RDS's certificate and runs in the VPC."""
         certificate = archives.database_certificate(self.region) if uses_database else {}
-        return Function(
+        created = Function(
             name,
             FunctionArgs(
                 handler=handler,
@@ -112,6 +113,8 @@ class SharedResources:
                 after=after,
             ),
         )
+        self.functions.append(created)
+        return created
 
 
 def place_order(shared: SharedResources, api: Api, page: Page) -> Function:

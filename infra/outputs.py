@@ -55,6 +55,10 @@ def export(
         "orders_table": tables.orders.name,
         "menu_table": tables.menu.name,
         "metrics_table": tables.metrics.name,
+        # By the functions' names
+        "log_groups": pulumi.Output.json_dumps(
+            {each.pulumi_resource_name: each.log_group.name for each in shared.functions}
+        ),
         "worker_log_group": worker.log_group.name,
         "worker_mapping": mapping.uuid,
         "reconcile_function": reconciler.function.name,

@@ -101,10 +101,7 @@ class Context:
     @property
     def worker_log_command(self) -> str:
         """The command that shows why orders failed."""
-        if self.stack.name == LOCAL:
-            return "cafe dlq list"
-        group = self.stack.output("worker_log_group")
-        return f"aws logs tail {group} --since 15m --region {self.stack.region}"
+        return self.command("logs OrderProcessor --since 15m")
 
     def next_for_store(self, reason: str) -> str:
         """Return the command for a store that refused an order."""

@@ -29,6 +29,8 @@ class Rejected:
 
     message_id: str
     reason: Refused
+    order_id: str | None = None
+    """Its valid `orderId`, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def parse_batch(records: Iterable[Mapping[str, Any]]) -> tuple[list[Received], l
         try:
             received.append(read_record(record))
         except InvalidOrderError as error:
-            rejected.append(Rejected(message_id, Refused(error)))
+            rejected.append(Rejected(message_id, Refused(error), _own_id_of(record)))
         # A defect that one message exposes must not fail the others.
         except Exception as error:  # noqa: BLE001
             rejected.append(Rejected(message_id, Defect(location_of(error))))
@@ -117,6 +119,23 @@ def decode_twice(text: object, number: Callable[[str], object] = exact) -> objec
     """Decode JSON, or the JSON in a JSON string; return a value that is not text unchanged."""
     message = decode(text, number) if isinstance(text, str) else text
     return decode(message, number) if isinstance(message, str) else message
+
+
+def own_id(text: object) -> str | None:
+    """Return the valid `orderId` in a publisher's text, whatever else is wrong in it; None without one."""
+    try:
+        fields = decode_twice(text)
+    except InvalidOrderError:
+        return None
+    order_id = fields.get("orderId") if isinstance(fields, dict) else None
+    return order_id if isinstance(order_id, str) and ORDER_ID.fullmatch(order_id) else None
+
+
+def _own_id_of(record: Mapping[str, Any]) -> str | None:
+    try:
+        return own_id(unwrap(record["body"])[1])
+    except InvalidOrderError:
+        return None
 
 
 def _identity(record: Mapping[str, Any], envelope: Envelope | None) -> str:

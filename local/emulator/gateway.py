@@ -344,6 +344,7 @@ def main() -> None:
     patches = _sibling("patches")
     patches.keep_groups(importlib.import_module("ministack.services.cognito"))
     patches.start_without_botocore(importlib.import_module("ministack.core.lambda_runtime"))
+    patches.identify_lines(importlib.import_module("ministack.services.cloudwatch_logs"))
     patches.limit_processes(importlib.import_module("ministack.services.lambda_svc"))
     ministack.app = Gateway(_sibling("decoding").decoding(ministack.app), Path.cwd() / SERVED_FILE)
     # All modules loaded so far stay, and services that are loaded later produce little garbage.

@@ -22,6 +22,10 @@ from tests.moto_state import make_or_copy
 
 REGION = "eu-central-1"
 BUCKET = "orders-backup-dev-0a1b2c3"
+LOG_GROUPS = {
+    name: f"/cafe/dev/{name}"
+    for name in ("PlaceOrder", "OrderProcessor", "ReconcileOrders", "StaffOrders", "BackupOrders")
+}
 CONFIG = """export const settings = {"apiBase": "/prod", "timeZone": "UTC", "locale": "en-US",
 "access": "public", "signIn": null, "staffSignIn": null, "warnMinutes": 3, "overdueMinutes": 6,
 "ordersApiKey": false, "version": "1"};
@@ -259,9 +263,9 @@ class FakeAws:
             self.events.put_rule(Name=rule, ScheduleExpression="rate(1 minute)")
             arn = topic.replace(":sns:", ":lambda:").replace("OrderTopic", "function:ReconcileOrders")
             self.events.put_targets(Rule=rule, Targets=[{"Id": rule, "Arn": arn}])
-        self.logs.create_log_group(logGroupName="/cafe/dev/OrderProcessor")
-        self.logs.create_log_group(logGroupName="/cafe/dev/BackupOrders")
-        self.logs.create_log_stream(logGroupName="/cafe/dev/OrderProcessor", logStreamName="1")
+        for group in LOG_GROUPS.values():
+            self.logs.create_log_group(logGroupName=group)
+            self.logs.create_log_stream(logGroupName=group, logStreamName="1")
         return queue_url, dead_letter_queue_url, undelivered_url, subscription
 
     def outputs(self) -> dict[str, str]:
@@ -275,14 +279,15 @@ class FakeAws:
             "migrate_function": "MigrateDatabase-dev",
             "backup_function": "BackupOrders-dev",
             "erase_function": "EraseOrders-dev",
-            "backup_log_group": "/cafe/dev/BackupOrders",
+            "backup_log_group": LOG_GROUPS["BackupOrders"],
             "backup_bucket": BUCKET,
             "staff_function": "StaffOrders-dev",
             "waiting_alarm_minutes": "0",
             "orders_table": "Orders-dev",
             "menu_table": "CafeMenu-dev",
             "metrics_table": "CafeOrderMetrics-dev",
-            "worker_log_group": "/cafe/dev/OrderProcessor",
+            "log_groups": json.dumps(LOG_GROUPS),
+            "worker_log_group": LOG_GROUPS["OrderProcessor"],
             "database_identifier": "cafe-db-dev-1234567",
             "deployed_settings": json.dumps(self.deployed),
         }
@@ -353,12 +358,13 @@ class FakeAws:
             ExpressionAttributeValues={":n": {"N": str(number)}},
         )
 
-    def log(self, line: Mapping[str, object], ago: float = 0) -> None:
-        """Write a line to the worker's log, with a time so many seconds ago."""
+    def log(self, line: Mapping[str, object] | str, ago: float = 0, function: str = "OrderProcessor") -> None:
+        """Write a line to a function's log, with a time so many seconds ago."""
+        message = line if isinstance(line, str) else json.dumps(line)
         self.logs.put_log_events(
-            logGroupName="/cafe/dev/OrderProcessor",
+            logGroupName=LOG_GROUPS[function],
             logStreamName="1",
-            logEvents=[{"timestamp": int((time.time() - ago) * 1000), "message": json.dumps(line)}],
+            logEvents=[{"timestamp": int((time.time() - ago) * 1000), "message": message}],
         )
 
     def _show(self, order_id: str, order: Any) -> None:

@@ -29,7 +29,7 @@ from tests.docs import markdown
 INCOMPLETE = {"MissingParameter", "NoArgsIsHelpError"}  # exceptions of Typer, which exports none of them
 VALUES = {"ID": "8f14e45f", "NEW": "17.2026-11-22"}  # of placeholders
 # Commands that the AWS CLI adds to the operations of services, and options of every command.
-AWS_OWN = {("s3", "ls"), ("s3", "cp"), ("logs", "tail")}
+AWS_OWN = {("s3", "ls"), ("s3", "cp")}
 AWS_OPTIONS = {"--endpoint-url", "--query", "--region"}
 MAKEFILE = markdown.text("Makefile")
 TARGETS = re.findall(r"^(\w+):", MAKEFILE, re.MULTILINE)

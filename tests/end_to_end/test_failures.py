@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from local import clients
 from tests import openapi
-from tests.end_to_end.operations import NewId, database_outage, reconcile, wait_for_log
+from tests.end_to_end.operations import NewId, Operator, database_outage, reconcile, wait_for_log
 from tests.system import System
 from tests.waiting import eventually
 
@@ -33,7 +33,7 @@ def test_a_database_outage_degrades_the_status_and_loses_no_order(cafe: System, 
 
 
 def test_orders_dead_lettered_by_an_outage_are_counted_apart_from_malformed_ones_and_recovered(
-    cafe: System, new_id: NewId
+    cafe: System, new_id: NewId, operator: Operator
 ) -> None:
     order_id, dead_letters = new_id(), cafe.outputs["dead_letter_queue_url"]
     cafe.send(f"poison {order_id}")
@@ -47,8 +47,20 @@ def test_orders_dead_lettered_by_an_outage_are_counted_apart_from_malformed_ones
         split = cafe.status()["sync"]["dead_letters"]
         assert split["waiting"] >= 1
         assert split["rejected"] >= 1
+        stopped = eventually(lambda: found if (found := trace(operator, order_id))["dead_letters"] else None)
+        assert stopped["sentence"].startswith(
+            "It stopped in OrderDLQ. The order could not be recorded: MySQL"
+        )
+        assert "MySQL" in stopped["unchecked"]
     eventually(lambda: reconcile(cafe)["waiting"] == 0 and cafe.is_recorded(order_id))
+    assert trace(operator, order_id)["outcome"] == "shown"
     purge(cafe, dead_letters, f"poison {order_id}")
+
+
+def trace(operator: Operator, order_id: str) -> dict[str, Any]:
+    """Return the path of an order."""
+    found: dict[str, Any] = json.loads(operator("trace", order_id, "--json").stdout)
+    return found
 
 
 def purge(cafe: System, url: str, body: str) -> None:

@@ -28,6 +28,18 @@ def undelivered(cafe: System, body: str) -> str:
     return dead_letter(cafe, body, "subscription_dead_letter_queue_url")
 
 
+def test_the_path_of_an_order_by_http_is_traced_through_every_hop(cafe: System, operator: Operator) -> None:
+    order_id = cafe.post({"item": "Tea", "quantity": 1}).json()["orderId"]
+
+    def is_complete() -> bool:
+        hops = json.loads(operator("trace", order_id, "--json").stdout)["hops"]
+        return {hop["reached"] for hop in hops} == {"yes"}
+
+    eventually(is_complete)
+    lines = [json.loads(line) for line in operator("logs", "--order", order_id, "--json").stdout.splitlines()]
+    assert [line["line"]["message"] for line in lines] == ["Order accepted", "Order processed successfully"]
+
+
 def test_an_edited_dead_letter_is_recorded_with_its_original_id_and_time(
     cafe: System, operator: Operator, new_id: NewId, tmp_path: Path
 ) -> None:

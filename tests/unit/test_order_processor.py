@@ -195,3 +195,17 @@ def test_a_batch_counts_each_conflicting_order_once_and_separately_from_failed_o
 
 def test_a_recorded_order_is_not_counted_as_a_failure(counted: Any) -> None:
     assert counted([receive("m1", order("fine"))]) == {}
+
+
+def test_a_line_has_the_number_of_its_receive_unless_all_went_well_at_the_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(order_processor, "ledger", lambda: LedgerStandIn({"o3": "MySQL error 2003"}))
+    bodies = [order("o1"), order("o2"), order("o3"), '{"orderId": "o4"}']
+    receives = [
+        receive(f"m{n}", body, count)
+        for n, (body, count) in enumerate(zip(bodies, (1, 2, 1, 3), strict=True))
+    ]
+    order_processor.handler({"Records": receives}, Context())
+    logged = {line["orderId"]: line.get("receive") for line in log_lines(capsys)}
+    assert logged == {"o1": None, "o2": 2, "o3": 1, "o4": 3}

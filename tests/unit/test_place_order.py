@@ -236,3 +236,19 @@ def test_a_body_that_is_not_a_valid_order_is_a_bad_request(post: Post, body: str
 
 def test_a_body_that_is_too_large_is_refused_with_413(post: Post) -> None:
     assert post("x" * 4097)[0] == 413
+
+
+@pytest.mark.parametrize(("api_key", "ids"), [(API_KEY, ["O1"]), ("guessed", [])])
+def test_a_refused_order_is_logged_if_the_caller_may_choose_its_id(
+    post: Post,
+    api_key: str,
+    ids: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("ORDERS_API_KEY_SHA256", hashlib.sha256(API_KEY.encode()).hexdigest())
+    own = '{"orderId": "O1", "item": "Tea", "quantity": 0, "customer_name": "Ann"}'
+    assert post(own, X_Api_Key=api_key)[0] == 400
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["orderId"] for line in lines if line["message"] == "Order refused"] == ids
+    assert "Ann" not in json.dumps(lines)

@@ -184,6 +184,21 @@ def test_an_invalid_message_does_not_affect_the_others() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("body", "order_id"),
+    [
+        ('{"orderId": "O-1", "item": "Tea", "quantity": 0}', "O-1"),
+        ('{"Type": "Notification", "Message": "{\\"orderId\\": \\"O-1\\"}"}', "O-1"),
+        ('{"orderId": "two words", "item": "Tea", "quantity": 1}', None),
+        ('{"Type": "Notification", "Message": "poison"}', None),
+        ("poison", None),
+    ],
+)
+def test_a_rejected_message_keeps_a_valid_order_id(body: str, order_id: str | None) -> None:
+    _, (rejected,) = parse_batch([record(body)])
+    assert rejected.order_id == order_id
+
+
 def test_decoding_accepts_only_valid_json() -> None:
     assert decode('{"a": 1}') == {"a": 1}
     with pytest.raises(InvalidOrderError):

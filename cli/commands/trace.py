@@ -1,0 +1,122 @@
+"""`cafe trace`: the path of one order."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from cli.commands.logs import rendered
+from cli.commands.orders import Reference
+from cli.kitchen import Kitchen
+from cli.options import SentenceGroup, Target, parse_since, stack_command
+from cli.progress import waiting
+from cli.stopping import stopping
+from cli.terminal import note, out, plain, print_json, say, stopped
+from cli.times import local_time
+from cli.trace.path import Hop, Outcome, Path
+from cli.trace.sources import Sources, gather
+
+app = typer.Typer(cls=SentenceGroup)
+
+SIGNS = {"yes": ("✓", None), "no": ("✗", "red"), "unknown": ("?", "yellow"), "unseen": ("-", None)}
+MOST_LINES = 20  # that are printed; --json has all
+
+
+@stack_command(
+    app,
+    "trace",
+    "cafe trace O1234",
+    "cafe trace K42",
+    "cafe trace O1234 --since 2026-11-22T09:00 --until 2026-11-22T12:00 --stack prod",
+)
+def trace_command(
+    target: Target,
+    reference: Reference,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="Start of the log to read: how long ago, or a time; default: the order's time.",
+            show_default=False,
+        ),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(help="End of the log to read; default: a day later.", show_default=False),
+    ] = None,
+) -> None:
+    """Show the path of an order: accepted, published, received, recorded and shown, or where it stopped.
+
+    It reads both stores, the dead-letter queues, whose messages stay, and the functions' log lines, by
+    default of the day from the order's time, or else of the last day. AWS charges nothing for the log.
+    Exit code 1: the order is not recorded and shown, or that could not be checked.
+    """
+    start, end = (
+        parse_since(given, name) if given else None
+        for given, name in ((since, "--since"), (until, "--until"))
+    )
+    if start and end and start >= end:
+        raise typer.BadParameter("It must be before --until.", param_hint="--since")
+    with stopping() as stop, waiting("Reading stores, queues and logs"):
+        order_id = Kitchen.of(target.stack, target.clients).id_of(reference)
+        found = gather(target.stack, target.clients, order_id, stop, start, end)
+    if stop.is_set():
+        raise stopped("Stopped: all messages are visible again.")
+    path = Path(found)
+    outcome, sentence = path.verdict()
+    if target.as_json:
+        print_json(_document(found, path.hops(), outcome, sentence))
+    else:
+        _print(found, path.hops())
+        say(
+            f"{plain(order_id)}: {plain(sentence)}", style="green" if outcome is Outcome.SHOWN else "bold red"
+        )
+    raise typer.Exit(0 if outcome is Outcome.SHOWN else 1)
+
+
+def _print(found: Sources, hops: list[Hop]) -> None:
+    for hop in hops:
+        sign, style = SIGNS[hop.reached]
+        say(
+            f"{sign} {hop.name:<10} {local_time(hop.at) if hop.at else '':<19}  {plain(hop.detail)}",
+            style=style,
+        )
+    for letter in found.letters:
+        name, sent = letter.message.message_id, local_time(letter.message.sent)
+        say(f"! {letter.queue}: message {name}, sent {sent}: {plain(letter.state.sentence)}", style="yellow")
+    lines = [shown for line in found.lines if (shown := rendered(line))]
+    for shown in lines[-MOST_LINES:]:
+        out.print(shown, soft_wrap=True)
+    for source, reason in found.unchecked.items():
+        note(f"Could not check {source}: {plain(reason)}.", style="yellow")
+
+
+def _document(found: Sources, hops: list[Hop], outcome: Outcome, sentence: str) -> dict[str, object]:
+    return {
+        "order_id": found.order_id,
+        "outcome": outcome,
+        "sentence": sentence,
+        "hops": [
+            {"name": hop.name, "reached": hop.reached, "at": _iso(hop.at), "detail": hop.detail}
+            for hop in hops
+        ],
+        "dead_letters": [
+            {
+                "queue": letter.queue,
+                "message_id": letter.message.message_id,
+                "sent_at": _iso(letter.message.sent),
+                "state": letter.state.kind,
+                "reason": letter.state.reason,
+            }
+            for letter in found.letters
+        ],
+        "since": _iso(found.since),
+        "until": _iso(found.until),
+        "lines": [
+            {"time": _iso(line.at), "function": line.function, "line": line.fields} for line in found.lines
+        ],
+        "unchecked": found.unchecked,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -1,0 +1,134 @@
+"""The functions' log lines in CloudWatch. FilterLogEvents costs nothing, and finds lines within seconds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from cli import aws
+from orders.order import ORDER_ID
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+    from cli.stack import Stack
+
+PAGE = 10_000  # lines in a response, at most
+OVERLAP = timedelta(minutes=2)  # how much later than a newer line an older one may become readable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A line of a function's log."""
+
+    at: datetime
+    function: str
+    text: str
+    key: str
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """The JSON object in it; empty for the lines of Lambda itself."""
+        return parse(self.text)
+
+    @property
+    def message(self) -> str:
+        """The constant text of its kind; empty for the lines of Lambda itself."""
+        return str(self.fields.get("message", ""))
+
+    def is_about(self, identity: str) -> bool:
+        """Return whether it is about an order, or a message, with exactly this id."""
+        return identity in (self.fields.get("orderId"), self.fields.get("messageId"))
+
+
+def parse(text: str) -> dict[str, Any]:
+    """Return the JSON object of a line, an empty one for any other line."""
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def groups(stack: Stack) -> dict[str, str]:
+    """Return the log groups of a stack, by the functions' names."""
+    found: dict[str, str] = json.loads(stack.output("log_groups"))
+    return dict(sorted(found.items()))
+
+
+def read(
+    logs: CloudWatchLogsClient,
+    names: Mapping[str, str],
+    since: datetime,
+    until: datetime | None = None,
+    about: str | None = None,
+) -> list[Line]:
+    """Return the lines of log groups, by the functions' names, sorted by time; raise OperationError.
+
+    With `about` only the lines about an order or a message with that id.
+    """
+    if about is not None and not ORDER_ID.fullmatch(about):
+        return []  # the functions write no other id
+    found: list[Line] = []
+    for function, group in names.items():
+        request: dict[str, Any] = {"logGroupName": group, "startTime": _milliseconds(since)}
+        if until is not None:
+            request["endTime"] = _milliseconds(until)
+        if about is not None:
+            request["filterPattern"] = pattern(about)
+        with aws.translated_errors():
+            found += _lines(logs, function, request)
+    return sorted((line for line in found if about is None or line.is_about(about)), key=attrgetter("at"))
+
+
+def pattern(identity: str) -> str:
+    """Return the filter pattern for lines that contain a valid id, which has no quotes to end the phrase."""
+    return f'"{identity}"'
+
+
+def _lines(logs: CloudWatchLogsClient, function: str, request: dict[str, Any]) -> Iterator[Line]:
+    """Yield the lines that match a request, each once."""
+    seen = set[str]()
+    while True:
+        response: Any = logs.filter_log_events(**request)
+        events = response["events"]
+        for event in events:
+            if event["eventId"] not in seen:
+                seen.add(event["eventId"])
+                at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
+                yield Line(at=at, function=function, text=event["message"].rstrip("\n"), key=event["eventId"])
+        if token := response.get("nextToken"):
+            request["nextToken"] = token
+        elif len(events) < PAGE:
+            return
+        else:  # MiniStack has no tokens
+            request["startTime"] = max(events[-1]["timestamp"], request["startTime"] + 1)
+
+
+class Tail:
+    """Lines since a moment, each once, also those that become readable after later ones."""
+
+    def __init__(
+        self, logs: CloudWatchLogsClient, names: Mapping[str, str], since: datetime, about: str | None
+    ) -> None:
+        self._logs, self._names, self._since, self._about = logs, names, since, about
+        self._seen = set[str]()
+
+    def poll(self) -> list[Line]:
+        """Return the lines that were not returned before; raise OperationError."""
+        found = read(self._logs, self._names, self._since, about=self._about)
+        new = [line for line in found if line.key not in self._seen]
+        if found:
+            # By the time of the lines: this machine's clock may differ from that of AWS.
+            self._since = max(self._since, found[-1].at - OVERLAP)
+        self._seen = {line.key for line in found}
+        return new
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

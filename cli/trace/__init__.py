@@ -1,0 +1,1 @@
+"""The path of one order through the system."""

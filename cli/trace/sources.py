@@ -1,0 +1,168 @@
+"""What the stores, the queues and the functions' logs have of one order."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from cli import aws, logs, queues, times
+from cli.dlq.dead_letters import DeadLetters
+from cli.dlq.states import State, states
+from cli.errors import OperationError
+from cli.kitchen import Kitchen, NotRecordedError, Order
+from cli.plurals import messages
+from cli.worker import is_paused
+from orders.order import ORDER_ID
+from orders.states import EPOCH
+
+if TYPE_CHECKING:
+    from cli.aws import Clients
+    from cli.logs import Line
+    from cli.messages import Message
+    from cli.stack import Stack
+
+MYSQL, DYNAMODB, QUEUE = "MySQL", "DynamoDB", "OrderQueue"
+DEAD_LETTERS, UNDELIVERED = "OrderDLQ", "OrderSubscriptionDLQ"
+QUEUES = {DEAD_LETTERS: "dead_letter_queue_url", UNDELIVERED: "subscription_dead_letter_queue_url"}
+API, WORKER, RECONCILER = "PlaceOrder", "OrderProcessor", "ReconcileOrders"
+FUNCTIONS = (API, WORKER, RECONCILER, "StaffOrders")  # those that write an order's id
+MOST_LETTERS = 1000  # that are read of each queue
+BEFORE, AFTER = timedelta(minutes=10), timedelta(days=1)  # of the order's time: the log that is read
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """The order's state in DynamoDB."""
+
+    state: str | None
+    version: int
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """A message about the order in a dead-letter queue."""
+
+    queue: str
+    message: Message
+    state: State
+
+
+@dataclass(kw_only=True)
+class Sources:
+    """What was found; `unchecked` has the reasons, by source, why a source could not be read."""
+
+    order_id: str
+    row: Order | None = None  # in MySQL
+    item: Item | None = None  # in DynamoDB
+    letters: list[Letter] = field(default_factory=list)
+    since: datetime = EPOCH
+    until: datetime = EPOCH
+    lines: list[Line] = field(default_factory=list)
+    queued: queues.Depth | None = None  # of OrderQueue, if the order is not recorded
+    is_paused: bool = False  # the worker
+    unchecked: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ordered_at(self) -> datetime | None:
+        """The time of the order, if a store or a queue has it."""
+        kept = [found.created_at for found in (self.row, self.item) if found and found.created_at]
+        return next(iter(kept + sorted(letter.message.ordered_at for letter in self.letters)), None)
+
+    @contextmanager
+    def checking(self, source: str) -> Iterator[None]:
+        """Record why a source could not be read."""
+        try:
+            with aws.translated_errors():
+                yield
+        except OperationError as error:
+            self.unchecked[source] = str(error).rstrip(".")
+
+
+def gather(
+    stack: Stack,
+    clients: Clients,
+    order_id: str,
+    stop: threading.Event,
+    since: datetime | None,
+    until: datetime | None,
+) -> Sources:
+    """Read all sources; the log by default for a day from the order's time, or else the last day.
+
+    No source has an order whose id is invalid; its message may be in a dead-letter queue.
+    """
+    found = Sources(order_id=order_id)
+    if ORDER_ID.fullmatch(order_id):
+        with found.checking(MYSQL):
+            found.row = _row(Kitchen.of(stack, clients), order_id)
+        with found.checking(DYNAMODB):
+            found.item = _item(clients, stack.output("orders_table"), order_id)
+    for queue, output in QUEUES.items():
+        with found.checking(queue):
+            letters = DeadLetters(
+                sqs=clients.sqs, url=stack.output(output), target_url=stack.output("queue_url"), stop=stop
+            )
+            _find_letters(stack, clients, letters, queue, found)
+    now, known = datetime.now(UTC), found.ordered_at
+    found.since = since or ((known - BEFORE) if known else now - AFTER)
+    found.until = until or (min(now, known + AFTER) if known else now)
+    identities = [order_id, *(letter.message.message_id for letter in found.letters)]
+    for function, group in logs.groups(stack).items():
+        if function in FUNCTIONS:
+            with found.checking(f"the log of {function}"):
+                found.lines += _lines(clients, function, group, identities, found)
+    found.lines.sort(key=lambda line: line.at)
+    if found.row is None:
+        with found.checking(QUEUE):
+            found.queued = queues.depth(clients.sqs, stack.output("queue_url"))
+            found.is_paused = is_paused(clients.functions, stack.output("worker_mapping"))
+    return found
+
+
+def _row(kitchen: Kitchen, order_id: str) -> Order | None:
+    try:
+        return kitchen.order(order_id)
+    except NotRecordedError:
+        return None
+
+
+def _item(clients: Clients, table: str, order_id: str) -> Item | None:
+    for item in aws.items(
+        clients.dynamodb,
+        table,
+        [{"orderId": {"S": order_id}}],
+        ProjectionExpression="order_state, state_version, created_at",
+    ):
+        return Item(
+            state=item.get("order_state", {}).get("S"),
+            version=int(item.get("state_version", {}).get("N", 0)),
+            created_at=times.parse_utc(item.get("created_at", {}).get("S")),
+        )
+    return None
+
+
+def _find_letters(stack: Stack, clients: Clients, letters: DeadLetters, queue: str, found: Sources) -> None:
+    """Read a dead-letter queue, whose messages stay visible to others."""
+    listing = letters.listed(MOST_LETTERS)
+    about = [message for message in listing.messages if message.is_about(found.order_id)]
+    known = states(stack, clients, about)
+    found.letters += [Letter(queue=queue, message=m, state=known[m.message_id]) for m in about]
+    if listing.held_by_others:
+        found.unchecked[queue] = (
+            f"another receiver holds {messages(listing.held_by_others)}: try again in a minute"
+        )
+    elif not listing.complete:
+        found.unchecked[queue] = f"it has more than the {len(listing.messages):,} messages that were read"
+
+
+def _lines(clients: Clients, function: str, group: str, identities: list[str], found: Sources) -> list[Line]:
+    """Return the lines about the order, or else about its messages: an invalid one may have no order id."""
+    for identity in identities:
+        lines = logs.read(clients.logs, {function: group}, found.since, found.until, identity)
+        if lines:
+            return lines
+    return []
