@@ -8,6 +8,7 @@ from infra.access import Access, AccessArgs
 from infra.alarms import Alarms, AlarmsArgs
 from infra.api import Api, ApiArgs
 from infra.backup import Backup, BackupArgs
+from infra.dashboard import Dashboard, DashboardArgs
 from infra.database import Database, DatabaseArgs
 from infra.database_migration import Schema, SchemaArgs
 from infra.dynamodb_tables import Tables, TablesArgs
@@ -71,8 +72,11 @@ api.add_routes(
     public_orders=public_orders,
 )
 watched = {"worker": order_processor, "reconciler": reconcile_orders, "backup": backup_orders}
-users = {"place_order": place_order, "staff": staff_orders}
-alarms = Alarms("alarms", AlarmsArgs(shared=shared, api=api, **watched, **users))
+observed = AlarmsArgs(shared=shared, api=api, place_order=place_order, staff=staff_orders, **watched)
+alarms = Alarms("alarms", observed)
+dashboard = Dashboard("dashboard", DashboardArgs(observed=observed, alarms=alarms, status=get_order_status))
 invoked = {"status": get_order_status, "staff": staff_orders, "eraser": erase_orders}
-outputs.export(shared, page, api, alarms, mapping=mapping, migrator=migrate_database, **watched, **invoked)
+outputs.export(
+    shared, page, api, alarms, dashboard, mapping=mapping, migrator=migrate_database, **watched, **invoked
+)
 protection.complete()

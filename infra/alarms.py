@@ -89,13 +89,18 @@ class Alarms(pulumi.ComponentResource):
                     {"Service": "cloudwatch.amazonaws.com"},
                     ["sns:Publish"],
                     self.topic.arn,
-                    ArnEquals={"aws:SourceArn": [alarm.arn for alarm in self._alarms]},
+                    ArnEquals={"aws:SourceArn": self.arns},
                 ),
                 iam.require_tls("sns", self.topic.arn) | {"Action": "sns:Publish"},
             ),
             opts=self._child,
         )
         self.register_outputs({})
+
+    @property
+    def arns(self) -> list[pulumi.Output[str]]:
+        """ARNs of the alarms."""
+        return [alarm.arn for alarm in self._alarms]
 
     def _queues(self, args: AlarmsArgs) -> None:
         messaging = args.shared.messaging

@@ -169,6 +169,8 @@ def _of_resource(resource: Mapping[str, Any], gigabytes: float) -> Amounts:
         # AWS charges for each metric that an alarm watches.
         queries = inputs.get("metricQueries", [{"metric": {}}])
         return {"cloudwatch.alarm_month": sum("metric" in query for query in queries)}
+    if _is(resource, "cloudwatch/dashboard"):
+        return {"cloudwatch.dashboard_month": 1}
     if _is(resource, "lambda/eventSourceMapping"):
         return {"sqs.request": HOURS * POLLS_AN_HOUR}
     if _is(resource, "cloudwatch/eventRule"):

@@ -11,6 +11,7 @@ import pulumi_aws as aws
 from infra import setting_changes
 from infra.alarms import Alarms
 from infra.api import Api
+from infra.dashboard import Dashboard
 from infra.functions import SharedResources
 from infra.lambda_function import Function
 from infra.page import Page
@@ -24,6 +25,7 @@ def export(
     page: Page,
     api: Api,
     alarms: Alarms,
+    dashboard: Dashboard,
     *,
     status: Function,
     staff: Function,
@@ -69,6 +71,7 @@ def export(
         "erased_orders_table": tables.erased.name,
         "migrate_function": migrator.function.name,
         "alarm_topic_arn": alarms.topic.arn,
+        "dashboard_url": dashboard.url,
         "database_identifier": shared.database.instance.identifier,
         "deployed_settings": setting_changes.deployed(settings),
         "readme": README.read_text(encoding="utf-8"),

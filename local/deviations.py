@@ -128,6 +128,10 @@ class Deviations:
         """Record that alarms are never raised."""
         self._note("Alarms exist but are never raised: their metrics are not collected.")
 
+    def dashboard(self) -> None:
+        """Record that no console shows the dashboard."""
+        self._note("The dashboard exists but cannot be opened: its URL is that of AWS's console.")
+
     def viewer_protocol_policy(self, policy: str) -> str:
         """Allow plain HTTP, since the page has no certificate."""
         if policy in ("redirect-to-https", "https-only"):

@@ -22,6 +22,7 @@ LEVER_WORDS = {
     "vpc.interface_endpoint_zone_hour": "interface endpoints: `privateEndpoints` false has none",
     "secrets_manager.secret_month": "secrets",
     "cloudwatch.alarm_month": "alarms",
+    "cloudwatch.dashboard_month": "the dashboard",
     "cloudwatch.metric_month": "metrics",
     "cloudwatch.log_gb": "logs",
     "api_gateway.request": "requests to the API: fewer open pages",

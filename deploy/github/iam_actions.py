@@ -89,6 +89,7 @@ REFRESH = [
     "cloudfront:Get*",
     "cloudfront:List*",
     "cloudwatch:DescribeAlarms",
+    "cloudwatch:GetDashboard",
     "cloudwatch:ListTagsForResource",
     "cognito-idp:AdminGetUser",
     "cognito-idp:AdminListGroupsForUser",

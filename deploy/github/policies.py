@@ -214,6 +214,7 @@ def _named_resources(account: Account, stack: str) -> list[Statement]:
             for service, names in resources.items()
         ),
         allow(["s3:*"], *(f"{bucket(stack, name)}{rest}" for name in (PAGE, BACKUP) for rest in ("", "/*"))),
+        allow(["cloudwatch:*"], f"arn:aws:cloudwatch::{account.id}:dashboard/{PROJECT}-{stack}"),
         allow(["budgets:*"], f"arn:aws:budgets::{account.id}:budget/{every}"),
     ]
 

@@ -1,4 +1,4 @@
-"""Alarms and budgets."""
+"""Alarms, the dashboard and budgets."""
 
 from __future__ import annotations
 
@@ -35,6 +35,16 @@ def metric_alarm(cloud: Cloud, name: str, inputs: Inputs) -> Result:
         **inputs.renamed({"okActions": "OKActions"}),
     )
     return physical, {"name": physical, "arn": cloud.arn("cloudwatch", f"alarm:{physical}")}
+
+
+@resource("aws:cloudwatch/dashboard:Dashboard")
+def dashboard(cloud: Cloud, name: str, inputs: Inputs) -> Result:
+    physical = inputs.text("dashboardName")
+    cloud.deviations.dashboard()
+    cloud.client("cloudwatch").put_dashboard(
+        DashboardName=physical, DashboardBody=inputs.text("dashboardBody")
+    )
+    return physical, {"dashboardName": physical}
 
 
 def _query(inputs: Inputs) -> dict[str, Any]:

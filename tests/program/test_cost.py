@@ -29,7 +29,7 @@ def idle(program: Program) -> dict[str, float]:
 def test_an_idle_dev_stack_costs_the_calculated_amounts(dev: Program) -> None:
     assert idle(dev) == {
         "rds": 13.98,  # 730 hours at 0.016, and 20 GB at 0.115
-        "cloudwatch": 4.23,  # 21 metrics in alarms at 0.10, 7 metrics at 0.30, and 0.07 GB of logs at 0.50
+        "cloudwatch": 7.23,  # 21 metrics in alarms at 0.10, 7 at 0.30, a dashboard, 0.07 GB of logs at 0.50
         "secrets_manager": 1.60,  # four at 0.40: two users, the tracking keys, and RDS's own
         "sqs": 0.32,  # 657,000 polls of the worker's, and 3 of each of 44,530 runs, at 0.40 a million
         "dynamodb": 0.08,  # 4 reads at 0.125 and 2 writes at 0.625 a million, of as many runs
@@ -41,7 +41,7 @@ def test_an_idle_prod_stack_costs_the_calculated_amounts(prod: Program) -> None:
     found = idle(prod)
     assert found.pop("rds") == 51.32  # twice 730 hours at 0.032, and twice 20 GB at 0.115
     assert found.pop("vpc") == 29.20  # two endpoints in two zones, 730 hours at 0.01
-    assert sum(found.values()) == pytest.approx(4.23 + 1.60 + 0.32 + 0.08 + 0.05)
+    assert sum(found.values()) == pytest.approx(7.23 + 1.60 + 0.32 + 0.08 + 0.05)
 
 
 def test_the_readme_has_these_figures(dev: Program, prod: Program) -> None:
@@ -69,8 +69,9 @@ def test_an_open_page_without_orders_costs_less_than_seven_dollars(dev: Program)
 
 def test_the_free_tier_covers_no_more_than_is_used(dev: Program) -> None:
     busy = bill(dev, cost.Use(orders_a_day=1_000_000, screens=100))
-    # 10 metrics in alarms, 10 metrics of which there are 7, 5 GB of logs, and requests.
-    free = 10 * 0.10 + 7 * 0.30 + 5 * 0.50 + 0.20 + 400_000 * 13.3334e-6 + 0.40 + 0.50 + 10.00
+    # 10 metrics in alarms, 10 metrics of which there are 7, 3 dashboards of which there is one, 5 GB of logs,
+    # and requests.
+    free = 10 * 0.10 + 7 * 0.30 + 3.00 + 5 * 0.50 + 0.20 + 400_000 * 13.3334e-6 + 0.40 + 0.50 + 10.00
     assert busy.always_free(PRICES) == pytest.approx(free)
 
 
