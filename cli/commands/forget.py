@@ -73,7 +73,8 @@ def forget_command(
         found = list(plan.plans(target, _letters(target, stop), name, kind, stop))
     chosen = _choose(found, kind)
     backups = _backups(target, chosen)
-    for sentence in render.preview(chosen, _in_queue(target), backups):
+    in_queue = _in_queue(target)
+    for sentence in render.preview(chosen, in_queue, backups):
         target.say(sentence)
     done = None
     if not dry_run:
@@ -83,6 +84,7 @@ def forget_command(
             done = plan.carry_out(target, _letters(target, stop), chosen, stop, advance)
     if target.as_json:
         document = {"stack": target.name, "dry_run": dry_run} | chosen.document()
+        document["messages_in_queue"] = in_queue
         document |= done.document() if done else {}
         print_json(document | {"backups": [each.document() for each in backups]})
     if done:
@@ -145,7 +147,7 @@ def _end(target: Target, chosen: "Plan", done: "Done") -> None:
         target.say(f"Dead letters: {done.deleted} deleted, {done.sent} sent to the worker without the name.")
     _note_all(done.problems)
     if done.problems:
-        raise failed("Not everything was erased: the same command continues.")
+        raise failed("Not everything was erased.")
 
 
 def _note_all(sentences: Iterable[str]) -> None:

@@ -91,9 +91,9 @@ class Erased:
     interrupted: bool = False
 
     @property
-    def is_complete(self) -> bool:
-        """Return whether nothing is left to erase."""
-        return not (self.failed or self.problem or self.interrupted)
+    def ended_early(self) -> bool:
+        """Return whether something may be left in MySQL."""
+        return self.interrupted or self.problem is not None
 
 
 class Eraser(Function):

@@ -130,15 +130,17 @@ def carry_out(
     done = Done(stores=eraser.erase(plan.subject, stop, advance))
     # The ids of orders that are not recorded yet are kept, so that no other copy brings the name back.
     for order_id in sorted({name for each in plan.letters.values() for name in each.order_ids}):
-        if done.stores.is_complete:
+        if not done.stores.ended_early:
             kept = eraser.erase(Subject(kind=Kind.ORDER, values=(order_id,)), stop)
             done.stores.problem, done.stores.interrupted = kept.problem, kept.interrupted
-    done.problems += [done.stores.problem] if done.stores.problem else []
+    if done.stores.problem:
+        done.problems.append(f"{done.stores.problem} The same command continues.")
     if failed := done.stores.failed:
         done.problems.append(
-            f"{orders(len(failed))} not erased in DynamoDB, such as {failed[0]}: they kept changing."
+            f"{orders(len(failed))} not erased in DynamoDB yet, since they kept changing: the schedule does "
+            f"so within six hours, `cafe forget {failed[0]}` does so at once."
         )
-    if done.stores.is_complete:
+    if not done.stores.ended_early:
         for queue, each in plan.letters.items():
             _clean(queues[queue], each, done)
     return done
@@ -164,8 +166,9 @@ def _clean(letters: DeadLetters, matching: Matching, done: Done) -> None:
     if letters.stop.is_set():
         done.stores.interrupted = True
     elif missed:
+        missing = counted(missed, "dead letter")
         done.problems.append(
-            f"{counted(missed, 'dead letter')} no longer found: another receiver holds them."
+            f"{missing} no longer found, since another receiver holds them: repeat the command."
         )
 
 

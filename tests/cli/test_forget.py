@@ -154,15 +154,21 @@ def test_an_error_of_the_function_is_printed_without_the_name_and_how_far_it_cam
     assert result.exit_code == 1
     assert "1 order erased" in result.stdout
     assert "EraseOrders-dev failed: KeyError." in result.stderr
-    assert "the same command continues" in result.stderr
+    assert "The same command continues.\nNot everything was erased." in result.stderr
     assert ADA not in result.output
 
 
-def test_orders_that_stay_in_dynamodb_are_an_error(forget: Cafe, eraser: Eraser) -> None:
+def test_orders_that_stay_in_dynamodb_are_an_error_and_dead_letters_are_cleaned(
+    forget: Cafe, eraser: Eraser, dev: FakeAws
+) -> None:
     eraser.failing = ["O-1"]
+    record(dev, "O-1", "Latte", 2, ADA)
+    dev.put(letter("O-1"))
     result = forget("O-1", "--yes")
     assert result.exit_code == 1
-    assert "1 order not erased in DynamoDB, such as O-1" in result.stderr
+    assert "1 order not erased in DynamoDB yet" in result.stderr
+    assert "`cafe forget O-1` does so at once." in result.stderr
+    assert dev.bodies(dev.dead_letter_queue_url) == []
 
 
 def test_an_erased_order_is_erased_again_without_a_question(forget: Cafe, eraser: Eraser) -> None:
@@ -204,6 +210,7 @@ def test_the_id_of_an_order_that_is_not_recorded_is_kept(forget: Cafe, eraser: E
 def test_an_order_on_its_way_is_named(forget: Cafe, dev: FakeAws, eraser: Eraser) -> None:
     dev.put(letter("O-7"), dev.queue_url)
     assert "1 message in OrderQueue: if this customer's order" in forget(ADA, "--dry-run").stdout
+    assert json.loads(forget(ADA, "--dry-run", "--json").stdout)["messages_in_queue"] == 1
 
 
 def test_an_address_stands_for_the_account_and_for_an_operator(
