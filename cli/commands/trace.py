@@ -86,6 +86,8 @@ def _print(found: Sources, hops: list[Hop]) -> None:
     lines = [shown for line in found.lines if (shown := rendered(line))]
     for shown in lines[-MOST_LINES:]:
         out.print(shown, soft_wrap=True)
+    since, until = local_time(found.since), local_time(found.until)
+    note(f"The log was read from {since} to {until}, free of charge.")
     for source, reason in found.unchecked.items():
         note(f"Could not check {source}: {plain(reason)}.", style="yellow")
 

@@ -185,7 +185,9 @@ class Path:
             detail = f"{refused[-1].message}: {refused[-1].fields.get('reason')}"
             return Hop("accepted", Reached.NO, detail, at=refused[-1].at)
         return self._without(
-            "accepted", f"the log of {API}", "no line of the API: from another publisher, or refused"
+            "accepted",
+            f"the log of {API}",
+            "no line of the API: sent by another publisher, refused, or expired",
         )
 
     def _published(self) -> Hop:

@@ -29,7 +29,7 @@ MYSQL, DYNAMODB, QUEUE = "MySQL", "DynamoDB", "OrderQueue"
 DEAD_LETTERS, UNDELIVERED = "OrderDLQ", "OrderSubscriptionDLQ"
 QUEUES = {DEAD_LETTERS: "dead_letter_queue_url", UNDELIVERED: "subscription_dead_letter_queue_url"}
 API, WORKER, RECONCILER = "PlaceOrder", "OrderProcessor", "ReconcileOrders"
-FUNCTIONS = (API, WORKER, RECONCILER, "StaffOrders")  # those that write an order's id
+FUNCTIONS = (API, WORKER, RECONCILER, "StaffOrders", "EraseOrders")  # those that write an order's id
 MOST_LETTERS = 1000  # that are read of each queue
 BEFORE, AFTER = timedelta(minutes=10), timedelta(days=1)  # of the order's time: the log that is read
 
