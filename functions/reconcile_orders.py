@@ -87,18 +87,18 @@ def dead_letters() -> DeadLetters:
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Run the event's command; without one, compare recent orders and sweep `OrderDLQ`."""
 
-    def left() -> float:
+    def seconds_left() -> float:
         return float(context.get_remaining_time_in_millis()) / 1000 - RESERVE
 
     asked_by = str(event.get("source", "operator"))
     match event.get("command"):
         case None:
-            return _run(_recent, _until(min(left(), SCHEDULED)), asked_by)
+            return _run(_recent, _until(min(seconds_left(), SCHEDULED)), asked_by)
         case "full":
-            return _run(_audit, left, asked_by)
+            return _run(_audit, seconds_left, asked_by)
         case "rebuild":
             after = int(event.get("after") or 0)
-            return _run(lambda *state: _rebuild(after, *state), left, asked_by)
+            return _run(lambda *state: _rebuild(after, *state), seconds_left, asked_by)
         case "check":
             return check()
         case "read":
@@ -165,13 +165,13 @@ def _check_dynamodb() -> dict[str, Any]:
 Work = Callable[[Reconciler, Callable[[], float], Outcome], None]
 
 
-def _run(work: Work, left: Callable[[], float], asked_by: str) -> dict[str, Any]:
+def _run(work: Work, seconds_left: Callable[[], float], asked_by: str) -> dict[str, Any]:
     """Compare and save the result, then sweep the dead letters, even if the comparison failed."""
     outcome = Outcome()
-    clock = Clock(left=lambda: left() - SWEEP)
+    clock = Clock(seconds_left=lambda: seconds_left() - SWEEP)
     reconciler = Reconciler(database(), projection(), environment.time_zone(), clock)
     try:
-        work(reconciler, left, outcome)
+        work(reconciler, seconds_left, outcome)
     except (StoreUnavailableError, OutOfTimeError) as error:
         outcome.unchecked = str(error)
     # An error of our code on one row must not keep valid orders in the dead-letter queue.
@@ -184,7 +184,7 @@ def _run(work: Work, left: Callable[[], float], asked_by: str) -> dict[str, Any]
     # The scheduled audit runs at the same time as the run of every minute. If both swept, each would count
     # only some of the dead letters.
     if outcome.next is None and not (work is _audit and asked_by == SCHEDULE):
-        swept = _sweep(left)
+        swept = _sweep(seconds_left)
     reason = outcome.unchecked or outcome.reason or swept.reason or swept.waiting_reason
     # Without this metric, the alarm `ReconcilerSilent` goes off; so it requires that OrderDLQ was read, too.
     if outcome.unchecked is None and outcome.rds_orders is not None and not swept.reason:
@@ -204,14 +204,14 @@ def _run(work: Work, left: Callable[[], float], asked_by: str) -> dict[str, Any]
     }
 
 
-def _recent(reconciler: Reconciler, left: Callable[[], float], outcome: Outcome) -> None:
+def _recent(reconciler: Reconciler, seconds_left: Callable[[], float], outcome: Outcome) -> None:
     reconciler.recent(findings().rds_orders(), outcome)
 
 
-def _audit(reconciler: Reconciler, left: Callable[[], float], outcome: Outcome) -> None:
+def _audit(reconciler: Reconciler, seconds_left: Callable[[], float], outcome: Outcome) -> None:
     """Correct every counter in MySQL by its rows, and then in DynamoDB."""
-    _recent(reconciler, left, outcome)
-    found = audit(AuditDatabase(mysql()), environment.time_zone(), left)
+    _recent(reconciler, seconds_left, outcome)
+    found = audit(AuditDatabase(mysql()), environment.time_zone(), seconds_left)
     outcome.checked = found.rows
     outcome.corrected = dict(found.corrected)
     outcome.drift = max(outcome.drift, found.drift)
@@ -222,10 +222,10 @@ def _audit(reconciler: Reconciler, left: Callable[[], float], outcome: Outcome) 
     reconciler.compare_all_counters(outcome)
 
 
-def _rebuild(after: int, reconciler: Reconciler, left: Callable[[], float], outcome: Outcome) -> None:
+def _rebuild(after: int, reconciler: Reconciler, seconds_left: Callable[[], float], outcome: Outcome) -> None:
     """Audit at the first call, and write every order to DynamoDB again."""
     if after == 0:
-        _audit(reconciler, left, outcome)
+        _audit(reconciler, seconds_left, outcome)
         outcome.checked = 0
     reconciler.write_all(after, outcome)
 
@@ -264,9 +264,9 @@ def _by_table(corrected: dict[str, int]) -> dict[str, dict[str, int]]:
     return tables
 
 
-def _sweep(left: Callable[[], float]) -> SweepResult:
+def _sweep(seconds_left: Callable[[], float]) -> SweepResult:
     """Sweep while there is time, and save the counts for the order-status page."""
-    swept = sweep(dead_letters(), ledger(), _until(max(SWEEP, left())))
+    swept = sweep(dead_letters(), ledger(), _until(max(SWEEP, seconds_left())))
     for order_id in swept.recorded:
         log("INFO", "Order recorded from the dead-letter queue", orderId=order_id)
     if swept.reason:

@@ -33,11 +33,11 @@ def back_off(
     if not failed:
         return
 
-    def left() -> float:
+    def seconds_left() -> float:
         return float(context.get_remaining_time_in_millis()) / 1000 - RESERVE
 
     try:
-        problem = _set(queue(), failed, reasons, received, left)
+        problem = _set(queue(), failed, reasons, received, seconds_left)
     except Exception as error:  # noqa: BLE001  # must not fail messages that are recorded
         problem = location_of(error)
     if problem:
@@ -49,9 +49,9 @@ def _set(
     failed: list[Mapping[str, Any]],
     reasons: Mapping[str, str],
     received: float,
-    left: Callable[[], float],
+    seconds_left: Callable[[], float],
 ) -> str | None:
-    if left() <= 0:
+    if seconds_left() <= 0:
         return f"no time is left, {len(failed)} messages"
     # Orders before invalid messages, and orders with more receives first.
     failed.sort(key=lambda record: (is_final(reasons[record["messageId"]]), -_receives(record)))
@@ -64,7 +64,7 @@ def _set(
         )
         for record in failed
     }
-    return queue.set_visibility(seconds, left)
+    return queue.set_visibility(seconds, seconds_left)
 
 
 def _receives(record: Mapping[str, Any]) -> int:

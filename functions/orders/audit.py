@@ -56,7 +56,7 @@ Tally = Callable[[Iterable[Group]], Mapping[str, int]]
 class Database(Protocol):
     """The source of truth (`stores.mysql.audit.AuditDatabase`)."""
 
-    def snapshot(self, tally: Tally, since: datetime, left: Callable[[], float]) -> Snapshot: ...
+    def snapshot(self, tally: Tally, since: datetime, seconds_left: Callable[[], float]) -> Snapshot: ...
     def correct(self, differences: Collection[Difference]) -> None: ...
     def note_time_zone(self, name: str, since: int) -> None: ...
     def delete(self, names: Collection[str]) -> None: ...
@@ -82,7 +82,7 @@ class AuditResult:
         return max(wrong, default=0)
 
 
-def audit(database: Database, zone: ZoneInfo, left: Callable[[], float]) -> AuditResult:
+def audit(database: Database, zone: ZoneInfo, seconds_left: Callable[[], float]) -> AuditResult:
     """Correct every counter to the sum of its rows, while orders come in.
 
     Orders that are counted after the snapshot affect neither a difference nor its correction. Corrections
@@ -92,7 +92,7 @@ def audit(database: Database, zone: ZoneInfo, left: Callable[[], float]) -> Audi
     now = datetime.now(UTC)
     # Older orders count in no hour; a day more for differences between clocks and time zones.
     since = now - HOURS_KEPT - timedelta(days=1)
-    snapshot = database.snapshot(lambda groups: counters.tally_groups(groups, zone, now), since, left)
+    snapshot = database.snapshot(lambda groups: counters.tally_groups(groups, zone, now), since, seconds_left)
     found = differences(snapshot, zone, now)
     database.correct(found)
     marker = snapshot.counters.get(time_zone_marker(zone))

@@ -82,7 +82,7 @@ class Clock:
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], None] = time.sleep
-    left: Callable[[], float] = lambda: float("inf")  # seconds until this run has to end
+    seconds_left: Callable[[], float] = lambda: float("inf")  # seconds until this run has to end
 
 
 @dataclass(slots=True)
@@ -170,7 +170,7 @@ class Reconciler:
         """Write every order after a row to the projection again; delete none."""
         row_id: int | None = after
         while row_id is not None:
-            if self._clock.left() <= 0:
+            if self._clock.seconds_left() <= 0:
                 outcome.next = row_id
                 return
             rows = self._database.by_id(row_id, PAGE)
@@ -180,7 +180,7 @@ class Reconciler:
             row_id = rows.after[1] if rows.after else None
 
     def _count_uncounted(self, outcome: Outcome) -> None:
-        while self._clock.left() > 0:
+        while self._clock.seconds_left() > 0:
             rows = self._database.count_uncounted()
             outcome.bad_rows |= rows.bad
             outcome.counted += len(rows.orders)
@@ -193,7 +193,7 @@ class Reconciler:
         """Yield the pages of a period until time is up, which makes the comparison incomplete."""
         after: Position | None = (0, 0)
         while after is not None:
-            if self._clock.left() <= 0:
+            if self._clock.seconds_left() <= 0:
                 outcome.unchecked = TIME_IS_UP
                 return
             rows = read(since, until, after, PAGE)

@@ -50,8 +50,8 @@ class SweepResult:
             self.waiting_reason = reason
 
 
-def sweep(dead_letters: DeadLetters, ledger: Ledger, left: Callable[[], float]) -> SweepResult:
-    """Record the orders among the dead letters while time is `left`; other messages stay in the queue.
+def sweep(dead_letters: DeadLetters, ledger: Ledger, seconds_left: Callable[[], float]) -> SweepResult:
+    """Record the orders among the dead letters while time is left; other messages stay in the queue.
 
     A message keeps its id and its `SentTimestamp` when SQS moves it to the dead-letter queue, so it is still
     the same order. Once a store is unavailable, the rest is only counted. A conflict is retried by each
@@ -60,7 +60,7 @@ def sweep(dead_letters: DeadLetters, ledger: Ledger, left: Callable[[], float]) 
     swept, staying = SweepResult(), set[str]()
     unavailable: str | None = None
     try:
-        while left() > 0:
+        while seconds_left() > 0:
             # A message that becomes visible again during the sweep has been counted.
             messages = {
                 str(m["messageId"]): m for m in dead_letters.receive() if str(m["messageId"]) not in staying

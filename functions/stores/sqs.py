@@ -62,10 +62,10 @@ class OrderQueue:
         response = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
         return int(response["Attributes"][name])
 
-    def set_visibility(self, seconds: Mapping[str, int], left: Callable[[], float]) -> str | None:
+    def set_visibility(self, seconds: Mapping[str, int], seconds_left: Callable[[], float]) -> str | None:
         """Set for how many seconds messages stay invisible, by receipt handle, in this order.
 
-        Calls start in parallel while there are seconds `left`. Return the reason and number of messages whose
+        Calls start in parallel while there are `seconds_left`. Return the reason and number of messages whose
         visibility was not set, None if all were.
         """
         entries = [
@@ -74,12 +74,14 @@ class OrderQueue:
         ]
         groups = batches(entries, MAX_BATCH)
         with ThreadPoolExecutor(PARALLEL) as threads:
-            problems = [why for found in threads.map(lambda g: self._set(g, left), groups) for why in found]
+            problems = [
+                why for found in threads.map(lambda g: self._set(g, seconds_left), groups) for why in found
+            ]
         return f"{problems[0]}, {len(problems)} messages" if problems else None
 
-    def _set(self, entries: Sequence[Mapping[str, Any]], left: Callable[[], float]) -> list[str]:
+    def _set(self, entries: Sequence[Mapping[str, Any]], seconds_left: Callable[[], float]) -> list[str]:
         """Return a reason for each message that keeps its visibility."""
-        if left() <= 0:
+        if seconds_left() <= 0:
             return ["no time is left"] * len(entries)
         try:
             response = self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)

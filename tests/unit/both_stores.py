@@ -39,7 +39,7 @@ class BothStores:
         self.metrics = Metrics(client, NAMES.metrics)
         self.slept = timedelta(0)
         self.left = float("inf")
-        self.clock = Clock(now=self.now, sleep=self.sleep, left=lambda: self.left)
+        self.clock = Clock(now=self.now, sleep=self.sleep, seconds_left=lambda: self.left)
         self.reconciler = Reconciler(self.rows, self.projection, BERLIN, self.clock)
         self.erased_ids = ErasedIds(client, ERASED)
         rows = ErasureDatabase(mysql, BERLIN)

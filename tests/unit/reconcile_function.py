@@ -40,7 +40,9 @@ def use(monkeypatch: pytest.MonkeyPatch, both: BothStores, mysql: MySql, queue: 
     for name, part in parts.items():
         monkeypatch.setattr(reconcile_orders, name, lambda part=part: part)
     # Orders recorded just now are old enough to be compared.
-    monkeypatch.setattr(reconcile_orders, "Clock", lambda left: Clock(both.now, both.sleep, left))
+    monkeypatch.setattr(
+        reconcile_orders, "Clock", lambda seconds_left: Clock(both.now, both.sleep, seconds_left)
+    )
     monkeypatch.setattr(reconcile_orders, "LoginSecret", lambda _: mysql._login)
     monkeypatch.setattr(environment, "time_zone", lambda: BERLIN)
     monkeypatch.setenv("DATABASE_SECRET", "secret")

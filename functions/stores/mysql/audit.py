@@ -30,13 +30,13 @@ class AuditDatabase:
     def __init__(self, mysql: MySql) -> None:
         self._mysql = mysql
 
-    def snapshot(self, tally: Tally, since: datetime, left: Callable[[], float]) -> Snapshot:
+    def snapshot(self, tally: Tally, since: datetime, seconds_left: Callable[[], float]) -> Snapshot:
         """Read counters and rows in one consistent snapshot.
 
         Groups of orders that were sent before `since` have either an item or a time. Raises OutOfTimeError if
         time is up before all rows are read.
         """
-        return self._mysql.snapshot(lambda cursor: _snapshot(cursor, tally, since, left))
+        return self._mysql.snapshot(lambda cursor: _snapshot(cursor, tally, since, seconds_left))
 
     def correct(self, differences: Collection[Difference]) -> None:
         """Add each difference once, also if another audit does so."""
@@ -64,7 +64,7 @@ class AuditDatabase:
             self._mysql.run(partial(_delete, names=some))
 
 
-def _snapshot(cursor: Cursor, tally: Tally, since: datetime, left: Callable[[], float]) -> Snapshot:
+def _snapshot(cursor: Cursor, tally: Tally, since: datetime, seconds_left: Callable[[], float]) -> Snapshot:
     # Counters first: they change all the time, and each change makes reading their old version slower.
     cursor.execute("SELECT name, value, corrections FROM counters")
     counters = {bytes(name).decode(): State(value, corrections) for name, value, corrections in cursor}
@@ -73,7 +73,7 @@ def _snapshot(cursor: Cursor, tally: Tally, since: datetime, left: Callable[[], 
     after = 0
     expected, rows, bad = Counter[str](), 0, list[int]()
     while after < last:
-        if left() <= 0:
+        if seconds_left() <= 0:
             raise OutOfTimeError(f"Time was up after {rows} rows; another run cannot resume a snapshot.")
         upto = _end_of_step(cursor, after) or last
         groups = sum_groups(cursor, after, upto, since)

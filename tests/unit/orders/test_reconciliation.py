@@ -225,11 +225,11 @@ def test_a_run_that_is_out_of_time_says_so_and_the_next_one_continues(
         pages += 1
         return 4 - pages
 
-    both.clock.left = left
+    both.clock.seconds_left = left
     found = both.recent(RdsOrders(compared_until=both.now() - timedelta(hours=1)))
     assert found.unchecked is not None
     assert 0 < found.repaired < 5
-    both.clock.left = lambda: 99
+    both.clock.seconds_left = lambda: 99
     monkeypatch.setattr("orders.reconciliation.OVERLAP", timedelta(0))
     rest = both.recent(RdsOrders(compared_until=found.compared_until))
     assert rest.unchecked is None
@@ -265,11 +265,11 @@ def test_a_rebuild_writes_everything_again_and_continues_after_an_interruption(
 ) -> None:
     monkeypatch.setattr("orders.reconciliation.PAGE", 2)
     both.insert(orders(1, 2, 3))
-    both.clock.left = iter([1, 0]).__next__
+    both.clock.seconds_left = iter([1, 0]).__next__
     outcome = Outcome()
     both.reconciler.write_all(0, outcome)
     assert (outcome.checked, outcome.next, len(both.items)) == (2, 2, 2)
-    both.clock.left = lambda: 1
+    both.clock.seconds_left = lambda: 1
     rest = Outcome()
     both.reconciler.write_all(outcome.next or 0, rest)
     assert (rest.checked, rest.next, len(both.items)) == (1, None, 3)
