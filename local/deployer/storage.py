@@ -163,9 +163,13 @@ def table(cloud: Cloud, name: str, inputs: Inputs) -> Result:
         ],
         **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
     )["TableDescription"]
-    if inputs.section("pointInTimeRecovery").flag("enabled"):
+    recovery = inputs.section("pointInTimeRecovery")
+    days = recovery.get("recoveryPeriodInDays")
+    if recovery.flag("enabled"):
+        period = {"RecoveryPeriodInDays": int(days)} if days else {}
         dynamodb.update_continuous_backups(
-            TableName=physical, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+            TableName=physical,
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True, **period},
         )
     expiry = inputs.section("ttl")
     if expiry.flag("enabled"):

@@ -99,6 +99,21 @@ def test_an_ignored_input_must_be_listed(deployer: Deployer, register: Register)
         deployer.new_resource(_resource(QUEUE, "other", inputs={"backups": 7}))
 
 
+def test_a_table_gets_the_period_of_its_point_in_time_recovery(
+    deployer: Deployer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dynamodb = Mock()
+    dynamodb.create_table.return_value = {"TableDescription": {"TableArn": "arn:Orders"}}
+    monkeypatch.setattr(Cloud, "client", lambda _cloud, _service: dynamodb)
+    inputs = {"billingMode": "PAY_PER_REQUEST", "hashKey": "id", "attributes": [{"name": "id", "type": "S"}]}
+    recovery = {"enabled": True, "recoveryPeriodInDays": 30.0}
+    deployer.new_resource(
+        _resource("aws:dynamodb/table:Table", inputs=inputs | {"pointInTimeRecovery": recovery})
+    )
+    specification = dynamodb.update_continuous_backups.call_args[1]["PointInTimeRecoverySpecification"]
+    assert specification == {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 30}
+
+
 def test_a_budget_is_accepted_and_noted_as_ineffective(deployer: Deployer, cloud: Cloud) -> None:
     inputs = {"budgetType": "COST", "limitAmount": "30", "notifications": [{"threshold": 80}]}
     deployer.new_resource(_resource("aws:budgets/budget:Budget", inputs=inputs))
