@@ -58,7 +58,9 @@ def test_the_outputs_of_a_resource_type_can_be_listed() -> None:
 
 
 def _program() -> str:
-    return "".join(path.read_text() for path in [ROOT / "__main__.py", *(ROOT / "infra").glob("*.py")])
+    # Local mode ignores the settings of a domain, without which the program declares nothing of this module.
+    modules = set((ROOT / "infra").glob("*.py")) - {ROOT / "infra" / "domain.py"}
+    return "".join(path.read_text() for path in [ROOT / "__main__.py", *modules])
 
 
 # The provider warns about its own deprecated modules.
