@@ -21,6 +21,7 @@ from stores import s3
 from stores.mysql import events
 from stores.mysql.connection import MySql
 from stores.mysql.copies import OrderTable
+from stores.mysql.erasure import ErasureDatabase
 from stores.mysql.login import Login
 from stores.mysql.orders import NUMBER_BITS, OrdersDatabase
 from stores.s3 import Files
@@ -187,6 +188,15 @@ def test_the_file_of_a_day_is_written_again_when_an_order_arrives_late_or_is_mov
     assert backup.written() == files(YESTERDAY)
     rows = backup.rows(YESTERDAY)
     assert len(rows) == 2 or rows[0]["state"] == "cancelled"
+
+
+def test_the_file_of_a_day_is_written_again_without_the_name_when_an_order_is_erased(backup: Backup) -> None:
+    backup.insert(order("o1", YESTERDAY, customer_name="Ada"), order("o2"))
+    backup.pass_time()
+    backup.run()
+    ErasureDatabase(backup.mysql, BERLIN).erase(["o1"])
+    assert backup.written() == files(YESTERDAY)
+    assert backup.rows(YESTERDAY)[0]["customer_name"] == ""
 
 
 def test_an_order_committed_after_a_file_was_read_is_in_the_next_one(backup: Backup) -> None:

@@ -17,11 +17,14 @@ import erase_orders
 from orders.erasure import Erased, Selector
 from orders.failures import Conflict, StoreUnavailableError
 from orders.ledger import Ledger
-from orders.order import Order
+from orders.order import Order, OrderFields
+from orders.replay import replay
+from stores.dynamodb.order_items import OrderItems
 from stores.mysql import erasure
 from stores.mysql.connection import MySql
 from stores.mysql.copies import OrderTable
 from stores.mysql.orders import OrdersDatabase
+from stores.mysql.status import StatusDatabase
 from tests.dynamodb import ERASED, NAMES
 from tests.stores import BERLIN
 from tests.unit.api import Api
@@ -97,9 +100,10 @@ def test_an_erased_order_keeps_its_id_item_quantity_times_state_and_counts(store
 def test_a_duplicate_of_an_erased_order_is_neither_a_conflict_nor_a_new_order(stores: Stores) -> None:
     (order,) = orders(1, **FIELDS)
     stores.record(order)
+    changed = dataclasses.replace(order, customer_name="Bob", attributes={"note": "again"})
+    assert isinstance(stores.record(changed)["0"], Conflict)  # which waits in `OrderDLQ`
     stores.erase("o1")
     counters = stores.both.counters
-    changed = dataclasses.replace(order, customer_name="Bob", attributes={"note": "again"})
     assert stores.record(order, changed) == {}
     assert stores.erased() == {"o1"}
     assert stores.both.counters == counters
@@ -113,6 +117,38 @@ def test_another_item_under_the_id_of_an_erased_order_is_a_conflict(stores: Stor
     assert isinstance(reason, Conflict)
     assert str(reason).endswith("with another item")
     assert stores.erased() == {"o1"}
+
+
+def test_a_replay_sends_an_erased_order_without_a_name(stores: Stores) -> None:
+    stores.record(*orders(1, sent_at=NOW, **FIELDS))
+    stores.erase("o1")
+    page = replay(stores.both.rows, {"from": NOW.isoformat(), "to": (NOW + WEEK).isoformat()})
+    (document,) = map(json.loads, page["orders"])
+    assert "customer_name" not in document
+    sent = OrderFields.of(document)
+    (order,) = orders(1, sent_at=NOW, customer_name=sent.customer_name, attributes=sent.attributes)
+    assert stores.record(order) == {}
+    assert stores.erased() == {"o1"}
+
+
+def test_an_item_that_changes_while_it_is_erased_is_read_again(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores.record(*orders(1, **FIELDS))
+    moved = {**stores.items["o1"], "state_version": {"N": "7"}, "order_state": {"S": "ready"}}
+    read, seen = OrderItems._get, []
+
+    def read_and_move(self: OrderItems, *arguments: Any) -> Any:
+        found = read(self, *arguments)
+        seen.append(found)
+        if len(seen) == 2:  # the first one lists the orders with names
+            stores.both.dynamodb.put_item(TableName=NAMES.orders, Item=moved)
+        return found
+
+    monkeypatch.setattr(OrderItems, "_get", read_and_move)
+    stores.erase("o1")
+    assert stores.erased() == {"o1"}
+    assert stores.both.states["o1"] == ("ready", 7)
 
 
 def test_an_order_that_is_erased_before_it_is_recorded_is_counted_without_a_name(stores: Stores) -> None:
@@ -137,7 +173,8 @@ def test_an_id_that_is_kept_for_later_is_no_order_anywhere(
     page = both.rows.by_id(0, 10)
     assert (page.orders, page.bad) == ([], {})
     table = OrderTable(both.mysql)
-    assert None not in table.days(NOW.date(), NOW.date())
+    assert table.days(NOW.date(), NOW.date()) == []
+    assert StatusDatabase(both.mysql).recent(NOW + WEEK, 20) == []
     assert table.changed(NOW - WEEK) == {}
     assert api.order("o1").status == 404
     assert both.eraser.find(Selector(order_id="o1"), None).already_erased == 1
@@ -301,6 +338,32 @@ def test_recording_and_erasing_at_the_same_time_leave_no_name(
     assert len(stores.erased()) == 20
 
 
+@pytest.mark.parametrize("duplicate", [False, True])
+def test_an_order_that_is_erased_at_any_step_of_recording_it_stays_erased(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, *, duplicate: bool
+) -> None:
+    """The worker puts into DynamoDB what it has read before; then the reconciler runs."""
+    both = stores.both
+    for number, (part, method) in enumerate(
+        [(both.database, "record"), (both.database, "counted"), (both.projection, "write")], 1
+    ):
+        (order,) = orders(number, **FIELDS)
+        if duplicate:
+            stores.record(order)
+        original = getattr(part, method)
+
+        def erase_first(*arguments: Any, call: Any = original, order_id: str = order.order_id) -> Any:
+            stores.erase(order_id)
+            return call(*arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(part, method, erase_first)
+            assert stores.record(order) == {}
+        assert both.recent().drift == 0
+    assert stores.erased() == {"o1", "o2", "o3"}
+    assert both.counters["TOTAL_ORDERS"] == 3
+
+
 # --- Retention ---
 
 
@@ -350,7 +413,12 @@ def test_a_crash_between_the_stores_is_repaired_by_the_next_run_of_retention(
         broken.setattr(stores.both.projection, "erase", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             retain(stores)
-    assert "customer_name" in stores.items["o1"]
+    item = stores.items["o1"]
+    assert "customer_name" in item
+    retain(stores)
+    assert stores.erased() == {"o1"}
+    # A worker writes what it read before.
+    stores.both.dynamodb.put_item(TableName=NAMES.orders, Item=item)
     retain(stores)
     assert stores.erased() == {"o1"}
 

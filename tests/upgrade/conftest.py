@@ -14,7 +14,7 @@ import pytest
 from botocore.session import Session
 
 from orders.counters import is_projected
-from tests.dynamodb import NAMES
+from tests.dynamodb import ERASED, NAMES
 from tests.stores import Server, moto_client
 from tests.upgrade.releases import CURRENT, PREVIOUS, WITHOUT_STATES, Release
 
@@ -54,6 +54,14 @@ class Stores:
     def items(self) -> set[str]:
         """Return the ids of the orders in DynamoDB."""
         return {item["orderId"]["S"] for item in self._scan(NAMES.orders)}
+
+    @property
+    def names(self) -> dict[str, tuple[str, str | None]]:
+        """Return the name of each recorded order in MySQL and in DynamoDB."""
+        found = self._scan(NAMES.orders)
+        items = {item["orderId"]["S"]: item.get("customer_name", {}).get("S") for item in found}
+        rows = self.sql("SELECT order_id, customer_name FROM orders WHERE recorded_in > 0")
+        return {order_id: (name, items[order_id]) for order_id, name in rows}
 
     @property
     def states(self) -> dict[str, str]:
@@ -140,6 +148,7 @@ def stores(empty_database: Server, moto_dynamodb: Any, monkeypatch: pytest.Monke
         "ORDERS_TABLE": NAMES.orders,
         "MENU_TABLE": NAMES.menu,
         "METRICS_TABLE": NAMES.metrics,
+        "ERASED_ORDERS_TABLE": ERASED,
         "TIME_ZONE": "Europe/Berlin",
         "OPEN_HOURS": "6",
         "QUEUE_URL": sqs.create_queue(QueueName="OrderQueue")["QueueUrl"],

@@ -17,7 +17,14 @@ CURRENT = HERE.parent.parent / "functions"
 # `functions/` of the release before the counters and of the one before the states, without the certificates.
 PREVIOUS = HERE / "previous_release.zip"
 WITHOUT_STATES = HERE / "release_without_states.zip"
-HANDLERS = ("migrate_database", "order_processor", "reconcile_orders", "get_order_status", "staff_orders")
+HANDLERS = (
+    "migrate_database",
+    "order_processor",
+    "reconcile_orders",
+    "get_order_status",
+    "staff_orders",
+    "erase_orders",
+)
 
 
 class Context:
@@ -58,6 +65,14 @@ class Release:
         """Process messages by its worker; each must succeed."""
         records = [_record(order) for order in orders]
         assert self._call("order_processor", {"Records": records}) == {"batchItemFailures": []}
+
+    def refuse(self, order: dict[str, Any]) -> None:
+        """Process a message by its worker that must fail."""
+        assert self._call("order_processor", {"Records": [_record(order)]})["batchItemFailures"]
+
+    def erase(self, **selector: str) -> None:
+        """Erase orders; without a selector, run what the schedule runs."""
+        self._call("erase_orders", {"action": "erase" if selector else "retention", **selector})
 
     def reconcile(self, command: str | None = None) -> dict[str, Any]:
         """Compare, as the schedule does or as an operator."""

@@ -190,3 +190,24 @@ def test_states_return_after_a_rollback_to_a_release_without_states(
     current.reconcile()
     assert stores.states == {"o1": "preparing", "o2": "received", "o3": "received"}
     stores.assert_exact()
+
+
+def test_a_release_that_erases_no_names_brings_none_back(
+    stores: Stores, without_states: Release, current: Release
+) -> None:
+    recorded, early = ({**order, "customer_name": "Ada"} for order in orders(1, 2))
+    without_states.work([recorded])
+    current.deploy()
+    current.erase(customer="Ada")
+    current.erase(orderId="o2")
+    without_states.deploy()
+    # It cannot know these ids, so it reports conflicts.
+    without_states.refuse(recorded)
+    without_states.refuse(early)
+    without_states.reconcile("rebuild")
+    assert "Ada" not in str(stores.names)
+    current.deploy()
+    current.work([recorded, early])
+    current.erase()
+    assert stores.names == {"o1": ("", None), "o2": ("", None)}
+    stores.assert_exact()

@@ -154,8 +154,9 @@ def _erase(cursor: Cursor, order_ids: Sequence[str]) -> int:
     if missing:
         # Waits for a worker that is recording the order.
         cursor.executemany(
-            "INSERT INTO orders (order_id, customer_name, item, quantity, state_version, recorded_in)"  # noqa: S608
-            f" VALUES (%s, '{ERASED}', '', 0, 0, {ERASED_ID})"
+            "INSERT INTO orders"  # noqa: S608
+            " (order_id, created_at, customer_name, item, quantity, state_version, recorded_in)"
+            f" VALUES (%s, NULL, '{ERASED}', '', 0, 0, {ERASED_ID})"
             " ON DUPLICATE KEY UPDATE order_id = orders.order_id",
             [(order_id,) for order_id in missing],
         )
