@@ -8,14 +8,13 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import httpx
 import pymysql
 from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_exponential
 
-from cli import aws, page, queues, status, worker_log
+from cli import aws, logs, page, queues, status, worker_log
 from cli.checks import Check
 from cli.error_codes import explain
 from cli.errors import CafeError
@@ -244,11 +243,11 @@ class Verification:
     def _logged(self) -> str:
         order_id = self._accepted()
         group = self._stack.output("worker_log_group")
-        lines: list[dict[str, Any]] = []
+        lines: list[logs.Line] = []
 
         def logged() -> str:
-            lines[:] = worker_log.about_order(self._clients.logs, group, self._log_start, order_id)
-            if any(line.get("message") == PROCESSED for line in lines):
+            lines[:] = logs.read(self._clients.logs, {group: group}, self._log_start, about=order_id)
+            if any(line.message == PROCESSED for line in lines):
                 return group
             raise NotYetError(f"No such line for {order_id} in {group} after {self._timeout:g} s.")
 

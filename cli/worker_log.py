@@ -87,14 +87,6 @@ def last_reason(logs: CloudWatchLogsClient, group: str, since: datetime, message
     return reasons[-1] if reasons else None
 
 
-def about_order(
-    logs: CloudWatchLogsClient, group: str, since: datetime, order_id: str
-) -> list[dict[str, Any]]:
-    """Return the worker's lines about an order."""
-    lines = map(_line, _events(logs, group, since, order_id)[0])
-    return [line for line in lines if line.get("orderId") == order_id]
-
-
 def _events(logs: CloudWatchLogsClient, group: str, since: datetime, text: str) -> tuple[list[Any], bool]:
     """Return the lines that contain a text, the oldest first, and whether all were read."""
     with aws.translated_errors():

@@ -6,17 +6,17 @@ import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Self
 
 import pymysql
 import pytest
 
-from cli import http, page, stack, terminal, verify, worker_log
+from cli import http, page, stack, terminal, verify
 from cli.aws import Clients
 from cli.checks import Check
 from cli.errors import SetUpError
 from cli.kitchen import Kitchen
+from cli.logs import Line
 from cli.verify import Verification
 from tests.cli.conftest import Cafe, Pulumi
 from tests.cli.kitchen import Staff, order
@@ -287,10 +287,8 @@ def test_another_log_message_of_the_worker_fails(dev: FakeAws) -> None:
     ],
 )
 def test_only_the_lines_of_this_order_count(line: str, is_ours: bool) -> None:
-    pages = SimpleNamespace(paginate=lambda **_request: [{"events": [{"message": line}]}])
-    logs: Any = SimpleNamespace(get_paginator=lambda _operation: pages)
-    found = worker_log.about_order(logs, "/cafe/dev/OrderProcessor", datetime.now(UTC), "o-1")
-    assert bool(found) is is_ours
+    found = Line(at=datetime.now(UTC), function="OrderProcessor", text=line, key="1")
+    assert found.is_about("o-1") is is_ours
 
 
 @pytest.mark.parametrize(
