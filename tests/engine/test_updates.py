@@ -13,6 +13,7 @@ from tests.engine.conftest import DeployedStack
 from tests.engine.operation import Outcome, Step
 from tests.engine.stack import Stack, lost
 from tests.program.network_forms import OVER_IPV6, PRIVATE
+from tests.program.setting_values import CHANGED
 
 FUNCTION = "aws:lambda/function:Function"
 MIGRATION = "aws:lambda/invocation:Invocation"
@@ -114,3 +115,25 @@ def test_functions_switch_networks_after_the_new_connections_exist_and_before_th
     assert ({in_inventory(step) for step in made}, {in_inventory(step) for step in gone}) == (new, old)
     assert changed_code(switched) == functions
     assert max(code(switched)[name].ended or 0 for name in functions) < min(step.begun for step in gone)
+
+
+def test_the_page_gets_a_domain_after_its_certificate_and_keeps_both_until_it_is_removed(
+    prod: DeployedStack, tmp_path: Path
+) -> None:
+    stack = prod.stack.copy(tmp_path)
+    zone = {"domain": CHANGED["domain"], "hostedZone": CHANGED["hostedZone"]}
+    broken = stack.up(zone, refused="CertificateValidation domain")
+    assert "CertificateValidation domain is refused" in broken.error
+    assert not broken.resources_of("update")
+
+    completed = stack.up()
+    assert (completed.error, lost(completed)) == ("", set())
+    removed = stack.up({"domain": '""', "hostedZone": '""'})
+    assert (removed.error, lost(removed)) == ("", set())
+    page = removed.step("page", "aws:cloudfront/distribution:Distribution")
+    gone = [step for step in removed.steps if step.verb == "delete" and "Domain$" in step.urn]
+    assert len(gone) == 5
+    assert page.ended
+    assert page.ended < min(step.begun for step in gone)
+    # Other certificates of the domain are renewed by it.
+    assert not any(urn.endswith("::domain-validation") for urn in removed.deleted)
