@@ -208,7 +208,8 @@ def publish(sns: Any, topic: str, messages: Sequence[Outgoing]) -> list[Sent]:
         response = sns.publish_batch(
             TopicArn=topic,
             PublishBatchRequestEntries=[
-                {"Id": str(number), "Message": message.body} for number, message in enumerate(group)
+                {"Id": str(number), "Message": message.body, "MessageAttributes": message.attributes}
+                for number, message in enumerate(group)
             ],
         )
         return _results(response, len(group))

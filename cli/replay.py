@@ -15,12 +15,14 @@ from cli import aws, messages, queues, times
 from cli.queues import Outgoing, Send
 from cli.stopping import Pace
 from orders.exact_json import encode, exact
-from orders.message import Envelope
+from orders.message import SENT_AGAIN, Envelope
 from orders.order import OWN_ATTRIBUTES
 from orders.times import MAX_AHEAD, iso
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+ATTRIBUTES: dict[str, Any] = {SENT_AGAIN: {"DataType": "String", "StringValue": "true"}}
 
 
 @dataclass(kw_only=True)
@@ -114,7 +116,7 @@ def replay(
         outgoing: dict[str, Outgoing] = {}
         for order in batch:
             try:
-                outgoing[str(order["orderId"])] = Outgoing(body=body(order), attributes={})
+                outgoing[str(order["orderId"])] = Outgoing(body=body(order), attributes=ATTRIBUTES)
             except UnsendableError as error:
                 replayed.failures[str(order["orderId"])] = str(error)
         for order_id, result in zip(outgoing, send(list(outgoing.values())), strict=True):

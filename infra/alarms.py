@@ -190,7 +190,7 @@ class Alarms(pulumi.ComponentResource):
                 name: ("AWS/Lambda", "Throttles", "Sum", {"FunctionName": function.function.name})
                 for name, function in functions.items()
             },
-            expressions={"throttles": f"SUM([{', '.join(f'FILL({name}, 0)' for name in functions)}])"},
+            expressions={"throttles": " + ".join(f"FILL({name}, 0)" for name in functions)},
         )
 
     def _objective(self, args: AlarmsArgs) -> None:

@@ -205,8 +205,8 @@ def managed_secret(identifier: str, secrets: Sequence[Any] | None) -> str:
 def max_connections(instance_class: str) -> int:
     """Return about how many connections RDS accepts by default, at least: `{DBInstanceClassMemory/12582880}`.
 
-    That is the memory without what RDS and the system need, which AWS does not document. Users reported
-    limits of 66 with 1 GiB, 150 with 2, 312 with 4 and 648 with 8.
+    That is the memory without what RDS and the system need. AWS documents about 1,300 with 16 GiB; users
+    reported 66 with 1 GiB, 150 with 2, 312 with 4 and 648 with 8.
     https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html#RDS_Limits.MaxConnections
     """
     return int((memory(instance_class) * 0.9 - 0.25) * 1024**3 / 12_582_880)

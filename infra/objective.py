@@ -17,11 +17,12 @@ OBJECTIVE = 99  # percent
 MAX_NOT_IN_TIME = 10  # percent of the orders of an hour
 MIN_ORDERS = 20  # of an hour
 
-# A metric without a value in the hour counts as 0. `undelivered` are messages that SNS moved to
-# OrderSubscriptionDLQ. Sums of lists do not depend on whether FILL can fill a metric that never had a value.
+# `undelivered` are messages that SNS moved to OrderSubscriptionDLQ. Additions treat missing values as 0. FILL
+# is for an hour without any value: CloudWatch would evaluate an earlier one.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
 EXPRESSIONS = {
-    "missed": "SUM([FILL(not_in_time, 0), FILL(undelivered, 0)])",
-    "orders": "SUM([FILL(in_time, 0), missed])",
+    "missed": "FILL(not_in_time, 0) + FILL(undelivered, 0)",
+    "orders": "FILL(in_time, 0) + missed",
     "percent": f"IF(orders >= {MIN_ORDERS}, 100 * missed / orders, 0)",
 }
 RESULT = "percent"

@@ -12,6 +12,8 @@ from orders.failures import Defect, Refused, location_of
 from orders.order import ORDER_ID, InvalidOrderError, Order, OrderFields
 from orders.times import OrderTime, TimeError, order_time
 
+SENT_AGAIN = "SentAgain"  # attribute of the messages of a replay
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -39,8 +41,8 @@ class Envelope:
 
     message_id: str
     timestamp: str
-    is_own: bool = field(default=False, compare=False)
-    """Whether `cafe` made it (replay, redrive, import): SNS names its topic in an envelope."""
+    sent_again: bool = field(default=False, compare=False)
+    """Whether `cafe` sent it: without the topic that SNS names, or to the topic with an attribute."""
 
 
 def parse_batch(records: Iterable[Mapping[str, Any]]) -> tuple[list[Received], list[Rejected]]:
@@ -81,7 +83,7 @@ def read_record(record: Mapping[str, Any]) -> Received:
         attributes=fields.attributes,
         ignored_time=time.ignored,
     )
-    sent_again = (envelope is not None and envelope.is_own) or time.enqueued_later
+    sent_again = (envelope is not None and envelope.sent_again) or time.enqueued_later
     return Received(str(record["messageId"]), order, sent_again)
 
 
@@ -103,7 +105,9 @@ def unwrap(body: object, number: Callable[[str], object] = exact) -> tuple[Envel
         # `str(None)` would give every order the same id.
         values = (message.get(name) for name in ("MessageId", "Timestamp"))
         message_id, timestamp = (value if isinstance(value, str) else "" for value in values)
-        return Envelope(message_id, timestamp, "TopicArn" not in message), message["Message"]
+        attributes = message.get("MessageAttributes")
+        sent_again = "TopicArn" not in message or (isinstance(attributes, dict) and SENT_AGAIN in attributes)
+        return Envelope(message_id, timestamp, sent_again), message["Message"]
     return None, message
 
 

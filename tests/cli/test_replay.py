@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from cli import queues
 from cli.main import app
+from orders.message import unwrap
 from tests.cli.conftest import Cafe
 from tests.cli.stand_in import FakeAws, FakeFunctions
 
@@ -214,8 +215,12 @@ def test_orders_can_be_sent_to_all_subscribers(dev_cafe: Cafe, recorded: FakeFun
 
     assert replay(dev_cafe, "--yes", "--send-to", "topic").exit_code == 0
 
-    messages = [json.loads(json.loads(body)["Message"]) for body in dev.bodies(dev.queue_url)]
+    bodies = dev.bodies(dev.queue_url)
+    messages = [json.loads(json.loads(body)["Message"]) for body in bodies]
     assert {message["orderId"] for message in messages} == {f"O-{number}" for number in range(25)}
+    # The worker does not measure how long it takes to record them.
+    envelopes = [unwrap(body)[0] for body in bodies]
+    assert all(envelope is not None and envelope.sent_again for envelope in envelopes)
 
 
 def test_ctrl_c_reports_how_many_were_sent(

@@ -86,7 +86,7 @@ def test_throttles_of_any_function_that_orders_need_raise_an_alarm(dev: Program)
     functions = {query["metric"]["dimensions"]["FunctionName"] for query in queries if "metric" in query}
     assert functions == {f"Function.{name}" for name in ("PlaceOrder", "OrderProcessor", "StaffOrders")}
     assert {query["metric"]["metricName"] for query in queries if "metric" in query} == {"Throttles"}
-    assert queries[-1]["expression"] == "SUM([FILL(take, 0), FILL(record, 0), FILL(change, 0)])"
+    assert queries[-1]["expression"] == "FILL(take, 0) + FILL(record, 0) + FILL(change, 0)"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The alarm of the objective, evaluated on hand-made series of its metrics."""
+"""The alarm of the objective, evaluated on written series of its metrics."""
 
 from __future__ import annotations
 
@@ -21,15 +21,18 @@ from tests.program.conftest import Program
 Value = float | None  # None: no datapoint
 OPERATORS: Mapping[type, Callable[[Any, Any], Any]] = {
     ast.GtE: operator.ge,
+    ast.Add: operator.add,
     ast.Mult: operator.mul,
-    ast.Div: lambda a, b: a / b if b else None,  # CloudWatch has no datapoint then
+    ast.Div: lambda a, b: a / b if b else None,
 }
 
 
 def evaluate(node: ast.AST, known: Mapping[str, Value], *, fill: bool) -> Any:
     """Evaluate a part of an expression of metric math at one time.
 
-    Without `fill`, FILL leaves a metric that never had a datapoint empty: AWS does not document what it does.
+    Operators treat a missing value as 0 if the other one is there, and drop a division by 0. Without `fill`,
+    FILL leaves a metric that never had a datapoint empty: AWS does not document what it does.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
     """
 
     def value(of: ast.AST) -> Any:
@@ -42,13 +45,10 @@ def evaluate(node: ast.AST, known: Mapping[str, Value], *, fill: bool) -> Any:
             return known[node.id]
         case ast.Compare(left, [operation], [right]) | ast.BinOp(left, operation, right):
             both = value(left), value(right)
-            return None if None in both else OPERATORS[type(operation)](*both)
+            return None if both == (None, None) else OPERATORS[type(operation)](*(each or 0 for each in both))
         case ast.Call(ast.Name("FILL"), [of, default]):
             found = value(of)
             return value(default) if found is None and fill else found
-        case ast.Call(ast.Name("SUM"), [ast.List(parts)]):
-            found = [part for part in map(value, parts) if part is not None]
-            return sum(found) if found else None
         case ast.Call(ast.Name("IF"), [condition, yes, no]):
             holds = value(condition)
             return None if holds is None else value(yes) if holds else value(no)
