@@ -81,17 +81,25 @@ class Database:
 
     def __init__(self, connection: pymysql.Connection[Cursor]) -> None:
         self._connection = connection
+        self._read: Tables | None = None  # until the next statement of anyone
         self.execute(f"SET SESSION group_concat_max_len = {2**23}")  # MariaDB's limit of JSON_ARRAYAGG
 
     def execute(self, statement: str, *values: object) -> list[Row]:
         """Execute a statement, and return all rows."""
+        self.expect_change()
         with self._connection.cursor() as cursor:
             cursor.execute(statement, values)
             return list(cursor.fetchall())
 
     def read(self) -> Tables:
-        """Read both tables."""
-        return Tables.of(*self.execute(READ_TABLES)[0])
+        """Read both tables, once after each statement."""
+        if self._read is None:
+            self._read = Tables.of(*self.execute(READ_TABLES)[0])
+        return self._read
+
+    def expect_change(self) -> None:
+        """Read the tables again: a statement, of a worker for example, may change them."""
+        self._read = None
 
     def cut(self, connection_id: int) -> None:
         """End a connection with its transaction, and wait until it is gone."""

@@ -115,6 +115,7 @@ class FaultyConnection(_Connection):
     def _bounded(self, place: Place, act: Callable[[], T]) -> T:
         run = current()
         if run is None or not self._open:
+            self._simulation.database.expect_change()
             return act()
         self._fail(run.reach(before(place)))
         try:
@@ -127,6 +128,7 @@ class FaultyConnection(_Connection):
 
     def _act(self, act: Callable[[], T], run: Run) -> T:
         while True:
+            self._simulation.database.expect_change()
             try:
                 return act()
             except pymysql.OperationalError as error:
