@@ -15,7 +15,7 @@ import stores.mysql.connection
 import stores.mysql.orders
 import tests.faults.simulation
 from orders.failures import OrderRefusedError, Refused
-from orders.ledger import Ledger
+from orders.ledger import Ledger, Recorded
 from orders.order import Order
 from stores.dynamodb.projection import Projection
 from stores.mysql.connection import MySql
@@ -312,13 +312,13 @@ def without_corrections(patch: Patch, simulations: Simulations) -> None:
 
 
 def with_dynamodb_first(patch: Patch, simulations: Simulations) -> None:
-    record = Ledger.record
+    record = Ledger.record_batch
 
-    def put_and_record(self: Ledger, orders: Mapping[str, Order]) -> dict[str, str]:
+    def put_and_record(self: Ledger, orders: Mapping[str, Order]) -> Recorded:
         self._projection.write(list(orders.values()), {})
         return record(self, orders)
 
-    patch.setattr(Ledger, "record", put_and_record)
+    patch.setattr(Ledger, "record_batch", put_and_record)
 
 
 def without_waiting_for_the_projection(patch: Patch, simulations: Simulations) -> None:
