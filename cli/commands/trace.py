@@ -10,8 +10,7 @@ from cli.commands.orders import Reference
 from cli.kitchen import Kitchen
 from cli.options import SentenceGroup, Target, parse_since, stack_command
 from cli.progress import waiting
-from cli.stopping import stopping
-from cli.terminal import note, out, plain, print_json, say, stopped
+from cli.terminal import note, out, plain, print_json, say
 from cli.times import local_time
 from cli.trace.path import Hop, Outcome, Path
 from cli.trace.sources import Sources, gather
@@ -56,11 +55,9 @@ def trace_command(
     )
     if start and end and start >= end:
         raise typer.BadParameter("It must be before --until.", param_hint="--since")
-    with stopping() as stop, waiting("Reading stores, queues and logs"):
+    with waiting("Reading stores, queues and logs"):
         order_id = Kitchen.of(target.stack, target.clients).id_of(reference)
-        found = gather(target.stack, target.clients, order_id, stop, start, end)
-    if stop.is_set():
-        raise stopped("Stopped: all messages are visible again.")
+        found = gather(target.stack, target.clients, order_id, start, end)
     path = Path(found)
     outcome, sentence = path.verdict()
     if target.as_json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from cli.dlq.states import State, states
 from cli.errors import OperationError
 from cli.kitchen import Kitchen, NotRecordedError, Order
 from cli.plurals import messages
+from cli.stopping import stopping
 from cli.worker import is_paused
 from orders.order import ORDER_ID
 from orders.states import EPOCH
@@ -76,6 +76,7 @@ class Sources:
     @contextmanager
     def checking(self, source: str) -> Iterator[None]:
         """Record why a source could not be read."""
+        self.unchecked.pop(source, None)
         try:
             with aws.translated_errors():
                 yield
@@ -87,7 +88,6 @@ def gather(
     stack: Stack,
     clients: Clients,
     order_id: str,
-    stop: threading.Event,
     since: datetime | None,
     until: datetime | None,
 ) -> Sources:
@@ -96,17 +96,15 @@ def gather(
     No source has an order whose id is invalid; its message may be in a dead-letter queue.
     """
     found = Sources(order_id=order_id)
-    if ORDER_ID.fullmatch(order_id):
-        with found.checking(MYSQL):
-            found.row = _row(Kitchen.of(stack, clients), order_id)
-        with found.checking(DYNAMODB):
-            found.item = _item(clients, stack.output("orders_table"), order_id)
-    for queue, output in QUEUES.items():
-        with found.checking(queue):
-            letters = DeadLetters(
-                sqs=clients.sqs, url=stack.output(output), target_url=stack.output("queue_url"), stop=stop
-            )
-            _find_letters(stack, clients, letters, queue, found)
+    _read_stores(stack, clients, found)
+    with stopping() as stop:  # until the messages are visible again
+        for queue, output in QUEUES.items():
+            with found.checking(queue):
+                url, target_url = stack.output(output), stack.output("queue_url")
+                letters = DeadLetters(sqs=clients.sqs, url=url, target_url=target_url, stop=stop)
+                _find_letters(stack, clients, letters, queue, found)
+    if stop.is_set():
+        raise KeyboardInterrupt
     now, known = datetime.now(UTC), found.ordered_at
     found.since = since or ((known - BEFORE) if known else now - AFTER)
     found.until = until or (min(now, known + AFTER) if known else now)
@@ -116,11 +114,22 @@ def gather(
             with found.checking(f"the log of {function}"):
                 found.lines += _lines(clients, function, group, identities, found)
     found.lines.sort(key=lambda line: line.at)
+    if not (found.row and found.item):
+        _read_stores(stack, clients, found)  # it may have been recorded meanwhile
     if found.row is None:
         with found.checking(QUEUE):
             found.queued = queues.depth(clients.sqs, stack.output("queue_url"))
             found.is_paused = is_paused(clients.functions, stack.output("worker_mapping"))
     return found
+
+
+def _read_stores(stack: Stack, clients: Clients, found: Sources) -> None:
+    if not ORDER_ID.fullmatch(found.order_id):
+        return
+    with found.checking(MYSQL):
+        found.row = _row(Kitchen.of(stack, clients), found.order_id)
+    with found.checking(DYNAMODB):
+        found.item = _item(clients, stack.output("orders_table"), found.order_id)
 
 
 def _row(kitchen: Kitchen, order_id: str) -> Order | None:

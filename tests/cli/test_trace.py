@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from cli.trace import sources
 from tests.cli.conftest import Cafe
 from tests.cli.dead_letters import BAD, OWN_ID
 from tests.cli.kitchen import Staff, order
@@ -90,6 +93,17 @@ def test_a_complete_order_has_reached_every_hop(scene: Scene) -> None:
     assert "Order accepted  orderId=O-7" in lines[5]
     assert lines[-1] == "O-7: It is recorded and shown: K07 is received."
     assert scene.path() == ("shown", hops("yes yes yes yes yes"))
+
+
+def test_an_order_that_is_recorded_while_its_log_is_read_is_not_lost(scene: Scene) -> None:
+    scene.received()
+    missing = scene.staff.respond(
+        {"httpMethod": "GET", "resource": "/orders", "pathParameters": {"id": "O-7"}}
+    )
+    scene.recorded()
+    scene.shown()
+    scene.functions.responses = [missing]
+    assert scene.path()[0] == "shown"
 
 
 def test_an_order_of_another_publisher_left_no_line_at_the_api(scene: Scene) -> None:
@@ -265,6 +279,18 @@ def test_messages_that_another_receiver_holds_are_not_checked(
     assert scene.trace()["unchecked"] == {
         "OrderDLQ": "another receiver holds 1 message: try again in a minute"
     }
+
+
+def test_ctrl_c_while_a_queue_is_read_leaves_its_messages_visible(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.dev.put(OWN_ID)
+    stop = threading.Event()
+    stop.set()
+    monkeypatch.setattr(sources, "stopping", lambda: nullcontext(stop))
+    result = scene.cafe("trace", "O-7")
+    assert (result.exit_code, result.stderr) == (130, "Stopped.\n")
+    assert scene.dev.bodies(scene.dev.dead_letter_queue_url) == [OWN_ID]
 
 
 def test_the_log_is_read_for_a_day_from_the_orders_time_or_in_the_requested_range(scene: Scene) -> None:
