@@ -23,7 +23,7 @@ from stores.mysql.erasure import ErasureDatabase
 from stores.mysql.login import LoginSecret
 
 ON_REQUEST = 20.0  # seconds of a run that an operator waits for
-RESERVE = 60.0  # seconds before the function's timeout, left for an orderly end
+RESERVE = 60.0  # seconds of the function's time, reserved for its last steps
 STATEMENT_TIMEOUT = 60  # seconds
 
 
@@ -77,7 +77,10 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _retention(eraser: Eraser) -> Erased:
-    """Erase the kept ids, which a restore by hand may have brought back, then old orders."""
+    """Erase the orders of the kept ids again, and then old orders.
+
+    A manual restore of the database may have brought names back.
+    """
     done = eraser.apply(None)
     retention = environment.retention()
     if retention is None or done.cursor is not None:

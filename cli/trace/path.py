@@ -31,7 +31,7 @@ RECEIVED = frozenset({PROCESSED, FAILED, REJECTED})
 
 
 class Reached(StrEnum):
-    """Whether the order reached a hop."""
+    """State of a hop."""
 
     YES = "yes"
     NO = "no"
@@ -50,7 +50,7 @@ class Hop:
 
 
 class Outcome(StrEnum):
-    """Where the order is."""
+    """Result of a trace: the place of the order."""
 
     SHOWN = "shown"  # in both stores
     NOT_SHOWN = "not shown"  # in MySQL alone

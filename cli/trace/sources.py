@@ -1,4 +1,4 @@
-"""What the stores, the queues and the functions' logs have of one order."""
+"""Read what the stores, the queues and the functions' logs have of one order."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Letter:
 
 @dataclass(kw_only=True)
 class Sources:
-    """What was found; `unchecked` has the reasons, by source, why a source could not be read."""
+    """Findings about the order; `unchecked` has the reasons, by source, why a source could not be read."""
 
     order_id: str
     row: Order | None = None  # in MySQL

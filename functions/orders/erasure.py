@@ -21,7 +21,7 @@ MAX_ORDERS = 1000  # of a response
 # and looks at orders that were recorded or moved in it, which may have been too old already.
 OVERLAP = timedelta(days=2)
 
-# In a `Place`: of orders with a time before `EARLIEST`.
+# Stands in a `Place` for a time before `EARLIEST`.
 TOO_EARLY = datetime.min.replace(tzinfo=UTC)
 Place = tuple[datetime | None, int]
 """The time of an order and the id of its row. Orders without a time (None) and too early ones come first."""
@@ -29,7 +29,7 @@ Place = tuple[datetime | None, int]
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What is to be erased of an order: entries of its history, or all of it."""
+    """The parts of an order to erase: its name and further attributes, or entries of its history."""
 
     row_id: int
     order_id: str
@@ -78,7 +78,7 @@ class ErasedIds(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Which orders, or entries of their histories, are meant; one of the three is set."""
+    """Selects the orders, or the entries of their histories, to erase; one of the three is set."""
 
     customer: str | None = None
     order_id: str | None = None
@@ -165,7 +165,7 @@ class Eraser:
     database: Database
     projection: Projection
     ids: ErasedIds
-    left: Callable[[], float]  # seconds
+    seconds_left: Callable[[], float]
 
     def find(self, selector: Selector, cursor: str | None) -> Found:
         """Return what `erase` would erase."""
@@ -200,7 +200,7 @@ class Eraser:
         for some in self.ids.pages(cursor):
             done.erased += self.database.erase(some)
             done.failed += self.projection.erase(some)
-            if self.left() <= 0:
+            if self.seconds_left() <= 0:
                 done.cursor = some[-1]
                 break
         return done
@@ -211,7 +211,7 @@ class Eraser:
         until = self.database.erased_until()
         after: Place | None = (min(until, cutoff) - OVERLAP, 0) if until else None
         while True:
-            if self.left() <= 0:
+            if self.seconds_left() <= 0:
                 done.cursor = TIME_IS_UP
                 return done
             old = self.database.older(cutoff, after)
@@ -260,7 +260,7 @@ class Eraser:
             else:
                 matches, after = self.database.of_customer(selector.names, after)
             yield matches, None if after is None else str(after)
-            if self.left() <= 0:
+            if self.seconds_left() <= 0:
                 return
 
 

@@ -22,7 +22,7 @@ class Received:
     message_id: str
     order: Order
     sent_again: bool = False
-    """Whether a command or a person put the order on the queue again."""
+    """True if a command or a person put the order on the queue again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Envelope:
     message_id: str
     timestamp: str
     sent_again: bool = field(default=False, compare=False)
-    """Whether `cafe` sent it: without the topic that SNS names, or to the topic with an attribute."""
+    """True if `cafe` sent it: without the topic that SNS names, or to the topic with an attribute."""
 
 
 def parse_batch(records: Iterable[Mapping[str, Any]]) -> tuple[list[Received], list[Rejected]]:

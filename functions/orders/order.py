@@ -99,7 +99,7 @@ class Order:
     progress: Progress | None = field(default=None, compare=False)
     """None before it is recorded, and for legacy orders without states."""
     is_new: bool = field(default=False, compare=False)
-    """Whether this transaction has inserted its row."""
+    """True if this transaction inserted its row."""
 
     @property
     def is_test(self) -> bool:

@@ -393,7 +393,7 @@ def test_retention_continues_where_the_last_run_stopped(
         stores.record(*old(number, age=timedelta(days=9 - number // 3)))
     stores.both.sql("UPDATE orders SET created_at = NULL WHERE order_id IN ('o1', 'o2', 'o4')")
     seconds = iter([1, 1, 1, 0, *[1] * 20])
-    eraser = dataclasses.replace(stores.both.eraser, left=lambda: next(seconds))
+    eraser = dataclasses.replace(stores.both.eraser, seconds_left=lambda: next(seconds))
     assert eraser.retain(NOW - WEEK).cursor is not None
     assert len(stores.erased()) < 6
     assert eraser.retain(NOW - WEEK).cursor is None
