@@ -72,7 +72,8 @@ api.add_routes(
     public_orders=public_orders,
 )
 watched = {"worker": order_processor, "reconciler": reconcile_orders, "backup": backup_orders}
-observed = AlarmsArgs(shared=shared, api=api, place_order=place_order, staff=staff_orders, **watched)
+users = {"place_order": place_order, "staff": staff_orders, "eraser": erase_orders}
+observed = AlarmsArgs(shared=shared, api=api, **watched, **users)
 alarms = Alarms("alarms", observed)
 dashboard = Dashboard("dashboard", DashboardArgs(observed=observed, alarms=alarms, status=get_order_status))
 invoked = {"status": get_order_status, "staff": staff_orders, "eraser": erase_orders}

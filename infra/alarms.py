@@ -44,6 +44,7 @@ class AlarmsArgs:
     backup: Function
     place_order: Function
     staff: Function
+    eraser: Function
 
 
 class Alarms(pulumi.ComponentResource):
@@ -81,6 +82,8 @@ class Alarms(pulumi.ComponentResource):
             self._kitchen(args)
         if settings.recorded_within:
             self._objective(args)
+        if settings.retention_days:
+            self._retention(args)
         aws.sns.TopicPolicy(
             "Alarms",
             arn=self.topic.arn,
@@ -234,6 +237,16 @@ class Alarms(pulumi.ComponentResource):
             metric=(NAMESPACE, "OldestWaiting", "Maximum", {"FunctionName": args.reconciler.function.name}),
             threshold=args.shared.settings.waiting_alarm_minutes * MINUTE,
             # ReconcilerSilent goes off if the metric is missing.
+            missing="ignore",
+        )
+
+    def _retention(self, args: AlarmsArgs) -> None:
+        self._alarm(
+            "NamesNotErased",
+            "EraseOrders could not erase the names of old orders; it retries every six hours.",
+            metric=("AWS/Lambda", "Errors", "Sum", {"FunctionName": args.eraser.function.name}),
+            datapoints=(1, 1),
+            # Keep the state of the last run until the next one.
             missing="ignore",
         )
 

@@ -43,7 +43,7 @@ the protection, and one for the change.
 # Files with a table of alarms, and the links from there to the runbook
 ALARM_TABLES = {ROOT / "docs/runbook.md": "", ROOT / "infra/README.md": "../docs/runbook.md"}
 BEGIN, END = "<!-- alarms, written by `make docs` -->\n", "<!-- end of the alarms -->\n"
-WITH_ALL_ALARMS = {"waitingAlarmMinutes": "20"}
+WITH_ALL_ALARMS = {"waitingAlarmMinutes": "20", "retentionDays": "30"}
 
 
 def settings_page() -> str:

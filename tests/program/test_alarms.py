@@ -58,7 +58,7 @@ def test_an_alarm_has_its_metric_and_notifies_the_topic(program: Program, name: 
 def test_each_alarm_links_to_its_page_of_the_runbook(with_settings: Callable[..., Program]) -> None:
     url = "https://git.example.org/" + "x" * (MAX_URL - 24)
     alarms = with_settings(runbookUrl=url, **WITH_ALL_ALARMS).all(ALARM)
-    assert len(alarms) == len(ALARMS) + 1
+    assert len(alarms) == len(ALARMS) + len(WITH_ALL_ALARMS)
     anchors = markdown.anchors(ROOT / "docs/runbook.md")
     for alarm in alarms:
         description = alarm.inputs["alarmDescription"]
@@ -135,6 +135,14 @@ def test_late_orders_raise_an_alarm_if_the_setting_is_set(
     assert late["alarmDescription"].endswith("docs/runbook.md#lateorders")
     # CloudWatch charges for each metric, so it is published only for the alarm.
     assert (publishes(program), publishes(dev)) == (True, False)
+
+
+def test_a_failed_run_raises_an_alarm_while_names_have_to_be_erased(
+    with_settings: Callable[..., Program],
+) -> None:
+    alarm = with_settings(**CHANGED).one(ALARM, "NamesNotErased").inputs
+    assert (alarm["metricName"], alarm["dimensions"]) == ("Errors", {"FunctionName": "Function.EraseOrders"})
+    assert (alarm["evaluationPeriods"], alarm["treatMissingData"]) == (1, "ignore")
 
 
 def test_orders_are_old_when_they_should_be_in_the_dead_letter_queue(
