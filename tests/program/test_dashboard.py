@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -46,6 +47,7 @@ def rows(widgets: list[dict[str, Any]]) -> Iterator[tuple[str, str, dict[str, st
             yield namespace, name, dict(zip(pairs[::2], pairs[1::2], strict=True))
 
 
+@functools.cache
 def texts(handler: str) -> set[str]:
     """Return the string constants in a function's code."""
     code = [path for name, path in archives.code(handler).items() if name.endswith(".py")]
