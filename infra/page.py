@@ -55,7 +55,9 @@ class PageArgs:
     locale: str
 
     @classmethod
-    def of(cls, settings: Settings, region: str, access: Access, api: Api) -> PageArgs:
+    def of(
+        cls, settings: Settings, region: str, domain: DomainArgs | None, access: Access, api: Api
+    ) -> PageArgs:
         """Read the other inputs from the settings."""
         return cls(
             rest_api_id=api.rest_api.id,
@@ -64,7 +66,7 @@ class PageArgs:
             orders_api_key=settings.orders_api_key,
             warn_minutes=settings.warn_minutes,
             overdue_minutes=settings.overdue_minutes,
-            domain=DomainArgs.of(settings),
+            domain=domain,
             access=access,
             time_zone=settings.time_zone,
             locale=settings.locale,

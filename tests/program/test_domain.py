@@ -6,7 +6,10 @@ import functools
 import ipaddress
 import re
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from types import SimpleNamespace
+from typing import Any
+from unittest import mock
 
 import pulumi_aws as aws
 import pytest
@@ -14,10 +17,10 @@ from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
-from infra import cost, prices, settings
+from infra import cost, prices, recording, settings
 from infra.domain import DomainArgs, records
 from infra.domain_names import MAX_REQUESTED, domain, zone_problem
-from tests.program.conftest import Program, Resource, recorded
+from tests.program.conftest import FORKS, Program, Resource, recorded
 from tests.program.setting_values import CHANGED, error_message, parse
 
 ZONE, CERTIFICATE = CHANGED["hostedZone"], CHANGED["certificateArn"]
@@ -322,3 +325,31 @@ def test_a_zone_that_cannot_be_used_stops_the_deploy(
     monkeypatch.setattr(aws.route53, "get_zone", get_zone)
     with pytest.raises(settings.SettingsError, match=f"  hostedZone: {sentence}"):
         DomainArgs.of(parse(**IN_ROUTE_53))
+
+
+def registered_with_a_wrong_zone() -> list[str]:
+    """Run the program with the zone of another domain; call it in a separate process."""
+    names, register = [], recording.Recorder.RegisterResource
+
+    def listed(monitor: recording.Recorder, request: Any) -> Any:
+        names.append(request.name)
+        return register(monitor, request)
+
+    def call(_provider: object, args: Any) -> Any:
+        if "getZone" in args.token:
+            return {"name": "example.org", "privateZone": False}, []
+        return answer(recording.MockProvider(), args)
+
+    answer = recording.MockProvider.call
+    with (
+        mock.patch.object(recording.Recorder, "RegisterResource", listed),
+        mock.patch.object(recording.MockProvider, "call", call),
+        pytest.raises(settings.SettingsError, match=r"this one is of example\.org"),
+    ):
+        recording.record("dev", IN_ROUTE_53)
+    return [name for name in names if not name.startswith(recording.PROJECT)]
+
+
+def test_a_wrong_zone_stops_the_program_before_its_first_resource() -> None:
+    with ProcessPoolExecutor(1, FORKS) as apart:
+        assert apart.submit(registered_with_a_wrong_zone).result() == []
