@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_aws as aws
 
-from infra import functions, outputs, schedule, settings
+from infra import domain, functions, outputs, schedule, settings
 from infra.access import Access, AccessArgs
 from infra.alarms import Alarms, AlarmsArgs
 from infra.api import Api, ApiArgs
@@ -11,7 +11,6 @@ from infra.backup import Backup, BackupArgs
 from infra.dashboard import Dashboard, DashboardArgs
 from infra.database import Database, DatabaseArgs
 from infra.database_migration import Schema, SchemaArgs
-from infra.domain import DomainArgs
 from infra.dynamodb_tables import Tables, TablesArgs
 from infra.messaging import Messaging, MessagingArgs
 from infra.network import Network, NetworkArgs, available_zones
@@ -22,7 +21,7 @@ from infra.tags import tag_everything
 from infra.tracking_keys import TrackingKeys, TrackingKeysArgs
 
 cafe = settings.load()
-domain = DomainArgs.of(cafe)  # before any resource, since a wrong zone stops the program
+own_domain = domain.DomainArgs.of(cafe)  # before any resource, since a wrong zone stops the program
 tag_everything(pulumi.get_project(), pulumi.get_stack())
 limit_roles(cafe.permissions_boundary)
 protection = Protection("protection", enabled=cafe.deletion_protection)
@@ -38,7 +37,7 @@ secrets = [*database.secret_arns, tracking.secret.arn]
 network.connect_services(region, tables.arns, messaging.queue_arns, secrets, backup.arns)
 access = Access("access", AccessArgs.of(cafe, region))
 api = Api("api", ApiArgs.of(cafe))
-page = Page("page", PageArgs.of(cafe, region, domain, access, api))
+page = Page("page", PageArgs.of(cafe, region, own_domain, access, api))
 
 shared = functions.SharedResources(
     settings=cafe,
