@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import subprocess
@@ -78,6 +79,7 @@ def findings(
     return found
 
 
+@functools.cache
 def project() -> str:
     """Return the project's name, which the user of `pulumi new` chooses."""
     name: str = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text(encoding="utf-8"))["name"]

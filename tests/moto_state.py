@@ -1,20 +1,30 @@
-"""A quick start of moto: without its stand-in for `requests`, and with copies of its first state."""
+"""Quick tests with moto: without its stand-in for `requests`, with copies of its first state, and with what
+botocore and moto would compute again for each session or request.
+"""
 
 from __future__ import annotations
 
 import copy
 import copyreg
+import functools
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import botocore.session
+import moto.sqs.models
 from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID, RESPONSES_METHODS
+from moto.core.utils import camelcase_to_underscores
 
 T = TypeVar("T")
 
 # Registering every URL for the package `requests`, which no test calls, would be most of the time of a start.
 RESPONSES_METHODS.clear()
+# The descriptions of AWS's services: each session would list and parse them again.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+# The names of a queue's attributes
+moto.sqs.models.camelcase_to_underscores = functools.cache(camelcase_to_underscores)  # type: ignore[attr-defined]
 # A queue has one, which is not held when it is copied.
 copyreg.pickle(threading.Condition, lambda _: (threading.Condition, ()))
 _made: dict[str, tuple[Any, list[Any], list[dict[str, Any]]]] = {}
