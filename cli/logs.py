@@ -11,12 +11,12 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from cli import aws
+from cli.stack import Stack
 from orders.order import ORDER_ID
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
-    from cli.stack import Stack
 
 PAGE = 10_000  # lines in a response, at most
 OVERLAP = timedelta(minutes=2)  # how much later than a newer line an older one may become readable

@@ -1,25 +1,24 @@
 """`cafe forget`: erase personal data."""
 
+import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from cli import aws, queues
 from cli.commands.dlq.options import OUTPUTS
+from cli.dlq.dead_letters import DeadLetters
 from cli.errors import OperationError, SetUpError
-from cli.forget import Kind
+from cli.forget import Kind, plan, render
+from cli.forget.backups import Backup, Period, holding
+from cli.forget.plan import Done, Plan
 from cli.options import SentenceGroup, Target, Yes, stack_command, text
 from cli.plurals import orders
 from cli.progress import counting, waiting
+from cli.stopping import stopping
 from cli.terminal import confirm, failed, note, plain, print_json, stopped
-
-if TYPE_CHECKING:
-    import threading
-
-    from cli.dlq.dead_letters import DeadLetters
-    from cli.forget.backups import Backup
-    from cli.forget.plan import Done, Plan
 
 app = typer.Typer(cls=SentenceGroup)
 
@@ -66,9 +65,6 @@ def forget_command(
     After Ctrl-C or a failure, the same command continues. Exit code 1: nothing was found, or not everything
     could be erased.
     """
-    from cli.forget import plan, render
-    from cli.stopping import stopping
-
     with stopping() as stop, waiting("Searching"):
         found = list(plan.plans(target, _letters(target, stop), name, kind, stop))
     chosen = _choose(found, kind)
@@ -92,8 +88,6 @@ def forget_command(
 
 
 def _letters(target: Target, stop: "threading.Event") -> "dict[str, DeadLetters]":
-    from cli.dlq.dead_letters import DeadLetters
-
     sqs, worker = target.clients.sqs, target.output("queue_url")
     return {
         queue.value: DeadLetters(sqs=sqs, url=target.output(output), target_url=worker, stop=stop)
@@ -101,10 +95,8 @@ def _letters(target: Target, stop: "threading.Event") -> "dict[str, DeadLetters]
     }
 
 
-def _choose(found: "list[Plan]", kind: Kind | None) -> "Plan":
+def _choose(found: list[Plan], kind: Kind | None) -> Plan:
     """Return the only plan that is not empty; an order's id may be of one that is not recorded yet."""
-    from cli.forget import render
-
     chosen = found if kind is Kind.ORDER else [each for each in found if not each.is_empty]
     if len(chosen) == 1:
         return chosen[0]
@@ -118,9 +110,7 @@ def _choose(found: "list[Plan]", kind: Kind | None) -> "Plan":
     )
 
 
-def _backups(target: Target, chosen: "Plan") -> "list[Backup]":
-    from cli.forget.backups import Period, holding
-
+def _backups(target: Target, chosen: Plan) -> list[Backup]:
     if not chosen.found.orders:
         return []
     period = Period.of(chosen.found.first, chosen.found.last)
@@ -129,16 +119,12 @@ def _backups(target: Target, chosen: "Plan") -> "list[Backup]":
 
 
 def _in_queue(target: Target) -> int:
-    from cli import aws, queues
-
     with aws.translated_errors():
         return queues.depth(target.clients.sqs, target.output("queue_url")).total
 
 
-def _end(target: Target, chosen: "Plan", done: "Done") -> None:
+def _end(target: Target, chosen: Plan, done: Done) -> None:
     """Print what was erased, and end with the exit code for it."""
-    from cli.forget import render
-
     if done.stores.interrupted:
         raise stopped(f"Stopped: {render.erased(chosen, done)} The same command erases the rest.")
     if done.stores.orders or not (done.deleted or done.sent):

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from cli.dlq.states import Kind, State
+from cli.messages import Message
 from orders.ledger import conflict
 from orders.order import InvalidOrderError, Order
-
-if TYPE_CHECKING:
-    from cli.messages import Message
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Group
 from rich.text import Text
 
+from cli.dlq.dead_letters import Moved
+from cli.dlq.states import State
+from cli.messages import Message
 from cli.plurals import messages
 from cli.tables import Column, Kind, Table
 from cli.terminal import plain
 from cli.times import age, duration, local_time
 from orders.times import iso
-
-if TYPE_CHECKING:
-    from cli.dlq.dead_letters import Moved
-    from cli.dlq.states import State
-    from cli.messages import Message
 
 MAX_BODY = 200  # characters of a body in the list
 SHORT_ID = 8  # characters of an id in a narrow terminal

@@ -6,20 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from cli import worker_log
+from cli.aws import Clients
 from cli.error_codes import explain
 from cli.errors import OperationError
+from cli.messages import Message
 from cli.plurals import orders
+from cli.stack import Stack
+from cli.worker_log import Failure
 from orders.ledger import conflict
-
-if TYPE_CHECKING:
-    from cli.aws import Clients
-    from cli.messages import Message
-    from cli.stack import Stack
-    from cli.worker_log import Failure
-    from orders.order import Order
+from orders.order import Order
 
 LOG = timedelta(days=1)  # how far back the worker's log is searched for reasons
 

@@ -6,20 +6,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from cli import aws
 from cli.errors import OperationError
 from cli.forget import Kind
+from cli.options import Target
 from cli.plurals import counted
 from cli.restore.backups import Backups
 from cli.terminal import plain
 from orders.copies import ENDING, FOLDER, UNDATED
-
-if TYPE_CHECKING:
-    from cli.options import Target
 
 REWRITE = timedelta(hours=6)  # until the schedule writes a day's copy again, without the names
 RECOVERY_DAYS = 35  # of DynamoDB's point-in-time recovery, unless the table has another period

@@ -6,17 +6,15 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field
 
+from cli.aws import Clients
 from cli.errors import OperationError
 from cli.forget import Kind
 from cli.functions import Function
-
-if TYPE_CHECKING:
-    from cli.aws import Clients
-    from cli.stack import Stack
+from cli.stack import Stack
 
 T = TypeVar("T", bound="Slice")
 

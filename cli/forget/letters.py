@@ -6,17 +6,14 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from cli.dlq.dead_letters import Listing
 from cli.forget import Kind
 from cli.forget.eraser import Subject
+from cli.messages import Message
 from orders.exact_json import encode
 from orders.ledger import conflict
 from orders.order import Order
-
-if TYPE_CHECKING:
-    from cli.dlq.dead_letters import Listing
-    from cli.messages import Message
 
 Recorded = Callable[[Iterable[str]], Mapping[str, Order | None]]
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cli.dlq import states
 from cli.dlq.dead_letters import DeadLetters
@@ -15,14 +15,12 @@ from cli.errors import OperationError
 from cli.forget import Kind
 from cli.forget.eraser import Erased, Eraser, Found, Subject
 from cli.forget.letters import Matching, matching
+from cli.options import Target
 from cli.plurals import counted, orders
 from cli.queues import LONG_HOLD
 from cli.users import Users
 from orders.states import RESTORED
 from orders.times import iso
-
-if TYPE_CHECKING:
-    from cli.options import Target
 
 ORDER_ID = re.compile(r"[!-~]{1,64}")
 RESERVED = {RESTORED, "erased"}  # actors that stand for no person

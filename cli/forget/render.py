@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from cli.forget import Kind
+from cli.forget.backups import Backup
+from cli.forget.plan import Done, Plan
 from cli.plurals import counted, messages, orders
 from cli.terminal import plain
 from cli.times import local_time
-
-if TYPE_CHECKING:
-    from cli.forget.backups import Backup
-    from cli.forget.plan import Done, Plan
 
 NAMES = {Kind.CUSTOMER: "this customer", Kind.ORDER: "this id", Kind.STAFF: "this user in their histories"}
 

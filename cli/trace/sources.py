@@ -6,24 +6,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from cli import aws, logs, queues, times
+from cli.aws import Clients
 from cli.dlq.dead_letters import DeadLetters
 from cli.dlq.states import State, states
 from cli.errors import OperationError
 from cli.kitchen import Kitchen, NotRecordedError, Order
+from cli.logs import Line
+from cli.messages import Message
 from cli.plurals import messages
+from cli.stack import Stack
 from cli.stopping import stopping
 from cli.worker import is_paused
 from orders.order import ORDER_ID
 from orders.states import EPOCH
-
-if TYPE_CHECKING:
-    from cli.aws import Clients
-    from cli.logs import Line
-    from cli.messages import Message
-    from cli.stack import Stack
 
 MYSQL, DYNAMODB, QUEUE = "MySQL", "DynamoDB", "OrderQueue"
 DEAD_LETTERS, UNDELIVERED = "OrderDLQ", "OrderSubscriptionDLQ"
