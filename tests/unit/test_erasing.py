@@ -404,6 +404,13 @@ def test_retention_continues_where_the_last_run_stopped(
     assert retain(stores, NOW) == 0
 
 
+def test_a_run_with_nothing_to_erase_reads_no_old_orders(stores: Stores) -> None:
+    stores.record(*old(*range(300), age=timedelta(days=30)))
+    stores.both.sql("UPDATE orders SET recorded_in = 1")  # long ago
+    retain(stores)
+    assert stores.both.rows_read(lambda: retain(stores)) < 50
+
+
 def test_a_crash_between_the_stores_is_repaired_by_the_next_run_of_retention(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
