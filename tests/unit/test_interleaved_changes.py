@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count, pairwise
 from typing import Any
 
@@ -46,7 +46,7 @@ class Action:
 ACTIONS = st.lists(
     st.builds(
         Action,
-        kind=st.sampled_from(["move"] * 4 + ["redeliver", "late_put", "reconcile"]),
+        kind=st.sampled_from(["move", "erase"] * 3 + ["redeliver", "late_put", "reconcile"]),
         target=st.sampled_from(State),
         role=st.sampled_from([Role.STAFF, Role.MANAGER]),
         key=st.sampled_from([None, "k1", "k2"]),
@@ -64,15 +64,17 @@ class Interleaving:
     def __init__(self, api: Api, actions: list[Action], nested: list[bool]) -> None:
         self.api = api
         self.both = api.both
+        self.both.slept = timedelta(0)
         self.pending = list(actions)
         self.nested: Iterator[bool] = iter(nested)
-        self.order = Order(f"p{next(numbers)}", datetime.now(UTC), "Latte", 2)
+        self.order = Order(f"p{next(numbers)}", datetime.now(UTC), "Latte", 2, "Ada", {"note": "for Ada"})
         (recorded,) = self.both.database.record([self.order]).values()
         assert recorded is not None
         self.recorded = recorded
         # So long ago that the reconciler finds it by its changes only.
         self.both.sql("UPDATE orders SET recorded_in = 1")
         self.commits = 0
+        self.is_erased = False
 
     def run(self) -> None:
         """Run all actions, and compare once more at the end."""
@@ -127,6 +129,16 @@ class Interleaving:
         boundary()
         self.both.recent()
 
+    def _erase(self, action: Action, boundary: Callable[[], None]) -> None:
+        eraser, order_ids = self.both.eraser, [self.order.order_id]
+        boundary()
+        eraser.ids.add(order_ids)
+        boundary()
+        eraser.database.erase(order_ids)
+        boundary()
+        eraser.projection.erase(order_ids)
+        self.is_erased = True
+
 
 class _Database:
     """MySQL, with a boundary before and after each transaction."""
@@ -151,6 +163,16 @@ class _Database:
             )
         self._boundary()
         return is_changed
+
+
+def names(both: BothStores, order_id: str) -> set[str | None]:
+    """Return the name in each store; None for an erased one."""
+    ((name, attributes),) = both.sql(
+        "SELECT customer_name, attributes FROM orders WHERE order_id = %s", order_id
+    )
+    found = both.dynamodb.get_item(TableName=NAMES.orders, Key={"orderId": {"S": order_id}})["Item"]
+    assert (attributes is None, "note" in found) == (name == "", "customer_name" in found)
+    return {name or None, found.get("customer_name", {}).get("S")}
 
 
 def projected(both: BothStores, order_id: str) -> tuple[str, int]:
@@ -183,3 +205,12 @@ def test_in_any_interleaving_each_change_is_made_once_and_finally_projected(
     keys = [key for *_, key in events if key]
     assert len(keys) == len(set(keys))
     assert both.audit().corrected == {}
+    if run.is_erased:
+        assert names(both, order_id) == {None}
+    both.eraser.apply(None)  # as the schedule does, also after a crash
+    if any(order_id in page for page in both.erased_ids.pages(None)):
+        assert names(both, order_id) == {None}
+        personal = "SELECT actor, reason FROM order_events WHERE order_row = %s"
+        assert set(both.sql(personal, row_id)) <= {("erased", None)}
+    else:
+        assert names(both, order_id) == {"Ada"}
