@@ -230,6 +230,9 @@ class Eraser:
         now = datetime.now(UTC)
         for read in (self.database.recorded, self.database.changed):
             for rows in _pages(read, now - OVERLAP, now + OVERLAP):
+                if self.seconds_left() <= 0:
+                    done.cursor = TIME_IS_UP
+                    return
                 old = [o for o in rows.orders if o.created_at is None or o.created_at < cutoff]
                 self._erase_rows({order.row_id: order.order_id for order in old if order.row_id}, done)
 
