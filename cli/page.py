@@ -16,7 +16,7 @@ import httpx
 from cli import http
 from cli.errors import OperationError
 from cli.stack import NETWORKS, Stack
-from infra import locales
+from infra import languages
 
 TITLE = "<title>Cafe orders</title>"
 _SCRIPT = re.compile(r"\s*export const settings = (\{.*\});\s*", re.DOTALL)
@@ -37,8 +37,8 @@ def _is_minutes(value: Any) -> bool:
 # The checks of web/settings.js; an exception means invalid.
 USABLE: Mapping[str, Callable[[Any], bool]] = {
     "apiBase": lambda value: re.fullmatch(r"/[A-Za-z0-9_-]+", value) is not None,
-    "timeZone": lambda value: value in locales.time_zones(),
-    "locale": locales.is_locale,
+    "timeZone": lambda value: value in languages.time_zones(),
+    "locale": languages.is_locale,
     "signIn": _is_sign_in,
     "staffSignIn": _is_sign_in,
     "warnMinutes": _is_minutes,

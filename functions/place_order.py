@@ -9,9 +9,9 @@ import environment
 from http_responses import HttpResponse, body_text, has_secret, header, response
 from log import log
 from orders.failures import StoreUnavailableError
+from orders.http_request import KeyReusedError, OrderRequest, TooLargeError, parse
 from orders.message import own_id
 from orders.order import InvalidOrderError
-from orders.request import KeyReusedError, OrderRequest, TooLargeError, parse
 from orders.tokens import sign
 from stores.dynamodb.idempotency import IdempotencyKeys
 from stores.sns import OrderTopic

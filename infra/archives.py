@@ -54,26 +54,6 @@ def migrations() -> Files:
     return {f"migrations/{path.name}": path for path in sorted((FUNCTIONS / "migrations").glob("*.sql"))}
 
 
-def database_certificate(region: str) -> Files:
-    """Return the root certificate of RDS in a region.
-
-    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
-
-    Raises
-    ------
-    pulumi.RunError
-        The region has no certificate in `functions/rds_roots`.
-    """
-    certificate = FUNCTIONS / "rds_roots" / f"{region}.pem"
-    if not certificate.is_file():
-        regions = ", ".join(sorted(path.stem for path in certificate.parent.glob("*.pem")))
-        raise pulumi.RunError(
-            f"Setting aws:region: the RDS root certificate of {region} is missing in functions/rds_roots;"
-            f" it has those of {regions}"
-        )
-    return {"rds-ca.pem": certificate}
-
-
 def time_zone(name: str) -> Files:
     """Return one zone of `tzdata`, which `zoneinfo` reads if the system has no time zones."""
     root = _root("tzdata")

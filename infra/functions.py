@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_aws as aws
 
-from infra import archives, iam
+from infra import archives, iam, regions
 from infra.access import Access
 from infra.api import Api
 from infra.backup import Backup
@@ -97,7 +97,7 @@ class SharedResources:
         after: Sequence[pulumi.Resource] = (),
     ) -> Function:
         """Create a function; one that uses the database gets RDS's certificate and runs in the VPC."""
-        certificate = archives.database_certificate(self.region) if uses_database else {}
+        certificate = regions.database_certificate(self.region) if uses_database else {}
         created = Function(
             name,
             FunctionArgs(

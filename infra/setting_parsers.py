@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
-from infra import locales
+from infra import languages
 from orders.names import parse_name
 
 T = TypeVar("T")
@@ -154,14 +154,14 @@ def unique(found: list[str]) -> list[str]:
 
 def time_zone(name: str) -> str:
     """Validate a time zone."""
-    if name not in locales.time_zones():
+    if name not in languages.time_zones():
         raise ValueError("must be an IANA time zone of the package tzdata, such as UTC or Europe/Berlin")
     return name
 
 
 def locale(tag: str) -> str:
     """Validate a language tag."""
-    if not locales.is_locale(tag):
+    if not languages.is_locale(tag):
         raise ValueError("must be a language tag (BCP 47) that browsers accept, such as en-US or de-DE")
     return tag
 

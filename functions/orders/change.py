@@ -13,9 +13,9 @@ from typing import Any, Protocol
 from orders import states
 from orders.exact_json import decode
 from orders.failures import StoreUnavailableError
+from orders.http_request import BAD_KEY, KEY, MAX_BODY
 from orders.names import INVISIBLE, is_unicode
 from orders.order import MAX_PATH, Order
-from orders.request import BAD_KEY, KEY, MAX_BODY
 from orders.screens import staff_order
 from orders.states import Change, Progress, Role, State
 

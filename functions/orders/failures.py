@@ -1,6 +1,6 @@
 """Failures of stores and orders: exceptions, and the reasons that stores, domain and handlers share.
 
-What a client reads about an invalid request is in `order.py`, `request.py` and `change.py`.
+What a client reads about an invalid request is in `order.py`, `http_request.py` and `change.py`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from bench.bounds import Sender
 from infra import prices
 from infra.database import storage_limit
 from infra.recording import PROJECT, ROOT, configuration
-from orders.request import MAX_BODY
+from orders.http_request import MAX_BODY
 
 DEFAULTS = {
     key.removeprefix(f"{PROJECT}:"): value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra import locales
+from infra import languages
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -64,30 +64,30 @@ def page(browser: Browser) -> Iterator[Page]:
 
 def test_the_settings_accept_the_language_tags_that_intl_accepts_and_no_others(page: Page) -> None:
     all_tags = sorted(set(tags()))
-    accepted = [tag for tag in all_tags if locales.is_locale(tag)]
+    accepted = [tag for tag in all_tags if languages.is_locale(tag)]
     assert 2_000 < len(accepted) < len(all_tags) / 2
     verdicts = zip(accepted, page.evaluate(ACCEPTS, accepted), strict=True)
     assert [tag for tag, is_accepted in verdicts if not is_accepted] == []
     others = sorted({*all_tags} - {*accepted})
     verdicts = zip(others, page.evaluate(ACCEPTS, others), strict=True)
-    by_chromium_alone = [tag for tag, is_accepted in verdicts if is_accepted and len(tag) <= locales.MAX_TAG]
+    by_chromium = [tag for tag, is_accepted in verdicts if is_accepted and len(tag) <= languages.MAX_TAG]
     # Against the standard, Chromium ignores what follows a repeated keyword, and accepts `art-lojban-lojban`.
-    assert len(by_chromium_alone) < len(others) / 1000, by_chromium_alone
+    assert len(by_chromium) < len(others) / 1000, by_chromium
 
 
 def test_intl_accepts_the_longest_language_tags(page: Page) -> None:
-    room = locales.MAX_TAG - len("de-DE-u-attribut")
+    room = languages.MAX_TAG - len("de-DE-u-attribut")
     longest = [
         "de-" + "-".join(f"{number:04}" for number in range(1000, 1015)),
         "de-DE-u-attribut" + ("-" + "a" * 7) * (room // 8),
         "de-x" + "-a" * 38,
     ]
-    assert all(locales.is_locale(tag) and len(tag) > locales.MAX_TAG - 8 for tag in longest)
+    assert all(languages.is_locale(tag) and len(tag) > languages.MAX_TAG - 8 for tag in longest)
     assert page.evaluate(ACCEPTS, longest) == [True] * len(longest)
 
 
 def test_intl_accepts_every_time_zone_of_the_settings(page: Page) -> None:
-    names = sorted(locales.time_zones())
+    names = sorted(languages.time_zones())
     refused = page.evaluate(
         """(names) => names.filter((timeZone) => {
           try { new Intl.DateTimeFormat("en", { timeStyle: "short", timeZone }).format(0); return false; }

@@ -16,8 +16,8 @@ from typing import Any
 
 from cli.aws import Clients
 from cli.stack import Stack
+from orders.http_request import parse
 from orders.order import InvalidOrderError
-from orders.request import parse
 from tests.moto_state import make_or_copy
 
 REGION = "eu-central-1"

@@ -261,9 +261,9 @@ IMPORTS = {
         stores.dynamodb.client stores.dynamodb.menu
     """,
     "place_order": """
-        environment http_responses log orders.exact_json orders.failures orders.message orders.names
-        orders.order orders.request orders.states orders.times orders.tokens place_order stores.aws
-        stores.dynamodb.client stores.dynamodb.idempotency stores.secret stores.sns
+        environment http_responses log orders.exact_json orders.failures orders.http_request
+        orders.message orders.names orders.order orders.states orders.times orders.tokens place_order
+        stores.aws stores.dynamodb.client stores.dynamodb.idempotency stores.secret stores.sns
         stores.tracking_keys
     """,
     "get_order_status": """
@@ -276,7 +276,7 @@ IMPORTS = {
     """,
     "staff_orders": """
         environment http_responses log orders.change orders.counters orders.exact_json orders.failures
-        orders.message orders.names orders.order orders.request orders.screens orders.states
+        orders.http_request orders.message orders.names orders.order orders.screens orders.states
         orders.times staff_orders stores.aws stores.dynamodb.client stores.dynamodb.order_items
         stores.mysql.changes stores.mysql.connection stores.mysql.counters stores.mysql.events
         stores.mysql.login stores.mysql.orders stores.mysql.screens stores.secret

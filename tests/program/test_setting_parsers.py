@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
-from infra import archives, locales, setting_parsers, settings
+from infra import archives, languages, setting_parsers, settings
 from orders.order import OrderFields
 from stores.dynamodb.projection import Projection
 from tests.dynamodb import NAMES
@@ -328,7 +328,7 @@ def test_all_invalid_settings_are_in_one_message(invalid: dict[str, str]) -> Non
 
 
 def test_archives_can_have_every_valid_time_zone() -> None:
-    for name in locales.time_zones():
+    for name in languages.time_zones():
         assert all(path.is_file() for path in archives.time_zone(name).values()), name
 
 

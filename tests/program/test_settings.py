@@ -11,7 +11,7 @@ import yaml
 from cryptography import x509
 from pulumi import RunError
 
-from infra import archives, setting_parsers, settings
+from infra import regions, setting_parsers, settings
 from infra.recording import ROOT
 from tests.program.conftest import recorded
 from tests.program.setting_values import DEFAULTS, error_message, parse
@@ -305,7 +305,7 @@ def test_an_invalid_setting_stops_the_program_with_an_error_message() -> None:
 
 def test_a_region_without_a_root_certificate_is_refused() -> None:
     with pytest.raises(RunError, match="mars-north-1"):
-        archives.database_certificate("mars-north-1")
+        regions.database_certificate("mars-north-1")
 
 
 def test_the_certificates_are_amazons_roots() -> None:

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders.exact_json import decode
+from orders.http_request import KEY, MAX_BODY, MAX_BODY_WITH_API_KEY, MAX_FIELDS, MAX_LEVELS, RESERVED_FIELD
 from orders.names import INVISIBLE, MAX_NAME
 from orders.order import MAX_QUANTITY, InvalidOrderError, OrderFields
-from orders.request import KEY, MAX_BODY, MAX_BODY_WITH_API_KEY, MAX_FIELDS, MAX_LEVELS, RESERVED_FIELD
 from orders.status import RECENT_ORDERS, TOP_ITEMS
 from tests import openapi
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from orders.request import Claim
+from orders.http_request import Claim
 from stores import aws
 from stores.dynamodb.client import ConditionFailedError, DynamoDb
 

@@ -8,8 +8,8 @@ import pytest
 
 from chaos.plan import Plan
 from cli.traffic.plan import Entrance, Kind, Sending
+from orders.http_request import parse
 from orders.message import parse_batch
-from orders.request import parse
 
 ORDERS = 1000
 

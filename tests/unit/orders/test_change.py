@@ -9,7 +9,7 @@ import pytest
 
 from orders import change
 from orders.change import RefusedError
-from orders.request import MAX_BODY
+from orders.http_request import MAX_BODY
 from orders.states import Role, State
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orders.failures import StoreUnavailableError
-from orders.request import Claim
+from orders.http_request import Claim
 from stores.dynamodb.idempotency import KEY_LIFETIME, IdempotencyKeys
 from tests.unit.idempotency_table import NOON, TABLE, Clock, create_table
 

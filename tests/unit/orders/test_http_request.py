@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders.failures import StoreUnavailableError
-from orders.order import ORDER_ID, InvalidOrderError, OrderFields
-from orders.request import (
+from orders.http_request import (
     MAX_BODY,
     MAX_BODY_WITH_API_KEY,
     MAX_FIELDS,
@@ -24,6 +23,7 @@ from orders.request import (
     TooLargeError,
     parse,
 )
+from orders.order import ORDER_ID, InvalidOrderError, OrderFields
 
 LATTE = '{"item": "Latte", "quantity": 2}'
 
