@@ -223,9 +223,9 @@ def record(stack: str, changes: Mapping[str, str], root: Path = ROOT) -> dict[st
         del os.environ[name]
     changed = {f"{_declared(root)[0]}:{key}": value for key, value in changes.items()}
     # Within `catch_warnings`, Python shows a warning again that it showed before.
-    with contextlib.redirect_stderr(io.StringIO()) as shown, warnings.catch_warnings():
+    with contextlib.redirect_stderr(io.StringIO()) as errors, warnings.catch_warnings():
         recorded = asyncio.run(_record(stack, {**configuration(stack, root), **changed}, root))
-    return {**recorded, "warnings": shown.getvalue()}
+    return {**recorded, "warnings": errors.getvalue()}
 
 
 def record_separately(stack: str, root: Path = ROOT) -> dict[str, Any]:
