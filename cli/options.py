@@ -59,6 +59,14 @@ def text(value: str | None) -> str | None:
         raise typer.BadParameter("It is not UTF-8 text.") from None
 
 
+def not_blank(value: str | None) -> str | None:
+    """Decode an argument as UTF-8; refuse one without a visible character."""
+    found = text(value)
+    if found is not None and not found.strip():
+        raise typer.BadParameter("It is empty.")
+    return found
+
+
 def parse_time(text: str, option: str) -> datetime:
     """Parse an option's date or time; return it in UTC."""
     try:

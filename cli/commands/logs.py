@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cli import logs
 from cli.logs import Line
-from cli.options import SentenceGroup, Target, parse_since, stack_command, text
+from cli.options import SentenceGroup, Target, not_blank, parse_since, stack_command, text
 from cli.terminal import note, out, plain
 from cli.times import local_time
 
@@ -49,7 +49,9 @@ def logs_command(
     order: Annotated[
         str | None,
         typer.Option(
-            callback=text, help="Only lines about the order, or message, with this id.", show_default=False
+            callback=not_blank,
+            help="Only lines about the order, or message, with this id.",
+            show_default=False,
         ),
     ] = None,
     since: Annotated[

@@ -8,7 +8,7 @@ import typer
 
 from cli.errors import OperationError
 from cli.kitchen import Kitchen, Order
-from cli.options import SentenceGroup, Target, examples, stack_command, text
+from cli.options import SentenceGroup, Target, examples, not_blank, stack_command, text
 from cli.tables import Column, Kind, Table
 from cli.terminal import note, out, plain, print_exact_json, say
 from cli.times import duration, local_time
@@ -26,7 +26,7 @@ Reference = Annotated[
     str,
     typer.Argument(
         metavar="ORDER",
-        callback=text,
+        callback=not_blank,
         help="A pickup number such as K42, or an order's id.",
         show_default=False,
     ),

@@ -1,6 +1,6 @@
 """`cafe trace`: the path of one order."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -40,7 +40,10 @@ def trace_command(
     ] = None,
     until: Annotated[
         str | None,
-        typer.Option(help="End of the log to read; default: a day later.", show_default=False),
+        typer.Option(
+            help="End of the log to read; default: a day after the order's time, or with --since now.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Show the path of an order: accepted, published, received, recorded and shown, or where it stopped.
@@ -50,11 +53,11 @@ def trace_command(
     Exit code 1: the order is not recorded and shown, or that could not be checked.
     """
     start, end = (
-        parse_since(given, name) if given else None
+        None if given is None else parse_since(given, name)
         for given, name in ((since, "--since"), (until, "--until"))
     )
-    if start and end and start >= end:
-        raise typer.BadParameter("It must be before --until.", param_hint="--since")
+    if start and start >= (end or datetime.now(UTC)):
+        raise typer.BadParameter(f"It must be before {'--until' if end else 'now'}.", param_hint="--since")
     with waiting("Reading stores, queues and logs"):
         order_id = Kitchen.of(target.stack, target.clients).id_of(reference)
         found = gather(target.stack, target.clients, order_id, start, end)

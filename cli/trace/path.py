@@ -149,7 +149,7 @@ class Path:
             return Outcome.NOT_FOUND, self._not_found() + paused
         if depth is not None and queued:
             there = f"{messages(depth.waiting)} there, {depth.in_flight:,} with the worker"
-            return Outcome.WAITING, f"It waits in OrderQueue: {there}.{paused}"
+            return Outcome.WAITING, f"It is nowhere else, so it waits in OrderQueue: {there}.{paused}"
         return Outcome.LOST, (
             "It was published, and is in no queue and no store now: SNS has not delivered it, or it was "
             f"deleted from a queue.{self._last_failure()} `cafe doctor` checks the subscription. If it is "
@@ -184,11 +184,10 @@ class Path:
         if refused:
             detail = f"{refused[-1].message}: {refused[-1].fields.get('reason')}"
             return Hop("accepted", Reached.NO, detail, at=refused[-1].at)
-        return self._without(
-            "accepted",
-            f"the log of {API}",
-            "no line of the API: sent by another publisher, refused, or expired",
-        )
+        found = self._sources
+        refused_or = "" if found.row or found.item or self._lines_of(*RECEIVED) else "refused, "
+        otherwise = f"no line of the API in this time: sent by another publisher, {refused_or}or earlier"
+        return self._without("accepted", f"the log of {API}", otherwise)
 
     def _published(self) -> Hop:
         found, accepted = self._sources, self._lines_of(ACCEPTED)

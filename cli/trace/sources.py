@@ -90,7 +90,8 @@ def gather(
 ) -> Sources:
     """Read all sources; the log by default for a day from the order's time, or else the last day.
 
-    No source has an order whose id is invalid; its message may be in a dead-letter queue.
+    No source has an order whose id is invalid; its message may be in a dead-letter queue. `since` is earlier
+    than `until`, and than now.
     """
     found = Sources(order_id=order_id)
     _read_stores(stack, clients, found)
@@ -102,9 +103,7 @@ def gather(
                 _find_letters(stack, clients, letters, queue, found)
     if stop.is_set():
         raise KeyboardInterrupt
-    now, known = datetime.now(UTC), found.ordered_at
-    found.since = since or ((known - BEFORE) if known else now - AFTER)
-    found.until = until or (min(now, known + AFTER) if known else now)
+    found.since, found.until = _period(found.ordered_at, since, until)
     identities = [order_id, *(letter.message.message_id for letter in found.letters)]
     for function, group in logs.groups(stack).items():
         if function in FUNCTIONS:
@@ -118,6 +117,16 @@ def gather(
             found.queued = queues.depth(clients.sqs, stack.output("queue_url"))
             found.is_paused = is_paused(clients.functions, stack.output("worker_mapping"))
     return found
+
+
+def _period(
+    ordered_at: datetime | None, since: datetime | None, until: datetime | None
+) -> tuple[datetime, datetime]:
+    """Return start and end of the log to read, the earlier one first."""
+    now = datetime.now(UTC)
+    end = until or (min(now, ordered_at + AFTER) if ordered_at and not since else now)
+    start = since or (ordered_at - BEFORE if ordered_at else end - AFTER)
+    return (start if start < end else end - AFTER), end
 
 
 def _read_stores(stack: Stack, clients: Clients, found: Sources) -> None:

@@ -307,4 +307,27 @@ def test_the_log_is_read_for_a_day_from_the_orders_time_or_in_the_requested_rang
     assert by_default["lines"] != later["lines"]
     since = datetime.fromisoformat(by_default["since"])
     assert abs(sent - since - timedelta(minutes=10)) < timedelta(seconds=1)
-    assert scene.cafe("trace", "O-7", "--since", "1h", "--until", "2h").exit_code == 2
+
+
+def test_the_range_of_the_log_ends_after_its_start(scene: Scene) -> None:
+    scene.recorded()
+    scene.staff.orders[0]["created_at"] = (datetime.now(UTC) - timedelta(days=3)).isoformat()
+    scene.received(ago=1800)
+    found = scene.trace("O-7", "--since", "1h")
+    assert (found["since"] < found["until"], len(found["lines"])) == (True, 1)
+    found = scene.trace("O-7", "--until", "5d")
+    assert found["since"] < found["until"]
+    for words in (("--since", "1h", "--until", "2h"), ("--since", "2999-01-01"), ("--since", "")):
+        assert scene.cafe("trace", "O-7", *words).exit_code == 2
+
+
+def test_a_blank_id_is_refused(scene: Scene) -> None:
+    for words in (("trace", ""), ("trace", " "), ("logs", "--order", " "), ("orders", "show", "")):
+        result = scene.cafe(*words)
+        assert (result.exit_code, "It is empty." in result.stderr) == (2, True)
+
+
+def test_an_order_that_was_received_was_not_refused(scene: Scene) -> None:
+    assert "refused" in scene.trace()["hops"][0]["detail"]
+    scene.received()
+    assert "refused" not in scene.trace()["hops"][0]["detail"]
