@@ -14,20 +14,13 @@ from cli.errors import OperationError, SetUpError
 from cli.forget import Kind, plan, render
 from cli.forget.backups import Backup, Period, holding
 from cli.forget.plan import Done, Plan
-from cli.options import SentenceGroup, Target, Yes, stack_command, text
+from cli.options import SentenceGroup, Target, Yes, not_blank, stack_command
 from cli.plurals import orders
 from cli.progress import counting, waiting
 from cli.stopping import stopping
 from cli.terminal import confirm, failed, note, plain, print_json, stopped
 
 app = typer.Typer(cls=SentenceGroup)
-
-
-def _name(value: str) -> str:
-    found = text(value) or ""
-    if not found.strip():
-        raise typer.BadParameter("It must be a customer's name, an order's id, or a user's address or id.")
-    return found
 
 
 @stack_command(
@@ -43,7 +36,7 @@ def forget_command(
         str,
         typer.Argument(
             metavar="CUSTOMER|ORDER|USER",
-            callback=_name,
+            callback=not_blank,
             help="A customer's whole name, an order's id, or a user's e-mail address or id.",
             show_default=False,
         ),
@@ -65,6 +58,8 @@ def forget_command(
     After Ctrl-C or a failure, the same command continues. Exit code 1: nothing was found, or not everything
     could be erased.
     """
+    if kind is Kind.ORDER and not plan.ORDER_ID.fullmatch(name):
+        raise typer.BadParameter("An order's id has 1 to 64 visible ASCII characters.")
     with stopping() as stop, waiting("Searching"):
         found = list(plan.plans(target, _letters(target, stop), name, kind, stop))
     chosen = _choose(found, kind)
@@ -104,6 +99,8 @@ def _choose(found: list[Plan], kind: Kind | None) -> Plan:
         kinds = " and ".join(f"`--as {each.subject.kind}` ({orders(each.found.orders)})" for each in chosen)
         raise SetUpError(f"Nothing was erased, because it could be {kinds}: choose one.")
     _note_all(map(render.unclear, sorted({name for each in found for name in each.unclear})))
+    if any(each.has_pickup_number for each in found):
+        note(render.PICKUP_NUMBER, style="yellow")
     raise OperationError(
         "Nothing was erased: no order and no dead letter has exactly this name or id. If an order with this "
         "id is still in the queue, `--as order` keeps the id, so that the order arrives without a name."

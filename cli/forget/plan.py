@@ -15,6 +15,7 @@ from cli.errors import OperationError
 from cli.forget import Kind
 from cli.forget.eraser import Erased, Eraser, Found, Subject
 from cli.forget.letters import Matching, matching
+from cli.kitchen import NUMBER
 from cli.options import Target
 from cli.plurals import counted, orders
 from cli.queues import LONG_HOLD
@@ -44,6 +45,11 @@ class Plan:
         """Return whether it is the id of an order that is not recorded yet."""
         recorded = self.found.orders or self.found.already_erased
         return self.subject.kind is Kind.ORDER and not recorded
+
+    @property
+    def has_pickup_number(self) -> bool:
+        """Return whether the order's id is probably a pickup number, by which nothing is erased."""
+        return self.is_unrecorded and bool(NUMBER.fullmatch(self.subject.values[0].upper()))
 
     @property
     def has_work(self) -> bool:

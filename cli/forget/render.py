@@ -11,6 +11,10 @@ from cli.plurals import counted, messages, orders
 from cli.terminal import plain
 from cli.times import local_time
 
+PICKUP_NUMBER = (
+    "If it is a pickup number: other orders get the same one later, so nothing is erased by it. "
+    "`cafe orders show` prints the order's id."
+)
 NAMES = {Kind.CUSTOMER: "this customer", Kind.ORDER: "this id", Kind.STAFF: "this user in their histories"}
 
 
@@ -20,6 +24,8 @@ def preview(plan: Plan, waiting: int, backups: Sequence[Backup]) -> Iterator[str
     yield from _letters(plan)
     if plan.is_unrecorded:
         yield "The order is not recorded: its id is kept, so that it arrives without a name."
+    if plan.has_pickup_number:
+        yield PICKUP_NUMBER
     if plan.subject.kind is Kind.CUSTOMER and waiting:
         yield (
             f"{messages(waiting)} in OrderQueue: if this customer's order is among them, repeat the command "
@@ -44,6 +50,8 @@ def question(plan: Plan, stack: str) -> str:
     """Return the question before anything is erased."""
     if plan.is_unrecorded:
         return f"Keep this id, so that stack {stack} never records a name with it?"
+    if not plan.found.orders:
+        return f"Erase the name in {counted(plan.letter_count, 'dead letter')} of stack {stack} for good?"
     found = orders(plan.found.orders)
     if plan.subject.kind is Kind.STAFF:
         return f"Erase this user from the histories of {found} of stack {stack} for good?"
@@ -63,7 +71,8 @@ def _orders(plan: Plan) -> Iterator[str]:
     found, fields = plan.found, plan.found.fields
     sent = ""
     if found.first and found.last:
-        sent = f", from {local_time(found.first)} to {local_time(found.last)}"
+        first, last = local_time(found.first), local_time(found.last)
+        sent = f", sent {first}" if first == last else f", sent from {first} to {last}"
     have = "has" if found.orders == 1 else "have"
     if found.orders or not found.already_erased:
         yield f"{orders(found.orders)} {have} {NAMES[plan.subject.kind]}{sent}."

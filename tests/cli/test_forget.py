@@ -113,7 +113,7 @@ def document(forget: Cafe, *words: str) -> dict[str, Any]:
 def test_a_customer_is_erased_in_all_slices_after_a_question_without_the_name(eraser: Eraser) -> None:
     result = CliRunner().invoke(app, ["forget", ADA, "--stack", "dev"], input="y\n")
     assert result.exit_code == 0, result.output
-    assert "2 orders have this customer, from 2026-11-20" in result.stdout
+    assert "2 orders have this customer, sent 2026-11-20" in result.stdout  # both at one time
     assert "To erase: 2 names; who made 2 moves of orders, and why." in result.stdout
     assert (
         "Erase names, further fields and histories of 2 orders of stack dev for good? [y/N]" in result.stderr
@@ -205,6 +205,27 @@ def test_the_id_of_an_order_that_is_not_recorded_is_kept(forget: Cafe, eraser: E
     assert "its id is kept, so that it arrives without a name" in result.stdout
     assert "The id is kept: no name is ever recorded with it." in result.stdout
     assert eraser.kept == {order_id}
+
+
+def test_a_pickup_number_erases_nothing_and_names_the_command_with_the_id(
+    forget: Cafe, eraser: Eraser
+) -> None:
+    assert "`cafe orders show` prints the order's id" in forget("k07", "--yes").stderr
+    assert "`cafe orders show` prints the order's id" in forget("K07", "--as", "order", "--dry-run").stdout
+
+
+def test_an_id_that_no_order_can_have_is_refused(forget: Cafe, eraser: Eraser) -> None:
+    for order_id in ("x" * 65, "O 1", "ü", " "):
+        assert forget(order_id, "--as", "order", "--yes").exit_code == 2
+    assert eraser.kept == set()
+
+
+def test_the_question_names_dead_letters_if_no_recorded_order_has_the_name(
+    forget: Cafe, eraser: Eraser, dev: FakeAws
+) -> None:
+    eraser.orders = {}
+    dev.put(letter("O-9"))
+    assert "Erase the name in 1 dead letter of stack dev for good?" in forget(ADA).stderr
 
 
 def test_an_order_on_its_way_is_named(forget: Cafe, dev: FakeAws, eraser: Eraser) -> None:
