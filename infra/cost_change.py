@@ -20,7 +20,7 @@ def sentence(before: Resources, after: Resources, prices: Prices) -> str:
     """
     use = cost.Use()
     old, new = (cost.bill(resources, use).total for resources in (before, after))
-    at = f"at {use.orders_a_day} orders a day"
+    at = f"at {use.orders_a_day} orders a day and {use.screens} open page"
     was, now = (round(cost.dollars(amounts, prices), 2) for amounts in (old, new))
     changes = _changes(cost.by_service(old, prices), cost.by_service(new, prices))
     if changes:

@@ -60,7 +60,7 @@ def test_missing_and_failed_previews_are_reported() -> None:
 
 
 def test_each_stack_has_the_difference_of_its_monthly_cost() -> None:
-    changed = "Monthly cost: 61.20 → 63.70 dollars (+2.50), at 500 orders a day: RDS +2.50"
+    changed = "Monthly cost: 61.20 → 63.70 dollars (+2.50), at 500 orders a day and 1 open page: RDS +2.50"
     costs = comment.costs(f"dev: 0 added\nMonthly cost: not known\n\nprod: 1 added\n{changed}\n+ aws:x y\n")
 
     body = comment.comment({"dev": CHANGED, "prod": UNCHANGED}, costs)

@@ -100,12 +100,12 @@ def test_a_changed_price_is_shown_with_its_services(dev: Program) -> None:
 
     # An endpoint in two zones is 730 hours at 0.01 each; the larger instance 730 hours at 0.016 more.
     assert re.fullmatch(
-        r"Monthly cost: (\S+) → (\S+) dollars \(\+26\.28\), at 500 orders a day: "
+        r"Monthly cost: (\S+) → (\S+) dollars \(\+26\.28\), at 500 orders a day and 1 open page: "
         r"Interface endpoints \+14\.60, RDS \+11\.68",
         both,
     )
     same = cost_change.sentence(before, before, PRICES)
-    assert re.fullmatch(r"Monthly cost: \S+ dollars, unchanged, at 500 orders a day", same)
+    assert re.fullmatch(r"Monthly cost: \S+ dollars, unchanged, at 500 orders a day and 1 open page", same)
     assert both.split()[2] == same.split()[2]
 
 

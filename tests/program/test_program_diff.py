@@ -127,7 +127,9 @@ def test_a_stack_with_an_encrypted_setting_is_not_compared_and_the_others_are(
         "Monthly cost: not known",
     ]
     assert re.fullmatch(
-        "prod: 0 added, 0 deleted, 0 changed\nMonthly cost: .* dollars, unchanged, at 500 orders a day", prod
+        "prod: 0 added, 0 deleted, 0 changed\n"
+        "Monthly cost: .* dollars, unchanged, at 500 orders a day and 1 open page",
+        prod,
     )
 
 
