@@ -1,4 +1,4 @@
-"""Mocks of Pulumi's engine that create each resource, and refuse unknown types and inputs."""
+"""Mocks of Pulumi's engine that create each resource, and refuse unknown inputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from local.deployer import outputs
 from local.deployer.cloud import Cloud
 from local.deployer.inputs import InputError, Inputs, plain
 from local.deployer.outputs import OutputError
-from local.deployer.registry import INVOKES, RESOURCES
+from local.deployer.registry import invoke_handler, resource_type
 from local.errors import LocalError
 from local.progress import Created, Failed
 
@@ -43,9 +43,7 @@ class Deployer(mocks.Mocks):
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         """Return the result of an invoke."""
         try:
-            handler = INVOKES.get(args.token)
-            if handler is None:
-                raise InputError("is an invoke that local mode does not support")
+            handler = invoke_handler(args.token)
             inputs = Inputs(plain(args.args))
             result = handler(self._cloud, inputs)
             _refuse_unread(list(inputs.unread()))
@@ -60,9 +58,7 @@ class Deployer(mocks.Mocks):
             raise InputError("is looked up or imported, but a local stack starts empty")
         if args.custom is False:
             return None, args.inputs
-        kind = RESOURCES.get(args.typ)
-        if kind is None:
-            raise InputError("is of a type that local mode does not support")
+        kind = resource_type(args.typ)
         self._refuse_twice(args.typ, args.name)
         began = time.monotonic()
         inputs = Inputs(plain(args.inputs))

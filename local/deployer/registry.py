@@ -1,4 +1,4 @@
-"""Registry of the handlers of resource types and invokes; `deployer.py` refuses those without a handler."""
+"""Registry of the handlers of resource types and invokes; a type without a handler is refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from local.deployer.cloud import Cloud
-from local.deployer.inputs import Inputs
+from local.deployer.inputs import InputError, Inputs
 
 # The resource's id, and its outputs that are not inputs.
 Result = tuple[str, dict[str, Any]]
@@ -60,3 +60,17 @@ def invoke(token: str) -> Callable[[Invoke], Invoke]:
         return handler
 
     return register
+
+
+def resource_type(type_token: str) -> ResourceType:
+    """Return a supported resource type; raise InputError for another."""
+    if type_token not in RESOURCES:
+        raise InputError("is of a type that local mode does not support")
+    return RESOURCES[type_token]
+
+
+def invoke_handler(token: str) -> Invoke:
+    """Return the handler of a supported invoke; raise InputError for another."""
+    if token not in INVOKES:
+        raise InputError("is an invoke that local mode does not support")
+    return INVOKES[token]
