@@ -12,6 +12,7 @@ from infra.dashboard import Dashboard, DashboardArgs
 from infra.database import Database, DatabaseArgs
 from infra.database_migration import Schema, SchemaArgs
 from infra.dynamodb_tables import Tables, TablesArgs
+from infra.lambda_function import Functions
 from infra.messaging import Messaging, MessagingArgs
 from infra.network import Network, NetworkArgs, available_zones
 from infra.page import Page, PageArgs
@@ -52,33 +53,24 @@ shared = functions.SharedResources(
 )
 migrate_database = functions.migrate_database(shared)
 schema = Schema("schema", SchemaArgs.of(cafe, migrate_database, database))
-place_order = functions.place_order(shared, api, page)
-order_processor = functions.order_processor(shared, schema)
-get_order_status = functions.get_order_status(shared, schema)
-get_menu = functions.get_menu(shared)
-staff_orders = functions.staff_orders(shared, schema)
-public_orders = functions.public_orders(shared, schema)
-reconcile_orders = functions.reconcile_orders(shared, schema)
-backup_orders = functions.backup_orders(shared, schema)
-erase_orders = functions.erase_orders(shared, schema)
-mapping = functions.worker_mapping(shared, order_processor)
-schedule.start(reconcile=reconcile_orders, backup=backup_orders, erase=erase_orders)
+lambdas = Functions(
+    migrate_database=migrate_database,
+    place_order=functions.place_order(shared, api, page),
+    order_processor=functions.order_processor(shared, schema),
+    get_order_status=functions.get_order_status(shared, schema),
+    get_menu=functions.get_menu(shared),
+    staff_orders=functions.staff_orders(shared, schema),
+    public_orders=functions.public_orders(shared, schema),
+    reconcile_orders=functions.reconcile_orders(shared, schema),
+    backup_orders=functions.backup_orders(shared, schema),
+    erase_orders=functions.erase_orders(shared, schema),
+)
+mapping = functions.worker_mapping(shared, lambdas.order_processor)
+schedule.start(lambdas)
+api.add_routes(access, lambdas)
 
-api.add_routes(
-    access,
-    place_order=place_order,
-    get_order_status=get_order_status,
-    get_menu=get_menu,
-    staff_orders=staff_orders,
-    public_orders=public_orders,
-)
-watched = {"worker": order_processor, "reconciler": reconcile_orders, "backup": backup_orders}
-users = {"place_order": place_order, "staff": staff_orders, "eraser": erase_orders}
-observed = AlarmsArgs(shared=shared, api=api, **watched, **users)
+observed = AlarmsArgs(shared=shared, api=api, functions=lambdas)
 alarms = Alarms("alarms", observed)
-dashboard = Dashboard("dashboard", DashboardArgs(observed=observed, alarms=alarms, status=get_order_status))
-invoked = {"status": get_order_status, "staff": staff_orders, "eraser": erase_orders}
-outputs.export(
-    shared, page, api, alarms, dashboard, mapping=mapping, migrator=migrate_database, **watched, **invoked
-)
+dashboard = Dashboard("dashboard", DashboardArgs(observed=observed, alarms=alarms))
+outputs.export(shared, page, api, alarms, dashboard, lambdas, mapping)
 protection.complete()

@@ -18,7 +18,7 @@ from infra.api import Api
 from infra.budget import monthly_budget
 from infra.database import max_connections
 from infra.functions import SharedResources
-from infra.lambda_function import Function
+from infra.lambda_function import Functions
 from infra.objective import NAMESPACE, Metric
 
 MINUTE = 60  # seconds
@@ -39,12 +39,7 @@ class AlarmsArgs:
 
     shared: SharedResources
     api: Api
-    worker: Function
-    reconciler: Function
-    backup: Function
-    place_order: Function
-    staff: Function
-    eraser: Function
+    functions: Functions
 
 
 class Alarms(pulumi.ComponentResource):
@@ -108,7 +103,7 @@ class Alarms(pulumi.ComponentResource):
     def _queues(self, args: AlarmsArgs) -> None:
         messaging = args.shared.messaging
         # ReconcileOrders counts the dead letters every minute; if it cannot, ReconcilerSilent goes off.
-        reconciler = {"FunctionName": args.reconciler.function.name}
+        reconciler = args.functions.reconcile_orders.dimensions
         self._alarm(
             "DeadLetters",
             "Messages in OrderDLQ do not contain a valid order and have to be corrected manually.",
@@ -155,17 +150,17 @@ class Alarms(pulumi.ComponentResource):
         self._alarm(
             "FailedOrders",
             "OrderProcessor could not record orders: a store is unavailable, locked, full or read-only.",
-            metric=(NAMESPACE, "FailedOrders", "Sum", {"FunctionName": args.worker.function.name}),
+            metric=(NAMESPACE, "FailedOrders", "Sum", args.functions.order_processor.dimensions),
         )
         self._alarm(
             "WorkerErrors",
             "OrderProcessor fails with an error or times out.",
-            metric=("AWS/Lambda", "Errors", "Sum", {"FunctionName": args.worker.function.name}),
+            metric=("AWS/Lambda", "Errors", "Sum", args.functions.order_processor.dimensions),
         )
         self._alarm(
             "OrdersNotCopied",
             "BackupOrders could not copy the orders to their bucket; it retries every six hours.",
-            metric=("AWS/Lambda", "Errors", "Sum", {"FunctionName": args.backup.function.name}),
+            metric=("AWS/Lambda", "Errors", "Sum", args.functions.backup_orders.dimensions),
             datapoints=(1, 1),
             # Keep the state of the last run until the next one.
             missing="ignore",
@@ -184,13 +179,17 @@ class Alarms(pulumi.ComponentResource):
     def _throttles(self, args: AlarmsArgs) -> None:
         # CloudWatch charges for each metric: these functions take, record and change orders. ReconcilerSilent
         # goes off for the reconciler.
-        functions = {"take": args.place_order, "record": args.worker, "change": args.staff}
+        functions = {
+            "take": args.functions.place_order,
+            "record": args.functions.order_processor,
+            "change": args.functions.staff_orders,
+        }
         self._alarm(
             "ThrottledFunctions",
             "Lambda throttles PlaceOrder, OrderProcessor or StaffOrders: the account has reached its limit of"
             " concurrent executions.",
             metric={
-                name: ("AWS/Lambda", "Throttles", "Sum", {"FunctionName": function.function.name})
+                name: ("AWS/Lambda", "Throttles", "Sum", function.dimensions)
                 for name, function in functions.items()
             },
             expressions={"throttles": " + ".join(f"FILL({name}, 0)" for name in functions)},
@@ -203,7 +202,7 @@ class Alarms(pulumi.ComponentResource):
             f"More than {objective.MAX_NOT_IN_TIME}% of the last hour's orders, of at least"
             f" {objective.MIN_ORDERS}, were not recorded within recordedWithin seconds; the objective is that"
             f" {objective.OBJECTIVE}% are.",
-            metric=objective.metrics(args.worker.function.name, undelivered.name),
+            metric=objective.metrics(args.functions.order_processor.function.name, undelivered.name),
             expressions=objective.EXPRESSIONS,
             threshold=objective.MAX_NOT_IN_TIME,
             period=objective.HOUR,
@@ -211,7 +210,7 @@ class Alarms(pulumi.ComponentResource):
         )
 
     def _reconciliation(self, args: AlarmsArgs) -> None:
-        reconciler = {"FunctionName": args.reconciler.function.name}
+        reconciler = args.functions.reconcile_orders.dimensions
         self._alarm(
             "Drift",
             "DynamoDB differed from MySQL in two consecutive runs of ReconcileOrders.",
@@ -234,7 +233,7 @@ class Alarms(pulumi.ComponentResource):
         self._alarm(
             "LateOrders",
             "An order is not ready waitingAlarmMinutes after it was sent.",
-            metric=(NAMESPACE, "OldestWaiting", "Maximum", {"FunctionName": args.reconciler.function.name}),
+            metric=(NAMESPACE, "OldestWaiting", "Maximum", args.functions.reconcile_orders.dimensions),
             threshold=args.shared.settings.waiting_alarm_minutes * MINUTE,
             # ReconcilerSilent goes off if the metric is missing.
             missing="ignore",
@@ -244,7 +243,7 @@ class Alarms(pulumi.ComponentResource):
         self._alarm(
             "NamesNotErased",
             "EraseOrders could not erase the names of old orders; it retries every six hours.",
-            metric=("AWS/Lambda", "Errors", "Sum", {"FunctionName": args.eraser.function.name}),
+            metric=("AWS/Lambda", "Errors", "Sum", args.functions.erase_orders.dimensions),
             datapoints=(1, 1),
             # Keep the state of the last run until the next one.
             missing="ignore",

@@ -13,7 +13,7 @@ import pulumi_aws as aws
 
 from infra import iam
 from infra.access import READ_STATUS, WORK_ON_ORDERS, Access
-from infra.lambda_function import Function
+from infra.lambda_function import Function, Functions
 from infra.order_model import order_model
 from infra.settings import Settings
 
@@ -115,16 +115,7 @@ class Api(pulumi.ComponentResource):
             self.orders_key_hash = pulumi.Output.unsecret(digest)
         self.register_outputs({})
 
-    def add_routes(
-        self,
-        access: Access,
-        *,
-        place_order: Function,
-        get_order_status: Function,
-        get_menu: Function,
-        staff_orders: Function,
-        public_orders: Function,
-    ) -> None:
+    def add_routes(self, access: Access, functions: Functions) -> None:
         """Connect the paths to their functions, and deploy the API.
 
         Separate from the constructor: the page needs the API's id, the user pool the page's URL, and the
@@ -132,16 +123,16 @@ class Api(pulumi.ComponentResource):
         """
         has_key = self._key is not None
         authorizer = self._authorizer(access)
-        self._route("POST", "orders", place_order, api_key_required=has_key, **self._body())
-        self._route("GET", "menu", get_menu)
+        self._route("POST", "orders", functions.place_order, api_key_required=has_key, **self._body())
+        self._route("GET", "menu", functions.get_menu)
         readers = self._signed_in(authorizer, READ_STATUS) if access.mode == "login" else {}
-        self._route("GET", "order-status", get_order_status, **readers)
+        self._route("GET", "order-status", functions.get_order_status, **readers)
         staff = self._signed_in(authorizer, WORK_ON_ORDERS)
-        self._route("GET", "kitchen", staff_orders, **staff)
-        self._route("GET", "orders/{id}", staff_orders, **staff)
-        self._route("PATCH", "orders/{id}", staff_orders, **staff)
-        self._route("GET", "ready", public_orders)
-        self._route("GET", "track", public_orders)
+        self._route("GET", "kitchen", functions.staff_orders, **staff)
+        self._route("GET", "orders/{id}", functions.staff_orders, **staff)
+        self._route("PATCH", "orders/{id}", functions.staff_orders, **staff)
+        self._route("GET", "ready", functions.public_orders)
+        self._route("GET", "track", functions.public_orders)
         for response_type, (status, message) in GATEWAY_RESPONSES.items():
             self._gateway_response(response_type, status, message)
         self.stage = self._deploy(self._args)

@@ -42,7 +42,6 @@ class DashboardArgs:
 
     observed: AlarmsArgs  # what the alarms watch
     alarms: Alarms
-    status: Function
 
 
 class Dashboard(pulumi.ComponentResource):
@@ -75,17 +74,14 @@ class Dashboard(pulumi.ComponentResource):
 
 
 def _widgets(args: DashboardArgs, region: str) -> Iterator[dict[str, Any]]:
-    parts = (
-        _orders(args.observed, args.status),
-        *(part(args.observed) for part in (_queues, _failures, _database)),
-    )
-    for widget in chain(*parts):
+    parts = (part(args.observed) for part in (_orders, _queues, _failures, _database))
+    for widget in chain.from_iterable(parts):
         yield {**widget, "properties": {"region": region, **widget["properties"]}}
     yield {"type": "alarm", "properties": {"title": "Alarms", "alarms": args.alarms.arns}}
 
 
-def _orders(args: AlarmsArgs, status: Function) -> Iterator[dict[str, Any]]:
-    worker = {"FunctionName": args.worker.function.name}
+def _orders(args: AlarmsArgs) -> Iterator[dict[str, Any]]:
+    worker = args.functions.order_processor.dimensions
     time = (NAMESPACE, "TimeToRecord")
     yield _graph(
         "Orders per minute",
@@ -105,7 +101,7 @@ def _orders(args: AlarmsArgs, status: Function) -> Iterator[dict[str, Any]]:
         {statistic: (*time, statistic, worker) for statistic in ("p50", "p95", "p99")},
         {f"objective: 99% within {within} seconds": within} if within else {},
     )
-    response = {"FunctionName": status.function.name}
+    response = args.functions.get_order_status.dimensions
     yield _graph(
         "Milliseconds of a response with the order status",
         {statistic: ("AWS/Lambda", "Duration", statistic, response) for statistic in ("p50", "p95", "p99")},
@@ -114,7 +110,7 @@ def _orders(args: AlarmsArgs, status: Function) -> Iterator[dict[str, Any]]:
 
 def _queues(args: AlarmsArgs) -> Iterator[dict[str, Any]]:
     messaging = args.shared.messaging
-    reconciler = {"FunctionName": args.reconciler.function.name}
+    reconciler = args.functions.reconcile_orders.dimensions
     yield _graph(
         "Seconds that the oldest order has waited in OrderQueue",
         {
@@ -141,11 +137,11 @@ def _queues(args: AlarmsArgs) -> Iterator[dict[str, Any]]:
             ),
         },
     )
-    yield _log("Latest reasons of dead letters", args.reconciler, DEAD_LETTERS)
+    yield _log("Latest reasons of dead letters", args.functions.reconcile_orders, DEAD_LETTERS)
 
 
 def _failures(args: AlarmsArgs) -> Iterator[dict[str, Any]]:
-    worker = {"FunctionName": args.worker.function.name}
+    worker = args.functions.order_processor.dimensions
     api = {"ApiName": args.api.rest_api.name, "Stage": args.api.stage.stage_name}
     yield _graph(
         "Failures per minute",
@@ -158,8 +154,8 @@ def _failures(args: AlarmsArgs) -> Iterator[dict[str, Any]]:
             "API responses with 5xx": ("AWS/ApiGateway", "5XXError", "Sum", api),
         },
     )
-    yield _log("Failures by reason", args.worker, FAILURES)
-    reconciler = {"FunctionName": args.reconciler.function.name}
+    yield _log("Failures by reason", args.functions.order_processor, FAILURES)
+    reconciler = args.functions.reconcile_orders.dimensions
     yield _graph(
         "Drift: orders that differed between MySQL and DynamoDB",
         {"orders": (NAMESPACE, "Drift", "Maximum", reconciler)},

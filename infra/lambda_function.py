@@ -73,6 +73,11 @@ class Function(pulumi.ComponentResource):
         )
         self.register_outputs({})
 
+    @property
+    def dimensions(self) -> dict[str, pulumi.Input[str]]:
+        """Return the dimensions of its metrics, those of Lambda and its own."""
+        return {"FunctionName": self.function.name}
+
 
 def _vpc_config(network: Network | None) -> aws.lambda_.FunctionVpcConfigArgsDict | None:
     if network is None:
@@ -82,3 +87,19 @@ def _vpc_config(network: Network | None) -> aws.lambda_.FunctionVpcConfigArgsDic
         "security_group_ids": [network.function_security_group.id],
         "ipv6_allowed_for_dual_stack": not network.private_endpoints,
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Functions:
+    """The functions of a stack, for its API, schedules, alarms and outputs."""
+
+    migrate_database: Function
+    place_order: Function
+    order_processor: Function
+    get_order_status: Function
+    get_menu: Function
+    staff_orders: Function
+    public_orders: Function
+    reconcile_orders: Function
+    backup_orders: Function
+    erase_orders: Function

@@ -13,7 +13,7 @@ from infra.alarms import Alarms
 from infra.api import Api
 from infra.dashboard import Dashboard
 from infra.functions import SharedResources
-from infra.lambda_function import Function
+from infra.lambda_function import Functions
 from infra.page import Page
 
 # Pulumi Cloud renders it on the stack's page, with the outputs that it names.
@@ -26,15 +26,8 @@ def export(
     api: Api,
     alarms: Alarms,
     dashboard: Dashboard,
-    *,
-    status: Function,
-    staff: Function,
-    worker: Function,
+    functions: Functions,
     mapping: aws.lambda_.EventSourceMapping,
-    reconciler: Function,
-    backup: Function,
-    eraser: Function,
-    migrator: Function,
 ) -> None:
     """Export the addresses and names of the stack's resources."""
     messaging, tables, settings = shared.messaging, shared.tables, shared.settings
@@ -47,8 +40,8 @@ def export(
         "menu_url": api.url("/menu"),
         "dashboard_access": shared.access.mode,
         "user_pool_id": shared.access.user_pool.id,
-        "status_function": status.function.name,
-        "staff_function": staff.function.name,
+        "status_function": functions.get_order_status.function.name,
+        "staff_function": functions.staff_orders.function.name,
         "waiting_alarm_minutes": str(settings.waiting_alarm_minutes),
         "topic_arn": messaging.topic.arn,
         "queue_url": messaging.queue.url,
@@ -61,15 +54,15 @@ def export(
         "log_groups": pulumi.Output.json_dumps(
             {each.pulumi_resource_name: each.log_group.name for each in shared.functions}
         ),
-        "worker_log_group": worker.log_group.name,
+        "worker_log_group": functions.order_processor.log_group.name,
         "worker_mapping": mapping.uuid,
-        "reconcile_function": reconciler.function.name,
-        "backup_function": backup.function.name,
-        "backup_log_group": backup.log_group.name,
+        "reconcile_function": functions.reconcile_orders.function.name,
+        "backup_function": functions.backup_orders.function.name,
+        "backup_log_group": functions.backup_orders.log_group.name,
         "backup_bucket": shared.backup.bucket.bucket,
-        "erase_function": eraser.function.name,
+        "erase_function": functions.erase_orders.function.name,
         "erased_orders_table": tables.erased.name,
-        "migrate_function": migrator.function.name,
+        "migrate_function": functions.migrate_database.function.name,
         "alarm_topic_arn": alarms.topic.arn,
         "dashboard_url": dashboard.url,
         "database_identifier": shared.database.instance.identifier,

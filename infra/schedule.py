@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.lambda_function import Function
+from infra.lambda_function import Function, Functions
 
 MAX_EVENT_AGE = 60  # seconds, Lambda's minimum: drop a run that cannot start before the next one
 
@@ -41,11 +41,11 @@ class ScheduleArgs:
     runs: Mapping[str, Run]  # by rule name
 
 
-def start(*, reconcile: Function, backup: Function, erase: Function) -> None:
+def start(functions: Functions) -> None:
     """Schedule the reconciler, the backup, and erasing."""
-    Schedule("ReconcileOrders", ScheduleArgs(function=reconcile, runs=RECONCILE_RUNS))
-    Schedule("BackupOrders", ScheduleArgs(function=backup, runs=BACKUP_RUNS))
-    Schedule("EraseOrders", ScheduleArgs(function=erase, runs=ERASE_RUNS))
+    Schedule("ReconcileOrders", ScheduleArgs(function=functions.reconcile_orders, runs=RECONCILE_RUNS))
+    Schedule("BackupOrders", ScheduleArgs(function=functions.backup_orders, runs=BACKUP_RUNS))
+    Schedule("EraseOrders", ScheduleArgs(function=functions.erase_orders, runs=ERASE_RUNS))
 
 
 class Schedule(pulumi.ComponentResource):
