@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 FILE = Path(__file__).with_suffix(".svg")
-WIDTH, HEIGHT = 1020, 622
+WIDTH, HEIGHT = 1020, 658
 NODE_WIDTH, NODE_HEIGHT = 190, 54
 # Left edges of the columns: queues, writing functions, stores, reading functions.
 QUEUES, WRITERS, STORES, READERS = 84, 328, 572, 816
@@ -72,13 +72,14 @@ NODES = (
         note="the projection",
         x=STORES,
         y=362,
-        height=220,
+        height=256,
         kind="store",
         parts=(
             ("Orders", "one item per order"),
             ("CafeMenu", "items, prices, counters"),
             ("CafeOrderMetrics", "all other counters"),
             ("IdempotencyKeys", "of POST /orders"),
+            ("ErasedOrders", "ids without a name"),
         ),
     ),
     Node(name="StaffOrders", note="/kitchen: shows and moves", x=READERS, y=120),

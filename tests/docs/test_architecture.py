@@ -30,10 +30,13 @@ def test_every_box_is_a_resource_of_the_program_or_a_table_of_its_database() -> 
     assert parts <= RESOURCES | TABLES
 
 
-def test_the_diagram_has_every_function() -> None:
+def test_the_diagram_has_every_function_and_every_table() -> None:
     text = (ROOT / "tests/program/inventory.txt").read_text("utf-8")
     functions = set(re.findall(r"lambda/function:Function (\w+) ", text))
     assert {node.name for node in architecture.NODES if node.kind == "function"} == functions
+    tables = set(re.findall(r"dynamodb/table:Table (\w+) ", text))
+    (drawn,) = (node.parts for node in architecture.NODES if node.name == "DynamoDB")
+    assert {name for name, _ in drawn} == tables
 
 
 def test_every_text_fits_into_its_box() -> None:
