@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from cli.dlq.states import Kind
 from cli.error_codes import explain
-from cli.kitchen import Order
+from cli.kitchen import NUMBER, Order
 from cli.logs import Line
 from cli.plurals import counted, messages
 from cli.times import local_time
@@ -171,9 +171,12 @@ class Path:
         queued = (
             f"it waits in OrderQueue, which has {messages(depth.total)}, " if depth and depth.total else ""
         )
+        number = ""
+        if NUMBER.fullmatch(self._sources.order_id.upper()):
+            number = " The kitchen's screen has no order with this pickup number now: give the order's id."
         return (
             "It is in no store, no dead-letter queue and no log line of this time: the API never accepted "
-            f"it, {queued}its id is another, or it was sent earlier (`--since`)."
+            f"it, {queued}its id is another, or it was sent earlier (`--since`).{number}"
         )
 
     def _accepted(self) -> Hop:

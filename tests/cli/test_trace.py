@@ -233,6 +233,10 @@ def test_an_order_that_is_nowhere_gets_a_sentence(scene: Scene, identity: str) -
     assert "the API never accepted it" in found["sentence"]
 
 
+def test_a_pickup_number_that_the_kitchen_does_not_show_is_explained(scene: Scene) -> None:
+    assert "no order with this pickup number now: give the order's id" in scene.trace("k42")["sentence"]
+
+
 def refuse(*_: object, **__: object) -> Any:
     raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Anything")
 
