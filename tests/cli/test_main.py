@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import typer.rich_utils
 
+import cli
+from cli import __main__ as program
 from cli import stack
 from tests.cli.conftest import Cafe
 from tests.cli.stand_in import FakeApi
@@ -121,12 +123,32 @@ def test_ctrl_c_at_any_other_moment_ends_with_130(cafe: Cafe, monkeypatch: pytes
     assert (in_script.exit_code, json.loads(in_script.stdout)) == (130, {"error": "Stopped."})
 
 
+class InterruptedImport:
+    """Ends the import of the command line as Ctrl-C does."""
+
+    @staticmethod
+    def find_spec(name: str, *_: object) -> None:
+        if name == "cli.main":
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_during_the_import_ends_the_program_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(cli, "main")
+    monkeypatch.delitem(sys.modules, "cli.main")
+    monkeypatch.setattr(sys, "meta_path", [InterruptedImport, *sys.meta_path])
+
+    with pytest.raises(SystemExit) as ended:
+        program.main()
+
+    assert ended.value.code == 130
+
+
 def test_the_installed_command_works_in_a_terminal_that_knows_ascii_only(
     api: FakeApi, local_stack: Path
 ) -> None:
-    program = Path(sys.executable).with_name("cafe")
+    executable = Path(sys.executable).with_name("cafe")
     run = subprocess.run(
-        [program, "order", "Café", "--json", "--directory", local_stack],
+        [executable, "order", "Café", "--json", "--directory", local_stack],
         env={"PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
@@ -152,9 +174,9 @@ needs_full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="m
 def test_an_unwritable_standard_output_prints_no_traceback(
     api: FakeApi, local_stack: Path, words: str, redirection: str, exit_code: int, sentence: str
 ) -> None:
-    program = Path(sys.executable).with_name("cafe")
+    executable = Path(sys.executable).with_name("cafe")
     run = subprocess.run(
-        ["/bin/sh", "-c", f"'{program}' {words} {redirection}"],
+        ["/bin/sh", "-c", f"'{executable}' {words} {redirection}"],
         env={**os.environ, "CAFE_LOCAL_DIRECTORY": str(local_stack)},
         stderr=subprocess.PIPE,
         text=True,
