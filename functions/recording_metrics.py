@@ -28,6 +28,7 @@ class RecordingMetrics:
 
     def __init__(self, records: Iterable[Mapping[str, Any]], received: Iterable[Received]) -> None:
         receives = {record["messageId"]: _receives(record) for record in records}
+        self._repeated = {message_id for message_id, count in receives.items() if count > 1}
         # The first message of each order: it is the one that is recorded.
         self._messages = {m.order.order_id: m for m in reversed(list(received)) if not m.sent_again}
         self._last = [m for m in self._messages.values() if receives[m.message_id] >= MAX_RECEIVES]
@@ -39,9 +40,15 @@ class RecordingMetrics:
             log("INFO", "Last attempt", **metrics({IN_TIME: 0, NOT_IN_TIME: len(self._last)}))
 
     def end(self, recorded: Recorded) -> None:
-        """Publish the times of new orders, and correct the number of last attempts that failed."""
+        """Publish the times of recorded orders, and correct the number of last attempts that failed."""
         now, failures = datetime.now(UTC), recorded.failures
-        times = [_seconds(self._messages[name], now) for name in recorded.new if name in self._messages]
+        times = [
+            _seconds(message, now)
+            for name, message in self._messages.items()
+            # An earlier attempt may have inserted the row, without completing the order.
+            if name in recorded.new
+            or (message.message_id in self._repeated and message.message_id not in failures)
+        ]
         counts = {}
         if self._within:
             late = sum(seconds > self._within for seconds in times)

@@ -179,11 +179,21 @@ def test_a_last_attempt_that_succeeds_is_counted_by_its_time(work: Work, ago: fl
     assert (found.sum("OrdersInTime"), found.sum("OrdersNotInTime")) == (in_time, 1 - in_time)
 
 
+@pytest.mark.parametrize(("ago", "receives"), [(50, 2), (90, 2), (90, LAST)])
+def test_an_order_that_an_earlier_attempt_wrote_to_one_store_is_counted_when_both_have_it(
+    work: Work, ago: float, receives: int
+) -> None:
+    found = work(accepted("o1", ago, receives=receives), recorded={"o1"})
+    assert len(found.values["TimeToRecord"]) == 1
+    in_time = int(ago <= WITHIN)
+    assert (found.sum("OrdersInTime"), found.sum("OrdersNotInTime")) == (in_time, 1 - in_time)
+
+
 def test_an_order_that_is_refused_or_recorded_already_is_not_counted(work: Work) -> None:
     conflict = Conflict("orderId o1 belongs to another order")
     found = work(
         accepted("o1", receives=LAST),
-        accepted("o2", receives=LAST),
+        accepted("o2"),
         on_queue("m3", "poison", before(1), LAST),
         failures={"o1": conflict},
         recorded={"o2"},
