@@ -83,7 +83,11 @@ def _retention(eraser: Eraser) -> Erased:
     """
     done = eraser.apply(None)
     retention = environment.retention()
-    if retention is None or done.cursor is not None:
+    if done.cursor is not None:
+        return done
+    if retention is None:
+        # Old orders may be recorded with names until the setting returns.
+        eraser.database.forget_erased_until()
         return done
     old = eraser.retain(datetime.now(UTC) - retention)
     old.erased += done.erased

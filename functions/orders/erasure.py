@@ -59,6 +59,7 @@ class Database(Protocol):
     def older(self, cutoff: datetime, after: Place | None) -> Old: ...
     def erased_until(self) -> datetime | None: ...
     def save_erased_until(self, until: datetime) -> None: ...
+    def forget_erased_until(self) -> None: ...
     def recorded(self, since: datetime, until: datetime, after: Position, limit: int) -> Rows: ...
     def changed(self, since: datetime, until: datetime, after: Position, limit: int) -> Rows: ...
 
@@ -245,9 +246,11 @@ class Eraser:
         """Keep the ids first, so that the next scheduled run completes what a crash interrupts."""
         if not order_ids:
             return 0
-        self.ids.add(order_ids)
+        # DynamoDB refuses an empty key, which a legacy row may have.
+        in_dynamodb = [order_id for order_id in order_ids if order_id]
+        self.ids.add(in_dynamodb)
         erased = self.database.erase(order_ids)
-        done.failed += self.projection.erase(order_ids)
+        done.failed += self.projection.erase(in_dynamodb)
         return erased
 
     def _slices(self, selector: Selector, cursor: str | None) -> Iterator[tuple[list[Match], str | None]]:

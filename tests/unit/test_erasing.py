@@ -297,6 +297,16 @@ def test_a_customer_is_matched_by_the_exact_name_in_both_forms_of_unicode(stores
     assert stores.erased() == {"o0", "o1"}
 
 
+def test_a_row_with_an_empty_id_is_erased_in_mysql_alone(stores: Stores) -> None:
+    """DynamoDB would refuse the key, and with it all orders of the customer."""
+    stores.record(*orders(1, **FIELDS))
+    name = FIELDS["customer_name"]
+    stores.both.sql("INSERT INTO orders (order_id, customer_name, recorded_in) VALUES ('', %s, 0)", name)
+    assert stores.both.eraser.erase(Selector(customer="Ada Lovelace"), None).erased == 2
+    assert stores.both.sql("SELECT DISTINCT customer_name FROM orders") == [("",)]
+    assert (stores.erased(), stores.kept_ids) == ({"o1"}, {"o1"})
+
+
 def test_a_search_reads_the_table_in_slices(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(erasure, "STEP", 3)
     monkeypatch.setattr(erasure, "MAX_ROWS", 2)
@@ -502,6 +512,19 @@ def test_the_schedule_applies_kept_ids_and_the_retention_period(
     assert environment.retention() == timedelta(days=6)
     assert call(action="retention")["erased"] == 1
     assert stores.erased() == {"o1", "o2"}
+
+
+def test_old_orders_that_were_recorded_while_names_were_kept_are_erased_when_the_setting_returns(
+    stores: Stores, call: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for days in ("6", "0"):
+        monkeypatch.setenv("RETENTION_DAYS", days)
+        call(action="retention")
+    stores.record(*old(1, age=timedelta(days=30)))
+    stores.both.sql("UPDATE orders SET recorded_in = 1")  # long ago
+    monkeypatch.setenv("RETENTION_DAYS", "6")
+    assert call(action="retention")["erased"] == 1
+    assert stores.erased() == {"o1"}
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,12 @@ class ErasureDatabase(ReconciliationDatabase):
             )
         )
 
+    def forget_erased_until(self) -> None:
+        """Delete the moment, so that the next run by age starts from the oldest order."""
+        self._mysql.run(
+            lambda cursor: cursor.execute("DELETE FROM counters WHERE name = %s", (ERASED_UNTIL.encode(),))
+        )
+
     def _end_of_step(self, statement: str, after: int) -> int | None:
         """Return the id of the last of the next `STEP` rows, None if there are fewer."""
         rows = self._mysql.select(f"{statement} LIMIT 1 OFFSET %s", after, STEP - 1)
