@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from orders.order import OWN_ATTRIBUTES, Order
@@ -47,7 +47,7 @@ class OrderItems:
     def erase(self, order_id: str) -> bool:
         """Remove the name and the further attributes of an order; return whether it has none then."""
         for _ in range(ERASE_ATTEMPTS):
-            found = self._get([order_id])
+            found = list(self._get([order_id]))
             if not found or found[0].keys() <= KEPT:
                 return True
             kept = {name: value for name, value in found[0].items() if name in KEPT}
@@ -81,9 +81,10 @@ class OrderItems:
             name: progress for name, progress in found.items() if progress and progress.version > ours[name]
         }
 
-    def _get(self, order_ids: Sequence[str], attributes: str | None = None) -> list[Item]:
+    def _get(self, order_ids: Sequence[str], attributes: str | None = None) -> Iterator[Item]:
         keys = [{"orderId": {"S": order_id}} for order_id in order_ids]
-        return list(self._dynamodb.get(self._table, keys, consistent=True, attributes=attributes))
+        # One response at a time: an item may have 400 KB, a response 16 MB.
+        return self._dynamodb.get(self._table, keys, consistent=True, attributes=attributes)
 
 
 def is_moved(order: Order) -> bool:
