@@ -207,5 +207,6 @@ def test_a_line_has_the_number_of_its_receive_unless_all_went_well_at_the_first(
         for n, (body, count) in enumerate(zip(bodies, (1, 2, 1, 3), strict=True))
     ]
     order_processor.handler({"Records": receives}, Context())
-    logged = {line["orderId"]: line.get("receive") for line in log_lines(capsys)}
+    lines = [line for line in log_lines(capsys) if "orderId" in line]
+    logged = {line["orderId"]: line.get("receive") for line in lines}
     assert logged == {"o1": None, "o2": 2, "o3": 1, "o4": 3}
