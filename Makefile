@@ -1,4 +1,4 @@
-# What a newcomer types first. `make` alone lists it.
+# The commands of the project. `make` alone lists them.
 
 STACK ?= dev
 BASE ?= origin/main

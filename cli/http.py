@@ -55,7 +55,7 @@ def client(endpoint: str | None, connections: int = 1) -> httpx.Client:
 
 
 def problem(error: httpx.HTTPError) -> str:
-    """Return why there was no response."""
+    """Return the reason of a missing response."""
     if isinstance(error, httpx.TimeoutException):
         return "no response in time"
     if isinstance(error, httpx.ConnectError):

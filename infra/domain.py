@@ -138,7 +138,7 @@ def _check_zone(domain: str, zone_id: str) -> None:
     except Exception as error:  # noqa: BLE001  # Pulumi raises no narrower type.
         problem: str | None = f"must be a zone of this account; Route 53 reports: {error}"
     else:
-        # Mocks may know no zone's name.
+        # Mocks may return a zone without its name.
         name = (zone.name or domain).lower().removesuffix(".")
         problem = zone_problem(domain, name, is_private=bool(zone.private_zone))
     if problem:

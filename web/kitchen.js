@@ -182,7 +182,7 @@ function showFailure(error, failures) {
 /** @param {unknown} error */
 const messageOf = (error) => (error instanceof Error ? error.message : String(error));
 
-/** Show why and since when there is no response; the cards stay, and moves are refused. @param {string} reason */
+/** Show why and since when responses are missing; the cards stay, and moves are refused. @param {string} reason */
 function showOutage(reason) {
   outage = `${reason}.`;
   if (updatedAt) outage += ` The orders are as of ${exactTimeText(updatedAt)}, and cannot be moved until the screen is connected again.`;

@@ -46,7 +46,7 @@ function use(name, isUsable, otherwise) {
   return otherwise;
 }
 
-/** What config.js exports; null where it cannot be used. @type {Record<string, unknown> | null} */
+/** The exports of config.js; null if it cannot be used. @type {Record<string, unknown> | null} */
 let config = null;
 /** The same as JSON, to compare it with that of a later deploy. */
 export let deployed = "null";

@@ -10,7 +10,7 @@ const PENDING = "cafe.pending";
 const EARLY = 60_000; // milliseconds before its end at which an access token is renewed
 const TIMEOUT = 10_000; // milliseconds
 
-/** There is no session, or it has ended. */
+/** The session is missing or has ended. */
 export class SignInNeeded extends Error {}
 
 /** @param {Uint8Array} bytes */
@@ -79,7 +79,7 @@ export class SignIn {
 
   /**
    * Return an access token that is valid for the next request.
-   * @throws {SignInNeeded} when there is no session
+   * @throws {SignInNeeded} without a session
    */
   async token() {
     if (this.session === null) throw new SignInNeeded();

@@ -186,7 +186,7 @@ function sinceText(date, now) {
  * messages that arrived after the last sweep, which are not checked yet.
  * @param {Status} status
  * @param {number} now milliseconds
- * @returns {{ stuck: string[], waiting: string, unseen: string }} each empty if there are no such messages
+ * @returns {{ stuck: string[], waiting: string, unseen: string }} each empty without such messages
  */
 function deadWords({ figures, deadLetters }, now) {
   const dead = figures.deadLettered.value ?? 0; // last known value: the alert stays while SQS cannot be read

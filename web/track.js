@@ -97,7 +97,7 @@ function showResponse({ data, etag: tag }) {
   if (closed) polling.stop();
 }
 
-/** Show that there is no order to follow. @param {string} headline @param {string} words */
+/** Show that the order cannot be followed. @param {string} headline @param {string} words */
 function showGone(headline, words) {
   mark(document.body, "data-state", "live");
   mark(document.body, "data-order", "gone");

@@ -36,7 +36,7 @@ class Reached(StrEnum):
     YES = "yes"
     NO = "no"
     UNKNOWN = "unknown"  # the source could not be checked
-    UNSEEN = "unseen"  # it left no trace there, which is no failure
+    UNSEEN = "unseen"  # it left no trace there, without a failure
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ MAX_ORDERS = 1000  # of a response
 # and looks at orders that were recorded or moved in it, which may have been too old already.
 OVERLAP = timedelta(days=2)
 
-# Stands in a `Place` for a time before `EARLIEST`.
+# In a `Place`, the time of all orders that are older than `EARLIEST`.
 TOO_EARLY = datetime.min.replace(tzinfo=UTC)
 Place = tuple[datetime | None, int]
 """The time of an order and the id of its row. Orders without a time (None) and too early ones come first."""

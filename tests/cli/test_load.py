@@ -98,14 +98,14 @@ NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 def board(*orders: tuple[str, int], state: str = "received") -> Board:
     """Return a board at noon with orders and the seconds in their states."""
-    shown = [order(number, state, state_at=NOON - timedelta(seconds=seconds)) for number, seconds in orders]
-    document = {"now": NOON, "orders": shown, "totals": {}, "delayed": [], "recent": []}
+    rows = [order(number, state, state_at=NOON - timedelta(seconds=seconds)) for number, seconds in orders]
+    document = {"now": NOON, "orders": rows, "totals": {}, "delayed": [], "recent": []}
     return Board.model_validate(document)
 
 
-def moves(shown: Board) -> list[tuple[str, str]]:
+def moves(screen: Board) -> list[tuple[str, str]]:
     ids = {f"id-of-K{number}" for number in range(100)}
-    return [(moved.number, target.value) for moved, target in due(orders_of(shown, ids), shown)]
+    return [(moved.number, target.value) for moved, target in due(orders_of(screen, ids), screen)]
 
 
 @pytest.mark.parametrize(

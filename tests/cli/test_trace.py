@@ -47,7 +47,7 @@ class Scene:
         row = order("K07", order_id="O-7", version=version, created_at=now, state_at=now)
         self.staff.orders.append(row | {"item": "Tea", "quantity": 1, "customer_name": "Guest"})
 
-    def shown(self, version: int = 1, item: str = "Tea") -> None:
+    def projected(self, version: int = 1, item: str = "Tea") -> None:
         """Put the order into DynamoDB."""
         values = {"orderId": "O-7", "item": item, "customer_name": "Guest", "order_state": "received"}
         typed: Any = {name: {"S": value} for name, value in values.items()}
@@ -81,7 +81,7 @@ def test_a_complete_order_has_reached_every_hop(scene: Scene) -> None:
     scene.accepted()
     scene.received()
     scene.recorded()
-    scene.shown()
+    scene.projected()
 
     result = scene.cafe("trace", "K07")
 
@@ -101,14 +101,14 @@ def test_an_order_that_is_recorded_while_its_log_is_read_is_not_lost(scene: Scen
         {"httpMethod": "GET", "resource": "/orders", "pathParameters": {"id": "O-7"}}
     )
     scene.recorded()
-    scene.shown()
+    scene.projected()
     scene.functions.responses = [missing]
     assert scene.path()[0] == "shown"
 
 
 def test_an_order_of_another_publisher_left_no_line_at_the_api(scene: Scene) -> None:
     scene.recorded()
-    scene.shown()
+    scene.projected()
     assert scene.path() == ("shown", hops("unseen yes unseen yes yes"))
 
 
@@ -119,7 +119,7 @@ def test_receives_are_counted_by_message_with_those_that_crashed(scene: Scene) -
         {"message": "Order recorded from the dead-letter queue", "orderId": "O-7"}, 5, "ReconcileOrders"
     )
     scene.recorded()
-    scene.shown()
+    scene.projected()
 
     received = scene.trace()["hops"][2]
 
@@ -187,7 +187,7 @@ def test_an_order_in_the_dead_letter_queue_is_found_by_its_id_valid_or_not(
 
 def test_a_second_order_with_the_id_is_reported_beside_the_recorded_one(scene: Scene) -> None:
     scene.recorded()
-    scene.shown(item="Latte")
+    scene.projected(item="Latte")
     scene.dev.put(OWN_ID)
     found = scene.trace()
     assert found["outcome"] == "conflicting"
@@ -196,7 +196,7 @@ def test_a_second_order_with_the_id_is_reported_beside_the_recorded_one(scene: S
 
 def test_a_duplicate_in_the_dead_letter_queue_does_not_matter(scene: Scene) -> None:
     scene.recorded()
-    scene.shown()
+    scene.projected()
     scene.dev.put(OWN_ID)
     assert scene.path()[0] == "shown"
 
@@ -206,7 +206,7 @@ def test_an_order_that_dynamodb_lacks_or_has_in_an_older_state(scene: Scene, ver
     scene.received(FAILED, reason="DynamoDB: ThrottlingException")
     scene.recorded(version=2)
     if version:
-        scene.shown(version)
+        scene.projected(version)
     assert scene.path() == ("not shown", hops("unseen yes yes yes no"))
     assert "DynamoDB: ThrottlingException" in scene.trace()["sentence"]
 
@@ -269,7 +269,7 @@ def test_a_source_that_cannot_be_read_is_named_and_nothing_is_said_to_be_missing
 
 
 def test_an_order_in_dynamodb_is_recorded_even_if_mysql_does_not_respond(scene: Scene) -> None:
-    scene.shown()
+    scene.projected()
     BROKEN["MySQL"](scene)
     assert scene.path() == ("unknown", hops("unseen yes unseen unknown yes"))
     assert "so it was recorded" in scene.trace()["sentence"]
@@ -299,7 +299,7 @@ def test_ctrl_c_while_a_queue_is_read_leaves_its_messages_visible(
 
 def test_the_log_is_read_for_a_day_from_the_orders_time_or_in_the_requested_range(scene: Scene) -> None:
     scene.recorded()
-    scene.shown()
+    scene.projected()
     sent = datetime.now(UTC) - timedelta(days=3)
     scene.staff.orders[0]["created_at"] = sent.isoformat()
     scene.received("Order processed successfully", ago=3 * 86_400 - 5)

@@ -20,7 +20,7 @@ from tests.program.test_functions import FUNCTIONS
 PAGE = markdown.text("docs/security.md")
 INVENTORY = markdown.text("tests/program/inventory.txt")
 ROWS = dict(re.findall(r"^\| (.+?) \| (.+) \|$", PAGE, re.MULTILINE))
-# What the row of a role mentions exactly if the role has access to the resource
+# Words that the row of a role contains exactly if the role has access to the resource
 WORDS = {
     "arn:Topic.OrderTopic": "publishes",
     "arn:Queue.OrderQueue": "`OrderQueue`",

@@ -338,9 +338,9 @@ def registered_with_a_wrong_zone() -> list[str]:
     def call(_provider: object, args: Any) -> Any:
         if "getZone" in args.token:
             return {"name": "example.org", "privateZone": False}, []
-        return answer(recording.MockProvider(), args)
+        return original(recording.MockProvider(), args)
 
-    answer = recording.MockProvider.call
+    original = recording.MockProvider.call
     with (
         mock.patch.object(recording.Recorder, "RegisterResource", listed),
         mock.patch.object(recording.MockProvider, "call", call),

@@ -1,4 +1,4 @@
-"""The scripts behind `make`: what they say when something is missing, and that what is done stays done."""
+"""The scripts behind `make`: their messages when something is missing, and repeated runs."""
 
 from __future__ import annotations
 
