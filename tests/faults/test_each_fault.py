@@ -12,7 +12,7 @@ from tests.faults.simulations import Simulations
 
 FIRST, SECOND = 1, 0  # `recover` uses the second one first, which finds what the first one has left
 
-# Times that a batch passes a place: the session, the four statements of the transaction, the read of counters.
+# Times that a batch passes a place: the session, the four statements of the transaction, the counters.
 # The reconciler reads DynamoDB: which orders are missing, the same again after a pause, and counters.
 TIMES = {Place.STATEMENT: 6, Place.PUT: 2, Place.UPDATE: 2, Place.READ: 3}
 INSERT = 3  # the number of the statement that inserts
