@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +18,8 @@ from orders import exact_json
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
+# Reasons of an unavailable store, which contain no customer's name
+UNAVAILABLE = re.compile(r"MySQL error \d+|DynamoDB: \w+")
 BUSY_TIMEOUT = 120.0  # seconds to wait for another run of the function to end
 
 T = TypeVar("T")
@@ -37,7 +40,7 @@ class Function:
 
     functions: LambdaClient
     name: str
-    hides_messages: bool = False  # of the function's errors, which may contain a name
+    hides_messages: bool = False  # of errors that may contain a name
 
     def call(self, event: dict[str, Any], kind: type[T]) -> T:
         """Call the function; return its parsed response, or raise OperationError."""
@@ -47,8 +50,9 @@ class Function:
         if "FunctionError" in invoked:
             error = response if isinstance(response, dict) else {}
             reason = str(error.get("errorType", "Error"))
-            if not self.hides_messages:
-                reason += f": {error.get('errorMessage', 'no message')}"
+            message = str(error.get("errorMessage", "no message"))
+            if not self.hides_messages or UNAVAILABLE.fullmatch(message):
+                reason += f": {message}"
             raise OperationError(f"{self.name} failed: {reason.rstrip('.')}. `cafe doctor` shows the cause.")
         return validated(self.name, response, kind)
 

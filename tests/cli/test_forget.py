@@ -158,6 +158,14 @@ def test_an_error_of_the_function_is_printed_without_the_name_and_how_far_it_cam
     assert ADA not in result.output
 
 
+@pytest.mark.parametrize("reason", ["MySQL error 2013", "DynamoDB: ThrottlingException"])
+def test_an_unavailable_store_is_named(forget: Cafe, functions: FakeFunctions, reason: str) -> None:
+    functions.usual = lambda _event: {"errorType": "StoreUnavailableError", "errorMessage": reason}
+    result = forget(ADA, "--yes")
+    assert result.exit_code == 1
+    assert f"StoreUnavailableError: {reason}." in result.stderr
+
+
 def test_orders_that_stay_in_dynamodb_are_an_error_and_dead_letters_are_cleaned(
     forget: Cafe, eraser: Eraser, dev: FakeAws
 ) -> None:

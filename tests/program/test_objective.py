@@ -52,7 +52,7 @@ def evaluate(node: ast.AST, known: Mapping[str, Value], *, fill: bool) -> Any:
         case ast.Call(ast.Name("IF"), [condition, yes, no]):
             holds = value(condition)
             return None if holds is None else value(yes) if holds else value(no)
-    raise NotImplementedError(ast.dump(node))
+    raise AssertionError(f"no metric math of this alarm: {ast.dump(node)}")
 
 
 @pytest.fixture
