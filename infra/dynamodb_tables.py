@@ -27,10 +27,10 @@ class TablesArgs:
     @classmethod
     def of(cls, settings: Settings) -> TablesArgs:
         """Read the inputs from the settings."""
-        days = settings.retention_days
+        days = settings.within_retention(MAX_RECOVERY_DAYS)
         return cls(
             deletion_protection=settings.deletion_protection,
-            recovery_days=days if 0 < days < MAX_RECOVERY_DAYS else None,
+            recovery_days=days if days < MAX_RECOVERY_DAYS else None,
         )
 
 

@@ -25,7 +25,6 @@ EXPRESSIONS = {
     "orders": "FILL(in_time, 0) + missed",
     "percent": f"IF(orders >= {MIN_ORDERS}, 100 * missed / orders, 0)",
 }
-RESULT = "percent"
 
 Metric = tuple[str, str, str, Mapping[str, pulumi.Input[str]]]
 """Namespace, name, statistic and dimensions."""
