@@ -89,7 +89,7 @@ def _retention(eraser: Eraser) -> Erased:
         # Old orders may be recorded with names until the setting returns.
         eraser.database.forget_erased_until()
         return done
-    old = eraser.retain(datetime.now(UTC) - retention)
+    old = eraser.erase_old(datetime.now(UTC) - retention)
     old.erased += done.erased
     old.failed += done.failed
     return old

@@ -17,7 +17,7 @@ from http_responses import HttpResponse, body_text, cached_response, came_throug
 from log import log
 from orders import change, screens
 from orders.failures import OrderRefusedError, StoreUnavailableError, location_of
-from orders.order import Order
+from orders.order import RECORDED_ID, Order
 from orders.screens import Cutoffs
 from orders.states import Role
 from stores import aws
@@ -29,7 +29,6 @@ from stores.mysql.login import LoginSecret
 from stores.mysql.screens import Screens
 
 TIMEOUT = 4.0  # seconds; shorter than the screen waits for a response
-ORDER_ID = re.compile(r"[!-~]{1,64}")
 DOTS = {"%2E": ".", "%2E%2E": ".."}
 GROUPS = {role.name.lower(): role for role in Role}
 
@@ -114,7 +113,7 @@ def _order_id(event: dict[str, Any]) -> str:
     order_id = unquote(event["pathParameters"]["id"])
     # Browsers remove `.` and `..` from a path even if they are escaped, so clients escape them twice.
     order_id = DOTS.get(order_id.upper(), order_id)
-    if not ORDER_ID.fullmatch(order_id):
+    if not RECORDED_ID.fullmatch(order_id):
         raise change.RefusedError(404, change.NOT_RECORDED)
     return order_id
 

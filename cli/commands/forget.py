@@ -19,6 +19,7 @@ from cli.plurals import orders
 from cli.progress import counting, waiting
 from cli.stopping import stopping
 from cli.terminal import confirm, failed, note, plain, print_json, stopped
+from orders.order import RECORDED_ID
 
 app = typer.Typer(cls=SentenceGroup)
 
@@ -58,7 +59,7 @@ def forget_command(
     After Ctrl-C or a failure, the same command continues. Exit code 1: nothing was found, or not everything
     could be erased.
     """
-    if kind is Kind.ORDER and not plan.ORDER_ID.fullmatch(name):
+    if kind is Kind.ORDER and not RECORDED_ID.fullmatch(name):
         raise typer.BadParameter("An order's id has 1 to 64 visible ASCII characters.")
     with stopping() as stop, waiting("Searching"):
         found = list(plan.plans(target, _letters(target, stop), name, kind, stop))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,11 +19,11 @@ from cli.options import Target
 from cli.plurals import counted, orders
 from cli.queues import LONG_HOLD
 from cli.users import Users
-from orders.states import RESTORED
+from orders.order import RECORDED_ID
+from orders.states import ERASED_ACTOR, RESTORED
 from orders.times import iso
 
-ORDER_ID = re.compile(r"[!-~]{1,64}")
-RESERVED = {RESTORED, "erased"}  # actors that stand for no person
+RESERVED = {RESTORED, ERASED_ACTOR}  # actors that stand for no person
 
 
 @dataclass(kw_only=True)
@@ -179,7 +178,7 @@ def _clean(letters: DeadLetters, matching: Matching, done: Done) -> None:
 def _subjects(target: Target, name: str, kind: Kind | None) -> Iterator[Subject]:
     if kind in {None, Kind.CUSTOMER}:
         yield Subject(kind=Kind.CUSTOMER, values=(name,))
-    if kind is Kind.ORDER or (kind is None and ORDER_ID.fullmatch(name)):
+    if kind is Kind.ORDER or (kind is None and RECORDED_ID.fullmatch(name)):
         yield Subject(kind=Kind.ORDER, values=(name,))
     if kind in {None, Kind.STAFF} and name not in RESERVED:
         yield Subject(kind=Kind.STAFF, values=_actors(target, name))

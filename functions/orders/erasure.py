@@ -5,17 +5,16 @@ The reasons for the sequence of the writes: docs/decisions/0028-erasing-personal
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from orders.order import RECORDED_ID
 from orders.reconciliation import PAGE, TIME_IS_UP, Position, Read, Rows
 from orders.times import iso
 
-ORDER_ID = re.compile(r"[!-~]{1,64}")
 MAX_ORDERS = 1000  # of a response
 # Each run repeats what fell due in this time, since a function may have written to DynamoDB what it had read,
 # and looks at orders that were recorded or moved in it, which may have been too old already.
@@ -92,7 +91,7 @@ class Selector:
         named = [value for value in (found.customer, found.order_id, found.actor) if value is not None]
         if len(named) != 1 or not isinstance(named[0], str) or not named[0].strip():
             raise ValueError("One of customer, orderId and actor must be a text that is not empty.")
-        if found.order_id is not None and not ORDER_ID.fullmatch(found.order_id):
+        if found.order_id is not None and not RECORDED_ID.fullmatch(found.order_id):
             raise ValueError("orderId must be 1 to 64 printable ASCII characters.")
         return found
 
@@ -155,8 +154,12 @@ class Erased:
     @property
     def document(self) -> dict[str, Any]:
         """Return the response."""
-        document = asdict(self)
-        return {"orderIds": document.pop("order_ids"), **document}
+        return {
+            "orderIds": self.order_ids,
+            "erased": self.erased,
+            "failed": self.failed,
+            "cursor": self.cursor,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +209,7 @@ class Eraser:
                 break
         return done
 
-    def retain(self, cutoff: datetime) -> Erased:
+    def erase_old(self, cutoff: datetime) -> Erased:
         """Erase orders from before a moment, and orders without a time; the next run continues."""
         done = Erased()
         until = self.database.erased_until()
@@ -223,10 +226,10 @@ class Eraser:
             if after[0] not in (None, TOO_EARLY):
                 self.database.save_erased_until(after[0])
         self.database.save_erased_until(cutoff)
-        self._retain_late(cutoff, done)
+        self._erase_late(cutoff, done)
         return done
 
-    def _retain_late(self, cutoff: datetime, done: Erased) -> None:
+    def _erase_late(self, cutoff: datetime, done: Erased) -> None:
         """Erase old orders that were recorded or moved recently."""
         now = datetime.now(UTC)
         for read in (self.database.recorded, self.database.changed):

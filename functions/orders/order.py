@@ -35,6 +35,7 @@ TEST_ORDER = "test_order"
 # Attributes that DynamoDB's items have of their own; a publisher's attributes of these names stay in MySQL.
 OWN_ATTRIBUTES = ("created_at", "order_state", "state_version", "state_at", "pickup_number")
 ORDER_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+RECORDED_ID = re.compile(r"[!-~]{1,64}")  # also of legacy rows
 INTEGER_TEXT = re.compile(r"\s*\+?[0-9]{1,9}\s*", re.ASCII)
 
 

@@ -377,8 +377,8 @@ def test_an_order_that_is_erased_at_any_step_of_recording_it_stays_erased(
 # --- Retention ---
 
 
-def retain(stores: Stores, cutoff: datetime = NOW - WEEK) -> int:
-    return stores.both.eraser.retain(cutoff).erased
+def erase_old(stores: Stores, cutoff: datetime = NOW - WEEK) -> int:
+    return stores.both.eraser.erase_old(cutoff).erased
 
 
 def test_orders_lose_their_names_at_the_age_and_not_a_millisecond_earlier(stores: Stores) -> None:
@@ -387,9 +387,9 @@ def test_orders_lose_their_names_at_the_age_and_not_a_millisecond_earlier(stores
     stores.record(
         *orders(1, sent_at=midnight - millisecond, **FIELDS), *orders(2, sent_at=midnight, **FIELDS)
     )
-    assert retain(stores, midnight) == 1
+    assert erase_old(stores, midnight) == 1
     assert stores.erased() == {"o1"}
-    assert retain(stores, midnight + millisecond) == 1
+    assert erase_old(stores, midnight + millisecond) == 1
     assert (stores.erased(), stores.kept_ids) == ({"o1", "o2"}, set())
     assert stores.both.audit().corrected == {}
 
@@ -404,21 +404,21 @@ def test_retention_continues_where_the_last_run_stopped(
     stores.both.sql("UPDATE orders SET created_at = NULL WHERE order_id IN ('o1', 'o2', 'o4')")
     seconds = iter([1, 1, 1, 0, *[1] * 20])
     eraser = dataclasses.replace(stores.both.eraser, seconds_left=lambda: next(seconds))
-    assert eraser.retain(NOW - WEEK).cursor is not None
+    assert eraser.erase_old(NOW - WEEK).cursor is not None
     assert len(stores.erased()) < 6
-    assert eraser.retain(NOW - WEEK).cursor is None
+    assert eraser.erase_old(NOW - WEEK).cursor is None
     assert len(stores.erased()) == 6
     # Only what fell due recently is read again.
     stores.both.sql("UPDATE orders SET recorded_in = 1, customer_name = 'Ada' WHERE order_id IN ('o0', 'o1')")
-    retain(stores, NOW - timedelta(days=1))
-    assert retain(stores, NOW) == 0
+    erase_old(stores, NOW - timedelta(days=1))
+    assert erase_old(stores, NOW) == 0
 
 
 def test_a_run_with_nothing_to_erase_reads_no_old_orders(stores: Stores) -> None:
     stores.record(*old(*range(300), age=timedelta(days=30)))
     stores.both.sql("UPDATE orders SET recorded_in = 1")  # long ago
-    retain(stores)
-    assert stores.both.rows_read(lambda: retain(stores)) < 50
+    erase_old(stores)
+    assert stores.both.rows_read(lambda: erase_old(stores)) < 50
 
 
 def test_a_crash_between_the_stores_is_repaired_by_the_next_run_of_retention(
@@ -429,27 +429,27 @@ def test_a_crash_between_the_stores_is_repaired_by_the_next_run_of_retention(
     with monkeypatch.context() as broken:
         broken.setattr(stores.both.projection, "erase", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            retain(stores)
+            erase_old(stores)
     item = stores.items["o1"]
     assert "customer_name" in item
-    retain(stores)
+    erase_old(stores)
     assert stores.erased() == {"o1"}
     # A worker writes what it read before.
     stores.both.dynamodb.put_item(TableName=NAMES.orders, Item=item)
-    retain(stores)
+    erase_old(stores)
     assert stores.erased() == {"o1"}
 
 
 def test_old_orders_that_another_release_recorded_or_staff_moved_are_erased(stores: Stores, api: Api) -> None:
-    retain(stores)
+    erase_old(stores)
     stores.record(*old(1, age=timedelta(days=30)), *old(2, age=timedelta(days=30)))
     seconds = iter([1, 0])  # the last one is for the recent orders
-    late = dataclasses.replace(stores.both.eraser, seconds_left=lambda: next(seconds)).retain(NOW - WEEK)
+    late = dataclasses.replace(stores.both.eraser, seconds_left=lambda: next(seconds)).erase_old(NOW - WEEK)
     assert (late.cursor is None, stores.erased()) == (False, set())
-    retain(stores)
+    erase_old(stores)
     assert stores.erased() == {"o1", "o2"}
     assert api.move("o1", "cancelled", reason="Ada left").status == 200
-    retain(stores)
+    erase_old(stores)
     assert stores.both.sql("SELECT actor, reason FROM order_events") == [("erased", None)]
 
 
