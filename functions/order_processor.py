@@ -54,7 +54,7 @@ def handler(event: dict[str, Any], context: Any) -> BatchResponse:
     received, rejected = parse_batch(event["Records"])
     for bad in rejected:
         failure_log.rejected(bad)
-    recording = RecordingMetrics(event["Records"], received)
+    recording = RecordingMetrics(failure_log.receives, received)
     recording.begin()
     recorded = ledger().record_batch({message.message_id: message.order for message in received})
     recording.end(recorded)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import environment
 from log import log, metrics
@@ -26,8 +25,7 @@ MAX_VALUES = 100  # of a metric in a line
 class RecordingMetrics:
     """The metrics of a batch, without orders that were sent again."""
 
-    def __init__(self, records: Iterable[Mapping[str, Any]], received: Iterable[Received]) -> None:
-        receives = {record["messageId"]: _receives(record) for record in records}
+    def __init__(self, receives: Mapping[str, int], received: Iterable[Received]) -> None:
         self._repeated = {message_id for message_id, count in receives.items() if count > 1}
         # The first message of each order: it is the one that is recorded.
         self._messages = {m.order.order_id: m for m in reversed(list(received)) if not m.sent_again}
@@ -73,7 +71,3 @@ def _seconds(message: Received, now: datetime) -> float:
     """Return the seconds since an order was accepted; 0 if the sender's clock is ahead."""
     accepted = message.order.created_at or now
     return max(0.0, round((now - accepted).total_seconds(), 3))
-
-
-def _receives(record: Mapping[str, Any]) -> int:
-    return int(record.get("attributes", {}).get("ApproximateReceiveCount", "1"))
