@@ -158,7 +158,10 @@ def _certificate(deploy: Deploy, client: Client) -> Iterator[Finding]:
         yield Finding("certificateArn: the certificate does not exist in this account, in us-east-1.")
         return
     if found["Status"] != "ISSUED":
-        yield Finding(f"certificateArn: the certificate is {found['Status']}, not ISSUED.")
+        yield Finding(
+            f"certificateArn: the certificate is {found['Status']}, not ISSUED: see docs/runbook.md,"
+            " The domain does not work."
+        )
     names = sorted({found["DomainName"], *found.get("SubjectAlternativeNames", [])})
     if not {domain, f"*.{domain.partition('.')[2]}"} & {name.lower() for name in names}:
         yield Finding(f"certificateArn: the certificate is for {', '.join(names)}, not for {domain}.")

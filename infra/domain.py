@@ -142,4 +142,4 @@ def _check_zone(domain: str, zone_id: str) -> None:
         name = (zone.name or domain).lower().removesuffix(".")
         problem = zone_problem(domain, name, is_private=bool(zone.private_zone))
     if problem:
-        raise SettingsError(f"These settings are invalid:\n  hostedZone: {problem}, not {zone_id!r}")
+        raise SettingsError(f"These settings are invalid:\n  hostedZone: {problem} (it is {zone_id})")

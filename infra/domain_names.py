@@ -57,7 +57,7 @@ def certificate(arn: str) -> str:
 def zone_problem(domain: str, zone: str, *, is_private: bool) -> str | None:
     """Return why a zone cannot be that of a domain, None if it can."""
     if is_private:
-        return f"must be a public zone, and this one ({zone}) is private: visitors and ACM cannot see it"
+        return f"must be a public zone, but this one ({zone}) is private, so visitors and ACM cannot see it"
     if f".{domain}".endswith(f".{zone}"):
         return None
-    return f"must be the zone of {domain}, and this one is of {zone}"
+    return f"must be the zone of {domain}, but this one is of {zone}"

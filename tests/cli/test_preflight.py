@@ -182,7 +182,10 @@ def test_a_certificate_has_to_cover_the_domain(aws: Account, names: list[str], c
 
 def test_a_certificate_has_to_be_issued_and_to_exist(aws: Account) -> None:
     aws.certificate["Status"] = "EXPIRED"
-    assert refusals(aws, **DOMAIN) == ["certificateArn: the certificate is EXPIRED, not ISSUED."]
+    assert refusals(aws, **DOMAIN) == [
+        "certificateArn: the certificate is EXPIRED, not ISSUED: see docs/runbook.md, The domain does not"
+        " work."
+    ]
     aws.describe_certificate = refuse("ResourceNotFoundException")
     assert "does not exist in this account, in us-east-1" in refusals(aws, **DOMAIN)[0]
 

@@ -150,10 +150,10 @@ def test_a_domain_that_acm_refuses_to_certify_needs_a_certificate() -> None:
     [
         ("example.com", False, None),
         (NAME, False, None),
-        ("ample.com", False, "must be the zone of cafe.example.com, and this one is of ample.com"),
+        ("ample.com", False, "must be the zone of cafe.example.com, but this one is of ample.com"),
         ("bar.cafe.example.com", False, "this one is of bar.cafe.example.com"),
         ("example.org", False, "this one is of example.org"),
-        ("example.com", True, "must be a public zone, and this one (example.com) is private"),
+        ("example.com", True, "must be a public zone, but this one (example.com) is private"),
     ],
 )
 def test_the_zone_is_public_and_contains_the_domain(zone: str, is_private: bool, problem: str | None) -> None:
@@ -323,7 +323,7 @@ def test_a_zone_that_cannot_be_used_stops_the_deploy(
         return zone
 
     monkeypatch.setattr(aws.route53, "get_zone", get_zone)
-    with pytest.raises(settings.SettingsError, match=f"  hostedZone: {sentence}"):
+    with pytest.raises(settings.SettingsError, match=rf"  hostedZone: {sentence}.* \(it is {ZONE}\)"):
         DomainArgs.of(parse(**IN_ROUTE_53))
 
 
