@@ -3,6 +3,7 @@
 import random
 import secrets
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,7 +32,7 @@ app = typer.Typer(cls=SentenceGroup, add_completion=False, rich_markup_mode="ric
     epilog=examples(
         "make chaos",
         "make chaos ARGS=--outage",
-        'make chaos ARGS="--orders 100000 --seed 7"',
+        'make chaos ARGS="--orders 100000 --moves 300000 --seed 7"',
         "make chaos ARGS=--repair",
     ),
 )
@@ -46,6 +47,15 @@ def chaos_command(
             help="Number of orders; of each hundred, one is malformed and ten are sent twice.",
         ),
     ] = 500,
+    moves: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=10 * MOST,
+            help="Number of moves by the staff, for which the orders wait.",
+            show_default="as many as two people make meanwhile",
+        ),
+    ] = 0,
     seed: Annotated[
         int | None,
         typer.Option(min=0, help="Repeat the orders and faults of an earlier run.", show_default=False),
@@ -79,16 +89,15 @@ def chaos_command(
         raise SetUpError(
             f"`make chaos` breaks things on purpose: it works on the local stack only, not on {target.name}."
         )
+    if outage and moves:
+        raise typer.BadParameter("no order moves during an outage: leave out --moves or --outage.")
     where = target.directory or REPOSITORY / ".local"
     if repair:
-        found = faults.Faults(target.stack, target.clients, where, random.Random(0)).repair_all()  # noqa: S311
-        repaired = (
-            f"Repaired: {'; '.join(found)}." if found else "Nothing that `make chaos` breaks is broken."
-        )
-        target.print_result({"mended": bool(found)}, repaired)
+        _repair(target, where)
         return
     settings = run.Settings(
         orders=orders,
+        moves=moves,
         seed=secrets.randbelow(SEEDS) if seed is None else seed,
         run=secrets.token_hex(4),
         outage=outage,
@@ -99,15 +108,25 @@ def chaos_command(
     began = time.monotonic()
     checks = _watch(chaos_run)
     seconds = time.monotonic() - began
+    _report(target, chaos_run, checks, seconds)
+    if checks is None:
+        raise stopped(f"Stopped after {messages(chaos_run.progress.sent)}; everything is repaired.")
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+def _repair(target: Target, where: Path) -> None:
+    found = faults.Faults(target.stack, target.clients, where, random.Random(0)).repair_all()  # noqa: S311
+    repaired = f"Repaired: {'; '.join(found)}." if found else "Nothing that `make chaos` breaks is broken."
+    target.print_result({"mended": bool(found)}, repaired)
+
+
+def _report(target: Target, chaos_run: run.ChaosRun, checks: list[Check] | None, seconds: float) -> None:
     if target.as_json:
         print_json(display.document(chaos_run, checks, seconds))
     elif checks is not None:
         for line, style in display.report(chaos_run, checks, seconds):
             say(line, style=style)
-    if checks is None:
-        raise stopped(f"Stopped after {messages(chaos_run.progress.sent)}; everything is repaired.")
-    if not all(check.ok for check in checks):
-        raise typer.Exit(1)
 
 
 def _watch(chaos_run: run.ChaosRun) -> list[Check] | None:

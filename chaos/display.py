@@ -84,7 +84,8 @@ def _figures(run: ChaosRun) -> Iterator[str]:
         f"{counted(seen.calls_refused, 'call')} refused, {counted(seen.answers_lost, 'response')} lost"
     )
     yield (
-        f"Staff: {counted(seen.moves_confirmed, 'move')} confirmed, {seen.moves_refused:,} refused, "
+        f"Staff: {counted(seen.moves_made, 'move')} made, {seen.moves_confirmed:,} confirmed, "
+        f"{seen.moves_refused:,} refused, "
         f"{seen.moves_unconfirmed:,} without a response and sent again, "
         f"{seen.moves_given_up:,} of those without one again"
     )

@@ -153,6 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     proxy: FaultProxy
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else the body waits for an acknowledgement of the headers
 
     def setup(self) -> None:
         super().setup()

@@ -48,6 +48,7 @@ class Figures:
     brought_back: int = 0  # good orders that `ReconcileOrders` recorded from `OrderDLQ`
     repaired: int = 0  # orders that it found in RDS and not in DynamoDB
     moves_confirmed: int = 0
+    moves_made: int = 0  # without those to an order's own state, and those confirmed twice
     moves_refused: int = 0
     moves_unconfirmed: int = 0  # had no response, and were sent again
     moves_given_up: int = 0  # had no second response either

@@ -12,6 +12,8 @@ from cli.traffic.plan import Entrance, Kind, Sending, in_order
 
 Fate = Literal["valid", "malformed", "refused"]  # refused: malformed, and refused by the API
 
+CUSTOMER = "chaos-"  # followed by the run
+
 # Of every hundred orders:
 BLOCK = 100
 MALFORMED = 1
@@ -46,7 +48,7 @@ class Plan:
     def __init__(self, *, seed: int, run: str, orders: int) -> None:
         self._seed = seed
         self.orders = orders
-        self.customer = f"chaos-{run}"
+        self.customer = CUSTOMER + run
         self._marker = re.compile(rf"{re.escape(self.customer)}-bad-(\d+)")
         self._roles = lru_cache(maxsize=8)(self._make_roles)
 

@@ -49,6 +49,7 @@ class Settings:
     """Options of a run."""
 
     orders: int
+    moves: int  # for which the orders wait; 0 for as many as the staff make meanwhile
     seed: int
     run: str
     outage: bool
@@ -84,7 +85,8 @@ class ChaosRun:
         progress, figures = self.progress, self.figures
         progress.messages = sum(self.expected.values())
         kitchen = Kitchen.of(self._stack, self._clients)
-        staff = Staff(kitchen, self.plan.customer, figures, str(self.settings.seed))
+        in_a_rush = self.settings.moves > 0
+        staff = Staff(kitchen, self.plan.customer, figures, str(self.settings.seed), in_a_rush=in_a_rush)
         with self._faults.prepared():
             self._settle(dead=None)
             self._dead_before = self._dead()
@@ -96,6 +98,7 @@ class ChaosRun:
                     self._send_with_outage()
                 else:
                     self._send_with_faults()
+                self._wait_for_moves(progress.messages)
             figures.sending_seconds = time.monotonic() - began
             progress.enter("Waiting until it is quiet")
             began = time.monotonic()
@@ -122,7 +125,7 @@ class ChaosRun:
     # Sending
 
     def _send_with_faults(self) -> None:
-        faults = schedule(self._faults.faults, self.plan, self.progress.messages)
+        faults = schedule(self._faults.faults, self.plan, self.progress.messages, self.settings.moves)
         gate = Gate(self._sendings(), faults, self._pause)
         with self._sending(gate) as is_sending, gate.open_at_end():
             for planned in faults:
@@ -134,13 +137,24 @@ class ChaosRun:
                 pass
 
     def _sendings(self) -> Iterator[Sending]:
-        """Yield the sendings, as fast as the queue is read."""
+        """Yield the sendings, as fast as the queue is read and the staff make their share of the moves."""
         for position, sending in enumerate(self.plan.sendings()):
             if position % CHECKED_EVERY == 0:
                 self._dead()
                 while self._queued() > LONGEST_QUEUE:
                     self._pause(QUEUE_INTERVAL)
+                self._wait_for_moves(position)
             yield sending
+
+    def _wait_for_moves(self, position: int) -> None:
+        """Wait until the staff have made their share of the moves when so many messages are sent."""
+        seen, changed = -1, 0.0
+        while (made := self.figures.moves_made) * self.progress.messages < self.settings.moves * position:
+            if made != seen:
+                seen, changed = made, time.monotonic()
+            elif time.monotonic() - changed > SETTLE_TIMEOUT:
+                raise OperationError(f"The staff made no move for {SETTLE_TIMEOUT:.0f} seconds.")
+            self._pause(QUEUE_INTERVAL)
 
     def _send_with_outage(self) -> None:
         """Stop the database after a quarter of the messages, until all others are dead-lettered."""

@@ -8,7 +8,7 @@ from chaos.faults import Fault
 from chaos.plan import Plan
 from cli.traffic.plan import Sending
 
-MESSAGES_PER_FAULT = 400
+PER_FAULT = 400  # messages and moves
 SHORTEST, LONGEST = 0.4, 1.4  # seconds that a fault lasts
 INTERVAL = 0.02  # seconds between two checks
 
@@ -26,10 +26,10 @@ class Planned:
     seconds: float
 
 
-def schedule(faults: Sequence[Fault], plan: Plan, messages: int) -> list[Planned]:
+def schedule(faults: Sequence[Fault], plan: Plan, messages: int, moves: int = 0) -> list[Planned]:
     """Spread faults over a run, all kinds equally often, in an order and for times that the seed decides."""
     chance = plan.chance("faults", 0)
-    rounds = max(1, messages // MESSAGES_PER_FAULT // len(faults))
+    rounds = max(1, (messages + moves) // PER_FAULT // len(faults))
     kinds = [fault for _ in range(rounds) for fault in chance.sample(faults, len(faults))]
     step = messages / (len(kinds) + 1)
     return [

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from contextlib import suppress
+from queue import Empty
 from typing import Any
 
 # Each process takes 0.3 seconds of a core to start, so more of them make a burst slower.
@@ -12,6 +14,15 @@ MOST_PROCESSES = max(4, 2 * (os.cpu_count() or 1))  # of one function
 
 # In the script of a function's process: imports botocore to detect functions that invoke themselves.
 IMPORTS_BOTOCORE = "    _ms_install_invoke_depth()\n"
+
+# In the same script: the call of the handler.
+CALLS_HANDLER = "result = handler_fn(event, context)"
+END_OF_LOG = "end of the invocation's log"
+WITH_END_OF_LOG = f"""try:
+                {CALLS_HANDLER}
+            finally:
+                print({END_OF_LOG!r}, file=sys.stderr, flush=True)"""
+LOG_TIMEOUT = 1.0  # seconds, for the log of a process that ended in the middle of an invocation
 
 
 def keep_groups(cognito: Any) -> None:
@@ -32,6 +43,20 @@ def keep_groups(cognito: Any) -> None:
 def start_without_botocore(runtime: Any) -> None:
     """Start functions with their own imports only, as Lambda does: a third less work per cold start."""
     runtime._PYTHON_WORKER_SCRIPT = runtime._PYTHON_WORKER_SCRIPT.replace(IMPORTS_BOTOCORE, "")
+
+
+def end_logs(runtime: Any) -> None:
+    """Mark where the log of an invocation ends, instead of waiting 0.05 seconds for further lines."""
+    runtime._PYTHON_WORKER_SCRIPT = runtime._PYTHON_WORKER_SCRIPT.replace(CALLS_HANDLER, WITH_END_OF_LOG)
+
+    def read_log(worker: Any) -> str:
+        lines = []
+        with suppress(Empty):
+            while (line := worker._stderr_queue.get(timeout=LOG_TIMEOUT)) != END_OF_LOG:
+                lines.append(line)
+        return "\n".join(lines)
+
+    runtime.Worker._drain_stderr_bounded = read_log
 
 
 def identify_lines(logs: Any) -> None:

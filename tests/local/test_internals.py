@@ -86,8 +86,9 @@ def test_every_ignored_input_has_a_reason() -> None:
         assert all(len(reason) > 10 for reason in kind.ignored.values())
 
 
-def test_ministacks_script_for_functions_has_the_line_that_is_patched_out() -> None:
+def test_ministacks_script_for_functions_has_the_lines_that_are_patched() -> None:
     (script,) = (ROOT / ministack.ENVIRONMENT).glob(
         "lib/python*/site-packages/ministack/core/lambda_runtime.py"
     )
     assert script.read_text().count(f"\n{patches.IMPORTS_BOTOCORE}    try:") == 1
+    assert script.read_text().count(f"        try:\n            {patches.CALLS_HANDLER}\n") == 1

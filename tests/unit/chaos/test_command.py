@@ -48,6 +48,12 @@ def test_without_a_stack_the_command_that_starts_one_is_named(
     assert "make local" in error
 
 
+def test_an_outage_is_refused_with_a_number_of_moves(typed: Callable[..., tuple[int, str, str]]) -> None:
+    code, _, error = typed("--outage", "--moves", "5")
+    assert code == 2
+    assert "no order moves during an outage" in error
+
+
 def test_a_failing_display_ends_the_run_before_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     class Run:
         """A run that waits until it is stopped, and then repairs its faults."""
@@ -117,7 +123,7 @@ def test_a_repair_also_has_its_old_name(
 def test_the_help_has_examples_for_make() -> None:
     result = CliRunner().invoke(command.app, ["--help"])
     assert result.exit_code == 0
-    assert 'make chaos ARGS="--orders 100000 --seed 7"' in result.stdout
+    assert 'make chaos ARGS="--orders 100000 --moves 300000 --seed 7"' in result.stdout
 
 
 @pytest.mark.parametrize(
