@@ -22,7 +22,8 @@ WITH_END_OF_LOG = f"""try:
                 {CALLS_HANDLER}
             finally:
                 print({END_OF_LOG!r}, file=sys.stderr, flush=True)"""
-LOG_TIMEOUT = 1.0  # seconds, for the log of a process that ended in the middle of an invocation
+# Seconds to wait for a line: of a process that is alive, and of one that failed and may never write the mark.
+LOG_TIMEOUT, FAILED_LOG_TIMEOUT = 1.0, 0.05
 
 
 def keep_groups(cognito: Any) -> None:
@@ -51,8 +52,9 @@ def end_logs(runtime: Any) -> None:
 
     def read_log(worker: Any) -> str:
         lines = []
+        timeout = FAILED_LOG_TIMEOUT if worker._proc is None else LOG_TIMEOUT
         with suppress(Empty):
-            while (line := worker._stderr_queue.get(timeout=LOG_TIMEOUT)) != END_OF_LOG:
+            while (line := worker._stderr_queue.get(timeout=timeout)) != END_OF_LOG:
                 lines.append(line)
         return "\n".join(lines)
 
