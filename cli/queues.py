@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -55,8 +55,8 @@ def depth(sqs: SQSClient, url: str) -> Depth:
 
 def max_message_size(sqs: SQSClient, url: str) -> int:
     """Read how many bytes a message of a queue may have, attributes included."""
-    name: Literal["MaximumMessageSize"] = "MaximumMessageSize"
-    return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["MaximumMessageSize"])["Attributes"]
+    return int(attributes["MaximumMessageSize"])
 
 
 class Scan:
@@ -102,30 +102,22 @@ class Scan:
     def delete(self, messages: Iterable[Message]) -> dict[str, str]:
         """Delete messages; return why, by id, messages could not be deleted."""
         failures: dict[str, str] = {}
-        for group in groups(messages, BATCH):
-            entries = [
-                {"Id": str(number), "ReceiptHandle": self._held[message.message_id]}
-                for number, message in enumerate(group)
-            ]
-            response = self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]
-            failed = {failure["Id"]: _reason(failure) for failure in response.get("Failed", [])}
-            for number, message in enumerate(group):
-                if str(number) in failed:
-                    failures[message.message_id] = failed[str(number)]
-                else:
-                    del self._held[message.message_id]
+        for names in groups((message.message_id for message in messages), BATCH):
+            entries: Any = [{"Id": name, "ReceiptHandle": self._held[name]} for name in names]
+            response = self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
+            failures |= {failure["Id"]: _reason(failure) for failure in response.get("Failed", [])}
+            for name in set(names) - set(failures):
+                del self._held[name]
         return failures
 
     def release(self) -> None:
         """Make the messages that are still held visible; those that fail become visible by the timeout."""
-        entries = [
-            {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
-            for number, receipt in enumerate(self._held.values())
-        ]
-        self._held.clear()
         with suppress(BotoCoreError, ClientError):
-            for group in groups(entries, BATCH):
-                self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=group)  # type: ignore[arg-type]
+            for group in groups(self._held.items(), BATCH):
+                entries: Any = [
+                    {"Id": name, "ReceiptHandle": receipt, "VisibilityTimeout": 0} for name, receipt in group
+                ]
+                self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
 
 
 @contextmanager
@@ -188,57 +180,39 @@ def send(sqs: SQSClient, url: str, messages: Sequence[Outgoing]) -> list[Sent]:
     boto3 retries. A message that is sent twice is counted once, by its identity.
     """
 
-    def batch(group: Sequence[Outgoing]) -> list[Sent]:
-        response: Any = sqs.send_message_batch(
-            QueueUrl=url,
-            Entries=[
-                {"Id": str(number), "MessageBody": message.body, "MessageAttributes": message.attributes}
-                for number, message in enumerate(group)
-            ],
-        )
-        return _results(response, len(group))
-
-    return _in_batches(messages, batch)
+    return _in_batches(
+        messages, "MessageBody", lambda entries: sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    )
 
 
 def publish(sns: Any, topic: str, messages: Sequence[Outgoing]) -> list[Sent]:
     """Publish messages to a topic, as `send` does to a queue."""
 
-    def batch(group: Sequence[Outgoing]) -> list[Sent]:
-        response = sns.publish_batch(
-            TopicArn=topic,
-            PublishBatchRequestEntries=[
-                {"Id": str(number), "Message": message.body, "MessageAttributes": message.attributes}
-                for number, message in enumerate(group)
-            ],
-        )
-        return _results(response, len(group))
-
-    return _in_batches(messages, batch)
+    return _in_batches(
+        messages,
+        "Message",
+        lambda entries: sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries),
+    )
 
 
-def _in_batches(
-    messages: Sequence[Outgoing], batch: Callable[[Sequence[Outgoing]], list[Sent]]
-) -> list[Sent]:
+def _in_batches(messages: Sequence[Outgoing], body: str, request: Callable[[Any], Any]) -> list[Sent]:
+    """Send messages by requests with entries, which have the text under the name `body`."""
     results: list[Sent] = []
     for group in _by_size(messages):
+        entries = [
+            {"Id": str(number), body: message.body, "MessageAttributes": message.attributes}
+            for number, message in enumerate(group)
+        ]
         try:
-            results += batch(group)
+            response = request(entries)
         except (BotoCoreError, ClientError) as error:
             results += [Sent(problem=aws.problem(error))] * len(group)
+            continue
+        found = {entry["Id"]: Sent(message_id=entry["MessageId"]) for entry in response.get("Successful", [])}
+        found |= {entry["Id"]: Sent(problem=_reason(entry)) for entry in response.get("Failed", [])}
+        missing = Sent(problem="It is missing in the response")
+        results += [found.get(entry["Id"], missing) for entry in entries]
     return results
-
-
-def _results(response: Any, count: int) -> list[Sent]:
-    taken = {entry["Id"]: entry["MessageId"] for entry in response.get("Successful", [])}
-    failed = {entry["Id"]: _reason(entry) for entry in response.get("Failed", [])}
-    names = [str(number) for number in range(count)]
-    return [
-        Sent(message_id=taken[name])
-        if name in taken
-        else Sent(problem=failed.get(name, "It is missing in the response"))
-        for name in names
-    ]
 
 
 def _reason(failure: Any) -> str:

@@ -84,9 +84,8 @@ def forget_command(
 
 
 def _letters(target: Target, stop: "threading.Event") -> "dict[str, DeadLetters]":
-    sqs, worker = target.clients.sqs, target.output("queue_url")
     return {
-        queue.value: DeadLetters(sqs=sqs, url=target.output(output), target_url=worker, stop=stop)
+        queue.value: DeadLetters.of(target.stack, target.clients, output, stop)
         for queue, output in OUTPUTS.items()
     }
 

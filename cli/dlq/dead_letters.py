@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -16,9 +17,11 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import aws, queues
+from cli.aws import Clients
 from cli.errors import OperationError, SetUpError
 from cli.messages import Message
 from cli.queues import Outgoing, Scan, scanning
+from cli.stack import Stack
 from cli.stopping import Pace
 
 if TYPE_CHECKING:
@@ -39,6 +42,12 @@ class DeadLetters:
     target_url: str
     stop: threading.Event
 
+    @classmethod
+    def of(cls, stack: Stack, clients: Clients, output: str, stop: threading.Event) -> DeadLetters:
+        """Return the dead-letter queue whose URL is an output of a stack."""
+        url, target_url = stack.output(output), stack.output("queue_url")
+        return cls(sqs=clients.sqs, url=url, target_url=target_url, stop=stop)
+
     def depth(self) -> queues.Depth:
         """Read the number of messages."""
         with aws.translated_errors():
@@ -49,15 +58,14 @@ class DeadLetters:
     ) -> Listing:
         """Read up to `limit` messages, or all, and sort them by age; they are visible again afterwards."""
         found: list[Message] = []
-        with aws.translated_errors():
-            others = queues.depth(self.sqs, self.url).in_flight
-            with scanning(self.sqs, self.url, self.stop, hold=hold) as scan:
-                for batch in scan.batches():
-                    found += batch
-                    advance(len(batch))
-                    if limit is not None and len(found) >= limit:
-                        break
-                others = scan.held_by_others(others) if others else 0
+        others = self.depth().in_flight
+        with self._scanning(hold) as scan:
+            for batch in scan.batches():
+                found += batch
+                advance(len(batch))
+                if limit is not None and len(found) >= limit:
+                    break
+            others = scan.held_by_others(others) if others else 0
         found.sort(key=lambda message: message.sent_at)
         return Listing(
             messages=found[:limit],
@@ -67,7 +75,7 @@ class DeadLetters:
 
     def find(self, name: str) -> Message:
         """Find the message with an id, or with the only id that begins so; raise OperationError otherwise."""
-        with aws.translated_errors(), scanning(self.sqs, self.url, self.stop) as scan:
+        with self._scanning(queues.SHORT_HOLD) as scan:
             return _found(scan, name)
 
     def redrive(
@@ -89,25 +97,24 @@ class DeadLetters:
         moved = Moved()
         pace = Pace(rate, self.stop)
         started = time.monotonic()
-        try:
-            others = 0 if name else queues.depth(self.sqs, self.url).in_flight
-            with scanning(self.sqs, self.url, self.stop, hold=queues.LONG_HOLD) as scan:
-                for batch in [[_found(scan, name)]] if name else scan.batches():
+        others = 0 if name else self.depth().in_flight
+        with self._scanning() as scan:
+            batches = iter([[_found(scan, name)]]) if name else scan.batches()
+            try:
+                for batch in batches:
                     # A message that fails at once may be back already; it is sent once.
-                    chosen = [message for message in batch if message.message_id not in moved.new_ids]
-                    try:
-                        chosen, left = _choose(chosen, conflicts, everything=everything, new_ids=new_ids)
-                    except OperationError as error:
-                        moved.problem = str(error).rstrip(".")
-                        break
+                    new = [message for message in batch if message.message_id not in moved.new_ids]
+                    chosen, left = _choose(new, conflicts, everything=everything, new_ids=new_ids)
                     moved.left |= left
                     advance(len(batch) - len(chosen))
                     for some in queues.paced(chosen, pace):
                         self._move(scan, some, moved)
                         advance(len(some))
                 moved.held_by_others = scan.held_by_others(others) if others else 0
-        except (BotoCoreError, ClientError) as error:
-            moved.problem = aws.problem(error)
+            except OperationError as error:
+                moved.problem = str(error).rstrip(".")
+            except (BotoCoreError, ClientError) as error:
+                moved.problem = aws.problem(error)
         moved.interrupted = self.stop.is_set()
         moved.seconds = time.monotonic() - started
         return moved
@@ -115,7 +122,7 @@ class DeadLetters:
     def replace(self, name: str, corrected: Message) -> Moved:
         """Send a corrected message, and delete the original; raise OperationError if that is gone."""
         moved = Moved()
-        with aws.translated_errors(), scanning(self.sqs, self.url, self.stop, hold=queues.LONG_HOLD) as scan:
+        with self._scanning() as scan:
             current = _found(scan, name)
             self._move(scan, [replace(current, body=corrected.body)], moved)
         return moved
@@ -123,7 +130,7 @@ class DeadLetters:
     def rewrite(self, bodies: Mapping[str, str], advance: Advance = lambda _number: None) -> Moved:
         """Send messages with other bodies and no attributes, by id, and delete the originals."""
         moved = Moved()
-        with aws.translated_errors(), scanning(self.sqs, self.url, self.stop, hold=queues.LONG_HOLD) as scan:
+        with self._scanning() as scan:
             for batch in scan.batches():
                 chosen = [
                     replace(message, body=bodies[message.message_id], attributes={})
@@ -138,7 +145,7 @@ class DeadLetters:
     def purge(self, chosen: Collection[str], advance: Advance = lambda _number: None) -> Purged:
         """Delete the messages with these ids."""
         purged = Purged()
-        with aws.translated_errors(), scanning(self.sqs, self.url, self.stop, hold=queues.LONG_HOLD) as scan:
+        with self._scanning() as scan:
             for batch in scan.batches():
                 matching = [message for message in batch if message.message_id in chosen]
                 failures = scan.delete(matching)
@@ -149,6 +156,11 @@ class DeadLetters:
                     break
         purged.interrupted = self.stop.is_set()
         return purged
+
+    @contextmanager
+    def _scanning(self, hold: int = queues.LONG_HOLD) -> Iterator[Scan]:
+        with aws.translated_errors(), scanning(self.sqs, self.url, self.stop, hold=hold) as scan:
+            yield scan
 
     @cached_property
     def _limit(self) -> int:

@@ -90,12 +90,7 @@ class Context:
         """The states of the first messages in OrderDLQ."""
         if not self.dead_lettered:
             return []
-        letters = DeadLetters(
-            sqs=self.clients.sqs,
-            url=self.stack.output("dead_letter_queue_url"),
-            target_url=self.stack.output("queue_url"),
-            stop=threading.Event(),
-        )
+        letters = DeadLetters.of(self.stack, self.clients, "dead_letter_queue_url", threading.Event())
         return list(states(self.stack, self.clients, letters.listed(MAX_LETTERS).messages).values())
 
     @property

@@ -98,8 +98,7 @@ def gather(
     with stopping() as stop:  # until the messages are visible again
         for queue, output in QUEUES.items():
             with found.checking(queue):
-                url, target_url = stack.output(output), stack.output("queue_url")
-                letters = DeadLetters(sqs=clients.sqs, url=url, target_url=target_url, stop=stop)
+                letters = DeadLetters.of(stack, clients, output, stop)
                 _find_letters(stack, clients, letters, queue, found)
     if stop.is_set():
         raise KeyboardInterrupt

@@ -43,8 +43,7 @@ Rate = Annotated[float | None, rate_option("Messages")]
 
 
 @contextmanager
-def opened(target: Target, queue: QueueName) -> Iterator["DeadLetters"]:
+def opened(target: Target, queue: QueueName) -> Iterator[DeadLetters]:
     """Open a stack's dead-letter queue; Ctrl-C stops the work with it after the current step."""
-    url, target_url = target.output(OUTPUTS[queue]), target.output("queue_url")
     with stopping() as stop:
-        yield DeadLetters(sqs=target.clients.sqs, url=url, target_url=target_url, stop=stop)
+        yield DeadLetters.of(target.stack, target.clients, OUTPUTS[queue], stop)
