@@ -7,21 +7,21 @@ the end. Other orders may arrive at the same time.
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 import httpx
-import pymysql
 from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_exponential
 
-from cli import aws, logs, page, queues, status, worker_log
+from cli import aws, logs, page, queues, worker_log
 from cli.checks import Check
 from cli.error_codes import explain
-from cli.errors import CafeError
-from cli.kitchen import Kitchen
-from cli.local_database import connect
+from cli.errors import CafeError, OperationError
+from cli.kitchen import Kitchen, NotRecordedError
 from cli.plurals import messages
-from cli.stack import Database, Stack
+from cli.stack import Stack
 from cli.traffic.audit import read_values
 from cli.traffic.client import Order, OrderClient
 from cli.worker_log import PROCESSED
@@ -31,16 +31,11 @@ from orders.states import State
 QUANTITY = 2  # not 1, so that pieces and orders differ
 # Seconds to wait for an empty queue: its numbers are approximate, and other orders may arrive.
 GRACE = 2.0
-MIN_READ_TIMEOUT = 5  # seconds for a statement, even if the time of all checks is up
 LOG_TIMEOUT = 10.0  # seconds until the line of a recorded order is in CloudWatch
 CLOCK_SKEW = timedelta(minutes=5)  # by which this machine's clock may be ahead of AWS's
 
 
-class FailedError(Exception):
-    """A check failed, for the reason in the message."""
-
-
-class NotYetError(FailedError):
+class NotYetError(OperationError):
     """A check failed, and may pass later."""
 
 
@@ -92,12 +87,10 @@ class Verification:
             ok, detail = True, check()
         except PendingError as error:
             ok, detail, pending = True, str(error), True
-        except (FailedError, CafeError) as error:
+        except CafeError as error:
             ok, detail = False, str(error)
         except (BotoCoreError, ClientError) as error:
             ok, detail = False, aws.problem(error)
-        except pymysql.Error as error:
-            ok, detail = False, f"The database reports: {error.args[-1] if error.args else error!r}"
         seconds = time.monotonic() - started
         return Check(name=name, title=title, ok=ok, detail=detail, seconds=seconds, pending=pending)
 
@@ -114,7 +107,7 @@ class Verification:
 
     def _accepted(self) -> str:
         if self.order_id is None:
-            raise FailedError("Not checked, because no order was accepted.")
+            raise OperationError("Not checked, because no order was accepted.")
         return self.order_id
 
     # The order
@@ -139,7 +132,7 @@ class Verification:
             self._poll(consumed)
         except NotYetError as error:
             reason = self._workers_reason(order_id)
-            raise FailedError(f"{error} {reason}" if reason else str(error)) from error
+            raise OperationError(f"{error} {reason}" if reason else str(error)) from error
         deadline = min(self._started + self._timeout, time.monotonic() + GRACE)
         while (waiting := self._queue_length()) and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -166,48 +159,27 @@ class Verification:
 
     # The source of truth
 
+    @cached_property
+    def _kitchen(self) -> Kitchen:
+        return Kitchen.of(self._stack, self._clients)
+
     def _row(self) -> str:
+        """Compare the order with its row, which StaffOrders reads in MySQL."""
         order_id = self._accepted()
-        if self._stack.database is not None:
-            return self._row_in_database(order_id, self._stack.database)
-        return self._poll(lambda: self._row_in_status(order_id))
 
-    def _row_in_database(self, order_id: str, database: Database) -> str:
-        # A locked table blocks a statement: wait for the time that the checks have left, or a few seconds.
-        left = self._started + self._timeout - time.monotonic()
-        connection = connect(database, read_timeout=max(MIN_READ_TIMEOUT, round(left)))
+        def compared() -> str:
+            try:
+                row = self._kitchen.order(order_id)
+            except NotRecordedError:
+                raise NotYetError(f"No row with order_id {order_id} after {self._timeout:g} s.") from None
+            found = replace(
+                self._order, item=row.item, quantity=row.quantity, customer_name=row.customer_name
+            )
+            if found != self._order:
+                raise OperationError(f"It differs: {found.body()} instead of {self._order.body()}.")
+            return row.goods
 
-        def row() -> str:
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT customer_name, item, quantity FROM orders WHERE order_id = %s", (order_id,)
-                )
-                found = cursor.fetchall()
-            if not found:
-                raise NotYetError(f"No row with order_id {order_id} after {self._timeout:g} s.")
-            return self._compare(*found[0])
-
-        with connection:
-            return self._poll(row)
-
-    def _row_in_status(self, order_id: str) -> str:
-        found = status.parse(status.reader(self._stack, self._client, lambda: self._clients)())
-        for order in found.recent_orders:
-            if order.order_id == order_id:
-                # With the setting customerNames none, the API returns no name.
-                name = order.customer_name or self._order.customer_name
-                return self._compare(name, order.item, order.quantity) + " (by the status API)"
-        raise NotYetError(
-            f"Not among the status API's {len(found.recent_orders)} recent orders after {self._timeout:g} s."
-        )
-
-    def _compare(self, customer_name: str | None, item: str | None, quantity: int | None) -> str:
-        found = Order(
-            item=item or "", quantity=quantity or 0, customer_name=customer_name, is_test=self._order.is_test
-        )
-        if found != self._order:
-            raise FailedError(f"It differs: {found.body()} instead of {self._order.body()}.")
-        return f"{quantity} × {item} for {customer_name}"
+        return self._poll(compared)
 
     # The counters
 
@@ -224,7 +196,7 @@ class Verification:
     def _grew(self, counter: str, growth: int, before: int | str) -> str:
         self._accepted()
         if isinstance(before, str):
-            raise FailedError(f"Could not be read before the order: {before}")
+            raise OperationError(f"Could not be read before the order: {before}")
         known_before = before
 
         def grew() -> str:
@@ -260,7 +232,7 @@ class Verification:
         except NotYetError as error:
             if is_recorded and not lines:
                 raise PendingError(f"The order is recorded; its line is not in {group} yet.") from error
-            raise FailedError(self._workers_reason(order_id) or str(error)) from error
+            raise OperationError(self._workers_reason(order_id) or str(error)) from error
 
     def _workers_reason(self, order_id: str) -> str | None:
         """Return why the worker could not record the order, None if its log has no reason."""
@@ -275,10 +247,8 @@ class Verification:
     # The kitchen
 
     def _cancelled(self) -> str:
-        kitchen = Kitchen.of(self._stack, self._clients)
-        order = kitchen.order(self._accepted())
-        board = kitchen.board()
-        if any(listed.order_id == order.order_id for listed in board.listed):
-            raise FailedError(f"The kitchen's screen shows the test order, as {order.number}.")
-        kitchen.move(order, State.CANCELLED, "test order")
+        order = self._kitchen.order(self._accepted())
+        if any(listed.order_id == order.order_id for listed in self._kitchen.board().listed):
+            raise OperationError(f"The kitchen's screen shows the test order, as {order.number}.")
+        self._kitchen.move(order, State.CANCELLED, "test order")
         return order.number

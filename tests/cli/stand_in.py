@@ -213,6 +213,8 @@ class FakeAws:
         Steps that the worker omits: `record`, `menu`, `total`, `days`, `log` or `row`.
     others
         Number of other orders that the worker counts at the same time.
+    rows
+        The orders in MySQL, as StaffOrders returns them.
     deployed
         The settings of the last deploy.
     """
@@ -221,6 +223,7 @@ class FakeAws:
         self.api = api
         self.left_out: set[str] = set()
         self.others = 0
+        self.rows: list[dict[str, Any]] = []
         self.deployed: dict[str, Any] = {
             "databaseSnapshot": "",
             "databaseStorage": 20,
@@ -330,7 +333,9 @@ class FakeAws:
             "total": lambda: self._count("TOTAL_ORDERS", 1 + self.others),
             "days": self._count_day,
             "log": lambda: self.log({"level": "INFO", "message": self.log_line, "orderId": order_id}),
-            "row": lambda: self._show(order_id, order),
+            "row": lambda: self.rows.append(
+                order | {"order_id": order_id, "number": "K42", "state": "received", "version": 1}
+            ),
         }
         for name, step in steps.items():
             if name not in self.left_out:
@@ -365,11 +370,6 @@ class FakeAws:
             logGroupName=LOG_GROUPS[function],
             logStreamName="1",
             logEvents=[{"timestamp": int((time.time() - ago) * 1000), "message": message}],
-        )
-
-    def _show(self, order_id: str, order: Any) -> None:
-        self.api.status = Reply(
-            body={"recent_orders": [order | {"order_id": order_id, "created_at": "2026-11-22T14:00:00Z"}]}
         )
 
 

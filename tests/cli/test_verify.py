@@ -6,9 +6,8 @@ import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import pymysql
 import pytest
 
 from cli import http, page, stack, terminal, verify
@@ -19,7 +18,7 @@ from cli.kitchen import Kitchen
 from cli.logs import Line
 from cli.verify import Verification
 from tests.cli.conftest import Cafe, Pulumi
-from tests.cli.kitchen import Staff, order
+from tests.cli.kitchen import Staff
 from tests.cli.stand_in import CONFIG, REGION, FakeApi, FakeAws, FakeFunctions, Reply, administrator
 
 NAMES = [
@@ -41,24 +40,26 @@ def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, "LOG_TIMEOUT", 0.05)
 
 
-@pytest.fixture(autouse=True)
-def kitchen(monkeypatch: pytest.MonkeyPatch, api: FakeApi) -> Staff:
+@pytest.fixture
+def kitchen(monkeypatch: pytest.MonkeyPatch, aws: FakeAws) -> Staff:
     """A kitchen that has the orders, and shows none."""
     functions = FakeFunctions()
     staff = Staff(functions)
-    staff.orders, staff.hidden = [], [order(order_id=f"order-{number}") for number in range(1, 4)]
+    staff.orders, staff.hidden = [], aws.rows
     acting = Kitchen(functions=functions, name="StaffOrders-dev", actor="ada")  # type: ignore[arg-type]
     monkeypatch.setattr(Kitchen, "of", lambda _stack, _clients: acting)
     return staff
 
 
-def run(
-    aws: FakeAws, outputs: dict[str, str] | None = None, database: stack.Database | None = None
-) -> dict[str, Check]:
+@pytest.fixture
+def dev(dev: FakeAws, kitchen: Staff) -> FakeAws:
+    """The stack `dev` with its kitchen."""
+    return dev
+
+
+def run(aws: FakeAws, outputs: dict[str, str] | None = None) -> dict[str, Check]:
     """Verify with a short timeout."""
-    target = stack.Stack(
-        name="dev", outputs=aws.outputs() | (outputs or {}), region=REGION, database=database
-    )
+    target = stack.Stack(name="dev", outputs=aws.outputs() | (outputs or {}), region=REGION)
     with http.client(None) as client:
         checks = list(Verification(target, client, administrator(), item="Coffee", timeout=0.3).run())
     assert [check.name for check in checks] == NAMES
@@ -201,29 +202,38 @@ def test_a_missing_row_is_found(dev: FakeAws) -> None:
 
     checks = run(dev)
 
-    assert failed(checks) == ["rds_row"]
-    assert "Not among the status API's 0 recent orders" in checks["rds_row"].detail
+    assert failed(checks) == ["rds_row", "order_cancelled"]
+    assert checks["rds_row"].detail == "No row with order_id order-1 after 0.3 s."
 
 
-def test_a_row_that_differs_from_the_order_is_found(dev: FakeAws, api: FakeApi) -> None:
-    order = {"order_id": "order-1", "customer_name": "Eve", "item": "Tea", "quantity": 1}
-    dev.left_out = {"row"}
-    api.status = Reply(body={"recent_orders": [order]})
-
-    checks = run(dev)
-
-    assert failed(checks) == ["rds_row"]
-    assert "It differs: {'item': 'Tea'" in checks["rds_row"].detail
-
-
-def test_a_failing_status_api_fails_with_its_reason(dev: FakeAws, api: FakeApi) -> None:
-    dev.left_out = {"row"}
-    api.status = Reply(status=503)
+@pytest.mark.parametrize("changed", [{"item": "Tea"}, {"quantity": 1}, {"customer_name": "Eve"}])
+def test_a_row_that_differs_from_the_order_is_found(
+    dev: FakeAws, api: FakeApi, changed: dict[str, Any]
+) -> None:
+    api.on_order = lambda order_id, order: dev.work(order_id, order | changed)
 
     checks = run(dev)
 
-    assert failed(checks) == ["rds_row"]
-    assert "503 Service Unavailable" in checks["rds_row"].detail
+    assert "rds_row" in failed(checks)
+    assert "It differs: {'item': " in checks["rds_row"].detail
+
+
+def test_the_row_is_read_by_its_id_and_not_from_the_latest_orders(dev: FakeAws, api: FakeApi) -> None:
+    api.status = Reply(body={"recent_orders": []})
+
+    assert failed(run(dev)) == []
+
+
+def test_a_database_that_cannot_be_read_fails_with_its_reason(dev: FakeAws, kitchen: Staff) -> None:
+    unavailable = json.dumps({"message": "Orders are temporarily unavailable; please try again."})
+    kitchen.functions.usual = lambda _event: {"statusCode": 503, "body": unavailable}
+
+    checks = run(dev)
+
+    assert failed(checks) == ["rds_row", "order_cancelled"]
+    assert checks["rds_row"].detail == (
+        "Orders are temporarily unavailable; please try again. `cafe doctor` shows the cause."
+    )
 
 
 @pytest.mark.parametrize(
@@ -374,81 +384,6 @@ def test_a_page_by_a_localhost_name_is_reached_on_this_machine(dev: FakeAws, api
 
     page = next(request for request in api.requests if request.path == "/order-status")
     assert page.headers["Host"] == f"d123.cloudfront.localhost:{api.port}"
-
-
-class FakeDatabase:
-    """A connection whose `orders` table has `rows`."""
-
-    def __init__(self, rows: list[tuple[str, str, int]]) -> None:
-        self.rows = rows
-        self.arguments: dict[str, Any] = {}
-        self.executed: list[tuple[str, tuple[str, ...]]] = []
-
-    def connect(self, **arguments: Any) -> Self:
-        self.arguments = arguments
-        return self
-
-    def cursor(self) -> Self:
-        return self
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def execute(self, statement: str, values: tuple[str, ...]) -> None:
-        self.executed.append((statement, values))
-
-    def fetchall(self) -> list[tuple[str, str, int]]:
-        return self.rows
-
-
-ROOTS = stack.REPOSITORY / "functions" / "rds_roots" / "us-east-1.pem"
-LOCAL_DATABASE = stack.Database(
-    host="127.0.0.1", port=3410, user="u", password="p", name="cafe_db", ca=str(ROOTS)
-)
-
-
-def test_the_row_is_read_from_the_local_database_over_tls(
-    dev: FakeAws, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    database = FakeDatabase([("Eve", "Tea", 1)])
-    monkeypatch.setattr(pymysql, "connect", database.connect)
-
-    checks = run(dev, database=LOCAL_DATABASE)
-
-    assert database.executed[0][1] == ("order-1",)
-    assert database.arguments["ssl"].get_ca_certs()
-    assert "It differs" in checks["rds_row"].detail
-
-
-def test_a_row_missing_from_the_local_database_is_found(
-    dev: FakeAws, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pymysql, "connect", FakeDatabase([]).connect)
-
-    checks = run(dev, database=LOCAL_DATABASE)
-
-    assert failed(checks) == ["rds_row"]
-    assert checks["rds_row"].detail == "No row with order_id order-1 after 0.3 s."
-
-
-def test_a_locked_database_does_not_exceed_the_timeout(dev: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    database = FakeDatabase([])
-    monkeypatch.setattr(pymysql, "connect", database.connect)
-
-    run(dev, database=LOCAL_DATABASE)
-
-    assert database.arguments["read_timeout"] == verify.MIN_READ_TIMEOUT  # the checks have 0.3 s
-
-
-def test_an_unreachable_local_database_fails_with_the_reason(dev: FakeAws) -> None:
-    away = stack.Database(host="127.0.0.1", port=9, user="u", password="p", name="cafe_db", ca=str(ROOTS))
-    checks = run(dev, database=away)
-
-    assert failed(checks) == ["rds_row"]
-    assert "Can't connect to MySQL server on '127.0.0.1'" in checks["rds_row"].detail
 
 
 def test_the_local_stack_is_called_with_its_administrators_credentials(
