@@ -281,6 +281,13 @@ def test_responses_are_cached_for_at_most_a_second(program: Program) -> None:
     assert (policy["minTtl"], policy["defaultTtl"], policy["maxTtl"]) == (0, 0, 1)
 
 
+def test_errors_of_the_api_are_not_cached(program: Program) -> None:
+    """CloudFront ignores the `no-store` of these, and otherwise caches them for ten seconds."""
+    responses = program.one("cloudfront/distribution:Distribution").inputs["customErrorResponses"]
+    lifetimes = {response["errorCode"]: response["errorCachingMinTtl"] for response in responses}
+    assert lifetimes == dict.fromkeys((500, 502, 503, 504), 0)
+
+
 def test_only_the_pages_own_scripts_and_styles_run(program: Program) -> None:
     headers = program.one("cloudfront/responseHeadersPolicy:ResponseHeadersPolicy").inputs[
         "securityHeadersConfig"

@@ -89,6 +89,20 @@ def test_the_bill_has_the_polling_intervals_of_the_page() -> None:
         assert int(milliseconds) == getattr(cost, name) * 1000
 
 
+def test_a_kitchens_screen_costs_what_the_readme_says_and_at_most_3_50_dollars() -> None:
+    script = (WEB / "kitchen.js").read_text(encoding="utf-8")
+    pause = re.search(r"^const ACTIVE_POLL = ([\d_]+);", script, re.MULTILINE)
+    assert pause is not None
+    requests = cost.HOURS / 2 * 3600 * 1000 / int(pause[1])  # twelve hours a day, always with open orders
+    # `StaffOrders` takes no longer than the order status, and logs as much.
+    seconds = 0.5 * cost.STATUS_SECONDS
+    a_million = 3.50 + 1.00 + 0.20 + 13.3334 * seconds + 0.50e-3 * cost.STATUS_LOG
+    dollars = requests / 1e6 * a_million
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").replace("\n", " ")
+    assert f"a kitchen's screen that is on for twelve hours a day about {round(dollars, 1):.2f}." in readme
+    assert dollars <= 3.50
+
+
 def test_a_changed_price_is_shown_with_its_services(dev: Program) -> None:
     before = [asdict(resource) for resource in dev.resources]
     endpoint = {

@@ -31,11 +31,13 @@ def move(
 ) -> bool:
     """Move an order if it still has the version and state that were `seen`; return whether it was moved.
 
-    In READ COMMITTED, an UPDATE without a match locks nothing.
+    In READ COMMITTED, an UPDATE by the primary key locks nothing without a match. By the index `orders_open`,
+    which servers prefer while few orders have the state, it would lock the order, or another one.
     """
     times = (_text(moved.at), _text(moved.ready_at))
     is_moved = cursor.execute(
-        "UPDATE orders SET state = %s, state_version = %s, state_at = %s, ready_at = %s"
+        "UPDATE orders FORCE INDEX (PRIMARY)"
+        " SET state = %s, state_version = %s, state_at = %s, ready_at = %s"
         " WHERE id = %s AND state_version = %s AND state = %s",
         (moved.state, moved.version, *times, row_id, seen.version, seen.state),
     )
