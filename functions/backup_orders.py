@@ -101,7 +101,7 @@ def _copy_days(copied: Copied, seconds_left: Callable[[], float], rewrite: datet
         try:
             copied.rows[copies.key(day)] = _write(day, seconds_left)
         except TimeIsUpError:
-            # The next run has more time for the file, unless the file had more than half of this one.
+            # The next run has more time for the file; but one that had more than half of a run is too large.
             if seconds > seconds_at_start / 2:
                 raise
             copied.left.append(copies.key(day))

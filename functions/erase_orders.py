@@ -1,7 +1,7 @@
-"""Erase names, further attributes, and actors and reasons in histories: of old orders, and on request.
+"""Erase names, further attributes, and actors and reasons in histories, by the orders' age or on request.
 
-A schedule runs it every six hours with `{"action": "retention"}`; operators invoke it to find and erase
-(functions/README.md).
+A schedule runs it every six hours with `{"action": "retention"}`; operators invoke it to find and erase the
+orders of a customer, one order, or an actor (functions/README.md).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def erased_ids() -> ErasedIds:
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-    """Run the event's action until time is up; `cursor` in the response is not null then.
+    """Run the event's action; if time is up before it is done, `cursor` in the response is not null.
 
     Raises StoreUnavailableError if a store is unavailable; the same event can be sent again.
     """
@@ -77,7 +77,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _retention(eraser: Eraser) -> Erased:
-    """Erase the orders of the kept ids again, and then old orders.
+    """Erase the orders in `ErasedOrders` again, and then old orders.
 
     A manual restore of the database may have brought names back.
     """
@@ -86,7 +86,8 @@ def _retention(eraser: Eraser) -> Erased:
     if done.cursor is not None:
         return done
     if retention is None:
-        # Old orders may be recorded with names until the setting returns.
+        # Without the setting, old orders are recorded with names. Once it is set again, a run must start from
+        # the oldest order.
         eraser.database.forget_erased_until()
         return done
     old = eraser.erase_old(datetime.now(UTC) - retention)

@@ -58,7 +58,7 @@ def handler(event: dict[str, Any], context: object) -> HttpResponse:
 def _is_allowed(event: dict[str, Any]) -> bool:
     """Return whether the stack's settings allow a request.
 
-    API Gateway and CloudFront enforce them, too, but a deploy changes them later than this function.
+    API Gateway and CloudFront enforce the settings, too, but a deploy updates this function first.
     """
     # API Gateway adds a `requestContext` to every request; no client can leave it out.
     if "requestContext" not in event:

@@ -29,7 +29,7 @@ def log_each(level: str, message: str, lines: Iterable[Mapping[str, object]]) ->
 def metrics(
     values: Mapping[str, int | Sequence[float]], units: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, object]:
-    """Return the fields of a log line that publish values of each metric, by default numbers of things.
+    """Return the fields of a log line that publish metrics, in the unit Count unless `units` has another.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     """

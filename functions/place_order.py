@@ -60,7 +60,7 @@ def handler(event: dict[str, Any], context: object) -> HttpResponse:
 
 
 def _log_refused(event: dict[str, Any], body: str, error: ValueError) -> None:
-    """Log an order that a caller with the API key gave an id; a stranger's request writes nothing."""
+    """Log a refused order if a caller with the API key chose its id; strangers' requests are not logged."""
     if _has_api_key(event) and (order_id := own_id(body)):
         log("WARNING", "Order refused", orderId=order_id, reason=str(error))
 
@@ -84,7 +84,7 @@ def _tracking(order: OrderRequest, order_id: str) -> dict[str, str]:
 def _has_api_key(event: dict[str, Any]) -> bool:
     """Return whether the request has the API key; False if the stack has none.
 
-    API Gateway also checks the key, but the deploy that introduces it updates this function earlier.
+    API Gateway also checks the key, but the deploy that introduces it updates this function first.
     """
     sha256 = environment.orders_api_key_sha256()
     return sha256 is not None and has_secret(event, "x-api-key", sha256)

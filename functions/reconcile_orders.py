@@ -111,7 +111,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def check() -> dict[str, Any]:
-    """Return whether both stores are reachable and the database takes writes, and the last run's result."""
+    """Return whether both stores are reachable and the database accepts writes, and the last run's result."""
     return _check_database() | _check_dynamodb()
 
 
@@ -174,15 +174,15 @@ def _run(work: Work, seconds_left: Callable[[], float], asked_by: str) -> dict[s
         work(reconciler, seconds_left, outcome)
     except (StoreUnavailableError, OutOfTimeError) as error:
         outcome.unchecked = str(error)
-    # An error of our code on one row must not keep valid orders in the dead-letter queue.
+    # A defect that one row exposes must not keep valid orders in the dead-letter queue.
     except Exception as error:  # noqa: BLE001
         outcome.unchecked = location_of(error)
     _save(outcome)
     if environment.publishes_oldest_waiting():
         _publish_oldest_waiting()
     swept = SweepResult()
-    # The scheduled audit runs at the same time as the run of every minute. If both swept, each would count
-    # only some of the dead letters.
+    # The scheduled audit overlaps with runs of the other schedule, of every minute. If both swept, each would
+    # count only some of the dead letters.
     if outcome.next is None and not (work is _audit and asked_by == SCHEDULE):
         swept = _sweep(seconds_left)
     reason = outcome.unchecked or outcome.reason or swept.reason or swept.waiting_reason
@@ -288,12 +288,12 @@ def _sweep(seconds_left: Callable[[], float]) -> SweepResult:
             DeadLetterCounts(swept.rejected, swept.conflicting, swept.waiting, datetime.now(UTC))
         )
     except StoreUnavailableError as error:
-        log("ERROR", "Dead letters not noted", reason=str(error))
+        log("ERROR", "Dead letters not counted", reason=str(error))
     return swept
 
 
 def _publish_oldest_waiting() -> None:
-    """Publish the metric of how many seconds the oldest order that is not ready has waited; 0 without one."""
+    """Publish for how many seconds the oldest order that is not ready has waited; 0 without one."""
     now = datetime.now(UTC)
     try:
         sent_at = Screens(mysql()).oldest_waiting(Cutoffs.of(now, environment.open_hours()))

@@ -1,6 +1,6 @@
 """Metrics of how long orders took from their acceptance until both stores had them.
 
-Why they are these, and what they leave out: docs/decisions/0025-watching-a-stack.md.
+Why these metrics, and which orders they leave out: docs/decisions/0025-watching-a-stack.md.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class RecordingMetrics:
         self._within = environment.recorded_within()
 
     def begin(self) -> None:
-        """Count the orders that are on their last attempt as not in time, in case it does not end."""
+        """Count orders on their last attempt as not in time, in case the attempt ends in a crash."""
         if self._last and self._within:
             log("INFO", "Last attempt", **metrics({IN_TIME: 0, NOT_IN_TIME: len(self._last)}))
 

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 from orders import counters
 from orders.counters import HOURS_KEPT, Group
 
-# Prefix of a counter whose name contains the time zone of days. Its value is the time, in seconds since 1970,
-# since which days are counted in that zone.
+# Prefix of a row of `counters` that names the time zone in which days are counted; its value is the start, in
+# seconds since 1970.
 TIME_ZONE = "TIME_ZONE#"
-NOTES = (TIME_ZONE, counters.ERASED_UNTIL)
+MARKERS = (TIME_ZONE, counters.ERASED_UNTIL)  # prefixes of rows that count nothing
 # Functions that started before a change of the time zone may use the old one for this long.
 CHANGE_LASTS = timedelta(hours=2)
 
@@ -116,7 +116,7 @@ def time_zone_marker(zone: ZoneInfo) -> str:
 
 def differences(snapshot: Snapshot, zone: ZoneInfo, now: datetime) -> list[Difference]:
     """Return the differences of all counters that have not expired."""
-    names = {name for name in (*snapshot.counters, *snapshot.expected) if not name.startswith(NOTES)}
+    names = {name for name in (*snapshot.counters, *snapshot.expected) if not name.startswith(MARKERS)}
     missing = State(0, 0)
     found = []
     for name in sorted(names):

@@ -140,7 +140,7 @@ def find(database: Database, order_id: str, key_hash: bytes | None = None) -> Fo
 
 
 def change(database: Database, request: ChangeRequest) -> Found:
-    """Move an order once; return it as it is then, or as it was after the same request before.
+    """Move an order once; return it as it is afterwards, or as it was after an earlier, equal request.
 
     Raises RefusedError if the order is not moved, StoreUnavailableError if the outcome is unknown.
     """
@@ -158,8 +158,8 @@ def change(database: Database, request: ChangeRequest) -> Found:
         if database.change(found, event, request):
             order = replace(found.order, progress=states.after(seen, event))
             return replace(found, order=order, changes=[*found.changes, event], is_moved=True)
-        # Another request was faster, or this one was committed without confirmation: the order has another
-        # version now, so the next attempt ends.
+        # Another request was faster, or this one was committed without confirmation. The order has another
+        # version now, with which the next attempt returns it or refuses the request.
     raise StoreUnavailableError("The order changes too often")
 
 

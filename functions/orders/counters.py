@@ -28,7 +28,8 @@ LOCAL = "ORDERS#"  # days and hours in the cafe's time zone
 ITEM = "ITEM#"
 ITEM_HOUR = "ITEM_HOUR#"
 QUARTER = "QUARTER#"
-# Not of orders: up to which time `EraseOrders` erased them by age, in milliseconds since the epoch.
+# A row of `counters` that counts nothing: the time up to which `EraseOrders` has erased orders by age, in
+# milliseconds since the epoch.
 ERASED_UNTIL = "ERASED_UNTIL"
 HOURS_KEPT = timedelta(days=14)
 # Time zones differ from UTC by multiples of it, so that no quarter spans two days or hours.

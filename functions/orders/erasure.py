@@ -16,13 +16,13 @@ from orders.reconciliation import PAGE, TIME_IS_UP, Position, Read, Rows
 from orders.times import iso
 
 MAX_ORDERS = 1000  # of a response
-# Each run repeats what fell due in this time, since a function may have written to DynamoDB what it had read,
-# and looks at orders that were recorded or moved in it, which may have been too old already.
+# Each run repeats this time: it erases again what fell due in it, since a function may have put an item that
+# it had read before; and it looks at orders that were recorded or moved in it, which may have been old then.
 OVERLAP = timedelta(days=2)
 
-# In a `Place`, the time of all orders that are older than `EARLIEST`.
+# In a `TimePosition`, the time of all orders that are older than `EARLIEST`.
 TOO_EARLY = datetime.min.replace(tzinfo=UTC)
-Place = tuple[datetime | None, int]
+TimePosition = tuple[datetime | None, int]
 """The time of an order and the id of its row. Orders without a time (None) and too early ones come first."""
 
 
@@ -43,7 +43,7 @@ class Old:
     """A page of orders that are older than the retention period, sorted by time."""
 
     order_ids: Mapping[int, str | None]  # by row id
-    last: Place | None  # where the next page begins; None for the last page
+    last: TimePosition | None  # where the next page begins; None for the last page
 
 
 class Database(Protocol):
@@ -55,7 +55,7 @@ class Database(Protocol):
     def erase(self, order_ids: Collection[str]) -> int: ...
     def erase_rows(self, row_ids: Collection[int]) -> int: ...
     def erase_actor(self, actor: str, row_ids: Collection[int]) -> int: ...
-    def older(self, cutoff: datetime, after: Place | None) -> Old: ...
+    def older(self, cutoff: datetime, after: TimePosition | None) -> Old: ...
     def erased_until(self) -> datetime | None: ...
     def save_erased_until(self, until: datetime) -> None: ...
     def forget_erased_until(self) -> None: ...
@@ -90,7 +90,7 @@ class Selector:
         found = cls(event.get("customer"), event.get("orderId"), event.get("actor"))
         named = [value for value in (found.customer, found.order_id, found.actor) if value is not None]
         if len(named) != 1 or not isinstance(named[0], str) or not named[0].strip():
-            raise ValueError("One of customer, orderId and actor must be a text that is not empty.")
+            raise ValueError("Exactly one of customer, orderId and actor must be set, to non-empty text.")
         if found.order_id is not None and not RECORDED_ID.fullmatch(found.order_id):
             raise ValueError("orderId must be 1 to 64 printable ASCII characters.")
         return found
@@ -104,7 +104,7 @@ class Selector:
 
 @dataclass(slots=True)
 class Found:
-    """Orders of a slice of the table."""
+    """Orders that match a selector, in a slice of the table."""
 
     orders: int = 0
     already_erased: int = 0
@@ -213,7 +213,7 @@ class Eraser:
         """Erase orders from before a moment, and orders without a time; the next run continues."""
         done = Erased()
         until = self.database.erased_until()
-        after: Place | None = (min(until, cutoff) - OVERLAP, 0) if until else None
+        after: TimePosition | None = (min(until, cutoff) - OVERLAP, 0) if until else None
         while True:
             if self.seconds_left() <= 0:
                 done.cursor = TIME_IS_UP
@@ -246,7 +246,7 @@ class Eraser:
             done.failed += self.projection.erase([each for each in order_ids.values() if each])
 
     def _forget(self, order_ids: Sequence[str], done: Erased) -> int:
-        """Keep the ids first, so that the next scheduled run completes what a crash interrupts."""
+        """Keep the ids, then erase the orders; after a crash, the next scheduled run erases them."""
         if not order_ids:
             return 0
         # DynamoDB refuses an empty key, which a legacy row may have.

@@ -1,6 +1,6 @@
 """Parse an HTTP request to place an order, and make the message to publish.
 
-`order.py` validates the order's fields; this module, what only HTTP has.
+`order.py` validates the order's fields, and this module the limits and headers that only HTTP has.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class OrderRequest:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the order, the same for all JSON texts of it."""
+        """Return a hash of the order, which is the same for all JSON texts of it."""
         order = decode(self.message(self.fields.order_id or ""), canonical)
         return hashlib.sha256(encode(order).encode()).hexdigest()
 

@@ -42,7 +42,7 @@ class Envelope:
     message_id: str
     timestamp: str
     sent_again: bool = field(default=False, compare=False)
-    """True if `cafe` sent it: without the topic that SNS names, or to the topic with an attribute."""
+    """True if `cafe` sent it: to the queue, without SNS's `TopicArn`, or to the topic, with `SentAgain`."""
 
 
 def parse_batch(records: Iterable[Mapping[str, Any]]) -> tuple[list[Received], list[Rejected]]:

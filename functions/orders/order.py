@@ -124,7 +124,7 @@ class Order:
 
     @property
     def contents(self) -> tuple[object, ...]:
-        """Fields that must be equal in two messages with the same `order_id`."""
+        """Return the fields that must be equal in two messages with the same `order_id`."""
         return self.item, self.quantity, self.customer_name  # by the names in CONTENTS
 
     def erased(self) -> Order:

@@ -104,13 +104,13 @@ def check(
     state = progress.state
     if target is State.CANCELLED and state in OPEN:
         if state is State.READY and role < Role.MANAGER:
-            raise ManagerNeededError("A ready order is cancelled by a manager.")
+            raise ManagerNeededError("Only a manager may cancel an order that is ready.")
         if state is not State.RECEIVED and not reason:
             raise ReasonNeededError("A reason is needed to cancel an order that is being prepared.")
         return
     is_forward = state in OPEN and target in FORWARD and FORWARD.index(target) > FORWARD.index(state)
     if not (is_forward or target is recall_target(latest, now)):
-        raise NotAllowedError(f"An order that is {state} does not become {target}.")
+        raise NotAllowedError(f"An order that is {state} cannot become {target}.")
 
 
 def recall_target(latest: Change | None, now: datetime) -> State | None:

@@ -127,7 +127,7 @@ def _recorded(
 
 
 def _comparison(found: RdsOrders, now: datetime) -> dict[str, Any]:
-    """Return the last result. It has a drift until a comparison finds none; `in_sync` is null if unknown."""
+    """Return the last result. A drift stays until a comparison finds none; `in_sync` is null if unknown."""
     since, reason = found.unknown_since, found.unknown_reason
     if found.as_of and not since and now - found.as_of > MAX_AGE:
         since, reason = found.as_of, NOT_COMPARED_RECENTLY

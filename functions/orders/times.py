@@ -10,7 +10,7 @@ from typing import Any
 # A sender's clock may be this far ahead of SQS's. Without a limit, one order with a wrong time would be the
 # latest one for years. Both times stay with the message, so every receive has the same result.
 MAX_AHEAD = timedelta(minutes=5)
-# Times of orders. Both leave room for time zones, and for the weeks for which counters of hours are kept.
+# The range of orders' times, with room for time zones and for the weeks for which counters of hours are kept.
 # Until a table of an earlier release is widened, it refuses times from 2038 on.
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 LATEST = datetime(9999, 12, 1, tzinfo=UTC)

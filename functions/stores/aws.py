@@ -45,7 +45,7 @@ def client(service: str, config: ClientConfig, *, dual_stack: bool = False) -> A
         # Code builds the requests; validating them would only take time.
         parameter_validation=False,
         use_dualstack_endpoint=dual_stack,
-        # The regional endpoint in us-east-1, too, which the gateway endpoint serves.
+        # The regional endpoint in us-east-1, too: the VPC's gateway endpoint serves only that one.
         s3={"us_east_1_regional_endpoint": "regional"},
     )
     return _session().create_client(service, config=options)

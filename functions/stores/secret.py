@@ -16,7 +16,7 @@ class SecretRefusedError(StoreUnavailableError):
 
 
 class Secret:
-    """A secret that is fetched once, and again after `forget`; errors have its `name`."""
+    """A secret that is fetched once, and again after `forget`; error messages begin with its `name`."""
 
     def __init__(
         self, secret_id: str, name: str, client: Any = None, config: aws.ClientConfig = aws.FOR_REQUESTS

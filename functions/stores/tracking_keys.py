@@ -10,7 +10,7 @@ from orders.failures import StoreUnavailableError
 from stores import aws
 from stores.secret import Secret
 
-# Seconds between two fetches of the secret, at least. An unknown key or a failure causes the next one, but
+# The least number of seconds between two fetches of the secret. Unknown keys and failures cause fetches, but
 # strangers can invent names of keys, and an unavailable secret must not delay every order.
 REFETCH = 60.0
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from orders.audit import NOTES, AuditResult, audit
+from orders.audit import MARKERS, AuditResult, audit
 from orders.erasure import Eraser
 from orders.ledger import Ledger
 from orders.order import Order
@@ -91,7 +91,7 @@ class BothStores:
         """The counters in MySQL that are not 0, without notes."""
         found = self.sql("SELECT name, value FROM counters WHERE value <> 0")
         counters = {bytes(name).decode(): int(value) for name, value in found}
-        return {name: value for name, value in counters.items() if not name.startswith(NOTES)}
+        return {name: value for name, value in counters.items() if not name.startswith(MARKERS)}
 
     @property
     def projected(self) -> dict[str, int]:

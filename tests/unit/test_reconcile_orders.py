@@ -158,7 +158,7 @@ def test_metrics_are_published_even_if_the_page_cannot_be_updated(
     monkeypatch.setattr(function.metrics, "save_dead_letters", throttled)
     queue.send("poison")
     assert call()["rejected"] == 1
-    assert [line["message"] for line in lines()] == ["Swept", "Dead letters not noted", "Reconciled"]
+    assert [line["message"] for line in lines()] == ["Swept", "Dead letters not counted", "Reconciled"]
 
 
 def test_dead_letters_are_swept_when_there_are_too_many_orders_to_compare(

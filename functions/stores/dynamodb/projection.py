@@ -47,7 +47,7 @@ class Projection:
         self._threads = ThreadPoolExecutor(CONNECTIONS)
 
     def write(self, orders: Sequence[Order], counted: Mapping[str, Counted]) -> Written:
-        """Put orders and set older counters, by parallel calls.
+        """Put orders, and set counters that are older in DynamoDB, by parallel calls.
 
         Orders that were never moved are put in batches, which allow no conditions. Those that were sent long
         ago are looked up first: a restored database may have lost their moves.
@@ -134,7 +134,7 @@ class Projection:
         return [order_id for order_id, is_erased in zip(personal, erased, strict=True) if not is_erased]
 
     def behind(self, versions: Mapping[str, int]) -> set[str]:
-        """Return the ids of orders that are missing or have an older version than the given one."""
+        """Return the ids of orders that are missing or have an older version than in `versions`."""
         found = self._orders.versions(list(versions))
         return {order_id for order_id, version in versions.items() if found.get(order_id, -1) < version}
 

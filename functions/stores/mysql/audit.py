@@ -39,7 +39,7 @@ class AuditDatabase:
         return self._mysql.snapshot(lambda cursor: _snapshot(cursor, tally, since, seconds_left))
 
     def correct(self, differences: Collection[Difference]) -> None:
-        """Add each difference once, also if another audit does so."""
+        """Add each difference once, even if another audit adds it, too."""
         # Sorted by name, as the worker locks them.
         ordered = sorted(differences, key=lambda difference: difference.name.encode())
         for some in batches(ordered, MAX_COUNTERS):

@@ -15,7 +15,7 @@ NOW = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))"
 def add(cursor: Cursor, numbers: Mapping[str, int]) -> None:
     """Add numbers to counters, and create missing ones.
 
-    Commit next: until then, the rows of the total and the day are locked.
+    Commit directly afterwards: until then, the rows of the total and the day are locked.
     """
     if not numbers:
         return

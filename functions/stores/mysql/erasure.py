@@ -9,7 +9,7 @@ from functools import partial
 from pymysql.cursors import Cursor
 
 from orders.counters import ERASED_UNTIL
-from orders.erasure import TOO_EARLY, Match, Old, Place
+from orders.erasure import TOO_EARLY, Match, Old, TimePosition
 from orders.order import ERASED
 from orders.states import EPOCH, ERASED_ACTOR, RESTORED
 from orders.times import EARLIEST
@@ -25,7 +25,7 @@ HAS_NAME = f"NOT (customer_name <=> '{ERASED}')"
 HAS_ATTRIBUTES = "attributes IS NOT NULL"
 NOT_ERASED = f"({HAS_NAME} OR {HAS_ATTRIBUTES})"
 IS_PERSONAL = f"(actor NOT IN ('{ERASED_ACTOR}', '{RESTORED}') OR reason IS NOT NULL)"
-# Without the hashes, too: that of a request is of its reason.
+# The hashes are removed, too, since a request's hash is computed from its reason.
 ERASE_CHANGES = (  # S608: the texts are made of constants and placeholders
     f"UPDATE order_events SET actor = IF(actor = '{RESTORED}', actor, '{ERASED_ACTOR}'), reason = NULL,"  # noqa: S608
     " key_hash = NULL, request_hash = NULL"
@@ -97,7 +97,7 @@ class ErasureDatabase(ReconciliationDatabase):
         rows = sorted(row_ids)
         return self._mysql.run(erase) if rows else 0
 
-    def older(self, cutoff: datetime, after: Place | None) -> Old:
+    def older(self, cutoff: datetime, after: TimePosition | None) -> Old:
         """Read a page of the orders that were sent before a moment, or at no valid time."""
         at, row_id = after or (None, 0)
         values: tuple[object, ...] = (row_id,)
@@ -158,7 +158,7 @@ def _erase(cursor: Cursor, order_ids: Sequence[str]) -> int:
     cursor.execute("SELECT order_id FROM orders WHERE order_id IN %s", (order_ids,))
     missing = sorted(set(order_ids) - {order_id.rstrip(" ") for (order_id,) in cursor.fetchall()})
     if missing:
-        # Waits for a worker that is recording the order.
+        # Waits until a worker that is recording the order has committed.
         cursor.executemany(
             "INSERT INTO orders"  # noqa: S608
             " (order_id, created_at, customer_name, item, quantity, state_version, recorded_in)"
@@ -167,7 +167,7 @@ def _erase(cursor: Cursor, order_ids: Sequence[str]) -> int:
             [(order_id,) for order_id in missing],
         )
     cursor.execute("SELECT id FROM orders WHERE order_id IN %s", (order_ids,))
-    # As if they were recorded now: `ReconcileOrders` compares them, and `BackupOrders` writes their days.
+    # Recorded now, so that `ReconcileOrders` compares the rows, and `BackupOrders` writes their days again.
     return _erase_rows(cursor, [row_id for (row_id,) in cursor.fetchall()], recording_number())
 
 

@@ -117,7 +117,7 @@ def first_number(seconds: float) -> int:
 
 
 def _insert(cursor: Cursor, orders: Sequence[Order], number: int) -> int:
-    """Insert new orders, and return their number."""
+    """Insert orders that are not in the table; return how many were inserted."""
     row = f"(%s, %s, %s, %s, %s, %s, '{State.RECEIVED}', %s, %s)"
     # S608: the text is made of constants and placeholders.
     statement = (

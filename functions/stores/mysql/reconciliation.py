@@ -112,7 +112,7 @@ class ReconciliationDatabase(OrdersDatabase):
         return self._mysql.run(set_states) if ids else []
 
     def behind(self, versions: Mapping[str, int]) -> Behind:
-        """Return the ids of orders that are missing or have an older version than the given one."""
+        """Return the ids of orders that are missing or have an older version than in `versions`."""
         # MySQL refuses to compare the ASCII column with other text.
         ids = [order_id for order_id in versions if order_id.isascii()]
         sql = f"SELECT order_id, state_version FROM orders WHERE order_id IN %s AND NOT {HOLDS_ID}"  # noqa: S608

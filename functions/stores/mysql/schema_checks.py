@@ -113,7 +113,7 @@ def _table(kind: str, engine: str | None, options: str | None) -> Iterator[str]:
 
 def _of_another_system(name: str) -> str:
     return (
-        f"Column `{name}` is another system's, and orders get one of this name: "
+        f"Column `{name}` belongs to another system, and orders need this name: "
         f"ALTER TABLE orders RENAME COLUMN {name} TO old_{name}, also in the programs that use it."
     )
 
@@ -143,7 +143,7 @@ def _shape(columns: Sequence[Column]) -> Iterator[str]:
 def _problem(column: Column, types: set[str]) -> str | None:
     """Return the problem of a column in which orders have values, if there is one."""
     if column.is_generated:
-        return "is generated, while orders bring a value of their own"
+        return "is generated, so that no order's own value could be inserted"
     if column.type not in types:
         return f"is of type {column.type.upper()}, which does not hold every order's value"
     if column.name == "item" and (column.length or 0) > MAX_ITEM:
@@ -164,7 +164,7 @@ def _keys(cursor: Cursor) -> Iterator[str]:
     for (name,) in _rows(cursor, unique):
         if name not in INDEXES and not {"id", "order_id"} & set(indexes[name]):
             yield (
-                f"Unique index `{name}` would take two orders for the same: "
+                f"Unique index `{name}` would treat different orders as duplicates: "
                 f"ALTER TABLE orders DROP INDEX `{name}`."
             )
     keys = (
@@ -226,7 +226,7 @@ def _rehearsed(cursor: Cursor, run: Callable[[], None]) -> Iterator[str]:
     except pymysql.Error as error:
         yield (
             "In an empty copy of table `orders` no order could be recorded after the migration. "
-            f"MySQL says: {str(error.args[-1]).rstrip('.')}."
+            f"MySQL reports: {str(error.args[-1]).rstrip('.')}."
         )
     finally:
         cursor.execute("UNLOCK TABLES")

@@ -59,7 +59,7 @@ def test_staff_move_an_order_forward_and_may_skip_states() -> None:
         if target in FORWARD[state]:
             check(state, target)
         elif target is not CANCELLED:
-            with pytest.raises(NotAllowedError, match=f"that is {state} does not become {target}"):
+            with pytest.raises(NotAllowedError, match=f"that is {state} cannot become {target}"):
                 check(state, target)
 
 

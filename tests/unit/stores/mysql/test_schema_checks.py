@@ -66,11 +66,11 @@ TAKEN_OVER = {
 REFUSED = {
     "with states of another system": (
         [f"{PLAIN}, state VARCHAR(20))"],
-        "Column `state` is another system's.*RENAME COLUMN state TO old_state",
+        "Column `state` belongs to another system.*RENAME COLUMN state TO old_state",
     ),
     "with states that must not be missing": (
         [f"{PLAIN}, state INT NOT NULL, ready_at TIME)"],
-        "Column `ready_at` is another system's.* Column `state` is another system's",
+        "Column `ready_at` belongs to another system.* Column `state` belongs to another system",
     ),
     "next to other events": (
         [f"{PLAIN})", "CREATE TABLE order_events (id INT PRIMARY KEY)"],
