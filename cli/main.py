@@ -6,31 +6,39 @@ import shutil
 import sys
 from collections import UserDict
 from collections.abc import Callable
+from copy import copy
 from importlib import import_module
 from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
-from cli.options import Debug, SentenceGroup
+from cli.options import Debug, SentenceGroup, commands
 from cli.terminal import note, width
 
-# The modules of `cli.commands`: those with sub-commands, and those that are one command.
-GROUPS = ("local", "dlq", "worker", "orders", "staff", "database", "backup")
-SINGLE = (
-    "order",
-    "status",
-    "verify",
-    "doctor",
-    "trace",
-    "logs",
-    "reconcile",
-    "replay",
-    "forget",
-    "cost",
-    "restore",
-    "load",
-    "chaos",
-)
+# The modules of `cli.commands`, with what the list of commands says about each.
+COMMANDS = {
+    "local": "Run the whole system on this machine, without an AWS account.",
+    "dlq": "List, correct, redrive, delete and export the messages in the dead-letter queues.",
+    "worker": "Pause the worker, so that orders wait in the queue, and resume it.",
+    "orders": "Show and move orders in the kitchen, with your AWS credentials.",
+    "staff": "Manage the kitchen's users, who see orders and move them once signed in.",
+    "database": "Change the database's large table at a quiet time.",
+    "backup": "List the backups of the orders, and copy the orders now.",
+    "order": "Place an order, or many equal ones.",
+    "status": "Show the counts, the orders in transit and the recent orders, as the page does.",
+    "verify": "Place one order, and check that the whole system processes it.",
+    "doctor": "Report what is wrong with the system, and which command to type next.",
+    "trace": "Show an order's path: accepted, published, received, recorded and shown, or where it stopped.",
+    "logs": "Print the functions' log lines, sorted by time, without those of Lambda about each invocation.",
+    "reconcile": "Compare DynamoDB with the database, and repair the differences.",
+    "replay": "Send the orders of a period again, each with its own id and time; none is counted twice.",
+    "forget": "Erase a customer's or an order's name, its further fields, and who moved it and why.",
+    "cost": "Compute the monthly price of a stack by service, before or after it is deployed.",
+    "restore": "Restore the database of a stack on AWS from a backup.",
+    "load": "Place many orders, wait until they are recorded, and check that each was counted exactly once.",
+    "chaos": "",  # not in the list
+}
 HELP_WIDTH = 80  # columns, at least
 
 
@@ -40,10 +48,9 @@ class LazyCommands(UserDict[str, Any]):
     def __getitem__(self, name: str) -> Any:
         """Return a command."""
         if self.data[name] is None:
-            parent = typer.Typer(add_completion=False, rich_markup_mode="rich")
-            module = import_module(f"cli.commands.{name}")
-            parent.add_typer(module.app, name=name if name in GROUPS else None)
-            self.data[name] = typer.main.get_group(parent).commands[name]
+            import_module(f"cli.commands.{name}")
+            self.data[name] = typer.main.get_group(commands).commands[name]
+            self.data[name].help = self.data[name].help or COMMANDS[name]
         return self.data[name]
 
 
@@ -52,7 +59,13 @@ class CafeGroup(SentenceGroup):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.commands = LazyCommands(dict.fromkeys((*GROUPS, *SINGLE)))
+        self.commands = LazyCommands(dict.fromkeys(COMMANDS))
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the list of commands without importing them."""
+        listed = copy(self)
+        listed.commands = {name: TyperCommand(name, help=text) for name, text in COMMANDS.items() if text}
+        super(CafeGroup, listed).format_help(ctx, formatter)
 
 
 app = typer.Typer(

@@ -34,14 +34,10 @@ DAY = 86_400  # seconds
 Command = Callable[..., None]
 
 
-def _remember(key: str) -> Any:
-    """Keep an option's value where errors are handled; all contexts of a run share `meta`."""
-
-    def callback(context: typer.Context, value: bool) -> bool:
-        context.meta[key] = value or context.meta.get(key, False)
-        return value
-
-    return callback
+def _remember_debug(context: typer.Context, value: bool) -> bool:
+    """Keep the option where errors are handled; all contexts of a run share `meta`."""
+    context.meta[DEBUG] = value or context.meta.get(DEBUG, False)
+    return value
 
 
 def finite(value: float | None) -> float | None:
@@ -102,17 +98,12 @@ Directory = Annotated[
     ),
 ]
 AsJson = Annotated[
-    bool,
-    typer.Option(
-        "--json",
-        help="Print one JSON document, and nothing else, on standard output.",
-        callback=_remember(JSON),
-    ),
+    bool, typer.Option("--json", help="Print one JSON document, and nothing else, on standard output.")
 ]
 Debug = Annotated[
     bool,
     typer.Option(
-        "--debug", envvar="CAFE_DEBUG", help="Print the traceback of an error.", callback=_remember(DEBUG)
+        "--debug", envvar="CAFE_DEBUG", help="Print the traceback of an error.", callback=_remember_debug
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
@@ -165,6 +156,22 @@ class Target:
             say(sentence)
 
 
+# The commands of `cafe`; the module of each adds it.
+commands = typer.Typer(rich_markup_mode="rich")
+
+
+def command_group(name: str, *lines: str) -> typer.Typer:
+    """Add a command that has sub-commands, with examples for its help page."""
+    group = typer.Typer(no_args_is_help=True, epilog=examples(*lines))
+    commands.add_typer(group, name=name)
+    return group
+
+
+def stack_command(app: typer.Typer, name: str, *lines: str, **options: Any) -> Callable[[Command], Command]:
+    """Add a command on a stack to an application, with examples for its help page."""
+    return lambda command: app.command(name, epilog=examples(*lines), **options)(on_stack(command))
+
+
 def on_stack(command: Command) -> Command:
     """Replace the first parameter of a command by the options that all commands on a stack have."""
 
@@ -181,20 +188,22 @@ def on_stack(command: Command) -> Command:
     _target, *own = inspect.signature(command, eval_str=True).parameters.values()
     *common, _own = inspect.signature(run).parameters.values()
     parameters = [*(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own), *common]
-    functools.update_wrapper(run, command)
+    functools.update_wrapper(run, unwrapped(command))
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     return run
 
 
+def unwrapped(command: Command) -> Command:
+    """Put each paragraph of a command's help in one line, which Typer wraps to the terminal."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    command.__doc__ = "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
+    return command
+
+
 def examples(*lines: str) -> str:
     """Return an epilog; Typer keeps its lines if they are separate paragraphs."""
     return "\n\n".join(("[bold]Examples[/bold]", *lines))
-
-
-def stack_command(app: typer.Typer, name: str, *lines: str, **options: Any) -> Callable[[Command], Command]:
-    """Add a command on a stack to an application, with examples for its help page."""
-    return lambda command: app.command(name, epilog=examples(*lines), **options)(on_stack(command))
 
 
 # Typer's messages are Pydantic's, which are written for programmers.
@@ -212,46 +221,19 @@ def _sentence(message: str) -> str:
     return message
 
 
-@contextmanager
-def _plain_usage_errors(ctx: Any, args: list[str]) -> Iterator[None]:
-    """Reword Typer's errors, and print them as JSON too if the arguments contain `--json`."""
-    # Looked up before the arguments are parsed: an invalid one may prevent that.
-    wants_json = ctx.parent is None and "--json" in args
-    try:
-        yield
-    except typer.TyperException as error:
-        error.message = _sentence(error.message)
-        if wants_json:
-            print_json({"error": error.format_message()})
-        raise
-
-
-def _unwrapped(help_text: str) -> str:
-    """Return a docstring's paragraphs, each as one line that Typer wraps to the terminal."""
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in help_text.split("\n\n"))
-
-
 class SentenceGroup(TyperGroup):
-    """Runs a sub-command; prints its exceptions as sentences on standard error, without a traceback."""
-
-    def __init__(self, *, help: str | None = None, **options: Any) -> None:  # noqa: A002 - Typer's name
-        super().__init__(help=help and _unwrapped(help), **options)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a sub-command, with help that is wrapped to the terminal."""
-        command = super().get_command(ctx, cmd_name)
-        if command is not None and command.help:
-            command.help = _unwrapped(command.help)
-        return command
+    """A command line that prints its exceptions as sentences on standard error, without a traceback."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Parse the options before a sub-command, and their environment variables; print help pages."""
-        with self._sentences(ctx), _plain_usage_errors(ctx, args):
+        # Looked up before the arguments are parsed: an invalid one may prevent that.
+        ctx.meta[JSON] = "--json" in args
+        with self._sentences(ctx):
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that the arguments name."""
-        with self._sentences(ctx), _plain_usage_errors(ctx, ctx.args):
+        with self._sentences(ctx):
             return super().invoke(ctx)
 
     @contextmanager
@@ -259,7 +241,12 @@ class SentenceGroup(TyperGroup):
         """Print an exception as a sentence, and end with its exit code."""
         try:
             yield
-        except (typer.TyperException, typer.Exit, typer.Abort, BrokenPipeError):
+        except typer.TyperException as error:
+            error.message = _sentence(error.message)
+            if ctx.meta[JSON]:
+                print_json({"error": error.format_message()})
+            raise  # Typer prints it
+        except (typer.Exit, typer.Abort, BrokenPipeError):
             raise  # Typer handles these
         except KeyboardInterrupt as error:
             raise self._end(ctx, "Stopped.", 130) from error
@@ -276,7 +263,7 @@ class SentenceGroup(TyperGroup):
         if ctx.meta.get(DEBUG):
             note(plain_lines(traceback.format_exc()))
         note(plain_lines(sentence), style="red")
-        if ctx.meta.get(JSON):
+        if ctx.meta[JSON]:
             with suppress(OSError):  # standard output itself may fail, on a full disk
                 print_json({"error": sentence})
         return typer.Exit(exit_code)

@@ -9,7 +9,7 @@ import typer
 from cli import aws, copies, times
 from cli.copies import Copy
 from cli.functions import Function
-from cli.options import MOST, SentenceGroup, Target, examples, stack_command
+from cli.options import MOST, Target, command_group, stack_command
 from cli.plurals import counted, orders
 from cli.progress import waiting
 from cli.restore.backups import Backups, sentences
@@ -20,12 +20,7 @@ from orders.times import iso
 DAYS = 14  # that are listed
 KILOBYTE = 1000
 
-app = typer.Typer(
-    cls=SentenceGroup,
-    no_args_is_help=True,
-    help="List the backups of the orders, and copy the orders now.",
-    epilog=examples("cafe backup list", "cafe backup now --stack prod"),
-)
+app = command_group("backup", "cafe backup list", "cafe backup now --stack prod")
 
 
 @stack_command(app, "list", "cafe backup list", "cafe backup list --limit 365 --stack prod --json")

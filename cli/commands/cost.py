@@ -7,7 +7,7 @@ import typer
 import yaml
 
 from cli.errors import SetUpError
-from cli.options import AsJson, Debug, SentenceGroup, examples
+from cli.options import AsJson, Debug, commands, examples, unwrapped
 from cli.progress import waiting
 from cli.stack import REPOSITORY
 from cli.tables import Column, Kind, Table
@@ -35,10 +35,11 @@ LEVER_WORDS = {
     "sqs.request": "requests to SQS",
 }
 
-app = typer.Typer(cls=SentenceGroup)
 
-
-@app.command("cost", epilog=examples("cafe cost", "cafe cost --stack prod --orders-per-day 2000 --screens 3"))
+@commands.command(
+    "cost", epilog=examples("cafe cost", "cafe cost --stack prod --orders-per-day 2000 --screens 3")
+)
+@unwrapped
 def cost_command(
     stack_name: Annotated[
         str, typer.Option("--stack", help="A stack with a file Pulumi.NAME.yaml.", show_default=True)

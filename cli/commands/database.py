@@ -2,22 +2,15 @@
 
 from dataclasses import asdict, dataclass
 
-import typer
-
 from cli import worker
 from cli.functions import Function
-from cli.options import SentenceGroup, Target, Yes, examples, stack_command
+from cli.options import Target, Yes, command_group, stack_command
 from cli.plurals import orders
 from cli.progress import waiting
 from cli.terminal import confirm
 from cli.times import duration
 
-app = typer.Typer(
-    cls=SentenceGroup,
-    no_args_is_help=True,
-    help="Change the database's large table at a quiet time.",
-    epilog=examples("cafe database widen --stack prod"),
-)
+app = command_group("database", "cafe database widen --stack prod")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +21,6 @@ class Table:
     rows: int
     megabytes: int
     seconds: float
-
-
-@app.callback()
-def _database() -> None:
-    pass
 
 
 @stack_command(app, "widen", "cafe database widen", "cafe database widen --stack prod --yes")

@@ -7,15 +7,13 @@ import typer
 from cli import http
 from cli.doctor.context import Context, State
 from cli.doctor.findings import Finding, findings
-from cli.options import SentenceGroup, Target, stack_command
+from cli.options import Target, commands, stack_command
 from cli.terminal import plain, print_json, say
 
 SIGNS = {"ok": ("✓", None), "warn": ("!", "yellow"), "bad": ("✗", "red")}
 
-app = typer.Typer(cls=SentenceGroup)
 
-
-@stack_command(app, "doctor", "cafe doctor", "cafe doctor --stack prod --json")
+@stack_command(commands, "doctor", "cafe doctor", "cafe doctor --stack prod --json")
 def doctor_command(target: Target) -> None:
     """Report what is wrong with the system, and which command to type next.
 

@@ -14,18 +14,16 @@ from cli.errors import OperationError, SetUpError
 from cli.forget import Kind, plan, render
 from cli.forget.backups import Backup, Period, holding
 from cli.forget.plan import Done, Plan
-from cli.options import SentenceGroup, Target, Yes, not_blank, stack_command
+from cli.options import Target, Yes, commands, not_blank, stack_command
 from cli.plurals import orders
 from cli.progress import counting, waiting
 from cli.stopping import stopping
 from cli.terminal import confirm, failed, note, plain, print_json, stopped
 from orders.order import RECORDED_ID
 
-app = typer.Typer(cls=SentenceGroup)
-
 
 @stack_command(
-    app,
+    commands,
     "forget",
     'cafe forget "Ada Lovelace" --stack prod',
     "cafe forget O1234 --dry-run",

@@ -12,14 +12,12 @@ from cli.load.audit import Audit, Tally
 from cli.load.kitchen import playing
 from cli.load.plan import Plan
 from cli.load.run import Figures, Run
-from cli.options import DAY, MOST, SentenceGroup, Target, Yes, finite, rate_option, stack_command
+from cli.options import DAY, MOST, Target, Yes, commands, finite, rate_option, stack_command
 from cli.progress import updating
 from cli.stopping import stopping
 from cli.terminal import confirm, failed, print_json, say, stopped
 from cli.traffic.entrances import senders
 from cli.traffic.plan import Entrance
-
-app = typer.Typer(cls=SentenceGroup)
 
 
 class Through(StrEnum):
@@ -42,7 +40,7 @@ Percent = Annotated[
 
 
 @stack_command(
-    app,
+    commands,
     "load",
     "cafe load --orders 1000",
     "cafe load --orders 10000 --rate 200 --duplicates 10 --malformed 1 --through topic",

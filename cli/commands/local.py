@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Directory, text
+from cli.options import Directory, commands, text
 from cli.terminal import note, say
 from local import ports, stack
 from local.database.engine import Engine
@@ -16,7 +16,8 @@ from local.errors import LocalError
 
 MAX_PORT = 65_535
 
-app = typer.Typer(help="Run the whole system on this machine, without an AWS account.")
+app = typer.Typer()
+commands.add_typer(app, name="local")
 
 
 @app.callback(invoke_without_command=True)
@@ -47,7 +48,7 @@ def start(
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return as soon as everything is ready.")] = False,
 ) -> None:
-    """Run the whole system on this machine until Ctrl-C, without an AWS account."""
+    """Run the whole system on this machine, without an AWS account."""
     if context.invoked_subcommand is not None:
         return
     try:

@@ -11,11 +11,9 @@ from rich.text import Text
 
 from cli import logs
 from cli.logs import Line
-from cli.options import SentenceGroup, Target, not_blank, parse_since, stack_command, text
+from cli.options import Target, commands, not_blank, parse_since, stack_command, text
 from cli.terminal import note, out, plain
 from cli.times import local_time
-
-app = typer.Typer(cls=SentenceGroup)
 
 STYLES = {"ERROR": "red", "WARNING": "yellow"}
 # Lines of Lambda about each invocation, and about its failures.
@@ -27,7 +25,7 @@ PAUSE = 0.25  # seconds for each function between two polls
 
 
 @stack_command(
-    app,
+    commands,
     "logs",
     "cafe logs",
     "cafe logs OrderProcessor --since 15m",
@@ -58,7 +56,7 @@ def logs_command(
         str, typer.Option(help="How long ago, such as 15m, 1h or 2d, or a date or time.")
     ] = "1h",
 ) -> None:
-    """Print log lines of the functions, sorted by time, without those of Lambda about each invocation.
+    """Print the functions' log lines, sorted by time, without those of Lambda about each invocation.
 
     With --json, all of them, each as one JSON object in one line. AWS charges nothing for reading them.
     """

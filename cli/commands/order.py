@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cli import http
-from cli.options import MOST, SentenceGroup, Target, stack_command, text
+from cli.options import MOST, Target, commands, stack_command, text
 from cli.plurals import orders, were
 from cli.progress import counting
 from cli.stopping import stopping
@@ -13,11 +13,9 @@ from cli.terminal import failed, plain, print_json, say, stopped
 from cli.traffic.client import Order, OrderClient
 from cli.traffic.send import CONNECTIONS, Placed, place_many
 
-app = typer.Typer(cls=SentenceGroup)
-
 
 @stack_command(
-    app,
+    commands,
     "order",
     "cafe order Latte",
     'cafe order "Flat White" --quantity 2 --customer Ada',

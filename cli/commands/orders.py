@@ -8,18 +8,15 @@ import typer
 
 from cli.errors import OperationError
 from cli.kitchen import Kitchen, Order
-from cli.options import SentenceGroup, Target, examples, not_blank, stack_command, text
+from cli.options import Target, command_group, not_blank, stack_command, text
 from cli.tables import Column, Kind, Table
 from cli.terminal import note, out, plain, print_exact_json, say
 from cli.times import duration, local_time
 from cli.users import Users
 from orders.states import State
 
-app = typer.Typer(
-    cls=SentenceGroup,
-    no_args_is_help=True,
-    help="Show and move orders in the kitchen, with your AWS credentials.",
-    epilog=examples("cafe orders list", "cafe orders ready K42", 'cafe orders cancel K42 --reason "No milk"'),
+app = command_group(
+    "orders", "cafe orders list", "cafe orders ready K42", 'cafe orders cancel K42 --reason "No milk"'
 )
 
 Reference = Annotated[

@@ -7,17 +7,15 @@ import typer
 
 from cli.error_codes import explain
 from cli.errors import CafeError
-from cli.options import SentenceGroup, Target, Yes, stack_command
+from cli.options import Target, Yes, commands, stack_command
 from cli.plurals import orders
 from cli.progress import waiting
 from cli.reconciler import Reconciler, Report
 from cli.terminal import confirm, note, plain, print_json, say
 
-app = typer.Typer(cls=SentenceGroup)
-
 
 @stack_command(
-    app, "reconcile", "cafe reconcile", "cafe reconcile --full --stack prod", "cafe reconcile --rebuild"
+    commands, "reconcile", "cafe reconcile", "cafe reconcile --full --stack prod", "cafe reconcile --rebuild"
 )
 def reconcile_command(
     target: Target,

@@ -10,15 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from cli import queues, replay, times
-from cli.options import SentenceGroup, Target, Yes, parse_time, rate_option, stack_command
+from cli.options import Target, Yes, commands, parse_time, rate_option, stack_command
 from cli.plurals import are, orders, were
 from cli.progress import counting, waiting
 from cli.queues import Send
 from cli.reconciler import Reconciler
 from cli.stopping import stopping
 from cli.terminal import confirm, failed, note, plain, print_json, say, stopped
-
-app = typer.Typer(cls=SentenceGroup)
 
 
 class Source(StrEnum):
@@ -29,7 +27,7 @@ class Source(StrEnum):
 
 
 @stack_command(
-    app,
+    commands,
     "replay",
     "cafe replay --from 2026-11-22 --to 2026-11-23",
     "cafe replay --from 2026-11-22T14:00Z --to 2026-11-22T15:00Z --rate 50 --stack prod",
@@ -58,7 +56,7 @@ def replay_command(
     ] = "queue",
     yes: Yes = False,
 ) -> None:
-    """Send the orders of a period again, each with its own id and time; the worker counts none twice.
+    """Send the orders of a period again, each with its own id and time; none is counted twice.
 
     Use it to rebuild another consumer of the orders, or to repair data after a bug; `--source dynamodb`
     restores rows that a restored database lacks. Exit code 1: not all could be sent.

@@ -11,7 +11,7 @@ import typer
 
 from cli import aws, queues, stack, times
 from cli.errors import CafeError, OperationError, SetUpError
-from cli.options import SentenceGroup, Target, Yes, parse_time, stack_command
+from cli.options import Target, Yes, commands, parse_time, stack_command
 from cli.plurals import counted
 from cli.reconciler import Reconciler
 from cli.restore.backups import Backups, sentences
@@ -22,11 +22,9 @@ from cli.restore.steps import Restore
 from cli.schedule import Schedule
 from cli.terminal import confirm, note, plain, print_json, say
 
-app = typer.Typer(cls=SentenceGroup)
-
 
 @stack_command(
-    app,
+    commands,
     "restore",
     "cafe restore --stack prod",
     "cafe restore --to 2026-11-22T14:00 --stack prod",

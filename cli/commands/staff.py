@@ -7,18 +7,13 @@ from typing import Annotated
 import typer
 
 from cli.errors import OperationError
-from cli.options import SentenceGroup, Target, Yes, examples, stack_command, text
+from cli.options import Target, Yes, command_group, stack_command, text
 from cli.tables import Column, Table
 from cli.terminal import confirm, out, plain, print_json, say
 from cli.users import Role, Users
 from infra import setting_parsers
 
-app = typer.Typer(
-    cls=SentenceGroup,
-    no_args_is_help=True,
-    help="Manage the kitchen's users, who see orders and move them once signed in.",
-    epilog=examples("cafe staff add ada@example.com --stack prod", "cafe staff list"),
-)
+app = command_group("staff", "cafe staff add ada@example.com --stack prod", "cafe staff list")
 
 
 class StaffRole(StrEnum):

@@ -11,16 +11,14 @@ from rich.text import Text
 
 from cli import http, status
 from cli.errors import OperationError
-from cli.options import SentenceGroup, Target, stack_command
+from cli.options import Target, commands, stack_command
 from cli.plurals import counted
 from cli.terminal import is_live, out, plain_lines, print_json, stopped
 
 REFRESH = 2.0  # seconds
 
-app = typer.Typer(cls=SentenceGroup)
 
-
-@stack_command(app, "status", "cafe status", "cafe status --watch", "cafe status --stack prod --json")
+@stack_command(commands, "status", "cafe status", "cafe status --watch", "cafe status --stack prod --json")
 def status_command(
     target: Target,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh every two seconds until Ctrl-C.")] = False,

@@ -8,21 +8,19 @@ import typer
 from cli.commands.logs import rendered
 from cli.commands.orders import Reference
 from cli.kitchen import Kitchen
-from cli.options import SentenceGroup, Target, parse_since, stack_command
+from cli.options import Target, commands, parse_since, stack_command
 from cli.progress import waiting
 from cli.terminal import note, out, plain, print_json, say
 from cli.times import local_time
 from cli.trace.path import Hop, Outcome, Path
 from cli.trace.sources import Sources, gather
 
-app = typer.Typer(cls=SentenceGroup)
-
 SIGNS = {"yes": ("✓", None), "no": ("✗", "red"), "unknown": ("?", "yellow"), "unseen": ("-", None)}
 MOST_LINES = 20  # that are printed; --json has all
 
 
 @stack_command(
-    app,
+    commands,
     "trace",
     "cafe trace O1234",
     "cafe trace K42",
@@ -46,7 +44,7 @@ def trace_command(
         ),
     ] = None,
 ) -> None:
-    """Show the path of an order: accepted, published, received, recorded and shown, or where it stopped.
+    """Show an order's path: accepted, published, received, recorded and shown, or where it stopped.
 
     It reads both stores, the dead-letter queues, whose messages stay, and the functions' log lines, by
     default of the day from the order's time, or else of the last day. AWS charges nothing for the log.

@@ -7,14 +7,14 @@ import typer
 
 from cli import http, verify
 from cli.checks import Check
-from cli.options import DAY, SentenceGroup, Target, finite, stack_command, text
+from cli.options import DAY, Target, commands, finite, stack_command, text
 from cli.plurals import counted
 from cli.terminal import print_json, stopped
 
-app = typer.Typer(cls=SentenceGroup)
 
-
-@stack_command(app, "verify", "cafe verify", "cafe verify --stack dev --timeout 120", "cafe verify --json")
+@stack_command(
+    commands, "verify", "cafe verify", "cafe verify --stack dev --timeout 120", "cafe verify --json"
+)
 def verify_command(
     target: Target,
     timeout: Annotated[

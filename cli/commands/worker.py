@@ -1,16 +1,9 @@
 """`cafe worker`: pause and resume the worker."""
 
-import typer
-
-from cli.options import SentenceGroup, Target, examples, stack_command
+from cli.options import Target, command_group, stack_command
 from cli.worker import DISABLED, ENABLED, switch
 
-app = typer.Typer(
-    cls=SentenceGroup,
-    no_args_is_help=True,
-    help="Pause the worker, so that orders wait in the queue, and resume it.",
-    epilog=examples("cafe worker pause", "cafe worker resume"),
-)
+app = command_group("worker", "cafe worker pause", "cafe worker resume")
 
 
 @stack_command(app, "pause", "cafe worker pause", "cafe worker pause --stack prod")

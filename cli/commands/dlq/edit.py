@@ -14,11 +14,11 @@ from cli.dlq.correction import Correction
 from cli.dlq.states import recorded, states
 from cli.errors import OperationError
 from cli.messages import Message
-from cli.options import SentenceGroup, Target, Yes, stack_command
+from cli.options import Target, Yes, stack_command
 from cli.terminal import confirm, note, plain, plain_lines, print_json, say
 from orders.order import InvalidOrderError
 
-app = typer.Typer(cls=SentenceGroup)
+app = typer.Typer()
 
 
 @stack_command(

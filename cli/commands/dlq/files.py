@@ -12,7 +12,7 @@ from cli.commands.dlq.options import QueueName, Rate, WhichQueue, opened
 from cli.dlq import files, render
 from cli.dlq.files import Contents
 from cli.errors import CafeError
-from cli.options import SentenceGroup, Target, Yes, stack_command
+from cli.options import Target, Yes, stack_command
 from cli.progress import counting
 from cli.queues import LONG_HOLD
 from cli.stopping import stopping
@@ -22,7 +22,7 @@ MAX_LINES = 20  # that are printed of each kind
 
 File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
 
-app = typer.Typer(cls=SentenceGroup)
+app = typer.Typer()
 
 
 @stack_command(app, "export", "cafe dlq export letters.jsonl", "cafe dlq export letters.jsonl --stack prod")

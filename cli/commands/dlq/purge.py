@@ -10,12 +10,12 @@ from cli.commands.dlq.options import OneMessage, QueueName, WhichQueue, opened
 from cli.dlq import render
 from cli.dlq.states import conflicts
 from cli.messages import Message
-from cli.options import SentenceGroup, Target, Yes, stack_command
+from cli.options import Target, Yes, stack_command
 from cli.progress import counting
 from cli.queues import LONG_HOLD
 from cli.terminal import confirm, failed, note, plain, stopped
 
-app = typer.Typer(cls=SentenceGroup)
+app = typer.Typer()
 
 
 @stack_command(app, "purge", "cafe dlq purge", "cafe dlq purge --invalid", "cafe dlq purge --id 8f14e45f")

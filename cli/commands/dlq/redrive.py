@@ -10,11 +10,11 @@ from cli.commands.dlq.options import OneMessage, QueueName, Rate, WhichQueue, op
 from cli.dlq import render
 from cli.dlq.dead_letters import Moved
 from cli.dlq.states import conflicts
-from cli.options import SentenceGroup, Target, stack_command
+from cli.options import Target, stack_command
 from cli.progress import counting
 from cli.terminal import note, plain, print_json, say
 
-app = typer.Typer(cls=SentenceGroup)
+app = typer.Typer()
 
 
 @stack_command(

@@ -10,11 +10,11 @@ from cli.dlq import render
 from cli.dlq.dead_letters import Listing
 from cli.dlq.states import states
 from cli.errors import OperationError
-from cli.options import MOST, SentenceGroup, Target, stack_command
+from cli.options import MOST, Target, stack_command
 from cli.progress import counting
 from cli.terminal import note, out, plain, plain_lines, print_json, say, stopped
 
-app = typer.Typer(cls=SentenceGroup)
+app = typer.Typer()
 
 
 @stack_command(app, "list", "cafe dlq list", "cafe dlq list --limit 1000 --stack prod --json")

@@ -142,7 +142,7 @@ def test_the_old_command_names_the_new_one(words: list[str], instead: str) -> No
 
 def test_the_old_command_names_the_new_one_in_json() -> None:
     result = CliRunner().invoke(main.app, ["chaos", "--json", "--repair"])
-    assert "make chaos ARGS='--repair --json'" in json.loads(result.stdout)["error"]
+    assert "make chaos ARGS='--json --repair'" in json.loads(result.stdout)["error"]
 
 
 def test_neither_the_command_nor_the_local_mode_imports_chaos() -> None:
