@@ -36,12 +36,12 @@ class Sender:
 
     @property
     def orders(self) -> int:
-        """Orders in a day."""
+        """Return the number of orders in a day."""
         return self.rate * SECONDS_A_DAY
 
     @property
     def stored(self) -> float:
-        """Bytes of an order in either store."""
+        """Return the bytes of an order in either store."""
         return self.body * LARGEST_GROWTH + OWN_FIELDS
 
     def dollars_a_day(self, prices: Prices) -> float:

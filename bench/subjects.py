@@ -74,7 +74,7 @@ class Child:
 
     @property
     def process_id(self) -> int:
-        """The number of the process."""
+        """Return the number of the process."""
         return self._process.pid
 
     def start(self, command: str, **parameters: Any) -> None:
@@ -129,17 +129,17 @@ class Subject:
 
     @property
     def worker(self) -> str:
-        """The module of the worker."""
+        """Return the module of the worker."""
         return "order_processor" if self.is_ours else "worker"
 
     @property
     def status(self) -> str:
-        """The module of the order status."""
+        """Return the module of the order status."""
         return "get_order_status" if self.is_ours else "status"
 
     @property
     def shared(self) -> SharedItems:
-        """The items that all processes share."""
+        """Return the items that all processes share."""
         return SharedItems(self.directory / "items")
 
     @contextmanager

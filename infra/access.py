@@ -102,7 +102,7 @@ class Access(pulumi.ComponentResource):
 
     @property
     def origin_secret_hash(self) -> pulumi.Output[str] | None:
-        """SHA-256 of the origin secret; grants no access."""
+        """Return the SHA-256 of the origin secret, which grants no access."""
         if self.origin_secret is None:
             return None
         digest = self.origin_secret.apply(lambda secret: hashlib.sha256(secret.encode()).hexdigest())
@@ -279,7 +279,7 @@ def invitation(origin: str) -> str:
         f"kitchen, {links[1]}</p>"
         "<p>Use your e-mail address and this password, then choose one of your own:</p>"
         "<p>{####}</p>"
-        f"<p>It is good for {INVITATION_DAYS} days. Your account: {{username}}</p>"
+        f"<p>It is valid for {INVITATION_DAYS} days. Your account: {{username}}</p>"
     )
 
 

@@ -97,7 +97,7 @@ class Alarms(pulumi.ComponentResource):
 
     @property
     def arns(self) -> list[pulumi.Output[str]]:
-        """ARNs of the alarms."""
+        """Return the ARNs of the alarms."""
         return [alarm.arn for alarm in self._alarms]
 
     def _queues(self, args: AlarmsArgs) -> None:
@@ -216,7 +216,7 @@ class Alarms(pulumi.ComponentResource):
             "DynamoDB differed from MySQL in two consecutive runs of ReconcileOrders.",
             metric=(NAMESPACE, "Drift", "Maximum", reconciler),
             datapoints=(2, 2),
-            # A minute without a run changes nothing.
+            # In a minute without a run, keep the state.
             missing="ignore",
         )
         self._alarm(

@@ -90,7 +90,7 @@ class Backup(pulumi.ComponentResource):
 
     @property
     def arns(self) -> list[pulumi.Output[str]]:
-        """ARNs of the bucket and of its files."""
+        """Return the ARNs of the bucket and of its files."""
         return [self.bucket.arn, pulumi.Output.concat(self.bucket.arn, "/*")]
 
 

@@ -93,7 +93,7 @@ class Bill:
 
     @property
     def total(self) -> Amounts:
-        """Sum of all amounts."""
+        """Return the sum of all amounts."""
         orders = self.use.orders_a_day * DAYS
         return _sum((self.idle, 1), (self.order, orders), (self.screen, self.use.screens))
 

@@ -152,7 +152,7 @@ class Database(pulumi.ComponentResource):
 
     @property
     def secret_arns(self) -> list[pulumi.Output[str]]:
-        """ARNs of the secrets of the application, the read-only and the master user."""
+        """Return the ARNs of the secrets of the application, the read-only and the master user."""
         return [self.secret.arn, self.status_secret.arn, self.master_secret_arn]
 
     def _login(

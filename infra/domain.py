@@ -49,7 +49,7 @@ class DomainArgs:
 
 
 class Domain(pulumi.ComponentResource):
-    """The certificate, validated by DNS, and the records that lead to the distribution (`lead_to`)."""
+    """The certificate, validated by DNS, and the records that point to the distribution (`point_to`)."""
 
     name: str
     viewer_certificate: aws.cloudfront.DistributionViewerCertificateArgsDict
@@ -68,7 +68,7 @@ class Domain(pulumi.ComponentResource):
         }
         self.register_outputs({})
 
-    def lead_to(self, distribution: aws.cloudfront.Distribution) -> pulumi.Output[str]:
+    def point_to(self, distribution: aws.cloudfront.Distribution) -> pulumi.Output[str]:
         """Create the records, or export them; return the origin, which depends on them."""
         if not self._zone:
             self.records = distribution.domain_name.apply(lambda target: records(self.name, target))

@@ -78,7 +78,7 @@ class Tables(pulumi.ComponentResource):
 
     @property
     def arns(self) -> list[pulumi.Output[str]]:
-        """ARNs of the tables that functions in the VPC use; only PlaceOrder, outside it, uses the other."""
+        """Return the ARNs of the tables that functions in the VPC use; only PlaceOrder uses the other one."""
         return [self.orders.arn, self.menu.arn, self.metrics.arn, self.erased.arn]
 
     def _table(

@@ -43,7 +43,7 @@ class SharedResources:
 
     @property
     def read_login(self) -> iam.Statement:
-        """Allow reading the application user's secret."""
+        """Return the permission to read the application user's secret."""
         return iam.read_secret(self.database.secret.arn)
 
     @property
@@ -59,7 +59,7 @@ class SharedResources:
 
     @property
     def sqs_variables(self) -> dict[str, pulumi.Input[str]]:
-        """Select SQS's dual-stack endpoint for IPv6; its default endpoint has no IPv6 address."""
+        """Return the variable that selects SQS's dual-stack endpoint: the default one has no IPv6 address."""
         return {} if self.network.private_endpoints else {"SQS_DUALSTACK": "true"}
 
     @property
@@ -75,7 +75,7 @@ class SharedResources:
 
     @property
     def origin_variables(self) -> dict[str, pulumi.Input[str]]:
-        """With `cidrs`: accept only requests through CloudFront, which checks the network."""
+        """Return the variable by which functions refuse requests that bypass CloudFront, with `cidrs`."""
         secret = self.access.origin_secret_hash
         return {"ORIGIN_SECRET_SHA256": secret} if secret else {}
 
@@ -118,7 +118,7 @@ class SharedResources:
 
 
 def place_order(shared: SharedResources, api: Api, page: Page) -> Function:
-    """`POST /orders`: validate the order and publish it; outside the VPC, which has no endpoint for SNS."""
+    """Create `POST /orders`, which publishes orders; outside the VPC, which has no endpoint for SNS."""
     keys = shared.tables.idempotency
     api_key = api.orders_key_hash
     return shared.function(
@@ -174,7 +174,7 @@ def order_processor(shared: SharedResources, schema: Schema) -> Function:
 
 
 def get_order_status(shared: SharedResources, schema: Schema) -> Function:
-    """`GET /order-status`: read what the page shows."""
+    """Create `GET /order-status`, which reads what the page shows."""
     messaging, secret = shared.messaging, shared.database.status_secret.arn
     return shared.function(
         "GetOrderStatusLambda",
@@ -205,7 +205,7 @@ def get_order_status(shared: SharedResources, schema: Schema) -> Function:
 
 
 def get_menu(shared: SharedResources) -> Function:
-    """`GET /menu`: return the items on sale with their prices."""
+    """Create `GET /menu`, which returns the items that have a price."""
     menu = shared.tables.menu
     return shared.function(
         "GetMenu",
@@ -218,7 +218,7 @@ def get_menu(shared: SharedResources) -> Function:
 
 
 def staff_orders(shared: SharedResources, schema: Schema) -> Function:
-    """`GET /kitchen`, `GET` and `PATCH /orders/{id}`: return orders to staff, and change their states."""
+    """Create `GET /kitchen`, and `GET` and `PATCH /orders/{id}`, by which staff read and move orders."""
     return shared.function(
         "StaffOrders",
         "staff_orders",
@@ -235,7 +235,7 @@ def staff_orders(shared: SharedResources, schema: Schema) -> Function:
 
 
 def public_orders(shared: SharedResources, schema: Schema) -> Function:
-    """`GET /ready` and `GET /track`: return the pickup numbers, and a customer's own order."""
+    """Create `GET /ready` and `GET /track`, which return pickup numbers and a customer's own order."""
     secret, tracking = shared.database.status_secret.arn, shared.tracking
     return shared.function(
         "PublicOrders",
@@ -252,9 +252,9 @@ def public_orders(shared: SharedResources, schema: Schema) -> Function:
 
 
 def reconcile_orders(shared: SharedResources, schema: Schema) -> Function:
-    """Compare MySQL with DynamoDB, repair DynamoDB, and record the orders in `OrderDLQ`.
+    """Create the reconciler, which repairs DynamoDB by MySQL, and records the orders in `OrderDLQ`.
 
-    Scheduled every minute; operators invoke it with other commands (`functions/README.md`).
+    A schedule runs it every minute; operators invoke it with other commands (`functions/README.md`).
     """
     tables, dead_letters = shared.tables, shared.messaging.dead_letters
     return shared.function(
@@ -285,7 +285,7 @@ def reconcile_orders(shared: SharedResources, schema: Schema) -> Function:
 
 
 def backup_orders(shared: SharedResources, schema: Schema) -> Function:
-    """Copy each day's orders to a bucket, as the read-only user; scheduled every six hours."""
+    """Create the backup: every six hours, it copies orders to a bucket, as the database's read-only user."""
     secret, bucket = shared.database.status_secret.arn, shared.backup.bucket
     return shared.function(
         "BackupOrders",
@@ -302,7 +302,7 @@ def backup_orders(shared: SharedResources, schema: Schema) -> Function:
 
 
 def erase_orders(shared: SharedResources, schema: Schema) -> Function:
-    """Erase names and further attributes of old orders, every six hours, and of those that operators name."""
+    """Create the function that erases names: of old orders every six hours, and of others on request."""
     tables = shared.tables
     return shared.function(
         "EraseOrders",
@@ -326,9 +326,9 @@ def erase_orders(shared: SharedResources, schema: Schema) -> Function:
 
 
 def migrate_database(shared: SharedResources) -> Function:
-    """Migrate the schema, and create the first items of the tables.
+    """Create the function that migrates the schema, and writes the first items of the tables.
 
-    The only function that logs in as the master user, since it creates the users of the others.
+    It alone logs in as the master user, since it creates the users of the others.
     """
     database, tables = shared.database, shared.tables
     return shared.function(

@@ -141,7 +141,7 @@ def assumed_by(service: str) -> str:
 def grant(
     principal: Statement, actions: Sequence[str], resource: pulumi.Input[str], **conditions: Any
 ) -> Statement:
-    """In a resource policy: allow a principal to perform actions on the resource.
+    """Allow a principal to perform actions on a resource, in that resource's policy.
 
     Parameters
     ----------
@@ -155,12 +155,12 @@ def grant(
 
 
 def reach(service: str, resources: Sequence[pulumi.Input[str]]) -> Statement:
-    """In a VPC endpoint's policy: admit requests for these ARNs of a service such as `sqs`."""
+    """Admit requests for these ARNs of a service such as `sqs`, in a VPC endpoint's policy."""
     return {"Effect": "Allow", "Principal": "*", "Action": f"{service}:*", "Resource": list(resources)}
 
 
 def require_tls(service: str, *resources: pulumi.Input[str]) -> Statement:
-    """In a resource policy: deny requests over plain HTTP."""
+    """Deny requests over plain HTTP, in a resource's policy."""
     return {
         "Effect": "Deny",
         "Principal": "*",

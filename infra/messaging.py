@@ -103,7 +103,7 @@ class Messaging(pulumi.ComponentResource):
 
     @property
     def queue_arns(self) -> list[pulumi.Output[str]]:
-        """ARNs of the queues that functions in the VPC use."""
+        """Return the ARNs of the queues that functions in the VPC use."""
         return [self.queue.arn, self.dead_letters.arn]
 
     def _queue(self, name: str, **settings: pulumi.Input[object]) -> aws.sqs.Queue:

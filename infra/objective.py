@@ -31,7 +31,7 @@ Metric = tuple[str, str, str, Mapping[str, pulumi.Input[str]]]
 
 
 def metrics(worker: pulumi.Input[str], undelivered: pulumi.Input[str]) -> dict[str, Metric]:
-    """Return the metrics in the expressions, which count each order once, at an event.
+    """Return the metrics in the expressions; they count events, so that each order counts once.
 
     Parameters
     ----------

@@ -103,7 +103,7 @@ class Page(pulumi.ComponentResource):
         self.domain = Domain("domain", args.domain, opts=self._child) if args.domain else None
         distribution = self._distribution(bucket, args)
         cloudfront = pulumi.Output.concat("https://", distribution.domain_name)
-        self.origin = self.domain.lead_to(distribution) if self.domain else cloudfront
+        self.origin = self.domain.point_to(distribution) if self.domain else cloudfront
         self.url = pulumi.Output.concat(self.origin, f"/{web_files.INDEX}")
         self.cloudfront_url = pulumi.Output.concat(cloudfront, f"/{web_files.INDEX}")
         self._upload(bucket, args, [self.origin, cloudfront] if self.domain else [cloudfront])

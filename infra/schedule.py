@@ -1,4 +1,4 @@
-"""Schedules of the reconciler, its audit, the backup of the orders, and erasing old ones."""
+"""Schedules of the reconciler and its audit, of the backup, and of erasing old orders."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RECONCILE_RUNS = {
     "ReconcileOrders": Run(rate="rate(1 minute)"),
     "AuditOrders": Run(rate="rate(1 hour)", event={"command": "full", "source": "aws.events"}),
 }
-# Each run also writes the days that a failed one missed, so that a failure makes no copy a day late.
+# Each run also writes the days that a failed run missed, so that a failure delays a copy by six hours only.
 BACKUP_RUNS = {"BackupOrders": Run(rate="rate(6 hours)")}
 # A run does what fits into its time; the first one after a setting changed may have years of orders.
 ERASE_RUNS = {"EraseOrders": Run(rate="rate(6 hours)", event={"action": "retention"})}
@@ -42,7 +42,7 @@ class ScheduleArgs:
 
 
 def start(functions: Functions) -> None:
-    """Schedule the reconciler, the backup, and erasing."""
+    """Schedule the reconciler, the backup, and the erasing of old orders."""
     Schedule("ReconcileOrders", ScheduleArgs(function=functions.reconcile_orders, runs=RECONCILE_RUNS))
     Schedule("BackupOrders", ScheduleArgs(function=functions.backup_orders, runs=BACKUP_RUNS))
     Schedule("EraseOrders", ScheduleArgs(function=functions.erase_orders, runs=ERASE_RUNS))

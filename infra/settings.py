@@ -119,7 +119,7 @@ class Settings:
 
     @property
     def keeps_backups(self) -> bool:
-        """True if backups remain after the stack or the database is deleted.
+        """Return whether backups remain after the stack or the database is deleted.
 
         `deletion_protection` alone is not enough, because it is off during a destroy.
         """

@@ -54,7 +54,7 @@ class Deviations:
 
     @property
     def sentences(self) -> list[str]:
-        """The recorded sentences, without duplicates."""
+        """Return the recorded sentences, without duplicates."""
         with self._lock:
             return list(self._noted)
 

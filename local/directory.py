@@ -39,7 +39,7 @@ class RunDirectory:
 
     @property
     def descriptor(self) -> int:
-        """The locked file; a child process that inherits it keeps the lock."""
+        """Return the locked file; a child process that inherits it keeps the lock."""
         if self._descriptor is None:
             raise RuntimeError("the run directory is not held")
         return self._descriptor

@@ -27,7 +27,7 @@ class Display:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the start."""
+        """Return the seconds since the start."""
         return time.monotonic() - self._began
 
     def step(self, text: str) -> None:

@@ -36,11 +36,11 @@ class DatabaseServer(Protocol):
 
     @property
     def name(self) -> str:
-        """The product's name, for messages."""
+        """Return the product's name, for messages."""
 
     @property
     def command(self) -> list[str]:
-        """The program and its options, first the one that ignores this machine's option files."""
+        """Return the program and its options, first the one that ignores this machine's option files."""
 
     def bootstrap(self, command: Sequence[str], directory: Path, administrator: Administrator) -> list[str]:
         """Write the files for a new data directory, and return the shell commands that initialize it.

@@ -116,7 +116,7 @@ class Request:
 
     @property
     def host(self) -> str:
-        """The host and port in lower case, without the port 80, which browsers omit."""
+        """Return host and port in lower case, without the port 80, which browsers omit."""
         return self.headers.get("host", "").lower().removesuffix(":80")
 
     @functools.cached_property

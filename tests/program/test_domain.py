@@ -227,7 +227,7 @@ def test_a_validation_that_never_succeeds_ends_after_half_an_hour(in_route_53: P
     assert in_route_53.one(TYPES[1]).create_timeout == "30m"
 
 
-def test_alias_records_for_ipv4_and_ipv6_lead_to_cloudfront(in_route_53: Program) -> None:
+def test_alias_records_for_ipv4_and_ipv6_point_to_cloudfront(in_route_53: Program) -> None:
     for kind in ("A", "AAAA"):
         record = in_route_53.one("route53/record:Record", f"domain-{kind}")
         (alias,) = record.inputs.pop("aliases")
