@@ -16,6 +16,7 @@ from rich.console import Console
 
 from cli.errors import OperationError, SetUpError
 from orders import exact_json
+from orders.times import iso
 
 FILE_WIDTH = 160  # columns of a table in a file or a pipe, so that nothing is cut off
 MAX_REPLY = 100  # characters; standard input may be anything
@@ -73,8 +74,8 @@ def note(sentence: str, *, style: str | None = None) -> None:
 
 
 def print_json(document: object) -> None:
-    """Print the JSON document of a command, in ASCII, which every terminal can show."""
-    typer.echo(json.dumps(document, indent=2))
+    """Print the JSON document of a command, in ASCII, which every terminal can show, with times in UTC."""
+    typer.echo(json.dumps(document, indent=2, default=iso))
 
 
 def print_exact_json(document: object) -> None:

@@ -15,7 +15,6 @@ from cli.progress import waiting
 from cli.restore.backups import Backups, sentences
 from cli.tables import Column, Kind, Table
 from cli.terminal import note, out, print_json, say
-from orders.times import iso
 
 DAYS = 14  # that are listed
 KILOBYTE = 1000
@@ -40,16 +39,16 @@ def list_command(
     document: dict[str, Any] = {
         "stack": target.name,
         "bucket": bucket,
-        "last_copy_at": iso(last),
+        "last_copy_at": last,
         "days": count,
-        "copies": [asdict(each) | {"written_at": iso(each.written_at)} for each in files],
+        "copies": [asdict(each) for each in files],
     }
     if not target.as_json:
         _say_copies(bucket, last, count, files)
     if target.stack.endpoint is None:
         database = Backups(target.clients.rds, target.output("database_identifier"))
         automated, snapshots = database.automated(), database.manual()
-        document["snapshots"] = [each.document() for each in snapshots]
+        document["snapshots"] = [asdict(each) for each in snapshots]
         document["automated_backups"] = [each.document() for each in automated]
         if not target.as_json:
             for sentence in sentences(automated, snapshots):
@@ -81,7 +80,7 @@ def now_command(
         )
     total = orders(sum(copied.rows.values()))
     target.print_result(
-        {"stack": target.name, "as_of": iso(copied.as_of), "rows": copied.rows},
+        {"stack": target.name, "as_of": copied.as_of, "rows": copied.rows},
         f"{counted(len(copied.rows), 'file')} written, with {total}; all days have a copy.",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -62,65 +63,60 @@ def restore_command(
     as_of = parse_time(to, "--to").replace(microsecond=0) if to else None
     if target.name == stack.LOCAL:
         raise SetUpError("The local stack has no backups and keeps nothing: name a stack on AWS by --stack.")
-    session = _Session(target, yes=yes)
-    session.check_account()
-    record = session.records.load()
+    _check_account(target)
+    deploys = Deploys(target.stack, yes=yes, quiet=target.as_json)
+    records = Records(target.clients.dynamodb, target.stack)
+    record = records.load()
     if cancel:
-        _cancel(session, record)
+        _cancel(target, deploys, record)
     elif record is None and as_of is None and not snapshot:
-        _list(session)
+        _list(target)
     elif record is None:
-        _run(session, _begin(session, as_of, snapshot))
+        record = _checked(target, deploys, as_of, snapshot)
+        records.begin(record)
+        _run(target, deploys, record)
     elif (as_of is not None and as_of != record.to) or (snapshot and snapshot != record.snapshot):
         name = target.name
         raise OperationError(f"Another restore, {record.what}, is under way. {how_to_continue(name, record)}")
     else:
         note(f"Continuing the restore {record.what}.")
-        _run(session, record)
+        _run(target, deploys, record)
 
 
-class _Session:
-    """A stack whose database is restored, with its deploys and the record of the restore."""
-
-    def __init__(self, target: Target, *, yes: bool) -> None:
-        self.target, self.yes = target, yes
-        self.deploys = Deploys(target.stack, yes=yes, quiet=target.as_json)
-        self.records = Records(target.clients.dynamodb, target.stack)
-
-    def check_account(self) -> None:
-        """Raise SetUpError if the credentials are of another account than the stack's."""
-        with aws.translated_errors():
-            account = self.target.clients.account()
-        if account != self.target.stack.account:
-            raise SetUpError(
-                f"The credentials are of account {account}, and stack {self.target.name} is in account "
-                f"{self.target.stack.account}: set AWS_PROFILE."
-            )
-
-    def backups(self, source: str | None = None) -> Backups:
-        """Return the backups of a database, by default of the running one."""
-        return Backups(self.target.clients.rds, source or self.deploys.stack.output("database_identifier"))
-
-    def restore(self, record: Record) -> Restore:
-        """Return the steps."""
-        target, clients = self.target, self.target.clients
-        reconciler = Reconciler.of(target.stack, clients)
-        return Restore(
-            functions=clients.functions,
-            deploys=self.deploys,
-            backups=self.backups(record.source),
-            records=self.records,
-            schedule=Schedule(clients.events, target.stack),
-            lost=Lost(
-                dynamodb=clients.dynamodb,
-                table=target.output("orders_table"),
-                reconciler=reconciler,
-                send=partial(queues.send, clients.sqs, target.output("queue_url")),
-            ),
-            reconciler=reconciler,
-            record=record,
-            say=target.say,
+def _check_account(target: Target) -> None:
+    """Raise SetUpError if the credentials are of another account than the stack's."""
+    with aws.translated_errors():
+        account = target.clients.account()
+    if account != target.stack.account:
+        raise SetUpError(
+            f"The credentials are of account {account}, and stack {target.name} is in account "
+            f"{target.stack.account}: set AWS_PROFILE."
         )
+
+
+def _backups(target: Target) -> Backups:
+    return Backups(target.clients.rds, target.output("database_identifier"))
+
+
+def _steps(target: Target, deploys: Deploys, record: Record) -> Restore:
+    clients = target.clients
+    reconciler = Reconciler.of(target.stack, clients)
+    return Restore(
+        functions=clients.functions,
+        deploys=deploys,
+        backups=Backups(clients.rds, record.source),
+        records=Records(clients.dynamodb, target.stack),
+        schedule=Schedule(clients.events, target.stack),
+        lost=Lost(
+            dynamodb=clients.dynamodb,
+            table=target.output("orders_table"),
+            reconciler=reconciler,
+            send=partial(queues.send, clients.sqs, target.output("queue_url")),
+        ),
+        reconciler=reconciler,
+        record=record,
+        say=target.say,
+    )
 
 
 def how_to_continue(stack_name: str, record: Record) -> str:
@@ -134,18 +130,18 @@ def how_to_continue(stack_name: str, record: Record) -> str:
     return f"{paused}Continue with `cafe restore --stack {stack_name}`."
 
 
-def _run(session: _Session, record: Record) -> None:
-    name = session.target.name
+def _run(target: Target, deploys: Deploys, record: Record) -> None:
+    name = target.name
     try:
         with aws.translated_errors():
-            problem = session.restore(record).run()
+            problem = _steps(target, deploys, record).run()
     except KeyboardInterrupt:
         raise CafeError(f"Stopped.\n{how_to_continue(name, record)}", exit_code=130) from None
     except CafeError as error:
         raise CafeError(f"{error}\n{how_to_continue(name, record)}", exit_code=error.exit_code) from error
     lost = record.lost or []
     seconds = (datetime.now(UTC) - record.started_at).total_seconds()
-    session.target.print_result(
+    target.print_result(
         {
             "stack": name,
             "snapshot": record.snapshot,
@@ -180,10 +176,9 @@ def _note_problems(name: str, lost: Sequence[str], problem: str | None) -> None:
         )
 
 
-def _begin(session: _Session, as_of: datetime | None, snapshot: str | None) -> Record:
-    """Check the restore, ask for confirmation, and store its record."""
-    deploys, backups = session.deploys, session.backups()
-    name = session.target.name
+def _checked(target: Target, deploys: Deploys, as_of: datetime | None, snapshot: str | None) -> Record:
+    """Check a new restore, and ask for confirmation; return its record."""
+    name, backups = target.name, _backups(target)
     if as_of is not None:
         snapshot = backups.name_of(as_of)
         if backups.snapshot(snapshot) is None:
@@ -201,7 +196,7 @@ def _begin(session: _Session, as_of: datetime | None, snapshot: str | None) -> R
     record = Record(
         snapshot=str(snapshot),
         to=as_of,
-        source=session.target.output("database_identifier"),
+        source=target.output("database_identifier"),
         protected=bool(before[PROTECTION]),
         started_at=datetime.now(UTC),
     )
@@ -211,33 +206,27 @@ def _begin(session: _Session, as_of: datetime | None, snapshot: str | None) -> R
     confirm(
         f"Restore the database of stack {name} {record.what}? First {beside}the worker is paused, and "
         f"orders wait. Then {number}, each of which Pulumi shows before, for about an hour.",
-        yes=session.yes,
+        yes=deploys.yes,
     )
-    session.records.begin(record)
     return record
 
 
-def _cancel(session: _Session, record: Record | None) -> None:
-    name = session.target.name
+def _cancel(target: Target, deploys: Deploys, record: Record | None) -> None:
     if record is None:
-        raise OperationError(f"No restore of stack {name} is under way.")
-    session.restore(record).cancel()
-    session.target.print_result(
-        {"stack": name, "cancelled": True},
+        raise OperationError(f"No restore of stack {target.name} is under way.")
+    _steps(target, deploys, record).cancel()
+    target.print_result(
+        {"stack": target.name, "cancelled": True},
         "Cancelled; the worker takes orders, and the database is unchanged.",
     )
 
 
-def _list(session: _Session) -> None:
-    automated, manual = session.backups().automated(), session.backups().manual()
-    if session.target.as_json:
-        print_json(
-            {
-                "stack": session.target.name,
-                "automated": [each.document() for each in automated],
-                "snapshots": [each.document() for each in manual],
-            }
-        )
+def _list(target: Target) -> None:
+    automated, manual = _backups(target).automated(), _backups(target).manual()
+    if target.as_json:
+        periods = [each.document() for each in automated]
+        snapshots = [asdict(each) for each in manual]
+        print_json({"stack": target.name, "automated": periods, "snapshots": snapshots})
         return
     for sentence in sentences(automated, manual):
         say(sentence)

@@ -127,6 +127,11 @@ class Eraser(Function):
         erased.interrupted = stop.is_set()
         return erased
 
+    def apply(self) -> int:
+        """Erase every order whose id is kept; return how many had a name."""
+        slices = self._slices([{"action": "apply"}], ErasedSlice, threading.Event())
+        return sum(page.erased for page in slices)
+
     def _slices(self, events: Iterable[dict[str, Any]], kind: type[T], stop: threading.Event) -> Iterator[T]:
         for event in events:
             cursor: dict[str, Any] = {}

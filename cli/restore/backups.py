@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 from cli import aws, times
 from cli.errors import OperationError
 from cli.terminal import plain
-from orders.times import iso
 
 POLL = 15.0  # seconds
 # Statuses of an instance or a snapshot that will not become available.
@@ -36,11 +35,7 @@ class Automated:
 
     def document(self) -> dict[str, Any]:
         """Return the period, for programs."""
-        return {
-            "database": self.identifier,
-            "from": iso(self.earliest),
-            "to": iso(self.latest),
-        }
+        return {"database": self.identifier, "from": self.earliest, "to": self.latest}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,18 +47,13 @@ class Snapshot:
     taken_at: datetime | None
     gigabytes: int
 
-    def document(self) -> dict[str, Any]:
-        """Return the snapshot, for programs."""
-        return asdict(self) | {"taken_at": iso(self.taken_at)}
-
 
 class Backups:
     """Backups of a database, and of its predecessors, whose identifiers differ in their last part."""
 
-    def __init__(self, rds: Any, identifier: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, rds: Any, identifier: str) -> None:
         self._rds = rds
         self._identifier = identifier
-        self._sleep = sleep
         match = INSTANCE.fullmatch(identifier)
         self._family = match[1] if match else identifier
         self._ours = re.compile(rf"{re.escape(self._family)}-([0-9a-f]{{7}}|to-\d{{8}}t\d{{6}})")
@@ -149,7 +139,7 @@ class Backups:
             else:
                 _refuse_failure(f"Instance {name}", status)
                 update(f"Instance {name}: {status}")
-            self._sleep(POLL)
+            time.sleep(POLL)
         self.delete_beside(name)
 
     def delete_beside(self, name: str) -> None:

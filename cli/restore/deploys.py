@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from cli import account_checks, preflight, stack
@@ -26,15 +27,13 @@ def changes(snapshot: Snapshot, settings: Mapping[str, str]) -> dict[str, str]:
     return changed
 
 
+@dataclass
 class Deploys:
-    """A deployed stack, and its next deploys.
+    """A deployed stack, and its next deploys."""
 
-    With `yes`, Pulumi does not ask; with `quiet`, its output goes to standard error.
-    """
-
-    def __init__(self, target: Stack, *, yes: bool, quiet: bool) -> None:
-        self.stack = target
-        self._yes, self._quiet = yes, quiet
+    stack: Stack
+    yes: bool  # Pulumi does not ask
+    quiet: bool  # its output goes to standard error
 
     @property
     def deployed(self) -> dict[str, Any]:
@@ -65,11 +64,11 @@ class Deploys:
     def deploy(self, changed: Mapping[str, str]) -> None:
         """Deploy changed settings, which stay in the stack's file; Pulumi shows the changes, and asks."""
         options = [word for key, value in changed.items() for word in ("--config", f"{key}={value}")]
-        command = ["scripts/pulumi", "up", self.stack.name, *options, *(["--yes"] if self._yes else [])]
+        command = ["scripts/pulumi", "up", self.stack.name, *options, *(["--yes"] if self.yes else [])]
         # Pulumi gets the same Ctrl-C, completes the current step, and reports it.
         with stopping() as stop:
             status = subprocess.Popen(
-                command, cwd=REPOSITORY, stdout=STANDARD_ERROR if self._quiet else None
+                command, cwd=REPOSITORY, stdout=STANDARD_ERROR if self.quiet else None
             ).wait()
         if stop.is_set():
             raise CafeError("The deploy was stopped.", exit_code=130)

@@ -39,7 +39,6 @@ class Lost:
     reconciler: Reconciler
     send: Send
     sleep: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.monotonic
 
     def send_again(self, stop: threading.Event, advance: Callable[[int], object]) -> Sent:
         """Send the orders again that the database lacks or has in an older state, until Ctrl-C."""
@@ -56,11 +55,11 @@ class Lost:
             for order_id, version in (sent.missing | sent.older).items()
             if order_id not in sent.failures
         }
-        last_arrival = self.clock()
+        last_arrival = time.monotonic()
         while left := self._left(waiting):
             if len(left) < len(waiting):
-                last_arrival = self.clock()
-            elif self.clock() - last_arrival > ARRIVAL_TIMEOUT:
+                last_arrival = time.monotonic()
+            elif time.monotonic() - last_arrival > ARRIVAL_TIMEOUT:
                 break
             waiting = left
             update(f"The worker records them: {len(waiting):,} to go")
@@ -71,23 +70,28 @@ class Lost:
         self, sent: Sent, stop: threading.Event, advance: Callable[[int], object]
     ) -> Iterator[list[dict[str, Any]]]:
         for page in replay.all_items(self.dynamodb, self.table, ConsistentRead=True):
+            if stop.is_set():
+                return
             items = {str(item["orderId"]): item for item in page}
-            versions = {order_id: _version(item) for order_id, item in items.items()}
-            for some in groups(versions, AT_ONCE):
-                if stop.is_set():
-                    return
-                behind = self.reconciler.behind({order_id: versions[order_id] for order_id in some})
-                sent.missing |= {order_id: versions[order_id] for order_id in behind.missing}
-                sent.older |= {order_id: versions[order_id] for order_id in behind.older}
-                yield [items[order_id] for order_id in (*behind.missing, *behind.older)]
-                advance(len(some))
+            missing, older = self._behind({order_id: _version(item) for order_id, item in items.items()})
+            sent.missing |= missing
+            sent.older |= older
+            yield [items[order_id] for order_id in missing | older]
+            advance(len(page))
 
     def _left(self, versions: dict[str, int]) -> dict[str, int]:
-        left: dict[str, int] = {}
+        missing, older = self._behind(versions)
+        return missing | older
+
+    def _behind(self, versions: dict[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+        """Return which of these states of orders the database lacks, and of which it has an older one."""
+        missing: dict[str, int] = {}
+        older: dict[str, int] = {}
         for some in groups(versions, AT_ONCE):
             behind = self.reconciler.behind({order_id: versions[order_id] for order_id in some})
-            left |= {order_id: versions[order_id] for order_id in (*behind.missing, *behind.older)}
-        return left
+            missing |= {order_id: versions[order_id] for order_id in behind.missing}
+            older |= {order_id: versions[order_id] for order_id in behind.older}
+        return missing, older
 
 
 def _version(item: dict[str, Any]) -> int:

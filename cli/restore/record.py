@@ -6,11 +6,10 @@ progress follows from the states in AWS; the record has the rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel
 
 from cli import aws, times
 from cli.errors import OperationError
@@ -23,8 +22,7 @@ KEY = "RESTORE"  # not a counter, like `RDS_ORDERS`
 DOCUMENT = "document"
 
 
-@dataclass(kw_only=True)
-class Record:
+class Record(BaseModel):
     """A restore."""
 
     snapshot: str  # from which the database is made
@@ -56,9 +54,6 @@ class Record:
         return ((self.resumed_at or datetime.now(UTC)) - self.paused_at).total_seconds()
 
 
-CODEC = TypeAdapter(Record)
-
-
 class Records:
     """The record of a stack, of which there is one at a time."""
 
@@ -72,7 +67,7 @@ class Records:
             item = self._dynamodb.get_item(
                 TableName=self._table, Key={"metric": {"S": KEY}}, ConsistentRead=True
             ).get("Item")
-        return CODEC.validate_json(item[DOCUMENT]["S"]) if item else None
+        return Record.model_validate_json(item[DOCUMENT]["S"]) if item else None
 
     def begin(self, record: Record) -> None:
         """Store a new record; raise OperationError if another restore has begun since `load` found none."""
@@ -93,5 +88,5 @@ class Records:
             self._dynamodb.delete_item(TableName=self._table, Key={"metric": {"S": KEY}})
 
     def _put(self, record: Record, **condition: Any) -> None:
-        item = {"metric": {"S": KEY}, DOCUMENT: {"S": CODEC.dump_json(record).decode()}}
+        item = {"metric": {"S": KEY}, DOCUMENT: {"S": record.model_dump_json()}}
         self._dynamodb.put_item(TableName=self._table, Item=item, **condition)

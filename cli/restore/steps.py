@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 from cli import times, worker
 from cli.error_codes import explain
 from cli.errors import CafeError, OperationError
-from cli.functions import Function
+from cli.forget.eraser import Eraser
 from cli.plurals import counted, orders
 from cli.progress import counting, waiting
 from cli.reconciler import Reconciler
 from cli.restore.backups import Backups
 from cli.restore.deploys import PROTECTION, SNAPSHOT, STORAGE, Deploys, changes
-from cli.restore.erased import apply
 from cli.restore.lost import Lost
 from cli.restore.record import Record, Records
 from cli.schedule import Schedule
@@ -42,23 +41,22 @@ class Restore:
     reconciler: Reconciler
     record: Record
     say: Callable[[str], None]
-    sleep: Callable[[float], None] = time.sleep
 
     def run(self) -> str | None:
         """Take every step that is not done yet; return why the audit failed, None if it succeeded."""
-        for step in (
-            self._make_snapshot,
-            self._check,
-            self._unprotect,
-            self._pause,
-            self._replace_database,
-            self._erase,
-            self._resume_worker,
-            self._restore_orders,
-            self._resume_schedule,
-            self._protect,
-        ):
-            step()
+        if not self._is_replaced():
+            self._make_snapshot()
+            self.deploys.refuse(self._changes())
+            self._unprotect()
+            self._pause()
+            self._replace_database()
+        if self.record.resumed_at is None:
+            self._erase()
+            self._resume_worker()
+        if self.record.lost is None:
+            self._restore_orders()
+        self.schedule.resume()
+        self._protect()
         problem = self._audit()
         self.records.delete()
         return problem
@@ -81,24 +79,20 @@ class Restore:
         self.records.delete()
 
     def _make_snapshot(self) -> None:
-        if self.record.to is None or self._is_replaced():
+        if self.record.to is None:
             return
         instance_class = self.deploys.settings()["databaseInstanceClass"]
         with waiting(f"Restoring a database beside the running one, {self.record.what}") as update:
             self.backups.make_snapshot(self.record.to, instance_class, update)
         self.say(f"Snapshot {self.record.snapshot} is available.")
 
-    def _check(self) -> None:
-        if not self._is_replaced():
-            self.deploys.refuse(self._changes())
-
     def _unprotect(self) -> None:
-        if self.deploys.deployed[PROTECTION] and not self._is_replaced():
+        if self.deploys.deployed[PROTECTION]:
             self.say("A deploy turns deletion protection off: nothing else changes.")
             self.deploys.deploy({PROTECTION: "false"})
 
     def _pause(self) -> None:
-        if self.record.resumed_at or self._is_replaced():
+        if self.record.resumed_at:
             return
         self.schedule.pause()
         self.record.paused_at = self.record.paused_at or datetime.now(UTC)
@@ -107,8 +101,6 @@ class Restore:
         self.say("The worker and the schedule of ReconcileOrders are paused; orders wait in the queue.")
 
     def _replace_database(self) -> None:
-        if self._is_replaced():
-            return
         self.say(f"A deploy replaces the database, {self.record.what}: it takes about half an hour.")
         self.deploys.deploy(self._changes())
         if not self._is_replaced():
@@ -116,24 +108,17 @@ class Restore:
 
     def _erase(self) -> None:
         """Erase what was erased since the backup, before the worker or a person reads it."""
-        if self.record.resumed_at is None:
-            name = self.deploys.stack.output("erase_function")
-            erased = apply(Function(functions=self.functions, name=name))
-            self.say(f"{orders(erased)} erased again, whose names the backup had.")
+        eraser = Eraser(functions=self.functions, name=self.deploys.stack.output("erase_function"))
+        self.say(f"{orders(eraser.apply())} erased again, whose names the backup had.")
 
     def _resume_worker(self) -> None:
-        if self.record.resumed_at is None:
-            self._switch_worker(worker.ENABLED)
-            self.record.resumed_at = datetime.now(UTC)
-            self.records.save(self.record)
-            paused = times.duration(self.record.paused_seconds)
-            self.say(
-                f"The database is restored, and the worker takes orders again. It was paused for {paused}."
-            )
+        self._switch_worker(worker.ENABLED)
+        self.record.resumed_at = datetime.now(UTC)
+        self.records.save(self.record)
+        paused = times.duration(self.record.paused_seconds)
+        self.say(f"The database is restored, and the worker takes orders again. It was paused for {paused}.")
 
     def _restore_orders(self) -> None:
-        if self.record.lost is not None:
-            return
         self._wait_until_late()
         with stopping() as stop, counting("Looked up", None) as advance:
             sent = self.lost.send_again(stop, advance)
@@ -158,10 +143,7 @@ class Restore:
         since = self.record.paused_at
         with waiting("Waiting until the last orders are ten minutes old"):
             while since and (rest := LATE_AFTER - (datetime.now(UTC) - since)) > timedelta(0):
-                self.sleep(min(rest.total_seconds(), 1.0))
-
-    def _resume_schedule(self) -> None:
-        self.schedule.resume()
+                time.sleep(min(rest.total_seconds(), 1.0))
 
     def _audit(self) -> str | None:
         with waiting("Auditing every counter") as update:
