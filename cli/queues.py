@@ -6,7 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -213,6 +213,32 @@ def _in_batches(messages: Sequence[Outgoing], body: str, request: Callable[[Any]
         missing = Sent(problem="It is missing in the response")
         results += [found.get(entry["Id"], missing) for entry in entries]
     return results
+
+
+@dataclass(kw_only=True)
+class Delivered:
+    """Result of sending many messages; `failures` has the reasons by the messages' keys."""
+
+    sent: int = 0
+    failures: dict[Any, str] = field(default_factory=dict)
+    interrupted: bool = False
+
+
+def deliver(
+    messages: Iterable[tuple[object, Outgoing]], send: Send, pace: Pace, advance: Callable[[int], object]
+) -> Delivered:
+    """Send messages, each with a key, until there are no more or Ctrl-C is typed."""
+    delivered = Delivered()
+    for batch in paced(messages, pace):
+        results = send([message for _key, message in batch])
+        for (key, _message), result in zip(batch, results, strict=True):
+            if result.problem is None:
+                delivered.sent += 1
+            else:
+                delivered.failures[key] = result.problem
+        advance(len(batch))
+    delivered.interrupted = pace.stop.is_set()
+    return delivered
 
 
 def _reason(failure: Any) -> str:

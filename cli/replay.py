@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer
 
 from cli import aws, messages, queues, times
-from cli.queues import Outgoing, Send
+from cli.queues import Delivered, Outgoing, Send
 from cli.stopping import Pace
 from orders.exact_json import encode, exact
 from orders.message import SENT_AGAIN, Envelope
@@ -23,15 +22,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 ATTRIBUTES: dict[str, Any] = {SENT_AGAIN: {"DataType": "String", "StringValue": "true"}}
-
-
-@dataclass(kw_only=True)
-class Replayed:
-    """Result of a replay; `failures` has the reasons by order id."""
-
-    sent: int = 0
-    failures: dict[str, str] = field(default_factory=dict)
-    interrupted: bool = False
 
 
 class ItemDeserializer(TypeDeserializer):
@@ -109,21 +99,20 @@ def replay(
     stop: threading.Event,
     rate: float | None = None,
     advance: Callable[[int], object] = lambda _number: None,
-) -> Replayed:
-    """Send orders until there are no more or Ctrl-C is typed."""
-    replayed = Replayed()
-    for batch in queues.paced(chain.from_iterable(pages), Pace(rate, stop)):
-        outgoing: dict[str, Outgoing] = {}
-        for order in batch:
-            try:
-                outgoing[str(order["orderId"])] = Outgoing(body=body(order), attributes=ATTRIBUTES)
-            except UnsendableError as error:
-                replayed.failures[str(order["orderId"])] = str(error)
-        for order_id, result in zip(outgoing, send(list(outgoing.values())), strict=True):
-            if result.problem is None:
-                replayed.sent += 1
-            else:
-                replayed.failures[order_id] = result.problem
-        advance(len(batch))
-    replayed.interrupted = stop.is_set()
-    return replayed
+) -> Delivered:
+    """Send orders until there are no more or Ctrl-C is typed; `failures` are by the orders' ids."""
+    unsendable: dict[str, str] = {}
+    delivered = queues.deliver(_messages(pages, body, unsendable), send, Pace(rate, stop), advance)
+    delivered.failures |= unsendable
+    return delivered
+
+
+def _messages(
+    pages: Iterable[list[dict[str, Any]]], body: Callable[[dict[str, Any]], str], unsendable: dict[str, str]
+) -> Iterator[tuple[str, Outgoing]]:
+    for order in chain.from_iterable(pages):
+        order_id = str(order["orderId"])
+        try:
+            yield order_id, Outgoing(body=body(order), attributes=ATTRIBUTES)
+        except UnsendableError as error:
+            unsendable[order_id] = str(error)

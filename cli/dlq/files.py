@@ -5,24 +5,19 @@ from __future__ import annotations
 import base64
 import json
 import os
-import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from cli import queues, text_files, times
+from cli import text_files, times
 from cli.errors import SetUpError
 from cli.messages import Message
 from cli.queues import Outgoing
-from cli.stopping import Pace
 from orders.order import ORDER_ID
 from orders.times import MAX_AHEAD, iso
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
 
 
 class BadLineError(ValueError):
@@ -160,40 +155,3 @@ def _attributes(attributes: Any) -> dict[str, Any]:
         }
     except (AttributeError, KeyError, TypeError, ValueError):
         raise BadLineError("`attributes` must be as `cafe dlq export` writes them.") from None
-
-
-@dataclass(kw_only=True)
-class Imported:
-    """Result of an import; `failures` has the reasons by line."""
-
-    sent: int = 0
-    failures: dict[int, str] = field(default_factory=dict)
-    last_line: int = 0
-    interrupted: bool = False
-    seconds: float = 0.0
-
-
-def send(
-    sqs: SQSClient,
-    url: str,
-    messages: dict[int, Message],
-    *,
-    stop: threading.Event,
-    rate: float | None = None,
-    advance: Callable[[int], object] = lambda _number: None,
-) -> Imported:
-    """Send messages to a queue, in the order of their lines, each with its identity and time."""
-    imported = Imported()
-    started = time.monotonic()
-    for batch in queues.paced(sorted(messages), Pace(rate, stop)):
-        outgoing = [Outgoing.of(messages[line]) for line in batch]
-        for line, result in zip(batch, queues.send(sqs, url, outgoing), strict=True):
-            if result.message_id is None:
-                imported.failures[line] = result.problem or "Refused"
-            else:
-                imported.sent += 1
-        imported.last_line = batch[-1]
-        advance(len(batch))
-    imported.interrupted = stop.is_set()
-    imported.seconds = time.monotonic() - started
-    return imported

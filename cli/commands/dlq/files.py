@@ -1,7 +1,9 @@
 """`cafe dlq export` and `import`: dead letters in a file."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +16,8 @@ from cli.dlq.files import Contents
 from cli.errors import CafeError
 from cli.options import Target, Yes, stack_command
 from cli.progress import counting
-from cli.queues import LONG_HOLD
-from cli.stopping import stopping
+from cli.queues import LONG_HOLD, Outgoing
+from cli.stopping import Pace, stopping
 from cli.terminal import confirm, failed, note, plain, print_json, say, stopped
 
 MAX_LINES = 20  # that are printed of each kind
@@ -88,26 +90,24 @@ def import_command(
     count = len(contents.messages)
     if count:
         confirm(f"Send {plurals.orders(count)} to the worker of stack {target.name}?", yes=yes)
+    messages = ((line, Outgoing.of(message)) for line, message in contents.messages.items())
+    send = partial(queues.send, target.clients.sqs, target.output("queue_url"))
+    started = time.monotonic()
     with stopping() as stop, counting("Sent", count) as advance:
-        imported = files.send(
-            target.clients.sqs,
-            target.output("queue_url"),
-            contents.messages,
-            stop=stop,
-            rate=rate,
-            advance=advance,
-        )
+        imported = queues.deliver(messages, send, Pace(rate, stop), advance)
+    seconds = time.monotonic() - started
+    last_line = [0, *contents.messages][imported.sent + len(imported.failures)]
     if target.as_json:
-        document = asdict(imported) | {"seconds": round(imported.seconds, 3)}
+        document = asdict(imported) | {"last_line": last_line, "seconds": round(seconds, 3)}
         print_json(document | {"bad_lines": contents.bad, "ignored_times": contents.ignored_times})
     sent = f"{imported.sent:,} of {plurals.orders(count)}"
     if imported.interrupted:
         raise stopped(
-            f"Stopped after line {imported.last_line}: {sent} {plurals.were(count)} sent. "
+            f"Stopped after line {last_line}: {sent} {plurals.were(count)} sent. "
             "Import the file again for the rest; an order that is sent twice is counted once."
         )
     if not target.as_json:
-        say(f"{sent} sent, in {imported.seconds:.1f} s.")
+        say(f"{sent} sent, in {seconds:.1f} s.")
     _note_lines([f"Line {line} was not sent: {reason}" for line, reason in imported.failures.items()], "red")
     if imported.failures or contents.bad:
         raise typer.Exit(1)
