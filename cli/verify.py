@@ -22,7 +22,7 @@ from cli.errors import CafeError, OperationError
 from cli.kitchen import Kitchen, NotRecordedError
 from cli.plurals import messages
 from cli.stack import Stack
-from cli.traffic.audit import read_values
+from cli.traffic.audit import ZERO, read_counters
 from cli.traffic.client import Order, OrderClient
 from cli.worker_log import PROCESSED
 from orders.counters import TOTAL_ORDERS, item_name
@@ -56,7 +56,7 @@ class Verification:
         self._timeout = timeout
         # Unique, so that the order can be found in the table.
         name = f"verify-{secrets.token_hex(4)}"
-        self._order = Order(item=item, quantity=QUANTITY, customer_name=name, is_test=True)
+        self._order = Order(item=item, quantity=QUANTITY, customer_name=name, test_order=True)
         self._item = item_name(item)
         self._started = 0.0
         self._log_start = datetime.now(UTC)
@@ -191,7 +191,7 @@ class Verification:
             return aws.problem(error)
 
     def _read(self, counter: str) -> int:
-        return read_values(self._stack, self._clients, [counter]).get(counter, 0)
+        return read_counters(self._stack, self._clients, [counter]).get(counter, ZERO).value
 
     def _grew(self, counter: str, growth: int, before: int | str) -> str:
         self._accepted()

@@ -52,7 +52,7 @@ def order_command(
         client = OrderClient(connections, url, api_key=target.stack.orders_api_key)
         placed = place_many(client, order, count, stop, lambda: advance(1))
     if target.as_json:
-        print_json(_document(placed))
+        print_json({"requested": count} | _document(placed))
     elif count == 1 and placed.accepted:
         say(f"Order accepted: {plain(placed.order_ids[0])}")
     elif placed.accepted:
@@ -70,7 +70,6 @@ def order_command(
 
 def _document(placed: Placed) -> dict[str, object]:
     document: dict[str, object] = {
-        "requested": placed.requested,
         "accepted": placed.accepted,
         "order_ids": placed.order_ids,
         "seconds": round(placed.seconds, 3),

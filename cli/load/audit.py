@@ -13,7 +13,7 @@ from cli.load.plan import RUN, Plan
 from cli.plurals import orders, were
 from cli.reconciler import Reconciler
 from cli.stack import Stack
-from cli.traffic.audit import ZERO, Found, growth, growth_checks, read_counters, read_values
+from cli.traffic.audit import Found, growth, growth_checks, read_counters
 from cli.traffic.client import RefusedError
 from cli.traffic.entrances import Sent
 from cli.traffic.plan import Entrance, Kind, Sending
@@ -52,18 +52,18 @@ class Tally:
 
 
 class Audit:
-    """Compares the stack with the counters `before` the load; created before it."""
+    """Compares the stack with the counters before the load; created before it."""
 
-    def __init__(self, stack: Stack, clients: aws.Clients, plan: Plan, tally: Tally) -> None:
+    def __init__(self, stack: Stack, clients: aws.Clients, plan: Plan) -> None:
+        self.tally = Tally()
         self._stack = stack
         self._clients = clients
         self._plan = plan
-        self._tally = tally
         self._reconciler = Reconciler.of(stack, clients)
         with aws.translated_errors():
             self._started_at = datetime.now(UTC)
             self._was_quiet = not self.depth()
-            self.before = read_counters(stack, clients)
+            self._before = read_counters(stack, clients)
 
     def depth(self) -> int:
         """Count messages in the queue, waiting or in flight."""
@@ -72,10 +72,8 @@ class Audit:
     def recorded(self) -> int:
         """Return by how many orders the menu's counters grew, by this run and others."""
         quantities = {item_name(item): quantity for item, quantity in self._plan.items.items()}
-        values = read_values(self._stack, self._clients, quantities)
-        return sum(
-            (value - self.before.get(name, ZERO).value) // quantities[name] for name, value in values.items()
-        )
+        grown = growth(read_counters(self._stack, self._clients, quantities), self._before)
+        return sum(pieces // quantities[name] for name, pieces in grown.items())
 
     def items(self, order_ids: Iterable[str]) -> Iterator[tuple[str, str, int]]:
         """Read the id, item and quantity of the orders that are in `Orders`."""
@@ -85,7 +83,7 @@ class Audit:
 
     def checks(self) -> Iterator[Check]:
         """Yield the checks, once everything is recorded."""
-        tally, plan = self._tally, self._plan
+        tally, plan = self.tally, self._plan
         accepted = f"{len(tally.accepted):,} of {orders(plan.orders)} {were(plan.orders)} accepted"
         yield Check(
             name="taken",
@@ -104,12 +102,12 @@ class Audit:
             missing = {number for number in unconfirmed if number not in items}
             rows, others = self._rows(missing)
             yield rows
-            grown = growth(read_counters(self._stack, self._clients), self.before)
+            grown = growth(read_counters(self._stack, self._clients), self._before)
             exact = self._was_quiet and not others
             yield from growth_checks(grown, items.pieces, len(items), exact=exact, days_name="today")
 
     def _malformed(self) -> Check:
-        tally = self._tally
+        tally = self.tally
         count = tally.refused + tally.undetected
         by_http = self._plan.entrance is Entrance.HTTP
         found = len(list(self.items(self._plan.bad_id(number) for number in range(1, count + 1))))
@@ -130,7 +128,7 @@ class Audit:
                 self._started_at - CLOCK_SKEW, datetime.now(UTC) + CLOCK_SKEW
             ):
                 for order in page:
-                    number = self._tally.numbers.get(str(order["orderId"]))
+                    number = self.tally.numbers.get(str(order["orderId"]))
                     if number is not None or order.get(RUN) == self._plan.run:
                         rows.add(number, str(order["item"]), int(order["quantity"]))
                     else:

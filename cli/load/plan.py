@@ -10,8 +10,8 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from cli.traffic.client import TEST_ORDER
 from cli.traffic.plan import Entrance, Kind, Sending, in_order
+from orders.order import TEST_ORDER
 
 # Every item has one quantity, so that its counter is a multiple of the number of orders.
 ITEMS = {"Load test 1": 1, "Load test 2": 2, "Load test 3": 3}

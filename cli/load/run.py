@@ -5,65 +5,48 @@ from __future__ import annotations
 import random
 import threading
 import time
+from bisect import insort
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.load.audit import Audit, Tally
+from cli.load.audit import Audit
 from cli.load.plan import Plan
 from cli.traffic.entrances import Sender, Sent
 from cli.traffic.plan import Entrance, Kind, Sending
 from cli.traffic.send import send
 
+LATENCIES = (50, 95, 99)  # percentiles
 SAMPLE = 90  # orders whose latency is measured at the same time
 INTERVAL = 0.1  # seconds between two readings, and so the precision of latencies
 GRACE = 15.0  # seconds until the queue is empty: its numbers are approximate, and others may use it
 
 
-@dataclass(frozen=True, kw_only=True)
-class Figures:
-    """Progress of a run; latencies are the seconds from before a sending until both stores have the order."""
-
-    sent: int
-    done: int
-    per_second: float
-    latencies: tuple[float, ...]
-
-    def latency(self, percent: float) -> float | None:
-        """Return a percentile of the latencies."""
-        if not self.latencies:
-            return None
-        return self.latencies[min(len(self.latencies) - 1, int(len(self.latencies) * percent / 100))]
-
-
 class Run:
     """One load, until all orders are recorded, or for `stall_timeout` seconds without progress."""
 
-    def __init__(
-        self, plan: Plan, audit: Audit, tally: Tally, *, stop: threading.Event, stall_timeout: float
-    ) -> None:
+    def __init__(self, plan: Plan, audit: Audit, *, stop: threading.Event, stall_timeout: float) -> None:
         self._plan = plan
         self._audit = audit
-        self._tally = tally
+        self._tally = audit.tally
         self._stop = stop
         self._stall_timeout = stall_timeout
         self._lock = threading.Lock()
         self._accepted: list[tuple[str, float]] = []  # since the last reading, and when they were sent
         self._sample: dict[str, float] = {}
-        self._latencies: list[float] = []
-        self._done = 0
+        self._latencies: list[float] = []  # seconds until both stores had an order, ascending
+        self._done = 0  # orders that are recorded
         self._started = self._progressed = 0.0
 
     def follow(
         self,
         senders: Mapping[Entrance, Sender],
-        show: Callable[[Figures], object],
+        show: Callable[[], object],
         *,
         workers: int,
         rate: float | None,
     ) -> None:
-        """Send all orders; show the figures until all are recorded, nothing changes any more, or Ctrl-C."""
+        """Send all orders; show the progress until all are recorded, nothing changes any more, or Ctrl-C."""
         self._started = self._progressed = time.monotonic()
         sendings = self._plan.sendings()
         with send(
@@ -72,31 +55,58 @@ class Run:
             while is_sending():
                 self._read()
                 self._progressed = time.monotonic()
-                show(self.figures())
+                show()
         while not (self._stop.is_set() or self._is_over()):
             if self._read():
                 self._progressed = time.monotonic()
-            show(self.figures())
+            show()
             self._stop.wait(INTERVAL)
 
-    def figures(self) -> Figures:
-        """Return the progress."""
-        return Figures(
-            sent=len(self._tally.accepted),
-            done=self._done,
-            per_second=self._done / max(self.seconds, INTERVAL),
-            latencies=tuple(sorted(self._latencies)),
-        )
+    @property
+    def sent(self) -> int:
+        """Orders that were accepted."""
+        return len(self._tally.accepted)
 
     @property
-    def seconds(self) -> float:
-        """Seconds from the first order to the last that was recorded."""
-        return self._progressed - self._started
+    def line(self) -> str:
+        """The progress, for people."""
+        latencies = "  ".join(
+            f"{name} {seconds:.1f} s" for name, seconds in self._percentiles().items() if seconds is not None
+        )
+        return (
+            f"Sent {self.sent:,} of {self._plan.orders:,}  done {self._done:,}  "
+            f"{self._per_second():.0f} per second  {latencies}"
+        ).rstrip()
+
+    def document(self) -> dict[str, object]:
+        """Return the progress for `--json`."""
+        return {
+            "run": self._plan.run,
+            "orders": self._plan.orders,
+            "sent": self.sent,
+            "done": self._done,
+            "duplicates": self._tally.duplicates,
+            "malformed": self._tally.refused + self._tally.undetected,
+            "seconds": round(self._progressed - self._started, 3),
+            "per_second": round(self._per_second(), 1),
+            "latency": {**self._percentiles(), "sample": len(self._latencies)},
+        }
+
+    def _per_second(self) -> float:
+        return self._done / max(self._progressed - self._started, INTERVAL)
+
+    def _percentiles(self) -> dict[str, float | None]:
+        """Return the percentiles of the latencies; None without any."""
+        number = len(self._latencies)
+        return {
+            f"p{percent}": round(self._latencies[number * percent // 100], 3) if number else None
+            for percent in LATENCIES
+        }
 
     def _is_over(self) -> bool:
         """Return whether all is recorded and the queue is empty, or nothing changes any more."""
         idle = time.monotonic() - self._progressed
-        if self._sample or self._done < len(self._tally.accepted):
+        if self._sample or self._done < self.sent:
             return idle > self._stall_timeout
         return self._audit.depth() <= self._tally.undetected or idle > min(GRACE, self._stall_timeout)
 
@@ -118,6 +128,7 @@ class Run:
             done = self._audit.recorded()
         except (BotoCoreError, ClientError):
             return False  # perhaps throttled
-        self._latencies += [now - self._sample.pop(order_id) for order_id in recorded]
+        for order_id in recorded:
+            insort(self._latencies, now - self._sample.pop(order_id))
         grew, self._done = done > self._done, done
         return grew

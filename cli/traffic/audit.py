@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from cli import aws, plurals
@@ -75,36 +75,25 @@ class Found:
         return Check(name=name, title=title, ok=not problems, detail="; ".join(problems) or detail)
 
 
-def read_counters(stack: Stack, clients: Clients) -> dict[str, Counted]:
-    """Read the counters in DynamoDB, under their names in MySQL."""
+def read_counters(stack: Stack, clients: Clients, names: Collection[str] | None = None) -> dict[str, Counted]:
+    """Read the counters in DynamoDB, all or some of them, under their names in MySQL."""
 
-    def scan(output: str) -> Iterator[Any]:
-        pages = clients.dynamodb.get_paginator("scan").paginate(
-            TableName=stack.output(output), ConsistentRead=True
-        )
+    def read(output: str, key: str, keys: Iterable[str]) -> Iterator[Any]:
+        table = stack.output(output)
+        if names is not None:
+            return aws.items(clients.dynamodb, table, ({key: {"S": each}} for each in keys))
+        pages = clients.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
         return (item for page in pages for item in page["Items"])
 
     def counted(item: Any, attribute: str) -> Counted:
         return Counted(*(int(item.get(name, {"N": "0"})["N"]) for name in (attribute, "version")))
 
-    found = {item["metric"]["S"]: counted(item, "count") for item in scan("metrics_table")}
-    found |= {item_name(item["item"]["S"]): counted(item, "orders") for item in scan("menu_table")}
+    items = {name: item_of(name) for name in names or ()}
+    menu = read("menu_table", "item", filter(None, items.values()))
+    metrics = read("metrics_table", "metric", (name for name, item in items.items() if item is None))
+    found = {item_name(item["item"]["S"]): counted(item, "orders") for item in menu}
+    found |= {item["metric"]["S"]: counted(item, "count") for item in metrics}
     return {name: counter for name, counter in found.items() if is_projected(name)}
-
-
-def read_values(stack: Stack, clients: Clients, names: Iterable[str]) -> dict[str, int]:
-    """Read the values of counters; one that DynamoDB lacks is left out."""
-    items = {name: item_of(name) for name in names}
-    menu = [{"item": {"S": item}} for item in items.values() if item is not None]
-    metrics = [{"metric": {"S": name}} for name, item in items.items() if item is None]
-    found = {
-        item_name(item["item"]["S"]): item.get("orders")
-        for item in aws.items(clients.dynamodb, stack.output("menu_table"), menu)
-    } | {
-        item["metric"]["S"]: item.get("count")
-        for item in aws.items(clients.dynamodb, stack.output("metrics_table"), metrics)
-    }
-    return {name: int(number["N"]) for name, number in found.items() if number}
 
 
 def growth(now: Mapping[str, Counted], before: Mapping[str, Counted]) -> Counter[str]:

@@ -3,7 +3,7 @@
 import json
 import threading
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import httpx
 from tenacity import (
@@ -24,7 +24,6 @@ from cli.errors import OperationError
 # With the waits below, about 20 seconds if the API fails at once. Throttling does not count.
 ATTEMPTS = 8
 RETRY_TIMEOUT = 60.0  # seconds for all retries
-TEST_ORDER = "test_order"  # the attribute of orders that no screen shows
 BACK_OFF = wait_random_exponential(multiplier=0.2, max=5)
 
 
@@ -35,16 +34,11 @@ class Order:
     item: str
     quantity: int = 1
     customer_name: str | None = None
-    is_test: bool = False  # counted, but not shown on any screen
+    test_order: bool | None = None  # counted, but not shown on any screen
 
     def body(self) -> dict[str, object]:
         """Return the JSON object that the API takes."""
-        body: dict[str, object] = {"item": self.item, "quantity": self.quantity}
-        if self.customer_name is not None:
-            body["customer_name"] = self.customer_name
-        if self.is_test:
-            body[TEST_ORDER] = True
-        return body
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     def json(self) -> str:
         """Return the body of the request."""

@@ -121,7 +121,6 @@ def _batches(sendings: Iterable[Sending], senders: Mapping[Entrance, Sender]) ->
 class Placed:
     """Result of placing equal orders; `problem` is why not all were placed."""
 
-    requested: int
     order_ids: list[str] = field(default_factory=list)
     problem: OperationError | None = None
     interrupted: bool = False
@@ -141,7 +140,7 @@ def place_many(
     on_accepted: Callable[[], object] = lambda: None,
 ) -> Placed:
     """Place an order `count` times, as different orders, until `stop` is set or one fails."""
-    placed = Placed(requested=count)
+    placed = Placed()
     started = time.monotonic()
 
     def on_sent(_sending: Sending, sent: Sent, _started: float) -> None:
