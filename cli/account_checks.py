@@ -1,7 +1,5 @@
 """Checks of a deploy against the AWS account, as far as the credentials allow."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """Copies of the orders in the backup bucket."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta

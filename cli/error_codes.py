@@ -1,7 +1,5 @@
 """Explanations of the errors that the worker and the reconciler report: MySQL's codes, IAM's refusals."""
 
-from __future__ import annotations
-
 import re
 
 DENIED = "the function's role lacks a permission"

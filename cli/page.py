@@ -3,8 +3,6 @@
 The pages replace invalid settings by defaults (web/settings.js), without an error message.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Numbers with nouns and verbs: `1 order`, `1,000 orders`."""
 
-from __future__ import annotations
-
 
 def counted(count: int, noun: str) -> str:
     """Return a number with its noun, in the plural unless the number is one."""

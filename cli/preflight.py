@@ -3,8 +3,6 @@
 `python -m cli.preflight STACK [OPTION...]`, with the options that `pulumi up` gets. Exit code 2: refused.
 """
 
-from __future__ import annotations
-
 import functools
 import json
 import re

@@ -1,7 +1,5 @@
 """The schedule of `ReconcileOrders`: the rules of EventBridge that invoke it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from cli import aws

@@ -4,8 +4,6 @@ Names wrap, ids are cut with "…", times and numbers are not broken. If that do
 as lines of `Column: value`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from enum import Enum
 

@@ -1,7 +1,5 @@
 """Users of a stack's user pool, and their roles."""
 
-from __future__ import annotations
-
 import secrets
 import string
 from collections import defaultdict

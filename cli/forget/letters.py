@@ -1,7 +1,5 @@
 """Dead letters of a customer or an order."""
 
-from __future__ import annotations
-
 import json
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping

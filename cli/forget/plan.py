@@ -1,7 +1,5 @@
 """Plan what to erase of a subject, and erase it: in the stores first, then in dead letters."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field

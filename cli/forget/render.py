@@ -1,7 +1,5 @@
 """Sentences of `cafe forget`, without the name."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from cli.forget import Kind

@@ -1,7 +1,5 @@
 """The hops of an order's path, and where it is or stopped."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum

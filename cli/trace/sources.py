@@ -1,7 +1,5 @@
 """Read what the stores, the queues and the functions' logs have of one order."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
