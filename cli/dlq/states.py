@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from cli import worker_log
+from cli import aws, worker_log
 from cli.aws import Clients
 from cli.error_codes import explain
 from cli.errors import OperationError
@@ -16,9 +17,13 @@ from cli.plurals import orders
 from cli.stack import Stack
 from cli.worker_log import Failure
 from orders.ledger import conflict
-from orders.order import Order
+from orders.order import ERASED, Order
 
 LOG = timedelta(days=1)  # how far back the worker's log is searched for reasons
+FIELDS = {  # of an item of `Orders`; `item` is a reserved word in DynamoDB
+    "ProjectionExpression": "orderId, created_at, #item, quantity, customer_name",
+    "ExpressionAttributeNames": {"#item": "item"},
+}
 
 
 class Kind(StrEnum):
@@ -86,8 +91,28 @@ def conflicts(stack: Stack, clients: Clients, messages: Sequence[Message]) -> di
 
 
 def recorded(stack: Stack, clients: Clients, order_ids: Iterable[str]) -> dict[str, Order | None]:
-    """Return the recorded orders with these ids; see `worker_log.recorded`."""
-    return worker_log.recorded(clients.dynamodb, stack.output("orders_table"), order_ids)
+    """Return the recorded orders with these ids: `Orders` is written last.
+
+    None stands for an item that lacks fields of the order. Raises OperationError.
+    """
+    keys = ({"orderId": {"S": order_id}} for order_id in order_ids)
+    with aws.translated_errors():
+        items = aws.items(clients.dynamodb, stack.output("orders_table"), keys, **FIELDS)
+        return {item["orderId"]["S"]: _order(item) for item in items}
+
+
+def _order(item: Any) -> Order | None:
+    values = {name: next(iter(typed.values())) for name, typed in item.items()}
+    try:
+        return Order(
+            order_id=values["orderId"],
+            created_at=datetime.fromisoformat(values["created_at"]) if "created_at" in values else None,
+            item=values["item"],
+            quantity=int(values["quantity"]),
+            customer_name=values.get("customer_name", ERASED),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _recorded(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dict[str, State]:
@@ -111,11 +136,12 @@ def _waiting(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dic
         return {}
     since = max(min(message.sent for message in messages), datetime.now(UTC) - LOG)
     try:
-        log = worker_log.failures(clients.logs, stack.output("worker_log_group"), since)
+        failures = worker_log.failures(clients.logs, stack.output("worker_log_group"), since).lines
     except OperationError as error:
         reason = f"the reason is unknown, because the worker's log could not be read: {error}"
         return {message.message_id: State(kind=Kind.WAITING, reason=reason) for message in messages}
-    return {message.message_id: _state_after(log.latest(message.message_id)) for message in messages}
+    latest = {failure.message_id: failure for failure in failures}
+    return {message.message_id: _state_after(latest.get(message.message_id)) for message in messages}
 
 
 def _state_after(failure: Failure | None) -> State:

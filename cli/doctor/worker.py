@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import queues, times, worker_log
+from cli.dlq.states import recorded
 from cli.doctor.context import Context, State, Verdict
 from cli.error_codes import DENIED, explain, meaning_of
 from cli.plurals import are, orders
@@ -81,24 +82,23 @@ def _failed_orders(context: Context) -> Verdict:
     """Read the worker's log: a run succeeds even if an order could not be recorded."""
     since = datetime.now(UTC) - METRIC_WINDOW
     group = context.stack.output("worker_log_group")
-    found = worker_log.failures(context.clients.logs, group, since).without_conflicts()
+    found = worker_log.failures(context.clients.logs, group, since)
+    lines = [line for line in found.lines if not line.conflict]  # of the other orders
     period = f"in the last {times.duration(METRIC_WINDOW)}"
-    if not found.lines and not found.complete:
+    if not lines and not found.complete:
         text = f"takes orders, but its log {period} is too long to be read"
         return Verdict(State.WARN, text, context.worker_log_command)
-    if not found.lines:
+    if not lines:
         return Verdict(State.OK, f"takes orders from the queue; none failed {period}")
-    latest = found.lines[-1]
+    latest, order_ids = lines[-1], {line.order_id for line in lines}
     which = "the latest" if found.complete else "one of them"
     reason = f"{which} at {times.local_time(latest.at)}: {explain(latest.reason)}"
     at_least = "" if found.complete else "at least "
-    table = context.stack.output("orders_table")
-    missing = found.order_ids - worker_log.recorded(context.clients.dynamodb, table, found.order_ids).keys()
-    if missing:
+    if missing := order_ids - recorded(context.stack, context.clients, order_ids).keys():
         count = f"{at_least}{orders(len(missing))}"
         text = f"{count} failed {period} and {are(len(missing))} not recorded yet, {reason}"
         return Verdict(State.BAD, text, context.next_for_store(latest.reason))
-    text = f"{at_least}{orders(len(found.order_ids))} failed {period}, and recorded since"
+    text = f"{at_least}{orders(len(order_ids))} failed {period}, and recorded since"
     # ReconcileOrders may have recorded them, so the worker may still fail.
     if not worker_log.has_processed(context.clients.logs, group, latest.at):
         text = f"{text}, but the worker has recorded none since, {reason}"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli import plurals, worker_log
+from cli import logs, plurals
 from cli.commands.dlq.options import MessageId, QueueName, WhichQueue, opened
 from cli.dlq import render
 from cli.dlq.dead_letters import Listing
@@ -73,7 +73,9 @@ def show_command(target: Target, message_id: MessageId, queue: WhichQueue = Queu
         message = letters.find(message_id)
     group = target.output("worker_log_group")
     try:
-        logged = worker_log.last_reason(target.clients.logs, group, message.sent, message.message_id)
+        lines = logs.read(target.clients.logs, {group: group}, message.sent, about=message.message_id)
+        reasons = [str(line.fields["reason"]) for line in lines if line.fields.get("reason")]
+        logged = reasons[-1] if reasons else None
     except OperationError as error:
         logged = f"unknown, because the worker's log could not be read: {error}"
     state = states(target.stack, target.clients, [message])[message.message_id]
