@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -12,8 +11,9 @@ from cli.commands.dlq.options import OUTPUTS
 from cli.dlq.dead_letters import DeadLetters
 from cli.errors import OperationError, SetUpError
 from cli.forget import Kind, plan, render
-from cli.forget.backups import Backup, Period, holding
-from cli.forget.plan import Done, Plan
+from cli.forget.backups import Backup, holding
+from cli.forget.eraser import Done
+from cli.forget.plan import Plan
 from cli.options import Target, Yes, commands, not_blank, stack_command
 from cli.plurals import orders
 from cli.progress import counting, waiting
@@ -108,9 +108,8 @@ def _choose(found: list[Plan], kind: Kind | None) -> Plan:
 def _backups(target: Target, chosen: Plan) -> list[Backup]:
     if not chosen.found.orders:
         return []
-    period = Period.of(chosen.found.first, chosen.found.last)
     with waiting("Listing backups"):
-        return list(holding(target, chosen.subject.kind, period, datetime.now(UTC)))
+        return list(holding(target, chosen.subject.kind, chosen.found.days))
 
 
 def _in_queue(target: Target) -> int:
@@ -120,9 +119,9 @@ def _in_queue(target: Target) -> int:
 
 def _end(target: Target, chosen: Plan, done: Done) -> None:
     """Print what was erased, and end with the exit code for it."""
-    if done.stores.interrupted:
+    if done.interrupted:
         raise stopped(f"Stopped: {render.erased(chosen, done)} The same command erases the rest.")
-    if done.stores.orders or not (done.deleted or done.sent):
+    if done.orders or not (done.deleted or done.sent):
         target.say(render.erased(chosen, done))
     if done.deleted or done.sent:
         target.say(f"Dead letters: {done.deleted} deleted, {done.sent} sent to the worker without the name.")

@@ -1,7 +1,5 @@
 """Backups and copies that still hold erased data, and until when."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,6 +20,9 @@ from orders.copies import ENDING, FOLDER, UNDATED
 REWRITE = timedelta(hours=6)  # until the schedule writes a day's copy again, without the names
 RECOVERY_DAYS = 35  # of DynamoDB's point-in-time recovery, unless the table has another period
 
+Days = tuple[date, date]
+"""The first and the last day, in UTC, on which the erased orders were sent."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Backup:
@@ -41,35 +42,20 @@ class Backup:
 
     def document(self) -> dict[str, str | None]:
         """Return the backup, for programs."""
-        until = self.until.isoformat() if self.until else None
-        return {"what": self.what, "until": until, "problem": self.problem}
+        return {"what": self.what, "until": str(self.until) if self.until else None, "problem": self.problem}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Period:
-    """Days in UTC in which the erased orders were sent."""
-
-    first: date = date.min
-    last: date = date.max
-
-    @classmethod
-    def of(cls, first: datetime | None, last: datetime | None) -> Period:
-        """Return the days of two times; all days without them."""
-        if first is None or last is None:
-            return cls()
-        return cls(first=first.astimezone(UTC).date(), last=last.astimezone(UTC).date())
-
-
-def holding(target: Target, kind: Kind, period: Period, now: datetime) -> Iterator[Backup]:
-    """Yield the backups of the orders of a period, or of their histories, which only the database has."""
+def holding(target: Target, kind: Kind, days: Days) -> Iterator[Backup]:
+    """Yield the backups of the orders of some days, or of their histories, which only the database has."""
+    now = datetime.now(UTC)
     checks: dict[str, Callable[[], Iterator[Backup]]] = {}
     if target.stack.endpoint is None:  # a local stack has no backups
         checks["Automated backups of the database"] = lambda: _automated(target, now)
-        checks["Snapshots of the database"] = lambda: _snapshots(target, period)
+        checks["Snapshots of the database"] = lambda: _snapshots(target, days)
     if target.stack.endpoint is None and kind is not Kind.STAFF:
         checks["Backups of the DynamoDB table Orders"] = lambda: _tables(target, now)
     if kind is not Kind.STAFF:
-        checks["Copies of the orders"] = lambda: _copies(target, period, now)
+        checks["Copies of the orders"] = lambda: _copies(target, days, now)
     for what, check in checks.items():
         try:
             with aws.translated_errors():
@@ -84,9 +70,9 @@ def _automated(target: Target, now: datetime) -> Iterator[Backup]:
         yield Backup(what=f"Automated backups of database {plain(each.identifier)}", until=until.date())
 
 
-def _snapshots(target: Target, period: Period) -> Iterator[Backup]:
+def _snapshots(target: Target, days: Days) -> Iterator[Backup]:
     for each in Backups(target.clients.rds, target.output("database_identifier")).manual():
-        if each.taken_at is None or each.taken_at.date() >= period.first:
+        if each.taken_at is None or each.taken_at.date() >= days[0]:
             yield Backup(what=f"Snapshot {plain(each.name)}")
 
 
@@ -104,11 +90,11 @@ def _tables(target: Target, now: datetime) -> Iterator[Backup]:
             yield Backup(what=what, until=expires.date() if expires else None)
 
 
-def _copies(target: Target, period: Period, now: datetime) -> Iterator[Backup]:
-    """Yield all files of the period, with their earlier versions, as one backup."""
+def _copies(target: Target, days: Days, now: datetime) -> Iterator[Backup]:
+    """Yield all files of the days, with their earlier versions, as one backup."""
     s3, bucket = target.clients.s3, target.output("backup_bucket")
     replaced: list[datetime] = []  # when each version is or will be replaced
-    for versions in _versions(s3, bucket, period):
+    for versions in _versions(s3, bucket, days):
         at = now + REWRITE
         for written, is_file in versions:
             replaced += [at] if is_file else []
@@ -121,14 +107,15 @@ def _copies(target: Target, period: Period, now: datetime) -> Iterator[Backup]:
         yield Backup(what=what, until=until, is_rewritten=True)
 
 
-def _versions(s3: Any, bucket: str, period: Period) -> Iterable[list[tuple[datetime, bool]]]:
+def _versions(s3: Any, bucket: str, days: Days) -> Iterable[list[tuple[datetime, bool]]]:
     """Return each file's versions, the latest first: when each was written, and whether it has content."""
+    first, last = (day.isoformat() for day in days)
     found: dict[str, list[tuple[datetime, bool]]] = defaultdict(list)
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=FOLDER):
         for kind in ("Versions", "DeleteMarkers"):
             for entry in page.get(kind, []):
                 day = entry["Key"].removeprefix(FOLDER).removesuffix(ENDING)
-                if day == UNDATED or period.first.isoformat() <= day <= period.last.isoformat():
+                if day == UNDATED or first <= day <= last:
                     found[day].append((entry["LastModified"], kind == "Versions"))
     return [sorted(versions, reverse=True) for versions in found.values()]
 

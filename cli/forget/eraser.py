@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, TypeVar
+from datetime import UTC, date, datetime
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -15,9 +16,6 @@ from cli.errors import OperationError
 from cli.forget import Kind
 from cli.functions import Function
 from cli.stack import Stack
-
-T = TypeVar("T", bound="Slice")
-
 
 SELECTORS = {Kind.CUSTOMER: "customer", Kind.ORDER: "orderId", Kind.STAFF: "actor"}
 
@@ -35,63 +33,62 @@ class Subject:
             yield {"action": action, SELECTORS[self.kind]: value}
 
 
-class Fields(BaseModel):
-    """Number of values by field."""
-
-    customer: int = 0
-    attributes: int = 0
-    history: int = 0
-
-
 class Slice(BaseModel):
-    """Base of the responses; `cursor` is where the next one continues."""
+    """Response to `find` or `erase`; `cursor` is where the next slice continues."""
 
-    cursor: Any = None
-
-
-class Found(Slice):
-    """Orders with personal data of a subject."""
-
-    orders: int = 0
+    orders: int = 0  # with personal data of the subject
     already_erased: int = Field(default=0, alias="alreadyErased")
     first: datetime | None = None
     last: datetime | None = None
-    fields: Fields = Fields()
+    fields: Counter[str] = Counter()  # numbers of values
+    erased: int = 0
+    failed: list[str] = []
+    cursor: Any = None
 
-    def plus(self, other: Found) -> Found:
-        """Return the sum of two slices."""
-        counts = {
-            name: getattr(self.fields, name) + getattr(other.fields, name) for name in Fields.model_fields
-        }
-        return Found(
+    @property
+    def days(self) -> tuple[date, date]:
+        """The days in UTC on which the orders were sent; all days without orders."""
+        if self.first is None or self.last is None:
+            return date.min, date.max
+        return self.first.astimezone(UTC).date(), self.last.astimezone(UTC).date()
+
+    def plus(self, other: Slice) -> Slice:
+        """Return what both slices found."""
+        return Slice(
             orders=self.orders + other.orders,
             alreadyErased=self.already_erased + other.already_erased,
             first=min(filter(None, (self.first, other.first)), default=None),
             last=max(filter(None, (self.last, other.last)), default=None),
-            fields=Fields(**counts),
+            fields=self.fields + other.fields,
         )
 
 
-class ErasedSlice(Slice):
-    """Result of one slice."""
-
-    erased: int = 0
-    failed: list[str] = Field(default_factory=list)
-
-
 @dataclass(kw_only=True)
-class Erased:
+class Done:
     """Result of erasing; `failed` has ids of orders."""
 
     orders: int = 0
     failed: list[str] = field(default_factory=list)
-    problem: str | None = None  # why it ended early
+    deleted: int = 0  # dead letters
+    sent: int = 0  # dead letters
+    problems: list[str] = field(default_factory=list)
     interrupted: bool = False
 
     @property
     def ended_early(self) -> bool:
         """Return whether something may be left in MySQL."""
-        return self.interrupted or self.problem is not None
+        return self.interrupted or bool(self.problems)
+
+    def document(self) -> dict[str, Any]:
+        """Return the result, for programs."""
+        return {
+            "erased": self.orders,
+            "failed": self.failed,
+            "dead_letters_deleted": self.deleted,
+            "dead_letters_sent": self.sent,
+            "interrupted": self.interrupted,
+            **({"error": " ".join(self.problems)} if self.problems else {}),
+        }
 
 
 class Eraser(Function):
@@ -103,41 +100,41 @@ class Eraser(Function):
         # The text of an error may contain the name.
         return cls(functions=clients.functions, name=stack.output("erase_function"), hides_messages=True)
 
-    def find(self, subject: Subject, stop: threading.Event) -> Found:
+    def find(self, subject: Subject, stop: threading.Event) -> Slice:
         """Return what would be erased."""
-        found = Found()
-        for page in self._slices(subject.events("find"), Found, stop):
+        found = Slice()
+        for page in self._slices(subject.events("find"), stop):
             found = found.plus(page)
         if stop.is_set():
             raise KeyboardInterrupt
         return found
 
     def erase(
-        self, subject: Subject, stop: threading.Event, advance: Callable[[int], object] = lambda _number: None
-    ) -> Erased:
+        self,
+        subject: Subject,
+        done: Done,
+        stop: threading.Event,
+        advance: Callable[[int], object] = lambda _number: None,
+    ) -> None:
         """Erase until nothing is left or Ctrl-C is typed; the same call again continues."""
-        erased = Erased()
         try:
-            for page in self._slices(subject.events("erase"), ErasedSlice, stop):
-                erased.orders += page.erased
-                erased.failed += page.failed
+            for page in self._slices(subject.events("erase"), stop):
+                done.orders += page.erased
+                done.failed += page.failed
                 advance(page.erased)
         except OperationError as error:
-            erased.problem = str(error)
-        erased.interrupted = stop.is_set()
-        return erased
+            done.problems.append(f"{error} The same command continues.")
+        done.interrupted = stop.is_set()
 
     def apply(self) -> int:
         """Erase every order whose id is kept; return how many had a name."""
-        slices = self._slices([{"action": "apply"}], ErasedSlice, threading.Event())
-        return sum(page.erased for page in slices)
+        return sum(page.erased for page in self._slices([{"action": "apply"}], threading.Event()))
 
-    def _slices(self, events: Iterable[dict[str, Any]], kind: type[T], stop: threading.Event) -> Iterator[T]:
+    def _slices(self, events: Iterable[dict[str, Any]], stop: threading.Event) -> Iterator[Slice]:
         for event in events:
-            cursor: dict[str, Any] = {}
             while not stop.is_set():
-                page = self.call(event | cursor, kind)
+                page = self.call(event, Slice)
                 yield page
                 if page.cursor is None:
                     break
-                cursor = {"cursor": page.cursor}
+                event["cursor"] = page.cursor

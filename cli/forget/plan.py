@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ from cli.dlq import states
 from cli.dlq.dead_letters import DeadLetters
 from cli.errors import OperationError
 from cli.forget import Kind
-from cli.forget.eraser import Erased, Eraser, Found, Subject
+from cli.forget.eraser import Done, Eraser, Slice, Subject
 from cli.forget.letters import Matching, matching
 from cli.kitchen import NUMBER
 from cli.options import Target
@@ -21,6 +21,7 @@ from orders.order import RECORDED_ID
 from orders.states import ERASED_ACTOR, RESTORED
 from orders.times import iso
 
+FIELDS = ("customer", "attributes", "history")  # of personal data
 RESERVED = {RESTORED, ERASED_ACTOR}  # actors that stand for no person
 
 
@@ -29,7 +30,7 @@ class Plan:
     """Data of a subject that is to be erased."""
 
     subject: Subject
-    found: Found
+    found: Slice
     letters: dict[str, Matching]  # by queue
 
     @property
@@ -76,31 +77,10 @@ class Plan:
             "already_erased": self.found.already_erased,
             "first": iso(self.found.first),
             "last": iso(self.found.last),
-            "fields": self.found.fields.model_dump(),
+            "fields": {name: self.found.fields[name] for name in FIELDS},
             "dead_letters": self.letter_count,
             "unclear_dead_letters": self.unclear,
             "dead_letters_not_searched": self.held_by_others,
-        }
-
-
-@dataclass(kw_only=True)
-class Done:
-    """Result of carrying out a plan."""
-
-    stores: Erased
-    deleted: int = 0
-    sent: int = 0
-    problems: list[str] = field(default_factory=list)
-
-    def document(self) -> dict[str, Any]:
-        """Return the result, for programs."""
-        return {
-            "erased": self.stores.orders,
-            "failed": self.stores.failed,
-            "dead_letters_deleted": self.deleted,
-            "dead_letters_sent": self.sent,
-            "interrupted": self.stores.interrupted,
-            **({"error": " ".join(self.problems)} if self.problems else {}),
         }
 
 
@@ -128,22 +108,20 @@ def carry_out(
 ) -> Done:
     """Erase until nothing is left, something fails or Ctrl-C is typed; a new plan continues."""
     eraser = Eraser.of(target.stack, target.clients)
-    done = Done(stores=eraser.erase(plan.subject, stop, advance))
+    done = Done()
+    eraser.erase(plan.subject, done, stop, advance)
     # The ids of orders that are not recorded yet are kept, so that no other copy brings the name back.
     for order_id in sorted({name for each in plan.letters.values() for name in each.order_ids}):
-        if not done.stores.ended_early:
-            kept = eraser.erase(Subject(kind=Kind.ORDER, values=(order_id,)), stop)
-            done.stores.problem, done.stores.interrupted = kept.problem, kept.interrupted
-    if done.stores.problem:
-        done.problems.append(f"{done.stores.problem} The same command continues.")
-    if failed := done.stores.failed:
+        if not done.ended_early:
+            eraser.erase(Subject(kind=Kind.ORDER, values=(order_id,)), done, stop)
+    if not done.ended_early:
+        for queue, each in plan.letters.items():
+            _clean(queues[queue], each, done)
+    if failed := done.failed:
         done.problems.append(
             f"{orders(len(failed))} not erased in DynamoDB yet, since they kept changing: the schedule does "
             f"so within six hours, `cafe forget {failed[0]}` does so at once."
         )
-    if not done.stores.ended_early:
-        for queue, each in plan.letters.items():
-            _clean(queues[queue], each, done)
     return done
 
 
@@ -165,7 +143,7 @@ def _clean(letters: DeadLetters, matching: Matching, done: Done) -> None:
         done.problems.append(str(error))
         return
     if letters.stop.is_set():
-        done.stores.interrupted = True
+        done.interrupted = True
     elif missed:
         missing = counted(missed, "dead letter")
         done.problems.append(

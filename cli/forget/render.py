@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from cli.forget import Kind
 from cli.forget.backups import Backup
-from cli.forget.plan import Done, Plan
+from cli.forget.eraser import Done
+from cli.forget.plan import Plan
 from cli.plurals import counted, messages, orders
 from cli.terminal import plain
 from cli.times import local_time
@@ -61,8 +62,8 @@ def erased(plan: Plan, done: Done) -> str:
     if plan.is_unrecorded:
         return "The id is kept: no name is ever recorded with it."
     if plan.subject.kind is Kind.STAFF:
-        return f"Erased in {counted(done.stores.orders, 'move')} of orders; all counts stay."
-    return f"{orders(done.stores.orders)} erased; all counts stay."
+        return f"Erased in {counted(done.orders, 'move')} of orders; all counts stay."
+    return f"{orders(done.orders)} erased; all counts stay."
 
 
 def _orders(plan: Plan) -> Iterator[str]:
@@ -77,11 +78,11 @@ def _orders(plan: Plan) -> Iterator[str]:
     if found.already_erased:
         yield f"{orders(found.already_erased)} with {NAMES[plan.subject.kind]}: erased already."
     parts = [
-        (fields.customer, counted(fields.customer, "name")),
-        (fields.attributes, f"the further fields of {orders(fields.attributes)}"),
-        (fields.history, f"who made {counted(fields.history, 'move')} of orders, and why"),
+        ("customer", counted(fields["customer"], "name")),
+        ("attributes", f"the further fields of {orders(fields['attributes'])}"),
+        ("history", f"who made {counted(fields['history'], 'move')} of orders, and why"),
     ]
-    if erasable := [part for count, part in parts if count]:
+    if erasable := [part for name, part in parts if fields[name]]:
         yield f"To erase: {'; '.join(erasable)}."
 
 
