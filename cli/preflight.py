@@ -3,9 +3,9 @@
 `python -m cli.preflight STACK [OPTION...]`, with the options that `pulumi up` gets. Exit code 2: refused.
 """
 
+import argparse
 import functools
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,8 +18,6 @@ from cli.account_checks import Finding
 from cli.stack import REPOSITORY
 from infra import setting_changes, settings
 
-# `-c key=value`, `--config key=value` or `--config=key=value`
-CONFIG_OPTION = re.compile(r"(?:-c|--config)(?:=(.*))?", re.DOTALL)
 NO_CREDENTIALS = (
     "The deploy was not checked against AWS: no credentials for the stack's account were found here. "
     "Pulumi may find its own (aws:profile, Pulumi ESC); otherwise type `aws configure` or `aws sso login`."
@@ -86,11 +84,9 @@ def project() -> str:
 
 def chosen(options: Sequence[str]) -> dict[str, str]:
     """Return the settings among a command's options, by full keys."""
-    found = []
-    for option, following in zip(options, [*options[1:], ""], strict=False):
-        if match := CONFIG_OPTION.fullmatch(option):
-            found.append(match[1] or following)
-    pairs = (text.partition("=") for text in found)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-c", "--config", action="append", default=[])
+    pairs = (text.partition("=") for text in parser.parse_known_args(options)[0].config)
     return {key if ":" in key else f"{project()}:{key}": value for key, _, value in pairs}
 
 
