@@ -85,8 +85,7 @@ def check() -> None:
         # In upper or lower case, as Python reads them; names in lower case take precedence.
         if name.lower() in PROXIES and (name.islower() or name.lower() not in os.environ):
             _check(name, _check_proxy)
-    for name in sorted(os.environ):
-        if name.startswith("AWS_ENDPOINT_URL"):
+        elif name.startswith("AWS_ENDPOINT_URL"):
             _check(name, _check_endpoint)
     _check("SSL_CERT_FILE", _check_authorities)
     _check("SSL_CERT_DIR", _check_directories)

@@ -2,31 +2,20 @@
 
 
 class CafeError(Exception):
-    """One or more sentences: what is wrong, and what to type next.
+    """One or more sentences: what is wrong, and what to type next; control characters are escaped."""
 
-    Parameters
-    ----------
-    sentence
-        Printed on standard error, with control characters escaped.
-    exit_code
-        1: the operation failed or was refused. 2: wrong usage, or something that the command needs is
-        missing. 130: Ctrl-C.
-    """
+    exit_code = 1
 
-    def __init__(self, sentence: str, *, exit_code: int) -> None:
+    def __init__(self, sentence: str, *, exit_code: int | None = None) -> None:
         super().__init__(sentence)
-        self.exit_code = exit_code
-
-
-class SetUpError(CafeError):
-    """Something that the command needs is missing; exit code 2."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence, exit_code=2)
+        self.exit_code = exit_code or self.exit_code
 
 
 class OperationError(CafeError):
-    """The operation failed or was refused; exit code 1."""
+    """The operation failed or was refused."""
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence, exit_code=1)
+
+class SetUpError(CafeError):
+    """Wrong usage, or something that the command needs is missing."""
+
+    exit_code = 2

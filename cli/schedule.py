@@ -23,14 +23,12 @@ class Schedule:
 
     def pause(self) -> None:
         """Turn every rule off; a run in progress completes."""
-        for name, is_on in self.rules().items():
-            if is_on:
-                with aws.translated_errors():
-                    self._events.disable_rule(Name=name)
+        with aws.translated_errors():
+            for name in self.rules():
+                self._events.disable_rule(Name=name)
 
     def resume(self) -> None:
         """Turn every rule on."""
-        for name, is_on in self.rules().items():
-            if not is_on:
-                with aws.translated_errors():
-                    self._events.enable_rule(Name=name)
+        with aws.translated_errors():
+            for name in self.rules():
+                self._events.enable_rule(Name=name)

@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -104,15 +104,10 @@ def _local_stack(directory: Path) -> Stack:
 
 
 def _database(entry: Any) -> Database:
-    return Database(
-        host=entry["host"],
-        port=int(entry["port"]),
-        user=entry["user"],
-        password=entry["password"],
-        name=entry["name"],
-        # The stack's process may have another file system encoding.
-        ca=os.fsdecode(entry["ca"].encode("utf-8", "surrogateescape")),
-    )
+    found = {each.name: entry[each.name] for each in fields(Database)}
+    # The stack's process may have another file system encoding.
+    found["ca"] = os.fsdecode(found["ca"].encode("utf-8", "surrogateescape"))
+    return Database(**found)
 
 
 def _require_listener(endpoint: str, path: Path) -> None:

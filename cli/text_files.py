@@ -23,13 +23,7 @@ def lines(path: Path) -> list[bytes]:
 
 
 def read(path: Path) -> str:
-    r"""Read a file's text, with `\n` between its lines.
-
-    Raises
-    ------
-    SetUpError
-        It cannot be read, or it is not UTF-8.
-    """
+    r"""Read a file's text, with `\n` between its lines; raise SetUpError unless it is UTF-8."""
     try:
         return b"\n".join(lines(path)).decode()
     except ValueError:
