@@ -218,7 +218,7 @@ def test_a_hostile_menu_stays_text(board: Board) -> None:
     expect(board.page.get_by_text(f"1 × {HOSTILE[0]}")).to_be_visible()
 
 
-def test_an_api_key_is_required_where_the_settings_say_so(board: Board) -> None:
+def test_an_api_key_is_required_if_the_setting_is_on(board: Board) -> None:
     board.site.settings["ordersApiKey"] = True
     board.open("/order")
     board.page.get_by_label("Tea").check()

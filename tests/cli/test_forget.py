@@ -21,7 +21,7 @@ from tests.cli.conftest import Cafe
 from tests.cli.dead_letters import record
 from tests.cli.fake_rds import RUNNING, FakeRds
 from tests.cli.stand_in import BUCKET, FakeAws, FakeFunctions, administrator
-from tests.cli.test_staff import Pool
+from tests.cli.user_pool import Pool
 
 ADA = "Ada Łovelace"
 SENT = "2026-11-20T10:00:00.000Z"

@@ -15,7 +15,7 @@ from infra.settings import PARSERS
 from stores.dynamodb.idempotency import KEY_LIFETIME
 from stores.mysql.users import STATUS_CONNECTIONS
 from tests.docs import markdown
-from tests.program.test_functions import FUNCTIONS
+from tests.program.permissions import FUNCTIONS
 
 PAGE = markdown.text("docs/security.md")
 INVENTORY = markdown.text("tests/program/inventory.txt")

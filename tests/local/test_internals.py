@@ -40,7 +40,7 @@ def test_mocks_are_set_with_project_stack_and_preview() -> None:
     assert {"project", "stack", "preview"} <= set(inspect.signature(set_mocks).parameters)
 
 
-def test_mocks_are_told_what_is_looked_up_and_what_is_a_component() -> None:
+def test_mocks_get_the_id_of_a_lookup_and_whether_a_resource_is_a_component() -> None:
     arguments = mocks.MockResourceArgs("type", "name", {}, resource_id="id", custom=False)
     assert (arguments.resource_id, arguments.custom) == ("id", False)
 

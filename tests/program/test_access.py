@@ -265,7 +265,7 @@ def test_the_sign_in_redirects_to_the_page_only(prod: Program) -> None:
     assert prod.outputs["page_url"] == pages["page"][0]
 
 
-def test_the_pages_know_the_sign_in_and_may_connect_to_it(program: Program) -> None:
+def test_the_pages_have_the_sign_ins_settings_and_may_connect_to_it(program: Program) -> None:
     domain = f"https://{PROJECT}-0a1b2c3d.auth.us-east-1.amazoncognito.com"
     settings = program.page_settings()
     assert settings["staffSignIn"] == {

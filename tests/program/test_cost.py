@@ -90,7 +90,7 @@ def test_the_bill_has_the_polling_intervals_of_the_page() -> None:
         assert int(milliseconds) == getattr(cost, name) * 1000
 
 
-def test_a_kitchens_screen_costs_what_the_readme_says_and_at_most_3_50_dollars() -> None:
+def test_a_kitchens_screen_costs_at_most_3_50_dollars_as_in_the_readme() -> None:
     script = (WEB / "kitchen.js").read_text(encoding="utf-8")
     pause = re.search(r"^const ACTIVE_POLL = ([\d_]+);", script, re.MULTILINE)
     assert pause is not None

@@ -14,82 +14,9 @@ import pytest
 
 from infra import archives
 from tests.program.conftest import Program, Resource, recorded
+from tests.program.permissions import FUNCTIONS
 from tests.program.setting_values import CHANGED
 
-FUNCTIONS = {
-    "PlaceOrder": {
-        "sns:Publish": ["arn:Topic.OrderTopic"],
-        "dynamodb:PutItem": ["arn:Table.IdempotencyKeys"],
-        "secretsmanager:GetSecretValue": ["arn:Secret.TrackingKeys"],
-    },
-    "OrderProcessor": {
-        "sqs:ReceiveMessage": ["arn:Queue.OrderQueue"],
-        "sqs:DeleteMessage": ["arn:Queue.OrderQueue"],
-        "sqs:GetQueueAttributes": ["arn:Queue.OrderQueue"],
-        "sqs:ChangeMessageVisibility": ["arn:Queue.OrderQueue"],
-        "secretsmanager:GetSecretValue": ["arn:Secret.CafeDevDBSM"],
-        "dynamodb:BatchWriteItem": ["arn:Table.Orders"],
-        "dynamodb:PutItem": ["arn:Table.Orders"],
-        "dynamodb:BatchGetItem": ["arn:Table.Orders"],
-        "dynamodb:UpdateItem": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
-        "dynamodb:PartiQLUpdate": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
-    },
-    "GetOrderStatusLambda": {
-        # The second one is for the previous release's code, which runs until this deploy replaces it.
-        "secretsmanager:GetSecretValue": ["arn:Secret.CafeStatusDBSM", "arn:Secret.CafeDevDBSM"],
-        "dynamodb:BatchGetItem": ["arn:Table.CafeOrderMetrics"],
-        "sqs:GetQueueAttributes": ["arn:Queue.OrderQueue", "arn:Queue.OrderDLQ"],
-    },
-    "GetMenu": {"dynamodb:Scan": ["arn:Table.CafeMenu/index/menu"]},
-    "StaffOrders": {
-        "secretsmanager:GetSecretValue": ["arn:Secret.CafeDevDBSM"],
-        "dynamodb:PutItem": ["arn:Table.Orders"],
-    },
-    # It is public, so it is read-only.
-    "PublicOrders": {
-        "secretsmanager:GetSecretValue": ["arn:Secret.CafeStatusDBSM", "arn:Secret.TrackingKeys"]
-    },
-    "ReconcileOrders": {
-        "secretsmanager:GetSecretValue": ["arn:Secret.CafeDevDBSM"],
-        "dynamodb:BatchWriteItem": ["arn:Table.Orders"],
-        "dynamodb:PutItem": ["arn:Table.Orders"],
-        "dynamodb:UpdateItem": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
-        "dynamodb:PartiQLUpdate": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
-        "dynamodb:BatchGetItem": [
-            "arn:Table.Orders",
-            "arn:Table.CafeMenu",
-            "arn:Table.CafeOrderMetrics",
-        ],
-        "dynamodb:Scan": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
-        "sqs:ReceiveMessage": ["arn:Queue.OrderDLQ"],
-        "sqs:DeleteMessage": ["arn:Queue.OrderDLQ"],
-        "sqs:ChangeMessageVisibility": ["arn:Queue.OrderDLQ"],
-        "sqs:GetQueueAttributes": ["arn:Queue.OrderDLQ"],
-    },
-    # It cannot read the copies that it writes.
-    "BackupOrders": {
-        "secretsmanager:GetSecretValue": ["arn:Secret.CafeStatusDBSM"],
-        "s3:ListBucket": ["arn:Bucket.orders-backup"],
-        "s3:PutObject": ["arn:Bucket.orders-backup/*"],
-        "s3:AbortMultipartUpload": ["arn:Bucket.orders-backup/*"],
-    },
-    "EraseOrders": {
-        "secretsmanager:GetSecretValue": ["arn:Secret.CafeDevDBSM"],
-        "dynamodb:BatchGetItem": ["arn:Table.Orders"],
-        "dynamodb:PutItem": ["arn:Table.Orders"],
-        "dynamodb:Scan": ["arn:Table.ErasedOrders"],
-        "dynamodb:BatchWriteItem": ["arn:Table.ErasedOrders"],
-    },
-    "MigrateDatabase": {
-        "secretsmanager:GetSecretValue": [
-            "arn:Secret.CafeDevDBSM",
-            "arn:Secret.CafeStatusDBSM",
-            "arn:master:Instance.cafe-db",
-        ],
-        "dynamodb:UpdateItem": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
-        "dynamodb:PartiQLUpdate": ["arn:Table.CafeMenu", "arn:Table.CafeOrderMetrics"],
-    },
-}
 # Calls of the previous release's code, which runs until a deploy has replaced it, and again after a rollback
 PREVIOUS_RELEASE = {
     "OrderProcessor": {
@@ -375,7 +302,7 @@ def test_read_only_functions_log_in_as_the_read_only_user(program: Program) -> N
     )
 
 
-def test_every_function_that_records_or_erases_knows_the_retention_period(
+def test_every_function_that_records_or_erases_gets_the_retention_period(
     program: Program, with_settings: Callable[..., Program]
 ) -> None:
     def periods(program: Program) -> dict[str, str]:

@@ -63,7 +63,7 @@ def run(checkout: Path, tools: Path, *words: str) -> subprocess.CompletedProcess
 
 
 def python_with_uv(checkout: Path) -> Path:
-    """Put an environment there whose `uv` writes down what it is told; return its notes."""
+    """Create an environment whose `uv` records its arguments in a file; return that file."""
     notes = checkout / "notes"
     version = next(
         line.split("==")[1].split()[0]
@@ -81,7 +81,7 @@ def python_with_uv(checkout: Path) -> Path:
     return notes
 
 
-def test_a_machine_without_package_manager_is_told_what_to_install(checkout: Path, tools: Path) -> None:
+def test_without_a_package_manager_the_missing_program_is_named(checkout: Path, tools: Path) -> None:
     result = run(checkout, tools, "setup", "python")
 
     assert result.returncode == 2
@@ -152,7 +152,7 @@ def test_a_changed_pin_is_installed(checkout: Path, tools: Path) -> None:
     assert len(notes.read_text().splitlines()) == 4
 
 
-def test_a_failed_installation_is_not_taken_for_done(checkout: Path, tools: Path) -> None:
+def test_a_failed_installation_is_repeated(checkout: Path, tools: Path) -> None:
     notes = python_with_uv(checkout)
     uv = (checkout / ".venv/bin/uv").read_text()
     program(checkout / ".venv/bin/uv", uv.removeprefix("#!/bin/sh\n") + "\nexit 1")
@@ -165,7 +165,7 @@ def test_a_failed_installation_is_not_taken_for_done(checkout: Path, tools: Path
     assert len(notes.read_text().splitlines()) == 2
 
 
-def test_an_environment_that_was_moved_is_made_anew(checkout: Path, tools: Path, tmp_path: Path) -> None:
+def test_an_environment_that_was_moved_is_created_again(checkout: Path, tools: Path, tmp_path: Path) -> None:
     python_with_uv(checkout)
     run(checkout, tools, "setup", "python")
     moved = checkout.rename(tmp_path / "elsewhere")
@@ -176,7 +176,7 @@ def test_an_environment_that_was_moved_is_made_anew(checkout: Path, tools: Path,
     assert "Python 3.11 or newer is missing" in result.stderr
 
 
-def test_an_environment_of_another_users_is_named_in_one_line(checkout: Path, tools: Path) -> None:
+def test_an_environment_of_another_user_is_reported_in_one_line(checkout: Path, tools: Path) -> None:
     program(checkout / ".venv/bin/python", "exit 126")
     (tools / "rm").unlink()
     program(tools / "rm", "echo \"rm: cannot remove '$2/pyvenv.cfg'\" >&2; exit 1")
@@ -220,7 +220,7 @@ def test_a_version_that_is_missing_is_named_and_used_once_it_is_there(checkout: 
     assert environments(notes) == [".venv/bin/python", str(tools / "python3.12")]
 
 
-def test_another_version_in_the_setting_makes_the_environment_anew(checkout: Path, tools: Path) -> None:
+def test_another_version_in_the_setting_creates_the_environment_again(checkout: Path, tools: Path) -> None:
     notes = python_with_uv(checkout)
     for version in ("3.12", "3.13"):
         program(tools / f"python{version}", f"echo {version}")
@@ -266,7 +266,7 @@ def test_an_unknown_part_is_wrong_usage(checkout: Path, tools: Path, words: list
     assert "python, ministack, database, browser" in result.stderr
 
 
-def test_a_deploy_without_the_pulumi_cli_names_the_page_that_tells_how(checkout: Path, tools: Path) -> None:
+def test_a_deploy_without_the_pulumi_cli_names_its_installation_page(checkout: Path, tools: Path) -> None:
     result = run(checkout, tools, "pulumi", "up", "dev")
 
     assert result.returncode == 2
@@ -275,7 +275,7 @@ def test_a_deploy_without_the_pulumi_cli_names_the_page_that_tells_how(checkout:
     )
 
 
-def test_a_deploy_without_a_place_for_its_state_says_how_to_choose_one(checkout: Path, tools: Path) -> None:
+def test_a_deploy_without_a_state_backend_names_the_command_to_log_in(checkout: Path, tools: Path) -> None:
     program(tools / "pulumi", '[ "$1" != whoami ]')
     program(checkout / ".venv/bin/python", "exit 0")
 
@@ -288,14 +288,16 @@ def test_a_deploy_without_a_place_for_its_state_says_how_to_choose_one(checkout:
 @pytest.mark.parametrize(
     ("words", "typed"),
     [
-        # A preview makes nothing, and so no stack either.
+        # A preview creates nothing, not even a stack.
         (["preview", "dev"], ["stack select dev", "preview --stack dev"]),
         (["up", "prod", "--yes"], ["stack select --create prod", "up --stack prod --yes"]),
         (["refresh", "dev"], ["stack select dev", "refresh --stack dev"]),
         (["destroy", "dev"], ["stack select dev", "destroy --stack dev"]),
     ],
 )
-def test_pulumi_is_told_the_stack(checkout: Path, tools: Path, words: list[str], typed: list[str]) -> None:
+def test_pulumi_gets_the_stack_as_an_option(
+    checkout: Path, tools: Path, words: list[str], typed: list[str]
+) -> None:
     program(tools / "pulumi", f'echo "$@" >> {checkout}/typed')
     program(checkout / ".venv/bin/python", "exit 0")
 
@@ -304,7 +306,9 @@ def test_pulumi_is_told_the_stack(checkout: Path, tools: Path, words: list[str],
     assert (checkout / "typed").read_text().splitlines()[-2:] == typed
 
 
-def test_a_preview_of_a_misspelt_stack_names_the_command_that_makes_one(checkout: Path, tools: Path) -> None:
+def test_a_preview_of_a_misspelt_stack_names_the_command_that_creates_one(
+    checkout: Path, tools: Path
+) -> None:
     program(tools / "pulumi", '[ "$1" != stack ]')
 
     result = run(checkout, tools, "pulumi", "preview", "prdo")
@@ -315,7 +319,7 @@ def test_a_preview_of_a_misspelt_stack_names_the_command_that_makes_one(checkout
 
 @pytest.mark.parametrize(("checked", "deployed"), [(0, True), (1, True), (2, False)])
 @pytest.mark.parametrize("command", ["preview", "up"])
-def test_what_the_check_refuses_is_not_deployed(
+def test_a_deploy_that_the_check_refuses_is_not_started(
     checkout: Path, tools: Path, checked: int, deployed: bool, command: str
 ) -> None:
     """A check that fails itself, with 1, prevents nothing."""
@@ -331,14 +335,14 @@ def test_what_the_check_refuses_is_not_deployed(
 
 
 @pytest.mark.parametrize("command", ["refresh", "destroy"])
-def test_what_deploys_nothing_is_not_checked(checkout: Path, tools: Path, command: str) -> None:
+def test_commands_that_deploy_nothing_are_not_checked(checkout: Path, tools: Path, command: str) -> None:
     program(tools / "pulumi", "exit 0")
     program(checkout / ".venv/bin/python", "exit 2")
 
     assert run(checkout, tools, "pulumi", command, "dev").returncode == 0
 
 
-def test_a_failed_deploy_names_where_it_goes_on(checkout: Path, tools: Path) -> None:
+def test_a_failed_deploy_names_its_page_of_the_runbook(checkout: Path, tools: Path) -> None:
     program(tools / "pulumi", '[ "$1" != up ] || exit 255')
     program(checkout / ".venv/bin/python", "exit 0")
 
@@ -349,14 +353,14 @@ def test_a_failed_deploy_names_where_it_goes_on(checkout: Path, tools: Path) -> 
     assert "CloudFront" in result.stderr
 
 
-def test_the_local_stack_is_not_pulumis(checkout: Path, tools: Path) -> None:
+def test_a_deploy_of_a_stack_named_local_refers_to_make_local(checkout: Path, tools: Path) -> None:
     result = run(checkout, tools, "pulumi", "up", "local")
 
     assert result.returncode == 2
     assert "`make local`" in result.stderr
 
 
-def test_make_alone_lists_what_can_be_made() -> None:
+def test_make_without_a_target_lists_the_targets() -> None:
     listed = subprocess.run(["make"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
 
     for target in (

@@ -538,7 +538,7 @@ def test_old_orders_that_were_recorded_while_names_were_kept_are_erased_when_the
         {"action": "erase", "customer": 7},
     ],
 )
-def test_an_event_that_names_not_exactly_one_thing_is_refused(
+def test_an_event_without_exactly_one_selector_is_refused(
     call: Callable[..., dict[str, Any]], event: dict[str, Any]
 ) -> None:
     with pytest.raises(ValueError, match="must be"):

@@ -186,7 +186,7 @@ def test_dead_letters_are_swept_between_outages_too_short_for_a_comparison(
 
 
 @pytest.mark.parametrize("command", [None, "full", "rebuild"])
-def test_while_the_database_is_unavailable_the_run_says_so_and_claims_nothing(
+def test_a_run_without_the_database_has_the_reason_and_no_figures(
     without_database: BothStores, queue: Queue, lines: Any, command: str | None
 ) -> None:
     queue.send(order("o1"))
@@ -236,7 +236,7 @@ def test_a_check_of_an_unavailable_database_has_its_reason(without_database: Bot
     }
 
 
-def test_a_check_of_a_database_without_a_schema_says_so(function: BothStores, server: Server) -> None:
+def test_a_check_of_a_database_without_a_schema_returns_none(function: BothStores, server: Server) -> None:
     with server.connect("cafe_db") as connection, connection.cursor() as cursor:
         cursor.execute("DROP TABLE schema_migrations")
     database = call(command="check")["database"]
@@ -285,7 +285,9 @@ def test_a_check_writes_nothing(function: BothStores) -> None:
     assert function.sql("SELECT COUNT(*) FROM orders") == [(0,)]
 
 
-def test_a_check_without_dynamodb_says_so(function: BothStores, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_without_dynamodb_has_the_reason(
+    function: BothStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def throttled() -> RdsOrders:
         raise StoreUnavailableError("DynamoDB: throttled")
 
@@ -413,7 +415,9 @@ def test_a_drift_is_reported_since_the_first_run_that_found_it(function: BothSto
     assert function.metrics.rds_orders().drift_since is None
 
 
-def test_an_audit_that_is_out_of_time_says_so(function: BothStores, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_audit_that_runs_out_of_time_is_reported(
+    function: BothStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
     function.record(orders(1))
     monkeypatch.setattr(reconcile_orders, "RESERVE", 900.0)
     found = call(command="full")

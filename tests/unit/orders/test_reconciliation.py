@@ -211,7 +211,7 @@ def test_orders_recorded_just_before_the_last_run_are_compared_again(both: BothS
     assert both.recent(RdsOrders(compared_until=both.now())).repaired == 1
 
 
-def test_a_run_that_is_out_of_time_says_so_and_the_next_one_continues(
+def test_a_run_that_runs_out_of_time_is_reported_and_the_next_one_continues(
     both: BothStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orders.reconciliation.PAGE", 2)

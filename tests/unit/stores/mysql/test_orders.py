@@ -103,7 +103,7 @@ def test_an_existing_order_is_not_written_again(database: OrdersDatabase) -> Non
     assert number_of(database) == 3
 
 
-def test_orders_know_their_row_ids_with_any_auto_increment_step(
+def test_orders_have_their_row_ids_with_any_auto_increment_step(
     administrator: MySql, new_mysql: Callable[[], MySql]
 ) -> None:
     def step(number: int) -> None:

@@ -240,7 +240,7 @@ def test_a_table_is_taken_over_and_accepts_orders(
 
 
 @pytest.mark.parametrize(("statements", "sentence"), REFUSED.values(), ids=REFUSED)
-def test_the_refusal_of_a_table_says_what_to_do_and_changes_nothing(
+def test_a_refused_table_is_unchanged_and_the_error_has_the_statement_to_run(
     master: MySql, empty_database: Server, statements: list[str], sentence: str
 ) -> None:
     before = prepare(empty_database, statements)

@@ -126,7 +126,7 @@ def test_a_lasting_lock_is_explained_and_another_error_is_raised_unchanged() -> 
         widening.widen(full, widening.Table(("id",), 0, 0))
 
 
-def test_a_look_at_a_table_reads_its_columns_its_auto_increment_its_size_and_its_foreign_keys(
+def test_inspecting_a_table_reads_its_columns_its_auto_increment_its_size_and_its_foreign_keys(
     narrow: MySql,
 ) -> None:
     found = narrow.read(widening.inspect)
