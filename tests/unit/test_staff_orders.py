@@ -342,10 +342,9 @@ def test_a_lost_response_causes_no_second_change(
 
 
 def test_concurrent_requests_move_each_order_once(api: Api, new_mysql: Callable[[], MySql]) -> None:
-    from stores.mysql.changes import OrderChanges
-
     api.both.record(orders(*range(2, 21)))
     callers = [(OrderChanges(new_mysql()), state) for state in ("preparing", "ready") * 2]
+    refused = []
 
     def move_all(caller: tuple[OrderChanges, str]) -> int:
         database, state = caller
@@ -356,14 +355,15 @@ def test_concurrent_requests_move_each_order_once(api: Api, new_mysql: Callable[
             )
             try:
                 moved += change.change(database, request).order.progress.state == state  # type: ignore[union-attr]
-            except change.RefusedError:
-                continue
+            except change.RefusedError as error:
+                refused.append(error.status)
         return moved
 
     with ThreadPoolExecutor(4) as pool:
         moved = list(pool.map(move_all, callers))
     assert len(events(api.both)) == 20
     assert sum(moved) == 2 * 20, "one of the two targets succeeds, for both callers that requested it"
+    assert refused == [412] * 2 * 20
 
 
 def test_a_test_order_is_moved_like_any_other_and_appears_on_no_screen(api: Api) -> None:
