@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from cli import text_files
+from cli.commands.dlq.letters import end
 from cli.commands.dlq.options import MessageId, QueueName, WhichQueue, opened
-from cli.commands.dlq.redrive import end
 from cli.dlq import editor, render
 from cli.dlq.correction import Correction
 from cli.dlq.states import recorded, states
