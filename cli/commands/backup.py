@@ -48,7 +48,7 @@ def list_command(
     if target.stack.endpoint is None:
         database = Backups(target.clients.rds, target.output("database_identifier"))
         automated, snapshots = database.automated(), database.manual()
-        document["snapshots"] = [asdict(each) for each in snapshots]
+        document["snapshots"] = [each.model_dump() for each in snapshots]
         document["automated_backups"] = [each.document() for each in automated]
         if not target.as_json:
             for sentence in sentences(automated, snapshots):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -225,7 +224,7 @@ def _list(target: Target) -> None:
     automated, manual = _backups(target).automated(), _backups(target).manual()
     if target.as_json:
         periods = [each.document() for each in automated]
-        snapshots = [asdict(each) for each in manual]
+        snapshots = [each.model_dump() for each in manual]
         print_json({"stack": target.name, "automated": periods, "snapshots": snapshots})
         return
     for sentence in sentences(automated, manual):

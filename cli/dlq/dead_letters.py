@@ -53,13 +53,11 @@ class DeadLetters:
         with aws.translated_errors():
             return queues.depth(self.sqs, self.url)
 
-    def listed(
-        self, limit: int | None, *, hold: int = queues.SHORT_HOLD, advance: Advance = lambda _number: None
-    ) -> Listing:
+    def listed(self, limit: int | None, advance: Advance = lambda _number: None) -> Listing:
         """Read up to `limit` messages, or all, and sort them by age; they are visible again afterwards."""
         found: list[Message] = []
         others = self.depth().in_flight
-        with self._scanning(hold) as scan:
+        with self._scanning(queues.SHORT_HOLD if limit else queues.LONG_HOLD) as scan:
             for batch in scan.batches():
                 found += batch
                 advance(len(batch))

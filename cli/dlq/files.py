@@ -75,27 +75,21 @@ class Contents:
     bad: dict[int, str]
     ignored_times: dict[int, str] = field(default_factory=dict)
 
-    def refuse_larger_than(self, limit: int) -> None:
-        """Turn messages with more bytes than a limit into bad lines."""
-        for number, message in list(self.messages.items()):
-            if excess := Outgoing.of(message).excess(limit):
-                del self.messages[number]
-                self.ignored_times.pop(number, None)
-                self.bad[number] = f"Message {message.message_id}: {excess}: shorten its body."
 
-
-def read(path: Path) -> Contents:
-    """Read and check all lines of a file of messages."""
+def read(path: Path, limit: int) -> Contents:
+    """Read and check all lines of a file of messages; a larger message than the limit is a bad line."""
     contents = Contents(messages={}, bad={})
     for number, line in enumerate(text_files.lines(path), start=1):
         if not line.strip():
             continue
         try:
-            message = _message(line)
+            message, ignored = _not_in_the_future(_message(line))
+            if excess := Outgoing.of(message).excess(limit):
+                raise BadLineError(f"Message {message.message_id}: {excess}: shorten its body.")
         except BadLineError as error:
             contents.bad[number] = str(error)
             continue
-        contents.messages[number], ignored = _not_in_the_future(message)
+        contents.messages[number] = message
         if ignored is not None:
             contents.ignored_times[number] = ignored
     return contents

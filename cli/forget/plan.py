@@ -15,7 +15,6 @@ from cli.forget.letters import Matching, matching
 from cli.kitchen import NUMBER
 from cli.options import Target
 from cli.plurals import counted, orders
-from cli.queues import LONG_HOLD
 from cli.users import Users
 from orders.order import RECORDED_ID
 from orders.states import ERASED_ACTOR, RESTORED
@@ -90,7 +89,7 @@ def plans(
     """Yield what is to be erased of a name as one kind, or as each that it can be."""
     eraser = Eraser.of(target.stack, target.clients)
     recorded = partial(states.recorded, target.stack, target.clients)
-    listings = {queue: letters.listed(None, hold=LONG_HOLD) for queue, letters in queues.items()}
+    listings = {queue: letters.listed(None) for queue, letters in queues.items()}
     for subject in _subjects(target, name, kind):
         yield Plan(
             subject=subject,

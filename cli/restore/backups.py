@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
+from pydantic import AliasPath, BaseModel, Field
 
 from cli import aws, times
 from cli.errors import OperationError
@@ -21,31 +21,34 @@ FAILED = re.compile(r"failed|incompatible-.*|inaccessible-.*|restore-error|stora
 INSTANCE = re.compile(r"(.+)-[0-9a-f]{7}")  # Pulumi's names
 
 
-@dataclass(frozen=True, kw_only=True)
-class Automated:
+class Automated(BaseModel):
     """The automated backups of an instance, which may be deleted."""
 
-    identifier: str
-    resource_id: str
-    vpc: str
-    is_active: bool
-    earliest: datetime
-    latest: datetime
-    days: int  # until they expire
+    identifier: str = Field(alias="DBInstanceIdentifier")
+    resource_id: str = Field(alias="DbiResourceId")
+    vpc: str = Field(alias="VpcId", default="")
+    status: str = Field(alias="Status")
+    earliest: datetime = Field(validation_alias=AliasPath("RestoreWindow", "EarliestTime"))
+    latest: datetime = Field(validation_alias=AliasPath("RestoreWindow", "LatestTime"))
+    days: int = Field(alias="BackupRetentionPeriod", default=0)  # until they expire
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the instance exists."""
+        return self.status == "active"
 
     def document(self) -> dict[str, Any]:
         """Return the period, for programs."""
         return {"database": self.identifier, "from": self.earliest, "to": self.latest}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Snapshot:
+class Snapshot(BaseModel):
     """A manual snapshot."""
 
-    name: str
-    status: str
-    taken_at: datetime | None
-    gigabytes: int
+    name: str = Field(alias="DBSnapshotIdentifier")
+    status: str = Field(alias="Status")
+    taken_at: datetime | None = Field(alias="SnapshotCreateTime", default=None)
+    gigabytes: int = Field(alias="AllocatedStorage")
 
 
 class Backups:
@@ -60,27 +63,20 @@ class Backups:
 
     def automated(self) -> list[Automated]:
         """Return the automated backups of the database and of its predecessors, the database's first."""
-        found = []
-        for each in self._all("describe_db_instance_automated_backups", "DBInstanceAutomatedBackups"):
-            window = each.get("RestoreWindow") or {}
-            if self._is_ours(each["DBInstanceIdentifier"]) and "LatestTime" in window:
-                found.append(
-                    Automated(
-                        identifier=each["DBInstanceIdentifier"],
-                        resource_id=each["DbiResourceId"],
-                        vpc=each.get("VpcId", ""),
-                        is_active=each["Status"] == "active",
-                        earliest=window["EarliestTime"],
-                        latest=window["LatestTime"],
-                        days=each.get("BackupRetentionPeriod", 0),
-                    )
-                )
+        pages = self._all("describe_db_instance_automated_backups", "DBInstanceAutomatedBackups")
+        found = [
+            Automated.model_validate(each)
+            for each in pages
+            if self._is_ours(each["DBInstanceIdentifier"]) and "LatestTime" in each.get("RestoreWindow", {})
+        ]
         return sorted(found, key=lambda each: (each.identifier != self._identifier, -each.latest.timestamp()))
 
     def manual(self) -> list[Snapshot]:
         """Return the manual snapshots, the latest first."""
         found = self._all("describe_db_snapshots", "DBSnapshots", SnapshotType="manual")
-        ours = [_snapshot(each) for each in found if self._is_ours(each["DBInstanceIdentifier"])]
+        ours = [
+            Snapshot.model_validate(each) for each in found if self._is_ours(each["DBInstanceIdentifier"])
+        ]
         return sorted(ours, key=lambda each: each.taken_at or datetime.now(UTC), reverse=True)
 
     def snapshot(self, name: str) -> Snapshot | None:
@@ -91,7 +87,7 @@ class Backups:
             DBSnapshotIdentifier=name,
             IncludeShared=name.startswith("arn:"),
         )
-        return _snapshot(found) if found else None
+        return Snapshot.model_validate(found) if found else None
 
     def is_replaced(self) -> bool:
         """Return whether the stack has another instance than the database."""
@@ -204,15 +200,6 @@ def sentences(automated: Sequence[Automated], snapshots: Sequence[Snapshot]) -> 
         yield f"Snapshot {plain(each.name)}: {each.status}, {each.gigabytes:,} GB, {made}."
     if not automated and not snapshots:
         yield "The database has neither automated backups nor snapshots."
-
-
-def _snapshot(found: dict[str, Any]) -> Snapshot:
-    return Snapshot(
-        name=found["DBSnapshotIdentifier"],
-        status=found["Status"],
-        taken_at=found.get("SnapshotCreateTime"),
-        gigabytes=found["AllocatedStorage"],
-    )
 
 
 def _refuse_failure(what: str, status: str) -> None:

@@ -12,11 +12,10 @@ import typer
 from cli import aws, plurals, queues
 from cli.commands.dlq.options import QueueName, Rate, WhichQueue, opened
 from cli.dlq import files, render
-from cli.dlq.files import Contents
 from cli.errors import CafeError
 from cli.options import Target, Yes, stack_command
 from cli.progress import counting
-from cli.queues import LONG_HOLD, Outgoing
+from cli.queues import Outgoing
 from cli.stopping import Pace, stopping
 from cli.terminal import confirm, failed, note, plain, print_json, say, stopped
 
@@ -40,7 +39,7 @@ def export_command(
         confirm(f"Overwrite {plain(file)}?", yes=yes)
     with opened(target, queue) as letters:
         with counting("Read", letters.depth().total) as advance:
-            listing = letters.listed(None, hold=LONG_HOLD, advance=advance)
+            listing = letters.listed(None, advance)
         if letters.stop.is_set():
             raise CafeError(
                 f"Stopped: {file} was not written, and all messages are visible again.", exit_code=130
@@ -73,7 +72,9 @@ def import_command(
     Orders that were sent already may be sent again: they are counted once. Exit code 1: not all lines were
     sent.
     """
-    contents = _read(file, target)
+    url = target.output("queue_url")
+    with aws.translated_errors():
+        contents = files.read(file, queues.max_message_size(target.clients.sqs, url))
     _note_lines([f"Line {line}: {reason}" for line, reason in contents.bad.items()], "red")
     if contents.bad and not skip_bad:
         if target.as_json:
@@ -91,7 +92,7 @@ def import_command(
     if count:
         confirm(f"Send {plurals.orders(count)} to the worker of stack {target.name}?", yes=yes)
     messages = ((line, Outgoing.of(message)) for line, message in contents.messages.items())
-    send = partial(queues.send, target.clients.sqs, target.output("queue_url"))
+    send = partial(queues.send, target.clients.sqs, url)
     started = time.monotonic()
     with stopping() as stop, counting("Sent", count) as advance:
         imported = queues.deliver(messages, send, Pace(rate, stop), advance)
@@ -111,15 +112,6 @@ def import_command(
     _note_lines([f"Line {line} was not sent: {reason}" for line, reason in imported.failures.items()], "red")
     if imported.failures or contents.bad:
         raise typer.Exit(1)
-
-
-def _read(file: Path, target: Target) -> Contents:
-    """Read a file of messages; those that are too large for the queue are bad lines."""
-    url, contents = target.output("queue_url"), files.read(file)
-    if contents.messages:
-        with aws.translated_errors():
-            contents.refuse_larger_than(queues.max_message_size(target.clients.sqs, url))
-    return contents
 
 
 def _note_lines(sentences: Sequence[str], style: str) -> None:

@@ -15,7 +15,6 @@ from cli.errors import OperationError
 from cli.messages import Message
 from cli.options import MOST, Target, Yes, stack_command
 from cli.progress import counting
-from cli.queues import LONG_HOLD
 from cli.terminal import confirm, failed, note, out, plain, plain_lines, print_json, say, stopped
 
 app = typer.Typer()
@@ -38,7 +37,7 @@ def list_command(
     with opened(target, queue) as letters:
         depth = letters.depth()
         with counting("Read", min(limit, depth.total)) as advance:
-            listing = letters.listed(limit, advance=advance)
+            listing = letters.listed(limit, advance)
         interrupted = letters.stop.is_set()
     found = states(target.stack, target.clients, listing.messages)
     if target.as_json:
@@ -199,7 +198,7 @@ def _find(target: Target, queue: QueueName, message_id: str | None) -> tuple[lis
         if message_id:
             return [letters.find(message_id)], 0
         with counting("Read", letters.depth().total) as advance:
-            listing = letters.listed(None, hold=LONG_HOLD, advance=advance)
+            listing = letters.listed(None, advance)
         if letters.stop.is_set():
             raise KeyboardInterrupt
     return listing.messages, listing.held_by_others
