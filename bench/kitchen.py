@@ -37,7 +37,7 @@ def measure_kitchen(
             (staff,) = stack.enter_context(subject.processes("staff_orders"))
             worker.do("batches", prefix="open", first=0, orders=OPEN, batch=OPEN)
             staff.do("invoke", events=[LIST] * 3)
-            pairs.append(({"rows": rows, "list": [], "commit": [], "answer": []}, worker, staff))
+            pairs.append(({"rows": rows, "list": [], "commit": [], "response": []}, worker, staff))
         for turn in range(rounds):
             report(f"Kitchen on tables of {len(sizes)} sizes, round {turn + 1}")
             for figures, worker, staff in pairs:
@@ -45,7 +45,7 @@ def measure_kitchen(
                 figures["list"].append(_p50(listed))
                 figures["list_statements"] = listed["statements"] / listed["invocations"]
                 # Without DynamoDB's latency, most of a change's time is its commit.
-                for name, call in (("commit", 0.0), ("answer", CALL)):
+                for name, call in (("commit", 0.0), ("response", CALL)):
                     staff.do("latency", call=call, transaction=TRANSACTION if call else 0.0)
                     changed = _change(worker, staff, f"{name}-{turn}")
                     figures[name].append(_p50(changed))
@@ -58,8 +58,8 @@ def _change(worker: Child, staff: Child, prefix: str) -> dict[str, Any]:
     worker.do("batches", prefix=prefix, first=0, orders=TIMES, batch=TIMES)
     changes = [_patch(f"{prefix}-{number}") for number in range(TIMES)]
     found = staff.do("invoke", events=changes, most_seconds=10 * SECONDS)
-    if found["answer"]["statusCode"] != 200:
-        raise MeasurementError(f"A change was refused: {found['answer']['body']}")
+    if found["response"]["statusCode"] != 200:
+        raise MeasurementError(f"A change was refused: {found['response']['body']}")
     return found
 
 

@@ -109,7 +109,7 @@ class Process:
         }
 
     def invoke(self, events: list[Event], most_seconds: float = 5) -> dict[str, Any]:
-        """Call the handler with one event after the other; return its last response as `answer`."""
+        """Call the handler with one event after the other; return its last response as `response`."""
         self._reset()
         seconds: list[float] = []
         response: object = None
@@ -120,7 +120,7 @@ class Process:
             started = time.perf_counter()
             response = self._handler(event, Context(self._timeout))
             seconds.append(time.perf_counter() - started)
-        return {"seconds": seconds, "answer": response, "invocations": len(seconds), **self._usage()}
+        return {"seconds": seconds, "response": response, "invocations": len(seconds), **self._usage()}
 
     def latency(self, call: float, transaction: float) -> dict[str, Any]:
         """Set the latencies of AWS."""

@@ -38,8 +38,8 @@ def measure_audit(ours: Subject, report: Report, *, rows: int, seconds: float) -
     return {
         "rows": rows,
         "seconds": result["seconds"][0],
-        "answer": result["answer"],
-        "answer_afterwards": again["answer"],
+        "response": result["response"],
+        "response_afterwards": again["response"],
         "worst_ms": 1000 * max(recorded["seconds"]),
         "failed": recorded["failed"],
     }

@@ -198,7 +198,7 @@ def _kitchen(results: Results, _prices: Prices) -> str:
     rows = [
         (
             f"{row['rows']:,}",
-            *(f"{statistics.median(row[name]):.1f}" for name in ("list", "commit", "answer")),
+            *(f"{statistics.median(row[name]):.1f}" for name in ("list", "commit", "response")),
             *(f"{row[name]:.0f}" for name in ("list_statements", "change_statements")),
         )
         for row in results["kitchen"]
