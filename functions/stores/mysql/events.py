@@ -31,8 +31,8 @@ def move(
 ) -> bool:
     """Move an order if it still has the version and state that were `seen`; return whether it was moved.
 
-    In READ COMMITTED, an UPDATE by the primary key locks nothing without a match. MariaDB would choose the index
-    `orders_open` while few orders have the state, and keep a lock.
+    In READ COMMITTED, an UPDATE by the primary key locks nothing without a match. MariaDB would choose the
+    index `orders_open` while few orders have the state, and keep a lock.
     """
     times = (_text(moved.at), _text(moved.ready_at))
     is_moved = cursor.execute(
