@@ -46,13 +46,15 @@ class Alarms(pulumi.ComponentResource):
     """The alarms, and the topic that they notify when they go off and when they recover."""
 
     topic: aws.sns.Topic
+    runbook: str
+    """URL of the runbook, or its path in the repository."""
 
     def __init__(self, name: str, args: AlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cafe:orders:Alarms", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         self._alarms: list[aws.cloudwatch.MetricAlarm] = []
         settings = args.shared.settings
-        self._runbook = settings.runbook_url or RUNBOOK
+        self.runbook = settings.runbook_url or RUNBOOK
 
         # Not encrypted: CloudWatch cannot use the AWS-managed key of SNS, and alarms contain no secrets.
         self.topic = aws.sns.Topic("Alarms", opts=self._child)
@@ -301,7 +303,7 @@ class Alarms(pulumi.ComponentResource):
         breaching, evaluated = datapoints
         alarm = aws.cloudwatch.MetricAlarm(
             name,
-            alarm_description=f"{description} What to do: {self._runbook}#{name.lower()}",
+            alarm_description=f"{description} What to do: {self.runbook}#{name.lower()}",
             comparison_operator=comparison,
             threshold=threshold,
             evaluation_periods=evaluated,

@@ -65,6 +65,7 @@ def export(
         "migrate_function": functions.migrate_database.function.name,
         "alarm_topic_arn": alarms.topic.arn,
         "dashboard_url": dashboard.url,
+        "runbook_url": alarms.runbook,
         "database_identifier": shared.database.instance.identifier,
         "deployed_settings": setting_changes.deployed(settings),
         "readme": README.read_text(encoding="utf-8"),

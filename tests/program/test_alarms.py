@@ -57,7 +57,9 @@ def test_an_alarm_has_its_metric_and_notifies_the_topic(program: Program, name: 
 
 def test_each_alarm_links_to_its_page_of_the_runbook(with_settings: Callable[..., Program]) -> None:
     url = "https://git.example.org/" + "x" * (MAX_URL - 24)
-    alarms = with_settings(runbookUrl=url, **WITH_ALL_ALARMS).all(ALARM)
+    program = with_settings(runbookUrl=url, **WITH_ALL_ALARMS)
+    assert program.outputs["runbook_url"] == url
+    alarms = program.all(ALARM)
     assert len(alarms) == len(ALARMS) + len(WITH_ALL_ALARMS)
     anchors = markdown.anchors(ROOT / "docs/runbook.md")
     for alarm in alarms:
