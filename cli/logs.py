@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cli import aws
 from cli.stack import Stack
 from orders.order import ORDER_ID
+from orders.times import iso
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -40,6 +41,10 @@ class Line:
     def message(self) -> str:
         """The constant text of its kind; empty for the lines of Lambda itself."""
         return str(self.fields.get("message", ""))
+
+    def document(self) -> dict[str, object]:
+        """Return the line, for programs."""
+        return {"time": iso(self.at), "function": self.function, "line": self.fields or self.text}
 
     def is_about(self, identity: str) -> bool:
         """Return whether it is about an order, or a message, with exactly this id."""

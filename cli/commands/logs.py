@@ -90,8 +90,7 @@ def _print(target: Target, lines: Iterable[Line]) -> int:
     count = 0
     for line in lines:
         if target.as_json:
-            found = {"time": line.at.isoformat(), "function": line.function, "line": line.fields or line.text}
-            typer.echo(json.dumps(found))
+            typer.echo(json.dumps(line.document()))
         elif shown := rendered(line):
             out.print(shown, soft_wrap=True)
         else:

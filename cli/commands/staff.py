@@ -1,8 +1,7 @@
 """`cafe staff`: users of the kitchen's page."""
 
 from dataclasses import asdict
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,13 +13,6 @@ from cli.users import Role, Users
 from infra import setting_parsers
 
 app = command_group("staff", "cafe staff add ada@example.com --stack prod", "cafe staff list")
-
-
-class StaffRole(StrEnum):
-    """Roles that this command gives; viewers come from the setting `dashboardUsers`."""
-
-    STAFF = "staff"
-    MANAGER = "manager"
 
 
 def _email(value: str) -> str:
@@ -64,8 +56,10 @@ def add_command(
     target: Target,
     email: Email,
     role: Annotated[
-        StaffRole, typer.Option(help="A manager also cancels orders that are ready.")
-    ] = StaffRole.STAFF,
+        # Viewers come from the setting `dashboardUsers`.
+        Literal["staff", "manager"],
+        typer.Option(help="A manager also cancels orders that are ready."),
+    ] = "staff",
 ) -> None:
     """Let somebody sign in to the kitchen's page, or change somebody's role.
 
@@ -78,7 +72,7 @@ def add_command(
         sentence = f"{email} is {role} now, and signs in with the password {password}"
     elif before is None or before.invited:
         sentence = f"{email} is {role} now, and invited by e-mail."
-    elif str(before.role) == role.value:
+    elif before.role == role:
         sentence = f"{email} is {role} already."
     else:
         sentence = f"{email} is {role} now; pages that are signed in follow within 15 minutes."

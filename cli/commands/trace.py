@@ -1,5 +1,6 @@
 """`cafe trace`: the path of one order."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -95,28 +96,19 @@ def _document(found: Sources, hops: list[Hop], outcome: Outcome, sentence: str) 
         "order_id": found.order_id,
         "outcome": outcome,
         "sentence": sentence,
-        "hops": [
-            {"name": hop.name, "reached": hop.reached, "at": _iso(hop.at), "detail": hop.detail}
-            for hop in hops
-        ],
+        "hops": [asdict(hop) for hop in hops],
         "dead_letters": [
             {
                 "queue": letter.queue,
                 "message_id": letter.message.message_id,
-                "sent_at": _iso(letter.message.sent),
+                "sent_at": letter.message.sent,
                 "state": letter.state.kind,
                 "reason": letter.state.reason,
             }
             for letter in found.letters
         ],
-        "since": _iso(found.since),
-        "until": _iso(found.until),
-        "lines": [
-            {"time": _iso(line.at), "function": line.function, "line": line.fields} for line in found.lines
-        ],
+        "since": found.since,
+        "until": found.until,
+        "lines": [line.document() for line in found.lines],
         "unchecked": found.unchecked,
     }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None

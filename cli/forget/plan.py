@@ -18,7 +18,6 @@ from cli.plurals import counted, orders
 from cli.users import Users
 from orders.order import RECORDED_ID
 from orders.states import ERASED_ACTOR, RESTORED
-from orders.times import iso
 
 FIELDS = ("customer", "attributes", "history")  # of personal data
 RESERVED = {RESTORED, ERASED_ACTOR}  # actors that stand for no person
@@ -74,8 +73,8 @@ class Plan:
             "as": self.subject.kind.value,
             "orders": self.found.orders,
             "already_erased": self.found.already_erased,
-            "first": iso(self.found.first),
-            "last": iso(self.found.last),
+            "first": self.found.first,
+            "last": self.found.last,
             "fields": {name: self.found.fields[name] for name in FIELDS},
             "dead_letters": self.letter_count,
             "unclear_dead_letters": self.unclear,
