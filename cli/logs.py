@@ -115,24 +115,18 @@ def _lines(logs: CloudWatchLogsClient, function: str, request: dict[str, Any]) -
             request["startTime"] = max(events[-1]["timestamp"], request["startTime"] + 1)
 
 
-class Tail:
-    """Lines since a moment, each once, also those that become readable after later ones."""
-
-    def __init__(
-        self, logs: CloudWatchLogsClient, names: Mapping[str, str], since: datetime, about: str | None
-    ) -> None:
-        self._logs, self._names, self._since, self._about = logs, names, since, about
-        self._seen = set[str]()
-
-    def poll(self) -> list[Line]:
-        """Return the lines that were not returned before; raise OperationError."""
-        found = read(self._logs, self._names, self._since, about=self._about)
-        new = [line for line in found if line.key not in self._seen]
+def polls(
+    logs: CloudWatchLogsClient, names: Mapping[str, str], since: datetime, about: str | None
+) -> Iterator[list[Line]]:
+    """Yield the new lines of each poll, also those that become readable after later ones."""
+    seen = set[str]()
+    while True:
+        found = read(logs, names, since, about=about)
+        yield [line for line in found if line.key not in seen]
+        seen = {line.key for line in found}
         if found:
             # By the time of the lines: this machine's clock may differ from that of AWS.
-            self._since = max(self._since, found[-1].at - OVERLAP)
-        self._seen = {line.key for line in found}
-        return new
+            since = max(since, found[-1].at - OVERLAP)
 
 
 def _milliseconds(moment: datetime) -> int:

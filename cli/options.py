@@ -63,25 +63,15 @@ def not_blank(value: str | None) -> str | None:
     return found
 
 
-def parse_time(text: str, option: str) -> datetime:
-    """Parse an option's date or time; return it in UTC."""
+def parse_time(text: str, option: str, *, ago: bool = False) -> datetime:
+    """Parse an option's date or time, or also how long ago it was; return it in UTC."""
     try:
-        return times.parse_local(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is not a date or time such as 2026-11-22 or 2026-11-22T14:00Z.", param_hint=option
-        ) from None
-
-
-def parse_since(text: str, option: str) -> datetime:
-    """Parse an option's time, or how long ago it was; return it in UTC."""
-    try:
-        return times.parse_since(text)
+        return times.parse_since(text) if ago else times.parse_local(text)
     except (ValueError, OverflowError):
-        raise typer.BadParameter(
-            f"{text!r} is neither a time such as 2026-11-22T14:00Z nor how long ago, such as 15m, 1h or 2d.",
-            param_hint=option,
-        ) from None
+        expected = "not a date or time such as 2026-11-22 or 2026-11-22T14:00Z"
+        if ago:
+            expected = "neither a time such as 2026-11-22T14:00Z nor how long ago, such as 15m, 1h or 2d"
+        raise typer.BadParameter(f"{text!r} is {expected}.", param_hint=option) from None
 
 
 StackName = Annotated[

@@ -21,11 +21,6 @@ def are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def lines(count: int) -> str:
-    """Return a number of lines."""
-    return counted(count, "line")
-
-
 def messages(count: int) -> str:
     """Return a number of messages."""
     return counted(count, "message")

@@ -63,7 +63,8 @@ def forget_command(
         found = list(plan.plans(target, _letters(target, stop), name, kind, stop))
     chosen = _choose(found, kind)
     backups = _backups(target, chosen)
-    in_queue = _in_queue(target)
+    with aws.translated_errors():
+        in_queue = queues.depth(target.clients.sqs, target.output("queue_url")).total
     for sentence in render.preview(chosen, in_queue, backups):
         target.say(sentence)
     done = None
@@ -81,7 +82,7 @@ def forget_command(
         _end(target, chosen, done)
 
 
-def _letters(target: Target, stop: "threading.Event") -> "dict[str, DeadLetters]":
+def _letters(target: Target, stop: threading.Event) -> dict[str, DeadLetters]:
     return {
         queue.value: DeadLetters.of(target.stack, target.clients, output, stop)
         for queue, output in OUTPUTS.items()
@@ -110,11 +111,6 @@ def _backups(target: Target, chosen: Plan) -> list[Backup]:
         return []
     with waiting("Listing backups"):
         return list(holding(target, chosen.subject.kind, chosen.found.days))
-
-
-def _in_queue(target: Target) -> int:
-    with aws.translated_errors():
-        return queues.depth(target.clients.sqs, target.output("queue_url")).total
 
 
 def _end(target: Target, chosen: Plan, done: Done) -> None:

@@ -1,12 +1,11 @@
 """`cafe local`: the whole system on this machine."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli.options import Directory, commands, text
-from cli.terminal import note, say
+from cli.terminal import failed, say
 from local import ports, stack
 from local.database.engine import Engine
 from local.display import Display
@@ -54,7 +53,7 @@ def start(
     except ValueError as error:
         raise typer.BadParameter(f"{error}.", param_hint="--config") from None
     options = stack.Options(
-        directory=_run_directory(directory),
+        directory=directory or stack.DEFAULT_DIRECTORY,
         port=port,
         database_port=database_port,
         database_server=database_server,
@@ -71,14 +70,9 @@ def stop(context: typer.Context, directory: Directory = None) -> None:
     """Stop a local stack, detached or not, and remove everything."""
     # `cafe local --directory D stop` works, too.
     before = context.parent.params.get("directory") if context.parent else None
-    path = _run_directory(directory or before)
+    path = directory or before or stack.DEFAULT_DIRECTORY
     try:
         stopped = stack.stop(path)
     except LocalError as error:
-        note(str(error), style="red")
-        raise typer.Exit(1) from error
+        raise failed(str(error)) from error
     say("Stopped and removed." if stopped else f"No local stack runs in {path}.")
-
-
-def _run_directory(chosen: Path | None) -> Path:
-    return chosen or stack.DEFAULT_DIRECTORY

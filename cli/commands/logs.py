@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cli import logs
 from cli.logs import Line
-from cli.options import Target, commands, not_blank, parse_since, stack_command, text
+from cli.options import Target, commands, not_blank, parse_time, stack_command, text
 from cli.terminal import note, out, plain
 from cli.times import local_time
 
@@ -64,12 +64,12 @@ def logs_command(
     if function is not None:
         name = _named(function, names)
         names = {name: names[name]}
-    tail = logs.Tail(target.clients.logs, names, parse_since(since, "--since"), order)
-    if not _print(target, tail.poll()) and not follow:
+    polls = logs.polls(target.clients.logs, names, parse_time(since, "--since", ago=True), order)
+    if not _print(target, next(polls)) and not follow:
         note(f"No lines since {since}.")
     while follow:
         time.sleep(max(1.0, PAUSE * len(names)))
-        _print(target, tail.poll())
+        _print(target, next(polls))
 
 
 def rendered(line: Line) -> Text | None:

@@ -9,7 +9,7 @@ import typer
 from cli.commands.logs import rendered
 from cli.commands.orders import Reference
 from cli.kitchen import Kitchen
-from cli.options import Target, commands, parse_since, stack_command
+from cli.options import Target, commands, parse_time, stack_command
 from cli.progress import waiting
 from cli.terminal import note, out, plain, print_json, say
 from cli.times import local_time
@@ -52,7 +52,7 @@ def trace_command(
     Exit code 1: the order is not recorded and shown, or that could not be checked.
     """
     start, end = (
-        None if given is None else parse_since(given, name)
+        None if given is None else parse_time(given, name, ago=True)
         for given, name in ((since, "--since"), (until, "--until"))
     )
     if start and start >= (end or datetime.now(UTC)):

@@ -1,13 +1,13 @@
 """Read what the stores, the queues and the functions' logs have of one order."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from cli import aws, logs, queues, times
 from cli.aws import Clients
-from cli.dlq.dead_letters import DeadLetters
+from cli.dlq.dead_letters import DeadLetters, Listing
 from cli.dlq.states import State, states
 from cli.errors import OperationError
 from cli.kitchen import Kitchen, NotRecordedError, Order
@@ -25,6 +25,7 @@ DEAD_LETTERS, UNDELIVERED = "OrderDLQ", "OrderSubscriptionDLQ"
 QUEUES = {DEAD_LETTERS: "dead_letter_queue_url", UNDELIVERED: "subscription_dead_letter_queue_url"}
 API, WORKER, RECONCILER = "PlaceOrder", "OrderProcessor", "ReconcileOrders"
 FUNCTIONS = (API, WORKER, RECONCILER, "StaffOrders", "EraseOrders")  # those that write an order's id
+FIELDS = "order_state, state_version, created_at"  # of an item in DynamoDB
 MOST_LETTERS = 1000  # that are read of each queue
 BEFORE, AFTER = timedelta(minutes=10), timedelta(days=1)  # of the order's time: the log that is read
 
@@ -96,8 +97,8 @@ def gather(
     with stopping() as stop:  # until the messages are visible again
         for queue, output in QUEUES.items():
             with found.checking(queue):
-                letters = DeadLetters.of(stack, clients, output, stop)
-                _find_letters(stack, clients, letters, queue, found)
+                listing = DeadLetters.of(stack, clients, output, stop).listed(MOST_LETTERS)
+                _find_letters(stack, clients, listing, queue, found)
     if stop.is_set():
         raise KeyboardInterrupt
     found.since, found.until = _period(found.ordered_at, since, until)
@@ -129,37 +130,21 @@ def _period(
 def _read_stores(stack: Stack, clients: Clients, found: Sources) -> None:
     if not ORDER_ID.fullmatch(found.order_id):
         return
-    with found.checking(MYSQL):
-        found.row = _row(Kitchen.of(stack, clients), found.order_id)
+    with found.checking(MYSQL), suppress(NotRecordedError):
+        found.row = Kitchen.of(stack, clients).order(found.order_id)
     with found.checking(DYNAMODB):
-        found.item = _item(clients, stack.output("orders_table"), found.order_id)
+        key = {"orderId": {"S": found.order_id}}
+        for item in aws.items(
+            clients.dynamodb, stack.output("orders_table"), [key], ProjectionExpression=FIELDS
+        ):
+            found.item = Item(
+                state=item.get("order_state", {}).get("S"),
+                version=int(item.get("state_version", {}).get("N", 0)),
+                created_at=times.parse_utc(item.get("created_at", {}).get("S")),
+            )
 
 
-def _row(kitchen: Kitchen, order_id: str) -> Order | None:
-    try:
-        return kitchen.order(order_id)
-    except NotRecordedError:
-        return None
-
-
-def _item(clients: Clients, table: str, order_id: str) -> Item | None:
-    for item in aws.items(
-        clients.dynamodb,
-        table,
-        [{"orderId": {"S": order_id}}],
-        ProjectionExpression="order_state, state_version, created_at",
-    ):
-        return Item(
-            state=item.get("order_state", {}).get("S"),
-            version=int(item.get("state_version", {}).get("N", 0)),
-            created_at=times.parse_utc(item.get("created_at", {}).get("S")),
-        )
-    return None
-
-
-def _find_letters(stack: Stack, clients: Clients, letters: DeadLetters, queue: str, found: Sources) -> None:
-    """Read a dead-letter queue, whose messages stay visible to others."""
-    listing = letters.listed(MOST_LETTERS)
+def _find_letters(stack: Stack, clients: Clients, listing: Listing, queue: str, found: Sources) -> None:
     about = [message for message in listing.messages if message.is_about(found.order_id)]
     known = states(stack, clients, about)
     found.letters += [Letter(queue=queue, message=m, state=known[m.message_id]) for m in about]

@@ -80,8 +80,8 @@ def import_command(
         if target.as_json:
             print_json({"sent": 0, "bad_lines": contents.bad})
         raise failed(
-            f"Nothing was sent, because {plurals.lines(len(contents.bad))} of {plain(file)} cannot be: "
-            "correct them, or send the others with `--skip-bad`."
+            f"Nothing was sent, because {plurals.counted(len(contents.bad), 'line')} of {plain(file)} cannot "
+            "be: correct them, or send the others with `--skip-bad`."
         )
     ignored = [
         f"Line {line}: {render.ignored(time, contents.messages[line])}"
