@@ -1,4 +1,4 @@
-"""The scripts of the workflows, with fake `make` and `brew`."""
+"""The scripts of the workflows, with fakes of the programs that they run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from infra.recording import ROOT
 from tests.ci.previews import CHANGED
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -73,3 +74,23 @@ def test_mysql_is_added_to_the_path_of_the_next_steps(checkout: Path) -> None:
     assert run(checkout, "mysql", GITHUB_PATH="path") == 0
 
     assert (checkout / "path").read_text() == "/brew/mysql@8.4/bin\n"
+
+
+@pytest.mark.parametrize("fails", ["0", "1"])
+def test_both_stacks_are_previewed_with_the_emulator_in_place_of_aws(checkout: Path, fails: str) -> None:
+    emulator = "trap 'echo stopped >>typed; exit' TERM; touch ready; sleep 9 & wait"
+    program(checkout / ".venv-ministack/bin/python", emulator)
+    program(checkout / "bin/curl", "while [ ! -e ready ]; do sleep 0.05; done")
+    program(checkout / "bin/pulumi", 'echo "$@ in ${PULUMI_BACKEND_URL%%:*}" >>typed')
+    program(checkout / "bin/make", 'echo "$1 $2 at $AWS_ENDPOINT_URL" >>typed; exit ${FAILS:-0}')
+
+    assert run(checkout, "providers", FAILS=fails) == int(fails)
+
+    url = "http://127.0.0.1:4599"
+    previews = [
+        line
+        for stack in ("dev", "prod")
+        for line in (f"stack init {stack} in file", f"preview STACK={stack} at {url}")
+    ]
+    assert eventually(lambda: "stopped" in typed(checkout))
+    assert typed(checkout) == [*(previews[:2] if fails == "1" else previews), "stopped"]
