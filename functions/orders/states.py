@@ -106,7 +106,7 @@ def check(
         if state is State.READY and role < Role.MANAGER:
             raise ManagerNeededError("Only a manager may cancel an order that is ready.")
         if state is not State.RECEIVED and not reason:
-            raise ReasonNeededError("A reason is needed to cancel an order that is being prepared.")
+            raise ReasonNeededError("A reason is needed to cancel an order that staff have started.")
         return
     is_forward = state in OPEN and target in FORWARD and FORWARD.index(target) > FORWARD.index(state)
     if not (is_forward or target is recall_target(latest, now)):
