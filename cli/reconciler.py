@@ -5,6 +5,7 @@ Pydantic ignores fields of later versions in its responses.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any
@@ -18,13 +19,7 @@ from orders import exact_json
 from orders.times import iso
 
 PAGE = 500  # orders that are read at once
-
-
-class Corrections(BaseModel):
-    """Changes of counters, by the keys of their items."""
-
-    metrics: dict[str, int] = Field(default_factory=dict)
-    menu: dict[str, int] = Field(default_factory=dict)
+SUMS = ("checked", "repaired", "counted", "drift", "swept")  # fields that count over several runs
 
 
 class Findings(BaseModel):
@@ -53,7 +48,7 @@ class Outcome(Findings):
     """Response to one run; `next` is where the next one continues."""
 
     next: Any = None
-    corrected: Corrections = Corrections()
+    corrected: dict[str, dict[str, int]] = Field(default_factory=dict)  # of `metrics` and `menu`
 
 
 class Report(Findings):
@@ -65,22 +60,19 @@ class Report(Findings):
 
     def add(self, outcome: Outcome) -> None:
         """Add one run: the sums of what it did, and the dead letters that it left."""
-        before = self.model_copy()
-        for name in Findings.model_fields:
-            setattr(self, name, getattr(outcome, name))
-        self.runs += 1
-        self.checked += before.checked
-        self.repaired += before.repaired
-        self.counted += before.counted
-        self.bad_rows = before.bad_rows | outcome.bad_rows
-        self.compared = before.compared and outcome.compared
-        self.drift += before.drift
-        self.swept += before.swept
+        found = {name: getattr(outcome, name) for name in Findings.model_fields}
+        found |= {name: getattr(self, name) + found[name] for name in SUMS}
+        found["bad_rows"] = self.bad_rows | outcome.bad_rows
+        found["compared"] = self.compared and outcome.compared
         if outcome.rds_orders is None:
-            self.rds_orders = before.rds_orders
-        menu = {f"CafeMenu {item}": change for item, change in outcome.corrected.menu.items()}
-        for counter, change in (outcome.corrected.metrics | menu).items():
-            self.corrected[counter] = self.corrected.get(counter, 0) + change
+            found["rds_orders"] = self.rds_orders
+        for name, value in found.items():
+            setattr(self, name, value)
+        self.runs += 1
+        changes = Counter(self.corrected)
+        changes.update(outcome.corrected.get("metrics", {}))
+        changes.update({f"CafeMenu {item}": n for item, n in outcome.corrected.get("menu", {}).items()})
+        self.corrected = dict(changes)
 
 
 class DatabaseState(BaseModel):
