@@ -67,14 +67,6 @@ def ignored(time: str, message: Message) -> str:
     return f"{time} is in the future; the order gets {local_time(message.ordered_at)} instead."
 
 
-def before_sending(message: Message, corrected: Message) -> Iterator[str]:
-    """Yield the lines that are printed before a corrected order is sent."""
-    yield f"Order {corrected.identity} of {local_time(corrected.ordered_at)}:"
-    if message.ignored_time is not None:
-        yield ignored(message.ignored_time, message)
-    yield corrected.editable().rstrip("\n")
-
-
 def first(reasons: Mapping[str, str]) -> str:
     """Return the first of several reasons."""
     return next(iter(reasons.values()))
@@ -102,15 +94,6 @@ def facts(message: Message, state: State, logged: str | None) -> Iterator[tuple[
         yield "Logged", logged
     for name, attribute in message.attributes.items():
         yield f"“{name}”", str(attribute.get("StringValue", "binary"))
-
-
-def purge_question(chosen: list[Message], queue: str) -> str:
-    """Return the question before messages are deleted."""
-    orders = sum(message.order is not None for message in chosen)
-    lost = (
-        f"{orders:,} of them with an order, lost unless it is recorded" if orders else "none of them an order"
-    )
-    return f"Delete {messages(len(chosen))} from “{queue}” for good, {lost}?"
 
 
 def moved_document(moved: Moved) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from cli.errors import OperationError
 from cli.messages import Message
 from cli.options import Target, Yes, stack_command
 from cli.terminal import confirm, note, plain, plain_lines, print_json, say
+from cli.times import local_time
 from orders.order import InvalidOrderError
 
 app = typer.Typer()
@@ -63,7 +64,10 @@ def edit_command(
             corrected = _edited(correction, yes=yes)
     except InvalidOrderError as error:
         raise OperationError(f"{error} Nothing was sent.") from error
-    note(plain_lines("\n".join(render.before_sending(message, corrected))))
+    note(f"Order {plain(corrected.identity)} of {local_time(corrected.ordered_at)}:")
+    if message.ignored_time is not None:
+        note(plain(render.ignored(message.ignored_time, message)))
+    note(plain_lines(corrected.editable().rstrip("\n")))
     confirm("Send it to the worker, and delete the message here?", yes=yes)
     with opened(target, queue) as letters:
         moved = letters.replace(message.message_id, corrected)

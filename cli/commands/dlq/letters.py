@@ -174,7 +174,10 @@ def purge_command(
     if held:
         note(render.held_by_others(held, "not deleted"), style="yellow")
     if chosen:
-        confirm(render.purge_question(chosen, queue.value), yes=yes)
+        orders = sum(message.order is not None for message in chosen)
+        lost = f"{orders:,} of them with an order, lost unless it is recorded"
+        which = f"Delete {plurals.messages(len(chosen))} from “{queue.value}” for good"
+        confirm(f"{which}, {lost if orders else 'none of them an order'}?", yes=yes)
     with opened(target, queue) as letters, counting("Deleted", len(chosen)) as advance:
         purged = letters.purge({message.message_id for message in chosen}, advance=advance)
     deleted = plurals.messages(purged.deleted)
