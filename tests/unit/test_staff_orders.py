@@ -164,6 +164,12 @@ def test_an_invalid_request_is_refused_before_anything_changes(
     assert events(api.both) == []
 
 
+def test_reading_an_order_never_moves_it(api: Api) -> None:
+    body, headers = '{"state": "ready"}', {"If-Match": '"1"', "Idempotency-Key": "k1"}
+    assert api.call("GET", "/orders/{id}", "staff", "o1", body, headers).status == 200
+    assert events(api.both) == []
+
+
 def test_a_body_that_is_not_text_is_refused(api: Api) -> None:
     event = {
         "httpMethod": "PATCH",

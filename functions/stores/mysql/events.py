@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from pymysql.cursors import Cursor
 
 from orders.states import RESTORED, Change, Progress, State
-from stores.mysql.connection import naive
+from stores.mysql.connection import text
 
 CHANGE = "version, from_state, to_state, at, actor, reason"
 
@@ -34,7 +34,7 @@ def move(
     In READ COMMITTED, an UPDATE by the primary key locks nothing without a match. MariaDB would choose the
     index `orders_open` while few orders have the state, and keep a lock.
     """
-    times = (_text(moved.at), _text(moved.ready_at))
+    times = (text(moved.at), text(moved.ready_at))
     is_moved = cursor.execute(
         "UPDATE orders FORCE INDEX (PRIMARY)"
         " SET state = %s, state_version = %s, state_at = %s, ready_at = %s"
@@ -42,7 +42,7 @@ def move(
         (moved.state, moved.version, *times, row_id, seen.version, seen.state),
     )
     if is_moved:
-        change = (event.version, event.came_from, event.to, _text(event.at), event.actor, event.reason)
+        change = (event.version, event.came_from, event.to, text(event.at), event.actor, event.reason)
         cursor.execute(
             f"INSERT INTO order_events (order_row, {CHANGE}, key_hash, request_hash)"  # noqa: S608
             " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
@@ -77,10 +77,6 @@ def _begin(cursor: Cursor, row_id: int, progress: Progress) -> Progress:
     """Set and return the first state of a row without one; it has no event."""
     cursor.execute(
         "UPDATE orders SET state = %s, state_version = 1, state_at = %s WHERE id = %s AND state IS NULL",
-        (State.RECEIVED, _text(progress.at), row_id),
+        (State.RECEIVED, text(progress.at), row_id),
     )
     return Progress(State.RECEIVED, 1, None)
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else naive(moment).isoformat(" ", "milliseconds")

@@ -151,14 +151,11 @@ class Screens:
             " WHERE state = %s AND state_at > %s AND ready_at IS NOT NULL"
             f" AND NOT {WAS_LATE.format('created_at')} ORDER BY state_at DESC LIMIT %s)"
         )
-        values = [
-            value
-            for state in (State.READY, State.COLLECTED)
-            for value in (state, naive(cutoffs.open), MEDIAN_OF)
-        ]
+        since = naive(cutoffs.open)
         rows = self._mysql.select(
             f"SELECT seconds FROM ({latest} UNION ALL {latest}) AS latest ORDER BY ready_at DESC LIMIT %s",  # noqa: S608
-            *values,
+            *(State.READY, since, MEDIAN_OF),
+            *(State.COLLECTED, since, MEDIAN_OF),
             MEDIAN_OF,
         )
         return [max(0, int(seconds)) for (seconds,) in rows if seconds is not None]
