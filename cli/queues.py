@@ -44,8 +44,7 @@ class Depth:
 def depth(sqs: SQSClient, url: str) -> Depth:
     """Read the number of messages in a queue."""
     attributes = sqs.get_queue_attributes(
-        QueueUrl=url,
-        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     )["Attributes"]
     return Depth(
         waiting=int(attributes["ApproximateNumberOfMessages"]),

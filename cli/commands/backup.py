@@ -61,8 +61,7 @@ def list_command(
 def now_command(
     target: Target,
     everything: Annotated[
-        bool,
-        typer.Option("--all", help="Write the files of all days again, even if no change is known."),
+        bool, typer.Option("--all", help="Write the files of all days again, even if no change is known.")
     ] = False,
 ) -> None:
     """Copy the orders now; the schedule does so every six hours.

@@ -36,14 +36,8 @@ class Source(StrEnum):
 )
 def replay_command(
     target: Target,
-    start: Annotated[
-        str,
-        typer.Option("--from", help="Date or time, by default in your time zone.", show_default=False),
-    ],
-    end: Annotated[
-        str | None,
-        typer.Option("--to", help="Date or time, not included; default: now.", show_default=False),
-    ] = None,
+    start: Annotated[str, typer.Option("--from", help="Date or time, by default in your time zone.")],
+    end: Annotated[str | None, typer.Option("--to", help="Date or time, not included; default: now.")] = None,
     rate: Annotated[float | None, rate_option("Orders")] = None,
     source: Annotated[
         Source, typer.Option(help="`dynamodb` scans the whole table Orders instead of the database.")

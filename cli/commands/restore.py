@@ -35,14 +35,10 @@ def restore_command(
     target: Target,
     to: Annotated[
         str | None,
-        typer.Option(
-            help="Date or time within the automated backups, by default in your time zone.",
-            show_default=False,
-        ),
+        typer.Option(help="Date or time within the automated backups, by default in your time zone."),
     ] = None,
     snapshot: Annotated[
-        str | None,
-        typer.Option(help="Name of a manual snapshot, or the ARN of a shared one.", show_default=False),
+        str | None, typer.Option(help="Name of a manual snapshot, or the ARN of a shared one.")
     ] = None,
     cancel: Annotated[
         bool, typer.Option("--cancel", help="Cancel a restore that has not replaced the database yet.")

@@ -33,12 +33,10 @@ def edit_command(
     target: Target,
     message_id: MessageId,
     file: Annotated[
-        Path | None,
-        typer.Option(help="Read the corrected order from this file, and open no editor.", show_default=False),
+        Path | None, typer.Option(help="Read the corrected order from this file, and open no editor.")
     ] = None,
     order_id: Annotated[
-        str | None,
-        typer.Option("--order-id", help="Give the order this id, and open no editor.", show_default=False),
+        str | None, typer.Option("--order-id", help="Give the order this id, and open no editor.")
     ] = None,
     queue: WhichQueue = QueueName.ORDERS,
     yes: Yes = False,

@@ -21,7 +21,7 @@ from cli.terminal import confirm, failed, note, plain, print_json, say, stopped
 
 MAX_LINES = 20  # that are printed of each kind
 
-File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
+File = Annotated[Path, typer.Argument(metavar="FILE")]
 
 app = typer.Typer()
 

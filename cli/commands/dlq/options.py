@@ -27,18 +27,11 @@ OUTPUTS = {
 WhichQueue = Annotated[
     QueueName,
     typer.Option(
-        "--queue",
-        help="`orders`: not processed by the worker. `subscription`: not delivered by SNS.",
+        "--queue", help="`orders`: not processed by the worker. `subscription`: not delivered by SNS."
     ),
 ]
-MessageId = Annotated[
-    str,
-    typer.Argument(metavar="ID", help="The message's id, or its beginning.", show_default=False),
-]
-OneMessage = Annotated[
-    str | None,
-    typer.Option("--id", help="Only the message with this id, or beginning.", show_default=False),
-]
+MessageId = Annotated[str, typer.Argument(metavar="ID", help="The message's id, or its beginning.")]
+OneMessage = Annotated[str | None, typer.Option("--id", help="Only the message with this id, or beginning.")]
 Rate = Annotated[float | None, rate_option("Messages")]
 
 
