@@ -19,9 +19,7 @@ SWITCH_TIMEOUT = 120.0  # seconds; Lambda takes up to a minute
 @contextmanager
 def paused(functions: "LambdaClient", mapping: str) -> Iterator[None]:
     """Pause the worker while the `with` statement lasts, unless it is paused already."""
-    with aws.translated_errors():
-        was_enabled = _state(functions, mapping) != DISABLED
-    if not was_enabled:
+    if is_paused(functions, mapping):
         yield
         return
     try:

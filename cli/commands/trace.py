@@ -59,7 +59,7 @@ def trace_command(
         raise typer.BadParameter(f"It must be before {'--until' if end else 'now'}.", param_hint="--since")
     with waiting("Reading stores, queues and logs"):
         order_id = Kitchen.of(target.stack, target.clients).id_of(reference)
-        found = gather(target.stack, target.clients, order_id, start, end)
+        found = gather(target, order_id, start, end)
     path = Path(found)
     outcome, sentence = path.verdict()
     if target.as_json:

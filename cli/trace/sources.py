@@ -13,8 +13,8 @@ from cli.errors import OperationError
 from cli.kitchen import Kitchen, NotRecordedError, Order
 from cli.logs import Line
 from cli.messages import Message
+from cli.options import Target
 from cli.plurals import messages
-from cli.stack import Stack
 from cli.stopping import stopping
 from cli.worker import is_paused
 from orders.order import ORDER_ID
@@ -80,25 +80,20 @@ class Sources:
             self.unchecked[source] = str(error).rstrip(".")
 
 
-def gather(
-    stack: Stack,
-    clients: Clients,
-    order_id: str,
-    since: datetime | None,
-    until: datetime | None,
-) -> Sources:
+def gather(target: Target, order_id: str, since: datetime | None, until: datetime | None) -> Sources:
     """Read all sources; the log by default for a day from the order's time, or else the last day.
 
     No source has an order whose id is invalid; its message may be in a dead-letter queue. `since` is earlier
     than `until`, and than now.
     """
+    stack, clients = target.stack, target.clients
     found = Sources(order_id=order_id)
-    _read_stores(stack, clients, found)
+    _read_stores(target, found)
     with stopping() as stop:  # until the messages are visible again
         for queue, output in QUEUES.items():
             with found.checking(queue):
                 listing = DeadLetters.of(stack, clients, output, stop).listed(MOST_LETTERS)
-                _find_letters(stack, clients, listing, queue, found)
+                _find_letters(target, listing, queue, found)
     if stop.is_set():
         raise KeyboardInterrupt
     found.since, found.until = _period(found.ordered_at, since, until)
@@ -109,7 +104,7 @@ def gather(
                 found.lines += _lines(clients, function, group, identities, found)
     found.lines.sort(key=lambda line: line.at)
     if not (found.row and found.item):
-        _read_stores(stack, clients, found)  # it may have been recorded meanwhile
+        _read_stores(target, found)  # it may have been recorded meanwhile
     if found.row is None:
         with found.checking(QUEUE):
             found.queued = queues.depth(clients.sqs, stack.output("queue_url"))
@@ -127,16 +122,14 @@ def _period(
     return (start if start < end else end - AFTER), end
 
 
-def _read_stores(stack: Stack, clients: Clients, found: Sources) -> None:
+def _read_stores(target: Target, found: Sources) -> None:
     if not ORDER_ID.fullmatch(found.order_id):
         return
     with found.checking(MYSQL), suppress(NotRecordedError):
-        found.row = Kitchen.of(stack, clients).order(found.order_id)
+        found.row = Kitchen.of(target.stack, target.clients).order(found.order_id)
     with found.checking(DYNAMODB):
-        key = {"orderId": {"S": found.order_id}}
-        for item in aws.items(
-            clients.dynamodb, stack.output("orders_table"), [key], ProjectionExpression=FIELDS
-        ):
+        table, keys = target.output("orders_table"), [{"orderId": {"S": found.order_id}}]
+        for item in aws.items(target.clients.dynamodb, table, keys, ProjectionExpression=FIELDS):
             found.item = Item(
                 state=item.get("order_state", {}).get("S"),
                 version=int(item.get("state_version", {}).get("N", 0)),
@@ -144,9 +137,9 @@ def _read_stores(stack: Stack, clients: Clients, found: Sources) -> None:
             )
 
 
-def _find_letters(stack: Stack, clients: Clients, listing: Listing, queue: str, found: Sources) -> None:
+def _find_letters(target: Target, listing: Listing, queue: str, found: Sources) -> None:
     about = [message for message in listing.messages if message.is_about(found.order_id)]
-    known = states(stack, clients, about)
+    known = states(target.stack, target.clients, about)
     found.letters += [Letter(queue=queue, message=m, state=known[m.message_id]) for m in about]
     if listing.held_by_others:
         found.unchecked[queue] = (
