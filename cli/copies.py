@@ -22,33 +22,28 @@ class Copy:
     rows: int | None  # None if the metadata lacks it
 
 
-class Copies:
-    """The bucket of a stack; methods raise what boto3 does."""
+def last_at(s3: Any, bucket: str) -> datetime | None:
+    """Return when the last complete copy was made; None without one. Raises what boto3 does."""
+    found = s3.list_objects_v2(Bucket=bucket, Prefix=LAST_COPY).get("Contents", [])
+    return next((entry["LastModified"] for entry in found if entry["Key"] == LAST_COPY), None)
 
-    def __init__(self, s3: Any, bucket: str) -> None:
-        self._s3 = s3
-        self._bucket = bucket
 
-    def last_at(self) -> datetime | None:
-        """Return when the last complete copy was made; None without one."""
-        found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=LAST_COPY).get("Contents", [])
-        return next((entry["LastModified"] for entry in found if entry["Key"] == LAST_COPY), None)
+def files(s3: Any, bucket: str, limit: int) -> tuple[int, list[Copy]]:
+    """Return how many days have a file, and the files of the latest ones; raise what boto3 does."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=FOLDER)
+    entries = [entry for page in pages for entry in page.get("Contents", [])]
+    latest = sorted(entries, key=lambda entry: str(entry["Key"]), reverse=True)[:limit]
+    return len(entries), [_copy(s3, bucket, entry) for entry in latest]
 
-    def files(self, limit: int) -> tuple[int, list[Copy]]:
-        """Return how many days have a file, and the files of the latest ones."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=FOLDER)
-        entries = [entry for page in pages for entry in page.get("Contents", [])]
-        latest = sorted(entries, key=lambda entry: str(entry["Key"]), reverse=True)[:limit]
-        return len(entries), [self._copy(entry) for entry in latest]
 
-    def _copy(self, entry: dict[str, Any]) -> Copy:
-        about = self._s3.head_object(Bucket=self._bucket, Key=entry["Key"])["Metadata"]
-        return Copy(
-            day=entry["Key"].removeprefix(FOLDER).removesuffix(ENDING),
-            written_at=entry["LastModified"],
-            bytes=entry["Size"],
-            rows=int(about["rows"]) if "rows" in about else None,
-        )
+def _copy(s3: Any, bucket: str, entry: dict[str, Any]) -> Copy:
+    about = s3.head_object(Bucket=bucket, Key=entry["Key"])["Metadata"]
+    return Copy(
+        day=entry["Key"].removeprefix(FOLDER).removesuffix(ENDING),
+        written_at=entry["LastModified"],
+        bytes=entry["Size"],
+        rows=int(about["rows"]) if "rows" in about else None,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

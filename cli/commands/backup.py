@@ -34,8 +34,8 @@ def list_command(
     """
     bucket = target.output("backup_bucket")
     with aws.translated_errors():
-        found = copies.Copies(target.clients.s3, bucket)
-        last, (count, files) = found.last_at(), found.files(limit)
+        last = copies.last_at(target.clients.s3, bucket)
+        count, files = copies.files(target.clients.s3, bucket, limit)
     document: dict[str, Any] = {
         "stack": target.name,
         "bucket": bucket,

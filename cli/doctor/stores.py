@@ -120,7 +120,7 @@ def late_orders(context: Context) -> Verdict:
 def backup(context: Context) -> Verdict:
     """Check the age of the last complete copy; a new stack needs none yet."""
     try:
-        last = copies.Copies(context.clients.s3, context.stack.output("backup_bucket")).last_at()
+        last = copies.last_at(context.clients.s3, context.stack.output("backup_bucket"))
         made = None if last else _made_at(context, context.stack.output("backup_log_group"))
     except (BotoCoreError, ClientError) as error:
         if aws.is_not_found(error):

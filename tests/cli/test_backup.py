@@ -175,7 +175,7 @@ def test_a_copy_is_too_old_after_two_days(
 ) -> None:
     # S3's times have no fraction.
     at = datetime.now(UTC) - timedelta(days=2, minutes=minutes) + timedelta(seconds=30)
-    monkeypatch.setattr(copies.Copies, "last_at", lambda _: at)
+    monkeypatch.setattr(copies, "last_at", lambda *_: at)
     assert line(cafe)[0] == state
     assert (line(cafe)[2] == "cafe backup now --stack dev") == (state == "bad")
 
@@ -192,11 +192,11 @@ def test_a_missing_copy_is_a_failure_in_an_old_stack_only(
 def test_a_bucket_that_cannot_be_read_is_a_failure(
     cafe: Cafe, functions: FakeFunctions, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: object) -> None:
+    def refuse(*_: object) -> None:
         denied = {"Error": {"Code": "AccessDenied", "Message": "no"}}
         raise ClientError(denied, "ListObjectsV2")  # type: ignore[arg-type]
 
-    monkeypatch.setattr(copies.Copies, "last_at", refuse)
+    monkeypatch.setattr(copies, "last_at", refuse)
     state, detail, command = line(cafe)
     assert (state, command) == ("bad", "cafe backup list --stack dev")
     assert detail == "could not check: ListObjectsV2: AccessDenied: no: your credentials need s3:ListBucket"
