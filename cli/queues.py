@@ -120,13 +120,17 @@ class Scan:
 
 
 @contextmanager
-def scanning(sqs: SQSClient, url: str, stop: threading.Event, *, hold: int = SHORT_HOLD) -> Iterator[Scan]:
-    """Receive a queue's messages; at the end, make those visible again that were not deleted."""
+def scanning(sqs: SQSClient, url: str, stop: threading.Event, hold: int = LONG_HOLD) -> Iterator[Scan]:
+    """Receive a queue's messages; at the end, make those visible again that were not deleted.
+
+    Raises OperationError.
+    """
     scan = Scan(sqs, url, stop, hold)
-    try:
-        yield scan
-    finally:
-        scan.release()
+    with aws.translated_errors():
+        try:
+            yield scan
+        finally:
+            scan.release()
 
 
 @dataclass(frozen=True, kw_only=True)

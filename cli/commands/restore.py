@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -15,7 +14,7 @@ from cli.options import Target, Yes, commands, parse_time, stack_command
 from cli.plurals import counted
 from cli.reconciler import Reconciler
 from cli.restore.backups import Backups, sentences
-from cli.restore.deploys import PROTECTION, SNAPSHOT, Deploys, changes
+from cli.restore.deploys import PROTECTION, SNAPSHOT, Deploys
 from cli.restore.lost import Lost
 from cli.restore.record import Record, Records
 from cli.restore.steps import Restore
@@ -116,13 +115,11 @@ def _steps(target: Target, deploys: Deploys, record: Record) -> Restore:
 
 def how_to_continue(stack_name: str, record: Record) -> str:
     """Return the command that continues the restore, and a note if the worker is paused."""
-    paused = (
-        "The worker and the schedule of ReconcileOrders are paused: orders wait in the queue, for up to "
-        "14 days. "
-        if record.is_pausing
-        else ""
-    )
-    return f"{paused}Continue with `cafe restore --stack {stack_name}`."
+    command = f"Continue with `cafe restore --stack {stack_name}`."
+    if record.paused_at is None or record.resumed_at is not None:
+        return command
+    wait = "orders wait in the queue, for up to 14 days"
+    return f"The worker and the schedule of ReconcileOrders are paused: {wait}. {command}"
 
 
 def _run(target: Target, deploys: Deploys, record: Record) -> None:
@@ -151,12 +148,6 @@ def _run(target: Target, deploys: Deploys, record: Record) -> None:
         f"Restored {record.what} in {times.duration(seconds)}; the worker was paused for "
         f"{times.duration(record.paused_seconds)} of it. Keep Pulumi.{name}.yaml, which names the snapshot.",
     )
-    _note_problems(name, lost, problem)
-    if lost or problem is not None:
-        raise typer.Exit(1)
-
-
-def _note_problems(name: str, lost: Sequence[str], problem: str | None) -> None:
     if lost:
         some = ", ".join(plain(order_id) for order_id in lost[:5])
         note(
@@ -169,6 +160,8 @@ def _note_problems(name: str, lost: Sequence[str], problem: str | None) -> None:
             f"The audit failed: {plain(problem)}. Repeat it: `cafe reconcile --full --stack {name}`.",
             style="red",
         )
+    if lost or problem is not None:
+        raise typer.Exit(1)
 
 
 def _checked(target: Target, deploys: Deploys, as_of: datetime | None, snapshot: str | None) -> Record:
@@ -195,7 +188,7 @@ def _checked(target: Target, deploys: Deploys, as_of: datetime | None, snapshot:
         protected=bool(before[PROTECTION]),
         started_at=datetime.now(UTC),
     )
-    deploys.refuse(changes(found, deploys.settings()) if found else {})
+    deploys.refuse(deploys.changes(found) if found else {})
     number = "three deploys, because it is protected" if record.protected else "a deploy"
     beside = "a database is restored beside the running one, for a snapshot; then " if as_of else ""
     confirm(

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -57,7 +56,8 @@ class DeadLetters:
         """Read up to `limit` messages, or all, and sort them by age; they are visible again afterwards."""
         found: list[Message] = []
         others = self.depth().in_flight
-        with self._scanning(queues.SHORT_HOLD if limit else queues.LONG_HOLD) as scan:
+        hold = queues.SHORT_HOLD if limit else queues.LONG_HOLD
+        with scanning(self.sqs, self.url, self.stop, hold) as scan:
             for batch in scan.batches():
                 found += batch
                 advance(len(batch))
@@ -73,7 +73,7 @@ class DeadLetters:
 
     def find(self, name: str) -> Message:
         """Find the message with an id, or with the only id that begins so; raise OperationError otherwise."""
-        with self._scanning(queues.SHORT_HOLD) as scan:
+        with scanning(self.sqs, self.url, self.stop, queues.SHORT_HOLD) as scan:
             return _found(scan, name)
 
     def redrive(
@@ -96,7 +96,7 @@ class DeadLetters:
         pace = Pace(rate, self.stop)
         started = time.monotonic()
         others = 0 if name else self.depth().in_flight
-        with self._scanning() as scan:
+        with scanning(self.sqs, self.url, self.stop) as scan:
             batches = iter([[_found(scan, name)]]) if name else scan.batches()
             try:
                 for batch in batches:
@@ -120,7 +120,7 @@ class DeadLetters:
     def replace(self, name: str, corrected: Message) -> Moved:
         """Send a corrected message, and delete the original; raise OperationError if that is gone."""
         moved = Moved()
-        with self._scanning() as scan:
+        with scanning(self.sqs, self.url, self.stop) as scan:
             current = _found(scan, name)
             self._move(scan, [replace(current, body=corrected.body)], moved)
         return moved
@@ -128,7 +128,7 @@ class DeadLetters:
     def rewrite(self, bodies: Mapping[str, str], advance: Advance = lambda _number: None) -> Moved:
         """Send messages with other bodies and no attributes, by id, and delete the originals."""
         moved = Moved()
-        with self._scanning() as scan:
+        with scanning(self.sqs, self.url, self.stop) as scan:
             for batch in scan.batches():
                 chosen = [
                     replace(message, body=bodies[message.message_id], attributes={})
@@ -143,7 +143,7 @@ class DeadLetters:
     def purge(self, chosen: Collection[str], advance: Advance = lambda _number: None) -> Purged:
         """Delete the messages with these ids."""
         purged = Purged()
-        with self._scanning() as scan:
+        with scanning(self.sqs, self.url, self.stop) as scan:
             for batch in scan.batches():
                 matching = [message for message in batch if message.message_id in chosen]
                 failures = scan.delete(matching)
@@ -154,11 +154,6 @@ class DeadLetters:
                     break
         purged.interrupted = self.stop.is_set()
         return purged
-
-    @contextmanager
-    def _scanning(self, hold: int = queues.LONG_HOLD) -> Iterator[Scan]:
-        with aws.translated_errors(), scanning(self.sqs, self.url, self.stop, hold=hold) as scan:
-            yield scan
 
     @cached_property
     def _limit(self) -> int:

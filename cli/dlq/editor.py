@@ -15,14 +15,14 @@ from cli.errors import OperationError, SetUpError
 DEFAULTS = ("sensible-editor", "nano", "vi")
 
 
-def edit(text: str, suffix: str = ".json") -> str:
+def edit(text: str) -> str:
     """Open a text in `$VISUAL` or `$EDITOR`, in a file that only its owner may read; return the new text.
 
     Raises SetUpError without an editor or a terminal, and OperationError if the editor fails.
     """
     words = _command()
     with tempfile.TemporaryDirectory(prefix="cafe-") as directory:
-        path = Path(directory) / f"order{suffix}"
+        path = Path(directory) / "order.json"
         path.touch(mode=0o600)
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
         # Ctrl-C is for the editor, which gets the signal, too; it does not inherit our handler.
@@ -52,10 +52,8 @@ def _command() -> list[str]:
         words = shlex.split(chosen or next(filter(shutil.which, DEFAULTS), ""))
     except ValueError:
         raise SetUpError(f"The editor {chosen} cannot be started: set EDITOR.") from None
-    if not words or shutil.which(words[0]) is None:
-        raise SetUpError(
-            f"The editor {words[0]} was not found: set EDITOR."
-            if words
-            else "No editor was found: set EDITOR."
-        )
+    if not words:
+        raise SetUpError("No editor was found: set EDITOR.")
+    if shutil.which(words[0]) is None:
+        raise SetUpError(f"The editor {words[0]} was not found: set EDITOR.")
     return words

@@ -98,15 +98,9 @@ def facts(message: Message, state: State, logged: str | None) -> Iterator[tuple[
 
 def moved_document(moved: Moved) -> dict[str, Any]:
     """Return the result of a redrive for `--json`."""
-    return {
-        "sent": moved.sent,
-        "left": moved.left,
-        "failures": moved.failures,
-        "undeleted": moved.undeleted,
-        "interrupted": moved.interrupted,
-        "seconds": round(moved.seconds, 3),
-        **({"error": moved.problem} if moved.problem else {}),
-    }
+    names = ("sent", "left", "failures", "undeleted", "interrupted")
+    found = {name: getattr(moved, name) for name in names} | {"seconds": round(moved.seconds, 3)}
+    return found | ({"error": moved.problem} if moved.problem else {})
 
 
 def problems(moved: Moved) -> Iterator[tuple[str, str]]:

@@ -8,9 +8,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cli import aws
 from cli.doctor.access import api, credentials, page
 from cli.doctor.context import Context, State, Verdict
-from cli.doctor.dead_letters import conflicts, dead_letters, undelivered
 from cli.doctor.stores import backup, database, drift, last_order, late_orders, max_wait, schema
-from cli.doctor.worker import queue, schedule, worker
+from cli.doctor.worker import conflicts, dead_letters, queue, schedule, undelivered, worker
 from cli.errors import CafeError, SetUpError
 
 

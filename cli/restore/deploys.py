@@ -19,14 +19,6 @@ SNAPSHOT, STORAGE, PROTECTION = "databaseSnapshot", "databaseStorage", "deletion
 STANDARD_ERROR = 2
 
 
-def changes(snapshot: Snapshot, settings: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings for a database from a snapshot, which must be large enough for it."""
-    changed = {SNAPSHOT: snapshot.name}
-    if snapshot.gigabytes > int(settings[STORAGE]):
-        changed[STORAGE] = str(snapshot.gigabytes)
-    return changed
-
-
 @dataclass
 class Deploys:
     """A deployed stack, and its next deploys."""
@@ -45,6 +37,13 @@ class Deploys:
         """Return the settings of the next deploy."""
         prefix = f"{preflight.project()}:"
         return {key.removeprefix(prefix): value for key, value in self._configuration().items()}
+
+    def changes(self, snapshot: Snapshot) -> dict[str, str]:
+        """Return the settings for a database from a snapshot, which must be large enough for it."""
+        changed = {SNAPSHOT: snapshot.name}
+        if snapshot.gigabytes > int(self.settings()[STORAGE]):
+            changed[STORAGE] = str(snapshot.gigabytes)
+        return changed
 
     def refuse(self, changed: Mapping[str, str]) -> None:
         """Check a deploy of changed settings without deletion protection; print warnings, raise refusals."""

@@ -27,7 +27,6 @@ class Sent:
     missing: dict[str, int] = field(default_factory=dict)  # in the database
     older: dict[str, int] = field(default_factory=dict)  # in the database
     failures: dict[str, str] = field(default_factory=dict)
-    interrupted: bool = False
 
 
 @dataclass(kw_only=True)
@@ -45,7 +44,6 @@ class Lost:
         sent = Sent()
         pages = self._pages(sent, stop, advance)
         sent.failures = replay.replay(pages, _body, self.send, stop=stop).failures
-        sent.interrupted = stop.is_set()
         return sent
 
     def wait(self, sent: Sent, update: Callable[[str], None]) -> list[str]:

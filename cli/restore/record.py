@@ -37,11 +37,6 @@ class Record(BaseModel):
     lost: list[str] | None = None  # ids of orders that could not be restored
 
     @property
-    def is_pausing(self) -> bool:
-        """Return whether orders wait for the restore."""
-        return self.paused_at is not None and self.resumed_at is None
-
-    @property
     def what(self) -> str:
         """The source of the restored database, for people."""
         return f"as of {times.local_time(self.to)}" if self.to else f"from snapshot {self.snapshot}"

@@ -16,7 +16,7 @@ from cli.plurals import counted, orders
 from cli.progress import counting, waiting
 from cli.reconciler import Reconciler
 from cli.restore.backups import Backups
-from cli.restore.deploys import PROTECTION, SNAPSHOT, STORAGE, Deploys, changes
+from cli.restore.deploys import PROTECTION, SNAPSHOT, STORAGE, Deploys
 from cli.restore.lost import Lost
 from cli.restore.record import Record, Records
 from cli.schedule import Schedule
@@ -122,7 +122,7 @@ class Restore:
         self._wait_until_late()
         with stopping() as stop, counting("Looked up", None) as advance:
             sent = self.lost.send_again(stop, advance)
-        if sent.interrupted:
+        if stop.is_set():
             raise CafeError("Stopped: not all orders are sent to the worker again.", exit_code=130)
         with waiting("The worker records them") as update:
             lost = self.lost.wait(sent, update)
@@ -165,7 +165,7 @@ class Restore:
         snapshot = self.backups.snapshot(self.record.snapshot)
         if snapshot is None:
             raise OperationError(f"Snapshot {self.record.snapshot} does not exist any more.")
-        return changes(snapshot, self.deploys.settings())
+        return self.deploys.changes(snapshot)
 
     def _is_replaced(self) -> bool:
         """Return whether the last successful deploy made the database from the snapshot."""
