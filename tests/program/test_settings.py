@@ -16,11 +16,8 @@ from infra.recording import ROOT
 from tests.program.conftest import recorded
 from tests.program.setting_values import DEFAULTS, error_message, parse
 
-DECLARED = {
-    key: entry
-    for key, entry in yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))["config"].items()
-    if ":" not in key
-}
+PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
+DECLARED = {key: entry for key, entry in PROJECT["config"].items() if ":" not in key}
 
 
 def test_the_defaults_are_valid() -> None:
@@ -54,6 +51,13 @@ def test_an_order_turns_red_after_it_turned_amber() -> None:
 def test_the_alarm_for_late_orders_is_within_the_hours_in_which_orders_are_open() -> None:
     assert parse(openHours="1", waitingAlarmMinutes="59").waiting_alarm_minutes == 59
     assert "waitingAlarmMinutes: must be less" in error_message(openHours="1", waitingAlarmMinutes="60")
+
+
+def test_a_new_project_is_asked_for_region_time_zone_and_menu() -> None:
+    prompts = {key: entry["default"] for key, entry in PROJECT["template"]["config"].items()}
+    assert prompts.pop("aws:region") == "us-east-1"
+    assert prompts.keys() == {"timeZone", "menu"}
+    assert parse(**prompts) == parse()
 
 
 def test_a_menu_may_be_comma_separated() -> None:
