@@ -186,26 +186,26 @@ class Message:
     @property
     def _envelope_id(self) -> str:
         """The id of its envelope, or of the envelope into which it is put."""
-        envelope = self.envelope
-        is_usable = envelope and ORDER_ID.fullmatch(envelope.message_id)
-        return envelope.message_id if envelope and is_usable else self.message_id
+        if (envelope := self.envelope) and ORDER_ID.fullmatch(envelope.message_id):
+            return envelope.message_id
+        return self.message_id
 
     @property
     def ordered_at(self) -> datetime:
         """The time of the order: the envelope's if it is valid, or else SQS's."""
-        return self._time.at if self._time else self.sent
+        return self._time.at
 
     @property
     def ignored_time(self) -> str | None:
         """The envelope's time, if it is ignored because it is in the future."""
-        return self._time.ignored if self._time else None
+        return self._time.ignored
 
     @cached_property
-    def _time(self) -> OrderTime | None:
+    def _time(self) -> OrderTime:
         try:
             return time_of(self._record, self.envelope)
         except InvalidOrderError:
-            return None
+            return OrderTime(self.sent)
 
 
 def in_envelope(envelope: Envelope, text: str) -> str:

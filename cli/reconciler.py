@@ -75,28 +75,26 @@ class Report(Findings):
         self.corrected = dict(changes)
 
 
-class DatabaseState(BaseModel):
-    """State of the database."""
-
-    reachable: bool
-    reason: str | None = None
-    refuses_writes: str | None = None
-    narrow_for: float | None = None  # seconds that it takes to widen the table
-    version: int | None = Field(default=None, alias="schema")
-
-
-class TablesState(BaseModel):
-    """State of DynamoDB."""
+class StoreState(BaseModel):
+    """State of a store."""
 
     reachable: bool = True
     reason: str | None = None
+
+
+class DatabaseState(StoreState):
+    """State of the database."""
+
+    refuses_writes: str | None = None
+    narrow_for: float | None = None  # seconds that it takes to widen the table
+    version: int | None = Field(default=None, alias="schema")
 
 
 class CheckResponse(BaseModel):
     """Response to the command `check`, which compares nothing."""
 
     database: DatabaseState
-    dynamodb: TablesState = TablesState()
+    dynamodb: StoreState = StoreState()
     rds_orders: int | None = None
     drift: int | None = None
     as_of: datetime | None = None

@@ -125,7 +125,7 @@ class DeadLetters:
             self._move(scan, [replace(current, body=corrected.body)], moved)
         return moved
 
-    def rewrite(self, bodies: Mapping[str, str], advance: Advance = lambda _number: None) -> Moved:
+    def rewrite(self, bodies: Mapping[str, str]) -> Moved:
         """Send messages with other bodies and no attributes, by id, and delete the originals."""
         moved = Moved()
         with scanning(self.sqs, self.url, self.stop) as scan:
@@ -136,7 +136,6 @@ class DeadLetters:
                     if message.message_id in bodies
                 ]
                 self._move(scan, chosen, moved)
-                advance(len(chosen))
         moved.interrupted = self.stop.is_set()
         return moved
 

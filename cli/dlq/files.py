@@ -45,12 +45,6 @@ def document(message: Message) -> dict[str, Any]:
     }
 
 
-def check(path: Path) -> None:
-    """Raise `SetUpError` if the path exists and is not a regular file."""
-    if path.exists() and not path.is_file():
-        raise SetUpError(f"{path} is not a regular file; `cafe dlq list --json` prints the messages.")
-
-
 def write(path: Path, messages: Iterable[Message]) -> None:
     """Write messages to a file that only its owner may read, completely or not at all."""
     path = path.resolve()  # replace the target of a symbolic link, not the link

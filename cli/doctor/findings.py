@@ -1,16 +1,17 @@
-"""Findings of `cafe doctor`: the state of each part of a stack, and the command to type next."""
+"""Findings of `cafe doctor`, each with the command to type next; checks of the credentials and the API."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import aws
-from cli.doctor.access import api, credentials, page
+from cli import aws, status
 from cli.doctor.context import Context, State, Verdict
 from cli.doctor.stores import backup, database, drift, last_order, late_orders, max_wait, schema
 from cli.doctor.worker import conflicts, dead_letters, queue, schedule, undelivered, worker
 from cli.errors import CafeError, SetUpError
+from cli.page import DomainError
+from cli.page import check as page_check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,3 +68,34 @@ def _finding(
         found = Verdict(State.BAD, detail, context.deploy if aws.is_not_found(cause) else None)
     command = None if found.state is State.OK else found.next or usual
     return Finding(name=name, title=title, state=found.state, detail=found.detail, next=command)
+
+
+def credentials(context: Context) -> Verdict:
+    account = context.clients.account()
+    if account != context.stack.account:
+        text = f"of account {account}, and the stack is in account {context.stack.account}: set AWS_PROFILE"
+        return Verdict(State.BAD, text, "aws configure list-profiles")
+    return Verdict(State.OK, f"of account {account}")
+
+
+def page(context: Context) -> Verdict:
+    try:
+        return Verdict(State.OK, page_check(context.stack, context.client))
+    except DomainError as error:
+        if "domain_records" not in context.stack.outputs:
+            raise
+        # The zone is not in Route 53, so a deploy cannot create the records.
+        return Verdict(
+            State.BAD, str(error), f"pulumi stack output domain_records --stack {context.stack.name}"
+        )
+
+
+def api(context: Context) -> Verdict:
+    """Read the order status, which later checks use."""
+    read = status.reader(context.stack, context.client, lambda: context.clients)
+    found = context.status = status.parse(read())
+    if found.degraded:
+        text = f"available, but could not read {', '.join(found.degraded)}"
+        return Verdict(State.WARN, text, context.command("status"))
+    what = context.stack.output("api_url" if context.stack.is_public else "status_function")
+    return Verdict(State.OK, f"{what} is available")

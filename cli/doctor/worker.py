@@ -25,7 +25,11 @@ def queue(context: Context) -> Verdict:
         return Verdict(State.OK, orders)
     age = _age_of_oldest(context, url)
     if age is None:
-        return _is_shrinking(context, url, depth.waiting, orders)
+        time.sleep(PAUSE)
+        fewer = depth.waiting - queues.depth(context.clients.sqs, url).waiting
+        if fewer > 0:
+            return Verdict(State.OK, f"{orders}; {fewer:,} fewer are waiting {PAUSE:g} s later")
+        return Verdict(State.WARN, f"{orders}, and not fewer {PAUSE:g} s later")
     text = f"{orders}, the oldest for {times.duration(age)}"
     state = State.BAD if age >= TOO_OLD else State.WARN if age >= OLD else State.OK
     return Verdict(state, text)
@@ -46,18 +50,8 @@ def _age_of_oldest(context: Context, url: str) -> timedelta | None:
         )["Datapoints"]
     except (BotoCoreError, ClientError):
         return None
-    if not points:
-        return None
-    latest = max(points, key=lambda point: point["Timestamp"])
-    return timedelta(seconds=latest["Maximum"])
-
-
-def _is_shrinking(context: Context, url: str, waiting: int, orders: str) -> Verdict:
-    time.sleep(PAUSE)
-    now = queues.depth(context.clients.sqs, url).waiting
-    if now < waiting:
-        return Verdict(State.OK, f"{orders}; {waiting - now:,} fewer are waiting {PAUSE:g} s later")
-    return Verdict(State.WARN, f"{orders}, and not fewer {PAUSE:g} s later")
+    latest = max(points, key=lambda point: point["Timestamp"], default=None)
+    return timedelta(seconds=latest["Maximum"]) if latest else None
 
 
 def worker(context: Context) -> Verdict:

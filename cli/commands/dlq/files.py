@@ -12,7 +12,7 @@ import typer
 from cli import aws, plurals, queues
 from cli.commands.dlq.options import QueueName, Rate, WhichQueue, opened
 from cli.dlq import files, render
-from cli.errors import CafeError
+from cli.errors import CafeError, SetUpError
 from cli.options import Target, Yes, stack_command
 from cli.progress import counting
 from cli.queues import Outgoing
@@ -34,8 +34,9 @@ def export_command(
 
     Only you may read the file, because it contains customers' names. It is written completely or not at all.
     """
-    files.check(file)
     if file.exists():
+        if not file.is_file():
+            raise SetUpError(f"{file} is not a regular file; `cafe dlq list --json` prints the messages.")
         confirm(f"Overwrite {plain(file)}?", yes=yes)
     with opened(target, queue) as letters:
         with counting("Read", letters.depth().total) as advance:
