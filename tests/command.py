@@ -1,4 +1,4 @@
-"""Keep what `cafe` makes anew for every call in each test process: its tree of commands, and certificates."""
+"""Reuse in each test process what `cafe` creates for every call: its commands, and certificates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer.testing
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have Typer's runner keep the commands that it has built, and httpx its default certificates."""
+    """Cache the commands that Typer's runner builds, and httpx's default TLS context."""
     patch = pytest.MonkeyPatch()
     patch.setattr(typer.testing, "_get_command", functools.cache(typer.main.get_command))
     patch.setattr("httpx._transports.default.create_ssl_context", create_ssl_context)
@@ -22,7 +22,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def create_ssl_context(verify: Any, cert: Any, trust_env: bool) -> ssl.SSLContext:
-    """Return a context as httpx makes it; the default one takes as long as most tests."""
+    """Return a TLS context as httpx creates it; cache the default one, which takes as long as most tests."""
     if verify is True and cert is None and trust_env:
         return _default_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
     return httpx.create_ssl_context(verify, cert, trust_env)
@@ -30,5 +30,5 @@ def create_ssl_context(verify: Any, cert: Any, trust_env: bool) -> ssl.SSLContex
 
 @functools.cache
 def _default_context(_file: str | None, _directory: str | None) -> ssl.SSLContext:
-    """Make the context for these variables of the environment."""
+    """Return the default context for these variables of the environment."""
     return httpx.create_ssl_context()

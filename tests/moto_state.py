@@ -1,4 +1,4 @@
-"""Quick tests with moto: without its stand-in for `requests`, with copies of its first state, and with what
+"""Speed tests with moto up: skip its stand-in for `requests`, copy its initial state, and cache what
 botocore and moto would compute again for each session or request.
 """
 
@@ -19,7 +19,7 @@ from moto.core.utils import camelcase_to_underscores
 
 T = TypeVar("T")
 
-# Registering every URL for the package `requests`, which no test calls, would be most of the time of a start.
+# Registering every URL for the package `requests`, which no test calls, would take most of a start's time.
 RESPONSES_METHODS.clear()
 # The descriptions of AWS's services: each session would list and parse them again.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
@@ -31,9 +31,9 @@ _made: dict[str, tuple[Any, list[Any], list[dict[str, Any]]]] = {}
 
 
 def make_or_copy(make: Callable[[], T], region: str, *services: str) -> T:
-    """Make something in services of moto, which are empty; from then on, put a copy of it there.
+    """Create something in empty services of moto; at later calls, copy what the first one created.
 
-    A call to moto takes milliseconds, and some hundred tests begin with the same ones.
+    A call to moto takes milliseconds, and some hundred tests begin with the same calls.
     """
     find: Any = get_backend  # typed for names that are written out
     backends: list[Any] = [find(service)[DEFAULT_ACCOUNT_ID][region] for service in services]
@@ -49,5 +49,5 @@ def make_or_copy(make: Callable[[], T], region: str, *services: str) -> T:
 
 
 def _copied(states: list[dict[str, Any]], old: list[Any], new: list[Any]) -> list[dict[str, Any]]:
-    """Copy what backends hold, with references to new ones in place of the old."""
+    """Copy the states of backends, with references to the new backends in place of the old ones."""
     return copy.deepcopy(states, {id(one): other for one, other in zip(old, new, strict=True)})

@@ -50,7 +50,7 @@ MIGRATIONS = Path(__file__).parent.parent / "functions" / "migrations"
 
 @functools.cache
 def moto_client(service: str) -> Any:
-    """Return a client for moto, made once: reading the service's description takes longer than a test."""
+    """Return a client for moto, created once: reading the service's description takes longer than a test."""
     session = boto3.Session("test", "test", region_name="us-east-1")
     return session.client(service)  # type: ignore[call-overload]
 
@@ -125,7 +125,7 @@ def projection(dynamodb: Any) -> Projection:
     return Projection(DynamoDb(client=dynamodb), NAMES, BERLIN)
 
 
-# Many tests begin with a new schema, and none survives a crash of the machine.
+# Many tests create a schema, and no data has to survive a crash of the machine.
 FAST_SCHEMA_CHANGES = "--innodb-flush-method=nosync --innodb-doublewrite=OFF"
 TABLES = ("orders", "order_events", "counters")
 SCHEMA = (
@@ -163,7 +163,7 @@ class Server:
         return MySql(FixedLogin(self.login), client_flag=CLIENT.MULTI_STATEMENTS)
 
     def empty_database(self) -> None:
-        """Make `cafe_db` anew, without a schema."""
+        """Create `cafe_db` again, without a schema."""
         self.administrator.read(_all("DROP DATABASE cafe_db", "CREATE DATABASE cafe_db", "USE cafe_db"))
 
     def empty_tables(self) -> None:
@@ -200,7 +200,7 @@ class Server:
     def connect(
         self, database: str | None = None, client_flag: int = 0
     ) -> pymysql.Connection[pymysql.cursors.Cursor]:
-        """Connect as the administrator, to look and to prepare."""
+        """Connect as the administrator, to read and prepare data."""
         login = self.login
         return pymysql.connect(
             host=login.host,
@@ -255,7 +255,7 @@ def _count(cursor: pymysql.cursors.Cursor) -> int:
 
 
 class FixedLogin:
-    """A login that does not change; it counts how often it was to be fetched again."""
+    """A login that does not change, and counts the calls of `forget`."""
 
     def __init__(self, login: Login) -> None:
         self.login = login

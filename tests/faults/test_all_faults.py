@@ -28,7 +28,7 @@ from tests.faults.messages import MALFORMED, Form, NewOrder
 from tests.faults.simulation import WORKERS, Simulation
 from tests.faults.simulations import Simulations
 
-# `FAULTS_EXAMPLES=5000 make test ARGS=tests/faults` looks deeper, and elsewhere each time.
+# `FAULTS_EXAMPLES=5000 make test ARGS=tests/faults` searches longer, with other examples each time.
 DEEP = int(os.environ.get("FAULTS_EXAMPLES", "0"))
 SHRINKING = 300 if DEEP else 40  # seconds
 PROFILE = settings(

@@ -88,7 +88,7 @@ class BothStores:
 
     @property
     def counters(self) -> dict[str, int]:
-        """The counters in MySQL that are not 0, without notes."""
+        """The counters in MySQL that are not 0, without markers."""
         found = self.sql("SELECT name, value FROM counters WHERE value <> 0")
         counters = {bytes(name).decode(): int(value) for name, value in found}
         return {name: value for name, value in counters.items() if not name.startswith(MARKERS)}

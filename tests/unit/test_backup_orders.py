@@ -35,14 +35,14 @@ YESTERDAY = TODAY - timedelta(days=1)
 
 
 class Context:
-    """Lambda's, with as many looks at the clock as there is time."""
+    """Lambda's context: time is up after some calls."""
 
-    def __init__(self, looks: float = float("inf")) -> None:
-        self.looks = looks
+    def __init__(self, calls: float = float("inf")) -> None:
+        self.calls = calls
 
     def get_remaining_time_in_millis(self) -> int:
-        self.looks -= 1
-        return 900_000 if self.looks >= 0 else 0
+        self.calls -= 1
+        return 900_000 if self.calls >= 0 else 0
 
 
 class Backup:
@@ -281,8 +281,8 @@ def test_an_operator_can_have_all_files_written_again(backup: Backup) -> None:
 def test_files_left_when_time_is_up_are_written_by_the_next_run(backup: Backup) -> None:
     backup.insert(order("o1", YESTERDAY), order("o2"))
     backup.pass_time()
-    # One look at the run's time, one before a file, and one for its only piece.
-    first = backup.run(Context(looks=3))
+    # The time is read at the start, before a file, and for its only piece.
+    first = backup.run(Context(calls=3))
     assert (list(first["rows"]), first["left"]) == (files(TODAY), files(YESTERDAY))
     assert "last-copy.json" not in backup.names()
     assert backup.written() == files(YESTERDAY)
@@ -290,17 +290,17 @@ def test_files_left_when_time_is_up_are_written_by_the_next_run(backup: Backup) 
 
 
 class Ending(Context):
-    """A run that has most of its time behind it when its second file begins."""
+    """The context of a run that has used most of its time when its second file begins."""
 
     def get_remaining_time_in_millis(self) -> int:
-        self.looks += 1
-        return {1: 900_000, 2: 900_000, 3: 800_000, 4: 100_000}.get(int(self.looks), 0)
+        self.calls += 1
+        return {1: 900_000, 2: 900_000, 3: 800_000, 4: 100_000}.get(int(self.calls), 0)
 
 
 def test_a_file_begun_too_late_is_written_by_the_next_run(backup: Backup) -> None:
     backup.insert(order("o1", YESTERDAY), order("o2"))
     backup.pass_time()
-    first = backup.run(Ending(looks=0))
+    first = backup.run(Ending(calls=0))
     assert (list(first["rows"]), first["left"]) == (files(TODAY), files(YESTERDAY))
     assert backup.names() == files(TODAY)
     assert backup.written() == files(YESTERDAY)
@@ -308,7 +308,7 @@ def test_a_file_begun_too_late_is_written_by_the_next_run(backup: Backup) -> Non
 
 def test_all_files_are_written_again_over_several_runs_each_once(backup: Backup) -> None:
     backup.insert(order("o1", YESTERDAY), order("o2"))
-    first = backup.run(Context(looks=3), command="all")
+    first = backup.run(Context(calls=3), command="all")
     assert first["left"] == files(YESTERDAY)
     assert backup.written(command="all", rewrite=first["rewrite"]) in (
         files(YESTERDAY),
@@ -374,7 +374,7 @@ def test_a_file_that_cannot_be_written_leaves_the_previous_one(
 
 
 class Meanwhile:
-    """A client of S3, during whose first file something else happens."""
+    """A client of S3 that calls a function before it writes the first file."""
 
     def __init__(self, client: Any, something: Callable[[], None]) -> None:
         self._client = client
@@ -416,6 +416,6 @@ def test_a_large_day_without_enough_time_leaves_no_partial_file(
     monkeypatch.setattr(s3, "PART", 1)
     backup.insert(*(order(f"o{number}") for number in range(5)))
     with pytest.raises(StoreUnavailableError, match="Time is up"):
-        backup.run(Context(looks=5))
+        backup.run(Context(calls=5))
     assert backup.names() == []
     assert "Uploads" not in backup.client.list_multipart_uploads(Bucket=BUCKET)

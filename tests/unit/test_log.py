@@ -1,4 +1,4 @@
-"""The functions' log: a line of JSON per thing that happened."""
+"""The functions' log: a line of JSON for each event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/openapi.yaml is right in itself, and its words about orders are those of the code."""
+"""docs/openapi.yaml is valid, and describes orders as the code does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The functions of staff and customers, sent whatever clients may send, respond as docs/openapi.yaml says."""
+"""The functions of staff and customers respond to any request as docs/openapi.yaml describes."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class LedgerStandIn:
 
 @pytest.fixture(autouse=True)
 def without_a_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the visibility of what failed alone: it has tests of its own."""
+    """Do not set the visibility of failed messages, which has tests of its own."""
     monkeypatch.setattr(order_processor, "back_off", lambda *_, **__: None)
 
 
@@ -107,7 +107,7 @@ def test_an_order_that_failed_without_a_reason_stays_on_the_queue(monkeypatch: p
 
 
 class Context:
-    """A function's, of the worker's usual timeout."""
+    """Lambda's context, with the worker's usual timeout."""
 
     def get_remaining_time_in_millis(self) -> int:
         return 30_000

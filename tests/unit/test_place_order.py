@@ -184,7 +184,7 @@ def test_while_the_keys_cannot_be_read_no_order_is_published(
     assert (status, topic.messages) == (503, [])
     assert "secret" not in body["message"]
     assert "ThrottlingException" in json.loads(capsys.readouterr().out)["reason"]
-    assert post()[0] == 202  # without a key, the table is not asked
+    assert post()[0] == 202  # without a key, the table is not read
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "schlüssel", "a\tb"])

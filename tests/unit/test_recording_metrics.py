@@ -132,7 +132,7 @@ def test_only_orders_that_this_batch_inserts_are_counted(work: Work) -> None:
 
 
 def sent_again(how: str, order_id: str = "o1") -> dict[str, Any]:
-    """Return the message of an order of just now that is on the queue again, by one of the ways there."""
+    """Return a message with a new order that was sent again, in one of the possible forms."""
     sent_at = round(before(1).timestamp() * 1000)
     bare = json.dumps({"orderId": order_id, "item": "Tea", "quantity": 1})
     if how == "replay":

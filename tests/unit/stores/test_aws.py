@@ -77,7 +77,7 @@ def test_no_directory_of_another_service_is_read(monkeypatch: pytest.MonkeyPatch
 
 
 def described() -> dict[str, str]:
-    """Read the descriptions of services that functions bring along."""
+    """Read the descriptions of services that are in the functions' archives."""
     paths = [path for path in aws.MODELS.rglob("*") if path.is_file()]
     return {path.relative_to(aws.MODELS).as_posix(): path.read_text("utf-8") for path in paths}
 
@@ -89,7 +89,7 @@ def test_services_are_described_as_by_the_pinned_sdk_if_not_run_scripts_models_p
 
 @pytest.fixture
 def _own_session() -> Iterator[None]:
-    """A session for one test, which reads the descriptions anew."""
+    """A session for one test, which reads the descriptions again."""
     aws._session.cache_clear()
     yield
     aws._session.cache_clear()

@@ -399,7 +399,7 @@ def test_set_up_writes_the_menu_and_resets_no_counter(projection: Projection, dy
     }
 
 
-# While DynamoDB is away.
+# While DynamoDB is unavailable.
 
 
 def test_while_dynamodb_is_unavailable_no_further_call_begins(

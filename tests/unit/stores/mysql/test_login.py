@@ -76,7 +76,7 @@ def test_a_refusal_has_its_code_and_no_arn() -> None:
 
 
 class Propagating:
-    """IAM and its clock: it refuses for some seconds, in which nobody has to wait."""
+    """IAM, which denies access for some seconds of its own clock."""
 
     def __init__(self, seconds: float, code: str = "AccessDeniedException") -> None:
         self.seconds, self.code, self.now = seconds, code, 0.0
