@@ -81,9 +81,9 @@ def read(
         return []  # the functions write no other id
     found: list[Line] = []
     for function, group in names.items():
-        request: dict[str, Any] = {"logGroupName": group, "startTime": _milliseconds(since)}
+        request: dict[str, Any] = {"logGroupName": group, "startTime": int(since.timestamp() * 1000)}
         if until is not None:
-            request["endTime"] = _milliseconds(until)
+            request["endTime"] = int(until.timestamp() * 1000)
         if about is not None:
             request["filterPattern"] = pattern(about)
         with aws.translated_errors():
@@ -127,7 +127,3 @@ def polls(
         if found:
             # By the time of the lines: this machine's clock may differ from that of AWS.
             since = max(since, found[-1].at - OVERLAP)
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

@@ -204,11 +204,16 @@ PYDANTIC = (
 )
 
 
-def _sentence(message: str) -> str:
-    """Reword an error of Typer's for the user."""
-    for pattern, words in PYDANTIC:
-        message = re.sub(pattern, words, message)
-    return message
+def _explained(error: BaseException) -> tuple[str, int]:
+    """Return a sentence about an error, and the exit code."""
+    match error:
+        case KeyboardInterrupt():
+            return "Stopped.", 130
+        case CafeError():
+            return str(error), error.exit_code
+        case OSError(errno=errno.ENOSPC):
+            return f"The output cannot be written: {error.strerror}.", 1
+    return f"Unexpected {type(error).__name__}: {error} (`--debug` prints the traceback).", 1
 
 
 class SentenceGroup(TyperGroup):
@@ -232,28 +237,19 @@ class SentenceGroup(TyperGroup):
         try:
             yield
         except typer.TyperException as error:
-            error.message = _sentence(error.message)
+            for pattern, words in PYDANTIC:
+                error.message = re.sub(pattern, words, error.message)
             if ctx.meta[JSON]:
                 print_json({"error": error.format_message()})
             raise  # Typer prints it
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise  # Typer handles these
-        except KeyboardInterrupt as error:
-            raise self._end(ctx, "Stopped.", 130) from error
-        except CafeError as error:
-            raise self._end(ctx, str(error), error.exit_code) from error
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                raise self._end(ctx, f"The output cannot be written: {error.strerror}.", 1) from error
-            sentence = f"Unexpected {type(error).__name__}: {error} (`--debug` prints the traceback)."
-            raise self._end(ctx, sentence, 1) from error
-
-    @staticmethod
-    def _end(ctx: Any, sentence: str, exit_code: int) -> typer.Exit:
-        if ctx.meta.get(DEBUG):
-            note(plain_lines(traceback.format_exc()))
-        note(plain_lines(sentence), style="red")
-        if ctx.meta[JSON]:
-            with suppress(OSError):  # standard output itself may fail, on a full disk
-                print_json({"error": sentence})
-        return typer.Exit(exit_code)
+        except (KeyboardInterrupt, Exception) as error:
+            sentence, exit_code = _explained(error)
+            if ctx.meta.get(DEBUG):
+                note(plain_lines(traceback.format_exc()))
+            note(plain_lines(sentence), style="red")
+            if ctx.meta[JSON]:
+                with suppress(OSError):  # standard output itself may fail, on a full disk
+                    print_json({"error": sentence})
+            raise typer.Exit(exit_code) from error

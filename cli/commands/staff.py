@@ -35,7 +35,7 @@ Email = Annotated[
 @stack_command(app, "list", "cafe staff list", "cafe staff list --stack prod --json")
 def list_command(target: Target) -> None:
     """List the users and their roles."""
-    users = _users(target).all()
+    users = Users(target.stack, target.clients).all()
     if target.as_json:
         print_json({"people": [asdict(user) for user in users]})
         return
@@ -67,7 +67,7 @@ def add_command(
     repeated. A local stack sends no e-mails: it prints the password. Give a shared tablet a user of its own.
     Addresses in the setting dashboardUsers are managed by Pulumi, and refused.
     """
-    before, password = _users(target).add(email, Role(role))
+    before, password = Users(target.stack, target.clients).add(email, Role(role))
     if password:
         sentence = f"{email} is {role} now, and signs in with the password {password}"
     elif before is None or before.invited:
@@ -87,7 +87,7 @@ def remove_command(target: Target, email: Email, yes: Yes = False) -> None:
 
     The user's id stays in the histories of orders that they moved; `cafe forget ID` erases it there.
     """
-    users = _users(target)
+    users = Users(target.stack, target.clients)
     user = users.find(email)
     if user is None:
         raise OperationError(f"{email} has no account: `cafe staff list` lists the users.")
@@ -98,7 +98,3 @@ def remove_command(target: Target, email: Email, yes: Yes = False) -> None:
         f"{email} was removed; pages that are signed in stop within 15 minutes. `cafe forget {user.name}` "
         "erases the account's id from the histories of orders.",
     )
-
-
-def _users(target: Target) -> Users:
-    return Users(target.stack, target.clients)
