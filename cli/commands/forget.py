@@ -10,9 +10,9 @@ from cli import aws, queues
 from cli.commands.dlq.options import OUTPUTS
 from cli.dlq.dead_letters import DeadLetters
 from cli.errors import OperationError, SetUpError
-from cli.forget import Kind, plan, render
+from cli.forget import plan, render
 from cli.forget.backups import Backup, holding
-from cli.forget.eraser import Done
+from cli.forget.eraser import Done, Kind
 from cli.forget.plan import Plan
 from cli.options import Target, Yes, commands, not_blank, stack_command
 from cli.plurals import orders

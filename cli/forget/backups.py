@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from cli import aws
 from cli.errors import OperationError
-from cli.forget import Kind
+from cli.forget.eraser import Kind
 from cli.options import Target
 from cli.plurals import counted
 from cli.restore.backups import Backups

@@ -7,15 +7,24 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, Field
 
 from cli.aws import Clients
 from cli.errors import OperationError
-from cli.forget import Kind
 from cli.functions import Function
 from cli.stack import Stack
+
+
+class Kind(StrEnum):
+    """Kinds of subjects, whose data can be erased."""
+
+    CUSTOMER = "customer"
+    ORDER = "order"
+    STAFF = "staff"
+
 
 SELECTORS = {Kind.CUSTOMER: "customer", Kind.ORDER: "orderId", Kind.STAFF: "actor"}
 

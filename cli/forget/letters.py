@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cli.dlq.dead_letters import Listing
-from cli.forget import Kind
-from cli.forget.eraser import Subject
+from cli.forget.eraser import Kind, Subject
 from cli.messages import Message
 from orders.exact_json import encode
 from orders.ledger import conflict

@@ -9,8 +9,7 @@ from typing import Any
 from cli.dlq import states
 from cli.dlq.dead_letters import DeadLetters
 from cli.errors import OperationError
-from cli.forget import Kind
-from cli.forget.eraser import Done, Eraser, Slice, Subject
+from cli.forget.eraser import Done, Eraser, Kind, Slice, Subject
 from cli.forget.letters import Matching, matching
 from cli.kitchen import NUMBER
 from cli.options import Target
@@ -155,10 +154,7 @@ def _subjects(target: Target, name: str, kind: Kind | None) -> Iterator[Subject]
     if kind is Kind.ORDER or (kind is None and RECORDED_ID.fullmatch(name)):
         yield Subject(kind=Kind.ORDER, values=(name,))
     if kind in {None, Kind.STAFF} and name not in RESERVED:
-        yield Subject(kind=Kind.STAFF, values=_actors(target, name))
-
-
-def _actors(target: Target, name: str) -> tuple[str, ...]:
-    """Return the names in histories: the name itself, and for an e-mail address the account's."""
-    users = Users(target.stack, target.clients).all() if "@" in name else []
-    return name, *(user.name for user in users if user.email.lower() == name.lower() and user.name != name)
+        # Histories have the names of accounts, not their addresses.
+        users = Users(target.stack, target.clients).all() if "@" in name else []
+        accounts = {user.name for user in users if user.email.lower() == name.lower()} - {name}
+        yield Subject(kind=Kind.STAFF, values=(name, *sorted(accounts)))

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from cli.forget import Kind
 from cli.forget.backups import Backup
-from cli.forget.eraser import Done
+from cli.forget.eraser import Done, Kind
 from cli.forget.plan import Plan
 from cli.plurals import counted, messages, orders
 from cli.terminal import plain

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from cli.forget import Kind
+from cli.forget.eraser import Kind
 from cli.forget.letters import mentions
 from cli.main import app
 from tests.cli.conftest import Cafe
