@@ -69,7 +69,13 @@ def load(name: str, directory: Path | None = None) -> Stack:
         return _local_stack(directory or REPOSITORY / ".local")
     if not name.strip():  # Pulumi would use the selected stack
         raise SetUpError("The name of the stack is empty: give `--stack local`, or one of `pulumi stack ls`.")
-    return _pulumi_stack(name)
+    outputs = _strings(_pulumi_outputs(name))
+    try:
+        region = outputs["topic_arn"].split(":")[3]
+    except (KeyError, IndexError):
+        raise SetUpError(f"Stack {name} has no output topic_arn: {_renew(name)}.") from None
+    key = outputs.pop(ORDERS_API_KEY, None)
+    return Stack(name=name, outputs=outputs, region=region, orders_api_key=key)
 
 
 def _renew(name: str) -> str:
@@ -83,13 +89,16 @@ def _local_stack(directory: Path) -> Stack:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         outputs = _strings(document["outputs"])
+        database = {each.name: document["database"][each.name] for each in fields(Database)}
+        # The stack's process may have another file system encoding.
+        database["ca"] = os.fsdecode(database["ca"].encode("utf-8", "surrogateescape"))
         stack = Stack(
             name=LOCAL,
             orders_api_key=outputs.pop(ORDERS_API_KEY, None),
             outputs=outputs,
             region=document["region"],
             endpoint=document["endpoint"],
-            database=_database(document["database"]),
+            database=Database(**database),
         )
     except FileNotFoundError:
         raise SetUpError(
@@ -103,13 +112,6 @@ def _local_stack(directory: Path) -> Stack:
     return stack
 
 
-def _database(entry: Any) -> Database:
-    found = {each.name: entry[each.name] for each in fields(Database)}
-    # The stack's process may have another file system encoding.
-    found["ca"] = os.fsdecode(found["ca"].encode("utf-8", "surrogateescape"))
-    return Database(**found)
-
-
 def _require_listener(endpoint: str, path: Path) -> None:
     """Raise `SetUpError` if a killed local stack left its file behind, before requests are retried."""
     address = urlsplit(endpoint)
@@ -119,16 +121,6 @@ def _require_listener(endpoint: str, path: Path) -> None:
         raise SetUpError(
             f"The local stack of {path} has ended ({endpoint} is not reachable): start one with `make local`."
         ) from None
-
-
-def _pulumi_stack(name: str) -> Stack:
-    outputs = _strings(_pulumi_outputs(name))
-    try:
-        region = outputs["topic_arn"].split(":")[3]
-    except (KeyError, IndexError):
-        raise SetUpError(f"Stack {name} has no output topic_arn: {_renew(name)}.") from None
-    key = outputs.pop(ORDERS_API_KEY, None)
-    return Stack(name=name, outputs=outputs, region=region, orders_api_key=key)
 
 
 def _pulumi_outputs(name: str) -> Any:

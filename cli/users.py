@@ -1,7 +1,6 @@
 """Users of a stack's user pool, and their roles."""
 
 import secrets
-import string
 from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +11,6 @@ from cli.errors import OperationError
 from cli.stack import Stack
 
 INVITED = "FORCE_CHANGE_PASSWORD"  # Cognito's status of a user who has not signed in yet
-PASSWORD_LENGTH = 16
 
 
 class Role(StrEnum):
@@ -81,7 +79,7 @@ class Users:
             if before is None or (before.invited and not self._is_local):
                 self._invite(email, again=before is not None)
             if before is None and self._is_local:
-                password = _password()
+                password = f"{secrets.token_urlsafe(12)}-aA1"  # of each kind that the pool's policy requires
                 self._cognito.admin_set_user_password(**key, Password=password, Permanent=True)
             self._cognito.admin_add_user_to_group(**key, GroupName=role.value)
             if before and before.role not in {None, role}:
@@ -120,8 +118,3 @@ def _user(found: dict[str, Any], roles: set[Role]) -> User:
         managed=Role.VIEWER in roles,
         invited=found["UserStatus"] == INVITED,
     )
-
-
-def _password() -> str:
-    letters = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(PASSWORD_LENGTH))
-    return f"{letters}-aA1"  # one of each kind that the pool's policy requires

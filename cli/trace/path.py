@@ -134,7 +134,7 @@ class Path:
         queued = depth is None or depth.total > 0
         if self._failures and queued:
             return Outcome.FAILING, (
-                f"The worker received it, and could not record it: {explain(self._reason())}. It receives a "
+                f"The worker received it, and could not record it: {self._reason()}. It receives a "
                 "message three times before that is moved to OrderDLQ. `cafe doctor` shows the cause."
             )
         if (lines := self._lines_of(REFUSED, UNPUBLISHED)) and not self._lines_of(ACCEPTED):
@@ -155,14 +155,14 @@ class Path:
         )
 
     def _unknown(self) -> str:
-        unchecked = "It was not found, and not all could be checked, so it is unknown whether it is recorded."
-        return f"{unchecked}{self._last_failure()}"
+        unknown = "It was not found, and not all could be checked, so it is unknown whether it is recorded."
+        return unknown + self._last_failure()
 
     def _last_failure(self) -> str:
         if not self._failures:
             return ""
         at = local_time(self._failures[-1].at)
-        return f" At {at} the worker could not record it: {explain(self._reason())}."
+        return f" At {at} the worker could not record it: {self._reason()}."
 
     def _not_found(self) -> str:
         depth = self._sources.queued
@@ -191,8 +191,8 @@ class Path:
         return self._without("accepted", f"the log of {API}", otherwise)
 
     def _published(self) -> Hop:
-        found, accepted = self._sources, self._lines_of(ACCEPTED)
-        if accepted:
+        found = self._sources
+        if accepted := self._lines_of(ACCEPTED):
             return Hop("published", Reached.YES, at=accepted[0].at)
         if found.ordered_at or found.row or found.item or self._lines_of(*RECEIVED):
             return Hop("published", Reached.YES, at=found.ordered_at)
@@ -221,9 +221,9 @@ class Path:
             return Hop("recorded", Reached.YES, f"in MySQL, as {row.number}", at=at)
         if MYSQL in found.unchecked:
             return Hop("recorded", Reached.UNKNOWN, f"{MYSQL}: {found.unchecked[MYSQL]}")
-        reason = explain(self._reason()) if self._failures else "not in MySQL"
-        at = self._failures[-1].at if self._failures else None
-        return Hop("recorded", Reached.NO, reason, at=at)
+        if self._failures:
+            return Hop("recorded", Reached.NO, self._reason(), at=self._failures[-1].at)
+        return Hop("recorded", Reached.NO, "not in MySQL")
 
     def _shown(self) -> Hop:
         found = self._sources
@@ -250,7 +250,7 @@ class Path:
         return next((letter for letter in self._sources.letters if letter.queue == queue), None)
 
     def _reason(self) -> str:
-        return str(self._failures[-1].fields.get("reason")).rstrip(".")
+        return explain(str(self._failures[-1].fields.get("reason")).rstrip("."))
 
 
 def _receives(lines: list[Line], swept: list[Line]) -> str:
