@@ -238,10 +238,10 @@ class Verification:
         """Return why the worker could not record the order, None if its log has no reason."""
         group = self._stack.output("worker_log_group")
         try:
-            found = worker_log.failures(self._clients.logs, group, self._log_start, about=order_id)
+            failures, _ = worker_log.failures(self._clients.logs, group, self._log_start, about=order_id)
         except CafeError as error:
             return f"The worker's log could not be read: {error}"
-        reasons = [line.reason for line in found.lines if line.order_id == order_id]
+        reasons = [line.reason for line in failures if line.order_id == order_id]
         return f"The worker could not record it: {explain(reasons[-1])}." if reasons else None
 
     # The kitchen

@@ -32,21 +32,18 @@ class Failure:
     conflict: bool = False  # its id belongs to another order
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failures:
-    """The lines, the oldest first; `complete` is whether all were read."""
-
-    lines: list[Failure]
-    complete: bool
-
-
 # These functions raise OperationError if the log cannot be read.
 
 
-def failures(logs: CloudWatchLogsClient, group: str, since: datetime, about: str = FAILED) -> Failures:
-    """Read the worker's lines about orders that failed, which contain a text such as an order's id."""
+def failures(
+    logs: CloudWatchLogsClient, group: str, since: datetime, about: str = FAILED
+) -> tuple[list[Failure], bool]:
+    """Read the lines about orders that failed, the oldest first; return them, and whether all were read.
+
+    They contain the text `about`, such as an order's id.
+    """
     events, complete = _events(logs, group, since, about)
-    return Failures(lines=[line for event in events if (line := _failure(event))], complete=complete)
+    return [failure for event in events if (failure := _failure(event))], complete
 
 
 def has_processed(logs: CloudWatchLogsClient, group: str, since: datetime) -> bool:

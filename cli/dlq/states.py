@@ -136,7 +136,7 @@ def _waiting(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dic
         return {}
     since = max(min(message.sent for message in messages), datetime.now(UTC) - LOG)
     try:
-        failures = worker_log.failures(clients.logs, stack.output("worker_log_group"), since).lines
+        failures, _ = worker_log.failures(clients.logs, stack.output("worker_log_group"), since)
     except OperationError as error:
         reason = f"the reason is unknown, because the worker's log could not be read: {error}"
         return {message.message_id: State(kind=Kind.WAITING, reason=reason) for message in messages}

@@ -93,11 +93,6 @@ class Context:
         letters = DeadLetters.of(self.stack, self.clients, "dead_letter_queue_url", threading.Event())
         return list(states(self.stack, self.clients, letters.listed(MAX_LETTERS).messages).values())
 
-    @property
-    def worker_log_command(self) -> str:
-        """The command that shows why orders failed."""
-        return self.command("logs OrderProcessor --since 15m")
-
     def next_for_store(self, reason: str) -> str:
         """Return the command for a store that refused an order."""
         meaning = meaning_of(reason)

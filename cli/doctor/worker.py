@@ -14,6 +14,7 @@ from cli.schedule import Schedule
 
 OLD, TOO_OLD = timedelta(minutes=1), timedelta(minutes=10)  # age of the oldest message in the queue
 METRIC_WINDOW = timedelta(minutes=15)
+LOG = "logs OrderProcessor --since 15m"  # the command that shows why orders failed
 PAUSE = 2.0  # seconds between two readings of a queue whose age is unknown
 
 
@@ -67,7 +68,7 @@ def worker(context: Context) -> Verdict:
     if state != "Enabled":
         return Verdict(State.WARN, f"is not ready: {state}", context.command("doctor"))
     if last.startswith("PROBLEM"):
-        return Verdict(State.WARN, f"takes orders, but the last time: {last}", context.worker_log_command)
+        return Verdict(State.WARN, f"takes orders, but the last time: {last}", context.command(LOG))
     found = _failed_orders(context)
     return _back_off(context) or found if found.state is State.OK else found
 
@@ -76,18 +77,18 @@ def _failed_orders(context: Context) -> Verdict:
     """Read the worker's log: a run succeeds even if an order could not be recorded."""
     since = datetime.now(UTC) - METRIC_WINDOW
     group = context.stack.output("worker_log_group")
-    found = worker_log.failures(context.clients.logs, group, since)
-    lines = [line for line in found.lines if not line.conflict]  # of the other orders
+    found, complete = worker_log.failures(context.clients.logs, group, since)
+    lines = [line for line in found if not line.conflict]
     period = f"in the last {times.duration(METRIC_WINDOW)}"
-    if not lines and not found.complete:
+    if not lines and not complete:
         text = f"takes orders, but its log {period} is too long to be read"
-        return Verdict(State.WARN, text, context.worker_log_command)
+        return Verdict(State.WARN, text, context.command(LOG))
     if not lines:
         return Verdict(State.OK, f"takes orders from the queue; none failed {period}")
     latest, order_ids = lines[-1], {line.order_id for line in lines}
-    which = "the latest" if found.complete else "one of them"
+    which = "the latest" if complete else "one of them"
     reason = f"{which} at {times.local_time(latest.at)}: {explain(latest.reason)}"
-    at_least = "" if found.complete else "at least "
+    at_least = "" if complete else "at least "
     if missing := order_ids - recorded(context.stack, context.clients, order_ids).keys():
         count = f"{at_least}{orders(len(missing))}"
         text = f"{count} failed {period} and {are(len(missing))} not recorded yet, {reason}"

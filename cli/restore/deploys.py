@@ -48,12 +48,11 @@ class Deploys:
     def refuse(self, changed: Mapping[str, str]) -> None:
         """Check a deploy of changed settings without deletion protection; print warnings, raise refusals."""
         configuration = self._configuration()
+        wanted = configuration | {f"{preflight.project()}:{key}": value for key, value in changed.items()}
         unprotected = json.dumps(self.deployed | {PROTECTION: False})
         outputs = {**self.stack.outputs, "deployed_settings": unprotected}
-        project = preflight.project()
-        wanted = configuration | {f"{project}:{key}": value for key, value in changed.items()}
-        client = account_checks.clients(configuration, outputs)
-        found = preflight.findings(self.stack.name, wanted, outputs, client)
+        clients = account_checks.clients(configuration, outputs)
+        found = preflight.findings(self.stack.name, wanted, outputs, clients)
         for finding in found:
             if not finding.refuses:
                 note(f"Warning: {finding.sentence}", style="yellow")
@@ -64,11 +63,10 @@ class Deploys:
         """Deploy changed settings, which stay in the stack's file; Pulumi shows the changes, and asks."""
         options = [word for key, value in changed.items() for word in ("--config", f"{key}={value}")]
         command = ["scripts/pulumi", "up", self.stack.name, *options, *(["--yes"] if self.yes else [])]
+        output = STANDARD_ERROR if self.quiet else None
         # Pulumi gets the same Ctrl-C, completes the current step, and reports it.
         with stopping() as stop:
-            status = subprocess.Popen(
-                command, cwd=REPOSITORY, stdout=STANDARD_ERROR if self.quiet else None
-            ).wait()
+            status = subprocess.Popen(command, cwd=REPOSITORY, stdout=output).wait()
         if stop.is_set():
             raise CafeError("The deploy was stopped.", exit_code=130)
         if status != 0:

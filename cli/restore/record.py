@@ -18,7 +18,7 @@ from cli.stack import Stack
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-KEY = "RESTORE"  # not a counter, like `RDS_ORDERS`
+KEY: Any = {"metric": {"S": "RESTORE"}}  # of the item; not a counter, like `RDS_ORDERS`
 DOCUMENT = "document"
 
 
@@ -59,9 +59,7 @@ class Records:
     def load(self) -> Record | None:
         """Return the restore that is under way."""
         with aws.translated_errors():
-            item = self._dynamodb.get_item(
-                TableName=self._table, Key={"metric": {"S": KEY}}, ConsistentRead=True
-            ).get("Item")
+            item = self._dynamodb.get_item(TableName=self._table, Key=KEY, ConsistentRead=True).get("Item")
         return Record.model_validate_json(item[DOCUMENT]["S"]) if item else None
 
     def begin(self, record: Record) -> None:
@@ -80,8 +78,8 @@ class Records:
     def delete(self) -> None:
         """Delete the record of a restore that has ended."""
         with aws.translated_errors():
-            self._dynamodb.delete_item(TableName=self._table, Key={"metric": {"S": KEY}})
+            self._dynamodb.delete_item(TableName=self._table, Key=KEY)
 
     def _put(self, record: Record, **condition: Any) -> None:
-        item = {"metric": {"S": KEY}, DOCUMENT: {"S": record.model_dump_json()}}
+        item = KEY | {DOCUMENT: {"S": record.model_dump_json()}}
         self._dynamodb.put_item(TableName=self._table, Item=item, **condition)

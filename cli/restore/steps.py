@@ -1,4 +1,4 @@
-"""The steps of a restore: each checks first whether it is done, so that a restore can be continued."""
+"""The steps of a restore, which can be continued: steps that are done are not repeated."""
 
 from __future__ import annotations
 
