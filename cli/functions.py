@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Reasons of an unavailable store, which contain no customer's name
 UNAVAILABLE = re.compile(r"MySQL error \d+|DynamoDB: \w+")
+MAX_PROBLEM = 200  # characters of an invalid response in a message
 BUSY_TIMEOUT = 120.0  # seconds to wait for another run of the function to end
 
 T = TypeVar("T")
@@ -56,16 +57,19 @@ class Function:
             raise OperationError(f"{self.name} failed: {reason.rstrip('.')}. `cafe doctor` shows the cause.")
         return validated(self.name, response, kind)
 
-    def http(self, event: dict[str, Any]) -> tuple[int, str]:
-        """Call a function behind the API; return the status code and the body of its response."""
+    def http(self, event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Call a function behind the API; return the status code and the JSON object of its response."""
         with aws.translated_errors():
             invoked: Any = self.functions.invoke(FunctionName=self.name, Payload=json.dumps(event))
         response: Any = json.loads(invoked["Payload"].read() or b"null")
         try:
-            return int(response["statusCode"]), str(response["body"])
+            document = exact_json.decode(response["body"])
+            if isinstance(document, dict):
+                return int(response["statusCode"]), document
         except (KeyError, TypeError, ValueError):
-            problem = str(response.get("errorMessage", response) if isinstance(response, dict) else response)
-        raise OperationError(f"{self.name} returned {problem.rstrip('.')}.")
+            pass
+        problem = str(response.get("errorMessage", response) if isinstance(response, dict) else response)
+        raise OperationError(f"{self.name} returned {problem[:MAX_PROBLEM].rstrip('.')}.")
 
     def _invoke(self, payload: str) -> object:
         """Invoke the function; wait while another run of it is under way."""

@@ -19,7 +19,6 @@ from cli import aws
 from cli.errors import OperationError
 from cli.functions import Function, validated
 from cli.stack import Stack
-from orders import exact_json
 from orders.states import State
 
 NUMBER = re.compile(r"[A-HJ-NP-Z][0-9]{2}")  # a pickup number
@@ -130,26 +129,22 @@ class Kitchen(Function):
         moved = self._call("PATCH", "/orders/{id}", order.order_id, headers=headers, body=json.dumps(body))
         return self._parsed(moved, Order)
 
-    def _parsed(self, document: object, kind: type[T]) -> T:
+    def _parsed(self, document: dict[str, Any], kind: type[T]) -> T:
         """Parse a response, and add the original document."""
-        whole = {**document, "document": document} if isinstance(document, dict) else None
-        return validated(self.name, whole, kind)
+        return validated(self.name, {**document, "document": document}, kind)
 
-    def _call(self, method: str, resource: str, order_id: str | None = None, **request: object) -> Any:
+    def _call(
+        self, method: str, resource: str, order_id: str | None = None, **request: object
+    ) -> dict[str, Any]:
         event = {"httpMethod": method, "resource": resource, "headers": {}, "actor": self.actor, **request}
         if order_id is not None:
             event["pathParameters"] = {"id": order_id}
-        status, body = self.http(event)
-        try:
-            document = exact_json.decode(body)
-        except ValueError:
-            document = None
+        status, document = self.http(event)
         if status == HTTPStatus.OK:
             return document
-        message = document.get("message") if isinstance(document, dict) else None
-        if message and status == HTTPStatus.NOT_FOUND:
+        message = str(document.get("message") or f"{self.name} returned {status}.")
+        if status == HTTPStatus.NOT_FOUND:
             raise NotRecordedError(f"{order_id}: {message}")
-        sentence = str(message or f"{self.name} returned {status}.")
         if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise RefusedError(sentence)
-        raise OperationError(f"{sentence} `cafe doctor` shows the cause.")
+            raise RefusedError(message)
+        raise OperationError(f"{message} `cafe doctor` shows the cause.")

@@ -3,7 +3,6 @@
 Pydantic ignores fields of later versions in the response.
 """
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -23,9 +22,7 @@ from cli.times import local_time
 
 if TYPE_CHECKING:
     from cli.aws import Clients
-    from cli.functions import Function
 
-MAX_BODY = 200  # characters of an invalid response in a message
 KINDS = {
     "Count": Kind.NUMBER,
     "Quantity": Kind.NUMBER,
@@ -107,35 +104,21 @@ class OrderStatus(BaseModel):
     degraded: list[str] = Field(default_factory=list)
 
 
-def reader(stack: Stack, client: httpx.Client, clients: "Callable[[], Clients]") -> Callable[[], object]:
-    """Return the function that reads the order status: from the API if it is public, else from its function.
+def read(stack: Stack, client: httpx.Client, clients: "Callable[[], Clients]") -> object:
+    """Return the JSON document of the order status: from the API if it is public, else from its function.
 
     The function is invoked with the operator's own IAM identity, without the page's sign-in or networks.
+    Raises OperationError without a document.
     """
-    if stack.is_public:
-        url = stack.output("order_status_url")
-        return lambda: fetch(client, url)
-    from cli.functions import Function
+    if not stack.is_public:
+        from cli.functions import Function
 
-    function = Function(functions=clients().functions, name=stack.output("status_function"))
-    return lambda: call(function)
-
-
-def call(function: "Function") -> object:
-    """Return the JSON document of the function behind the status API; raise OperationError without one."""
-    code, body = function.http({})
-    try:
-        document = json.loads(body)
-        if code == httpx.codes.OK:
-            return document
-        problem = f"{code}: {document['message']}"
-    except (KeyError, TypeError, ValueError):
-        problem = f"{code} with {body[:MAX_BODY]!r}"
-    raise OperationError(f"{function.name} returned {problem.rstrip('.')}.")
-
-
-def fetch(client: httpx.Client, url: str) -> object:
-    """Return the JSON document of the status API; raise OperationError without one."""
+        function = Function(functions=clients().functions, name=stack.output("status_function"))
+        code, document = function.http({})
+        if code != httpx.codes.OK:
+            raise OperationError(f"{function.name} returned {code}: {document.get('message', 'no message')}")
+        return document
+    url = stack.output("order_status_url")
     try:
         response = client.get(url)
     except httpx.TransportError as error:

@@ -13,7 +13,7 @@ from cli import http, status
 from cli.errors import OperationError
 from cli.options import Target, commands, stack_command
 from cli.plurals import counted
-from cli.terminal import is_live, out, plain_lines, print_json, stopped
+from cli.terminal import is_live, out, plain_lines, print_exact_json, stopped
 
 REFRESH = 2.0  # seconds
 
@@ -31,12 +31,15 @@ def status_command(
     if watch and target.as_json:
         raise typer.BadParameter("--json prints one document: leave out --watch.", param_hint="--watch")
     with http.client(target.stack.endpoint) as client:
-        read = status.reader(target.stack, client, lambda: target.clients)
+
+        def read() -> object:
+            return status.read(target.stack, client, lambda: target.clients)
+
         if watch:
             _watch(lambda: status.render(status.parse(read())))
         document = read()
         if target.as_json:
-            print_json(document)
+            print_exact_json(document)
         else:
             out.print(status.render(status.parse(document)))
 

@@ -92,8 +92,8 @@ def page(context: Context) -> Verdict:
 
 def api(context: Context) -> Verdict:
     """Read the order status, which later checks use."""
-    read = status.reader(context.stack, context.client, lambda: context.clients)
-    found = context.status = status.parse(read())
+    document = status.read(context.stack, context.client, lambda: context.clients)
+    found = context.status = status.parse(document)
     if found.degraded:
         text = f"available, but could not read {', '.join(found.degraded)}"
         return Verdict(State.WARN, text, context.command("status"))
