@@ -65,11 +65,8 @@ class DeadLetters:
                     break
             others = scan.held_by_others(others) if others else 0
         found.sort(key=lambda message: message.sent_at)
-        return Listing(
-            messages=found[:limit],
-            complete=scan.complete and len(found) == len(found[:limit]),
-            held_by_others=others,
-        )
+        complete = scan.complete and (limit is None or len(found) <= limit)
+        return Listing(messages=found[:limit], complete=complete, held_by_others=others)
 
     def find(self, name: str) -> Message:
         """Find the message with an id, or with the only id that begins so; raise OperationError otherwise."""
@@ -172,7 +169,7 @@ class DeadLetters:
         taken: list[Message] = []
         for message, result in zip(fitting, queues.send(self.sqs, self.target_url, outgoing), strict=True):
             if result.message_id is None:
-                moved.failures[message.message_id] = result.problem or "Refused"
+                moved.failures[message.message_id] = str(result.problem)
             else:
                 moved.new_ids.add(result.message_id)
                 taken.append(message)

@@ -15,7 +15,6 @@ from cli.plurals import messages
 from cli.tables import Column, Kind, Table
 from cli.terminal import plain
 from cli.times import age, duration, local_time
-from orders.times import iso
 
 MAX_BODY = 200  # characters of a body in the list
 SHORT_ID = 8  # characters of an id in a narrow terminal
@@ -52,12 +51,8 @@ def document(message: Message, state: State) -> dict[str, Any]:
 
     found = files.document(message) | {"state": state.kind.value, "state_reason": state.reason}
     if other := state.other:
-        found["belongs_to"] = {
-            "item": other.item,
-            "quantity": other.quantity,
-            "customer_name": other.customer_name,
-            "created_at": iso(other.created_at),
-        }
+        names = ("item", "quantity", "customer_name", "created_at")
+        found["belongs_to"] = {name: getattr(other, name) for name in names}
     age_seconds = max(0, round(age(message.sent).total_seconds()))
     return found | {"age_seconds": age_seconds, "ignored_time": message.ignored_time}
 

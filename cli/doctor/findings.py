@@ -85,9 +85,8 @@ def page(context: Context) -> Verdict:
         if "domain_records" not in context.stack.outputs:
             raise
         # The zone is not in Route 53, so a deploy cannot create the records.
-        return Verdict(
-            State.BAD, str(error), f"pulumi stack output domain_records --stack {context.stack.name}"
-        )
+        command = f"pulumi stack output domain_records --stack {context.stack.name}"
+        return Verdict(State.BAD, str(error), command)
 
 
 def api(context: Context) -> Verdict:

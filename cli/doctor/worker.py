@@ -69,22 +69,22 @@ def worker(context: Context) -> Verdict:
         return Verdict(State.WARN, f"is not ready: {state}", context.command("doctor"))
     if last.startswith("PROBLEM"):
         return Verdict(State.WARN, f"takes orders, but the last time: {last}", context.command(LOG))
-    found = _failed_orders(context)
-    return _back_off(context) or found if found.state is State.OK else found
-
-
-def _failed_orders(context: Context) -> Verdict:
-    """Read the worker's log: a run succeeds even if an order could not be recorded."""
     since = datetime.now(UTC) - METRIC_WINDOW
+    found = _failed_orders(context, since)
+    return _back_off(context, since) or found if found.state is State.OK else found
+
+
+def _failed_orders(context: Context, since: datetime) -> Verdict:
+    """Read the worker's log: a run succeeds even if an order could not be recorded."""
     group = context.stack.output("worker_log_group")
     found, complete = worker_log.failures(context.clients.logs, group, since)
     lines = [line for line in found if not line.conflict]
     period = f"in the last {times.duration(METRIC_WINDOW)}"
-    if not lines and not complete:
+    if not lines and complete:
+        return Verdict(State.OK, f"takes orders from the queue; none failed {period}")
+    if not lines:
         text = f"takes orders, but its log {period} is too long to be read"
         return Verdict(State.WARN, text, context.command(LOG))
-    if not lines:
-        return Verdict(State.OK, f"takes orders from the queue; none failed {period}")
     latest, order_ids = lines[-1], {line.order_id for line in lines}
     which = "the latest" if complete else "one of them"
     reason = f"{which} at {times.local_time(latest.at)}: {explain(latest.reason)}"
@@ -101,9 +101,8 @@ def _failed_orders(context: Context) -> Verdict:
     return Verdict(State.OK, f"takes orders from the queue; {text}, {reason}")
 
 
-def _back_off(context: Context) -> Verdict | None:
+def _back_off(context: Context, since: datetime) -> Verdict | None:
     """Check whether the worker may set the visibility of failed messages; other problems are temporary."""
-    since = datetime.now(UTC) - METRIC_WINDOW
     group = context.stack.output("worker_log_group")
     reason = worker_log.visibility_problem(context.clients.logs, group, since)
     if reason is None or meaning_of(reason) != DENIED:

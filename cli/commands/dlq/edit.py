@@ -50,9 +50,8 @@ def edit_command(
     with opened(target, queue) as letters:
         message = letters.find(message_id)
     state = states(target.stack, target.clients, [message])[message.message_id]
-    correction = Correction(
-        message=message, state=state, recorded=partial(recorded, target.stack, target.clients)
-    )
+    holders = partial(recorded, target.stack, target.clients)
+    correction = Correction(message=message, state=state, recorded=holders)
     try:
         if file is not None or order_id is not None:
             text = text_files.read(file) if file else message.editable()
