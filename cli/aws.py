@@ -15,13 +15,13 @@ from cli.stack import Stack
 from local import clients
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_logs import CloudWatchLogsClient
-    from mypy_boto3_secretsmanager import SecretsManagerClient
-    from mypy_boto3_sns import SNSClient
-    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_cloudwatch import CloudWatchClient as CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient as DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient as LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient as CloudWatchLogsClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient as SecretsManagerClient
+    from mypy_boto3_sns import SNSClient as SNSClient
+    from mypy_boto3_sqs import SQSClient as SQSClient
 
 LONGEST_RUN = 900  # seconds that a function may take
 MOST_KEYS = 100  # of one BatchGetItem

@@ -6,7 +6,7 @@ import json
 import re
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 from pydantic import TypeAdapter, ValidationError
@@ -14,9 +14,6 @@ from pydantic import TypeAdapter, ValidationError
 from cli import aws
 from cli.errors import OperationError
 from orders import exact_json
-
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
 
 # Reasons of an unavailable store, which contain no customer's name
 UNAVAILABLE = re.compile(r"MySQL error \d+|DynamoDB: \w+")
@@ -39,7 +36,7 @@ def validated(name: str, document: object, kind: type[T]) -> T:
 class Function:
     """One function."""
 
-    functions: LambdaClient
+    functions: aws.LambdaClient
     name: str
     hides_messages: bool = False  # of errors that may contain a name
 

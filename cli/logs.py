@@ -8,16 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cli import aws
 from cli.stack import Stack
 from orders.order import ORDER_ID
 from orders.times import iso
-
-if TYPE_CHECKING:
-    from mypy_boto3_logs import CloudWatchLogsClient
-
 
 PAGE = 10_000  # lines in a response, at most
 OVERLAP = timedelta(minutes=2)  # how much later than a newer line an older one may become readable
@@ -67,7 +63,7 @@ def groups(stack: Stack) -> dict[str, str]:
 
 
 def read(
-    logs: CloudWatchLogsClient,
+    logs: aws.CloudWatchLogsClient,
     names: Mapping[str, str],
     since: datetime,
     until: datetime | None = None,
@@ -96,7 +92,7 @@ def pattern(identity: str) -> str:
     return f'"{identity}"'
 
 
-def _lines(logs: CloudWatchLogsClient, function: str, request: dict[str, Any]) -> Iterator[Line]:
+def _lines(logs: aws.CloudWatchLogsClient, function: str, request: dict[str, Any]) -> Iterator[Line]:
     """Yield the lines that match a request, each once."""
     seen = set[str]()
     while True:
@@ -116,7 +112,7 @@ def _lines(logs: CloudWatchLogsClient, function: str, request: dict[str, Any]) -
 
 
 def polls(
-    logs: CloudWatchLogsClient, names: Mapping[str, str], since: datetime, about: str | None
+    logs: aws.CloudWatchLogsClient, names: Mapping[str, str], since: datetime, about: str | None
 ) -> Iterator[list[Line]]:
     """Yield the new lines of each poll, also those that become readable after later ones."""
     seen = set[str]()

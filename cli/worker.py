@@ -1,23 +1,21 @@
 """Pause and resume the worker: the event source mapping between OrderQueue and its function."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from cli import aws
 from cli.errors import OperationError
 from cli.progress import waiting
-
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
 
 ENABLED, DISABLED = "Enabled", "Disabled"
 SWITCH_TIMEOUT = 120.0  # seconds; Lambda takes up to a minute
 
 
 @contextmanager
-def paused(functions: "LambdaClient", mapping: str) -> Iterator[None]:
+def paused(functions: aws.LambdaClient, mapping: str) -> Iterator[None]:
     """Pause the worker while the `with` statement lasts, unless it is paused already."""
     if is_paused(functions, mapping):
         yield
@@ -29,7 +27,7 @@ def paused(functions: "LambdaClient", mapping: str) -> Iterator[None]:
         switch(functions, mapping, ENABLED)
 
 
-def switch(functions: "LambdaClient", mapping: str, wanted: str) -> None:
+def switch(functions: aws.LambdaClient, mapping: str, wanted: str) -> None:
     """Pause or resume the worker, and wait until Lambda has done so."""
     deadline = time.monotonic() + SWITCH_TIMEOUT
     with aws.translated_errors(), waiting("Waiting for Lambda"):
@@ -42,11 +40,11 @@ def switch(functions: "LambdaClient", mapping: str, wanted: str) -> None:
             time.sleep(0.5)
 
 
-def is_paused(functions: "LambdaClient", mapping: str) -> bool:
+def is_paused(functions: aws.LambdaClient, mapping: str) -> bool:
     """Return whether the worker is paused."""
     with aws.translated_errors():
         return _state(functions, mapping) in {DISABLED, "Disabling"}
 
 
-def _state(functions: "LambdaClient", mapping: str) -> str:
+def _state(functions: aws.LambdaClient, mapping: str) -> str:
     return str(functions.get_event_source_mapping(UUID=mapping)["State"])
