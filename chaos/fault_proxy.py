@@ -5,8 +5,6 @@ passes requests on as they were signed, except those that an `Injector` refuses 
 whose responses it drops.
 """
 
-from __future__ import annotations
-
 import http.client
 import json
 import random

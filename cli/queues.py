@@ -7,16 +7,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli import aws
 from cli.messages import Message
 from cli.stopping import Pace
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
 
 T = TypeVar("T")
 
@@ -41,7 +38,7 @@ class Depth:
         return self.waiting + self.in_flight
 
 
-def depth(sqs: SQSClient, url: str) -> Depth:
+def depth(sqs: aws.SQSClient, url: str) -> Depth:
     """Read the number of messages in a queue."""
     attributes = sqs.get_queue_attributes(
         QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -52,7 +49,7 @@ def depth(sqs: SQSClient, url: str) -> Depth:
     )
 
 
-def max_message_size(sqs: SQSClient, url: str) -> int:
+def max_message_size(sqs: aws.SQSClient, url: str) -> int:
     """Read how many bytes a message of a queue may have, attributes included."""
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["MaximumMessageSize"])["Attributes"]
     return int(attributes["MaximumMessageSize"])
@@ -61,7 +58,7 @@ def max_message_size(sqs: SQSClient, url: str) -> int:
 class Scan:
     """Messages that are received and held for a while; `complete` once all visible ones were received."""
 
-    def __init__(self, sqs: SQSClient, url: str, stop: threading.Event, hold: int) -> None:
+    def __init__(self, sqs: aws.SQSClient, url: str, stop: threading.Event, hold: int) -> None:
         self._sqs = sqs
         self._url = url
         self._stop = stop
@@ -120,7 +117,7 @@ class Scan:
 
 
 @contextmanager
-def scanning(sqs: SQSClient, url: str, stop: threading.Event, hold: int = LONG_HOLD) -> Iterator[Scan]:
+def scanning(sqs: aws.SQSClient, url: str, stop: threading.Event, hold: int = LONG_HOLD) -> Iterator[Scan]:
     """Receive a queue's messages; at the end, make those visible again that were not deleted.
 
     Raises OperationError.
@@ -177,7 +174,7 @@ def step(rate: float | None) -> int:
     return BATCH if rate is None else max(1, min(BATCH, int(rate / 10)))
 
 
-def send(sqs: SQSClient, url: str, messages: Sequence[Outgoing]) -> list[Sent]:
+def send(sqs: aws.SQSClient, url: str, messages: Sequence[Outgoing]) -> list[Sent]:
     """Send messages to a queue; return the result of each instead of raising errors.
 
     boto3 retries. A message that is sent twice is counted once, by its identity.

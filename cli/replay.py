@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
@@ -17,9 +17,6 @@ from orders.exact_json import encode, exact
 from orders.message import SENT_AGAIN, Envelope
 from orders.order import OWN_ATTRIBUTES
 from orders.times import MAX_AHEAD, iso
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 ATTRIBUTES: dict[str, Any] = {SENT_AGAIN: {"DataType": "String", "StringValue": "true"}}
 
@@ -38,7 +35,7 @@ class ItemDeserializer(TypeDeserializer):
 
 
 def from_dynamodb(
-    dynamodb: DynamoDBClient, table: str, start: datetime, end: datetime
+    dynamodb: aws.DynamoDBClient, table: str, start: datetime, end: datetime
 ) -> Iterator[list[dict[str, Any]]]:
     """Read the orders of a period from the table `Orders`, in pages, by a scan."""
     yield from all_items(
@@ -52,7 +49,7 @@ def from_dynamodb(
     )
 
 
-def all_items(dynamodb: DynamoDBClient, table: str, **request: Any) -> Iterator[list[dict[str, Any]]]:
+def all_items(dynamodb: aws.DynamoDBClient, table: str, **request: Any) -> Iterator[list[dict[str, Any]]]:
     """Read a table in pages."""
     read = ItemDeserializer().deserialize
     with aws.translated_errors():

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, islice
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cli import aws
 from cli.logs import parse
-
-if TYPE_CHECKING:
-    from mypy_boto3_logs import CloudWatchLogsClient
 
 FAILED, PROCESSED = "Order not processed", "Order processed successfully"
 NOT_SET = "Visibility not set"
@@ -36,7 +33,7 @@ class Failure:
 
 
 def failures(
-    logs: CloudWatchLogsClient, group: str, since: datetime, about: str = FAILED
+    logs: aws.CloudWatchLogsClient, group: str, since: datetime, about: str = FAILED
 ) -> tuple[list[Failure], bool]:
     """Read the lines about orders that failed, the oldest first; return them, and whether all were read.
 
@@ -46,20 +43,20 @@ def failures(
     return [failure for event in events if (failure := _failure(event))], complete
 
 
-def has_processed(logs: CloudWatchLogsClient, group: str, since: datetime) -> bool:
+def has_processed(logs: aws.CloudWatchLogsClient, group: str, since: datetime) -> bool:
     """Return whether the worker recorded an order since a moment."""
     with aws.translated_errors():
         return any(page["events"] for page in _pages(logs, group, since, PROCESSED))
 
 
-def visibility_problem(logs: CloudWatchLogsClient, group: str, since: datetime) -> str | None:
+def visibility_problem(logs: aws.CloudWatchLogsClient, group: str, since: datetime) -> str | None:
     """Return why the worker last failed to set the visibility of failed messages; None if it did not."""
     lines = [parse(event["message"]) for event in _events(logs, group, since, NOT_SET)[0]]
     reasons = [str(line.get("reason")) for line in lines if line.get("message") == NOT_SET]
     return reasons[-1] if reasons else None
 
 
-def _events(logs: CloudWatchLogsClient, group: str, since: datetime, text: str) -> tuple[list[Any], bool]:
+def _events(logs: aws.CloudWatchLogsClient, group: str, since: datetime, text: str) -> tuple[list[Any], bool]:
     """Return the lines that contain a text, the oldest first, and whether all were read."""
     with aws.translated_errors():
         pages = list(islice(_pages(logs, group, since, text), MOST_PAGES))
@@ -67,7 +64,7 @@ def _events(logs: CloudWatchLogsClient, group: str, since: datetime, text: str) 
     return events, not (pages and pages[-1].get("nextToken"))
 
 
-def _pages(logs: CloudWatchLogsClient, group: str, since: datetime, text: str) -> Iterable[Any]:
+def _pages(logs: aws.CloudWatchLogsClient, group: str, since: datetime, text: str) -> Iterable[Any]:
     return logs.get_paginator("filter_log_events").paginate(
         logGroupName=group, startTime=int(since.timestamp() * 1000), filterPattern=f'"{text}"'
     )

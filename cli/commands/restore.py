@@ -1,7 +1,5 @@
 """`cafe restore`: restore the database from a backup, and the orders that it lacks from DynamoDB."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Check the id of a corrected order: no order is counted under two ids, and no two orders under one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 

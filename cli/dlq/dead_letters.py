@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -23,9 +22,6 @@ from cli.queues import Outgoing, Scan, scanning
 from cli.stack import Stack
 from cli.stopping import Pace
 
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
-
 MIN_ID = 4  # characters to which an id may be abbreviated
 
 Advance = Callable[[int], object]
@@ -36,7 +32,7 @@ Conflicts = Callable[[Sequence[Message]], Mapping[str, str]]
 class DeadLetters:
     """A dead-letter queue, and the queue to which its messages are sent again."""
 
-    sqs: SQSClient
+    sqs: aws.SQSClient
     url: str
     target_url: str
     stop: threading.Event

@@ -1,7 +1,5 @@
 """Messages in a file, one JSON object per line."""
 
-from __future__ import annotations
-
 import base64
 import json
 import os

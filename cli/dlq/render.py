@@ -1,7 +1,5 @@
 """Dead letters as tables, sentences and JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

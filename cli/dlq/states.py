@@ -1,7 +1,5 @@
 """States of the orders in dead letters: recorded, invalid, conflicting, refused, or waiting."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Audit of a load: every order was recorded and counted exactly once."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

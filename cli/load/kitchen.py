@@ -1,7 +1,5 @@
 """Simulated staff who make the orders of a load at a human pace, for the screens."""
 
-from __future__ import annotations
-
 import random
 import threading
 from collections.abc import Container, Iterator

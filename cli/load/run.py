@@ -1,7 +1,5 @@
 """A load of orders: sent at a rate, and followed until all are recorded."""
 
-from __future__ import annotations
-
 import random
 import threading
 import time

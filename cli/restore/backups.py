@@ -1,7 +1,5 @@
 """Backups of a stack's database: the periods of its automated backups, and its snapshots."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Deploys of a restore: its settings, which are checked and then deployed by `scripts/pulumi`."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Iterable, Mapping

@@ -6,14 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from cli import replay, times
+from cli import aws, replay, times
 from cli.queues import Send, groups
 from cli.reconciler import Reconciler
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 AT_ONCE = 2000  # orders that the function looks up in one call
 POLL = 2.0  # seconds
@@ -33,7 +30,7 @@ class Sent:
 class Lost:
     """The orders of one stack."""
 
-    dynamodb: DynamoDBClient
+    dynamodb: aws.DynamoDBClient
     table: str
     reconciler: Reconciler
     send: Send

@@ -7,16 +7,13 @@ progress follows from the states in AWS; the record has the rest.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel
 
 from cli import aws, times
 from cli.errors import OperationError
 from cli.stack import Stack
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 KEY: Any = {"metric": {"S": "RESTORE"}}  # of the item; not a counter, like `RDS_ORDERS`
 DOCUMENT = "document"
@@ -52,7 +49,7 @@ class Record(BaseModel):
 class Records:
     """The record of a stack, of which there is one at a time."""
 
-    def __init__(self, dynamodb: DynamoDBClient, stack: Stack) -> None:
+    def __init__(self, dynamodb: aws.DynamoDBClient, stack: Stack) -> None:
         self._dynamodb = dynamodb
         self._table = stack.output("metrics_table")
 

@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
-from cli import times, worker
+from cli import aws, times, worker
 from cli.error_codes import explain
 from cli.errors import CafeError, OperationError
 from cli.forget.eraser import Eraser
@@ -24,15 +23,12 @@ from cli.stopping import stopping
 from cli.terminal import plain
 from orders.states import LATE_AFTER
 
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
-
 
 @dataclass(kw_only=True)
 class Restore:
     """A restore of one stack's database."""
 
-    functions: LambdaClient
+    functions: aws.LambdaClient
     deploys: Deploys
     backups: Backups
     records: Records

@@ -1,7 +1,5 @@
 """Comparison of the orders of a run with a store and its counters."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Sending to the entrances of a stack: `POST /orders`, `OrderTopic` and `OrderQueue`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Concurrent sending of orders, at a rate, until all are sent or it is stopped."""
 
-from __future__ import annotations
-
 import itertools
 import threading
 import time
