@@ -9,9 +9,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 from pydantic import AliasPath, BaseModel, Field
 
-from cli import aws, times
+from cli import aws
 from cli.errors import OperationError
 from cli.terminal import plain
+from cli.times import local_time
 
 POLL = 15.0  # seconds
 # Statuses of an instance or a snapshot that will not become available.
@@ -90,10 +91,8 @@ class Backups:
     def is_replaced(self) -> bool:
         """Return whether the stack has another instance than the database."""
         instances = self._all("describe_db_instances", "DBInstances")
-        names = [each["DBInstanceIdentifier"] for each in instances]
-        return any(
-            name != self._identifier and self._is_ours(name) and INSTANCE.fullmatch(name) for name in names
-        )
+        others = {each["DBInstanceIdentifier"] for each in instances} - {self._identifier}
+        return any(self._is_ours(name) and INSTANCE.fullmatch(name) for name in others)
 
     def at(self, moment: datetime) -> Automated:
         """Return the backups with a moment; raise OperationError if it is in no period of backups."""
@@ -101,13 +100,9 @@ class Backups:
         for backup in backups:
             if backup.earliest <= moment <= backup.latest:
                 return backup
-        periods = " or ".join(
-            f"{times.local_time(each.earliest)} to {times.local_time(each.latest)}" for each in backups
-        )
-        raise OperationError(
-            f"No automated backup has {times.local_time(moment)}: "
-            + (f"--to takes a time from {periods}." if periods else "this database has none.")
-        )
+        periods = " or ".join(f"{local_time(each.earliest)} to {local_time(each.latest)}" for each in backups)
+        known = f"--to takes a time from {periods}" if periods else "this database has none"
+        raise OperationError(f"No automated backup has {local_time(moment)}: {known}.")
 
     def name_of(self, moment: datetime) -> str:
         """Return the name of a snapshot as of a moment, and of the instance from which it is made."""
@@ -147,11 +142,9 @@ class Backups:
 
     def _restore_beside(self, name: str, moment: datetime, instance_class: str) -> None:
         backup = self.at(moment)
-        source = (
-            {"SourceDBInstanceIdentifier": backup.identifier}
-            if backup.is_active
-            else {"SourceDbiResourceId": backup.resource_id}
-        )
+        source = {"SourceDBInstanceIdentifier": backup.identifier}
+        if not backup.is_active:
+            source = {"SourceDbiResourceId": backup.resource_id}
         groups = self._all("describe_db_subnet_groups", "DBSubnetGroups")
         group = next((each["DBSubnetGroupName"] for each in groups if each["VpcId"] == backup.vpc), None)
         with aws.translated_errors():
@@ -191,10 +184,10 @@ class Backups:
 def sentences(automated: Sequence[Automated], snapshots: Sequence[Snapshot]) -> Iterator[str]:
     """Yield a sentence for each backup, or one without backups."""
     for backup in automated:
-        period = f"from {times.local_time(backup.earliest)} to {times.local_time(backup.latest)}"
+        period = f"from {local_time(backup.earliest)} to {local_time(backup.latest)}"
         yield f"Database {plain(backup.identifier)}: automated backups {period}."
     for each in snapshots:
-        made = f"made {times.local_time(each.taken_at)}" if each.taken_at else "not made yet"
+        made = f"made {local_time(each.taken_at)}" if each.taken_at else "not made yet"
         yield f"Snapshot {plain(each.name)}: {each.status}, {each.gigabytes:,} GB, {made}."
     if not automated and not snapshots:
         yield "The database has neither automated backups nor snapshots."

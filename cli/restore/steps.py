@@ -126,10 +126,8 @@ class Restore:
         self.record.states = len(sent.older.keys() - set(lost))
         self.record.lost = lost
         self.records.save(self.record)
-        states = counted(self.record.states, "state")
-        self.say(
-            f"{orders(self.record.orders)} and {states} restored from DynamoDB; {len(lost):,} not restored."
-        )
+        restored = f"{orders(self.record.orders)} and {counted(self.record.states, 'state')} restored"
+        self.say(f"{restored} from DynamoDB; {len(lost):,} not restored.")
         if sent.failures:
             order_id, reason = next(iter(sent.failures.items()))
             self.say(f"{orders(len(sent.failures))} could not be sent; {plain(order_id)}: {plain(reason)}")

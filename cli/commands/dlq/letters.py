@@ -190,9 +190,8 @@ def purge_command(
             style="yellow",
         )
     if purged.failures:
-        raise failed(
-            f"{plurals.messages(len(purged.failures))} not deleted: {plain(render.first(purged.failures))}"
-        )
+        count = plurals.messages(len(purged.failures))
+        raise failed(f"{count} not deleted: {plain(render.first(purged.failures))}")
 
 
 def _find(target: Target, queue: QueueName, message_id: str | None) -> tuple[list[Message], int]:
