@@ -163,7 +163,7 @@ def _run(target: Target, deploys: Deploys, record: Record) -> None:
 
 
 def _checked(target: Target, deploys: Deploys, as_of: datetime | None, snapshot: str | None) -> Record:
-    """Check a new restore, and ask for confirmation; return its record."""
+    """Check a new restore, and let the user confirm it; return its record."""
     name, backups = target.name, _backups(target)
     if as_of is not None:
         snapshot = backups.name_of(as_of)

@@ -33,7 +33,7 @@ class Automated(BaseModel):
 
     @property
     def is_active(self) -> bool:
-        """Whether the instance exists."""
+        """Return whether the instance exists."""
         return self.status == "active"
 
     def document(self) -> dict[str, Any]:
