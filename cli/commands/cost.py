@@ -105,10 +105,9 @@ def _show(stack: str, bill: cost.Bill, table: prices.Prices) -> None:
             Column("Total", Kind.NUMBER),
         ),
     )
-    parts = ((bill.idle, 1.0), (bill.order, orders), (bill.screen, float(screens)), (bill.total, 1.0))
     columns = [
         {service: price * times for service, price in cost.by_service(amounts, table).items()}
-        for amounts, times in parts
+        for amounts, times in ((bill.idle, 1), (bill.order, orders), (bill.screen, screens), (bill.total, 1))
     ]
     for service in sorted(columns[-1], key=lambda service: -columns[-1][service]):
         rows.add_row(cost.SERVICES[service], *(f"{column.get(service, 0):.2f}" for column in columns))
@@ -123,18 +122,13 @@ def _show(stack: str, bill: cost.Bill, table: prices.Prices) -> None:
     million, page = 1e6 * cost.dollars(bill.order, table), cost.dollars(bill.screen, table)
     say(f"A million orders cost {million:.2f}, and a page that is open day and night {page:.2f} a month.")
     say("Most of it is for:")
-    for lever, amount in _levers(bill, table):
-        say(f"  {amount:6.2f}  {lever}")
-
-
-def _levers(bill: cost.Bill, table: prices.Prices) -> list[tuple[str, float]]:
-    """Return the largest amounts in US dollars, each with the settings that change it."""
-    found = {name: cost.dollars({name: amount}, table) for name, amount in bill.total.items()}
-    largest = sorted(found, key=lambda name: -found[name])[:LEVERS]
-    return [(_lever(name), found[name]) for name in largest]
+    parts = {name: cost.dollars({name: amount}, table) for name, amount in bill.total.items()}
+    for name in sorted(parts, key=lambda name: -parts[name])[:LEVERS]:
+        say(f"  {parts[name]:6.2f}  {_lever(name)}")
 
 
 def _lever(name: str) -> str:
+    """Return what an amount is for, and the settings that change it."""
     service, _, unit = name.partition(".")
     if service == "rds" and unit.endswith("_hour"):
         instance = unit.removesuffix("_hour").replace("_", ".")

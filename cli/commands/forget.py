@@ -1,7 +1,6 @@
 """`cafe forget`: erase personal data."""
 
 import threading
-from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -97,7 +96,8 @@ def _choose(found: list[Plan], kind: Kind | None) -> Plan:
     if chosen:
         kinds = " and ".join(f"`--as {each.subject.kind}` ({orders(each.found.orders)})" for each in chosen)
         raise SetUpError(f"Nothing was erased, because it could be {kinds}: choose one.")
-    _note_all(map(render.unclear, sorted({name for each in found for name in each.unclear})))
+    for name in sorted({name for each in found for name in each.unclear}):
+        note(render.unclear(name), style="yellow")
     if any(each.has_pickup_number for each in found):
         note(render.PICKUP_NUMBER, style="yellow")
     raise OperationError(
@@ -121,11 +121,7 @@ def _end(target: Target, chosen: Plan, done: Done) -> None:
         target.say(render.erased(chosen, done))
     if done.deleted or done.sent:
         target.say(f"Dead letters: {done.deleted} deleted, {done.sent} sent to the worker without the name.")
-    _note_all(done.problems)
+    for problem in done.problems:
+        note(plain(problem), style="yellow")
     if done.problems:
         raise failed("Not everything was erased.")
-
-
-def _note_all(sentences: Iterable[str]) -> None:
-    for sentence in sentences:
-        note(plain(sentence), style="yellow")
