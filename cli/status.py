@@ -16,7 +16,7 @@ from rich.text import Text
 from cli import http
 from cli.errors import OperationError
 from cli.stack import Stack
-from cli.tables import Column, Kind, Table
+from cli.tables import Kind, Table
 from cli.terminal import plain
 from cli.times import local_time
 
@@ -160,7 +160,7 @@ def render(status: OrderStatus) -> RenderableType:
 
 
 def _table(title: str, *columns: str) -> Table:
-    return Table(title, tuple(Column(name, KINDS.get(name, Kind.NAME)) for name in columns))
+    return Table(title, {name: KINDS.get(name, Kind.NAME) for name in columns})
 
 
 def _metrics(status: OrderStatus) -> Table:

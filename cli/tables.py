@@ -4,6 +4,7 @@ Names wrap, ids are cut with "…", times and numbers are not broken. If that do
 as lines of `Column: value`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -26,20 +27,12 @@ class Kind(Enum):
     NUMBER = "number"
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of a table."""
-
-    name: str
-    kind: Kind = Kind.NAME
-
-
 @dataclass
 class Table:
     """Rows under a title, for Rich to print."""
 
     title: str
-    columns: tuple[Column, ...]
+    columns: Mapping[str, Kind]
     expand: bool = False
     rows: list[tuple[RenderableType, ...]] = field(default_factory=list)
 
@@ -62,12 +55,12 @@ class Table:
 
     def _framed(self) -> RichTable:
         table = RichTable(title=self.title, title_justify="left", title_style="bold", expand=self.expand)
-        for column in self.columns:
+        for name, kind in self.columns.items():
             table.add_column(
-                column.name,
-                justify="right" if column.kind is Kind.NUMBER else "left",
-                overflow="ellipsis" if column.kind is Kind.ID else "fold",
-                no_wrap=column.kind in (Kind.WHOLE, Kind.NUMBER),
+                name,
+                justify="right" if kind is Kind.NUMBER else "left",
+                overflow="ellipsis" if kind is Kind.ID else "fold",
+                no_wrap=kind in (Kind.WHOLE, Kind.NUMBER),
             )
         for row in self.rows:
             table.add_row(*row)
@@ -77,8 +70,8 @@ class Table:
         yield Text(self.title, style="bold", overflow="fold")
         for row in self.rows:
             yield Text()
-            for column, cell in zip(self.columns, row, strict=True):
-                label = Text(f"{column.name}: ", overflow="fold")
+            for name, cell in zip(self.columns, row, strict=True):
+                label = Text(f"{name}: ", overflow="fold")
                 if isinstance(cell, Text):
                     yield label.append_text(cell)
                 else:
@@ -86,15 +79,15 @@ class Table:
         yield Text()
 
     def _min_width(self) -> int:
-        columns = zip(self.columns, *self.rows, strict=True)
-        return 1 + sum(FRAME + _min_width(column, cells) for column, *cells in columns)
+        columns = zip(self.columns.items(), *self.rows, strict=True)
+        return 1 + sum(FRAME + _min_width(name, kind, cells) for (name, kind), *cells in columns)
 
 
-def _min_width(column: Column, cells: list[RenderableType]) -> int:
+def _min_width(name: str, kind: Kind, cells: list[RenderableType]) -> int:
     """Return the width that a column needs."""
     longest = max(
         (cell_len(cell.plain) if isinstance(cell, Text) else MIN_WIDTH for cell in cells), default=0
     )
-    if column.kind in (Kind.WHOLE, Kind.NUMBER):
-        return max(cell_len(column.name), longest)
-    return max(*map(cell_len, column.name.split()), min(MIN_WIDTH, longest))
+    if kind in (Kind.WHOLE, Kind.NUMBER):
+        return max(cell_len(name), longest)
+    return max(*map(cell_len, name.split()), min(MIN_WIDTH, longest))

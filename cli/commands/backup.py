@@ -13,7 +13,7 @@ from cli.options import MOST, Target, command_group, stack_command
 from cli.plurals import counted, orders
 from cli.progress import waiting
 from cli.restore.backups import Backups, sentences
-from cli.tables import Column, Kind, Table
+from cli.tables import Kind, Table
 from cli.terminal import note, out, print_json, say
 
 DAYS = 14  # that are listed
@@ -85,12 +85,7 @@ def now_command(
 
 
 def _say_copies(bucket: str, last: datetime | None, count: int, files: list[Copy]) -> None:
-    columns = (
-        Column("Day (UTC)", Kind.WHOLE),
-        Column("Rows", Kind.NUMBER),
-        Column("KB", Kind.NUMBER),
-        Column("Written", Kind.WHOLE),
-    )
+    columns = {"Day (UTC)": Kind.WHOLE, "Rows": Kind.NUMBER, "KB": Kind.NUMBER, "Written": Kind.WHOLE}
     table = Table("Copies of the orders", columns)
     for each in files:
         rows = "?" if each.rows is None else f"{each.rows:,}"

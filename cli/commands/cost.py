@@ -10,7 +10,7 @@ from cli.errors import SetUpError
 from cli.options import AsJson, Debug, commands, examples, unwrapped
 from cli.progress import waiting
 from cli.stack import REPOSITORY
-from cli.tables import Column, Kind, Table
+from cli.tables import Kind, Table
 from cli.terminal import out, print_json, say
 from infra import cost, prices
 
@@ -95,19 +95,14 @@ def _region(stack: str) -> str | None:
 
 def _show(stack: str, bill: cost.Bill, table: prices.Prices) -> None:
     orders, screens = bill.use.orders_a_day * cost.DAYS, bill.use.screens
+    amounts = ("Idle", f"{bill.use.orders_a_day:,} orders a day", f"Open pages: {screens}", "Total")
     rows = Table(
         f"US dollars a month: {stack}, {table.region}, prices of {table.as_of}",
-        (
-            Column("Service"),
-            Column("Idle", Kind.NUMBER),
-            Column(f"{bill.use.orders_a_day:,} orders a day", Kind.NUMBER),
-            Column(f"Open pages: {screens}", Kind.NUMBER),
-            Column("Total", Kind.NUMBER),
-        ),
+        {"Service": Kind.NAME} | dict.fromkeys(amounts, Kind.NUMBER),
     )
     columns = [
-        {service: price * times for service, price in cost.by_service(amounts, table).items()}
-        for amounts, times in ((bill.idle, 1), (bill.order, orders), (bill.screen, screens), (bill.total, 1))
+        {service: price * times for service, price in cost.by_service(part, table).items()}
+        for part, times in ((bill.idle, 1), (bill.order, orders), (bill.screen, screens), (bill.total, 1))
     ]
     for service in sorted(columns[-1], key=lambda service: -columns[-1][service]):
         rows.add_row(cost.SERVICES[service], *(f"{column.get(service, 0):.2f}" for column in columns))

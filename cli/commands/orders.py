@@ -9,7 +9,7 @@ import typer
 from cli.errors import OperationError
 from cli.kitchen import Kitchen, Order
 from cli.options import Target, command_group, not_blank, stack_command, text
-from cli.tables import Column, Kind, Table
+from cli.tables import Kind, Table
 from cli.terminal import note, out, plain, print_exact_json, say
 from cli.times import duration, local_time
 from cli.users import Users
@@ -29,15 +29,12 @@ Reference = Annotated[
     ),
 ]
 USER_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # as the user pool makes it
-COLUMNS = (
-    Column("Number", Kind.WHOLE),
-    Column("State", Kind.WHOLE),
-    Column("For", Kind.WHOLE),
-    Column("Customer"),
-    Column("Item"),
-    Column("Quantity", Kind.NUMBER),
-    Column("Order", Kind.ID),
-)
+COLUMNS = {
+    **dict.fromkeys(("Number", "State", "For"), Kind.WHOLE),
+    **dict.fromkeys(("Customer", "Item"), Kind.NAME),
+    "Quantity": Kind.NUMBER,
+    "Order": Kind.ID,
+}
 
 
 @stack_command(app, "list", "cafe orders list", "cafe orders list --stack prod --json")

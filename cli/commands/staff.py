@@ -7,7 +7,7 @@ import typer
 
 from cli.errors import OperationError
 from cli.options import Target, Yes, command_group, stack_command, text
-from cli.tables import Column, Table
+from cli.tables import Kind, Table
 from cli.terminal import confirm, out, plain, print_json, say
 from cli.users import Role, Users
 from infra import setting_parsers
@@ -39,7 +39,7 @@ def list_command(target: Target) -> None:
     if target.as_json:
         print_json({"people": [asdict(user) for user in users]})
         return
-    table = Table("Users", (Column("Address"), Column("Role"), Column("Account")))
+    table = Table("Users", dict.fromkeys(("Address", "Role", "Account"), Kind.NAME))
     for user in users:
         state = "invited" if user.invited else "in use"
         table.add_row(plain(user.email), user.role or "none", state)

@@ -10,19 +10,14 @@ from cli.dlq.dead_letters import Moved
 from cli.dlq.states import State
 from cli.messages import Message
 from cli.plurals import messages
-from cli.tables import Column, Kind, Table
+from cli.tables import Kind, Table
 from cli.terminal import plain
 from cli.times import age, duration, local_time
 
 MAX_BODY = 200  # characters of a body in the list
 SHORT_ID = 8  # characters of an id in a narrow terminal
 WIDE = 120  # columns of a terminal that shows whole ids
-COLUMNS = (
-    Column("Message", Kind.WHOLE),
-    Column("Age", Kind.WHOLE),
-    Column("Receives", Kind.NUMBER),
-    Column("Reason and body"),
-)
+COLUMNS = {"Message": Kind.WHOLE, "Age": Kind.WHOLE, "Receives": Kind.NUMBER, "Reason and body": Kind.NAME}
 
 
 def table(messages: list[Message], width: int, states: Mapping[str, State]) -> Table:
