@@ -23,6 +23,7 @@ app = command_group("backup", "cafe backup list", "cafe backup now --stack prod"
 
 
 @stack_command(app, "list", "cafe backup list", "cafe backup list --limit 365 --stack prod --json")
+@aws.translated_errors()
 def list_command(
     target: Target,
     limit: Annotated[int, typer.Option(min=1, max=MOST, help="How many days, the latest first.")] = DAYS,
@@ -33,9 +34,8 @@ def list_command(
     something could not be read.
     """
     bucket = target.output("backup_bucket")
-    with aws.translated_errors():
-        last = copies.last_at(target.clients.s3, bucket)
-        count, files = copies.files(target.clients.s3, bucket, limit)
+    last = copies.last_at(target.clients.s3, bucket)
+    count, files = copies.files(target.clients.s3, bucket, limit)
     document: dict[str, Any] = {
         "stack": target.name,
         "bucket": bucket,

@@ -28,6 +28,7 @@ from cli.terminal import confirm, note, plain, print_json, say
     "cafe restore --snapshot cafe-2026-11-01 --stack prod",
     "cafe restore --cancel --stack prod",
 )
+@aws.translated_errors()
 def restore_command(
     target: Target,
     to: Annotated[
@@ -77,8 +78,7 @@ def restore_command(
 
 def _check_account(target: Target) -> None:
     """Raise SetUpError if the credentials are of another account than the stack's."""
-    with aws.translated_errors():
-        account = target.clients.account()
+    account = target.clients.account()
     if account != target.stack.account:
         raise SetUpError(
             f"The credentials are of account {account}, and stack {target.name} is in account "

@@ -9,7 +9,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 from pydantic import AliasPath, BaseModel, Field
 
-from cli import aws
 from cli.errors import OperationError
 from cli.terminal import plain
 from cli.times import local_time
@@ -51,7 +50,10 @@ class Snapshot(BaseModel):
 
 
 class Backups:
-    """Backups of a database, and of its predecessors, whose identifiers differ in their last part."""
+    """Backups of a database, and of its predecessors, whose identifiers differ in their last part.
+
+    Methods raise what boto3 does.
+    """
 
     def __init__(self, rds: Any, identifier: str) -> None:
         self._rds = rds
@@ -123,8 +125,7 @@ class Backups:
             elif instance is None:
                 self._restore_beside(name, moment, instance_class)
             elif status == "available":
-                with aws.translated_errors():
-                    self._rds.create_db_snapshot(DBSnapshotIdentifier=name, DBInstanceIdentifier=name)
+                self._rds.create_db_snapshot(DBSnapshotIdentifier=name, DBInstanceIdentifier=name)
             else:
                 _refuse_failure(f"Instance {name}", status)
                 update(f"Instance {name}: {status}")
@@ -135,10 +136,9 @@ class Backups:
         """Delete the instance from which a snapshot is made, if it exists."""
         instance = self._instance(name)
         if instance and instance["DBInstanceStatus"] != "deleting":
-            with aws.translated_errors():
-                self._rds.delete_db_instance(
-                    DBInstanceIdentifier=name, SkipFinalSnapshot=True, DeleteAutomatedBackups=True
-                )
+            self._rds.delete_db_instance(
+                DBInstanceIdentifier=name, SkipFinalSnapshot=True, DeleteAutomatedBackups=True
+            )
 
     def _restore_beside(self, name: str, moment: datetime, instance_class: str) -> None:
         backup = self.at(moment)
@@ -147,18 +147,17 @@ class Backups:
             source = {"SourceDbiResourceId": backup.resource_id}
         groups = self._all("describe_db_subnet_groups", "DBSubnetGroups")
         group = next((each["DBSubnetGroupName"] for each in groups if each["VpcId"] == backup.vpc), None)
-        with aws.translated_errors():
-            self._rds.restore_db_instance_to_point_in_time(
-                **source,
-                TargetDBInstanceIdentifier=name,
-                RestoreTime=moment,
-                DBInstanceClass=instance_class,
-                **({"DBSubnetGroupName": group} if group else {}),
-                PubliclyAccessible=False,
-                MultiAZ=False,
-                DeletionProtection=False,
-                CopyTagsToSnapshot=True,
-            )
+        self._rds.restore_db_instance_to_point_in_time(
+            **source,
+            TargetDBInstanceIdentifier=name,
+            RestoreTime=moment,
+            DBInstanceClass=instance_class,
+            **({"DBSubnetGroupName": group} if group else {}),
+            PubliclyAccessible=False,
+            MultiAZ=False,
+            DeletionProtection=False,
+            CopyTagsToSnapshot=True,
+        )
 
     def _instance(self, name: str) -> dict[str, Any] | None:
         return self._one("describe_db_instances", "DBInstances", DBInstanceIdentifier=name)
@@ -169,13 +168,12 @@ class Backups:
         except ClientError as error:
             if error.response["Error"]["Code"] in {"DBInstanceNotFound", "DBSnapshotNotFound"}:
                 return None
-            raise OperationError(f"{aws.problem(error)}.") from error
+            raise
         return dict(found[0]) if found else None
 
     def _all(self, operation: str, key: str, **request: object) -> list[dict[str, Any]]:
-        with aws.translated_errors():
-            pages = self._rds.get_paginator(operation).paginate(**request)
-            return [each for page in pages for each in page[key]]
+        pages = self._rds.get_paginator(operation).paginate(**request)
+        return [each for page in pages for each in page[key]]
 
     def _is_ours(self, name: str) -> bool:
         return name == self._identifier or self._ours.fullmatch(name) is not None

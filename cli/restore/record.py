@@ -47,7 +47,7 @@ class Record(BaseModel):
 
 
 class Records:
-    """The record of a stack, of which there is one at a time."""
+    """The record of a stack, of which there is one at a time; methods raise what boto3 does."""
 
     def __init__(self, dynamodb: aws.DynamoDBClient, stack: Stack) -> None:
         self._dynamodb = dynamodb
@@ -55,28 +55,21 @@ class Records:
 
     def load(self) -> Record | None:
         """Return the restore that is under way."""
-        with aws.translated_errors():
-            item = self._dynamodb.get_item(TableName=self._table, Key=KEY, ConsistentRead=True).get("Item")
+        item = self._dynamodb.get_item(TableName=self._table, Key=KEY, ConsistentRead=True).get("Item")
         return Record.model_validate_json(item[DOCUMENT]["S"]) if item else None
 
     def begin(self, record: Record) -> None:
         """Store a new record; raise OperationError if another restore has begun since `load` found none."""
-        with aws.translated_errors():
-            try:
-                self._put(record, ConditionExpression="attribute_not_exists(metric)")
-            except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
-                raise OperationError("Another restore of this stack has just begun.") from error
+        try:
+            self.save(record, ConditionExpression="attribute_not_exists(metric)")
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
+            raise OperationError("Another restore of this stack has just begun.") from error
 
-    def save(self, record: Record) -> None:
-        """Store the record again."""
-        with aws.translated_errors():
-            self._put(record)
+    def save(self, record: Record, **condition: Any) -> None:
+        """Store the record."""
+        item = KEY | {DOCUMENT: {"S": record.model_dump_json()}}
+        self._dynamodb.put_item(TableName=self._table, Item=item, **condition)
 
     def delete(self) -> None:
         """Delete the record of a restore that has ended."""
-        with aws.translated_errors():
-            self._dynamodb.delete_item(TableName=self._table, Key=KEY)
-
-    def _put(self, record: Record, **condition: Any) -> None:
-        item = KEY | {DOCUMENT: {"S": record.model_dump_json()}}
-        self._dynamodb.put_item(TableName=self._table, Item=item, **condition)
+        self._dynamodb.delete_item(TableName=self._table, Key=KEY)

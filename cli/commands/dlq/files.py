@@ -58,6 +58,7 @@ def export_command(
 @stack_command(
     app, "import", "cafe dlq import letters.jsonl", "cafe dlq import letters.jsonl --skip-bad --rate 50"
 )
+@aws.translated_errors()
 def import_command(
     target: Target,
     file: File,
@@ -74,8 +75,7 @@ def import_command(
     sent.
     """
     url = target.output("queue_url")
-    with aws.translated_errors():
-        contents = files.read(file, queues.max_message_size(target.clients.sqs, url))
+    contents = files.read(file, queues.max_message_size(target.clients.sqs, url))
     _note_lines([f"Line {line}: {reason}" for line, reason in contents.bad.items()], "red")
     if contents.bad and not skip_bad:
         if target.as_json:
