@@ -57,8 +57,7 @@ def chaos_command(
         ),
     ] = 0,
     seed: Annotated[
-        int | None,
-        typer.Option(min=0, help="Repeat the orders and faults of an earlier run.", show_default=False),
+        int | None, typer.Option(min=0, help="Repeat the orders and faults of an earlier run.")
     ] = None,
     outage: Annotated[
         bool,

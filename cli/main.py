@@ -16,7 +16,7 @@ from typer.core import TyperCommand
 from cli.options import Debug, SentenceGroup, commands
 from cli.terminal import note, width
 
-# The modules of `cli.commands`, with what the list of commands says about each.
+# The modules of `cli.commands`, each with its summary in the list of commands.
 COMMANDS = {
     "local": "Run the whole system on this machine, without an AWS account.",
     "dlq": "List, correct, redrive, delete and export the messages in the dead-letter queues.",

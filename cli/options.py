@@ -74,17 +74,13 @@ def parse_time(text: str, option: str, *, ago: bool = False) -> datetime:
         raise typer.BadParameter(f"{text!r} is {expected}.", param_hint=option) from None
 
 
-StackName = Annotated[
-    str,
-    typer.Option("--stack", help="`local`, or a stack of this Pulumi project.", show_default=True),
-]
+StackName = Annotated[str, typer.Option("--stack", help="`local`, or a stack of this Pulumi project.")]
 Directory = Annotated[
     Path | None,
     typer.Option(
         "--directory",
         envvar="CAFE_LOCAL_DIRECTORY",
         help="The local stack's directory; default: .local in the repository.",
-        show_default=False,
     ),
 ]
 AsJson = Annotated[
@@ -102,11 +98,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmat
 def rate_option(things: str) -> Any:
     """Return the option for a maximum rate."""
     return typer.Option(
-        min=0.01,
-        max=MOST,
-        callback=finite,
-        help=f"{things} a second, at most; default: as fast as possible.",
-        show_default=False,
+        min=0.01, max=MOST, callback=finite, help=f"{things} a second, at most; default: as fast as possible."
     )
 
 

@@ -148,10 +148,7 @@ def render(status: OrderStatus) -> RenderableType:
         sources = ", ".join(plain(source) for source in status.degraded)
         parts.append(Text(f"Incomplete, because these could not be read: {sources}", style="yellow"))
     parts.append(
-        Columns(
-            [_metrics(status), _sync(status.sync), _top_items(status.top_items)],
-            padding=(0, 3),
-        )
+        Columns([_metrics(status), _sync(status.sync), _top_items(status.top_items)], padding=(0, 3))
     )
     parts.append(_recent(status.recent_orders))
     if status.generated_at is not None:

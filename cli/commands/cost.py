@@ -41,17 +41,12 @@ LEVER_WORDS = {
 )
 @unwrapped
 def cost_command(
-    stack_name: Annotated[
-        str, typer.Option("--stack", help="A stack with a file Pulumi.NAME.yaml.", show_default=True)
-    ] = "dev",
+    stack_name: Annotated[str, typer.Option("--stack", help="A stack with a file Pulumi.NAME.yaml.")] = "dev",
     orders_per_day: Annotated[
-        int, typer.Option(min=0, max=MAX_ORDERS, help="Orders over HTTP.", show_default=True)
+        int, typer.Option(min=0, max=MAX_ORDERS, help="Orders over HTTP.")
     ] = cost.Use.orders_a_day,
     screens: Annotated[
-        int,
-        typer.Option(
-            min=0, max=MAX_SCREENS, help="Order-status pages that are open day and night.", show_default=True
-        ),
+        int, typer.Option(min=0, max=MAX_SCREENS, help="Order-status pages that are open day and night.")
     ] = cost.Use.screens,
     as_json: AsJson = False,
     debug: Debug = False,

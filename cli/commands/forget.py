@@ -36,13 +36,9 @@ def forget_command(
             metavar="CUSTOMER|ORDER|USER",
             callback=not_blank,
             help="A customer's whole name, an order's id, or a user's e-mail address or id.",
-            show_default=False,
         ),
     ],
-    kind: Annotated[
-        Kind | None,
-        typer.Option("--as", help="What it is, if it could be several.", show_default=False),
-    ] = None,
+    kind: Annotated[Kind | None, typer.Option("--as", help="What it is, if it could be several.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be erased.")] = False,
     yes: Yes = False,
 ) -> None:

@@ -60,8 +60,7 @@ def load_command(
     kitchen: Annotated[
         bool,
         typer.Option(
-            "--kitchen",
-            help="Show the orders on the screens, and make them: one every 4 s without --rate.",
+            "--kitchen", help="Show the orders on the screens, and make them: one every 4 s without --rate."
         ),
     ] = False,
     yes: Yes = False,

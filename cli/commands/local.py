@@ -22,8 +22,7 @@ def start(
     context: typer.Context,
     directory: Directory = None,
     port: Annotated[
-        int,
-        typer.Option(min=0, max=MAX_PORT, help="Port of everything but the database; 0 is any free one."),
+        int, typer.Option(min=0, max=MAX_PORT, help="Port of everything but the database; 0 is any free one.")
     ] = ports.DEFAULT_PORT,
     database_port: Annotated[
         int, typer.Option(min=0, max=MAX_PORT, help="Port of the database; 0 is any free one.")
@@ -37,11 +36,7 @@ def start(
     ] = Engine.MARIADB,
     config: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="KEY=VALUE",
-            help="A setting such as dashboardAccess=login; can be repeated.",
-            show_default=False,
-        ),
+        typer.Option(metavar="KEY=VALUE", help="A setting such as dashboardAccess=login; can be repeated."),
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return as soon as everything is ready.")] = False,
 ) -> None:

@@ -40,17 +40,12 @@ def logs_command(
             metavar="[FUNCTION]",
             callback=text,
             help="A function, or the beginning of its name; default: all.",
-            show_default=False,
         ),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines until Ctrl-C.")] = False,
     order: Annotated[
         str | None,
-        typer.Option(
-            callback=not_blank,
-            help="Only lines about the order, or message, with this id.",
-            show_default=False,
-        ),
+        typer.Option(callback=not_blank, help="Only lines about the order, or message, with this id."),
     ] = None,
     since: Annotated[
         str, typer.Option(help="How long ago, such as 15m, 1h or 2d, or a date or time.")

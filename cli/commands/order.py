@@ -25,15 +25,11 @@ from cli.traffic.send import CONNECTIONS, Placed, place_many
 def order_command(
     target: Target,
     item: Annotated[
-        str,
-        typer.Argument(
-            metavar="ITEM", callback=text, help="What to order, 1 to 100 characters.", show_default=False
-        ),
+        str, typer.Argument(metavar="ITEM", callback=text, help="What to order, 1 to 100 characters.")
     ],
     quantity: Annotated[int, typer.Option(help="How many pieces, 1 to 1000.")] = 1,
     customer: Annotated[
-        str | None,
-        typer.Option(callback=text, help="The customer's name; default: Guest.", show_default=False),
+        str | None, typer.Option(callback=text, help="The customer's name; default: Guest.")
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=MOST, help="How many such orders to place.")] = 1,
 ) -> None:

@@ -22,10 +22,7 @@ app = command_group(
 Reference = Annotated[
     str,
     typer.Argument(
-        metavar="ORDER",
-        callback=not_blank,
-        help="A pickup number such as K42, or an order's id.",
-        show_default=False,
+        metavar="ORDER", callback=not_blank, help="A pickup number such as K42, or an order's id."
     ),
 ]
 USER_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # as the user pool makes it
@@ -108,8 +105,7 @@ def cancel_command(
     target: Target,
     reference: Reference,
     reason: Annotated[
-        str | None,
-        typer.Option(callback=text, help="Required once the order is being made.", show_default=False),
+        str | None, typer.Option(callback=text, help="Required once the order is being made.")
     ] = None,
 ) -> None:
     """Cancel an order. Exit code 1: it cannot be, or somebody else has just moved it."""

@@ -26,10 +26,7 @@ def _email(value: str) -> str:
         raise typer.BadParameter(f"It {error}.") from None
 
 
-Email = Annotated[
-    str,
-    typer.Argument(metavar="EMAIL", callback=_email, help="The user's e-mail address.", show_default=False),
-]
+Email = Annotated[str, typer.Argument(metavar="EMAIL", callback=_email, help="The user's e-mail address.")]
 
 
 @stack_command(app, "list", "cafe staff list", "cafe staff list --stack prod --json")
@@ -56,9 +53,7 @@ def add_command(
     target: Target,
     email: Email,
     role: Annotated[
-        # Viewers come from the setting `dashboardUsers`.
-        Literal["staff", "manager"],
-        typer.Option(help="A manager also cancels orders that are ready."),
+        Literal["staff", "manager"], typer.Option(help="A manager also cancels orders that are ready.")
     ] = "staff",
 ) -> None:
     """Let somebody sign in to the kitchen's page, or change somebody's role.

@@ -32,16 +32,12 @@ def trace_command(
     reference: Reference,
     since: Annotated[
         str | None,
-        typer.Option(
-            help="Start of the log to read: how long ago, or a time; default: the order's time.",
-            show_default=False,
-        ),
+        typer.Option(help="Start of the log to read: how long ago, or a time; default: the order's time."),
     ] = None,
     until: Annotated[
         str | None,
         typer.Option(
-            help="End of the log to read; default: a day after the order's time, or with --since now.",
-            show_default=False,
+            help="End of the log to read; default: a day after the order's time, or with --since now."
         ),
     ] = None,
 ) -> None:
