@@ -72,8 +72,6 @@ def states(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dict[
         if message.order is None
     }
     valid = [message for message in messages if message.order is not None]
-    if not valid:
-        return found
     try:
         known = _recorded(stack, clients, valid)
     except OperationError as error:
@@ -138,13 +136,11 @@ def _waiting(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dic
     except OperationError as error:
         reason = f"the reason is unknown, because the worker's log could not be read: {error}"
         return {message.message_id: State(kind=Kind.WAITING, reason=reason) for message in messages}
-    latest = {failure.message_id: failure for failure in failures}
-    return {message.message_id: _state_after(latest.get(message.message_id)) for message in messages}
+    latest = {failure.message_id: _state_after(failure) for failure in failures}
+    return {m.message_id: latest.get(m.message_id, State(kind=Kind.WAITING)) for m in messages}
 
 
-def _state_after(failure: Failure | None) -> State:
-    if failure is None:
-        return State(kind=Kind.WAITING)
+def _state_after(failure: Failure) -> State:
     kind = Kind.CONFLICTING if failure.conflict else Kind.REFUSED if failure.refused else Kind.WAITING
     return State(kind=kind, reason=failure.reason)
 

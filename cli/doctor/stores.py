@@ -103,18 +103,16 @@ def max_wait(stack: Stack) -> timedelta:
 def late_orders(context: Context) -> Verdict:
     limit = max_wait(context.stack)
     board = Kitchen.of(context.stack, context.clients).board()
-    waits = {
-        order.number: board.now - order.created_at
+    late = [
+        (board.now - order.created_at, order.number)
         for order in board.orders
-        if order.state in TO_MAKE and order.created_at
-    }
-    late = [number for number, wait in waits.items() if wait > limit]
+        if order.state in TO_MAKE and order.created_at and board.now - order.created_at > limit
+    ]
     if not late:
         return Verdict(State.OK, f"none waits for longer than {times.duration(limit)}")
-    oldest = max(late, key=lambda number: waits[number])
-    number, wait = orders(len(late)), times.duration(waits[oldest])
-    text = f"{number} not ready after {times.duration(limit)}; the oldest, {oldest}, after {wait}"
-    return Verdict(State.WARN, text)
+    wait, oldest = max(late)
+    text = f"{orders(len(late))} not ready after {times.duration(limit)}"
+    return Verdict(State.WARN, f"{text}; the oldest, {oldest}, after {times.duration(wait)}")
 
 
 def backup(context: Context) -> Verdict:
