@@ -28,6 +28,12 @@ class Line:
     text: str
     key: str
 
+    @classmethod
+    def of(cls, function: str, event: Any) -> Line:
+        """Return a line of CloudWatch's response."""
+        at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
+        return cls(at=at, function=function, text=event["message"].rstrip("\n"), key=event["eventId"])
+
     @cached_property
     def fields(self) -> dict[str, Any]:
         """The JSON object in it; empty for the lines of Lambda itself."""
@@ -37,6 +43,11 @@ class Line:
     def message(self) -> str:
         """The constant text of its kind; empty for the lines of Lambda itself."""
         return str(self.fields.get("message", ""))
+
+    @property
+    def reason(self) -> str:
+        """Why something failed."""
+        return str(self.fields.get("reason"))
 
     def document(self) -> dict[str, object]:
         """Return the line, for programs."""
@@ -101,8 +112,7 @@ def _lines(logs: aws.CloudWatchLogsClient, function: str, request: dict[str, Any
         for event in events:
             if event["eventId"] not in seen:
                 seen.add(event["eventId"])
-                at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
-                yield Line(at=at, function=function, text=event["message"].rstrip("\n"), key=event["eventId"])
+                yield Line.of(function, event)
         if token := response.get("nextToken"):
             request["nextToken"] = token
         elif len(events) < PAGE:

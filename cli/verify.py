@@ -15,7 +15,7 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import Retrying, retry_if_exception_type, stop_before_delay, wait_exponential
 
-from cli import aws, logs, page, queues, worker_log
+from cli import aws, logs, page, queues
 from cli.checks import Check
 from cli.error_codes import explain
 from cli.errors import CafeError, OperationError
@@ -24,7 +24,7 @@ from cli.plurals import messages
 from cli.stack import Stack
 from cli.traffic.audit import ZERO, read_counters
 from cli.traffic.client import Order, OrderClient
-from cli.worker_log import PROCESSED
+from cli.worker_log import FAILED, PROCESSED
 from orders.counters import TOTAL_ORDERS, item_name
 from orders.states import State
 
@@ -238,10 +238,10 @@ class Verification:
         """Return why the worker could not record the order, None if its log has no reason."""
         group = self._stack.output("worker_log_group")
         try:
-            failures, _ = worker_log.failures(self._clients.logs, group, self._log_start, about=order_id)
+            lines = logs.read(self._clients.logs, {group: group}, self._log_start, about=order_id)
         except CafeError as error:
             return f"The worker's log could not be read: {error}"
-        reasons = [line.reason for line in failures if line.order_id == order_id]
+        reasons = [line.reason for line in lines if line.message == FAILED]
         return f"The worker could not record it: {explain(reasons[-1])}." if reasons else None
 
     # The kitchen

@@ -10,10 +10,10 @@ from cli import aws, worker_log
 from cli.aws import Clients
 from cli.error_codes import explain
 from cli.errors import OperationError
+from cli.logs import Line
 from cli.messages import Message
 from cli.plurals import orders
 from cli.stack import Stack
-from cli.worker_log import Failure
 from orders.ledger import conflict
 from orders.order import ERASED, Order
 
@@ -136,12 +136,13 @@ def _waiting(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dic
     except OperationError as error:
         reason = f"the reason is unknown, because the worker's log could not be read: {error}"
         return {message.message_id: State(kind=Kind.WAITING, reason=reason) for message in messages}
-    latest = {failure.message_id: _state_after(failure) for failure in failures}
+    latest = {line.fields.get("messageId"): _state_after(line) for line in failures}
     return {m.message_id: latest.get(m.message_id, State(kind=Kind.WAITING)) for m in messages}
 
 
-def _state_after(failure: Failure) -> State:
-    kind = Kind.CONFLICTING if failure.conflict else Kind.REFUSED if failure.refused else Kind.WAITING
+def _state_after(failure: Line) -> State:
+    is_conflict, is_refused = failure.fields.get("conflict"), failure.fields.get("refused")
+    kind = Kind.CONFLICTING if is_conflict else Kind.REFUSED if is_refused else Kind.WAITING
     return State(kind=kind, reason=failure.reason)
 
 

@@ -78,14 +78,14 @@ def _failed_orders(context: Context, since: datetime) -> Verdict:
     """Read the worker's log: a run succeeds even if an order could not be recorded."""
     group = context.stack.output("worker_log_group")
     found, complete = worker_log.failures(context.clients.logs, group, since)
-    lines = [line for line in found if not line.conflict]
+    lines = [line for line in found if not line.fields.get("conflict")]
     period = f"in the last {times.duration(METRIC_WINDOW)}"
     if not lines and complete:
         return Verdict(State.OK, f"takes orders from the queue; none failed {period}")
     if not lines:
         text = f"takes orders, but its log {period} is too long to be read"
         return Verdict(State.WARN, text, context.command(LOG))
-    latest, order_ids = lines[-1], {line.order_id for line in lines}
+    latest, order_ids = lines[-1], {str(line.fields.get("orderId")) for line in lines}
     which = "the latest" if complete else "one of them"
     reason = f"{which} at {times.local_time(latest.at)}: {explain(latest.reason)}"
     at_least = "" if complete else "at least "

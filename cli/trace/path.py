@@ -138,7 +138,7 @@ class Path:
                 "message three times before that is moved to OrderDLQ. `cafe doctor` shows the cause."
             )
         if (lines := self._lines_of(REFUSED, UNPUBLISHED)) and not self._lines_of(ACCEPTED):
-            reason = str(lines[-1].fields.get("reason")).rstrip(".")
+            reason = lines[-1].reason.rstrip(".")
             return Outcome.REFUSED, f"The API did not accept it: {reason}. The client has to send it again."
         if found.unchecked:
             return Outcome.UNKNOWN, self._unknown()
@@ -183,7 +183,7 @@ class Path:
             times = f", {counted(len(lines), 'time')} with one Idempotency-Key" if len(lines) > 1 else ""
             return Hop("accepted", Reached.YES, f"by the API{times}", at=lines[0].at)
         if refused:
-            detail = f"{refused[-1].message}: {refused[-1].fields.get('reason')}"
+            detail = f"{refused[-1].message}: {refused[-1].reason}"
             return Hop("accepted", Reached.NO, detail, at=refused[-1].at)
         found = self._sources
         refused_or = "" if found.row or found.item or self._lines_of(*RECEIVED) else "refused, "
@@ -250,7 +250,7 @@ class Path:
         return next((letter for letter in self._sources.letters if letter.queue == queue), None)
 
     def _reason(self) -> str:
-        return explain(str(self._failures[-1].fields.get("reason")).rstrip("."))
+        return explain(self._failures[-1].reason.rstrip("."))
 
 
 def _receives(lines: list[Line], swept: list[Line]) -> str:

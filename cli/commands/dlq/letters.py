@@ -77,7 +77,7 @@ def show_command(target: Target, message_id: MessageId, queue: WhichQueue = Queu
     group = target.output("worker_log_group")
     try:
         lines = logs.read(target.clients.logs, {group: group}, message.sent, about=message.message_id)
-        reasons = [str(line.fields["reason"]) for line in lines if line.fields.get("reason")]
+        reasons = [line.reason for line in lines if "reason" in line.fields]
         logged = reasons[-1] if reasons else None
     except OperationError as error:
         logged = f"unknown, because the worker's log could not be read: {error}"
