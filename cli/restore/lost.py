@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,8 +39,16 @@ class Lost:
     def send_again(self, stop: threading.Event, advance: Callable[[int], object]) -> Sent:
         """Send the orders again that the database lacks or has in an older state, until Ctrl-C."""
         sent = Sent()
-        pages = self._pages(sent, stop, advance)
-        sent.failures = replay.replay(pages, _body, self.send, stop=stop).failures
+        for page in replay.all_items(self.dynamodb, self.table, ConsistentRead=True):
+            if stop.is_set():
+                break
+            items = {str(item["orderId"]): item for item in page}
+            missing, older = self._behind({order_id: _version(item) for order_id, item in items.items()})
+            sent.missing |= missing
+            sent.older |= older
+            behind = [items[order_id] for order_id in missing | older]
+            sent.failures |= replay.replay([behind], _body, self.send, stop=stop).failures
+            advance(len(page))
         return sent
 
     def wait(self, sent: Sent, update: Callable[[str], None]) -> list[str]:
@@ -60,19 +68,6 @@ class Lost:
             update(f"The worker records them: {len(waiting):,} to go")
             self.sleep(POLL)
         return sorted({*left, *sent.failures})
-
-    def _pages(
-        self, sent: Sent, stop: threading.Event, advance: Callable[[int], object]
-    ) -> Iterator[list[dict[str, Any]]]:
-        for page in replay.all_items(self.dynamodb, self.table, ConsistentRead=True):
-            if stop.is_set():
-                return
-            items = {str(item["orderId"]): item for item in page}
-            missing, older = self._behind({order_id: _version(item) for order_id, item in items.items()})
-            sent.missing |= missing
-            sent.older |= older
-            yield [items[order_id] for order_id in missing | older]
-            advance(len(page))
 
     def _left(self, versions: dict[str, int]) -> dict[str, int]:
         missing, older = self._behind(versions)
