@@ -3,15 +3,13 @@
 Pydantic ignores fields of later versions in its responses.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -91,7 +89,7 @@ class Kitchen(Function):
     actor: str
 
     @classmethod
-    def of(cls, target: Stack, clients: aws.Clients) -> Kitchen:
+    def of(cls, target: Stack, clients: aws.Clients) -> Self:
         """Return a stack's kitchen; the actor is the owner of the credentials."""
         name = target.output("staff_function")
         with aws.translated_errors():

@@ -3,12 +3,10 @@
 Pydantic ignores fields of later versions in its responses.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, Field
 
@@ -130,7 +128,7 @@ class Reconciler(Function):
     """The function of one stack."""
 
     @classmethod
-    def of(cls, stack: Stack, clients: Clients) -> Reconciler:
+    def of(cls, stack: Stack, clients: Clients) -> Self:
         """Return the function of a stack."""
         return cls(functions=clients.functions, name=stack.output("reconcile_function"))
 

@@ -1,14 +1,12 @@
 """Client of `EraseOrders`, which finds and erases personal data in both stores, in slices."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, Field
 
@@ -61,16 +59,6 @@ class Slice(BaseModel):
             return date.min, date.max
         return self.first.astimezone(UTC).date(), self.last.astimezone(UTC).date()
 
-    def plus(self, other: Slice) -> Slice:
-        """Return what both slices found."""
-        return Slice(
-            orders=self.orders + other.orders,
-            alreadyErased=self.already_erased + other.already_erased,
-            first=min(filter(None, (self.first, other.first)), default=None),
-            last=max(filter(None, (self.last, other.last)), default=None),
-            fields=self.fields + other.fields,
-        )
-
 
 @dataclass(kw_only=True)
 class Done:
@@ -104,19 +92,23 @@ class Eraser(Function):
     """The function of one stack."""
 
     @classmethod
-    def of(cls, stack: Stack, clients: Clients) -> Eraser:
+    def of(cls, stack: Stack, clients: Clients) -> Self:
         """Return the function of a stack."""
         # The text of an error may contain the name.
         return cls(functions=clients.functions, name=stack.output("erase_function"), hides_messages=True)
 
     def find(self, subject: Subject, stop: threading.Event) -> Slice:
         """Return what would be erased."""
-        found = Slice()
-        for page in self._slices(subject.events("find"), stop):
-            found = found.plus(page)
+        pages = list(self._slices(subject.events("find"), stop))
         if stop.is_set():
             raise KeyboardInterrupt
-        return found
+        return Slice(
+            orders=sum(page.orders for page in pages),
+            alreadyErased=sum(page.already_erased for page in pages),
+            first=min((page.first for page in pages if page.first), default=None),
+            last=max((page.last for page in pages if page.last), default=None),
+            fields=sum((page.fields for page in pages), Counter[str]()),
+        )
 
     def erase(
         self,
