@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from chaos import display, faults, run
-from chaos.faults import repeating
 from chaos.schedule import StoppedError
 from cli.checks import Check
 from cli.errors import SetUpError
@@ -20,7 +19,6 @@ from cli.stack import LOCAL, REPOSITORY
 from cli.terminal import note, print_json, say, stopped
 from local import signals
 
-REFRESH = 0.2  # seconds
 SEEDS = 2**32
 
 app = typer.Typer(cls=SentenceGroup, add_completion=False, rich_markup_mode="rich")
@@ -130,26 +128,11 @@ def _report(target: Target, chaos_run: run.ChaosRun, checks: list[Check] | None,
 
 def _watch(chaos_run: run.ChaosRun) -> list[Check] | None:
     """Run and show the progress; return None after Ctrl-C, once everything is repaired."""
-    failures: list[Exception] = []
-
-    def refresh() -> None:
-        try:
-            show()
-        except Exception as error:  # noqa: BLE001  # raised again below
-            failures.append(error)
-            chaos_run.stop()
-
     try:
         # However often Ctrl-C is typed, the repair is completed.
-        with signals.handled(lambda _number: chaos_run.stop()), display.screen(chaos_run.progress) as show:
-            try:
-                with repeating(refresh, every=REFRESH):
-                    return chaos_run.run()
-            finally:
-                refresh()
+        with signals.handled(lambda _number: chaos_run.stop()), display.screen(chaos_run.progress):
+            return chaos_run.run()
     except StoppedError:
-        if failures:
-            raise failures[0] from None
         return None
 
 

@@ -1,8 +1,8 @@
 """Progress and result of a run, for people and as JSON."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from typing import Any
 
@@ -20,21 +20,14 @@ from cli.terminal import err, is_live, note
 from cli.traffic.plan import Entrance
 
 
-@contextmanager
-def screen(progress: figures.Progress) -> Iterator[Callable[[], None]]:
-    """Show a bar and the current fault; in a file, a line for each new state."""
+def screen(progress: figures.Progress) -> AbstractContextManager[object]:
+    """Show a bar and the current fault; in a file, a line for each phase and fault."""
     if not is_live(err):
         began = time.monotonic()
-        written = 0
-
-        def write() -> None:
-            nonlocal written
-            for sentence in progress.states[written:]:
-                written += 1
-                note(f"{time.monotonic() - began:7.1f} s  {progress.sent:,} sent: {sentence}")
-
-        yield write
-        return
+        progress.on_change = lambda sentence: note(
+            f"{time.monotonic() - began:7.1f} s  {progress.sent:,} sent: {sentence}"
+        )
+        return nullcontext()
     columns = (TextColumn("Sent"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=err)
     task = bar.add_task("Sent", total=None)
@@ -46,8 +39,7 @@ def screen(progress: figures.Progress) -> Iterator[Callable[[], None]]:
         state = f"{progress.phase}; {progress.waiting:,} in the queue, {progress.dead:,} dead-lettered"
         return Group(bar, broken, Text(state))
 
-    with Live(picture(), console=err, auto_refresh=False, transient=True) as live:
-        yield lambda: live.update(picture(), refresh=True)
+    return Live(get_renderable=picture, console=err, transient=True)
 
 
 def report(run: ChaosRun, checks: Sequence[Check], seconds: float) -> Iterator[tuple[str, str | None]]:

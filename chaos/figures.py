@@ -1,18 +1,17 @@
 """Progress and figures of a run."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 from cli.traffic.plan import Entrance
-
-FIRST_PHASE = "Waiting until the stack is quiet"
 
 
 @dataclass(kw_only=True)
 class Progress:
     """The current state of a run; threads of the run write it, another shows it."""
 
-    phase: str = FIRST_PHASE
-    states: list[str] = field(default_factory=lambda: [FIRST_PHASE])
+    on_change: Callable[[str], object] = lambda _: None  # called with each new phase and fault
+    phase: str = ""
     messages: int = 0
     sent: int = 0
     broken: str | None = None
@@ -22,12 +21,12 @@ class Progress:
     def enter(self, phase: str) -> None:
         """Begin a phase."""
         self.phase = phase
-        self.states.append(phase)
+        self.on_change(phase)
 
     def set_broken(self, sentence: str | None) -> None:
         """Set the current fault, or None once it is repaired."""
         self.broken = sentence
-        self.states.append(sentence or self.phase)
+        self.on_change(sentence or self.phase)
 
 
 @dataclass(kw_only=True)

@@ -87,6 +87,7 @@ class ChaosRun:
         kitchen = Kitchen.of(self._stack, self._clients)
         in_a_rush = self.settings.moves > 0
         staff = Staff(kitchen, self.plan.customer, figures, str(self.settings.seed), in_a_rush=in_a_rush)
+        progress.enter("Waiting until the stack is quiet")
         with self._faults.prepared():
             self._settle(dead=None)
             self._dead_before = self._dead()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from rich.console import Console
+from rich.live import Live
 from typer.testing import CliRunner
 
 from chaos import __main__ as command
@@ -56,19 +60,18 @@ def test_an_outage_is_refused_with_a_number_of_moves(typed: Callable[..., tuple[
 
 def test_a_failing_display_ends_the_run_before_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     class Run:
-        """A run that waits until it is stopped, and then repairs its faults."""
+        """A run that repairs its faults at its end."""
 
         def __init__(self) -> None:
-            self.stopping, self.repaired = threading.Event(), False
+            self.repaired = False
             self.progress = Progress()
 
-        def stop(self) -> None:
-            self.stopping.set()
-
         def run(self) -> list[Check]:
-            self.stopping.wait()
-            self.repaired = True
-            raise StoppedError
+            try:
+                self.progress.enter("Sending")
+            finally:
+                self.repaired = True
+            return []
 
     def fail(*_: object, **__: object) -> None:
         raise BrokenPipeError
@@ -80,18 +83,48 @@ def test_a_failing_display_ends_the_run_before_the_command(monkeypatch: pytest.M
     assert run.repaired
 
 
-def test_a_fault_that_ends_before_the_next_refresh_is_written(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = Progress()
-    progress.enter("Sending")
-    progress.set_broken("MariaDB is killed")
-    progress.set_broken(None)
+def test_a_stopped_run_has_no_checks() -> None:
+    class Run:
+        """A run that is stopped by Ctrl-C."""
 
-    with display.screen(progress) as show:
-        show()
-        show()
+        def __init__(self) -> None:
+            self.progress = Progress()
+            self.stopping = threading.Event()
+
+        def stop(self) -> None:
+            self.stopping.set()
+
+        def run(self) -> list[Check]:
+            signal.raise_signal(signal.SIGINT)
+            assert self.stopping.is_set()
+            raise StoppedError
+
+    run: Any = Run()
+    assert command._watch(run) is None
+
+
+def test_in_a_file_each_phase_and_fault_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress()
+    with display.screen(progress):
+        progress.enter("Sending")
+        progress.set_broken("MariaDB is killed")
+        progress.set_broken(None)
 
     lines = [line.split(": ", 1)[1] for line in capsys.readouterr().err.splitlines()]
-    assert lines == ["Waiting until the stack is quiet", "Sending", "MariaDB is killed", "Sending"]
+    assert lines == ["Sending", "MariaDB is killed", "Sending"]
+
+
+def test_in_a_terminal_the_current_fault_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    output = io.StringIO()
+    monkeypatch.setattr(display, "err", Console(file=output, force_terminal=True, width=100))
+    progress = Progress(messages=10)
+    with display.screen(progress) as live:
+        progress.enter("Sending")
+        progress.set_broken("MariaDB is killed")
+        assert isinstance(live, Live)
+        live.refresh()
+
+    assert "Broken now: MariaDB is killed" in re.sub(r"\x1b\[[\d;]*m", "", output.getvalue())
 
 
 def test_the_help_imports_no_slow_libraries() -> None:
