@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from chaos import display, faults, run
-from chaos.schedule import StoppedError
 from cli.checks import Check
 from cli.errors import SetUpError
 from cli.main import main
@@ -132,7 +131,7 @@ def _watch(chaos_run: run.ChaosRun) -> list[Check] | None:
         # However often Ctrl-C is typed, the repair is completed.
         with signals.handled(lambda _number: chaos_run.stop()), display.screen(chaos_run.progress):
             return chaos_run.run()
-    except StoppedError:
+    except run.StoppedError:
         return None
 
 

@@ -1,15 +1,16 @@
-"""Orders of a run, each of which follows from its number and the seed, and how they are sent."""
+"""Orders and faults of a run, which follow from its seed, and how the orders are sent."""
 
 import json
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, TypeVar
 
 from cli.traffic.plan import Entrance, Kind, Sending, in_order
 
+T = TypeVar("T")
 Fate = Literal["valid", "malformed", "refused"]  # refused: malformed, and refused by the API
 
 CUSTOMER = "chaos-"  # followed by the run
@@ -25,6 +26,9 @@ DISORDER = 100
 LAG = 400
 HTTP_SHARE = 0.05
 QUEUE_SHARE = 0.35
+
+PER_FAULT = 400  # messages and moves
+SHORTEST, LONGEST = 0.4, 1.4  # seconds that a fault lasts
 
 ITEMS = ("Coffee", "Latte", "Tea", "Flat White", "Crème brûlée", "Café «Å» ☕")
 
@@ -43,7 +47,7 @@ class Order:
 
 
 class Plan:
-    """The orders of a run: the same for the same seed; none is kept in memory."""
+    """The orders and faults of a run: the same for the same seed; no order is kept in memory."""
 
     def __init__(self, *, seed: int, run: str, orders: int) -> None:
         self._seed = seed
@@ -89,6 +93,13 @@ class Plan:
         """Yield all messages, out of order, with at most a few hundred of them in memory."""
         chance = self.chance("sendings", 0)
         return in_order(self._step(number, chance) for number in range(self.orders))
+
+    def faults(self, kinds: Sequence[T], messages: int, moves: int = 0) -> list[tuple[T, float]]:
+        """Return the faults in their order, all kinds equally often, and how many seconds each lasts."""
+        chance = self.chance("faults", 0)
+        rounds = max(1, (messages + moves) // PER_FAULT // len(kinds))
+        faults = [fault for _ in range(rounds) for fault in chance.sample(kinds, len(kinds))]
+        return [(fault, chance.uniform(SHORTEST, LONGEST)) for fault in faults]
 
     def number_of_malformed(self, body: str) -> int | None:
         """Return the number of this run's malformed order in a dead letter; None if it has none."""

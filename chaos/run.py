@@ -5,16 +5,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from math import ceil
 from pathlib import Path
 
 from chaos.audit import Audit
 from chaos.faults import Fault, Faults, repeating
 from chaos.figures import Figures, Progress
 from chaos.plan import Plan
-from chaos.schedule import INTERVAL, Gate, Planned, StoppedError, schedule
 from chaos.staff import Staff
 from chaos.states import audit_states
 from cli import aws, http, queues
@@ -34,6 +34,7 @@ LONGEST_QUEUE = 2000
 CHECKED_EVERY = 200  # messages
 # Additional seconds until a fault has done harm: MiniStack pauses after a worker died.
 HARM_TIMEOUT = 30.0
+HARM_INTERVAL = 0.02  # seconds between two checks
 RECONCILED_EVERY = 2.0  # seconds, instead of a minute
 # The run ends when nothing has changed for as many seconds and in so many runs of `ReconcileOrders`: one that
 # was killed hides dead letters for a minute.
@@ -42,6 +43,10 @@ FRUITLESS_RUNS = 3
 OUTAGE_TIMEOUT = 600.0
 QUEUE_INTERVAL = 0.25  # seconds between two readings of a queue's length
 KIBIBYTE = 1024
+
+
+class StoppedError(Exception):
+    """The run was stopped by Ctrl-C."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,14 +131,24 @@ class ChaosRun:
     # Sending
 
     def _send_with_faults(self) -> None:
-        faults = schedule(self._faults.faults, self.plan, self.progress.messages, self.settings.moves)
-        gate = Gate(self._sendings(), faults, self._pause)
-        with self._sending(gate) as is_sending, gate.open_at_end():
-            for planned in faults:
-                while is_sending() and not gate.is_holding:
-                    pass
-                if gate.is_holding:  # else the sending has failed
-                    self._break(planned, gate.let_pass)
+        """Send the messages in equal shares: the first one, and then one during each fault."""
+        faults = self.plan.faults(self._faults.faults, self.progress.messages, self.settings.moves)
+        share = ceil(self.progress.messages / (len(faults) + 1))
+        sendings = self._sendings()
+        self._send(islice(sendings, share))
+        for fault, seconds in faults:
+            self._break(fault, seconds, islice(sendings, share))
+
+    def _break(self, fault: Fault, seconds: float, sendings: Iterable[Sending]) -> None:
+        """Make a fault and send messages; repair it after some seconds, once it has done harm."""
+        harm = fault.harm() if fault.harm else 0
+        with ExitStack() as sending:
+            with self._broken(fault):
+                is_sending = sending.enter_context(self._sending(sendings))
+                self._pause(seconds)
+                deadline = time.monotonic() + HARM_TIMEOUT
+                while fault.harm and fault.harm() == harm and time.monotonic() < deadline:
+                    self._pause(HARM_INTERVAL)
             while is_sending():
                 pass
 
@@ -197,16 +212,6 @@ class ChaosRun:
                 problem = None
         if problem is not None and not self._stopping.is_set():
             raise problem
-
-    def _break(self, planned: Planned, on_begun: Callable[[], None]) -> None:
-        fault = planned.fault
-        harm = fault.harm() if fault.harm else 0
-        with self._broken(fault):
-            on_begun()
-            self._pause(planned.seconds)
-            deadline = time.monotonic() + HARM_TIMEOUT
-            while fault.harm and fault.harm() == harm and time.monotonic() < deadline:
-                self._pause(INTERVAL)
 
     def _pause(self, seconds: float) -> None:
         """Wait, unless the run is stopped."""

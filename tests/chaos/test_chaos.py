@@ -8,15 +8,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import Any
 
 import pymysql
 import pytest
 
-from chaos.faults import Fault
 from chaos.plan import Plan
-from chaos.schedule import schedule
 from cli.stack import REPOSITORY
 from local import control
 from local.directory import CHAOS_FILE
@@ -157,11 +154,10 @@ def quick_seed() -> str:
     On the queue it would be for minutes, once time is no longer compressed.
     """
     plans = ((seed, Plan(seed=seed, run="", orders=100)) for seed in range(10_000))
-    kinds = [Fault(name, name, nullcontext) for name in FAULTS]
     return next(
         str(seed)
         for seed, plan in plans
-        if not plan.count()["malformed"] and schedule(kinds, plan, 110)[0].fault.name == "database_killed"
+        if not plan.count()["malformed"] and plan.faults(FAULTS, 110)[0][0] == "database_killed"
     )
 
 

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from chaos import __main__ as command
 from chaos import display, faults
 from chaos.figures import Figures, Progress
-from chaos.schedule import StoppedError
+from chaos.run import StoppedError
 from cli import main
 from cli.checks import Check
 from cli.options import Target
