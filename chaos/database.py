@@ -79,26 +79,23 @@ class DatabaseFaults:
         with self._as_master() as cursor:
             return _value(cursor, "SELECT @@GLOBAL.max_connections")
 
-    def repair(self, max_connections: int) -> None:
-        """Undo every fault, whether it was made or not."""
-        self.start()
-        with self._as_master() as cursor:
-            cursor.execute(UNLOCK)
-            cursor.execute("SET GLOBAL max_connections = %s", (max_connections,))
-
-    def repair_found(self) -> Iterator[str]:
-        """Repair faults that are found, and yield a sentence for each."""
+    def repair(self, max_connections: int | None = None) -> list[str]:
+        """Undo the faults that are found, and return a sentence for each; restore a limit of connections."""
+        found = []
         if not self._responds():
             self.start()
-            yield "the database did not respond"
+            found.append("the database did not respond")
         with self._as_master() as cursor:
+            if max_connections is not None:
+                cursor.execute("SET GLOBAL max_connections = %s", (max_connections,))
             cursor.execute(f"SHOW CREATE USER {APPLICATION_USER}@'%'")
             if "ACCOUNT LOCK" in str(cursor.fetchone()):
                 cursor.execute(UNLOCK)
-                yield "the database refused the application's login"
+                found.append("the database refused the application's login")
             if _value(cursor, "SELECT @@GLOBAL.read_only"):
                 cursor.execute("SET GLOBAL read_only = 0")
-                yield "the database was read-only"
+                found.append("the database was read-only")
+        return found
 
     def _responds(self) -> bool:
         try:

@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pymysql
@@ -61,22 +60,22 @@ class Faults:
         self._queue = stack.output("queue_url")
         self._clients = clients
         self._state = directory / CHAOS_FILE
-        functions = clients.functions.get_paginator("list_functions")
-        worker = self._first(functions, "Functions", "FunctionName", "OrderProcessor")
-        staff = stack.output("staff_function")
+        mapping = clients.functions.get_event_source_mapping(UUID=stack.output("worker_mapping"))
+        worker, staff = mapping["FunctionArn"].rpartition(":")[2], stack.output("staff_function")
         self._writers = (worker, stack.output("reconcile_function"), staff)  # to DynamoDB
-        self._worker, self._staff = WorkerProcesses(directory, worker), WorkerProcesses(directory, staff)
         self._chance = chance
-        self._lock = threading.Lock()
-        self.database = DatabaseFaults(stack.database, self._master(), directory)
+        # The secret that RDS creates for the master user
+        secret = clients.secrets.get_secret_value(SecretId=f"rds!{stack.output('database_identifier')}")
+        master = json.loads(secret["SecretString"])
+        self.database = DatabaseFaults(stack.database, (master["username"], master["password"]), directory)
+        self.processes = WorkerProcesses(directory, worker, staff)
         self.proxy = FaultProxy(stack.endpoint)
-        self.workers_killed = 0
 
     @property
     def faults(self) -> Sequence[Fault]:
         """All faults."""
         database, proxy, chance = self.database, self.proxy, self._chance
-        kill_workers = partial(repeating, self._kill_workers, every=KILL_INTERVAL)
+        kill_all = partial(repeating, self.processes.kill, every=KILL_INTERVAL)
         between, after = partial(self._callers_killed, after=False), partial(self._callers_killed, after=True)
         throttled = partial(proxy.injecting, throttling(chance, REFUSED_SHARE))
         lost = partial(proxy.injecting, losing_responses(chance, LOST_SHARE))
@@ -89,7 +88,7 @@ class Faults:
             Fault("database_killed", "the database is killed (SIGKILL) and stopped", database.killed),
             Fault("database_locked", "the database refuses the application's login", database.locked),
             Fault("database_full", "the database has no connection left", database.full),
-            Fault("workers_killed", all_killed, kill_workers, self._killed),
+            Fault("workers_killed", all_killed, kill_all, self._killed),
             Fault("worker_killed_between_stores", half_done, between, self._killed),
             Fault("worker_killed_after_stores", done, after, self._killed),
             Fault("dynamodb_throttled", busy, throttled, lambda: proxy.refused),
@@ -119,7 +118,7 @@ class Faults:
         """Repair all faults, of a killed run or others; return what they were, or raise OperationError."""
         found = ["a killed run had left it broken"] if self.repair_killed_run() else []
         with _repairing():
-            return [*found, *self.database.repair_found()]
+            return [*found, *self.database.repair()]
 
     def repair_killed_run(self) -> bool:
         """Repair what a killed run left broken; return whether there was one."""
@@ -140,45 +139,16 @@ class Faults:
             self.database.repair(before.max_connections)
             self._set_dynamodb(None)
             # Processes that use the proxy would fail without it.
-            self._worker.kill()
+            self.processes.kill()
             self._set_visibility_timeout(before.visibility_timeout)
         self._state.unlink(missing_ok=True)
 
-    def _master(self) -> tuple[str, str]:
-        """Read the master user's login from the secret that RDS created."""
-        name = self._first(self._clients.secrets.get_paginator("list_secrets"), "SecretList", "Name", "rds!")
-        login = json.loads(self._clients.secrets.get_secret_value(SecretId=name)["SecretString"])
-        return login["username"], login["password"]
-
-    @staticmethod
-    def _first(paginator: Any, entries: str, key: str, start: str) -> str:
-        """Return the first name with a beginning."""
-        names = (str(entry[key]) for page in paginator.paginate() for entry in page[entries])
-        if name := next((name for name in names if name.startswith(start)), None):
-            return name
-        raise SetUpError(f"The stack lacks {start}… in its {entries}: restart it.")
-
-    # The functions
-
-    @contextmanager
-    def _callers_killed(self, *, after: bool) -> Iterator[None]:
-        def kill(port: int) -> bool:
-            killed = self._worker.kill_caller(port)
-            self._count_killed(killed)
-            return killed
-
-        with self.proxy.injecting(killing_callers(kill, at_most=KILLED_AT_MOST, after=after)):
-            yield
+    def _callers_killed(self, *, after: bool) -> AbstractContextManager[None]:
+        kill = self.processes.kill_caller
+        return self.proxy.injecting(killing_callers(kill, at_most=KILLED_AT_MOST, after=after))
 
     def _killed(self) -> int:
-        return self.workers_killed
-
-    def _kill_workers(self) -> None:
-        self._count_killed(self._worker.kill() + self._staff.kill())
-
-    def _count_killed(self, number: int) -> None:
-        with self._lock:
-            self.workers_killed += number
+        return self.processes.killed
 
     # DynamoDB and the queue
 

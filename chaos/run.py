@@ -110,7 +110,7 @@ class ChaosRun:
             began = time.monotonic()
             self._settle(dead=self._dead_before + self.expected["malformed"])
             figures.settling_seconds = time.monotonic() - began
-        self._collect()
+            self._collect()
         progress.enter("Comparing both stores")
         began = time.monotonic()
         checks = list(audit.checks(self.expected, keep=self.settings.keep))
@@ -120,7 +120,7 @@ class ChaosRun:
 
     def _collect(self) -> None:
         faults, figures = self._faults, self.figures
-        figures.workers_killed = faults.workers_killed
+        figures.workers_killed = faults.processes.killed
         figures.databases_killed = faults.database.times_killed
         figures.calls_refused = faults.proxy.refused
         figures.answers_lost = faults.proxy.lost

@@ -1,5 +1,6 @@
 """Processes of the functions in a local stack."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,23 +14,22 @@ _FUNCTION_NAME = "AWS_LAMBDA_FUNCTION_NAME"  # set by MiniStack as by AWS
 
 
 class WorkerProcesses:
-    """The processes of one function of the stack in a directory; any number of them."""
+    """The processes of some functions of the stack in a directory; any number of them."""
 
-    def __init__(self, directory: Path, function_name: str) -> None:
-        self._function_name = function_name
+    def __init__(self, directory: Path, *function_names: str) -> None:
+        self._function_names = function_names
         holder = RunDirectory(directory).holder()
         if holder is None:
             raise LocalError(f"No local stack runs in {directory}.")
         self._stack = psutil.Process(holder)
+        self._lock = threading.Lock()
+        self.killed = 0
 
-    def kill(self) -> int:
-        """Kill all of them at once, and return their number."""
-        killed = 0
+    def kill(self) -> None:
+        """Kill all of them at once."""
         for process in list(self._processes()):
             with suppress(psutil.Error):
-                process.kill()
-                killed += 1
-        return killed
+                self._kill(process)
 
     def kill_caller(self, port: int) -> bool:
         """Kill the one whose end of a TCP connection is `port`; return whether there was one."""
@@ -37,14 +37,19 @@ class WorkerProcesses:
             with suppress(psutil.Error):
                 connections = process.net_connections(kind="tcp4")
                 if any(connection.laddr and connection.laddr.port == port for connection in connections):
-                    process.kill()
+                    self._kill(process)
                     return True
         return False
+
+    def _kill(self, process: psutil.Process) -> None:
+        process.kill()
+        with self._lock:
+            self.killed += 1
 
     def _processes(self) -> Iterator[psutil.Process]:
         for process in self._stack.children(recursive=True):
             is_ours = False
             with suppress(psutil.Error):  # it has ended, or belongs to another user
-                is_ours = process.environ().get(_FUNCTION_NAME) == self._function_name
+                is_ours = process.environ().get(_FUNCTION_NAME) in self._function_names
             if is_ours:
                 yield process
