@@ -4,15 +4,15 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import chain
 from typing import Any
 
 from chaos.plan import Plan
+from chaos.states import Moved
 from cli import aws, plurals, queues
 from cli.checks import Check
 from cli.local_database import connect
-from cli.messages import Message
 from cli.stack import Database, Stack
 from cli.traffic.audit import EXAMPLES, ZERO, Found, growth, growth_checks, read_counters
 from orders.counters import ITEM_HOUR, QUARTER, Counted, is_projected
@@ -21,13 +21,18 @@ PAGE = 2000  # rows read at once
 READ_TIMEOUT = 60  # seconds for a page
 HIDDEN = 60  # seconds for which a message that was read is invisible
 DEAD_LETTER_TIMEOUT = 60.0  # seconds; the reconciler may hold dead letters
+MOVES = (
+    "SELECT order_row, version, from_state, to_state FROM order_events WHERE order_row BETWEEN %s AND %s"
+    " ORDER BY order_row, version"
+)
+STATE = "orderId, order_state, state_version"
 
 
 class Audit:
     """Reads both stores and the queues as a whole, in pages.
 
     It is made before the first order is sent, when the stack is quiet: earlier orders are left out, such as
-    the rows up to `last_id`.
+    the rows up to `_last_id`.
     """
 
     def __init__(self, stack: Stack, clients: aws.Clients, plan: Plan) -> None:
@@ -37,11 +42,17 @@ class Audit:
         self._clients = clients
         self._plan = plan
         self._database: Database = stack.database
-        ((self.last_id,),) = self._query("SELECT COALESCE(MAX(id), 0) FROM orders")
+        ((self._last_id,),) = self._query("SELECT COALESCE(MAX(id), 0) FROM orders")
         self._before = self._counters()
 
-    def checks(self, expected: Mapping[str, int], *, keep: bool) -> Iterator[Check]:
-        """Yield each check as soon as it is made; `keep` leaves this run's dead letters in the queue."""
+    def checks(
+        self, expected: Mapping[str, int], confirmed: Mapping[str, Set[int]], *, keep: bool
+    ) -> Iterator[Check]:
+        """Yield each check as soon as it is made.
+
+        `confirmed` has the versions in the responses to staff, by the orders' ids; `keep` leaves this run's
+        dead letters in the queue.
+        """
         rows, others, other_pieces = self._rows()
         yield rows.check("rds", "Every valid order has one row in RDS")
         yield self._items().check("dynamodb", "Every valid order has one item in DynamoDB")
@@ -51,6 +62,7 @@ class Audit:
         yield _same_counters(counted, projected, growth(counted, self._before), orders, pieces.total())
         yield self._dead_letters(expected["malformed"], keep=keep)
         yield self._nothing_left()
+        yield self._states(confirmed)
 
     # RDS
 
@@ -63,21 +75,49 @@ class Audit:
         rows = self._query("SELECT name, value, version FROM counters")
         return {name.decode(): Counted(value, version) for name, value, version in rows}
 
+    def _pages(self, columns: str) -> Iterator[Any]:
+        """Read the rows since the run began: their ids, customers and further columns."""
+        last = self._last_id
+        statement = f"SELECT id, customer_name, {columns} FROM orders WHERE id > %s ORDER BY id LIMIT {PAGE}"  # noqa: S608
+        while page := self._query(statement, last):
+            yield page
+            last = page[-1][0]
+
     def _rows(self) -> tuple[Found, int, Counter[str]]:
-        """Read the rows since the run began: this run's, and the number and pieces of others."""
+        """Return this run's rows, and the number and pieces of others."""
         found, others, pieces = Found(self._plan.wanted, self._plan.orders), 0, Counter[str]()
-        columns, last = "id, item, quantity, customer_name, attributes", self.last_id
-        while page := self._query(
-            f"SELECT {columns} FROM orders WHERE id > %s ORDER BY id LIMIT {PAGE}",  # noqa: S608
-            last,
-        ):
-            for last, item, quantity, customer, attributes in page:  # noqa: B007
+        for page in self._pages("item, quantity, attributes"):
+            for _, customer, item, quantity, attributes in page:
                 if customer == self._plan.customer:
                     found.add(json.loads(attributes or "{}").get("number"), item, quantity)
                 else:
                     others += 1
                     pieces[item] += quantity
         return found, others, pieces
+
+    def _states(self, confirmed: Mapping[str, Set[int]]) -> Check:
+        """Compare rows, moves, items and confirmed versions of all orders of the run."""
+        orders = moves = 0
+        wrong: list[str] = []
+        for page in self._pages("order_id, state, state_version"):
+            ours = {row: Moved(*order) for row, customer, *order in page if customer == self._plan.customer}
+            for row, *move in self._query(MOVES, page[0][0], page[-1][0]):
+                if row in ours:
+                    ours[row].moves.append(tuple(move))
+            items = self._item_states(order.order_id for order in ours.values())
+            for order in ours.values():
+                orders += 1
+                moves += len(order.moves)
+                problem = order.problem(items.get(order.order_id), confirmed.get(order.order_id, set()))
+                if problem is not None:
+                    wrong.append(problem)
+        seen = f"{plurals.counted(moves, 'move')} of {plurals.orders(orders)}, each confirmed one among them"
+        return Check(
+            name="states",
+            title="Every order's moves are one chain",
+            ok=not wrong,
+            detail="; ".join([f"{len(wrong):,} wrong", *wrong[:EXAMPLES]]) if wrong else seen,
+        )
 
     # DynamoDB
 
@@ -94,6 +134,15 @@ class Audit:
             found.add(int(number) if number else None, item["item"]["S"], int(item["quantity"]["N"]))
         return found
 
+    def _item_states(self, order_ids: Iterable[str]) -> dict[str, tuple[str, int]]:
+        table = self._stack.output("orders_table")
+        keys = ({"orderId": {"S": each}} for each in order_ids)
+        found = {}
+        for item in aws.items(self._clients.dynamodb, table, keys, ProjectionExpression=STATE):
+            state, version = item.get("order_state", {}), item.get("state_version", {})
+            found[item["orderId"]["S"]] = (state.get("S", ""), int(version.get("N", 0)))
+        return found
+
     # Queues
 
     def _dead_letters(self, expected: int, *, keep: bool) -> Check:
@@ -101,23 +150,21 @@ class Audit:
         url = self._stack.output("dead_letter_queue_url")
         deadline = time.monotonic() + DEAD_LETTER_TIMEOUT
         while True:
-            malformed: list[Message] = []
-            times: Counter[int] = Counter()
-            valid = 0
             with queues.scanning(self._clients.sqs, url, threading.Event(), hold=HIDDEN) as scan:
-                for message in chain.from_iterable(scan.batches()):
-                    number = self._plan.number_of_malformed(message.body)
-                    if number is None:
-                        valid += self._plan.customer in message.body
-                    else:
-                        malformed.append(message)
-                        times[number] += 1
-                is_over = len(times) >= expected or time.monotonic() > deadline
-                if is_over and not keep:
-                    scan.delete(malformed)
-            if is_over:
-                break
+                letters = chain.from_iterable(scan.batches())
+                ours = [letter for letter in letters if self._plan.customer in letter.body]
+                malformed = [
+                    (number, letter)
+                    for letter in ours
+                    if (number := self._plan.number_of_malformed(letter.body)) is not None
+                ]
+                times = Counter(number for number, _ in malformed)
+                if len(times) >= expected or time.monotonic() > deadline:
+                    if not keep:
+                        scan.delete(letter for _, letter in malformed)
+                    break
             time.sleep(0.5)
+        valid = len(ours) - len(malformed)
         wrong = sum(self._plan.order(number).fate != "malformed" for number in times)
         ok = len(times) == expected == times.total() and not valid and not wrong
         detail = (
