@@ -15,11 +15,8 @@ Fate = Literal["valid", "malformed", "refused"]  # refused: malformed, and refus
 
 CUSTOMER = "chaos-"  # followed by the run
 
-# Of every hundred orders:
 BLOCK = 100
-MALFORMED = 1
-DUPLICATED = 10
-WITHOUT_ID = 5
+ROLES = ("malformed", *["duplicated"] * 10, *["without id"] * 5)  # of orders in every block
 
 # Maximum distance, in orders, of an order from its position, and of its duplicate from it.
 DISORDER = 100
@@ -58,20 +55,19 @@ class Plan:
 
     def order(self, number: int) -> Order:
         """Return the order with a number from 0 to `orders` - 1."""
-        malformed, duplicated, without_id = self._roles(number // BLOCK)
-        position = number % BLOCK
+        role = self._roles(number // BLOCK).get(number % BLOCK)
         chance = self.chance("order", number)
         entrance = _entrance(chance)
         fate: Fate = "valid"
-        if position in malformed:
+        if role == "malformed":
             fate = "refused" if entrance is Entrance.HTTP else "malformed"
         return Order(
             number=number,
             fate=fate,
             item=chance.choice(ITEMS),
             quantity=chance.randint(1, 9),
-            duplicated=position in duplicated,
-            has_id=position not in without_id,
+            duplicated=role == "duplicated",
+            has_id=role != "without id",
             entrance=entrance,
         )
 
@@ -110,35 +106,30 @@ class Plan:
         """Return random numbers that follow from the seed."""
         return random.Random(f"{self._seed}/{purpose}/{number}")  # noqa: S311  # not for secrets
 
-    def _make_roles(self, block: int) -> tuple[frozenset[int], frozenset[int], frozenset[int]]:
-        """Choose positions in a block of orders: malformed, sent twice, without their own id."""
-        positions = self.chance("block", block).sample(range(BLOCK), MALFORMED + DUPLICATED + WITHOUT_ID)
-        return (
-            frozenset(positions[:MALFORMED]),
-            frozenset(positions[MALFORMED : MALFORMED + DUPLICATED]),
-            frozenset(positions[MALFORMED + DUPLICATED :]),
-        )
+    def _make_roles(self, block: int) -> dict[int, str]:
+        """Return the positions in a block of orders that have a role."""
+        positions = self.chance("block", block).sample(range(BLOCK), len(ROLES))
+        return dict(zip(positions, ROLES, strict=True))
 
     def _step(self, number: int, chance: random.Random) -> Iterator[tuple[float, Sending]]:
         order = self.order(number)
         due = number + chance.uniform(0, DISORDER)
-        kind = Kind.ORDER if order.fate == "valid" else Kind.MALFORMED
-        yield due, self._sending(order, order.entrance, kind, chance)
+        yield due, self._sending(order, order.entrance, chance)
         if order.duplicated:
             entrance = order.entrance
             if entrance is not Entrance.HTTP:  # else only the API knows its id
                 is_queued = chance.random() < QUEUE_SHARE / (1 - HTTP_SHARE)
                 entrance = Entrance.QUEUE if is_queued else Entrance.TOPIC
-            kind = Kind.DUPLICATE if order.fate == "valid" else Kind.MALFORMED
-            again = self._sending(order, entrance, kind, chance)
+            again = self._sending(order, entrance, chance)
             yield due + chance.uniform(0, LAG), again
 
-    def _sending(self, order: Order, entrance: Entrance, kind: Kind, chance: random.Random) -> Sending:
+    def _sending(self, order: Order, entrance: Entrance, chance: random.Random) -> Sending:
+        kind = Kind.ORDER if order.fate == "valid" else Kind.MALFORMED
         order_id = f"{self.customer}-{order.number}" if order.has_id else None
-        if kind is Kind.MALFORMED:
-            body, order_id = self._malformed(order, chance), order_id if entrance is Entrance.HTTP else None
-        else:
+        if kind is Kind.ORDER:
             body = self._body(order, entrance, order_id, chance)
+        else:
+            body, order_id = self._malformed(order, chance), order_id if entrance is Entrance.HTTP else None
         return Sending(number=order.number, body=body, kind=kind, entrance=entrance, order_id=order_id)
 
     def _body(self, order: Order, entrance: Entrance, order_id: str | None, chance: random.Random) -> str:
