@@ -5,10 +5,11 @@ import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 from chaos.figures import Figures
-from chaos.plan import CUSTOMER
+from chaos.plan import CUSTOMER, Plan
 from cli.errors import OperationError
 from cli.kitchen import Board, Kitchen, Order, RefusedError
 from orders.states import CLOSED, State
@@ -28,13 +29,10 @@ class Staff:
     `confirmed` has the versions that were confirmed, by the orders' ids, but for the first one of an order.
     """
 
-    def __init__(
-        self, kitchen: Kitchen, customer: str, figures: Figures, seed: str, *, in_a_rush: bool
-    ) -> None:
+    def __init__(self, kitchen: Kitchen, plan: Plan, figures: Figures, *, in_a_rush: bool) -> None:
         self._kitchen = kitchen
-        self._customer = customer
+        self._plan = plan
         self._figures = figures
-        self._seed = seed
         self._people, self._pace = (PEOPLE_IN_A_RUSH, 0.0) if in_a_rush else (PEOPLE, PACE)
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -43,20 +41,17 @@ class Staff:
     @contextmanager
     def working(self) -> Iterator[None]:
         """Work while the `with` statement lasts."""
-        workers = [
-            threading.Thread(target=self._work, args=(number,), daemon=True) for number in range(self._people)
-        ]
-        for worker in workers:
-            worker.start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-            for worker in workers:
-                worker.join()
+        with ThreadPoolExecutor(self._people) as pool:
+            people = [pool.submit(self._work, number) for number in range(self._people)]
+            try:
+                yield
+            finally:
+                self._stop.set()
+        for person in people:
+            person.result()
 
     def _work(self, number: int) -> None:
-        chance = random.Random(f"{self._seed}/staff/{number}")  # noqa: S311
+        chance = self._plan.chance("staff", number)
         while not self._stop.is_set():
             try:
                 board = self._kitchen.board()
@@ -65,7 +60,7 @@ class Staff:
                 continue
             self._clear(board)
             listed = {order.order_id: order for order in board.listed}
-            mine = [order for order in listed.values() if order.customer_name == self._customer]
+            mine = [order for order in listed.values() if order.customer_name == self._plan.customer]
             for order in chance.sample(mine, min(AT_ONCE, len(mine))):
                 self._move_on(order, chance)
                 if self._stop.is_set():
@@ -77,7 +72,7 @@ class Staff:
         """Take orders of earlier runs off the screen, which lists the oldest 200 of a state."""
         for order in (*board.orders, *board.delayed):
             name = order.customer_name or ""
-            if name.startswith(CUSTOMER) and name != self._customer:
+            if name.startswith(CUSTOMER) and name != self._plan.customer:
                 with suppress(OperationError):
                     self._kitchen.move(order, State.COLLECTED)
 
