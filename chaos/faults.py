@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from chaos.worker_processes import WorkerProcesses
 from cli import aws
 from cli.errors import OperationError, SetUpError
 from cli.stack import Stack
+from cli.stopping import repeating
 from local.directory import CHAOS_FILE
 from local.errors import LocalError
 
@@ -186,22 +186,3 @@ def _repairing() -> Iterator[None]:
         raise OperationError(
             f"The repair failed ({error}): stop the stack with `cafe local stop`."
         ) from error
-
-
-@contextmanager
-def repeating(action: Callable[[], object], *, every: float) -> Iterator[None]:
-    """Repeat an action in another thread."""
-    stop = threading.Event()
-
-    def repeat() -> None:
-        action()
-        while not stop.wait(every):
-            action()
-
-    thread = threading.Thread(target=repeat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()

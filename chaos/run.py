@@ -12,7 +12,7 @@ from math import ceil
 from pathlib import Path
 
 from chaos.audit import Audit
-from chaos.faults import Fault, Faults, repeating
+from chaos.faults import Fault, Faults
 from chaos.figures import Figures, Progress
 from chaos.plan import Plan
 from chaos.staff import Staff
@@ -22,6 +22,7 @@ from cli.errors import OperationError
 from cli.kitchen import Kitchen
 from cli.reconciler import Outcome, Reconciler
 from cli.stack import Stack
+from cli.stopping import repeating
 from cli.traffic.client import RefusedError
 from cli.traffic.entrances import Sent, senders
 from cli.traffic.plan import Entrance, Kind, Sending

@@ -1,8 +1,8 @@
-"""Stopping between two steps of work at Ctrl-C, and limiting its rate."""
+"""Stopping between two steps of work at Ctrl-C, limiting its rate, and repeating it in a thread."""
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from local import signals
@@ -23,6 +23,25 @@ def stopping() -> Iterator[threading.Event]:
         return
     with signals.handled(stop_soon):
         yield stop
+
+
+@contextmanager
+def repeating(action: Callable[[], object], *, every: float) -> Iterator[None]:
+    """Repeat an action in another thread."""
+    stop = threading.Event()
+
+    def repeat() -> None:
+        action()
+        while not stop.wait(every):
+            action()
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 class Pace:

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 
 from cli.errors import OperationError
 from cli.kitchen import Board, Kitchen, Order
+from cli.stopping import repeating
 from orders.states import State
 
 BARISTAS = 4  # each makes one order at a time
@@ -19,14 +20,12 @@ NEXT = {
 }
 
 
-def _work(
-    kitchen: Kitchen, order_ids: Container[str], stop: threading.Event, all_sent: threading.Event
-) -> None:
-    """Make the orders of one run until all are sent and collected, or Ctrl-C."""
-    while not stop.is_set():
-        is_last = all_sent.is_set()
-        if not _make_some(kitchen, order_ids) and is_last:
-            return
+@contextmanager
+def playing(kitchen: Kitchen, order_ids: Container[str], stop: threading.Event) -> Iterator[None]:
+    """Make these orders while the `with` statement lasts, and finish them at its end, until Ctrl-C."""
+    with repeating(lambda: _make_some(kitchen, order_ids), every=INTERVAL):
+        yield
+    while not stop.is_set() and _make_some(kitchen, order_ids):
         stop.wait(INTERVAL)
 
 
@@ -63,19 +62,3 @@ def due(orders: list[Order], board: Board) -> Iterator[tuple[Order, State]]:
                 continue
             free -= 1
         yield order, target
-
-
-@contextmanager
-def playing(kitchen: Kitchen, order_ids: Container[str], stop: threading.Event) -> Iterator[None]:
-    """Make these orders while the `with` statement lasts, and finish them at its end."""
-    all_sent = threading.Event()
-    thread = threading.Thread(target=_work, args=(kitchen, order_ids, stop, all_sent), daemon=True)
-    thread.start()
-    try:
-        yield
-        all_sent.set()
-        while thread.is_alive():  # so that Ctrl-C is handled
-            thread.join(INTERVAL)
-    except BaseException:
-        stop.set()
-        raise

@@ -38,7 +38,7 @@ def send(
     at that end. Requests in flight are completed. One thread at a time reads `sendings`, as fast as they are
     sent, or at a rate per second.
     """
-    work = _Work(_batches(sendings, senders), senders, on_sent, rate)
+    work = _Work(_batches(sendings, senders), senders, on_sent, Pace(rate, threading.Event()))
     futures: list[Future[None]] = []
 
     def is_sending() -> bool:
@@ -60,48 +60,42 @@ def send(
         )
 
 
+@dataclass
 class _Work:
-    """The work of all workers, with their shared state."""
+    """The work of all workers, with their shared state; `pace.stop` ends it."""
 
-    def __init__(
-        self,
-        batches: Iterator[list[Sending]],
-        senders: Mapping[Entrance, Sender],
-        on_sent: OnSent,
-        rate: float | None,
-    ) -> None:
-        self._batches = batches
-        self._senders = senders
-        self._on_sent = on_sent
-        self._ended = threading.Event()
-        self._pace = Pace(rate, self._ended)
-        self._turn, self._result = threading.Lock(), threading.Lock()
+    batches: Iterator[list[Sending]]
+    senders: Mapping[Entrance, Sender]
+    on_sent: OnSent
+    pace: Pace
+    turn: threading.Lock = field(default_factory=threading.Lock)  # to take the next batch
+    result: threading.Lock = field(default_factory=threading.Lock)  # to pass results on
 
     def __call__(self) -> None:
         """Send batches until none is left, or `end` is called."""
         try:
             while batch := self._next():
                 started = time.monotonic()
-                results = self._senders[batch[0].entrance].send(batch)
-                with self._result:
+                results = self.senders[batch[0].entrance].send(batch)
+                with self.result:
                     for sending, sent in zip(batch, results, strict=True):
-                        self._on_sent(sending, sent, started)
+                        self.on_sent(sending, sent, started)
         except BaseException:
             self.end()
             raise
 
     def end(self) -> None:
         """Make all workers end after their current batch."""
-        self._ended.set()
-        for sender in self._senders.values():
+        self.pace.stop.set()
+        for sender in self.senders.values():
             sender.close()
 
     def _next(self) -> list[Sending] | None:
-        with self._turn:
-            batch = None if self._ended.is_set() else next(self._batches, None)
+        with self.turn:
+            batch = None if self.pace.stop.is_set() else next(self.batches, None)
             if batch is not None:
-                self._pace.wait(len(batch))
-            return None if self._ended.is_set() else batch
+                self.pace.wait(len(batch))
+            return None if self.pace.stop.is_set() else batch
 
 
 def _batches(sendings: Iterable[Sending], senders: Mapping[Entrance, Sender]) -> Iterator[list[Sending]]:
