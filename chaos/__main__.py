@@ -15,7 +15,7 @@ from cli.main import main
 from cli.options import MOST, SentenceGroup, Target, examples, on_stack
 from cli.plurals import messages
 from cli.stack import LOCAL, REPOSITORY
-from cli.terminal import note, print_json, say, stopped
+from cli.terminal import note, print_json, stopped
 from local import signals
 
 SEEDS = 2**32
@@ -104,7 +104,10 @@ def chaos_command(
     began = time.monotonic()
     checks = _watch(chaos_run)
     seconds = time.monotonic() - began
-    _report(target, chaos_run, checks, seconds)
+    if target.as_json:
+        print_json(display.document(chaos_run, checks, seconds))
+    elif checks is not None:
+        display.report(chaos_run, checks, seconds)
     if checks is None:
         raise stopped(f"Stopped after {messages(chaos_run.progress.sent)}; everything is repaired.")
     if not all(check.ok for check in checks):
@@ -115,14 +118,6 @@ def _repair(target: Target, where: Path) -> None:
     found = faults.Faults(target.stack, target.clients, where, random.Random(0)).repair_all()  # noqa: S311
     repaired = f"Repaired: {'; '.join(found)}." if found else "Nothing that `make chaos` breaks is broken."
     target.print_result({"mended": bool(found)}, repaired)
-
-
-def _report(target: Target, chaos_run: run.ChaosRun, checks: list[Check] | None, seconds: float) -> None:
-    if target.as_json:
-        print_json(display.document(chaos_run, checks, seconds))
-    elif checks is not None:
-        for line, style in display.report(chaos_run, checks, seconds):
-            say(line, style=style)
 
 
 def _watch(chaos_run: run.ChaosRun) -> list[Check] | None:

@@ -5,11 +5,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 from chaos.plan import Plan
-from chaos.states import Moved
 from cli import aws, plurals, queues
 from cli.checks import Check
 from cli.local_database import connect
@@ -25,7 +25,36 @@ MOVES = (
     "SELECT order_row, version, from_state, to_state FROM order_events WHERE order_row BETWEEN %s AND %s"
     " ORDER BY order_row, version"
 )
+FIRST = ("received", 1)  # state and version before the first move
 STATE = "orderId, order_state, state_version"
+
+
+@dataclass
+class Moved:
+    """An order as MySQL has it, with its moves."""
+
+    order_id: str
+    state: str
+    version: int
+    moves: list[tuple[int, str, str]] = field(default_factory=list)  # version, from and to
+
+    def problem(self, item: tuple[str, int] | None, confirmed: Set[int]) -> str | None:
+        """Return the first error in it, None without one.
+
+        `item` is its state and version in DynamoDB, `confirmed` has the versions in the responses to staff.
+        """
+        state, version = FIRST
+        for number, came_from, target in self.moves:
+            if came_from != state or number <= version:
+                return f"{self.order_id}: {state} {version} is followed by {came_from} → {target} {number}"
+            state, version = target, number
+        if (state, version) != (self.state, self.version):
+            found = f"its row has {self.state} {self.version}"
+            return f"{self.order_id}: its moves end at {state} {version}, {found}"
+        if item != (self.state, self.version):
+            return f"{self.order_id}: {self.state} {self.version} in MySQL, {item} in DynamoDB"
+        missing = confirmed - {number for number, _, _ in self.moves}
+        return f"{self.order_id}: the confirmed version {min(missing)} is missing" if missing else None
 
 
 class Audit:
@@ -123,13 +152,12 @@ class Audit:
 
     def _items(self) -> Found:
         found = Found(self._plan.wanted, self._plan.orders)
-        pages = self._clients.dynamodb.get_paginator("scan").paginate(
-            TableName=self._stack.output("orders_table"),
-            ConsistentRead=True,
+        for item in aws.scan(
+            self._clients.dynamodb,
+            self._stack.output("orders_table"),
             FilterExpression="customer_name = :ours",
             ExpressionAttributeValues={":ours": {"S": self._plan.customer}},
-        )
-        for item in chain.from_iterable(page["Items"] for page in pages):
+        ):
             number = item.get("number", {}).get("N")
             found.add(int(number) if number else None, item["item"]["S"], int(item["quantity"]["N"]))
         return found

@@ -8,15 +8,14 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from chaos import figures
 from chaos.run import ChaosRun
 from cli.checks import Check
 from cli.plurals import counted, messages, were
-from cli.progress import RateColumn
-from cli.terminal import err, is_live, note
+from cli.progress import bar
+from cli.terminal import err, is_live, note, say
 from cli.traffic.plan import Entrance
 
 
@@ -28,30 +27,29 @@ def screen(progress: figures.Progress) -> AbstractContextManager[object]:
             f"{time.monotonic() - began:7.1f} s  {progress.sent:,} sent: {sentence}"
         )
         return nullcontext()
-    columns = (TextColumn("Sent"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeElapsedColumn())
-    bar = Progress(*columns, console=err)
-    task = bar.add_task("Sent", total=None)
+    sent = bar("Sent")
+    task = sent.add_task("Sent", total=None)
 
     def picture() -> RenderableType:
-        bar.update(task, completed=progress.sent, total=progress.messages or None)
+        sent.update(task, completed=progress.sent, total=progress.messages or None)
         broken = Text("Broken now: ", style="bold")
         broken.append(progress.broken or "nothing", style="red" if progress.broken else "green")
         state = f"{progress.phase}; {progress.waiting:,} in the queue, {progress.dead:,} dead-lettered"
-        return Group(bar, broken, Text(state))
+        return Group(sent, broken, Text(state))
 
     return Live(get_renderable=picture, console=err, transient=True)
 
 
-def report(run: ChaosRun, checks: Sequence[Check], seconds: float) -> Iterator[tuple[str, str | None]]:
-    """Yield the lines of the report, each with its style."""
+def report(run: ChaosRun, checks: Sequence[Check], seconds: float) -> None:
+    """Print the figures, the checks and the result."""
     for line in _figures(run):
-        yield line, None
+        say(line)
     for check in checks:
-        yield check.line, check.style
+        say(check.line, style=check.style)
     if failed := sum(not check.ok for check in checks):
-        yield f"{failed} of {counted(len(checks), 'check')} failed, after {seconds:.1f} s.", "bold red"
+        say(f"{failed} of {counted(len(checks), 'check')} failed, after {seconds:.1f} s.", style="bold red")
     else:
-        yield f"Nothing lost, nothing counted twice: {seconds:.1f} s.", "bold green"
+        say(f"Nothing lost, nothing counted twice: {seconds:.1f} s.", style="bold green")
 
 
 def _figures(run: ChaosRun) -> Iterator[str]:

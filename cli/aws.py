@@ -82,6 +82,12 @@ def items(dynamodb: Any, table: str, keys: Iterable[dict[str, Any]], **options: 
             request = response.get("UnprocessedKeys")
 
 
+def scan(dynamodb: Any, table: str, **options: Any) -> Iterator[Any]:
+    """Yield the items of a table, read consistently; raises what boto3 does."""
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True, **options)
+    return (item for page in pages for item in page["Items"])
+
+
 # The services' error codes for something that does not exist.
 NOT_FOUND = frozenset(
     {

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.live import Live
 from rich.progress import (
@@ -30,13 +31,18 @@ class RateColumn(ProgressColumn):
         return Text(f"{task.finished_speed or task.speed or 0:.0f} per second")
 
 
+def bar(label: str, **options: Any) -> Progress:
+    """Return a bar with the number of orders, their rate, and the time."""
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=err, **options)
+
+
 @contextmanager
 def counting(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Show a bar; yield the function that advances it."""
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=total == 1 or not is_live(err)) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda number: bar.advance(task, number)
+    with bar(label, transient=True, disable=total == 1 or not is_live(err)) as progress:
+        task = progress.add_task(label, total=total)
+        yield lambda number: progress.advance(task, number)
 
 
 @contextmanager

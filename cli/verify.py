@@ -142,13 +142,8 @@ class Verification:
 
     def _is_recorded(self, order_id: str) -> bool:
         """Return whether both stores have the order; DynamoDB is written after MySQL."""
-        found = self._clients.dynamodb.get_item(
-            TableName=self._stack.output("orders_table"),
-            Key={"orderId": {"S": order_id}},
-            ConsistentRead=True,
-            ProjectionExpression="orderId",
-        )
-        return "Item" in found
+        keys = [{"orderId": {"S": order_id}}]
+        return any(aws.items(self._clients.dynamodb, self._stack.output("orders_table"), keys))
 
     def _queue_length(self, output: str = "queue_url") -> int:
         return queues.depth(self._clients.sqs, self._stack.output(output)).total

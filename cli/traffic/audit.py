@@ -78,10 +78,9 @@ def read_counters(stack: Stack, clients: Clients, names: Collection[str] | None 
 
     def read(output: str, key: str, keys: Iterable[str]) -> Iterator[Any]:
         table = stack.output(output)
-        if names is not None:
-            return aws.items(clients.dynamodb, table, ({key: {"S": each}} for each in keys))
-        pages = clients.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
-        return (item for page in pages for item in page["Items"])
+        if names is None:
+            return aws.scan(clients.dynamodb, table)
+        return aws.items(clients.dynamodb, table, ({key: {"S": each}} for each in keys))
 
     def counted(item: Any, attribute: str) -> Counted:
         return Counted(*(int(item.get(name, {"N": "0"})["N"]) for name in (attribute, "version")))

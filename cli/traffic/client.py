@@ -16,7 +16,6 @@ from tenacity import (
     wait_random_exponential,
 )
 from tenacity.stop import stop_base
-from tenacity.wait import wait_base
 
 from cli import http
 from cli.errors import OperationError
@@ -74,17 +73,11 @@ class _Failures(stop_base):
 class OrderClient:
     """Places orders at a stack's `POST /orders`; safe to use from several threads.
 
-    An attempt that fails is repeated after a `back_off`, for up to `timeout` seconds.
+    An attempt that fails is repeated for up to `timeout` seconds.
     """
 
     def __init__(
-        self,
-        client: httpx.Client,
-        url: str,
-        *,
-        back_off: wait_base = BACK_OFF,
-        timeout: float = RETRY_TIMEOUT,
-        api_key: str | None = None,
+        self, client: httpx.Client, url: str, *, timeout: float = RETRY_TIMEOUT, api_key: str | None = None
     ) -> None:
         self._client = client
         self._url = url
@@ -92,7 +85,7 @@ class OrderClient:
         self._closing = threading.Event()
         self._attempts = Retrying(
             retry=retry_if_exception_type(BusyError),
-            wait=back_off,
+            wait=BACK_OFF,
             stop=_Failures() | stop_after_delay(timeout) | stop_when_event_set(self._closing),
             sleep=sleep_using_event(self._closing),
             reraise=True,

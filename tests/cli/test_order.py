@@ -33,12 +33,13 @@ class NewClient(Protocol):
 
 
 @pytest.fixture
-def new_client() -> Iterator[NewClient]:
+def new_client(monkeypatch: pytest.MonkeyPatch) -> Iterator[NewClient]:
     """A function that makes clients, whose connections are closed at the end."""
+    monkeypatch.setattr("cli.traffic.client.BACK_OFF", wait_none())
     with http.client(None, CONNECTIONS) as connections:
 
         def make(url: str, *, timeout: float = 60) -> OrderClient:
-            return OrderClient(connections, url, back_off=wait_none(), timeout=timeout)
+            return OrderClient(connections, url, timeout=timeout)
 
         yield make
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from chaos.audit import Moved
 from chaos.plan import Plan
-from chaos.states import Moved
 from cli.traffic.audit import Found, growth_checks
 
 
