@@ -9,16 +9,15 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
+from chaos.database import connect
 from chaos.plan import Plan
 from cli import aws, plurals, queues
 from cli.checks import Check
-from cli.local_database import connect
 from cli.stack import Database, Stack
 from cli.traffic.audit import EXAMPLES, ZERO, Found, growth, growth_checks, read_counters
 from orders.counters import ITEM_HOUR, QUARTER, Counted, is_projected
 
 PAGE = 2000  # rows read at once
-READ_TIMEOUT = 60  # seconds for a page
 HIDDEN = 60  # seconds for which a message that was read is invisible
 DEAD_LETTER_TIMEOUT = 60.0  # seconds; the reconciler may hold dead letters
 MOVES = (
@@ -96,7 +95,7 @@ class Audit:
     # RDS
 
     def _query(self, statement: str, *values: object) -> Any:
-        with connect(self._database, read_timeout=READ_TIMEOUT) as connection, connection.cursor() as cursor:
+        with connect(self._database) as connection, connection.cursor() as cursor:
             cursor.execute(statement, values)
             return cursor.fetchall()
 

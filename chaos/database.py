@@ -1,4 +1,4 @@
-"""Faults of the local stack's database, and their repair."""
+"""Connections to the local stack's database, its faults, and their repair."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -8,16 +8,32 @@ from time import monotonic, sleep
 import pymysql
 from pymysql.cursors import Cursor
 
-from cli.local_database import connect
 from cli.stack import Database
 from local import control
+from local.database.instance import tls_context
 from local.errors import LocalError
 
+CONNECT_TIMEOUT = 30  # seconds
 CHANGE_TIMEOUT = 120.0  # seconds until it has stopped or started: a tenth of a second on an idle machine
 READ_TIMEOUT = 120  # seconds for a statement
 FEWEST_CONNECTIONS = 10  # the smallest limit that the server accepts
 APPLICATION_USER = "cafe_user"
 UNLOCK = f"ALTER USER {APPLICATION_USER}@'%' ACCOUNT UNLOCK"
+
+
+def connect(database: Database, user: str = "", password: str = "") -> "pymysql.Connection[Cursor]":
+    """Connect over TLS, with autocommit; by default as the tools' user."""
+    return pymysql.connect(
+        host=database.host,
+        port=database.port,
+        user=user or database.user,
+        password=password or database.password,
+        database=database.name,
+        ssl=tls_context(database.ca),
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        autocommit=True,
+    )
 
 
 class DatabaseFaults:
@@ -69,7 +85,7 @@ class DatabaseFaults:
                 _cut_connections(cursor)
                 for _ in range(FEWEST_CONNECTIONS):
                     with suppress(pymysql.OperationalError):  # the application has the last one
-                        taken.enter_context(self._connect(self._database.user, self._database.password))
+                        taken.enter_context(connect(self._database))
                 yield
             finally:
                 cursor.execute("SET GLOBAL max_connections = %s", (before,))
@@ -99,18 +115,15 @@ class DatabaseFaults:
 
     def _responds(self) -> bool:
         try:
-            self._connect(*self._master).close()
+            connect(self._database, *self._master).close()
         except pymysql.OperationalError:
             return False
         return True
 
     @contextmanager
     def _as_master(self) -> Iterator[Cursor]:
-        with self._connect(*self._master) as connection, connection.cursor() as cursor:
+        with connect(self._database, *self._master) as connection, connection.cursor() as cursor:
             yield cursor
-
-    def _connect(self, user: str, password: str) -> "pymysql.Connection[Cursor]":
-        return connect(self._database, user=user, password=password, read_timeout=READ_TIMEOUT)
 
 
 def _value(cursor: Cursor, statement: str) -> int:

@@ -15,7 +15,6 @@ import pytest
 from cli import http, stack
 from cli.aws import Clients
 from cli.errors import SetUpError
-from cli.local_database import connect
 from local import clients
 from tests.broken_environment import BROKEN
 from tests.cli.conftest import Cafe, Pulumi
@@ -120,16 +119,6 @@ def test_every_client_is_of_the_local_stack_in_any_environment(monkeypatch: pyte
     functions: Any = local.functions
     assert functions.meta.config.read_timeout > 900
     clients.session(REGION).client("s3", endpoint_url=endpoint)
-
-
-@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSLKEYLOGFILE"])
-def test_the_local_database_is_read_in_any_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(name, BROKEN[name])
-    roots = str(stack.REPOSITORY / "functions" / "rds_roots" / "us-east-1.pem")
-    away = stack.Database(host="127.0.0.1", port=9, user="u", password="p", name="cafe_db", ca=roots)
-
-    with pytest.raises(Exception, match="Can't connect to MySQL server"):
-        connect(away)
 
 
 WRONG = [
