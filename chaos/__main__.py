@@ -3,12 +3,12 @@
 import random
 import secrets
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from chaos import display, faults, run
+from chaos import display, run
+from chaos.faults import Faults
 from cli.checks import Check
 from cli.errors import SetUpError
 from cli.main import main
@@ -39,9 +39,7 @@ def chaos_command(
     orders: Annotated[
         int,
         typer.Option(
-            min=100,
-            max=MOST,
-            help="Number of orders; of each hundred, one is malformed and ten are sent twice.",
+            min=100, max=MOST, help="Number of orders; of each hundred, one is malformed and ten sent twice."
         ),
     ] = 500,
     moves: Annotated[
@@ -67,11 +65,8 @@ def chaos_command(
     ] = False,
     repair: Annotated[
         bool,
-        typer.Option(
-            "--repair",
-            "--mend",  # its old name
-            help="Only repair what a killed run left broken.",
-        ),
+        # --mend is its old name.
+        typer.Option("--repair", "--mend", help="Only repair what a killed run left broken."),
     ] = False,
 ) -> None:
     """Break the local stack while orders arrive, and check that none is lost or counted twice.
@@ -89,7 +84,11 @@ def chaos_command(
         raise typer.BadParameter("no order moves during an outage: leave out --moves or --outage.")
     where = target.directory or REPOSITORY / ".local"
     if repair:
-        _repair(target, where)
+        found = Faults(target.stack, target.clients, where, random.Random(0)).repair_all()  # noqa: S311
+        repaired = (
+            f"Repaired: {'; '.join(found)}." if found else "Nothing that `make chaos` breaks is broken."
+        )
+        target.print_result({"mended": bool(found)}, repaired)
         return
     settings = run.Settings(
         orders=orders,
@@ -112,12 +111,6 @@ def chaos_command(
         raise stopped(f"Stopped after {messages(chaos_run.progress.sent)}; everything is repaired.")
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
-
-
-def _repair(target: Target, where: Path) -> None:
-    found = faults.Faults(target.stack, target.clients, where, random.Random(0)).repair_all()  # noqa: S311
-    repaired = f"Repaired: {'; '.join(found)}." if found else "Nothing that `make chaos` breaks is broken."
-    target.print_result({"mended": bool(found)}, repaired)
 
 
 def _watch(chaos_run: run.ChaosRun) -> list[Check] | None:

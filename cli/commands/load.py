@@ -46,11 +46,7 @@ def load_command(
     stall_timeout: Annotated[
         float,
         typer.Option(
-            "--stall-timeout",
-            min=0.1,
-            max=DAY,
-            callback=finite,
-            help="Seconds without progress after which the run ends.",
+            min=0.1, max=DAY, callback=finite, help="Seconds without progress after which the run ends."
         ),
     ] = 60,
     patience: Annotated[

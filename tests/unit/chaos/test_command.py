@@ -18,7 +18,7 @@ from rich.live import Live
 from typer.testing import CliRunner
 
 from chaos import __main__ as command
-from chaos import display, faults
+from chaos import display
 from chaos.figures import Figures, Progress
 from chaos.run import StoppedError
 from cli import main
@@ -148,7 +148,7 @@ def test_a_repair_also_has_its_old_name(
 ) -> None:
     monkeypatch.setattr(Target, "stack", None)
     monkeypatch.setattr(Target, "clients", None)
-    monkeypatch.setattr(faults, "Faults", lambda *_: Mock(repair_all=lambda: ["MariaDB"]))
+    monkeypatch.setattr(command, "Faults", lambda *_: Mock(repair_all=lambda: ["MariaDB"]))
     code, out, _ = typed(option, "--json")
     assert (code, json.loads(out)) == (0, {"mended": True})
 
