@@ -18,8 +18,6 @@ from cli.stack import LOCAL, REPOSITORY
 from cli.terminal import note, print_json, stopped
 from local import signals
 
-SEEDS = 2**32
-
 app = typer.Typer(cls=SentenceGroup, add_completion=False, rich_markup_mode="rich")
 
 
@@ -93,7 +91,7 @@ def chaos_command(
     settings = run.Settings(
         orders=orders,
         moves=moves,
-        seed=secrets.randbelow(SEEDS) if seed is None else seed,
+        seed=secrets.randbits(32) if seed is None else seed,
         run=secrets.token_hex(4),
         outage=outage,
         keep=keep,

@@ -178,8 +178,8 @@ class Audit:
         deadline = time.monotonic() + DEAD_LETTER_TIMEOUT
         while True:
             with queues.scanning(self._clients.sqs, url, threading.Event(), hold=HIDDEN) as scan:
-                letters = chain.from_iterable(scan.batches())
-                ours = [letter for letter in letters if self._plan.customer in letter.body]
+                all_letters = chain.from_iterable(scan.batches())
+                ours = [letter for letter in all_letters if self._plan.customer in letter.body]
                 malformed = [
                     (number, letter)
                     for letter in ours
@@ -194,14 +194,9 @@ class Audit:
         valid = len(ours) - len(malformed)
         wrong = sum(self._plan.order(number).fate != "malformed" for number in times)
         ok = len(times) == expected == times.total() and not valid and not wrong
-        detail = (
-            f"{len(times):,} of {expected:,}, each once"
-            if ok
-            else (
-                f"{plurals.counted(times.total(), 'dead letter')} with {len(times):,} of "
-                f"{plurals.counted(expected, 'malformed order')}, {valid:,} with a valid one"
-            )
-        )
+        found = f"{len(times):,} of {plurals.counted(expected, 'malformed order')}"
+        letters = plurals.counted(times.total(), "dead letter")
+        detail = f"{found}, each once" if ok else f"{letters} with {found}, {valid:,} with a valid one"
         return Check(name="dead_letters", title="Every malformed order is in the DLQ", ok=ok, detail=detail)
 
     def _nothing_left(self) -> Check:

@@ -174,7 +174,6 @@ class ChaosRun:
         """Stop the database after a quarter of the messages, until all others are dead-lettered."""
         sendings = self.plan.sendings()
         self._send(islice(sendings, self.progress.messages // 4))
-        began = time.monotonic()
         sentence = "the database is stopped until every message is dead-lettered"
         with self._broken(Fault("outage", sentence, self._faults.database.killed)):
             self._send(sendings)
@@ -183,7 +182,7 @@ class ChaosRun:
                 self._dead()
                 self._pause(QUEUE_INTERVAL)
             self.figures.dead_in_outage = self._dead() - self._dead_before
-        self.figures.outage_seconds = time.monotonic() - began
+        self.figures.outage_seconds = self.figures.broken_seconds["outage"]
 
     def _send(self, sendings: Iterable[Sending]) -> None:
         with self._sending(sendings) as is_sending:

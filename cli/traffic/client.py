@@ -115,7 +115,11 @@ class OrderClient:
             raise BusyError(f"{self._url} returned {http.message_of(response)}.")
         if not response.is_success:
             raise _refusal(self._url, response)
-        return _order_id(self._url, response)
+        try:
+            return str(response.json()["orderId"])
+        except (ValueError, KeyError, TypeError):
+            problem = f"{self._url} returned {http.message_of(response)} without an order id."
+            raise OperationError(problem) from None
 
 
 def _refusal(url: str, response: httpx.Response) -> RefusedError:
@@ -125,10 +129,3 @@ def _refusal(url: str, response: httpx.Response) -> RefusedError:
         return RefusedError(message, {str(name): str(sentence) for name, sentence in fields.items()})
     except (ValueError, KeyError, TypeError, AttributeError):
         return RefusedError(f"{url} returned {http.message_of(response)}.", {})
-
-
-def _order_id(url: str, response: httpx.Response) -> str:
-    try:
-        return str(response.json()["orderId"])
-    except (ValueError, KeyError, TypeError):
-        raise OperationError(f"{url} returned {http.message_of(response)} without an order id.") from None
