@@ -7,6 +7,7 @@ the end. Other orders may arrive at the same time.
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -178,28 +179,26 @@ class Verification:
 
     # The counters
 
-    def _before(self, counter: str) -> int | str:
-        """Return a counter before the order, or why it cannot be read."""
-        try:
+    def _before(self, counter: str) -> int | None:
+        """Return a counter before the order, None if it cannot be read."""
+        with suppress(BotoCoreError, ClientError):
             return self._read(counter)
-        except (BotoCoreError, ClientError) as error:
-            return aws.problem(error)
+        return None
 
     def _read(self, counter: str) -> int:
         return read_counters(self._stack, self._clients, [counter]).get(counter, ZERO).value
 
-    def _grew(self, counter: str, growth: int, before: int | str) -> str:
+    def _grew(self, counter: str, growth: int, before: int | None) -> str:
         self._accepted()
-        if isinstance(before, str):
-            raise OperationError(f"Could not be read before the order: {before}")
-        known_before = before
 
         def grew() -> str:
             now = self._read(counter)
-            change = f"{known_before} → {now}"
-            if now - known_before < growth:
+            if before is None:
+                raise OperationError("It could not be read before the order.")
+            change = f"{before} → {now}"
+            if now - before < growth:
                 raise NotYetError(f"{change} after {self._timeout:g} s, +{growth} was expected.")
-            if now - known_before == growth:
+            if now - before == growth:
                 return change
             return f"{change}, so at least our {growth}: other orders arrived at the same time"
 

@@ -17,6 +17,7 @@ from cli.stopping import stopping
 from cli.terminal import confirm, failed, print_json, say, stopped
 from cli.traffic.entrances import senders
 from cli.traffic.plan import Entrance
+from cli.traffic.send import send
 
 # Concurrent requests, and the rate per second that each of them allows.
 WORKERS = {Entrance.HTTP: 8, Entrance.TOPIC: 4}
@@ -86,12 +87,9 @@ def load_command(
             else nullcontext()
         )
         with staff, updating() as show:
-            run.follow(
-                senders(stack, target.clients, client, rate),
-                lambda: show(run.line),
-                workers=workers,
-                rate=rate,
-            )
+            entrances = senders(stack, target.clients, client, rate)
+            sending = send(plan.sendings(), entrances, run.on_sent, workers=workers, stop=stop, rate=rate)
+            run.follow(sending, lambda: show(run.line))
         interrupted = stop.is_set()
         checks = [] if interrupted else list(audit.checks())
     if target.as_json:

@@ -4,15 +4,15 @@ import random
 import threading
 import time
 from bisect import insort
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.load.audit import Audit
 from cli.load.plan import Plan
-from cli.traffic.entrances import Sender, Sent
-from cli.traffic.plan import Entrance, Kind, Sending
-from cli.traffic.send import send
+from cli.traffic.entrances import Sent
+from cli.traffic.plan import Kind, Sending
 
 LATENCIES = (50, 95, 99)  # percentiles
 SAMPLE = 90  # orders whose latency is measured at the same time
@@ -36,20 +36,10 @@ class Run:
         self._done = 0  # orders that are recorded
         self._started = self._progressed = 0.0
 
-    def follow(
-        self,
-        senders: Mapping[Entrance, Sender],
-        show: Callable[[], object],
-        *,
-        workers: int,
-        rate: float | None,
-    ) -> None:
+    def follow(self, sending: AbstractContextManager[Callable[[], bool]], show: Callable[[], object]) -> None:
         """Send all orders; show the progress until all are recorded, nothing changes any more, or Ctrl-C."""
         self._started = self._progressed = time.monotonic()
-        sendings = self._plan.sendings()
-        with send(
-            sendings, senders, self._on_sent, workers=workers, stop=self._stop, rate=rate
-        ) as is_sending:
+        with sending as is_sending:
             while is_sending():
                 self._read()
                 self._progressed = time.monotonic()
@@ -59,6 +49,13 @@ class Run:
                 self._progressed = time.monotonic()
             show()
             self._stop.wait(INTERVAL)
+
+    def on_sent(self, sending: Sending, sent: Sent, started: float) -> None:
+        """Add the result of a sending; safe to call from another thread than `follow`."""
+        self._tally.add(sending, sent)
+        if sending.kind is Kind.ORDER and sent.order_id and not sent.problem:
+            with self._lock:
+                self._accepted.append((sent.order_id, started))
 
     @property
     def sent(self) -> int:
@@ -107,12 +104,6 @@ class Run:
         if self._sample or self._done < self.sent:
             return idle > self._stall_timeout
         return self._audit.depth() <= self._tally.undetected or idle > min(GRACE, self._stall_timeout)
-
-    def _on_sent(self, sending: Sending, sent: Sent, started: float) -> None:
-        self._tally.add(sending, sent)
-        if sending.kind is Kind.ORDER and sent.order_id and not sent.problem:
-            with self._lock:
-                self._accepted.append((sent.order_id, started))
 
     def _read(self) -> bool:
         """Read how many orders are recorded, and which of the sample; return whether they grew."""
