@@ -99,9 +99,12 @@ class Faults:
     def prepared(self) -> Iterator[None]:
         """Compress time and put the proxy before DynamoDB; restore everything at the end."""
         self.repair_killed_run()
+        queue = self._clients.sqs.get_queue_attributes(
+            QueueUrl=self._queue, AttributeNames=["VisibilityTimeout"]
+        )
         before = Before(
             process=os.getpid(),
-            visibility_timeout=self._visibility_timeout(),
+            visibility_timeout=int(queue["Attributes"]["VisibilityTimeout"]),
             max_connections=self.database.max_connections(),
         )
         self._state.touch(mode=0o600)
@@ -165,12 +168,6 @@ class Faults:
                 functions.update_function_configuration(
                     FunctionName=writer, Environment={"Variables": wanted}
                 )
-
-    def _visibility_timeout(self) -> int:
-        attributes = self._clients.sqs.get_queue_attributes(
-            QueueUrl=self._queue, AttributeNames=["VisibilityTimeout"]
-        )["Attributes"]
-        return int(attributes["VisibilityTimeout"])
 
     def _set_visibility_timeout(self, seconds: int) -> None:
         self._clients.sqs.set_queue_attributes(

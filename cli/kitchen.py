@@ -98,7 +98,7 @@ class Kitchen(Function):
 
     def board(self) -> Board:
         """Read the orders on the kitchen's screen."""
-        return self._parsed(self._call("GET", "/kitchen"), Board)
+        return self._call(Board, "GET", "/kitchen")
 
     def id_of(self, reference: str) -> str:
         """Return the id of the order with a pickup number that the screen shows, or else the text itself."""
@@ -112,7 +112,7 @@ class Kitchen(Function):
 
     def order(self, order_id: str) -> Order:
         """Read an order with its history."""
-        return self._parsed(self._call("GET", "/orders/{id}", order_id), Order)
+        return self._call(Order, "GET", "/orders/{id}", order_id)
 
     def move(
         self, order: Order, target: State, reason: str | None = None, *, key: str | None = None
@@ -124,22 +124,19 @@ class Kitchen(Function):
         """
         body = {"state": target.value} | ({"reason": reason} if reason else {})
         headers = {"If-Match": f'"{order.version}"', "Idempotency-Key": key or str(uuid.uuid4())}
-        moved = self._call("PATCH", "/orders/{id}", order.order_id, headers=headers, body=json.dumps(body))
-        return self._parsed(moved, Order)
-
-    def _parsed(self, document: dict[str, Any], kind: type[T]) -> T:
-        """Parse a response, and add the original document."""
-        return validated(self.name, {**document, "document": document}, kind)
+        change = {"headers": headers, "body": json.dumps(body)}
+        return self._call(Order, "PATCH", "/orders/{id}", order.order_id, **change)
 
     def _call(
-        self, method: str, resource: str, order_id: str | None = None, **request: object
-    ) -> dict[str, Any]:
+        self, kind: type[T], method: str, resource: str, order_id: str | None = None, **request: object
+    ) -> T:
+        """Return the parsed response, with the original document."""
         event = {"httpMethod": method, "resource": resource, "headers": {}, "actor": self.actor, **request}
         if order_id is not None:
             event["pathParameters"] = {"id": order_id}
         status, document = self.http(event)
         if status == HTTPStatus.OK:
-            return document
+            return validated(self.name, {**document, "document": document}, kind)
         message = str(document.get("message") or f"{self.name} returned {status}.")
         if status == HTTPStatus.NOT_FOUND:
             raise NotRecordedError(f"{order_id}: {message}")
