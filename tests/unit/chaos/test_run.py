@@ -37,7 +37,7 @@ def test_every_kind_of_fault_is_made_equally_often(messages: int) -> None:
 
 
 class Log:
-    """What happened in a run: messages, and the begin and end of each fault."""
+    """Events of a run: messages, and the begin and end of each fault."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
