@@ -82,7 +82,7 @@ def chaos_command(
         raise typer.BadParameter("no order moves during an outage: leave out --moves or --outage.")
     where = target.directory or REPOSITORY / ".local"
     if repair:
-        found = Faults(target.stack, target.clients, where, random.Random(0)).repair_all()  # noqa: S311
+        found = Faults(target.clients, where, random.Random(0)).repair_all()  # noqa: S311
         repaired = (
             f"Repaired: {'; '.join(found)}." if found else "Nothing that `make chaos` breaks is broken."
         )
@@ -97,7 +97,7 @@ def chaos_command(
         keep=keep,
     )
     note(f"Seed {settings.seed}: --seed {settings.seed} repeats these orders and faults.")
-    chaos_run = run.ChaosRun(target.stack, target.clients, where, settings)
+    chaos_run = run.ChaosRun(target.clients, where, settings)
     began = time.monotonic()
     checks = _watch(chaos_run)
     seconds = time.monotonic() - began

@@ -13,7 +13,7 @@ from chaos.database import connect
 from chaos.plan import Plan
 from cli import aws, plurals, queues
 from cli.checks import Check
-from cli.stack import Database, Stack
+from cli.stack import Database
 from cli.traffic.audit import EXAMPLES, ZERO, Found, growth, growth_checks, read_counters
 from orders.counters import ITEM_HOUR, QUARTER, Counted, is_projected
 
@@ -63,13 +63,13 @@ class Audit:
     the rows up to `_last_id`.
     """
 
-    def __init__(self, stack: Stack, clients: aws.Clients, plan: Plan) -> None:
-        if stack.database is None:
+    def __init__(self, clients: aws.Clients, plan: Plan) -> None:
+        if clients.stack.database is None:
             raise RuntimeError("only the local stack's database can be read")
-        self._stack = stack
+        self._stack = clients.stack
         self._clients = clients
         self._plan = plan
-        self._database: Database = stack.database
+        self._database: Database = clients.stack.database
         ((self._last_id,),) = self._query("SELECT COALESCE(MAX(id), 0) FROM orders")
         self._before = self._counters()
 
@@ -84,7 +84,7 @@ class Audit:
         rows, others, other_pieces = self._rows()
         yield rows.check("rds", "Every valid order has one row in RDS")
         yield self._items().check("dynamodb", "Every valid order has one item in DynamoDB")
-        counted, projected = self._counters(), read_counters(self._stack, self._clients)
+        counted, projected = self._counters(), read_counters(self._clients)
         orders, pieces = rows.total() + others, rows.pieces + other_pieces
         yield from growth_checks(growth(projected, self._before), pieces, orders, exact=True)
         yield _same_counters(counted, projected, growth(counted, self._before), orders, pieces.total())

@@ -18,7 +18,6 @@ from chaos.fault_proxy import FaultProxy, killing_callers, losing_responses, thr
 from chaos.worker_processes import WorkerProcesses
 from cli import aws
 from cli.errors import OperationError, SetUpError
-from cli.stack import Stack
 from cli.stopping import repeating
 from local.directory import CHAOS_FILE
 from local.errors import LocalError
@@ -54,7 +53,8 @@ class Fault:
 class Faults:
     """The faults of one local stack; raises SetUpError if another run is using it."""
 
-    def __init__(self, stack: Stack, clients: aws.Clients, directory: Path, chance: random.Random) -> None:
+    def __init__(self, clients: aws.Clients, directory: Path, chance: random.Random) -> None:
+        stack = clients.stack
         if stack.endpoint is None or stack.database is None:
             raise SetUpError("Only a local stack can be broken on purpose.")
         self._queue = stack.output("queue_url")

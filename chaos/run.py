@@ -21,7 +21,6 @@ from cli.checks import Check
 from cli.errors import OperationError
 from cli.kitchen import Kitchen
 from cli.reconciler import Outcome, Reconciler
-from cli.stack import Stack
 from cli.stopping import repeating
 from cli.traffic.client import RefusedError
 from cli.traffic.entrances import Sent, senders
@@ -64,16 +63,16 @@ class Settings:
 class ChaosRun:
     """One run on the local stack in a directory."""
 
-    def __init__(self, stack: Stack, clients: aws.Clients, directory: Path, settings: Settings) -> None:
+    def __init__(self, clients: aws.Clients, directory: Path, settings: Settings) -> None:
         self.progress = Progress()
         self.figures = Figures()
         self.settings = settings
         self.plan = Plan(seed=settings.seed, run=settings.run, orders=settings.orders)
         self.expected = self.plan.count()
-        self._stack = stack
+        self._stack = clients.stack
         self._clients = clients
-        self._faults = Faults(stack, clients, directory, self.plan.chance("injection", 0))
-        self._reconciler = Reconciler.of(stack, clients)
+        self._faults = Faults(clients, directory, self.plan.chance("injection", 0))
+        self._reconciler = Reconciler.of(clients)
         self._stopping = threading.Event()
         self._dead_before = 0  # dead letters of earlier runs
 
@@ -89,13 +88,13 @@ class ChaosRun:
         """
         progress, figures = self.progress, self.figures
         progress.messages = sum(self.expected.values())
-        kitchen = Kitchen.of(self._stack, self._clients)
+        kitchen = Kitchen.of(self._clients)
         staff = Staff(kitchen, self.plan, figures, in_a_rush=self.settings.moves > 0)
         progress.enter("Waiting until the stack is quiet")
         with self._faults.prepared():
             self._settle(dead=None)
             self._dead_before = self._dead()
-            audit = Audit(self._stack, self._clients, self.plan)
+            audit = Audit(self._clients, self.plan)
             progress.enter("Sending")
             began = time.monotonic()
             with repeating(self._reconcile, every=RECONCILED_EVERY), staff.working():
@@ -192,7 +191,7 @@ class ChaosRun:
     @contextmanager
     def _sending(self, sendings: Iterable[Sending]) -> Iterator[Callable[[], bool]]:
         with http.client(self._stack.endpoint, WORKERS) as client:
-            entrances = senders(self._stack, self._clients, client)
+            entrances = senders(self._clients, client)
             with send(sendings, entrances, self._on_sent, workers=WORKERS, stop=self._stopping) as is_sending:
                 yield is_sending
         self._pause(0)

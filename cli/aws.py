@@ -58,6 +58,7 @@ class Clients:
     users: Any = _client("cognito-idp")
 
     def __init__(self, stack: Stack) -> None:
+        self.stack = stack
         self.endpoint = stack.endpoint
         self.config = Config(
             connect_timeout=5,

@@ -16,7 +16,6 @@ from pydantic import BaseModel, Field
 from cli import aws
 from cli.errors import OperationError
 from cli.functions import Function, validated
-from cli.stack import Stack
 from orders.states import State
 
 NUMBER = re.compile(r"[A-HJ-NP-Z][0-9]{2}")  # a pickup number
@@ -89,9 +88,9 @@ class Kitchen(Function):
     actor: str
 
     @classmethod
-    def of(cls, target: Stack, clients: aws.Clients) -> Self:
+    def of(cls, clients: aws.Clients) -> Self:
         """Return a stack's kitchen; the actor is the owner of the credentials."""
-        name = target.output("staff_function")
+        name = clients.stack.output("staff_function")
         with aws.translated_errors():
             arn = str(clients.sts.get_caller_identity()["Arn"])
         return cls(functions=clients.functions, name=name, actor=re.split("[/:]", arn)[-1])

@@ -12,7 +12,6 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from cli.aws import Clients
 from cli.functions import Function
-from cli.stack import Stack
 from orders import exact_json
 from orders.times import iso
 
@@ -128,9 +127,9 @@ class Reconciler(Function):
     """The function of one stack."""
 
     @classmethod
-    def of(cls, stack: Stack, clients: Clients) -> Self:
+    def of(cls, clients: Clients) -> Self:
         """Return the function of a stack."""
-        return cls(functions=clients.functions, name=stack.output("reconcile_function"))
+        return cls(functions=clients.functions, name=clients.stack.output("reconcile_function"))
 
     def check(self) -> CheckResponse:
         """Return the state of the stores without comparing them."""

@@ -8,7 +8,6 @@ from typing import Any
 
 from cli import aws
 from cli.errors import OperationError
-from cli.stack import Stack
 
 INVITED = "FORCE_CHANGE_PASSWORD"  # Cognito's status of a user who has not signed in yet
 
@@ -35,9 +34,9 @@ class User:
 class Users:
     """The users of a stack's pool; those in the group viewer are managed by Pulumi."""
 
-    def __init__(self, stack: Stack, clients: aws.Clients) -> None:
-        self._pool = stack.output("user_pool_id")
-        self._is_local = stack.endpoint is not None
+    def __init__(self, clients: aws.Clients) -> None:
+        self._pool = clients.stack.output("user_pool_id")
+        self._is_local = clients.stack.endpoint is not None
         self._cognito = clients.users
 
     def all(self) -> list[User]:

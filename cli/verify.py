@@ -22,7 +22,6 @@ from cli.error_codes import explain
 from cli.errors import CafeError, OperationError
 from cli.kitchen import Kitchen, NotRecordedError
 from cli.plurals import messages
-from cli.stack import Stack
 from cli.traffic.audit import ZERO, read_counters
 from cli.traffic.client import Order, OrderClient
 from cli.worker_log import FAILED, PROCESSED
@@ -47,11 +46,9 @@ class PendingError(Exception):
 class Verification:
     """Places one order, and checks for `timeout` seconds that it is processed; each check at least once."""
 
-    def __init__(
-        self, stack: Stack, client: httpx.Client, clients: aws.Clients, *, item: str, timeout: float
-    ) -> None:
+    def __init__(self, client: httpx.Client, clients: aws.Clients, *, item: str, timeout: float) -> None:
         self.order_id: str | None = None  # until it is accepted
-        self._stack = stack
+        self._stack = clients.stack
         self._client = client
         self._clients = clients
         self._timeout = timeout
@@ -157,7 +154,7 @@ class Verification:
 
     @cached_property
     def _kitchen(self) -> Kitchen:
-        return Kitchen.of(self._stack, self._clients)
+        return Kitchen.of(self._clients)
 
     def _row(self) -> str:
         """Compare the order with its row, which StaffOrders reads in MySQL."""
@@ -186,7 +183,7 @@ class Verification:
         return None
 
     def _read(self, counter: str) -> int:
-        return read_counters(self._stack, self._clients, [counter]).get(counter, ZERO).value
+        return read_counters(self._clients, [counter]).get(counter, ZERO).value
 
     def _grew(self, counter: str, growth: int, before: int | None) -> str:
         self._accepted()

@@ -78,10 +78,7 @@ def forget_command(
 
 
 def _letters(target: Target, stop: threading.Event) -> dict[str, DeadLetters]:
-    return {
-        queue.value: DeadLetters.of(target.stack, target.clients, output, stop)
-        for queue, output in OUTPUTS.items()
-    }
+    return {queue.value: DeadLetters.of(target.clients, output, stop) for queue, output in OUTPUTS.items()}
 
 
 def _choose(found: list[Plan], kind: Kind | None) -> Plan:

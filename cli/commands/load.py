@@ -79,15 +79,11 @@ def load_command(
     plan = Plan(orders=orders, duplicates=duplicates, malformed=malformed, kitchen=kitchen, entrance=entrance)
     workers = min(MOST_WORKERS, max(WORKERS[entrance], round((rate or 0) / PER_WORKER[entrance])))
     with http.client(stack.endpoint, workers) as client, stopping() as stop:
-        audit = Audit(stack, target.clients, plan)
+        audit = Audit(target.clients, plan)
         run = Run(plan, audit, stop=stop, stall_timeout=patience or stall_timeout)
-        staff = (
-            playing(Kitchen.of(stack, target.clients), audit.tally.numbers, stop)
-            if kitchen
-            else nullcontext()
-        )
+        staff = playing(Kitchen.of(target.clients), audit.tally.numbers, stop) if kitchen else nullcontext()
         with staff, updating() as show:
-            entrances = senders(stack, target.clients, client, rate)
+            entrances = senders(target.clients, client, rate)
             sending = send(plan.sendings(), entrances, run.on_sent, workers=workers, stop=stop, rate=rate)
             run.follow(sending, lambda: show(run.line))
         interrupted = stop.is_set()

@@ -64,7 +64,7 @@ def show_command(target: Target, reference: Reference) -> None:
         return
     emails: dict[str, str] = {}
     if any(USER_NAME.fullmatch(change.actor) for change in order.history):
-        emails = {user.name: user.email for user in Users(target.stack, target.clients).all()}
+        emails = {user.name: user.email for user in Users(target.clients).all()}
     facts: dict[str, object] = {
         "Number": order.number,
         "Order": order.order_id,
@@ -125,7 +125,7 @@ def recall_command(target: Target, reference: Reference) -> None:
 
 
 def _kitchen(target: Target) -> Kitchen:
-    return Kitchen.of(target.stack, target.clients)
+    return Kitchen.of(target.clients)
 
 
 def _move(target: Target, reference: str, state: str, reason: str | None = None) -> None:

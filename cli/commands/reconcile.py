@@ -36,7 +36,7 @@ def reconcile_command(
     the case that a table of DynamoDB was lost. Exit code 1: something still differs, or could not be
     compared.
     """
-    reconciler = Reconciler.of(target.stack, target.clients)
+    reconciler = Reconciler.of(target.clients)
     if rebuild:
         confirm(f"Write every order of stack {target.name} to DynamoDB again?", yes=yes)
     command = "rebuild" if rebuild else "full" if full else None

@@ -95,7 +95,7 @@ def _reader(
 ) -> Callable[[], Iterator[list[dict[str, Any]]]]:
     """Return the function that reads the orders of a period, in pages."""
     if source is Source.RDS:
-        return partial(Reconciler.of(target.stack, target.clients).orders, since, until, bad_rows)
+        return partial(Reconciler.of(target.clients).orders, since, until, bad_rows)
     return partial(replay.from_dynamodb, target.clients.dynamodb, target.output("orders_table"), since, until)
 
 

@@ -92,7 +92,7 @@ def _backups(target: Target) -> Backups:
 
 def _steps(target: Target, deploys: Deploys, record: Record) -> Restore:
     clients = target.clients
-    reconciler = Reconciler.of(target.stack, clients)
+    reconciler = Reconciler.of(clients)
     return Restore(
         functions=clients.functions,
         deploys=deploys,

@@ -32,7 +32,7 @@ Email = Annotated[str, typer.Argument(metavar="EMAIL", callback=_email, help="Th
 @stack_command(app, "list", "cafe staff list", "cafe staff list --stack prod --json")
 def list_command(target: Target) -> None:
     """List the users and their roles."""
-    users = Users(target.stack, target.clients).all()
+    users = Users(target.clients).all()
     if target.as_json:
         print_json({"people": [asdict(user) for user in users]})
         return
@@ -62,7 +62,7 @@ def add_command(
     repeated. A local stack sends no e-mails: it prints the password. Give a shared tablet a user of its own.
     Addresses in the setting dashboardUsers are managed by Pulumi, and refused.
     """
-    before, password = Users(target.stack, target.clients).add(email, Role(role))
+    before, password = Users(target.clients).add(email, Role(role))
     if password:
         sentence = f"{email} is {role} now, and signs in with the password {password}"
     elif before is None or before.invited:
@@ -82,7 +82,7 @@ def remove_command(target: Target, email: Email, yes: Yes = False) -> None:
 
     The user's id stays in the histories of orders that they moved; `cafe forget ID` erases it there.
     """
-    users = Users(target.stack, target.clients)
+    users = Users(target.clients)
     user = users.find(email)
     if user is None:
         raise OperationError(f"{email} has no account: `cafe staff list` lists the users.")

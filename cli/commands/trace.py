@@ -54,7 +54,7 @@ def trace_command(
     if start and start >= (end or datetime.now(UTC)):
         raise typer.BadParameter(f"It must be before {'--until' if end else 'now'}.", param_hint="--since")
     with waiting("Reading stores, queues and logs"):
-        order_id = Kitchen.of(target.stack, target.clients).id_of(reference)
+        order_id = Kitchen.of(target.clients).id_of(reference)
         found = gather(target, order_id, start, end)
     path = Path(found)
     outcome, sentence = path.verdict()

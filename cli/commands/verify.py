@@ -35,7 +35,7 @@ def verify_command(
     interrupted = False
     started = time.monotonic()
     with http.client(target.stack.endpoint) as client:
-        verification = verify.Verification(target.stack, client, target.clients, item=item, timeout=timeout)
+        verification = verify.Verification(client, target.clients, item=item, timeout=timeout)
         try:
             for check in verification.run():
                 checks.append(check)

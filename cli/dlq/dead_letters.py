@@ -19,7 +19,6 @@ from cli.aws import Clients
 from cli.errors import OperationError, SetUpError
 from cli.messages import Message
 from cli.queues import Outgoing, Scan, scanning
-from cli.stack import Stack
 from cli.stopping import Pace
 
 MIN_ID = 4  # characters to which an id may be abbreviated
@@ -38,9 +37,9 @@ class DeadLetters:
     stop: threading.Event
 
     @classmethod
-    def of(cls, stack: Stack, clients: Clients, output: str, stop: threading.Event) -> DeadLetters:
+    def of(cls, clients: Clients, output: str, stop: threading.Event) -> DeadLetters:
         """Return the dead-letter queue whose URL is an output of a stack."""
-        url, target_url = stack.output(output), stack.output("queue_url")
+        url, target_url = clients.stack.output(output), clients.stack.output("queue_url")
         return cls(sqs=clients.sqs, url=url, target_url=target_url, stop=stop)
 
     def depth(self) -> queues.Depth:

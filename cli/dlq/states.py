@@ -13,7 +13,6 @@ from cli.errors import OperationError
 from cli.logs import Line
 from cli.messages import Message
 from cli.plurals import orders
-from cli.stack import Stack
 from orders.ledger import conflict
 from orders.order import ERASED, Order
 
@@ -64,7 +63,7 @@ class State:
                 return f"It is unknown whether the order is recorded: {why}"
 
 
-def states(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dict[str, State]:
+def states(clients: Clients, messages: Sequence[Message]) -> dict[str, State]:
     """Return the state of each message, by its id."""
     found = {
         message.message_id: State(kind=Kind.INVALID, reason=message.reason)
@@ -73,27 +72,27 @@ def states(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dict[
     }
     valid = [message for message in messages if message.order is not None]
     try:
-        known = _recorded(stack, clients, valid)
+        known = _recorded(clients, valid)
     except OperationError as error:
         unknown = State(kind=Kind.UNKNOWN, reason=str(error))
         return found | dict.fromkeys((message.message_id for message in valid), unknown)
-    return found | known | _waiting(stack, clients, [m for m in valid if m.message_id not in known])
+    return found | known | _waiting(clients, [m for m in valid if m.message_id not in known])
 
 
-def conflicts(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dict[str, str]:
+def conflicts(clients: Clients, messages: Sequence[Message]) -> dict[str, str]:
     """Return the reasons, by message id, of messages whose order has the id of another order."""
-    known = _recorded(stack, clients, [message for message in messages if message.order is not None])
+    known = _recorded(clients, [message for message in messages if message.order is not None])
     return {name: state.reason or "" for name, state in known.items() if state.kind is Kind.CONFLICTING}
 
 
-def recorded(stack: Stack, clients: Clients, order_ids: Iterable[str]) -> dict[str, Order | None]:
+def recorded(clients: Clients, order_ids: Iterable[str]) -> dict[str, Order | None]:
     """Return the recorded orders with these ids: `Orders` is written last.
 
     None stands for an item that lacks fields of the order. Raises OperationError.
     """
     keys = ({"orderId": {"S": order_id}} for order_id in order_ids)
     with aws.translated_errors():
-        items = aws.items(clients.dynamodb, stack.output("orders_table"), keys, **FIELDS)
+        items = aws.items(clients.dynamodb, clients.stack.output("orders_table"), keys, **FIELDS)
         return {item["orderId"]["S"]: _order(item) for item in items}
 
 
@@ -111,9 +110,9 @@ def _order(item: Any) -> Order | None:
         return None
 
 
-def _recorded(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dict[str, State]:
+def _recorded(clients: Clients, messages: Sequence[Message]) -> dict[str, State]:
     """Return the state of each message whose order's id is recorded, whichever order that is."""
-    found = recorded(stack, clients, {message.identity for message in messages})
+    found = recorded(clients, {message.identity for message in messages})
     return {
         message.message_id: _compare(message.order, found[message.identity])
         for message in messages
@@ -127,12 +126,12 @@ def _compare(order: Order, other: Order | None) -> State:
     return State(kind=Kind.RECORDED)
 
 
-def _waiting(stack: Stack, clients: Clients, messages: Sequence[Message]) -> dict[str, State]:
+def _waiting(clients: Clients, messages: Sequence[Message]) -> dict[str, State]:
     if not messages:
         return {}
     since = max(min(message.sent for message in messages), datetime.now(UTC) - LOG)
     try:
-        failures, _ = worker_log.failures(clients.logs, stack.output("worker_log_group"), since)
+        failures, _ = worker_log.failures(clients.logs, clients.stack.output("worker_log_group"), since)
     except OperationError as error:
         reason = f"the reason is unknown, because the worker's log could not be read: {error}"
         return {message.message_id: State(kind=Kind.WAITING, reason=reason) for message in messages}

@@ -65,7 +65,7 @@ class Context:
     @cached_property
     def _check(self) -> CheckResponse | CafeError:
         try:
-            return Reconciler.of(self.stack, self.clients).check()
+            return Reconciler.of(self.clients).check()
         except CafeError as error:
             return error
 
@@ -90,8 +90,8 @@ class Context:
         """The states of the first messages in OrderDLQ."""
         if not self.dead_lettered:
             return []
-        letters = DeadLetters.of(self.stack, self.clients, "dead_letter_queue_url", threading.Event())
-        return list(states(self.stack, self.clients, letters.listed(MAX_LETTERS).messages).values())
+        letters = DeadLetters.of(self.clients, "dead_letter_queue_url", threading.Event())
+        return list(states(self.clients, letters.listed(MAX_LETTERS).messages).values())
 
     def next_for_store(self, reason: str) -> str:
         """Return the command for a store that refused an order."""

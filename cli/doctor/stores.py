@@ -102,7 +102,7 @@ def max_wait(stack: Stack) -> timedelta:
 
 def late_orders(context: Context) -> Verdict:
     limit = max_wait(context.stack)
-    board = Kitchen.of(context.stack, context.clients).board()
+    board = Kitchen.of(context.clients).board()
     late = [
         (board.now - order.created_at, order.number)
         for order in board.orders

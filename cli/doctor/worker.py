@@ -89,7 +89,7 @@ def _failed_orders(context: Context, since: datetime) -> Verdict:
     which = "the latest" if complete else "one of them"
     reason = f"{which} at {times.local_time(latest.at)}: {explain(latest.reason)}"
     at_least = "" if complete else "at least "
-    if missing := order_ids - recorded(context.stack, context.clients, order_ids).keys():
+    if missing := order_ids - recorded(context.clients, order_ids).keys():
         count = f"{at_least}{orders(len(missing))}"
         text = f"{count} failed {period} and {are(len(missing))} not recorded yet, {reason}"
         return Verdict(State.BAD, text, context.next_for_store(latest.reason))

@@ -13,7 +13,6 @@ from pydantic import BaseModel, Field
 from cli.aws import Clients
 from cli.errors import OperationError
 from cli.functions import Function
-from cli.stack import Stack
 
 
 class Kind(StrEnum):
@@ -92,10 +91,12 @@ class Eraser(Function):
     """The function of one stack."""
 
     @classmethod
-    def of(cls, stack: Stack, clients: Clients) -> Self:
+    def of(cls, clients: Clients) -> Self:
         """Return the function of a stack."""
         # The text of an error may contain the name.
-        return cls(functions=clients.functions, name=stack.output("erase_function"), hides_messages=True)
+        return cls(
+            functions=clients.functions, name=clients.stack.output("erase_function"), hides_messages=True
+        )
 
     def find(self, subject: Subject, stop: threading.Event) -> Slice:
         """Return what would be erased."""

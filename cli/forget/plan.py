@@ -85,8 +85,8 @@ def plans(
     target: Target, queues: Mapping[str, DeadLetters], name: str, kind: Kind | None, stop: threading.Event
 ) -> Iterator[Plan]:
     """Yield what is to be erased of a name as one kind, or as each that it can be."""
-    eraser = Eraser.of(target.stack, target.clients)
-    recorded = partial(states.recorded, target.stack, target.clients)
+    eraser = Eraser.of(target.clients)
+    recorded = partial(states.recorded, target.clients)
     listings = {queue: letters.listed(None) for queue, letters in queues.items()}
     for subject in _subjects(target, name, kind):
         yield Plan(
@@ -104,7 +104,7 @@ def carry_out(
     advance: Callable[[int], object],
 ) -> Done:
     """Erase until nothing is left, something fails or Ctrl-C is typed; a new plan continues."""
-    eraser = Eraser.of(target.stack, target.clients)
+    eraser = Eraser.of(target.clients)
     done = Done()
     eraser.erase(plan.subject, done, stop, advance)
     # The ids of orders that are not recorded yet are kept, so that no other copy brings the name back.
@@ -155,6 +155,6 @@ def _subjects(target: Target, name: str, kind: Kind | None) -> Iterator[Subject]
         yield Subject(kind=Kind.ORDER, values=(name,))
     if kind in {None, Kind.STAFF} and name not in RESERVED:
         # Histories have the names of accounts, not their addresses.
-        users = Users(target.stack, target.clients).all() if "@" in name else []
+        users = Users(target.clients).all() if "@" in name else []
         accounts = {user.name for user in users if user.email.lower() == name.lower()} - {name}
         yield Subject(kind=Kind.STAFF, values=(name, *sorted(accounts)))

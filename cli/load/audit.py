@@ -10,7 +10,6 @@ from cli.errors import CafeError
 from cli.load.plan import RUN, Plan
 from cli.plurals import orders, were
 from cli.reconciler import Reconciler
-from cli.stack import Stack
 from cli.traffic.audit import Found, growth, growth_checks, read_counters
 from cli.traffic.client import RefusedError
 from cli.traffic.entrances import Sent
@@ -52,16 +51,16 @@ class Tally:
 class Audit:
     """Compares the stack with the counters before the load; created before it."""
 
-    def __init__(self, stack: Stack, clients: aws.Clients, plan: Plan) -> None:
+    def __init__(self, clients: aws.Clients, plan: Plan) -> None:
         self.tally = Tally()
-        self._stack = stack
+        self._stack = clients.stack
         self._clients = clients
         self._plan = plan
-        self._reconciler = Reconciler.of(stack, clients)
+        self._reconciler = Reconciler.of(clients)
         with aws.translated_errors():
             self._started_at = datetime.now(UTC)
             self._was_quiet = not self.depth()
-            self._before = read_counters(stack, clients)
+            self._before = read_counters(clients)
 
     def depth(self) -> int:
         """Count messages in the queue, waiting or in flight."""
@@ -70,7 +69,7 @@ class Audit:
     def recorded(self) -> int:
         """Return by how many orders the menu's counters grew, by this run and others."""
         quantities = {item_name(item): quantity for item, quantity in self._plan.items.items()}
-        grown = growth(read_counters(self._stack, self._clients, quantities), self._before)
+        grown = growth(read_counters(self._clients, quantities), self._before)
         return sum(pieces // quantities[name] for name, pieces in grown.items())
 
     def items(self, order_ids: Iterable[str]) -> Iterator[tuple[str, str, int]]:
@@ -100,7 +99,7 @@ class Audit:
             missing = {number for number in unconfirmed if number not in items}
             rows, others = self._rows(missing)
             yield rows
-            grown = growth(read_counters(self._stack, self._clients), self._before)
+            grown = growth(read_counters(self._clients), self._before)
             exact = self._was_quiet and not others
             yield from growth_checks(grown, items.pieces, len(items), exact=exact, days_name="today")
 

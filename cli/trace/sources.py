@@ -86,19 +86,19 @@ def gather(target: Target, order_id: str, since: datetime | None, until: datetim
     No source has an order whose id is invalid; its message may be in a dead-letter queue. `since` is earlier
     than `until`, and than now.
     """
-    stack, clients = target.stack, target.clients
+    clients = target.clients
     found = Sources(order_id=order_id)
     _read_stores(target, found)
     with stopping() as stop:  # until the messages are visible again
         for queue, output in QUEUES.items():
             with found.checking(queue):
-                listing = DeadLetters.of(stack, clients, output, stop).listed(MOST_LETTERS)
+                listing = DeadLetters.of(clients, output, stop).listed(MOST_LETTERS)
                 _find_letters(target, listing, queue, found)
     if stop.is_set():
         raise KeyboardInterrupt
     found.since, found.until = _period(found.ordered_at, since, until)
     identities = [order_id, *(letter.message.message_id for letter in found.letters)]
-    for function, group in logs.groups(stack).items():
+    for function, group in logs.groups(target.stack).items():
         if function in FUNCTIONS:
             with found.checking(f"the log of {function}"):
                 found.lines += _lines(clients, function, group, identities, found)
@@ -107,8 +107,8 @@ def gather(target: Target, order_id: str, since: datetime | None, until: datetim
         _read_stores(target, found)  # it may have been recorded meanwhile
     if found.row is None:
         with found.checking(QUEUE):
-            found.queued = queues.depth(clients.sqs, stack.output("queue_url"))
-            found.is_paused = is_paused(clients.functions, stack.output("worker_mapping"))
+            found.queued = queues.depth(clients.sqs, target.output("queue_url"))
+            found.is_paused = is_paused(clients.functions, target.output("worker_mapping"))
     return found
 
 
@@ -126,7 +126,7 @@ def _read_stores(target: Target, found: Sources) -> None:
     if not ORDER_ID.fullmatch(found.order_id):
         return
     with found.checking(MYSQL), suppress(NotRecordedError):
-        found.row = Kitchen.of(target.stack, target.clients).order(found.order_id)
+        found.row = Kitchen.of(target.clients).order(found.order_id)
     with found.checking(DYNAMODB):
         table, keys = target.output("orders_table"), [{"orderId": {"S": found.order_id}}]
         for item in aws.items(target.clients.dynamodb, table, keys, ProjectionExpression=FIELDS):
@@ -139,7 +139,7 @@ def _read_stores(target: Target, found: Sources) -> None:
 
 def _find_letters(target: Target, listing: Listing, queue: str, found: Sources) -> None:
     about = [message for message in listing.messages if message.is_about(found.order_id)]
-    known = states(target.stack, target.clients, about)
+    known = states(target.clients, about)
     found.letters += [Letter(queue=queue, message=m, state=known[m.message_id]) for m in about]
     if listing.held_by_others:
         found.unchecked[queue] = (

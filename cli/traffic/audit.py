@@ -8,7 +8,6 @@ from typing import Any
 from cli import aws, plurals
 from cli.aws import Clients
 from cli.checks import Check
-from cli.stack import Stack
 from orders.counters import TOTAL_ORDERS, Counted, is_projected, item_name, item_of
 
 EXAMPLES = 3
@@ -73,11 +72,11 @@ class Found:
         return Check(name=name, title=title, ok=not problems, detail="; ".join(problems) or detail)
 
 
-def read_counters(stack: Stack, clients: Clients, names: Collection[str] | None = None) -> dict[str, Counted]:
+def read_counters(clients: Clients, names: Collection[str] | None = None) -> dict[str, Counted]:
     """Read the counters in DynamoDB, all or some of them, under their names in MySQL."""
 
     def read(output: str, key: str, keys: Iterable[str]) -> Iterator[Any]:
-        table = stack.output(output)
+        table = clients.stack.output(output)
         if names is None:
             return aws.scan(clients.dynamodb, table)
         return aws.items(clients.dynamodb, table, ({key: {"S": each}} for each in keys))

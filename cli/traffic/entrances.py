@@ -9,7 +9,6 @@ from cli import queues
 from cli.aws import Clients
 from cli.errors import OperationError
 from cli.queues import Outgoing
-from cli.stack import Stack
 from cli.traffic.client import OrderClient
 from cli.traffic.plan import Entrance, Sending
 
@@ -56,12 +55,10 @@ def batch_sender(send: queues.Send, rate: float | None = None) -> Sender:
     return Sender(queues.step(rate), send_batch)
 
 
-def senders(
-    stack: Stack, clients: Clients, client: httpx.Client, rate: float | None = None
-) -> dict[Entrance, Sender]:
+def senders(clients: Clients, client: httpx.Client, rate: float | None = None) -> dict[Entrance, Sender]:
     """Return a sender for each entrance; at a low rate the batches are smaller."""
-    topic, queue = stack.output("topic_arn"), stack.output("queue_url")
-    http = OrderClient(client, stack.output("orders_url"), api_key=stack.orders_api_key)
+    topic, queue = clients.stack.output("topic_arn"), clients.stack.output("queue_url")
+    http = OrderClient(client, clients.stack.output("orders_url"), api_key=clients.stack.orders_api_key)
     return {
         Entrance.HTTP: http_sender(http),
         Entrance.TOPIC: batch_sender(lambda messages: queues.publish(clients.sns, topic, messages), rate),

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from cli import aws as clients
 from cli import queues
 from cli.main import app
+from cli.stack import Stack
 from tests.cli.dead_letters import OWN_ID, record
 from tests.cli.stand_in import REGION, FakeApi, FakeAws, FakeFunctions, administrator
 
@@ -93,7 +94,13 @@ def dev(aws: FakeAws, pulumi: Pulumi, monkeypatch: pytest.MonkeyPatch) -> FakeAw
 @pytest.fixture
 def quick_clients(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients that are shared by all tests: making them takes longer than most commands."""
-    monkeypatch.setattr(clients, "Clients", lambda _stack: administrator())
+
+    def shared(stack: Stack) -> clients.Clients:
+        found = administrator()
+        found.stack = stack
+        return found
+
+    monkeypatch.setattr(clients, "Clients", shared)
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def kitchen(monkeypatch: pytest.MonkeyPatch, aws: FakeAws) -> Staff:
     staff = Staff(functions)
     staff.orders, staff.hidden = [], aws.rows
     acting = Kitchen(functions=functions, name="StaffOrders-dev", actor="ada")  # type: ignore[arg-type]
-    monkeypatch.setattr(Kitchen, "of", lambda _stack, _clients: acting)
+    monkeypatch.setattr(Kitchen, "of", lambda _clients: acting)
     return staff
 
 
@@ -59,9 +59,10 @@ def dev(dev: FakeAws, kitchen: Staff) -> FakeAws:
 
 def run(aws: FakeAws, outputs: dict[str, str] | None = None) -> dict[str, Check]:
     """Verify with a short timeout."""
-    target = stack.Stack(name="dev", outputs=aws.outputs() | (outputs or {}), region=REGION)
+    clients = administrator()
+    clients.stack = stack.Stack(name="dev", outputs=aws.outputs() | (outputs or {}), region=REGION)
     with http.client(None) as client:
-        checks = list(Verification(target, client, administrator(), item="Coffee", timeout=0.3).run())
+        checks = list(Verification(client, clients, item="Coffee", timeout=0.3).run())
     assert [check.name for check in checks] == NAMES
     return {check.name: check for check in checks}
 

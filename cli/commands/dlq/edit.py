@@ -49,8 +49,8 @@ def edit_command(
     """
     with opened(target, queue) as letters:
         message = letters.find(message_id)
-    state = states(target.stack, target.clients, [message])[message.message_id]
-    holders = partial(recorded, target.stack, target.clients)
+    state = states(target.clients, [message])[message.message_id]
+    holders = partial(recorded, target.clients)
     correction = Correction(message=message, state=state, recorded=holders)
     try:
         if file is not None or order_id is not None:

@@ -39,7 +39,7 @@ def list_command(
         with counting("Read", min(limit, depth.total)) as advance:
             listing = letters.listed(limit, advance)
         interrupted = letters.stop.is_set()
-    found = states(target.stack, target.clients, listing.messages)
+    found = states(target.clients, listing.messages)
     if target.as_json:
         print_json(
             {
@@ -81,7 +81,7 @@ def show_command(target: Target, message_id: MessageId, queue: WhichQueue = Queu
         logged = reasons[-1] if reasons else None
     except OperationError as error:
         logged = f"unknown, because the worker's log could not be read: {error}"
-    state = states(target.stack, target.clients, [message])[message.message_id]
+    state = states(target.clients, [message])[message.message_id]
     if target.as_json:
         print_json(render.document(message, state) | {"logged": logged})
         return
@@ -127,7 +127,7 @@ def redrive_command(
                 rate=rate,
                 name=message_id,
                 everything=everything,
-                conflicts=partial(conflicts, target.stack, target.clients),
+                conflicts=partial(conflicts, target.clients),
                 new_ids=new_ids,
                 advance=advance,
             )
@@ -169,7 +169,7 @@ def purge_command(
     """
     chosen, held = _find(target, queue, message_id)
     if invalid or conflicting:
-        clashes = conflicts(target.stack, target.clients, chosen) if conflicting else {}
+        clashes = conflicts(target.clients, chosen) if conflicting else {}
         chosen = [m for m in chosen if (invalid and m.order is None) or m.message_id in clashes]
     if held:
         note(render.held_by_others(held, "not deleted"), style="yellow")

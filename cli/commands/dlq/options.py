@@ -39,4 +39,4 @@ Rate = Annotated[float | None, rate_option("Messages")]
 def opened(target: Target, queue: QueueName) -> Iterator[DeadLetters]:
     """Open a stack's dead-letter queue; Ctrl-C stops the work with it after the current step."""
     with stopping() as stop:
-        yield DeadLetters.of(target.stack, target.clients, OUTPUTS[queue], stop)
+        yield DeadLetters.of(target.clients, OUTPUTS[queue], stop)

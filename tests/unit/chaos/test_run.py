@@ -82,7 +82,7 @@ def chaos_run(log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chao
     outputs = dict.fromkeys(("queue_url", "dead_letter_queue_url"), "http://queue")
     stack = Stack(name="local", outputs=outputs, region="us-east-1", endpoint="http://127.0.0.1:9")
     settings = Settings(orders=100, moves=0, seed=7, run="r1", outage=False, keep=False)
-    made = ChaosRun(stack, Mock(), tmp_path, settings)
+    made = ChaosRun(Mock(stack=stack), tmp_path, settings)
     made.progress.messages = MESSAGES
     monkeypatch.setattr(made, "_on_sent", lambda *_: None)
     return made

@@ -65,10 +65,10 @@ class Run:
         for name in ("queue_url", "dead_letter_queue_url", "subscription_dead_letter_queue_url"):
             outputs[name] = self.sqs.create_queue(QueueName=name)["QueueUrl"]
         stack = Stack(name="local", outputs=outputs, region="us-east-1", database=database)
-        clients: Any = SimpleNamespace(dynamodb=both.dynamodb, sqs=self.sqs)
+        clients: Any = SimpleNamespace(dynamodb=both.dynamodb, sqs=self.sqs, stack=stack)
         self.dead_letters = outputs["dead_letter_queue_url"]
         self.plan = Plan(seed=7, run="r1", orders=100)
-        self.audit = Audit(stack, clients, self.plan)
+        self.audit = Audit(clients, self.plan)
         self.confirmed: dict[str, set[int]] = {}
 
     def record(self) -> None:
