@@ -14,7 +14,7 @@ from cli.errors import OperationError
 from cli.stack import Stack
 from local import clients
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `as` exports them to the modules that take one client
     from mypy_boto3_cloudwatch import CloudWatchClient as CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient as DynamoDBClient
     from mypy_boto3_lambda import LambdaClient as LambdaClient
