@@ -63,7 +63,7 @@ export class Board {
 
   /**
    * @param {import("./kitchen-orders.js").Kitchen} kitchen
-   * @param {Map<string, Api.State>} pending the targets of unconfirmed moves, by the order's id
+   * @param {Set<string>} pending ids of the orders with an unconfirmed move
    * @param {Limits} limits
    * @param {Record<"next" | "more" | "acknowledge", (order: Order) => void>} actions
    */
@@ -160,14 +160,10 @@ export class Board {
     mark(card, "data-pending", String(pending));
     mark(card, "data-moved", String(moved));
     mark(next, "aria-disabled", String(pending || moved));
-    const words = pending ? "Sending …" : moved ? STATE_WORDS[order.state] : this.#nextWords(card, order);
+    const move = card.dataset.delayed ? "Make it" : NEXT_WORDS[order.state];
+    const words = pending ? "Sending …" : moved ? STATE_WORDS[order.state] : (move ?? "");
     write(next, words);
     mark(next, "aria-label", `${words}: ${title(order)}`);
-  }
-
-  /** @param {HTMLElement} card @param {Order} order */
-  #nextWords(card, order) {
-    return (card.dataset.delayed ? "Make it" : NEXT_WORDS[order.state]) ?? "";
   }
 
   /** @param {Parts} parts @param {Order} order @param {boolean} isDelayed */

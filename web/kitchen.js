@@ -27,8 +27,8 @@ const NO_SIGN_IN = "Sign-in is not set up for this page. Ask the cafe’s admini
 // A wall tablet is signed in once: the tokens belong to the device, not to the tab.
 const signIn = settings.staffSignIn ? new SignIn(settings.staffSignIn, localStorage) : null;
 const kitchen = new Kitchen(remembered());
-/** The targets of unconfirmed moves, by the order's id. @type {Map<string, Api.State>} */
-const pending = new Map();
+/** Ids of the orders with an unconfirmed move. @type {Set<string>} */
+const pending = new Set();
 const board = new Board(kitchen, pending, settings, { next: (order) => move(order, NEXT[order.state]), more, acknowledge });
 const sound = new Sound(showSound);
 
@@ -259,7 +259,7 @@ async function move(order, target, reason) {
     if (!outage) showOutage("This device is offline");
     return showMessage("trouble", `${name} was not moved.`, TROUBLE_TIME);
   }
-  pending.set(id, target);
+  pending.add(id);
   board.show();
   let trouble = "";
   try {

@@ -12,6 +12,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_play
 
 from infra.web_files import WEB
 from tests.browser.fake_site import API_PATH, MENU_PATH, ORDERS_PATH, PAGES, SCREEN_PATHS, FakeSite, serve
+from tests.browser.kitchen import kitchen
 from tests.browser.responses import NOON, Json, order_status
 from tests.chromium import launch
 from tests.waiting import LIMIT
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, CDPSession, Dialog
+
+__all__ = ["kitchen"]
 
 POLL = 1_000  # milliseconds between two requests while orders come in
 

@@ -67,16 +67,20 @@ def test_the_order_status_can_be_used_by_keyboard(board: Board) -> None:
     assert summary.evaluate("(element) => getComputedStyle(element).outlineStyle") == "solid"
 
 
-def test_every_button_of_the_kitchen_is_large_enough_for_a_finger(board: Board) -> None:
+def test_every_button_of_the_kitchen_and_of_a_customers_page_is_large_enough_for_a_finger(
+    board: Board,
+) -> None:
     board.site.order_api = busy_order_api()
-    board.load("/kitchen")
-    for width, height in ((390, 844), (1180, 820)):
-        board.resize(width, height)
-        small = board.page.locator("button:visible, a:visible").evaluate_all(
-            """all => all.map((target) => [target.textContent, target.getBoundingClientRect()])
-                .filter(([, { width, height }]) => Math.min(width, height) < 48).map(([text]) => text)"""
-        )
-        assert small == []
+    board.site.order_api.track = track_response("preparing")
+    for path in ("/kitchen", TRACK):
+        board.load(path)
+        for width, height in ((390, 844), (1180, 820)):
+            board.resize(width, height)
+            small = board.page.locator("button:visible, a:visible").evaluate_all(
+                """all => all.map((target) => [target.textContent, target.getBoundingClientRect()])
+                    .filter(([, { width, height }]) => Math.min(width, height) < 48).map(([text]) => text)"""
+            )
+            assert small == []
 
 
 # --- axe-core ---

@@ -14,6 +14,7 @@ from tests.browser.tones import SETUP
 if TYPE_CHECKING:
     from tests.browser.conftest import Board
 
+TEN_MINUTES = 600_000  # milliseconds
 # The numbers on the page, how many of them the window cuts off, and the first one's text size and right edge.
 NUMBERS = """(list) => {
   const entries = [...list.children].filter((entry) => !entry.hidden);
@@ -48,7 +49,9 @@ def test_the_counter_shows_large_numbers_in_pages_and_marks_old_ones(board: Boar
     expect(board.page.locator("#ready .new").first).to_have_text("K42")
     assert board.page.evaluate("tones") == [523, 659, 784]
     expect(board.announcement).to_have_text("Ready: K42")
+    api.preparing = ["K41", "K43"]
     board.update(2_000)
+    expect(board.page.locator("#preparing li:visible")).to_have_text(["K41", "K43"])
     assert len(board.page.evaluate("tones")) == 3
 
     api.ready = [f"N{number:02}" for number in range(60)]
@@ -78,6 +81,10 @@ def test_the_counter_shows_large_numbers_in_pages_and_marks_old_ones(board: Boar
     board.site.unreachable = True
     board.page.clock.fast_forward(60_000)
     expect(board.updated).to_contain_text("out of date since 12:0")
+    assert board.page.evaluate("wakeLocks") == 1
+    board.site.settings["version"] = "2"
+    with board.page.expect_navigation():
+        board.page.clock.fast_forward(TEN_MINUTES)
 
 
 def test_a_customer_follows_an_order_from_the_form_until_it_is_collected(board: Board) -> None:
@@ -138,3 +145,20 @@ def test_a_customer_follows_an_order_from_the_form_until_it_is_collected(board: 
         api.track = status
         board.page.reload()
         expect(board.page.get_by_role("heading", level=2)).to_have_text(headline)
+
+
+def test_a_customers_page_polls_less_often_after_ten_minutes_without_a_change(board: Board) -> None:
+    api = board.site.order_api
+    api.track = track_response()
+    board.page.add_init_script("Math.random = () => 0.5")
+    board.open(TRACK)
+    expect(board.updated).to_contain_text("updated")
+    board.update(5_000)
+    before = board.updated.text_content() or ""
+    board.page.clock.fast_forward(TEN_MINUTES)
+    expect(board.updated).not_to_have_text(before)
+    requests = len(api.track_tokens)
+    board.advance(14_000)
+    assert len(api.track_tokens) == requests
+    board.update(1_000)
+    assert len(api.track_tokens) == requests + 1

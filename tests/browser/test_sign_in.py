@@ -134,3 +134,20 @@ def test_a_user_without_permission_can_only_sign_out(board: Board, pool: UserPoo
     expect(board.page.get_by_role("heading", name="No access")).to_be_visible()
     expect(board.sign_in_text).to_contain_text("Your account may not see the orders.")
     expect(board.button("Sign out")).to_be_visible()
+
+
+def test_a_user_who_may_no_longer_see_the_kitchen_sees_no_names_and_signs_out_without_a_trace(
+    board: Board, pool: UserPool
+) -> None:
+    board.site.order_api.add("K42")
+    sign_in(board, "/kitchen")
+    cards = board.page.locator(".card")
+    expect(cards).to_have_count(1)
+    board.site.status = 403
+    board.advance(5_000)
+    expect(board.page.get_by_role("heading", name="No access")).to_be_visible()
+    expect(cards).to_have_count(0)
+    board.button("Sign out").click()
+    expect(board.button("Sign in")).to_be_visible()
+    assert pool.revoked == ["refresh"]
+    assert board.page.evaluate(STORED) == "{}"
