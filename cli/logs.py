@@ -46,7 +46,7 @@ class Line:
 
     @property
     def reason(self) -> str:
-        """Why something failed."""
+        """Return why something failed."""
         return str(self.fields.get("reason"))
 
     def document(self) -> dict[str, object]:
