@@ -1,6 +1,7 @@
 """Every command in the documentation is one that its program accepts; none of them runs here.
 
-`tests/engine` passes those of Pulumi to its CLI.
+`tests/engine` passes those of Pulumi to its CLI, and `tests/end_to_end` runs those of `cafe` that
+need neither an id nor AWS.
 """
 
 from __future__ import annotations

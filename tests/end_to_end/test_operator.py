@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from cli import queues
 from tests.broken_environment import BROKEN
+from tests.docs import markdown
 from tests.end_to_end.operations import NewId, Operator, created_at, findings, json_of, listed, master
 from tests.system import System
 from tests.waiting import eventually
@@ -247,18 +249,21 @@ def test_orders_are_copied_to_csv_files(cafe: System, operator: Operator, new_id
     assert findings(operator)["backup"]["state"] == "ok"
 
 
+# Documented commands that need neither an id nor a confirmation
+RUNNABLE = re.compile(
+    r"(order Latte .*|status|doctor|verify|reconcile|reconcile --full|backup list|replay .*|logs .*"
+    r"|orders list|dlq list.*|dlq redrive --queue subscription|worker resume)"
+)
+DOCUMENTED = {
+    " ".join(words)
+    for name in ("README.md", "docs/runbook.md")
+    for program, *words in markdown.typed(name)
+    if program == "cafe" and "--stack" not in words
+}
 COMMANDS = [
-    "order Tea",
-    "status",
-    "doctor",
-    "reconcile --full",
-    "backup list",
-    "replay --from 2000-01-01 --to 2000-01-02",
+    *sorted(filter(RUNNABLE.fullmatch, DOCUMENTED)),
     "load --orders 5 --through topic",
-    "dlq list --queue subscription",
-    "dlq redrive --queue subscription",
     "dlq purge --invalid --yes --queue subscription",
-    "worker resume",
 ]
 
 
