@@ -38,18 +38,13 @@ def client(endpoint: str | None, connections: int = 1) -> httpx.Client:
     the environment's proxies and certificates are used; a wrong variable raises SetUpError.
     """
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    options: dict[str, Any] = {"timeout": TIMEOUT, "headers": HEADERS}
     if endpoint is not None:
-        return httpx.Client(
-            timeout=TIMEOUT, headers=HEADERS, trust_env=False, transport=LoopbackTransport(limits=limits)
-        )
+        return httpx.Client(trust_env=False, transport=LoopbackTransport(limits=limits), **options)
     environment.check()
+    local = {f"all://{name}": LoopbackTransport(limits=limits) for name in LOCAL_NAMES}
     try:
-        return httpx.Client(
-            timeout=TIMEOUT,
-            headers=HEADERS,
-            limits=limits,
-            mounts={f"all://{name}": LoopbackTransport(limits=limits) for name in LOCAL_NAMES},
-        )
+        return httpx.Client(limits=limits, mounts=local, **options)
     except (ValueError, httpx.InvalidURL) as error:
         raise environment.wrong("NO_PROXY", error) from None
 
@@ -66,9 +61,8 @@ def problem(error: httpx.HTTPError) -> str:
 def message_of(response: httpx.Response) -> str:
     """Return an error response's status and message, without a full stop at the end."""
     try:
-        body = response.json()
-    except ValueError:
-        body = None
-    message = body.get("message") if isinstance(body, dict) else None
+        message = response.json().get("message")
+    except (ValueError, AttributeError):  # it is not JSON, or not an object
+        message = None
     status = f"{response.status_code} {response.reason_phrase}".strip()
     return f"{status}: {str(message).rstrip('.')}" if message else status

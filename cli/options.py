@@ -78,9 +78,7 @@ StackName = Annotated[str, typer.Option("--stack", help="`local`, or a stack of 
 Directory = Annotated[
     Path | None,
     typer.Option(
-        "--directory",
-        envvar="CAFE_LOCAL_DIRECTORY",
-        help="The local stack's directory; default: .local in the repository.",
+        envvar="CAFE_LOCAL_DIRECTORY", help="The local stack's directory; default: .local in the repository."
     ),
 ]
 AsJson = Annotated[

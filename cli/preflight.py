@@ -97,16 +97,9 @@ def read_configuration(stack: str) -> dict[str, str]:
 
 
 def _pulumi(*words: str) -> dict[str, Any]:
-    run = subprocess.run(
-        ["pulumi", "--non-interactive", *words],
-        cwd=REPOSITORY,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    document: dict[str, Any] = json.loads(run.stdout)
+    command = ["pulumi", "--non-interactive", *words]
+    printed = subprocess.check_output(command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, timeout=120)
+    document: dict[str, Any] = json.loads(printed)
     return document
 
 
