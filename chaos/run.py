@@ -69,7 +69,6 @@ class ChaosRun:
         self.settings = settings
         self.plan = Plan(seed=settings.seed, run=settings.run, orders=settings.orders)
         self.expected = self.plan.count()
-        self._stack = clients.stack
         self._clients = clients
         self._faults = Faults(clients, directory, self.plan.chance("injection", 0))
         self._reconciler = Reconciler.of(clients)
@@ -190,7 +189,7 @@ class ChaosRun:
 
     @contextmanager
     def _sending(self, sendings: Iterable[Sending]) -> Iterator[Callable[[], bool]]:
-        with http.client(self._stack.endpoint, WORKERS) as client:
+        with http.client(self._clients.stack.endpoint, WORKERS) as client:
             entrances = senders(self._clients, client)
             with send(sendings, entrances, self._on_sent, workers=WORKERS, stop=self._stopping) as is_sending:
                 yield is_sending
@@ -259,7 +258,7 @@ class ChaosRun:
         return outcome.swept + outcome.repaired + outcome.drift
 
     def _depth(self, output: str) -> int:
-        return queues.depth(self._clients.sqs, self._stack.output(output)).total
+        return queues.depth(self._clients.sqs, self._clients.stack.output(output)).total
 
     def _queued(self) -> int:
         self.progress.waiting = self._depth("queue_url")

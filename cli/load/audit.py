@@ -53,7 +53,6 @@ class Audit:
 
     def __init__(self, clients: aws.Clients, plan: Plan) -> None:
         self.tally = Tally()
-        self._stack = clients.stack
         self._clients = clients
         self._plan = plan
         self._reconciler = Reconciler.of(clients)
@@ -64,7 +63,7 @@ class Audit:
 
     def depth(self) -> int:
         """Count messages in the queue, waiting or in flight."""
-        return queues.depth(self._clients.sqs, self._stack.output("queue_url")).total
+        return queues.depth(self._clients.sqs, self._clients.stack.output("queue_url")).total
 
     def recorded(self) -> int:
         """Return by how many orders the menu's counters grew, by this run and others."""
@@ -75,7 +74,7 @@ class Audit:
     def items(self, order_ids: Iterable[str]) -> Iterator[tuple[str, str, int]]:
         """Read the id, item and quantity of the orders that are in `Orders`."""
         keys = ({"orderId": {"S": order_id}} for order_id in order_ids)
-        for item in aws.items(self._clients.dynamodb, self._stack.output("orders_table"), keys):
+        for item in aws.items(self._clients.dynamodb, self._clients.stack.output("orders_table"), keys):
             yield item["orderId"]["S"], item["item"]["S"], int(item["quantity"]["N"])
 
     def checks(self) -> Iterator[Check]:
