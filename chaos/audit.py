@@ -66,7 +66,6 @@ class Audit:
     def __init__(self, clients: aws.Clients, plan: Plan) -> None:
         if clients.stack.database is None:
             raise RuntimeError("only the local stack's database can be read")
-        self._stack = clients.stack
         self._clients = clients
         self._plan = plan
         self._database: Database = clients.stack.database
@@ -153,7 +152,7 @@ class Audit:
         found = Found(self._plan.wanted, self._plan.orders)
         for item in aws.scan(
             self._clients.dynamodb,
-            self._stack.output("orders_table"),
+            self._clients.stack.output("orders_table"),
             FilterExpression="customer_name = :ours",
             ExpressionAttributeValues={":ours": {"S": self._plan.customer}},
         ):
@@ -162,7 +161,7 @@ class Audit:
         return found
 
     def _item_states(self, order_ids: Iterable[str]) -> dict[str, tuple[str, int]]:
-        table = self._stack.output("orders_table")
+        table = self._clients.stack.output("orders_table")
         keys = ({"orderId": {"S": each}} for each in order_ids)
         found = {}
         for item in aws.items(self._clients.dynamodb, table, keys, ProjectionExpression=STATE):
@@ -174,7 +173,7 @@ class Audit:
 
     def _dead_letters(self, expected: int, *, keep: bool) -> Check:
         """Read all dead letters until the expected ones are there; delete this run's malformed ones."""
-        url = self._stack.output("dead_letter_queue_url")
+        url = self._clients.stack.output("dead_letter_queue_url")
         deadline = time.monotonic() + DEAD_LETTER_TIMEOUT
         while True:
             with queues.scanning(self._clients.sqs, url, threading.Event(), hold=HIDDEN) as scan:
@@ -201,7 +200,7 @@ class Audit:
 
     def _nothing_left(self) -> Check:
         left, undelivered = (
-            queues.depth(self._clients.sqs, self._stack.output(name)).total
+            queues.depth(self._clients.sqs, self._clients.stack.output(name)).total
             for name in ("queue_url", "subscription_dead_letter_queue_url")
         )
         detail = f"{left:,} in the queue, {undelivered:,} undelivered by the topic"

@@ -37,7 +37,7 @@ COLUMNS = {
 @stack_command(app, "list", "cafe orders list", "cafe orders list --stack prod --json")
 def list_command(target: Target) -> None:
     """List the open orders, the oldest first, and the orders that were moved in the last 30 minutes."""
-    board = _kitchen(target).board()
+    board = Kitchen.of(target.clients).board()
     if target.as_json:
         print_exact_json(board.document)
         return
@@ -58,7 +58,7 @@ def list_command(target: Target) -> None:
 @stack_command(app, "show", "cafe orders show K42", "cafe orders show O1234 --json")
 def show_command(target: Target, reference: Reference) -> None:
     """Show an order with all fields of its publisher, and the history of its moves."""
-    order = _kitchen(target).find(reference)
+    order = Kitchen.of(target.clients).find(reference)
     if target.as_json:
         print_exact_json(order.document)
         return
@@ -115,7 +115,7 @@ def cancel_command(
 @stack_command(app, "recall", "cafe orders recall K42")
 def recall_command(target: Target, reference: Reference) -> None:
     """Undo an order's latest move, for up to 30 minutes. Exit code 1: it cannot be undone."""
-    kitchen = _kitchen(target)
+    kitchen = Kitchen.of(target.clients)
     order = kitchen.find(reference)
     if order.recall_to is None:
         raise OperationError(
@@ -124,12 +124,8 @@ def recall_command(target: Target, reference: Reference) -> None:
     _say_moved(target, kitchen.move(order, order.recall_to))
 
 
-def _kitchen(target: Target) -> Kitchen:
-    return Kitchen.of(target.clients)
-
-
 def _move(target: Target, reference: str, state: str, reason: str | None = None) -> None:
-    kitchen = _kitchen(target)
+    kitchen = Kitchen.of(target.clients)
     _say_moved(target, kitchen.move(kitchen.find(reference), State(state), reason))
 
 
