@@ -54,8 +54,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def table(moto_dynamodb: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> IdempotencyKeys:
-    create_table(moto_dynamodb)
-    keys = IdempotencyKeys(TABLE, moto_dynamodb, clock)
+    keys = IdempotencyKeys(TABLE, create_table(moto_dynamodb), clock)
     monkeypatch.setattr(place_order, "keys", lambda: keys)
     return keys
 

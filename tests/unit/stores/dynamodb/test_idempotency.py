@@ -25,8 +25,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def keys(dynamodb: Any, clock: Clock) -> IdempotencyKeys:
-    create_table(dynamodb)
-    return IdempotencyKeys(TABLE, dynamodb, clock)
+    return IdempotencyKeys(TABLE, create_table(dynamodb), clock)
 
 
 def test_the_first_claim_of_a_key_holds_against_later_ones(keys: IdempotencyKeys) -> None:
