@@ -73,7 +73,7 @@ class Faults:
 
     @property
     def faults(self) -> Sequence[Fault]:
-        """All faults."""
+        """Return all faults."""
         database, proxy, chance = self.database, self.proxy, self._chance
         kill_all = partial(repeating, self.processes.kill, every=KILL_INTERVAL)
         between, after = partial(self._callers_killed, after=False), partial(self._callers_killed, after=True)

@@ -88,7 +88,7 @@ class ChaosRun:
         progress, figures = self.progress, self.figures
         progress.messages = sum(self.expected.values())
         kitchen = Kitchen.of(self._clients)
-        staff = Staff(kitchen, self.plan, figures, in_a_rush=self.settings.moves > 0)
+        staff = Staff(kitchen, self.plan, figures, without_pauses=self.settings.moves > 0)
         progress.enter("Waiting until the stack is quiet")
         with self._faults.prepared():
             self._settle(dead=None)

@@ -14,13 +14,13 @@ from cli.errors import OperationError
 from cli.kitchen import Board, Kitchen, Order, RefusedError
 from orders.states import CLOSED, State
 
-PEOPLE, PEOPLE_IN_A_RUSH = 2, 4
+PEOPLE, PEOPLE_WITHOUT_PAUSES = 2, 4
 AT_ONCE = 20  # orders that one person moves between two reads of the screen
 IN_A_ROW = 5  # moves of one order between two reads of the screen
 OUTDATED = 0.1  # share of moves that name a version from before
 RECALLED = 0.8  # share of moves of closed orders that lead where they may go
 PAUSE = 0.2  # seconds after a read without a response
-PACE = 0.1  # seconds between two moves of one person; in a rush there is none
+PACE = 0.1  # seconds between two moves of one person; with `--moves` there is none
 
 
 class Staff:
@@ -29,11 +29,11 @@ class Staff:
     `confirmed` has the versions that were confirmed, by the orders' ids, but for the first one of an order.
     """
 
-    def __init__(self, kitchen: Kitchen, plan: Plan, figures: Figures, *, in_a_rush: bool) -> None:
+    def __init__(self, kitchen: Kitchen, plan: Plan, figures: Figures, *, without_pauses: bool) -> None:
         self._kitchen = kitchen
         self._plan = plan
         self._figures = figures
-        self._people, self._pace = (PEOPLE_IN_A_RUSH, 0.0) if in_a_rush else (PEOPLE, PACE)
+        self._people, self._pace = (PEOPLE_WITHOUT_PAUSES, 0.0) if without_pauses else (PEOPLE, PACE)
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self.confirmed: dict[str, set[int]] = defaultdict(set)

@@ -18,14 +18,14 @@ class Check:
 
     @property
     def line(self) -> str:
-        """The check in the report."""
+        """Return its line in the report."""
         sign = "!" if self.pending else "✓" if self.ok else "✗"
         seconds = "" if self.seconds is None else f"{self.seconds:6.2f} s  "
         return f"{sign} {self.title:<50} {seconds}{plain(self.detail)}"
 
     @property
     def style(self) -> str | None:
-        """The colour of the line."""
+        """Return the colour of its line."""
         return "yellow" if self.pending else None if self.ok else "red"
 
     def document(self) -> dict[str, object]:

@@ -60,7 +60,7 @@ class Order(BaseModel):
 
     @property
     def goods(self) -> str:
-        """Item, quantity and customer, for people; the name may be erased."""
+        """Return item, quantity and customer, for people; the name may be erased."""
         name = "Guest" if self.customer_name is None else self.customer_name
         return f"{self.quantity} × {self.item}" + (f" for {name}" if name else "")
 
@@ -77,7 +77,7 @@ class Board(BaseModel):
 
     @property
     def listed(self) -> list[Order]:
-        """The orders of all lists."""
+        """Return the orders of all lists."""
         return [*self.orders, *self.delayed, *self.recent]
 
 

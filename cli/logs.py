@@ -36,12 +36,12 @@ class Line:
 
     @cached_property
     def fields(self) -> dict[str, Any]:
-        """The JSON object in it; empty for the lines of Lambda itself."""
+        """Return the JSON object in it; empty for the lines of Lambda itself."""
         return parse(self.text)
 
     @property
     def message(self) -> str:
-        """The constant text of its kind; empty for the lines of Lambda itself."""
+        """Return the constant text of its kind; empty for the lines of Lambda itself."""
         return str(self.fields.get("message", ""))
 
     @property

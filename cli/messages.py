@@ -61,7 +61,7 @@ class Message:
 
     @property
     def _record(self) -> dict[str, Any]:
-        """The message as the worker gets it."""
+        """Return the message as the worker gets it."""
         return {
             "messageId": self.message_id,
             "body": self.body,
@@ -77,17 +77,17 @@ class Message:
 
     @property
     def order(self) -> Order | None:
-        """The order in it, as the worker reads it."""
+        """Return the order in it, as the worker reads it."""
         return None if isinstance(self._read, InvalidOrderError) else self._read
 
     @property
     def reason(self) -> str | None:
-        """The reason why it has no valid order."""
+        """Return the reason why it has no valid order."""
         return str(self._read) if isinstance(self._read, InvalidOrderError) else None
 
     @property
     def envelope(self) -> Envelope | None:
-        """The envelope, whatever is in it."""
+        """Return the envelope, whatever is in it."""
         try:
             return unwrap(self.body)[0]
         except InvalidOrderError:
@@ -95,7 +95,7 @@ class Message:
 
     @property
     def text(self) -> str:
-        """The publisher's text: the body without its envelope."""
+        """Return the publisher's text: the body without its envelope."""
         try:
             envelope, message = unwrap(self.body, NumberText)
             if envelope is None:
@@ -106,12 +106,12 @@ class Message:
 
     @property
     def sent(self) -> datetime:
-        """The time when it was first sent."""
+        """Return the time when it was first sent."""
         return datetime.fromtimestamp(self.sent_at / 1000, UTC)
 
     @property
     def own_id(self) -> str | None:
-        """The publisher's `orderId`, if it is valid."""
+        """Return the publisher's `orderId`, if it is valid."""
         return own_id(self.text)
 
     def is_about(self, identity: str) -> bool:
@@ -121,12 +121,12 @@ class Message:
 
     @property
     def identity(self) -> str:
-        """The id of its order, or of the order that it would be if its other fields were valid."""
+        """Return the id of its order, or of the order that it would be if its other fields were valid."""
         return self.own_id or self._envelope_id
 
     @property
     def dated_id(self) -> str:
-        """An id for an order whose own belongs to another order: its own, and its day.
+        """Return an id for an order whose own belongs to another order: its own, and its day.
 
         Two messages of one order get the same; orders of a publisher that restarts at 1 each day differ.
         """
@@ -185,19 +185,19 @@ class Message:
 
     @property
     def _envelope_id(self) -> str:
-        """The id of its envelope, or of the envelope into which it is put."""
+        """Return the id of its envelope, or of the envelope into which it is put."""
         if (envelope := self.envelope) and ORDER_ID.fullmatch(envelope.message_id):
             return envelope.message_id
         return self.message_id
 
     @property
     def ordered_at(self) -> datetime:
-        """The time of the order: the envelope's if it is valid, or else SQS's."""
+        """Return the time of the order: the envelope's if it is valid, or else SQS's."""
         return self._time.at
 
     @property
     def ignored_time(self) -> str | None:
-        """The envelope's time, if it is ignored because it is in the future."""
+        """Return the envelope's time, if it is ignored because it is in the future."""
         return self._time.ignored
 
     @cached_property

@@ -34,7 +34,7 @@ class Depth:
 
     @property
     def total(self) -> int:
-        """All messages."""
+        """Return the number of all messages."""
         return self.waiting + self.in_flight
 
 
@@ -144,7 +144,7 @@ class Outgoing:
 
     @property
     def size(self) -> int:
-        """Bytes as SQS counts them: the body, and the name, type and value of each attribute."""
+        """Return the size in bytes as SQS counts it: body, and name, type and value of each attribute."""
         parts = [self.body]
         for name, attribute in self.attributes.items():
             parts += [name, *attribute.values()]

@@ -49,7 +49,7 @@ class Stack:
 
     @property
     def account(self) -> str:
-        """The number of its AWS account."""
+        """Return the number of its AWS account."""
         return self.output("topic_arn").split(":")[4]
 
     def output(self, name: str) -> str:

@@ -195,7 +195,7 @@ class Moved:
 
     @property
     def sent(self) -> int:
-        """Number of messages that were sent."""
+        """Return the number of messages that were sent."""
         return len(self.new_ids)
 
 

@@ -44,7 +44,7 @@ class State:
 
     @property
     def sentence(self) -> str:
-        """Sentence for the user."""
+        """Return a sentence for the user."""
         why = explain(self.reason) if self.reason else None
         match self.kind:
             case Kind.RECORDED:

@@ -57,7 +57,7 @@ class Context:
 
     @property
     def deploy(self) -> str:
-        """The command that deploys the stack again; a refresh makes it create deleted resources."""
+        """Return the command that deploys the stack again; a refresh makes it create deleted resources."""
         if self.stack.name == LOCAL:
             return "cafe local stop && make local"
         return f"make deploy STACK={self.stack.name} ARGS=--refresh"
@@ -77,17 +77,17 @@ class Context:
 
     @cached_property
     def restore(self) -> Record | None:
-        """The restore that is under way."""
+        """Return the restore that is under way."""
         return Records(self.clients.dynamodb, self.stack).load()
 
     @cached_property
     def dead_lettered(self) -> int:
-        """The number of messages in OrderDLQ."""
+        """Return the number of messages in OrderDLQ."""
         return queues.depth(self.clients.sqs, self.stack.output("dead_letter_queue_url")).total
 
     @cached_property
     def letters(self) -> list[LetterState]:
-        """The states of the first messages in OrderDLQ."""
+        """Return the states of the first messages in OrderDLQ."""
         if not self.dead_lettered:
             return []
         letters = DeadLetters.of(self.clients, "dead_letter_queue_url", threading.Event())

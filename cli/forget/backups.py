@@ -35,7 +35,7 @@ class Backup:
 
     @property
     def sentence(self) -> str:
-        """Sentence for the user."""
+        """Return a sentence for the user."""
         if self.problem:
             return f"{self.what}: could not be checked: {self.problem}"
         return f"{self.what}: until {self.until or 'you delete it'}."

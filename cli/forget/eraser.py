@@ -53,7 +53,7 @@ class Slice(BaseModel):
 
     @property
     def days(self) -> tuple[date, date]:
-        """The days in UTC on which the orders were sent; all days without orders."""
+        """Return the days in UTC on which the orders were sent; all days without orders."""
         if self.first is None or self.last is None:
             return date.min, date.max
         return self.first.astimezone(UTC).date(), self.last.astimezone(UTC).date()

@@ -27,7 +27,7 @@ class Matching:
 
     @property
     def count(self) -> int:
-        """Number of messages to delete or to send."""
+        """Return the number of messages to delete or to send."""
         return len(self.recorded) + len(self.bodies)
 
 

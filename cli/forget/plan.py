@@ -53,17 +53,17 @@ class Plan:
 
     @property
     def letter_count(self) -> int:
-        """Number of dead letters to delete or to send."""
+        """Return the number of dead letters to delete or to send."""
         return sum(each.count for each in self.letters.values())
 
     @property
     def unclear(self) -> list[str]:
-        """Ids of messages that a person has to look at."""
+        """Return the ids of messages that a person has to look at."""
         return [name for each in self.letters.values() for name in each.unclear]
 
     @property
     def held_by_others(self) -> int:
-        """Number of messages that could not be searched."""
+        """Return the number of messages that could not be searched."""
         return sum(each.held_by_others for each in self.letters.values())
 
     def document(self) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Plan:
 
     @property
     def items(self) -> dict[str, int]:
-        """The items, each with its quantity in an order."""
+        """Return the items, each with its quantity in an order."""
         return KITCHEN_ITEMS if self.kitchen else ITEMS
 
     def wanted(self, number: int) -> tuple[str, int]:

@@ -59,12 +59,12 @@ class Run:
 
     @property
     def sent(self) -> int:
-        """Orders that were accepted."""
+        """Return the orders that were accepted."""
         return len(self._tally.accepted)
 
     @property
     def line(self) -> str:
-        """The progress, for people."""
+        """Return the progress, for people."""
         latencies = "  ".join(
             f"{name} {seconds:.1f} s" for name, seconds in self._percentiles().items() if seconds is not None
         )

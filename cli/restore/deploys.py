@@ -27,7 +27,7 @@ class Deploys:
 
     @property
     def deployed(self) -> dict[str, Any]:
-        """The settings of the last successful deploy, as far as they are compared."""
+        """Return the settings of the last successful deploy, as far as they are compared."""
         found: dict[str, Any] = json.loads(self.stack.output("deployed_settings"))
         return found
 

@@ -35,12 +35,12 @@ class Record(BaseModel):
 
     @property
     def what(self) -> str:
-        """The source of the restored database, for people."""
+        """Return the source of the restored database, for people."""
         return f"as of {times.local_time(self.to)}" if self.to else f"from snapshot {self.snapshot}"
 
     @property
     def paused_seconds(self) -> float:
-        """Seconds for which the worker was paused so far."""
+        """Return the seconds for which the worker was paused so far."""
         if self.paused_at is None:
             return 0.0
         return ((self.resumed_at or datetime.now(UTC)) - self.paused_at).total_seconds()

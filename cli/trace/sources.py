@@ -65,7 +65,7 @@ class Sources:
 
     @property
     def ordered_at(self) -> datetime | None:
-        """The time of the order, if a store or a queue has it."""
+        """Return the time of the order, if a store or a queue has it."""
         kept = [found.created_at for found in (self.row, self.item) if found and found.created_at]
         return next(iter(kept + sorted(letter.message.ordered_at for letter in self.letters)), None)
 

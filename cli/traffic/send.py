@@ -120,7 +120,7 @@ class Placed:
 
     @property
     def accepted(self) -> int:
-        """The number of orders that the API accepted."""
+        """Return the number of orders that the API accepted."""
         return len(self.order_ids)
 
 

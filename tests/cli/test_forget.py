@@ -194,7 +194,9 @@ def test_a_name_that_nothing_has_is_refused(forget: Cafe, eraser: Eraser, name: 
     assert name not in result.output
 
 
-def test_a_name_that_could_be_two_things_needs_to_be_told_apart(forget: Cafe, eraser: Eraser) -> None:
+def test_a_name_of_an_order_and_of_a_member_of_staff_is_refused_as_ambiguous(
+    forget: Cafe, eraser: Eraser
+) -> None:
     eraser.orders["bo"] = ("Zoë", "cy")
     result = forget("bo", "--yes")
     assert result.exit_code == 2

@@ -101,7 +101,7 @@ def test_an_unknown_function_and_an_invalid_time_are_wrong_usage(
     assert hint in result.stderr
 
 
-def test_without_lines_it_says_so(dev: FakeAws, dev_cafe: Cafe) -> None:
+def test_a_log_without_lines_is_reported(dev: FakeAws, dev_cafe: Cafe) -> None:
     result = dev_cafe("logs", "--since", "15m")
     assert (result.exit_code, result.stdout) == (0, "")
     assert "No lines since 15m." in result.stderr

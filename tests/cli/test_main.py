@@ -51,7 +51,7 @@ def test_help_lists_the_commands_without_importing_them(cafe: Cafe, monkeypatch:
     assert " chaos " not in listed
 
 
-def test_the_list_of_commands_says_what_the_help_of_each_says() -> None:
+def test_the_list_of_commands_has_the_first_sentence_of_each_help() -> None:
     commands = typer.main.get_command(main.app).commands  # type: ignore[attr-defined]
     texts = {name: command.help.split("\n\n")[0] for name, command in commands.items() if not command.hidden}
 

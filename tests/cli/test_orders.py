@@ -91,10 +91,10 @@ def test_an_order_that_cannot_be_recalled_is_not_moved(orders: Cafe, staff: Staf
 
 
 def test_a_refusal_of_the_kitchen_is_printed_unchanged(orders: Cafe, staff: Staff) -> None:
-    staff.refusal = (409, {"message": "An order that is collected does not become ready.", "allowed": []})
+    staff.refusal = (409, {"message": "An order that is collected cannot become ready.", "allowed": []})
     result = orders("ready", "K42", "--json")
     assert result.exit_code == 1
-    assert json.loads(result.stdout) == {"error": "An order that is collected does not become ready."}
+    assert json.loads(result.stdout) == {"error": "An order that is collected cannot become ready."}
 
 
 def test_an_unreachable_database_names_the_next_command(orders: Cafe, staff: Staff) -> None:

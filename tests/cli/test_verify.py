@@ -321,7 +321,7 @@ def test_a_wrong_page_is_found(dev: FakeAws, api: FakeApi, page: Reply, detail: 
 
 
 @pytest.mark.parametrize("reached", ["nowhere", "another server"])
-def test_a_domain_without_records_is_told_from_a_page_that_is_not_served(
+def test_a_domain_without_dns_records_and_a_page_that_is_not_served_are_distinguished(
     dev: FakeAws, api: FakeApi, reached: str
 ) -> None:
     unused = api.port if reached == "another server" else 9
