@@ -18,6 +18,7 @@ SWITCH_TIMEOUT = 120.0  # seconds; Lambda takes up to a minute
 def paused(functions: aws.LambdaClient, mapping: str) -> Iterator[None]:
     """Pause the worker while the `with` statement lasts, unless it is paused already."""
     if is_paused(functions, mapping):
+        _wait(functions, mapping, DISABLED)
         yield
         return
     try:
@@ -29,9 +30,14 @@ def paused(functions: aws.LambdaClient, mapping: str) -> Iterator[None]:
 
 def switch(functions: aws.LambdaClient, mapping: str, wanted: str) -> None:
     """Pause or resume the worker, and wait until Lambda has done so."""
+    with aws.translated_errors():
+        functions.update_event_source_mapping(UUID=mapping, Enabled=wanted == ENABLED)
+    _wait(functions, mapping, wanted)
+
+
+def _wait(functions: aws.LambdaClient, mapping: str, wanted: str) -> None:
     deadline = time.monotonic() + SWITCH_TIMEOUT
     with aws.translated_errors(), waiting("Waiting for Lambda"):
-        functions.update_event_source_mapping(UUID=mapping, Enabled=wanted == ENABLED)
         while (state := _state(functions, mapping)) != wanted:
             if time.monotonic() > deadline:
                 raise OperationError(

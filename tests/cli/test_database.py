@@ -47,6 +47,24 @@ def test_a_paused_worker_stays_paused(widen: Cafe, functions: FakeFunctions) -> 
     assert functions.states == []
 
 
+def test_a_table_is_widened_only_once_a_worker_that_is_being_paused_has_stopped(
+    widen: Cafe, functions: FakeFunctions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    functions.state = "Disabling"
+    functions.responses = [TABLE, WIDENED]
+    read, states = functions.get_event_source_mapping, list[str]()
+
+    def mapping(*, UUID: str) -> dict[str, object]:  # noqa: N803 - boto3's name
+        found = read(UUID=UUID)
+        states.append(found["State"])
+        return found
+
+    monkeypatch.setattr(functions, "get_event_source_mapping", mapping)
+    assert widen("--yes").exit_code == 0
+    assert states == ["Disabling", "Disabled"]
+    assert functions.states == []  # whoever pauses it resumes it
+
+
 def test_the_worker_is_resumed_after_a_failure(widen: Cafe, functions: FakeFunctions) -> None:
     functions.responses = [
         TABLE,
