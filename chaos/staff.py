@@ -72,6 +72,8 @@ class Staff:
         """Take orders of earlier runs off the screen, which lists the oldest 200 of a state."""
         for order in (*board.orders, *board.delayed):
             name = order.customer_name or ""
+            if self._stop.is_set():
+                return
             if name.startswith(CUSTOMER) and name != self._plan.customer:
                 with suppress(OperationError):
                     self._kitchen.move(order, State.COLLECTED)
