@@ -8,6 +8,7 @@ from time import monotonic, sleep
 import pymysql
 from pymysql.cursors import Cursor
 
+from cli.errors import SetUpError
 from cli.stack import Database
 from local import control
 from local.database.instance import tls_context
@@ -91,9 +92,15 @@ class DatabaseFaults:
                 cursor.execute("SET GLOBAL max_connections = %s", (before,))
 
     def max_connections(self) -> int:
-        """Return the limit of connections."""
-        with self._as_master() as cursor:
-            return _value(cursor, "SELECT @@GLOBAL.max_connections")
+        """Return the limit of connections; raise SetUpError if the database does not respond."""
+        try:
+            with self._as_master() as cursor:
+                return _value(cursor, "SELECT @@GLOBAL.max_connections")
+        except pymysql.OperationalError as error:
+            raise SetUpError(
+                f"The database does not respond (MySQL error {error.args[0]}): "
+                "`make chaos ARGS=--repair` repairs it."
+            ) from error
 
     def repair(self, max_connections: int | None = None) -> list[str]:
         """Undo the faults that are found, and return a sentence for each; restore a limit of connections."""

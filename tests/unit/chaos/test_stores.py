@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -20,6 +21,7 @@ from chaos.database import DatabaseFaults, connect
 from chaos.plan import Plan
 from cli import aws as cli_aws
 from cli import queues
+from cli.errors import SetUpError
 from cli.stack import Database, Stack
 from orders import change
 from orders.message import parse_batch
@@ -188,3 +190,11 @@ def test_faults_of_the_database_are_found_and_repaired(faults: DatabaseFaults) -
     assert faults.repair() == []
     assert faults.max_connections() == limit
     assert can_connect(faults)
+
+
+def test_a_database_that_does_not_respond_is_reported_with_the_repair(faults: DatabaseFaults) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    faults._database = replace(faults._database, port=port)  # where no server listens any more
+    with pytest.raises(SetUpError, match=r"does not respond \(MySQL error 2003\).*--repair"):
+        faults.max_connections()
