@@ -50,12 +50,18 @@ def end_logs(runtime: Any) -> None:
     """Mark where the log of an invocation ends, instead of waiting 0.05 seconds for further lines."""
     runtime._PYTHON_WORKER_SCRIPT = runtime._PYTHON_WORKER_SCRIPT.replace(CALLS_HANDLER, WITH_END_OF_LOG)
 
-    def read_log(worker: Any) -> str:
+    def read_log(worker: Any, **_timeouts: float) -> str:
         lines = []
         timeout = FAILED_LOG_TIMEOUT if worker._proc is None else LOG_TIMEOUT
+        output = worker._stderr_queue
+        # Marks that are still to come: more than one if that of an earlier invocation was late.
+        output.marks = getattr(output, "marks", 0) + 1
         with suppress(Empty):
-            while (line := worker._stderr_queue.get(timeout=timeout)) != END_OF_LOG:
-                lines.append(line)
+            while output.marks:
+                if (line := output.get(timeout=timeout)) == END_OF_LOG:
+                    output.marks -= 1
+                else:
+                    lines.append(line)
         return "\n".join(lines)
 
     runtime.Worker._drain_stderr_bounded = read_log
