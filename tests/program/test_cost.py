@@ -95,10 +95,13 @@ def test_a_kitchens_screen_costs_at_most_3_50_dollars_as_in_the_readme() -> None
     pause = re.search(r"^const ACTIVE_POLL = ([\d_]+);", script, re.MULTILINE)
     assert pause is not None
     requests = cost.HOURS / 2 * 3600 * 1000 / int(pause[1])  # twelve hours a day, always with open orders
-    # `StaffOrders` takes no longer than the order status, and logs as much.
-    seconds = 0.5 * cost.STATUS_SECONDS
-    a_million = 3.50 + 1.00 + 0.20 + 13.3334 * seconds + 0.50e-3 * cost.STATUS_LOG
-    dollars = requests / 1e6 * a_million
+    # `StaffOrders` takes no longer than the order status, with half a gigabyte, and logs as much.
+    request = {
+        **dict.fromkeys(("api_gateway.request", "cloudfront.request", "lambda.request"), 1),
+        "lambda.gb_second_arm": 0.5 * cost.STATUS_SECONDS,
+        "cloudwatch.log_gb": cost.STATUS_LOG / cost.GB,
+    }
+    dollars = requests * cost.dollars(request, PRICES)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert f"screen that is on for twelve hours a day | about {round(dollars, 1):.2f} |" in readme
     assert dollars <= 3.50
