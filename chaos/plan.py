@@ -93,7 +93,8 @@ class Plan:
     def faults(self, kinds: Sequence[T], messages: int, moves: int = 0) -> list[tuple[T, float]]:
         """Return the faults in their order, all kinds equally often, and how many seconds each lasts."""
         chance = self.chance("faults", 0)
-        rounds = max(1, (messages + moves) // PER_FAULT // len(kinds))
+        most = min((messages + moves) // PER_FAULT, messages - 1)  # one message before them, and one in each
+        rounds = max(1, most // len(kinds))
         faults = [fault for _ in range(rounds) for fault in chance.sample(kinds, len(kinds))]
         return [(fault, chance.uniform(SHORTEST, LONGEST)) for fault in faults]
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from math import ceil
 from pathlib import Path
 
 from chaos.audit import Audit
@@ -127,11 +126,11 @@ class ChaosRun:
     # Sending
 
     def _send_with_faults(self) -> None:
-        """Send the messages in equal shares: the first one, and then one during each fault."""
+        """Send an equal share of the messages during each fault, and the first share and the rest before."""
         faults = self.plan.faults(self._faults.faults, self.progress.messages, self.settings.moves)
-        share = ceil(self.progress.messages / (len(faults) + 1))
+        share = self.progress.messages // (len(faults) + 1)
         sendings = self._sendings()
-        self._send(islice(sendings, share))
+        self._send(islice(sendings, self.progress.messages - share * len(faults)))
         for fault, seconds in faults:
             self._break(fault, seconds, islice(sendings, share))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -34,6 +35,16 @@ def test_every_kind_of_fault_is_made_equally_often(messages: int) -> None:
     assert len(set(times.values())) == 1
     assert all(SHORTEST <= seconds <= LONGEST for _, seconds in faults)
     assert faults == plan.faults(KINDS, messages)
+
+
+@pytest.mark.parametrize("messages", [100, 110, 550])
+def test_moves_never_add_more_faults_than_there_are_messages_to_share(messages: int) -> None:
+    kinds = range(8)
+    faults = Plan(seed=7, run="r1", orders=100).faults(kinds, messages, moves=1_000_000)
+    times = Counter(kind for kind, _ in faults)
+    assert set(times) == set(kinds)
+    assert len(set(times.values())) == 1
+    assert messages - len(kinds) <= len(faults) + 1 <= messages
 
 
 class Log:
@@ -90,12 +101,22 @@ def chaos_run(log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chao
 
 def test_a_share_of_the_messages_is_sent_once_each_fault_has_begun(chaos_run: ChaosRun, log: Log) -> None:
     chaos_run._send_with_faults()
-    assert log.messages_until("broken") == [28, 56, 84]
+    assert log.messages_until("broken") == [29, 56, 83]
     assert all(
-        sent > before for before, sent in zip([28, 56, 84], log.messages_until("repaired"), strict=True)
+        sent > before for before, sent in zip([29, 56, 83], log.messages_until("repaired"), strict=True)
     )
     assert log.events.count("message") == MESSAGES
     assert chaos_run.figures.faults == dict.fromkeys(KINDS, 1)
+
+
+def test_every_fault_has_a_message_however_many_moves_are_wanted(chaos_run: ChaosRun, log: Log) -> None:
+    chaos_run.settings = dataclasses.replace(chaos_run.settings, moves=100_000)
+    chaos_run._sendings = chaos_run.plan.sendings  # type: ignore[method-assign]  # without waiting for moves
+    chaos_run._send_with_faults()
+    before = log.messages_until("broken")
+    assert len(before) == MESSAGES - 2  # the kinds are three
+    assert all(sent > at for at, sent in zip(before, log.messages_until("repaired"), strict=True))
+    assert log.events.count("message") == MESSAGES
 
 
 def test_a_run_that_is_stopped_repairs_its_fault(
