@@ -71,6 +71,8 @@ class ChaosRun:
         self._clients = clients
         self._faults = Faults(clients, directory, self.plan.chance("injection", 0))
         self._reconciler = Reconciler.of(clients)
+        kitchen = Kitchen.of(clients)
+        self._staff = Staff(kitchen, self.plan, self.figures, without_pauses=settings.moves > 0)
         self._stopping = threading.Event()
         self._dead_before = 0  # dead letters of earlier runs
 
@@ -86,8 +88,6 @@ class ChaosRun:
         """
         progress, figures = self.progress, self.figures
         progress.messages = sum(self.expected.values())
-        kitchen = Kitchen.of(self._clients)
-        staff = Staff(kitchen, self.plan, figures, without_pauses=self.settings.moves > 0)
         progress.enter("Waiting until the stack is quiet")
         with self._faults.prepared():
             self._settle(dead=None)
@@ -95,7 +95,7 @@ class ChaosRun:
             audit = Audit(self._clients, self.plan)
             progress.enter("Sending")
             began = time.monotonic()
-            with repeating(self._reconcile, every=RECONCILED_EVERY), staff.working():
+            with repeating(self._reconcile, every=RECONCILED_EVERY), self._staff.working():
                 if self.settings.outage:
                     self._send_with_outage()
                 else:
@@ -109,7 +109,7 @@ class ChaosRun:
             self._collect()
         progress.enter("Comparing both stores")
         began = time.monotonic()
-        checks = list(audit.checks(self.expected, staff.confirmed, keep=self.settings.keep))
+        checks = list(audit.checks(self.expected, self._staff.confirmed, keep=self.settings.keep))
         figures.audit_seconds = time.monotonic() - began
         return checks
 
@@ -161,6 +161,7 @@ class ChaosRun:
         """Wait until the staff have made their share of the moves when so many messages are sent."""
         seen, changed = -1, 0.0
         while (made := self.figures.moves_made) * self.progress.messages < self.settings.moves * position:
+            self._staff.check()
             if made != seen:
                 seen, changed = made, time.monotonic()
             elif time.monotonic() - changed > SETTLE_TIMEOUT:

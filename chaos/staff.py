@@ -5,7 +5,7 @@ import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 from chaos.figures import Figures
@@ -20,7 +20,7 @@ IN_A_ROW = 5  # moves of one order between two reads of the screen
 OUTDATED = 0.1  # share of moves that name a version from before
 RECALLED = 0.8  # share of moves of closed orders that lead where they may go
 PAUSE = 0.2  # seconds after a read without a response
-PACE = 0.1  # seconds between two moves of one person; with `--moves` there is none
+PACE = 0.1  # seconds between two moves of one person. With `--moves`, nobody waits.
 
 
 class Staff:
@@ -36,19 +36,25 @@ class Staff:
         self._people, self._pace = (PEOPLE_WITHOUT_PAUSES, 0.0) if without_pauses else (PEOPLE, PACE)
         self._stop = threading.Event()
         self._lock = threading.Lock()
+        self._working: list[Future[None]] = []
         self.confirmed: dict[str, set[int]] = defaultdict(set)
 
     @contextmanager
     def working(self) -> Iterator[None]:
         """Work while the `with` statement lasts."""
         with ThreadPoolExecutor(self._people) as pool:
-            people = [pool.submit(self._work, number) for number in range(self._people)]
+            self._working = [pool.submit(self._work, number) for number in range(self._people)]
             try:
                 yield
             finally:
                 self._stop.set()
-        for person in people:
-            person.result()
+        self.check()
+
+    def check(self) -> None:
+        """Raise the error that ended somebody's work."""
+        for person in self._working:
+            if person.done():
+                person.result()
 
     def _work(self, number: int) -> None:
         chance = self._plan.chance("staff", number)

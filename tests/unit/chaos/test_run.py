@@ -17,6 +17,7 @@ from chaos.faults import Fault
 from chaos.plan import LONGEST, SHORTEST, Plan
 from chaos.run import ChaosRun, Settings, StoppedError
 from cli import queues
+from cli.kitchen import Kitchen
 from cli.reconciler import Reconciler
 from cli.stack import Stack
 from cli.traffic.entrances import Sender, Sent
@@ -90,6 +91,7 @@ def chaos_run(log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chao
     monkeypatch.setattr(run, "senders", lambda *_: {entrance: Sender(1, log.send) for entrance in Entrance})
     monkeypatch.setattr(queues, "depth", lambda *_: queues.Depth(waiting=0, in_flight=0))
     monkeypatch.setattr(Reconciler, "of", Mock())
+    monkeypatch.setattr(Kitchen, "of", Mock())
     outputs = dict.fromkeys(("queue_url", "dead_letter_queue_url"), "http://queue")
     stack = Stack(name="local", outputs=outputs, region="us-east-1", endpoint="http://127.0.0.1:9")
     settings = Settings(orders=100, moves=0, seed=7, run="r1", outage=False, keep=False)
@@ -144,3 +146,10 @@ def test_a_run_that_cannot_send_repairs_its_fault(
     with pytest.raises(OSError):  # noqa: PT011
         chaos_run._send_with_faults()
     assert log.events[-1] == "repaired"
+
+
+def test_an_unexpected_error_of_the_staff_ends_a_run_that_waits_for_moves(chaos_run: ChaosRun) -> None:
+    chaos_run.settings = dataclasses.replace(chaos_run.settings, moves=100_000)
+    chaos_run._staff._kitchen.board = Mock(side_effect=KeyError("boards"))  # type: ignore[method-assign]
+    with pytest.raises(KeyError, match="boards"), chaos_run._staff.working():
+        chaos_run._wait_for_moves(MESSAGES)
