@@ -116,7 +116,8 @@ def read(stack: Stack, client: httpx.Client, clients: "Callable[[], Clients]") -
         function = Function(functions=clients().functions, name=stack.output("status_function"))
         code, document = function.http({})
         if code != httpx.codes.OK:
-            raise OperationError(f"{function.name} returned {code}: {document.get('message', 'no message')}")
+            message = str(document.get("message", "no message")).rstrip(".")
+            raise OperationError(f"{function.name} returned {code}: {message}.")
         return document
     url = stack.output("order_status_url")
     try:
