@@ -7,7 +7,6 @@ the end. Other orders may arrive at the same time.
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -176,22 +175,23 @@ class Verification:
 
     # The counters
 
-    def _before(self, counter: str) -> int | None:
-        """Return a counter before the order, None if it cannot be read."""
-        with suppress(BotoCoreError, ClientError):
+    def _before(self, counter: str) -> int | str:
+        """Return a counter before the order, or why it cannot be read."""
+        try:
             return self._read(counter)
-        return None
+        except (BotoCoreError, ClientError) as error:
+            return aws.problem(error).rstrip(".")
 
     def _read(self, counter: str) -> int:
         return read_counters(self._clients, [counter]).get(counter, ZERO).value
 
-    def _grew(self, counter: str, growth: int, before: int | None) -> str:
+    def _grew(self, counter: str, growth: int, before: int | str) -> str:
         self._accepted()
 
         def grew() -> str:
             now = self._read(counter)
-            if before is None:
-                raise OperationError("It could not be read before the order.")
+            if isinstance(before, str):
+                raise OperationError(f"It could not be read before the order: {before}.")
             change = f"{before} → {now}"
             if now - before < growth:
                 raise NotYetError(f"{change} after {self._timeout:g} s, +{growth} was expected.")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from cli import http, page, stack, terminal, verify
 from cli.aws import Clients
@@ -16,6 +17,7 @@ from cli.checks import Check
 from cli.errors import SetUpError
 from cli.kitchen import Kitchen
 from cli.logs import Line
+from cli.traffic.audit import read_counters
 from cli.verify import Verification
 from tests.cli.conftest import Cafe, Pulumi
 from tests.cli.kitchen import Staff
@@ -251,6 +253,27 @@ def test_a_counter_that_did_not_grow_fails(dev: FakeAws, left_out: str, name: st
 
     assert failed(checks) == [name]
     assert checks[name].detail == detail
+
+
+def test_a_counter_that_could_not_be_read_before_the_order_fails_with_the_reason(
+    dev: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied = ClientError({"Error": {"Code": "ThrottlingException", "Message": "Slow down."}}, "BatchGetItem")
+    errors = iter([denied, denied])
+
+    def read_later(*arguments: Any) -> Any:
+        for error in errors:
+            raise error
+        return read_counters(*arguments)
+
+    monkeypatch.setattr("cli.verify.read_counters", read_later)
+
+    checks = run(dev)
+
+    assert failed(checks) == ["menu_grew", "total_grew"]
+    assert checks["menu_grew"].detail == (
+        "It could not be read before the order: BatchGetItem: ThrottlingException: Slow down."
+    )
 
 
 def test_growth_by_others_at_the_same_time_is_reported(dev: FakeAws) -> None:
