@@ -17,7 +17,6 @@ from orders import exact_json
 
 # Reasons of an unavailable store, which contain no customer's name
 UNAVAILABLE = re.compile(r"MySQL error \d+|DynamoDB: \w+")
-MAX_PROBLEM = 200  # characters of an invalid response in a message
 BUSY_TIMEOUT = 120.0  # seconds to wait for another run of the function to end
 
 T = TypeVar("T")
@@ -43,30 +42,34 @@ class Function:
     def call(self, event: dict[str, Any], kind: type[T]) -> T:
         """Call the function; return its parsed response, or raise OperationError."""
         with aws.translated_errors():
-            invoked: Any = self._invoke(json.dumps(event))
-        response: Any = exact_json.decode(invoked["Payload"].read().decode() or "null")
-        if "FunctionError" in invoked:
-            error = response if isinstance(response, dict) else {}
-            reason = str(error.get("errorType", "Error"))
-            message = str(error.get("errorMessage", "no message"))
-            if not self.hides_messages or UNAVAILABLE.fullmatch(message):
-                reason += f": {message}"
-            raise OperationError(f"{self.name} failed: {reason.rstrip('.')}. `cafe doctor` shows the cause.")
-        return validated(self.name, response, kind)
+            invoked = self._invoke(json.dumps(event))
+        return validated(self.name, self._response(invoked), kind)
 
     def http(self, event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Call a function behind the API; return the status code and the JSON object of its response."""
         with aws.translated_errors():
-            invoked: Any = self.functions.invoke(FunctionName=self.name, Payload=json.dumps(event))
-        response: Any = json.loads(invoked["Payload"].read() or b"null")
+            invoked = self.functions.invoke(FunctionName=self.name, Payload=json.dumps(event))
+        response = self._response(invoked)
         try:
             document = exact_json.decode(response["body"])
             if isinstance(document, dict):
                 return int(response["statusCode"]), document
         except (KeyError, TypeError, ValueError):
             pass
-        problem = str(response.get("errorMessage", response) if isinstance(response, dict) else response)
-        raise OperationError(f"{self.name} returned {problem[:MAX_PROBLEM].rstrip('.')}.")
+        # Its text may contain a customer's name.
+        raise OperationError(f"{self.name} did not return a status code with a JSON object.")
+
+    def _response(self, invoked: Any) -> Any:
+        """Decode the response of an invocation; raise OperationError if the function failed."""
+        response = exact_json.decode(invoked["Payload"].read().decode() or "null")
+        if "FunctionError" not in invoked:
+            return response
+        error = response if isinstance(response, dict) else {}
+        reason = str(error.get("errorType", "Error"))
+        message = str(error.get("errorMessage", "no message"))
+        if not self.hides_messages or UNAVAILABLE.fullmatch(message):
+            reason += f": {message}"
+        raise OperationError(f"{self.name} failed: {reason.rstrip('.')}. `cafe doctor` shows the cause.")
 
     def _invoke(self, payload: str) -> object:
         """Invoke the function; wait while another run of it is under way."""

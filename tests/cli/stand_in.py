@@ -410,7 +410,7 @@ class FakeFunctions:
     def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
         """Invoke one of the functions."""
         if FunctionName == "GetOrderStatusLambda-dev":
-            return {"Payload": io.BytesIO(json.dumps(self.status).encode())}
+            return _invoked(self.status)
         assert FunctionName in {
             "BackupOrders-dev",
             "EraseOrders-dev",
@@ -423,8 +423,7 @@ class FakeFunctions:
         response = self.responses.pop(0) if self.responses else self.usual(event)
         if isinstance(response, Exception):
             raise response
-        failed = {"FunctionError": "Unhandled"} if "errorMessage" in response else {}
-        return {"Payload": io.BytesIO(json.dumps(response).encode()), **failed}
+        return _invoked(response)
 
     def get_event_source_mapping(self, *, UUID: str) -> dict[str, Any]:  # noqa: N803
         """Return the mapping; a change is complete at the second request."""
@@ -441,3 +440,9 @@ class FakeFunctions:
         """Begin to pause or resume."""
         self.state = "Enabling" if Enabled else "Disabling"
         self.states.append(self.state)
+
+
+def _invoked(response: Any) -> dict[str, Any]:
+    """Return a function's response as Lambda does."""
+    failed = {"FunctionError": "Unhandled"} if response and "errorMessage" in response else {}
+    return {"Payload": io.BytesIO(json.dumps(response).encode()), **failed}

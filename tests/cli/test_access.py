@@ -38,9 +38,13 @@ def test_the_status_is_read_from_the_function(cafe: Cafe, api: FakeApi) -> None:
     ("response", "sentence"),
     [
         ({"statusCode": 503, "body": '{"message": "Nothing is known."}'}, "returned 503: Nothing is known."),
-        ({"errorMessage": "Task timed out", "errorType": "E"}, "returned Task timed out."),
-        ({"statusCode": 200, "body": "<html>"}, "GetOrderStatusLambda-dev returned"),
-        (None, "GetOrderStatusLambda-dev returned"),
+        ({"statusCode": 500, "body": "{}"}, "returned 500: no message.\n"),
+        (
+            {"errorMessage": "Task timed out", "errorType": "E"},
+            "GetOrderStatusLambda-dev failed: E: Task timed out. `cafe doctor` shows the cause.",
+        ),
+        ({"statusCode": 200, "body": "<html>"}, "did not return a status code with a JSON object.\n"),
+        (None, "GetOrderStatusLambda-dev did not return"),
     ],
 )
 def test_an_invalid_response_of_the_function_is_reported(

@@ -45,6 +45,27 @@ def test_numbers_in_a_document_stay_exact(orders: Cafe, staff: Staff) -> None:
 
 
 @pytest.mark.parametrize(
+    ("response", "sentence"),
+    [
+        ({"statusCode": 200, "body": '["Ada"]'}, "did not return a status code with a JSON object."),
+        ({"statusCode": 200, "body": "Ada"}, "did not return a status code with a JSON object."),
+        (
+            {"errorType": "KeyError", "errorMessage": "Ada"},
+            "failed: KeyError. `cafe doctor` shows the cause.",
+        ),
+    ],
+)
+def test_an_invalid_response_is_reported_without_its_text(
+    orders: Cafe, functions: FakeFunctions, response: dict[str, object], sentence: str
+) -> None:
+    functions.usual = lambda _event: response
+    result = orders("list")
+    assert result.exit_code == 1
+    assert result.stderr == f"StaffOrders-dev {sentence}\n"
+    assert "Ada" not in result.output
+
+
+@pytest.mark.parametrize(
     ("words", "state"), [("prepare", "preparing"), ("ready", "ready"), ("collect", "collected")]
 )
 def test_an_order_is_moved_by_its_pickup_number_from_the_version_that_was_read(
