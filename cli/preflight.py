@@ -83,10 +83,10 @@ def project() -> str:
 
 
 def chosen(options: Sequence[str]) -> dict[str, str]:
-    """Return the settings among a command's options, by full keys."""
+    """Return the settings among a command's options, by full keys; Pulumi refuses an option without one."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("-c", "--config", action="append", default=[])
-    pairs = (text.partition("=") for text in parser.parse_known_args(options)[0].config)
+    parser.add_argument("-c", "--config", action="append", default=[], nargs="?", const="")
+    pairs = (text.partition("=") for text in parser.parse_known_args(options)[0].config if text)
     return {key if ":" in key else f"{project()}:{key}": value for key, _, value in pairs}
 
 

@@ -260,6 +260,11 @@ def test_settings_among_the_options_are_those_of_the_deploy(options: list[str]) 
     assert preflight.chosen(options) == {f"{preflight.project()}:apiStage": "v2=", "aws:region": "eu-west-1"}
 
 
+@pytest.mark.parametrize("options", [["-c"], ["--yes", "--config"], ["-c", "--diff"]])
+def test_an_option_without_its_value_is_left_to_pulumi(options: list[str]) -> None:
+    assert preflight.chosen(options) == {}
+
+
 @pytest.mark.parametrize("key", ["aws:assumeRole", "aws:accessKey"])
 def test_credentials_in_pulumis_settings_prevent_the_checks(key: str) -> None:
     assert account_checks.clients({key: "something", "aws:region": "us-east-1"}, {}) is None
