@@ -99,17 +99,16 @@ def replay(
 ) -> Delivered:
     """Send orders until there are no more or Ctrl-C is typed; `failures` are by the orders' ids."""
     unsendable: dict[str, str] = {}
-    delivered = queues.deliver(_messages(pages, body, unsendable), send, Pace(rate, stop), advance)
+
+    def outgoing() -> Iterator[tuple[str, Outgoing]]:
+        for order in chain.from_iterable(pages):
+            order_id = str(order["orderId"])
+            try:
+                yield order_id, Outgoing(body=body(order), attributes=ATTRIBUTES)
+            except UnsendableError as error:
+                unsendable[order_id] = str(error)
+                advance(1)
+
+    delivered = queues.deliver(outgoing(), send, Pace(rate, stop), advance)
     delivered.failures |= unsendable
     return delivered
-
-
-def _messages(
-    pages: Iterable[list[dict[str, Any]]], body: Callable[[dict[str, Any]], str], unsendable: dict[str, str]
-) -> Iterator[tuple[str, Outgoing]]:
-    for order in chain.from_iterable(pages):
-        order_id = str(order["orderId"])
-        try:
-            yield order_id, Outgoing(body=body(order), attributes=ATTRIBUTES)
-        except UnsendableError as error:
-            unsendable[order_id] = str(error)

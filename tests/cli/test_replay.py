@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,9 @@ from typer.testing import CliRunner
 
 from cli import queues
 from cli.main import app
+from cli.queues import Sent
+from cli.replay import UnsendableError
+from cli.replay import replay as replay_orders
 from orders.message import unwrap
 from tests.cli.conftest import Cafe
 from tests.cli.stand_in import FakeAws, FakeFunctions
@@ -146,6 +150,26 @@ def put(aws: FakeAws, order_id: str, **fields: Any) -> None:
         "created_at": {"S": "2026-11-22T12:00:00.000+00:00"},
     }
     aws.dynamodb.put_item(TableName="Orders-dev", Item={"orderId": {"S": order_id}, **item, **fields})
+
+
+def test_orders_that_cannot_be_sent_count_in_the_progress() -> None:
+    def body(order: dict[str, Any]) -> str:
+        if order["orderId"] != "O-2":
+            raise UnsendableError("It cannot be sent.")
+        return "{}"
+
+    pages = [[{"orderId": f"O-{number}"} for number in range(1, 5)]]
+    counted: list[int] = []
+    delivered = replay_orders(
+        pages,
+        body,
+        lambda messages: [Sent(message_id="m") for _ in messages],
+        stop=threading.Event(),
+        advance=counted.append,
+    )
+
+    assert (delivered.sent, set(delivered.failures)) == (1, {"O-1", "O-3", "O-4"})
+    assert sum(counted) == 4
 
 
 def test_decimals_from_the_database_are_sent_as_they_are(
