@@ -6,7 +6,7 @@ import json
 import re
 import time
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from botocore.exceptions import ClientError
 from pydantic import TypeAdapter, ValidationError
@@ -37,7 +37,7 @@ class Function:
 
     functions: aws.LambdaClient
     name: str
-    hides_messages: bool = False  # of errors that may contain a name
+    hides_messages: ClassVar[bool] = False  # of errors that may contain a name
 
     def call(self, event: dict[str, Any], kind: type[T]) -> T:
         """Call the function; return its parsed response, or raise OperationError."""

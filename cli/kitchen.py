@@ -86,7 +86,7 @@ class Kitchen(Function):
     """The kitchen of one stack; the actor is recorded with each change."""
 
     actor: str
-    hides_messages: bool = True
+    hides_messages = True
 
     @classmethod
     def of(cls, clients: aws.Clients) -> Self:

@@ -90,13 +90,12 @@ class Done:
 class Eraser(Function):
     """The function of one stack."""
 
+    hides_messages = True
+
     @classmethod
     def of(cls, clients: Clients) -> Self:
         """Return the function of a stack."""
-        # The text of an error may contain the name.
-        return cls(
-            functions=clients.functions, name=clients.stack.output("erase_function"), hides_messages=True
-        )
+        return cls(functions=clients.functions, name=clients.stack.output("erase_function"))
 
     def find(self, subject: Subject, stop: threading.Event) -> Slice:
         """Return what would be erased."""

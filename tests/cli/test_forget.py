@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from cli.errors import OperationError
+from cli.forget import eraser as eraser_client
 from cli.forget.eraser import Kind
 from cli.forget.letters import mentions
 from cli.main import app
@@ -156,6 +158,14 @@ def test_an_error_of_the_function_is_printed_without_the_name_and_how_far_it_cam
     assert "EraseOrders-dev failed: KeyError." in result.stderr
     assert "The same command continues.\nNot everything was erased." in result.stderr
     assert ADA not in result.output
+
+
+def test_an_error_of_the_function_in_a_restore_is_reported_without_the_name(functions: FakeFunctions) -> None:
+    functions.usual = lambda _event: {"errorType": "KeyError", "errorMessage": ADA}
+    client: Any = functions
+    with pytest.raises(OperationError) as raised:
+        eraser_client.Eraser(functions=client, name="EraseOrders-dev").apply()
+    assert str(raised.value) == "EraseOrders-dev failed: KeyError. `cafe doctor` shows the cause."
 
 
 @pytest.mark.parametrize("reason", ["MySQL error 2013", "DynamoDB: ThrottlingException"])
