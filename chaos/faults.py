@@ -74,8 +74,8 @@ class Faults:
     @property
     def faults(self) -> Sequence[Fault]:
         """Return all faults."""
-        database, proxy, chance = self.database, self.proxy, self._chance
-        kill_all = partial(repeating, self.processes.kill, every=KILL_INTERVAL)
+        database, processes, proxy, chance = self.database, self.processes, self.proxy, self._chance
+        kill_all = partial(repeating, processes.kill, every=KILL_INTERVAL)
         between, after = partial(self._callers_killed, after=False), partial(self._callers_killed, after=True)
         throttled = partial(proxy.injecting, throttling(chance, REFUSED_SHARE))
         lost = partial(proxy.injecting, losing_responses(chance, LOST_SHARE))
@@ -88,9 +88,9 @@ class Faults:
             Fault("database_killed", "the database is killed (SIGKILL) and stopped", database.killed),
             Fault("database_locked", "the database refuses the application's login", database.locked),
             Fault("database_full", "the database has no connection left", database.full),
-            Fault("workers_killed", all_killed, kill_all, self._killed),
-            Fault("worker_killed_between_stores", half_done, between, self._killed),
-            Fault("worker_killed_after_stores", done, after, self._killed),
+            Fault("workers_killed", all_killed, kill_all, lambda: processes.killed),
+            Fault("worker_killed_between_stores", half_done, between, lambda: processes.killed),
+            Fault("worker_killed_after_stores", done, after, lambda: processes.killed),
             Fault("dynamodb_throttled", busy, throttled, lambda: proxy.refused),
             Fault("dynamodb_answers_lost", silent, lost, lambda: proxy.lost),
         )
@@ -149,9 +149,6 @@ class Faults:
     def _callers_killed(self, *, after: bool) -> AbstractContextManager[None]:
         kill = self.processes.kill_caller
         return self.proxy.injecting(killing_callers(kill, at_most=KILLED_AT_MOST, after=after))
-
-    def _killed(self) -> int:
-        return self.processes.killed
 
     # DynamoDB and the queue
 

@@ -71,8 +71,7 @@ class ChaosRun:
         self._clients = clients
         self._faults = Faults(clients, directory, self.plan.chance("injection", 0))
         self._reconciler = Reconciler.of(clients)
-        kitchen = Kitchen.of(clients)
-        self._staff = Staff(kitchen, self.plan, self.figures, without_pauses=settings.moves > 0)
+        self._staff = Staff(Kitchen.of(clients), self.plan, self.figures, without_pauses=settings.moves > 0)
         self._stopping = threading.Event()
         self._dead_before = 0  # dead letters of earlier runs
 

@@ -69,8 +69,6 @@ class Staff:
             mine = [order for order in listed.values() if order.customer_name == self._plan.customer]
             for order in chance.sample(mine, min(AT_ONCE, len(mine))):
                 self._move_on(order, chance)
-                if self._stop.is_set():
-                    return
             if not mine:
                 self._stop.wait(PAUSE)
 

@@ -179,7 +179,6 @@ def send(sqs: aws.SQSClient, url: str, messages: Sequence[Outgoing]) -> list[Sen
 
     boto3 retries. A message that is sent twice is counted once, by its identity.
     """
-
     return _in_batches(
         messages, "MessageBody", lambda entries: sqs.send_message_batch(QueueUrl=url, Entries=entries)
     )
@@ -187,7 +186,6 @@ def send(sqs: aws.SQSClient, url: str, messages: Sequence[Outgoing]) -> list[Sen
 
 def publish(sns: Any, topic: str, messages: Sequence[Outgoing]) -> list[Sent]:
     """Publish messages to a topic, as `send` does to a queue."""
-
     return _in_batches(
         messages,
         "Message",

@@ -6,9 +6,6 @@ from pathlib import Path
 
 from cli.errors import SetUpError
 
-# Byte order marks of UTF-16 and UTF-32; without one, a NUL is among the first bytes of ASCII characters.
-OTHER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-
 
 def lines(path: Path) -> list[bytes]:
     """Read a file's lines, without line ends (LF, CRLF or CR) and byte order marks."""
@@ -16,7 +13,8 @@ def lines(path: Path) -> list[bytes]:
         content = path.read_bytes()
     except OSError as error:
         raise SetUpError(f"{path} cannot be read ({error.strerror}).") from error
-    if content.startswith(OTHER_MARKS) or b"\0" in content[:4]:
+    # UTF-16 and UTF-32: without a byte order mark, a NUL is among the first bytes of ASCII characters.
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content[:4]:
         raise _not_utf_8(path)
     # Concatenated files have marks in between.
     return [line.removeprefix(codecs.BOM_UTF8) for line in re.split(rb"\r\n|\r|\n", content)]

@@ -1,4 +1,4 @@
-"""Lines about failures in the worker's log."""
+"""Lines about failures in the worker's log; OperationError if it cannot be read."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from cli.logs import Line
 FAILED, PROCESSED = "Order not processed", "Order processed successfully"
 NOT_SET = "Visibility not set"
 MOST_PAGES = 20  # of up to 10,000 lines; an outage has a line for each receive of each order
-
-
-# These functions raise OperationError if the log cannot be read.
 
 
 def failures(logs: aws.CloudWatchLogsClient, group: str, since: datetime) -> tuple[list[Line], bool]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, NoReturn
 
 import typer
@@ -31,10 +32,7 @@ def status_command(
     if watch and target.as_json:
         raise typer.BadParameter("--json prints one document: leave out --watch.", param_hint="--watch")
     with http.client(target.stack.endpoint) as client:
-
-        def read() -> object:
-            return status.read(target.stack, client, lambda: target.clients)
-
+        read = partial(status.read, target.stack, client, lambda: target.clients)
         if watch:
             _watch(lambda: status.render(status.parse(read())))
         document = read()

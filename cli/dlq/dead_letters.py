@@ -151,18 +151,17 @@ class DeadLetters:
         return queues.max_message_size(self.sqs, self.target_url)
 
     def _move(self, scan: Scan, messages: list[Message], moved: Moved) -> None:
-        outgoing: list[Outgoing] = []
-        fitting: list[Message] = []
+        fitting: list[tuple[Message, Outgoing]] = []
         for message in messages:
             again = Outgoing.of(message)
             if excess := again.excess(self._limit):
                 name = message.message_id
                 moved.failures[name] = f"Message {name}: {excess}: shorten it with `cafe dlq edit {name}`."
             else:
-                outgoing.append(again)
-                fitting.append(message)
+                fitting.append((message, again))
         taken: list[Message] = []
-        for message, result in zip(fitting, queues.send(self.sqs, self.target_url, outgoing), strict=True):
+        results = queues.send(self.sqs, self.target_url, [again for _, again in fitting])
+        for (message, _), result in zip(fitting, results, strict=True):
             if result.message_id is None:
                 moved.failures[message.message_id] = str(result.problem)
             else:

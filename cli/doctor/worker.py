@@ -32,8 +32,7 @@ def queue(context: Context) -> Verdict:
             return Verdict(State.OK, f"{orders}; {fewer:,} fewer are waiting {PAUSE:g} s later")
         return Verdict(State.WARN, f"{orders}, and not fewer {PAUSE:g} s later")
     text = f"{orders}, the oldest for {times.duration(age)}"
-    state = State.BAD if age >= TOO_OLD else State.WARN if age >= OLD else State.OK
-    return Verdict(state, text)
+    return Verdict(State.BAD if age >= TOO_OLD else State.WARN if age >= OLD else State.OK, text)
 
 
 def _age_of_oldest(context: Context, url: str) -> timedelta | None:
@@ -86,9 +85,8 @@ def _failed_orders(context: Context, since: datetime) -> Verdict:
         text = f"takes orders, but its log {period} is too long to be read"
         return Verdict(State.WARN, text, context.command(LOG))
     latest, order_ids = lines[-1], {str(line.fields.get("orderId")) for line in lines}
-    which = "the latest" if complete else "one of them"
+    which, at_least = ("the latest", "") if complete else ("one of them", "at least ")
     reason = f"{which} at {times.local_time(latest.at)}: {explain(latest.reason)}"
-    at_least = "" if complete else "at least "
     if missing := order_ids - recorded(context.clients, order_ids).keys():
         count = f"{at_least}{orders(len(missing))}"
         text = f"{count} failed {period} and {are(len(missing))} not recorded yet, {reason}"
@@ -116,9 +114,8 @@ def schedule(context: Context) -> Verdict:
     rules = Schedule(context.clients.events, context.stack).rules()
     off = sorted(name for name, is_on in rules.items() if not is_on)
     if restore := context.restore:
-        text = f"a restore {restore.what} is under way"
-        text = f"{text}, and ReconcileOrders is paused" if off else text
-        return Verdict(State.BAD, text, context.command("restore"))
+        also = ", and ReconcileOrders is paused" if off else ""
+        return Verdict(State.BAD, f"a restore {restore.what} is under way{also}", context.command("restore"))
     if off or not rules:
         text = f"paused: {', '.join(off)}" if off else "no rule calls ReconcileOrders"
         return Verdict(State.BAD, f"{text}; stores are not compared, and OrderDLQ is not read")
@@ -160,8 +157,7 @@ def conflicts(context: Context) -> Verdict:
     number = max(len(reasons), swept_number)
     if not number:
         return Verdict(State.OK, "none")
-    text = f"{orders(number)} not recorded" + (f": {reasons[0]}" if reasons else "")
-    return Verdict(State.BAD, text)
+    return Verdict(State.BAD, f"{orders(number)} not recorded" + (f": {reasons[0]}" if reasons else ""))
 
 
 def undelivered(context: Context) -> Verdict:

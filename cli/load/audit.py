@@ -119,10 +119,9 @@ class Audit:
         """Check the rows in MySQL, and count those of others since the start."""
         title = "Every order has one row in MySQL"
         rows, others = Found(self._plan.wanted, self._plan.orders), 0
+        start, end = self._started_at - CLOCK_SKEW, datetime.now(UTC) + CLOCK_SKEW
         try:
-            for page in self._reconciler.orders(
-                self._started_at - CLOCK_SKEW, datetime.now(UTC) + CLOCK_SKEW
-            ):
+            for page in self._reconciler.orders(start, end):
                 for order in page:
                     number = self.tally.numbers.get(str(order["orderId"]))
                     if number is not None or order.get(RUN) == self._plan.run:

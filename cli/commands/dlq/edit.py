@@ -50,8 +50,7 @@ def edit_command(
     with opened(target, queue) as letters:
         message = letters.find(message_id)
     state = states(target.clients, [message])[message.message_id]
-    holders = partial(recorded, target.clients)
-    correction = Correction(message=message, state=state, recorded=holders)
+    correction = Correction(message=message, state=state, recorded=partial(recorded, target.clients))
     try:
         if file is not None or order_id is not None:
             text = text_files.read(file) if file else message.editable()
