@@ -6,12 +6,14 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from bench.batches import Effort
 from bench.database import Server
 from bench.subjects import ROOT, MeasurementError
 from infra import prices
+from local import signals
 from local.database.engine import Engine
 from local.errors import LocalError
 
@@ -108,7 +111,7 @@ def _run(options: argparse.Namespace, console: Console) -> int:
     if options.source:
         results = json.loads(options.source.read_text(encoding="utf-8"))
     else:
-        with tempfile.TemporaryDirectory(prefix="cafe-bench-") as name, console.status("") as line:
+        with _temporary_directory() as directory, console.status("") as line:
             began = time.monotonic()
 
             def progress(text: str) -> None:
@@ -116,11 +119,22 @@ def _run(options: argparse.Namespace, console: Console) -> int:
                 if not console.is_terminal:
                     console.print(f"{time.monotonic() - began:6.0f} s  {text}", highlight=False)
 
-            results = _measure(options, Path(name), progress)
+            results = _measure(options, directory, progress)
     if options.compare:
         print(report.comparison(results))
         return 0
     return _write(results, options.output, console)
+
+
+@contextmanager
+def _temporary_directory() -> Iterator[Path]:
+    """Make a directory, and remove it at the end, however often Ctrl-C is typed."""
+    directory = Path(tempfile.mkdtemp(prefix="cafe-bench-"))
+    try:
+        yield directory
+    finally:
+        with signals.handled(lambda _number: None):
+            shutil.rmtree(directory)
 
 
 def _measure(options: argparse.Namespace, directory: Path, progress: Callable[[str], None]) -> dict[str, Any]:

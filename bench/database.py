@@ -12,7 +12,7 @@ from typing import Any
 import pymysql
 from pymysql.cursors import Cursor
 
-from local import ports, process_groups
+from local import ports, process_groups, signals
 from local.database import certificates
 from local.database import server as database_server
 from local.database.engine import Engine
@@ -104,8 +104,9 @@ def running(directory: Path, engine: Engine) -> Iterator[Server]:
         server.execute("SET GLOBAL innodb_buffer_pool_size = %s", BUFFER_POOL)
         yield server
     finally:
-        process_groups.kill([process.pid])
-        process.wait()
+        with signals.handled(lambda _number: None):  # a second Ctrl-C would leave it running
+            process_groups.kill([process.pid])
+            process.wait()
 
 
 def create_earlier(server: Server, schema: str) -> None:

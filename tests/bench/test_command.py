@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.__main__ import main
+from bench.__main__ import _temporary_directory, main
 from bench.subjects import ROOT
 
 
@@ -58,3 +59,16 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, server: object) -> None:
     assert not [each for each in started if each.is_running()]
     assert list(temporary.iterdir()) == []
     assert not (tmp_path / "report.md").exists()
+
+
+def test_a_second_ctrl_c_does_not_interrupt_the_removal_of_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    remove = shutil.rmtree
+
+    def interrupted(directory: Path) -> None:
+        signal.raise_signal(signal.SIGINT)
+        remove(directory)
+
+    monkeypatch.setattr(shutil, "rmtree", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="first"), _temporary_directory() as directory:
+        raise KeyboardInterrupt("first")
+    assert not directory.exists()
